@@ -1,0 +1,1 @@
+"""stepdbg: a step debugger for PyTorch training, in a terminal."""

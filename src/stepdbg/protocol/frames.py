@@ -1,0 +1,90 @@
+"""Length-prefixed msgpack frames: four bytes of length (big-endian), then one message.
+
+A frame's first byte is below 0x04, so that it cannot be taken for a line of JSON (`{`), which is what a process says
+on the same socket before torch is there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from stepdbg.errors import ProtocolError
+from stepdbg.protocol import messages
+
+MAX_FRAME = 64 * 1024 * 1024 - 1
+"""Bytes. A longer frame ends its connection."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoders = {
+    "FromRank": msgspec.msgpack.Decoder(messages.FromRank),
+    "ToRank": msgspec.msgpack.Decoder(messages.ToRank),
+    "FromClient": msgspec.msgpack.Decoder(messages.FromClient),
+    "ToClient": msgspec.msgpack.Decoder(messages.ToClient),
+}
+
+
+def encode(message: messages.Message) -> bytes:
+    """The message as one frame.
+
+    Raises:
+        ProtocolError: it is longer than `MAX_FRAME`.
+    """
+    body = _encoder.encode(message)
+    if len(body) > MAX_FRAME:
+        raise ProtocolError(f"a {type(message).__name__} of {len(body):,} bytes is over the limit of {MAX_FRAME:,}")
+    return len(body).to_bytes(4, "big") + body
+
+
+def decode(direction: str, body: bytes | bytearray | memoryview) -> Any:
+    """The message in a frame's body, checked against the union of that direction (`FromRank`, …).
+
+    Raises:
+        ProtocolError: the bytes are no such message.
+    """
+    try:
+        return _decoders[direction].decode(body)
+    except msgspec.MsgspecError as error:
+        raise ProtocolError(f"a malformed frame: {error}") from error
+
+
+def body_length(header: bytes | bytearray | memoryview) -> int:
+    """The length that a frame's four-byte header announces.
+
+    Raises:
+        ProtocolError: it is over `MAX_FRAME`.
+    """
+    length = int.from_bytes(header, "big")
+    if length > MAX_FRAME:
+        raise ProtocolError(f"a frame of {length:,} bytes is over the limit of {MAX_FRAME:,}")
+    return length
+
+
+class Splitter:
+    """Cuts a stream of bytes into frames, however they arrive."""
+
+    def __init__(self, direction: str) -> None:
+        self._direction = direction
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Any]:
+        """The messages that `data` completes.
+
+        Raises:
+            ProtocolError: a frame is malformed or too long.
+        """
+        buffer = self._buffer
+        buffer += data
+        found = []
+        start = 0
+        while len(buffer) - start >= 4:
+            length = body_length(buffer[start : start + 4])
+            end = start + 4 + length
+            if len(buffer) < end:
+                break
+            found.append(decode(self._direction, bytes(buffer[start + 4 : end])))
+            start = end
+        if start:
+            del buffer[:start]
+        return found

@@ -1,0 +1,761 @@
+"""Every message that crosses a process border, as frozen, typed, tagged structs.
+
+Four directions, a union each: `FromRank` and `ToRank` between a training process and the hub, `FromClient` and
+`ToClient` between a screen (or a headless command) and the hub. A question (`Ask`) travels from a client through the
+hub to a rank, which answers in its training thread; the hub matches `Answer` to `Ask` by its number.
+
+Field names are the words of the design: a *boundary* is the moment between the phase `done` and the phase `next`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+"""Moves when a message changes its meaning. Both sides say theirs in the hello and refuse another one."""
+
+State = Literal["starting", "running", "paused", "replaying", "exited", "lost"]
+Kind = Literal[
+    "parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng"
+]
+What = Literal["changed", "touched", "created", "freed"]
+Reason = Literal["step", "breakpoint", "pause", "exception", "exit"]
+Basis = Literal["fingerprint", "counters"]
+Go = Literal["next", "finish", "continue"]
+Severity = Literal["information", "warning", "error"]
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of everything that travels by itself."""
+
+
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of what travels inside a message."""
+
+
+# ---------------------------------------------------------------- a boundary, and what is known at a stop
+
+
+class Boundary(Part, frozen=True):
+    """The moment between two phases, the only place where training stops."""
+
+    index: int
+    """Counts from 1 in each training process."""
+    update: int
+    """The update that the phase done was part of, from 1 (the one about to open, where nothing is done yet)."""
+    done: str | None = None
+    """The phase just done; None at the first boundary and at an inner one."""
+    next: str | None = None
+    """The phase that comes next; None where the script has ended."""
+    predicted: bool = False
+    """True where `next` is a guess from the previous update."""
+    opens: int | None = None
+    """The number of the update that opens here with `next`, or None."""
+    inside: tuple[str, ...] = ()
+    """The enclosing phases, outermost first (a closure's forward lies inside `step`)."""
+    rank: int = 0
+    epoch: int | None = None
+    """How often the loader that feeds training has been iterated over; None without a loader."""
+    file: str | None = None
+    line: int | None = None
+    """The user's own innermost frame."""
+    ms: float | None = None
+    """Milliseconds that the call of the phase done took."""
+    loss: float | None = None
+    """The newest loss of this update."""
+    skipped: bool = False
+    """True where the phase done was a step that did nothing (a GradScaler that met infinite gradients)."""
+
+
+class Effect(Part, frozen=True):
+    """What one phase did to one object."""
+
+    object: str
+    kind: Kind
+    what: What
+
+
+class EffectCount(Part, frozen=True):
+    """How many objects of one kind met one fate."""
+
+    kind: Kind
+    what: What
+    count: int
+
+
+class Effects(Part, frozen=True):
+    """What one phase did, as counts and, where asked for, by name."""
+
+    basis: Basis
+    """`fingerprint` is proof; `counters` is a hint from version counters, over all since the last stop."""
+    counts: tuple[EffectCount, ...] = ()
+    named: tuple[Effect, ...] = ()
+    """At most `EFFECT_NAMES` of them, parameters first."""
+    left_out: int = 0
+    """How many effects are counted and not named."""
+
+
+EFFECT_NAMES = 2_000
+"""So many effects are named in one stop; the rest is counted."""
+
+
+class PhaseRecord(Part, frozen=True):
+    """One phase of one update as it went: what the rail draws a box of."""
+
+    name: str
+    ms: float | None = None
+    inside: tuple[str, ...] = ()
+    effects: Effects | None = None
+    """Counts only (no names); None where nobody looked."""
+    skipped: bool = False
+
+
+class Frame(Part, frozen=True):
+    """One frame of the training thread's stack."""
+
+    file: str
+    line: int
+    function: str
+    library: bool = False
+    """True for frames of installed packages and of the standard library."""
+
+
+class Census(Part, frozen=True):
+    """How much is alive: the right end of the header."""
+
+    device: str
+    """`cpu`, `cuda:0`, or several joined by a comma."""
+    parameters: int
+    """Number of parameter tensors."""
+    elements: int
+    bytes: int
+
+
+class Failure(Part, frozen=True):
+    """An uncaught exception of the script."""
+
+    type: str
+    message: str
+    traceback: str
+    """As Python prints it, with nothing of ours in it."""
+
+
+class Stop(Part, frozen=True):
+    """A boundary at which training waits, and all that the screen draws without asking further."""
+
+    boundary: Boundary
+    reason: Reason
+    detail: str = ""
+    """In words: which breakpoint, which exception."""
+    effects: Effects | None = None
+    """Of the phase done; None where nothing was recorded before it."""
+    phases: tuple[PhaseRecord, ...] = ()
+    """The phases done so far in the update of `boundary`, in order."""
+    previous: tuple[PhaseRecord, ...] = ()
+    """Those of the last complete update: the learned order, and what is foretold."""
+    frames: tuple[Frame, ...] = ()
+    """Innermost first."""
+    line_done: tuple[str, int] | None = None
+    """File and line where the phase done was called."""
+    line_next: tuple[str, int] | None = None
+    """File and line that runs next, where known."""
+    census: Census | None = None
+    registry: int = 0
+    """Moves when the set of objects or their names change: time to ask for `Objects` again."""
+    pending_backward: bool = False
+    """True between a training forward and its backward: autograd refuses edits of what it has saved."""
+    loss_name: str | None = None
+    """What the user's frame calls the newest loss."""
+    failure: Failure | None = None
+
+
+# ---------------------------------------------------------------- questions to a rank, and their answers
+
+
+class ListObjects(Message, frozen=True):
+    """Everything that is alive, by name. Answer: `Objects`."""
+
+
+Node = Literal["model", "module", "parameter", "buffer", "group", "variable"]
+
+
+class ObjectRow(Part, frozen=True):
+    """A row of the model tree, in depth-first order."""
+
+    name: str
+    """The full name, as the user would write it: `model.fc1.weight`. Unique among rows."""
+    label: str
+    """The last part of the name: `weight`."""
+    node: Node
+    """`variable` is a batch, an output or a loss; `group` a heading over those."""
+    depth: int
+    cls: str = ""
+    """The class of a model or module; the kind (`batch`, `output`, `loss`) of a variable."""
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    """Without `torch.`: `float32`."""
+    device: str = ""
+    elements: int = 0
+    bytes: int = 0
+    trainable: bool = False
+    """`requires_grad`."""
+    owner: str = ""
+    """Which optimizer's group holds it: `optimizer[0]`; empty where none does."""
+    also: tuple[str, ...] = ()
+    """Further names of the same tensor (tied parameters)."""
+
+
+class Objects(Message, frozen=True):
+    """Answer to `ListObjects`."""
+
+    registry: int
+    rows: tuple[ObjectRow, ...]
+
+
+class Summarise(Message, frozen=True):
+    """One line of figures for each of these objects (the visible rows). Answer: `Summaries`."""
+
+    objects: tuple[str, ...]
+
+
+class Summary(Part, frozen=True):
+    """The figures of one row of the model tree."""
+
+    object: str
+    norm: float | None = None
+    """2-norm of the value."""
+    grad_norm: float | None = None
+    """2-norm of `.grad`; None where there is no gradient."""
+    update_ratio: float | None = None
+    """‖Δw‖ / ‖w‖ of the last step; None where it was not recorded."""
+    finite: bool = True
+    """False where value or gradient holds a NaN or an infinity."""
+
+
+class Summaries(Message, frozen=True):
+    """Answer to `Summarise`, in the order asked; objects that are gone are left out."""
+
+    rows: tuple[Summary, ...]
+
+
+class LookAt(Message, frozen=True):
+    """One tensor: its figures and the window of its numbers that is on the screen. Answer: `TensorView`.
+
+    The tensor is shown as a table: all but the last dimension run down, the last runs across.
+    """
+
+    object: str
+    row: int = 0
+    rows: int = 0
+    column: int = 0
+    columns: int = 0
+    statistics: bool = True
+    bins: int = 0
+    """Bins of the histogram; 0 for none."""
+
+
+class Statistics(Part, frozen=True):
+    """Over all elements; NaN are left out of min, max, mean, std and norm and counted. None where undefined."""
+
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    """With Bessel's correction, as `torch.std`."""
+    norm: float | None = None
+    """2-norm."""
+    zeros: int = 0
+    nan: int = 0
+    inf: int = 0
+
+
+class Histogram(Part, frozen=True):
+    """Equal bins over the finite values."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+    sampled: bool = False
+    """True where only every so-manieth element was counted."""
+
+
+class Window(Part, frozen=True):
+    """Numbers in row-major order; `total_rows` × `total_columns` is the whole table."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+    total_rows: int
+    total_columns: int
+    format: Literal["d", "q", "?"]
+    """How to read `values`, as in the standard library's `struct`: float64, int64 or bool, little-endian."""
+    values: bytes
+
+
+class TensorPart(Part, frozen=True):
+    """What hangs together with a tensor: its value, its gradient, the entries of its optimizer state."""
+
+    label: str
+    """`value`, `grad`, or the key of a state entry: `exp_avg`."""
+    object: str
+    statistics: Statistics | None = None
+
+
+class TensorView(Message, frozen=True):
+    """Answer to `LookAt`."""
+
+    object: str
+    kind: Kind
+    shape: tuple[int, ...]
+    dtype: str
+    device: str
+    bytes: int
+    requires_grad: bool
+    version: int
+    """The tensor's version counter, as autograd counts in-place writes."""
+    grad_fn: str = ""
+    """The node of the graph that made it; empty for a leaf."""
+    parts: tuple[TensorPart, ...] = ()
+    """The value first, then the gradient, then the state; each with statistics where those were asked for."""
+    statistics: Statistics | None = None
+    histogram: Histogram | None = None
+    window: Window | None = None
+    note: str = ""
+    """What a reader must know: `sparse: shown dense`, `1 of 512 elements sampled`."""
+
+
+class ListOptimizers(Message, frozen=True):
+    """Answer: `Optimizers`."""
+
+
+class Hyperparameter(Part, frozen=True):
+    """One entry of a parameter group."""
+
+    name: str
+    value: str
+    """As Python writes it."""
+    object: str
+    """The name to edit it by: `optimizer.param_groups[0]['lr']`."""
+    editable: bool = True
+
+
+class ParameterGroup(Part, frozen=True):
+    """One entry of `optimizer.param_groups`."""
+
+    index: int
+    hyperparameters: tuple[Hyperparameter, ...]
+    tensors: int
+    elements: int
+
+
+class StateEntry(Part, frozen=True):
+    """One entry of an optimizer's state of one parameter."""
+
+    key: str
+    object: str
+    text: str
+    """The value of a number (`12`), the shape of a tensor (`32×16`)."""
+    norm: float | None = None
+
+
+class LedgerRow(Part, frozen=True):
+    """What an optimizer keeps of one parameter."""
+
+    parameter: str
+    group: int
+    has_grad: bool
+    state: tuple[StateEntry, ...] = ()
+
+
+class OptimizerInfo(Part, frozen=True):
+    """One optimizer."""
+
+    name: str
+    cls: str
+    steps: int
+    """How often it has stepped since it was first seen."""
+    groups: tuple[ParameterGroup, ...]
+    ledger: tuple[LedgerRow, ...]
+    left_out: int = 0
+    """Rows of the ledger beyond the first 2,000."""
+
+
+class Optimizers(Message, frozen=True):
+    """Answer to `ListOptimizers`."""
+
+    optimizers: tuple[OptimizerInfo, ...]
+
+
+class PreviewEdit(Message, frozen=True):
+    """What an edit would do; nothing is changed yet. Answer: `EditPreview`, or `Refusal`."""
+
+    object: str
+    expression: str
+    """Python; `old` is the present value, and `torch` and the user's variables are at hand."""
+    index: tuple[int, ...] | None = None
+    """One element; None for the whole."""
+
+
+class EditPreview(Message, frozen=True):
+    """Old and new in words."""
+
+    token: int
+    """What `ApplyEdit` names."""
+    object: str
+    index: tuple[int, ...] | None
+    old: str
+    new: str
+    warning: str = ""
+    """What the user must know before it is done."""
+
+
+class ApplyEdit(Message, frozen=True):
+    """Do what was previewed. Answer: `EditDone`."""
+
+    token: int
+
+
+class UndoEdit(Message, frozen=True):
+    """Take the newest edit back. Answer: `EditDone` with `undone` set, or `Refusal`."""
+
+
+class Edit(Part, frozen=True):
+    """An entry of the journal."""
+
+    number: int
+    object: str
+    index: tuple[int, ...] | None
+    expression: str
+    old: str
+    new: str
+    boundary: int
+    update: int
+    undone: bool = False
+
+
+class EditDone(Message, frozen=True):
+    """The edit as it stands in the journal."""
+
+    edit: Edit
+
+
+class ReadSource(Message, frozen=True):
+    """The text of a source file; the hub answers. Answer: `SourceText`."""
+
+    file: str
+
+
+class SourceText(Message, frozen=True):
+    """Answer to `ReadSource`."""
+
+    file: str
+    text: str
+    problem: str = ""
+    """Why there is no text."""
+
+
+class Refusal(Message, frozen=True):
+    """Why there is no answer, with the remedy, in one or two sentences."""
+
+    problem: str
+
+
+Query = (
+    ListObjects
+    | Summarise
+    | LookAt
+    | ListOptimizers
+    | PreviewEdit
+    | ApplyEdit
+    | UndoEdit
+    | ReadSource
+)
+Result = (
+    Objects
+    | Summaries
+    | TensorView
+    | Optimizers
+    | EditPreview
+    | EditDone
+    | SourceText
+    | Refusal
+)
+
+
+class Ask(Message, frozen=True):
+    """A question. From a client, `number` is the client's own; the hub renumbers it towards the rank."""
+
+    number: int
+    query: Query
+    rank: int = 0
+
+
+class Answer(Message, frozen=True):
+    """What became of the `Ask` of that number."""
+
+    number: int
+    result: Result
+
+
+# ---------------------------------------------------------------- breakpoints
+
+
+class Breakpoint(Part, frozen=True):
+    """Where to stop: at a phase, at an update, or at a phase of one update."""
+
+    number: int
+    """From 1, given by the hub; 0 in a request."""
+    phase: str | None = None
+    when: Literal["before", "after"] = "before"
+    update: int | None = None
+    enabled: bool = True
+    hits: int = 0
+
+
+# ---------------------------------------------------------------- rank ↔ hub
+
+
+class RankHello(Message, frozen=True):
+    """First frame of a training process, at its first boundary."""
+
+    version: int
+    pid: int
+    rank: int
+    world: int
+    page: str
+    """File name of the shared page, inside the session's folder."""
+    torch: str
+    python: str
+
+
+class RankWelcome(Message, frozen=True):
+    """The hub's answer to `RankHello`: how to begin."""
+
+    version: int
+    go: Go | None
+    """None: stop at this first boundary."""
+    breakpoints: tuple[Breakpoint, ...] = ()
+    readonly: bool = False
+
+
+class Stopped(Message, frozen=True):
+    """Training waits at a boundary."""
+
+    stop: Stop
+
+
+class Resumed(Message, frozen=True):
+    """Training goes on from the boundary of that index."""
+
+    boundary: int
+    until: Go
+
+
+class BreakpointHit(Message, frozen=True):
+    """A breakpoint was met; precedes the `Stopped` that it causes."""
+
+    number: int
+
+
+class Notice(Message, frozen=True):
+    """Something to tell the user in a sentence. From a rank to the hub, and from the hub to its clients."""
+
+    text: str
+    severity: Severity = "information"
+
+
+class Resume(Message, frozen=True):
+    """Go on: to the next boundary, to where the next update opens, or until something stops it."""
+
+    until: Go
+
+
+class Pause(Message, frozen=True):
+    """Stop at the next boundary."""
+
+
+class SetBreakpoints(Message, frozen=True):
+    """All breakpoints that hold from now on."""
+
+    breakpoints: tuple[Breakpoint, ...]
+
+
+class Disarm(Message, frozen=True):
+    """Go on, and never stop or report again: the session has ended."""
+
+
+FromRank = RankHello | Stopped | Resumed | BreakpointHit | Notice | Answer
+ToRank = RankWelcome | Resume | Pause | SetBreakpoints | Disarm | Ask
+
+
+# ---------------------------------------------------------------- client ↔ hub
+
+
+class ClientHello(Message, frozen=True):
+    """First frame of a client."""
+
+    version: int
+    role: Literal["screen", "command", "launcher"] = "screen"
+    """A `screen` holds the process at its end; a `launcher` runs a headless target and reports its exit."""
+
+
+class Steer(Message, frozen=True):
+    """Move a rank: the keys `n`, `f`, `c` and `p`."""
+
+    action: Literal["next", "finish", "continue", "pause"]
+    rank: int = 0
+
+
+class AddBreakpoint(Message, frozen=True):
+    """Set one; the hub numbers it. One that is there already is switched on instead."""
+
+    breakpoint: Breakpoint
+
+
+class SwitchBreakpoint(Message, frozen=True):
+    """Switch one on or off."""
+
+    number: int
+    enabled: bool
+
+
+class RemoveBreakpoint(Message, frozen=True):
+    """Forget one."""
+
+    number: int
+
+
+class SendInput(Message, frozen=True):
+    """Bytes for the script's standard input."""
+
+    data: bytes
+
+
+class ResizeTerminal(Message, frozen=True):
+    """The size of the script's terminal."""
+
+    columns: int
+    rows: int
+
+
+class ShowStack(Message, frozen=True):
+    """Have every thread's stack written to the output: “where does it hang?”"""
+
+
+class Leave(Message, frozen=True):
+    """How a client goes: training goes on, stays as it is, or is ended."""
+
+    how: Literal["go on", "stay", "stop"]
+
+
+class TargetExited(Message, frozen=True):
+    """A launcher's word that its target has ended with this status (negative: the signal)."""
+
+    status: int
+
+
+class LossPoint(Part, frozen=True, array_like=True):
+    """One value of one loss."""
+
+    update: int
+    loss: int
+    """Index into the rank's `losses`."""
+    value: float
+
+
+class RankState(Part, frozen=True):
+    """What the hub knows of one training process."""
+
+    rank: int
+    pid: int
+    state: State
+    stop: Stop | None = None
+    """The stop at which it waits; while it runs or when it is gone, the last one."""
+    losses: tuple[str, ...] = ()
+    """Names of the losses that `LossPoint.loss` counts through."""
+    torch: str = ""
+    python: str = ""
+
+
+class SessionState(Part, frozen=True):
+    """The session as the hub sees it: what every screen draws from."""
+
+    name: str
+    target: str
+    """The command line, for people."""
+    script: str
+    """The short name for the header: `mnist.py`."""
+    state: State
+    doing: str = ""
+    """What is waited for, in words: `importing torch`."""
+    since: float = 0.0
+    """Seconds since the epoch (`time.time`) when `doing` or `state` began."""
+    ranks: tuple[RankState, ...] = ()
+    breakpoints: tuple[Breakpoint, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    clients: int = 0
+    exit_status: int | None = None
+    """The target's own; negative for a signal."""
+    readonly: bool = False
+    terminal: bool = True
+    """False for a headless session: no output to show, no input to send."""
+
+
+class Welcome(Message, frozen=True):
+    """The hub's answer to `ClientHello`; then follow the losses and the output so far."""
+
+    version: int
+    session: SessionState
+
+
+class SessionChanged(Message, frozen=True):
+    """The whole state anew, at every change of it (a stop, a breakpoint, an exit)."""
+
+    session: SessionState
+
+
+class Progress(Message, frozen=True):
+    """What runs, at most five times a second, only while something runs."""
+
+    rank: int
+    phase: str
+    phase_seconds: float
+    """How long it has been in that phase."""
+    update: int
+    epoch: int | None
+    loss: float | None
+    updates_per_second: float | None
+
+
+class LossPoints(Message, frozen=True):
+    """New points, oldest first."""
+
+    rank: int
+    losses: tuple[str, ...]
+    points: tuple[LossPoint, ...]
+
+
+class Output(Message, frozen=True):
+    """What the script wrote to its terminal. `start` counts all bytes that it ever wrote."""
+
+    start: int
+    data: bytes
+
+
+FromClient = (
+    ClientHello
+    | Ask
+    | Steer
+    | AddBreakpoint
+    | SwitchBreakpoint
+    | RemoveBreakpoint
+    | SendInput
+    | ResizeTerminal
+    | ShowStack
+    | Leave
+    | TargetExited
+)
+ToClient = Welcome | SessionChanged | Progress | LossPoints | Output | Notice | Answer

@@ -1,0 +1,149 @@
+"""The shared page: a small file that a training process and the hub both map.
+
+It lets the training process say where it is, and hear that there is mail, without a system call at a boundary and
+without a thread. Inwards there is one byte, the *bell*: the hub writes a message to the socket and then rings; at its
+next boundary the process clears the bell and reads its socket. Outwards go the current phase, the counters and a ring
+of the newest losses. Every field is written by one side only. A reader may see a half-written entry of the ring; the
+sequence number that is written last, after the entry, keeps it from being read before it is whole.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+MAGIC = b"stepdbg1"
+RING = 4096
+"""Losses that the ring holds: at 5 readings a second enough for 20,000 losses a second."""
+LOSS_NAMES = 16
+"""Losses that have a name of their own; further ones share the last."""
+NAME_BYTES = 48
+
+_BELL = 8
+_STATUS = struct.Struct("<qqqqd")  # boundary, update, epoch (-1: none), phase began (ns, monotonic), newest loss
+_STATUS_AT = 16
+_PHASE_AT = _STATUS_AT + _STATUS.size
+_SEQUENCE = struct.Struct("<q")
+_SEQUENCE_AT = _PHASE_AT + NAME_BYTES
+_NAMES_AT = _SEQUENCE_AT + _SEQUENCE.size
+_POINT = struct.Struct("<qqd")  # update, index of the loss, value
+_POINTS_AT = _NAMES_AT + LOSS_NAMES * NAME_BYTES
+SIZE = _POINTS_AT + RING * _POINT.size
+
+
+class Status(NamedTuple):
+    """Where a training process is."""
+
+    boundary: int
+    update: int
+    epoch: int | None
+    since_ns: int
+    """`time.monotonic_ns()` when the current phase began."""
+    loss: float
+    """The newest loss; NaN before there is one."""
+    phase: str
+
+
+class Page:
+    """One side's view of the shared page."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        """Map the page at `path`.
+
+        Raises:
+            OSError: it cannot be made, or is not there.
+            ValueError: it is no page of this version.
+        """
+        flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            if create:
+                os.ftruncate(descriptor, SIZE)
+            self._map = mmap.mmap(descriptor, SIZE)
+        finally:
+            os.close(descriptor)
+        if create:
+            _STATUS.pack_into(self._map, _STATUS_AT, 0, 0, -1, 0, float("nan"))
+            self._map[: len(MAGIC)] = MAGIC
+        elif self._map[: len(MAGIC)] != MAGIC:
+            raise ValueError(f"{path} is no page of this version of stepdbg")
+        self._written = 0
+
+    # the training process writes
+
+    def enter(self, boundary: int, update: int, epoch: int | None, since_ns: int, loss: float, phase: bytes) -> None:
+        """Say that a phase begins. `phase` comes as bytes of at most `NAME_BYTES`, padded by the caller."""
+        _STATUS.pack_into(self._map, _STATUS_AT, boundary, update, -1 if epoch is None else epoch, since_ns, loss)
+        self._map[_PHASE_AT : _PHASE_AT + NAME_BYTES] = phase
+
+    def name_loss(self, index: int, name: str) -> None:
+        """Give the loss of that index (below `LOSS_NAMES`) its name."""
+        start = _NAMES_AT + index * NAME_BYTES
+        self._map[start : start + NAME_BYTES] = padded(name)
+
+    def add_loss(self, update: int, index: int, value: float) -> None:
+        """Append to the ring; the oldest entry gives way."""
+        _POINT.pack_into(self._map, _POINTS_AT + self._written % RING * _POINT.size, update, index, value)
+        self._written += 1
+        _SEQUENCE.pack_into(self._map, _SEQUENCE_AT, self._written)
+
+    def bell(self) -> bool:
+        """Whether there is mail on the socket."""
+        return self._map[_BELL] != 0
+
+    def clear_bell(self) -> None:
+        """Called before the socket is read, so that a ring in between is not lost."""
+        self._map[_BELL] = 0
+
+    # the hub writes, and reads
+
+    def ring_bell(self) -> None:
+        """Called after a message was written to the socket."""
+        self._map[_BELL] = 1
+
+    def status(self) -> Status:
+        """Where the training process is; fields may be of two neighbouring boundaries."""
+        boundary, update, epoch, since_ns, loss = _STATUS.unpack_from(self._map, _STATUS_AT)
+        phase = unpadded(self._map[_PHASE_AT : _PHASE_AT + NAME_BYTES])
+        return Status(boundary, update, None if epoch < 0 else epoch, since_ns, loss, phase)
+
+    def loss_names(self) -> tuple[str, ...]:
+        """The names given so far."""
+        names = []
+        for index in range(LOSS_NAMES):
+            start = _NAMES_AT + index * NAME_BYTES
+            name = unpadded(self._map[start : start + NAME_BYTES])
+            if not name:
+                break
+            names.append(name)
+        return tuple(names)
+
+    def losses_since(self, sequence: int) -> tuple[int, list[tuple[int, int, float]]]:
+        """The entries (update, index, value) after `sequence`, oldest first, and the sequence to ask from next.
+
+        Entries that have been overwritten meanwhile are missing.
+        """
+        (newest,) = _SEQUENCE.unpack_from(self._map, _SEQUENCE_AT)
+        first = max(sequence, newest - RING)
+        points = [_POINT.unpack_from(self._map, _POINTS_AT + n % RING * _POINT.size) for n in range(first, newest)]
+        (after,) = _SEQUENCE.unpack_from(self._map, _SEQUENCE_AT)
+        overwritten = max(0, after - RING - first + 1) if after != newest else 0
+        return newest, points[overwritten:]
+
+    def close(self) -> None:
+        """Unmap."""
+        self._map.close()
+
+
+def padded(name: str) -> bytes:
+    """A name as the page holds it: cut to `NAME_BYTES` without splitting a character, filled with zeros."""
+    raw = name.encode("utf-8", "replace")[:NAME_BYTES].decode("utf-8", "ignore").encode()
+    return raw.ljust(NAME_BYTES, b"\0")
+
+
+def unpadded(raw: bytes) -> str:
+    """The name in a field of the page."""
+    return raw.rstrip(b"\0").decode("utf-8", "replace")
