@@ -1,0 +1,45 @@
+# What a person types. Everything runs in .venv, which the first target that needs it makes.
+
+# The first Python that is new enough; 3.11 is asked for first, since the pinned torch is a small CPU build there.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	"$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; exit; }; done)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test lint format serve bench pictures clean
+
+demo: $(INSTALLED)  ## the screen, on digits being learned
+	$(BIN)/stepdbg demos/mnist.py
+
+test: $(INSTALLED)  ## the whole suite
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+
+lint: $(INSTALLED)  ## style, types, arrows between the folders
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+serve: $(INSTALLED)  ## the screen in Textual's development mode, on a fake debuggee; no torch
+	$(BIN)/textual run --dev -c $(BIN)/python -m stepdbg.tui.serve
+
+bench: $(INSTALLED)  ## every budget, measured side by side on a real terminal
+	for b in first_paint step_latency bytes_per_step free_run public_api; do \
+		PYTHONPATH=tests $(BIN)/python benchmarks/$$b.py || exit 1; done
+
+pictures: $(INSTALLED)  ## the pictures in docs/pictures, from a real run
+	PYTHONPATH=tests $(BIN)/python docs/pictures.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# Installed again only when what is to be installed has changed.
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "stepdbg needs Python 3.11 or newer (with venv); set PYTHON=…" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $(INSTALLED)
