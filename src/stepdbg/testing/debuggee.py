@@ -1,0 +1,458 @@
+"""A training process that is none: a thread which trains in plain Python and speaks the protocol of a rank.
+
+It stops, resumes, answers and can fail just as the tracer's boundary does, over blocking sockets, so that asynchronous tests can drive it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import platform
+import socket
+import sys
+import threading
+import time
+import traceback
+from array import array
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from stepdbg.errors import ProtocolError
+from stepdbg.protocol import frames
+from stepdbg.protocol.messages import (
+    PROTOCOL_VERSION,
+    Answer,
+    Ask,
+    Boundary,
+    Breakpoint,
+    BreakpointHit,
+    Disarm,
+    Effect,
+    EffectCount,
+    Effects,
+    Failure,
+    Frame,
+    FromRank,
+    Go,
+    Kind,
+    Pause,
+    PhaseRecord,
+    RankHello,
+    RankWelcome,
+    Reason,
+    Resume,
+    Resumed,
+    SetBreakpoints,
+    Stop,
+    Stopped,
+    ToRank,
+    What,
+)
+from stepdbg.protocol.page import Page, padded
+from stepdbg.protocol.places import RANK_SOCKET
+from stepdbg.testing import textbook
+from stepdbg.testing.inspection import Held, Inspection
+from stepdbg.testing.network import Adam, Decay, Loader, Network
+
+_Fingerprints = dict[str, tuple[int, int, int]]
+"""Identity, version and hash of the numbers, by name."""
+
+
+class FakeDebuggee:
+    """Trains `updates` updates under the hub of `folder`.
+
+    Args:
+        folder: the session's.
+        updates: after so many the script ends.
+        batches: per epoch; after each epoch come a scheduler and an eval phase.
+        rank: its own, of `world`.
+        fail_at: an update and a phase in which the script raises.
+        pace: seconds that each phase is made to last, so that a free run can be watched.
+        echo: where a line per update is printed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        updates: int = 100,
+        batches: int = 10,
+        rank: int = 0,
+        world: int = 1,
+        fail_at: tuple[int, str] | None = None,
+        pace: float = 0.0,
+        echo: TextIO | None = None,
+    ) -> None:
+        self.folder, self.updates, self.rank, self.world = folder, updates, rank, world
+        self.fail_at, self.pace, self.echo = fail_at, pace, echo
+        self.model = Network()
+        self.optimizer = Adam(self.model.parameters)
+        self.ended = threading.Event()
+        """Set when the thread has ended, for whatever reason."""
+        self.crash: BaseException | None = None
+        """What ended the thread, where it should not have."""
+        self._loop = textbook.train(self.model, self.optimizer, Decay(self.optimizer), Loader(batches))
+        self._inspection = Inspection(self.model, self.optimizer)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._splitter = frames.Splitter("ToRank")
+        self._inbox: list[ToRank] = []
+        self._go: Go | None = "continue"
+        self._asked_to_pause = False
+        self._armed = True
+        self._breakpoints: tuple[Breakpoint, ...] = ()
+        self._phases: list[PhaseRecord] = []
+        self._previous: tuple[PhaseRecord, ...] = ()
+        self._before: _Fingerprints | None = None
+        self._values_before: dict[str, array[float]] = {}
+        self._paced = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"fake-rank-{rank}", daemon=True)
+
+    # ------------------------------------------------------------ from outside
+
+    def start(self) -> FakeDebuggee:
+        """Begin in a thread of its own."""
+        self._thread.start()
+        return self
+
+    def join(self, timeout: float = 10.0) -> None:
+        """Wait for the end.
+
+        Raises:
+            TimeoutError: it goes on after `timeout` seconds.
+            BaseException: whatever crashed it.
+        """
+        if not self.ended.wait(timeout):
+            raise TimeoutError("the fake debuggee has not ended")
+        if self.crash is not None:
+            raise self.crash
+
+    def vanish(self) -> None:
+        """Lose the connection without a word, as a killed process does."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def weights(self) -> bytes:
+        """All parameters, to compare runs bit by bit."""
+        return b"".join(parameter.values.tobytes() for parameter in self.model.parameters.values())
+
+    def train(self) -> None:
+        """Run in this thread, to the end."""
+        self._connect()
+        try:
+            self._train()
+        finally:
+            self._page.close()
+            self._socket.close()
+
+    # ------------------------------------------------------------ the thread
+
+    def _run(self) -> None:
+        try:
+            self.train()
+        except BaseException as error:
+            self.crash = error
+        finally:
+            self.ended.set()
+
+    def _connect(self) -> None:
+        self._socket.connect(str(self.folder / RANK_SOCKET))
+        self._say(
+            {
+                "born": {
+                    "pid": os.getpid(),
+                    "ppid": os.getppid(),
+                    "python": platform.python_version(),
+                    "executable": sys.executable,
+                    "argv": ["textbook.py"],
+                    "cwd": os.getcwd(),
+                    "version": PROTOCOL_VERSION,
+                }
+            }
+        )
+        name = f"page-{os.getpid()}-{self.rank}"
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / name).unlink()
+        self._page = Page(self.folder / name, create=True)
+        self._page.name_loss(0, "loss")
+        self._send(
+            RankHello(PROTOCOL_VERSION, os.getpid(), self.rank, self.world, name, "none", platform.python_version())
+        )
+        welcome = self._receive_welcome()
+        self._go, self._breakpoints = welcome.go, welcome.breakpoints
+        self._inspection.readonly = welcome.readonly
+
+    def _train(self) -> None:
+        boundary = Boundary(0, 1)
+        line: int | None = None
+        while True:
+            failing = self.fail_at == (boundary.opens or boundary.update, boundary.next) and boundary.index > 0
+            began = time.perf_counter()
+            try:
+                next_phase = self._raise_inside() if failing else next(self._loop)
+            except RuntimeError as error:
+                self._stop_at_exception(boundary, error)
+                break
+            if self.pace and boundary.index:
+                self._paced.wait(self.pace)
+            ms = (time.perf_counter() - began) * 1000 if boundary.index else None
+            boundary = self._next_boundary(boundary, next_phase, ms)
+            if boundary.opens == self.updates + 1:
+                ended = Boundary(
+                    boundary.index,
+                    boundary.update,
+                    boundary.done,
+                    ms=ms,
+                    loss=boundary.loss,
+                    epoch=boundary.epoch,
+                    file=textbook.__file__,
+                    line=boundary.line,
+                    rank=self.rank,
+                )
+                self._wait_at(ended, "exit", line, "the script has ended")
+                break
+            self._at(boundary, line)
+            line = boundary.line
+        if self._armed:
+            self._say({"exiting": True})
+
+    def _raise_inside(self) -> str:
+        return str(self._loop.throw(RuntimeError("mat1 and mat2 shapes cannot be multiplied (8x12 and 13x16)")))
+
+    def _next_boundary(self, last: Boundary, next_phase: str, ms: float | None) -> Boundary:
+        done = last.next
+        frame = self._frame()
+        self._inspection.variables = variables = dict(frame.f_locals)
+        update = last.opens or last.update
+        if done is not None:
+            if last.opens:
+                self._previous, self._phases = tuple(self._phases), []
+            self._phases.append(PhaseRecord(done, ms))
+        loss = variables["loss"].values[0] if done in ("loss", "backward", "step") else None
+        if done == "loss":
+            self._page.add_loss(update, 0, loss or 0.0)
+        if done == "step" and self.echo is not None:
+            print(f"update {update}  loss {variables['loss'].values[0]:.4f}", file=self.echo, flush=True)
+        opens = None
+        if next_phase == "data":
+            opens = 1 if done is None else update + 1
+        boundary = Boundary(
+            last.index + 1,
+            update,
+            done,
+            next_phase,
+            opens=opens,
+            rank=self.rank,
+            epoch=variables["epoch"],
+            file=textbook.__file__,
+            line=frame.f_lineno + 1,
+            ms=ms,
+            loss=loss,
+        )
+        self._inspection.pending_backward = next_phase == "backward" or done == "forward"
+        self._inspection.boundary, self._inspection.update = boundary.index, update
+        self._page.enter(
+            boundary.index, opens or update, boundary.epoch, time.monotonic_ns(),
+            float("nan") if loss is None else loss, padded(next_phase),
+        )  # fmt: skip
+        return boundary
+
+    def _frame(self) -> FrameType:
+        frame: FrameType | None = getattr(self._loop, "gi_frame", None)
+        assert frame is not None, "the textbook loop never ends by itself"
+        return frame
+
+    # ------------------------------------------------------------ stopping
+
+    def _at(self, boundary: Boundary, line_done: int | None) -> None:
+        if self._page.bell():
+            self._page.clear_bell()
+            self._read_what_is_there()
+        reason, detail = self._reason(boundary)
+        if reason is None:
+            self._before = None
+        else:
+            self._wait_at(boundary, reason, line_done, detail)
+
+    def _reason(self, boundary: Boundary) -> tuple[Reason | None, str]:
+        if not self._armed:
+            return None, ""
+        for breakpoint in self._breakpoints:
+            if breakpoint.enabled and meets(breakpoint, boundary):
+                self._send(BreakpointHit(breakpoint.number))
+                return "breakpoint", f"breakpoint {breakpoint.number}"
+        if self._asked_to_pause:
+            return "pause", ""
+        if self._go in (None, "next") or (self._go == "finish" and boundary.opens):
+            return "step", ""
+        return None, ""
+
+    def _wait_at(
+        self,
+        boundary: Boundary,
+        reason: Reason,
+        line_done: int | None,
+        detail: str = "",
+        failure: Failure | None = None,
+    ) -> None:
+        if not self._armed:
+            return
+        self._asked_to_pause = False
+        effects = self._effects()
+        if self._phases and effects is not None:
+            last = self._phases[-1]
+            self._phases[-1] = PhaseRecord(last.name, last.ms, effects=Effects(effects.basis, effects.counts))
+        frame = self._frame() if failure is None else None
+        stack: tuple[Frame, ...] = (Frame(__file__, 0, "train", True),)
+        if boundary.file and boundary.line:
+            stack = (Frame(boundary.file, boundary.line, "train"), *stack)
+        self._send(
+            Stopped(
+                Stop(
+                    boundary,
+                    reason,
+                    detail,
+                    effects,
+                    tuple(self._phases),
+                    self._previous,
+                    stack,
+                    (textbook.__file__, line_done) if line_done else None,
+                    (textbook.__file__, frame.f_lineno + 1) if frame and boundary.next else None,
+                    self._inspection.census(),
+                    1 if "loss" not in self._inspection.variables else 2,
+                    self._inspection.pending_backward,
+                    "loss" if "loss" in self._inspection.variables else None,
+                    failure,
+                )
+            )
+        )
+        while self._armed:
+            message = self._receive()
+            if isinstance(message, Resume):
+                self._go = message.until
+                self._send(Resumed(boundary.index, message.until))
+                break
+            self._obey(message)
+        self._before = self._fingerprints()
+        self._values_before = {name: array("d", p.values) for name, p in self.model.parameters.items()}
+
+    def _stop_at_exception(self, last: Boundary, error: RuntimeError) -> None:
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        lines = [
+            entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == textbook.__file__
+        ]
+        line = lines[-1] if lines else None
+        boundary = Boundary(last.index + 1, last.opens or last.update, inside=(last.next or "",), rank=self.rank,
+                            epoch=last.epoch, file=textbook.__file__, line=line)  # fmt: skip
+        failure = Failure(type(error).__name__, str(error), text)
+        self._wait_at(boundary, "exception", None, f"{failure.type}: {failure.message}", failure)
+
+    def _effects(self) -> Effects | None:
+        before, self._before = self._before, None
+        if before is None:
+            return None
+        alive = self._inspection.objects()
+        now = self._fingerprints()
+        named = [Effect(name, alive[name].kind, what) for name in now if (what := _fate(before.get(name), now[name]))]
+        named += [Effect(name, _kind_of_freed(name), "freed") for name in before if name not in now]
+        named.sort(key=lambda effect: (effect.kind != "parameter", effect.kind))
+        pairs = [(effect.kind, effect.what) for effect in named]
+        counts = tuple(EffectCount(kind, what, pairs.count((kind, what))) for kind, what in dict.fromkeys(pairs))
+        if any(effect.kind == "parameter" for effect in named):
+            self._inspection.ratios = {
+                f"model.{name}": math.dist(self._values_before[name], parameter.values) / math.hypot(*parameter.values)
+                for name, parameter in self.model.parameters.items()
+            }
+        return Effects("fingerprint", counts, tuple(named))
+
+    def _fingerprints(self) -> _Fingerprints:
+        def of(held: Held) -> tuple[int, int, int]:
+            return held.tensor.identity, held.tensor.version, hash(held.tensor.values.tobytes())
+
+        return {name: of(held) for name, held in self._inspection.objects().items()}
+
+    # ------------------------------------------------------------ talking
+
+    def _obey(self, message: ToRank) -> None:
+        match message:
+            case SetBreakpoints(breakpoints=breakpoints):
+                self._breakpoints = breakpoints
+            case Pause():
+                self._asked_to_pause = True
+            case Disarm():
+                self._armed = False
+            case Ask(number=number, query=query):
+                self._send(Answer(number, self._inspection.answer(query)))
+            case Resume(until=until):
+                self._go = until
+
+    def _say(self, line: dict[str, object]) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.sendall(json.dumps(line).encode() + b"\n")
+
+    def _send(self, message: FromRank) -> None:
+        try:
+            self._socket.sendall(frames.encode(message))
+        except OSError:
+            self._armed = False
+
+    def _receive(self) -> ToRank:
+        """The next message; `Disarm` where the hub is gone, since training then goes on by itself."""
+        while not self._inbox:
+            try:
+                data = self._socket.recv(1 << 16)
+            except OSError:
+                data = b""
+            if not data:
+                return Disarm()
+            self._inbox += self._splitter.feed(data)
+        return self._inbox.pop(0)
+
+    def _receive_welcome(self) -> RankWelcome:
+        message = self._receive()
+        if isinstance(message, RankWelcome):
+            return message
+        if isinstance(message, Disarm):
+            self._armed = False
+            return RankWelcome(PROTOCOL_VERSION, "continue")
+        raise ProtocolError(f"a {type(message).__name__} came before the welcome")
+
+    def _read_what_is_there(self) -> None:
+        self._socket.setblocking(False)
+        try:
+            while data := self._socket.recv(1 << 16):
+                self._inbox += self._splitter.feed(data)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._armed = False
+        finally:
+            self._socket.setblocking(True)
+        while self._inbox:
+            self._obey(self._inbox.pop(0))
+
+
+def meets(breakpoint: Breakpoint, boundary: Boundary) -> bool:
+    """Whether training stops for `breakpoint` at `boundary`."""
+    opening = boundary.opens or boundary.update
+    if breakpoint.phase is None:
+        return breakpoint.update is not None and boundary.opens == breakpoint.update
+    if breakpoint.when == "before":
+        return boundary.next == breakpoint.phase and breakpoint.update in (None, opening)
+    return boundary.done == breakpoint.phase and breakpoint.update in (None, boundary.update)
+
+
+def _fate(before: tuple[int, int, int] | None, now: tuple[int, int, int]) -> What | None:
+    if before is None or before[0] != now[0]:
+        return "created"
+    if before[2] != now[2]:
+        return "changed"
+    return "touched" if before[1] != now[1] else None
+
+
+def _kind_of_freed(name: str) -> Kind:
+    if name.endswith(".grad"):
+        return "grad"
+    return "state" if name.startswith("optimizer.") else "output"

@@ -1,0 +1,378 @@
+"""What is alive in the fake debuggee, by name, and the answers to questions about it."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import math
+import re
+import struct
+from array import array
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from stepdbg.protocol.messages import (
+    ApplyEdit,
+    Census,
+    Edit,
+    EditDone,
+    EditPreview,
+    Histogram,
+    Hyperparameter,
+    Kind,
+    LedgerRow,
+    ListObjects,
+    ListOptimizers,
+    LookAt,
+    ObjectRow,
+    Objects,
+    OptimizerInfo,
+    Optimizers,
+    ParameterGroup,
+    PreviewEdit,
+    Query,
+    ReadSource,
+    Refusal,
+    Result,
+    StateEntry,
+    Statistics,
+    Summaries,
+    Summarise,
+    Summary,
+    TensorPart,
+    TensorView,
+    UndoEdit,
+    Window,
+)
+from stepdbg.testing.network import Adam, Network, Tensor
+
+LR = "optimizer.param_groups[0]['lr']"
+_CLASSES = {"model": "Network", "model.fc1": "Linear", "model.norm": "BatchNorm1d", "model.fc2": "Linear"}
+_VARIABLES: dict[str, Kind] = {"x": "batch", "y": "batch", "logits": "output", "loss": "loss"}
+
+
+@dataclass(frozen=True)
+class Held:
+    """An object that is alive."""
+
+    kind: Kind
+    tensor: Tensor
+
+
+@dataclass(frozen=True)
+class _Pending:
+    object: str
+    index: tuple[int, ...] | None
+    expression: str
+    new: array[float]
+    old_text: str
+    new_text: str
+
+
+class Inspection:
+    """Answers every question of the protocol from the lists of the fake's own tensors."""
+
+    def __init__(self, model: Network, optimizer: Adam) -> None:
+        self._model, self._optimizer = model, optimizer
+        self.readonly = False
+        self.variables: dict[str, Any] = {}
+        """The local variables of the training loop at this stop."""
+        self.ratios: dict[str, float] = {}
+        """‖Δw‖ / ‖w‖ of the last step, by parameter."""
+        self.pending_backward = False
+        self.boundary = self.update = 0
+        self._tokens = itertools.count(1)
+        self._previews: dict[int, _Pending] = {}
+        self._journal: list[tuple[Edit, Tensor, array[float]]] = []
+
+    def objects(self) -> dict[str, Held]:
+        """Everything alive, under the name that the user would write."""
+        found: dict[str, Held] = {}
+        for name, parameter in self._model.parameters.items():
+            found[f"model.{name}"] = Held("parameter", parameter)
+            if parameter.grad is not None:
+                found[f"model.{name}.grad"] = Held("grad", parameter.grad)
+        for name, buffer in self._model.buffers.items():
+            found[f"model.{name}"] = Held("buffer", buffer)
+        for name, state in self._optimizer.state.items():
+            for key, entry in state.items():
+                found[f"optimizer.state[model.{name}].{key}"] = Held("state", entry)
+        found[LR] = Held("hyperparameter", self._optimizer.lr)
+        for name, kind in _VARIABLES.items():
+            if isinstance(value := self.variables.get(name), Tensor):
+                found[name] = Held(kind, value)
+        return found
+
+    def census(self) -> Census:
+        """How much is alive."""
+        parameters = self._model.parameters.values()
+        elements = sum(len(p.values) for p in parameters)
+        return Census("cpu", len(parameters), elements, sum(p.bytes for p in parameters))
+
+    def answer(self, query: Query) -> Result:
+        """The answer; a `Refusal` where there is none."""
+        try:
+            match query:
+                case ListObjects():
+                    return self._list_objects()
+                case Summarise(objects=names):
+                    alive = self.objects()
+                    return Summaries(tuple(self._summary(name, alive) for name in names if name in alive))
+                case LookAt():
+                    return self._look_at(query)
+                case ListOptimizers():
+                    return self._list_optimizers()
+                case PreviewEdit():
+                    return self._preview(query)
+                case ApplyEdit(token=token):
+                    return self._apply(token)
+                case UndoEdit():
+                    return self._undo()
+                case ReadSource(file=file):
+                    return Refusal(f"the hub reads {file}, not the training process")
+        except _Refused as refused:
+            return Refusal(str(refused))
+
+    def _list_objects(self) -> Objects:
+        alive = self.objects()
+        rows = [ObjectRow("model", "model", "model", 0, _CLASSES["model"])]
+        for module in ("fc1", "norm", "fc2"):
+            rows.append(ObjectRow(f"model.{module}", module, "module", 1, _CLASSES[f"model.{module}"]))
+            for name, held in alive.items():
+                if held.kind in ("parameter", "buffer") and name.startswith(f"model.{module}."):
+                    rows.append(_row(name, held, 2, name.rsplit(".", 1)[1]))
+        variables = [_row(name, alive[name], 1, name) for name in _VARIABLES if name in alive]
+        if variables:
+            rows.append(ObjectRow("variables", "variables", "group", 0))
+        return Objects(1 if not variables else 2, tuple(rows + variables))
+
+    def _summary(self, name: str, alive: dict[str, Held]) -> Summary:
+        tensor = alive[name].tensor
+        grad = tensor.grad
+        numbers = tensor.values if grad is None else tensor.values + grad.values
+        return Summary(
+            name,
+            _norm(tensor.values),
+            None if grad is None else _norm(grad.values),
+            self.ratios.get(name),
+            all(map(math.isfinite, numbers)),
+        )
+
+    def _look_at(self, query: LookAt) -> TensorView:
+        alive = self.objects()
+        held = _find(query.object, alive)
+        tensor = held.tensor
+        owner = re.sub(r"\.grad\Z", "", query.object)
+        if match := re.fullmatch(r"optimizer\.state\[(.+)\]\.\w+", query.object):
+            owner = match[1]
+        names = {"value": owner, "grad": f"{owner}.grad"}
+        prefix = f"optimizer.state[{owner}]."
+        names |= {name.removeprefix(prefix): name for name in alive if name.startswith(prefix)}
+        parts = tuple(
+            TensorPart(label, name, _statistics(alive[name].tensor.values) if query.statistics else None)
+            for label, name in names.items()
+            if name in alive
+        )
+        return TensorView(
+            query.object,
+            held.kind,
+            tensor.shape,
+            tensor.dtype,
+            "cpu",
+            tensor.bytes,
+            held.kind == "parameter",
+            tensor.version,
+            tensor.grad_fn,
+            parts,
+            _statistics(tensor.values) if query.statistics else None,
+            _histogram(tensor.values, query.bins) if query.bins else None,
+            _window(tensor, query) if query.rows and query.columns else None,
+        )
+
+    def _list_optimizers(self) -> Optimizers:
+        optimizer = self._optimizer
+        group = ParameterGroup(
+            0,
+            (
+                Hyperparameter("lr", repr(optimizer.lr.values[0]), LR),
+                Hyperparameter("betas", repr(optimizer.betas), "optimizer.param_groups[0]['betas']", False),
+                Hyperparameter("eps", repr(optimizer.eps), "optimizer.param_groups[0]['eps']", False),
+            ),
+            len(optimizer.parameters),
+            sum(len(p.values) for p in optimizer.parameters.values()),
+        )
+        ledger = tuple(
+            LedgerRow(
+                f"model.{name}",
+                0,
+                parameter.grad is not None,
+                tuple(
+                    StateEntry(
+                        key,
+                        f"optimizer.state[model.{name}].{key}",
+                        "×".join(map(str, entry.shape)) or f"{entry.values[0]:g}",
+                        _norm(entry.values) if entry.shape else None,
+                    )
+                    for key, entry in optimizer.state.get(name, {}).items()
+                ),
+            )
+            for name, parameter in optimizer.parameters.items()
+        )
+        return Optimizers((OptimizerInfo("optimizer", "Adam", optimizer.steps, (group,), ledger),))
+
+    # ------------------------------------------------------------ edits
+
+    def _preview(self, query: PreviewEdit) -> EditPreview:
+        if self.readonly:
+            raise _Refused("this session is read-only; start it without --readonly to edit")
+        held = _find(query.object, self.objects())
+        numbers = held.tensor.values
+        new = array("d", numbers)
+        if query.index is None:
+            for position, value in enumerate(numbers):
+                new[position] = _evaluate(query.expression, value)
+            old_text, new_text = _in_words(held.tensor.shape, numbers), _in_words(held.tensor.shape, new)
+        else:
+            position = _flat(query.index, held.tensor.shape)
+            new[position] = _evaluate(query.expression, numbers[position])
+            old_text, new_text = f"{numbers[position]:.6g}", f"{new[position]:.6g}"
+        warning = ""
+        if self.pending_backward and held.kind == "parameter":
+            warning = "forward has run and backward has not: autograd will refuse to go back through this tensor"
+        token = next(self._tokens)
+        self._previews[token] = _Pending(query.object, query.index, query.expression, new, old_text, new_text)
+        return EditPreview(token, query.object, query.index, old_text, new_text, warning)
+
+    def _apply(self, token: int) -> EditDone:
+        pending = self._previews.pop(token, None)
+        if pending is None:
+            raise _Refused("that preview is gone; preview the edit again")
+        tensor = _find(pending.object, self.objects()).tensor
+        before = array("d", tensor.values)
+        tensor.write(pending.new)
+        edit = Edit(
+            len(self._journal) + 1,
+            pending.object,
+            pending.index,
+            pending.expression,
+            pending.old_text,
+            pending.new_text,
+            self.boundary,
+            self.update,
+        )
+        self._journal.append((edit, tensor, before))
+        return EditDone(edit)
+
+    def _undo(self) -> EditDone:
+        for position in reversed(range(len(self._journal))):
+            edit, tensor, before = self._journal[position]
+            if edit.undone:
+                continue
+            tensor.write(before)
+            undone = msgspec.structs.replace(edit, undone=True)
+            self._journal[position] = (undone, tensor, before)
+            return EditDone(undone)
+        raise _Refused("there is no edit to take back")
+
+
+class _Refused(Exception):
+    """Why there is no answer."""
+
+
+def _find(name: str, alive: dict[str, Held]) -> Held:
+    if name not in alive:
+        raise _Refused(f"{name} is not there at this stop")
+    return alive[name]
+
+
+def _evaluate(expression: str, old: float) -> float:
+    try:
+        value = eval(expression, {"__builtins__": builtins, "math": math}, {"old": old})
+    except Exception as error:  # whatever the user's expression raises is the answer
+        raise _Refused(f"{type(error).__name__}: {error}") from error
+    if not isinstance(value, (int, float)):
+        raise _Refused(f"the expression gives a {type(value).__name__}, and a number is needed")
+    return float(value)
+
+
+def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    if len(index) != len(shape) or not all(0 <= i < size for i, size in zip(index, shape, strict=True)):
+        raise _Refused(f"the index {list(index)} does not fit the shape {list(shape)}")
+    position = 0
+    for i, size in zip(index, shape, strict=True):
+        position = position * size + i
+    return position
+
+
+def _in_words(shape: tuple[int, ...], numbers: array[float]) -> str:
+    if not shape:
+        return f"{numbers[0]:.6g}"
+    return f"{'×'.join(map(str, shape))}, mean {sum(numbers) / len(numbers):.4g}, norm {_norm(numbers):.4g}"
+
+
+def _row(name: str, held: Held, depth: int, label: str) -> ObjectRow:
+    tensor = held.tensor
+    variable = held.kind in ("batch", "output", "loss")
+    trainable = held.kind == "parameter"
+    return ObjectRow(
+        name,
+        label,
+        "parameter" if trainable else "variable" if variable else "buffer",
+        depth,
+        held.kind if variable else "",
+        tensor.shape,
+        tensor.dtype,
+        "cpu",
+        len(tensor.values),
+        tensor.bytes,
+        trainable,
+        "optimizer[0]" if trainable else "",
+    )
+
+
+def _norm(numbers: array[float]) -> float:
+    return math.sqrt(sum(value * value for value in numbers if not math.isnan(value)))
+
+
+def _statistics(numbers: array[float]) -> Statistics:
+    known = [value for value in numbers if not math.isnan(value)]
+    if not known:
+        return Statistics(nan=len(numbers))
+    mean = sum(known) / len(known)
+    finite = all(map(math.isfinite, known))
+    spread = sum((value - mean) ** 2 for value in known) if finite else math.nan
+    return Statistics(
+        min(known),
+        max(known),
+        mean,
+        math.sqrt(spread / (len(known) - 1)) if len(known) > 1 and finite else None,
+        _norm(numbers),
+        sum(value == 0 for value in known),
+        len(numbers) - len(known),
+        sum(map(math.isinf, known)),
+    )
+
+
+def _histogram(numbers: array[float], bins: int) -> Histogram | None:
+    finite = [value for value in numbers if math.isfinite(value)]
+    if not finite:
+        return None
+    low, high = min(finite), max(finite)
+    counts = [0] * bins
+    for value in finite:
+        counts[min(bins - 1, int((value - low) / (high - low) * bins)) if high > low else 0] += 1
+    return Histogram(low, high, tuple(counts))
+
+
+def _window(tensor: Tensor, query: LookAt) -> Window:
+    across = tensor.shape[-1] if tensor.shape else 1
+    down = len(tensor.values) // across if across else 0
+    row, column = max(0, min(query.row, down - 1)), max(0, min(query.column, across - 1))
+    rows, columns = min(query.rows, down - row), min(query.columns, across - column)
+    numbers = [tensor.values[r * across + c] for r in range(row, row + rows) for c in range(column, column + columns)]
+    whole = tensor.dtype == "int64"
+    code = "q" if whole else "d"
+    raw = struct.pack(f"<{len(numbers)}{code}", *(map(int, numbers) if whole else numbers))
+    return Window(row, column, rows, columns, down, across, "q" if whole else "d", raw)
