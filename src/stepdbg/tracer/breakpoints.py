@@ -1,0 +1,52 @@
+"""Whether a boundary is one to stop at: cheap enough to be asked at every boundary of a free run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stepdbg.protocol.messages import Boundary, Breakpoint
+
+
+class Breakpoints:
+    """Those that are switched on, sorted by what they look at."""
+
+    def __init__(self, breakpoints: Iterable[Breakpoint] = ()) -> None:
+        self._before: dict[str, list[Breakpoint]] = {}
+        self._after: dict[str, list[Breakpoint]] = {}
+        self._updates: dict[int, Breakpoint] = {}
+        for point in breakpoints:
+            if not point.enabled:
+                continue
+            if point.phase is not None:
+                (self._before if point.when == "before" else self._after).setdefault(point.phase, []).append(point)
+            elif point.update is not None:
+                self._updates[point.update] = point
+        self.any = bool(self._before or self._after or self._updates)
+
+    def met(self, boundary: Boundary) -> Breakpoint | None:
+        """The one that is met here."""
+        if boundary.opens is not None and boundary.opens in self._updates:
+            return self._updates[boundary.opens]
+        coming = boundary.opens or boundary.update
+        if boundary.next is not None and not (boundary.next == boundary.done == "eval"):
+            for point in self._before.get(boundary.next, ()):
+                if point.update in (None, coming):
+                    return point
+        if boundary.done is not None:
+            for point in self._after.get(boundary.done, ()):
+                if point.update in (None, boundary.update):
+                    return point
+        return None
+
+    def foreseen(self, phase: str, following: str | None, update: int, last: bool) -> bool:
+        """Whether the boundary at the end of `phase` will be one, if `following` comes next."""
+        points = [*self._after.get(phase, ()), *(self._before.get(following, ()) if following else ())]
+        return bool(points) or (last and update + 1 in self._updates)
+
+
+def in_words(point: Breakpoint) -> str:
+    """`breakpoint 2: before backward at update 40`."""
+    parts = [f"{point.when} {point.phase}"] if point.phase else []
+    if point.update is not None:
+        parts.append(f"at update {point.update}" if parts else f"update {point.update}")
+    return f"breakpoint {point.number}: {' '.join(parts)}"

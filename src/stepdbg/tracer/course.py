@@ -1,0 +1,194 @@
+"""Where training is in its course: phases, updates, epochs, and what comes next by the order learned so far.
+
+No torch here: a source says what begins and what ends, by name, and an optimizer is whatever can be told apart. The
+rule for when a new update opens is that of the design's word list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from stepdbg.protocol.messages import Boundary, Effects, PhaseRecord
+
+USUAL_ORDER = ("data", "zero_grad", "forward", "loss", "backward", "step")
+"""What is foretold while nothing has been learned."""
+
+
+@dataclass(slots=True)
+class Phase:
+    """A phase that runs or has run."""
+
+    name: str
+    began_ns: int
+    update: int
+    ended_ns: int = 0
+    """When the call returned; 0 while it runs."""
+    effects: Effects | None = None
+    place: tuple[str, int] | None = None
+    skipped: bool = False
+    kept: bool = True
+    """False for what is no part of the order: evaluation, a loader that had no batch left."""
+
+    def ms(self, now_ns: int) -> float:
+        """Duration of the call, or until now where it was none."""
+        return ((self.ended_ns or now_ns) - self.began_ns) / 1e6
+
+
+@dataclass(slots=True)
+class Level:
+    """What happens inside one open call; the outermost is the script itself."""
+
+    inside: tuple[str, ...] = ()
+    running: Phase | None = None
+    """A phase that ends where the next begins (loss, and every phase of a generator loop)."""
+    last: Phase | None = None
+    """The phase done last."""
+
+
+@dataclass(slots=True)
+class Course:
+    """The course of one training process."""
+
+    index: int = 0
+    update: int = 1
+    epoch: int | None = None
+    loss: float | None = None
+    levels: list[Level] = field(default_factory=lambda: [Level()])
+    phases: list[tuple[Phase, tuple[str, ...]]] = field(default_factory=list)
+    """Those done in this update, each with what encloses it."""
+    previous: list[PhaseRecord] = field(default_factory=list)
+    stepped: set[Hashable] = field(default_factory=set)
+    """The optimizers that have stepped in this update."""
+    in_use: set[Hashable] = field(default_factory=set)
+    """The optimizers that must have stepped before a forward or zero_grad opens an update."""
+    pending_backward: bool = False
+    """Between a training forward and its backward."""
+    _before_opening: tuple[list[tuple[Phase, tuple[str, ...]]], list[PhaseRecord], set[Hashable]] | None = None
+    """What the newest opening of an update put away, for `take_back`."""
+
+    @property
+    def level(self) -> Level:
+        """The innermost one."""
+        return self.levels[-1]
+
+    def arrive(self, following: str | None, now_ns: int, *, predicted: bool, optimizer: Hashable = None) -> Boundary:
+        """Close the phase that runs and stand before `following` (None at the end of the script)."""
+        level = self.level
+        if level.running is not None:
+            self._close(level.running, now_ns)
+            level.last, level.running = level.running, None
+        done = level.last
+        self.index += 1
+        opens = self._opens(following, optimizer)
+        return Boundary(
+            index=self.index,
+            update=done.update if done else self.update,
+            done=done.name if done else None,
+            next=following,
+            predicted=predicted,
+            opens=opens,
+            inside=level.inside,
+            epoch=self.epoch,
+            ms=round(done.ms(now_ns), 4) if done else None,
+            loss=self.loss,
+            skipped=bool(done and done.skipped),
+        )
+
+    def depart(self, boundary: Boundary, now_ns: int, *, call: bool, kept: bool = True) -> Phase | None:
+        """Begin the phase that `boundary` announced: an open call, or one that ends where the next begins."""
+        if boundary.next is None:
+            return None
+        if boundary.opens is not None and boundary.opens != self.update:
+            self._open(boundary.opens)
+        level = self.level
+        phase = Phase(boundary.next, now_ns, self.update, kept=kept)
+        level.last = None
+        if call:
+            self.levels.append(Level((*level.inside, phase.name)))
+        level.running = phase
+        return phase
+
+    def leave(self, phase: Phase, now_ns: int) -> None:
+        """The call of that phase has returned, or was left by an exception."""
+        for depth in range(len(self.levels) - 1, 0, -1):
+            if self.levels[depth - 1].running is phase:
+                del self.levels[depth:]
+                self._close(phase, now_ns)
+                self.level.last, self.level.running = phase, None
+                return
+
+    def note_step(self, optimizer: Hashable) -> None:
+        """That optimizer has stepped."""
+        self.stepped.add(optimizer)
+
+    def take_back(self, phase: Phase) -> None:
+        """The loader had no batch left: that was no phase of the order, and no update opens with it."""
+        phase.kept = False
+        if not self.phases and not self.stepped and self._before_opening and phase.update == self.update:
+            self.phases, self.previous, self.stepped = self._before_opening
+            self._before_opening = None
+            self.update -= 1
+            phase.update = self.update
+
+    def retract(self) -> None:
+        """What runs turned out to be nothing: there was no loss phase between that forward and this call."""
+        level = self.level
+        if level.running is not None and self.phases:
+            level.last, level.running = self.phases[-1][0], None
+
+    def foretell(self, done: str) -> str | None:
+        """What followed on `done` in the last update; the usual order where nothing has been learned."""
+        names = [record.name for record in self.previous if not record.inside]
+        count = sum(1 for phase, inside in self.phases if not inside and phase.name == done)
+        places = [place for place, name in enumerate(names) if name == done]
+        if places:
+            place = places[min(max(count, 1), len(places)) - 1] + 1
+            return names[place] if place < len(names) else (names[0] if names else None)
+        if names or done not in USUAL_ORDER:
+            return None
+        return USUAL_ORDER[(USUAL_ORDER.index(done) + 1) % len(USUAL_ORDER)]
+
+    def is_last(self, name: str) -> bool:
+        """Whether an update ends with that phase, by the order learned."""
+        names = [record.name for record in self.previous if not record.inside]
+        return names[-1] == name if names else name == "step"
+
+    def records(self) -> tuple[PhaseRecord, ...]:
+        """The phases done in this update, as they are sent."""
+        return tuple(
+            PhaseRecord(phase.name, round(phase.ms(0), 4), inside, phase.effects, phase.skipped)
+            for phase, inside in self.phases
+            if phase.kept
+        )
+
+    def _close(self, phase: Phase, now_ns: int) -> None:
+        if not phase.ended_ns:
+            phase.ended_ns = now_ns
+        if phase.update == self.update:
+            depth = next((level.inside for level in self.levels if level.running is phase), ())
+            self.phases.append((phase, depth))
+        if phase.name == "step" and not self.stepped and not self.level.inside:
+            self.stepped.add("by hand")
+
+    def _opens(self, following: str | None, optimizer: Hashable) -> int | None:
+        if self.index == 1 and following is not None:
+            return self.update
+        if not self.stepped or "step" in self.level.inside:
+            return None
+        all_stepped = self.in_use <= self.stepped
+        again = optimizer is not None and optimizer in self.stepped
+        opens = (
+            following == "data"
+            or (following in ("forward", "zero_grad") and (all_stepped or again))
+            or (following == "backward" and all_stepped)
+        )
+        return self.update + 1 if opens else None
+
+    def _open(self, update: int) -> None:
+        self._before_opening = (self.phases, self.previous, self.stepped)
+        self.previous = list(self.records())
+        self.in_use = self.stepped
+        self.update = update
+        self.phases = []
+        self.stepped = set()

@@ -1,0 +1,51 @@
+"""Fingerprints: whether the bytes of a tensor are the same, order included, without keeping a copy.
+
+On the CPU xxh3 over the buffer itself; elsewhere a multiply–xorshift–multiply of every word with its index, summed on
+the device. Both are compared only with fingerprints made the same way.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import cast
+
+import torch
+import xxhash
+
+_CHUNK = 1 << 22
+"""Words that are mixed at a time on a device, which bounds the extra memory to some 100 MB."""
+_FIRST, _SECOND = 0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64)
+"""The odd multipliers of splitmix64 (Steele, Lea and Flood, 2014), as signed 64-bit integers."""
+
+
+def fingerprint(tensor: torch.Tensor) -> int | None:
+    """The fingerprint of a tensor's elements; None where its bytes cannot be read (meta, sparse, quantised)."""
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
+        return None
+    tensor = tensor.detach()
+    if not tensor.is_contiguous():
+        tensor = tensor.contiguous()
+    if tensor.device.type != "cpu":
+        return on_device(tensor)
+    size = tensor.nbytes
+    if size == 0:
+        return 0
+    buffer = (ctypes.c_char * size).from_address(tensor.data_ptr())
+    return cast(int, xxhash.xxh3_64_intdigest(buffer))
+
+
+def on_device(tensor: torch.Tensor) -> int:
+    """The fingerprint of a contiguous tensor, computed where it lies."""
+    raw = tensor.reshape(-1).view(torch.uint8)
+    whole = raw.numel() // 8 * 8
+    words = raw[:whole].view(torch.int64) if raw.data_ptr() % 8 == 0 else raw[:whole].clone().view(torch.int64)
+    total = torch.zeros((), dtype=torch.int64, device=tensor.device)
+    for start in range(0, words.numel(), _CHUNK):
+        part = words[start : start + _CHUNK]
+        index = torch.arange(start, start + part.numel(), dtype=torch.int64, device=tensor.device)
+        mixed = (part ^ (index * _FIRST)) * _SECOND
+        mixed ^= mixed >> 31
+        total += (mixed * _FIRST).sum()
+    for place, byte in enumerate(raw[whole:].tolist()):
+        total += (byte + 1) * (place + 3) * 0x5851F42D4C957F2D
+    return int(total.item())

@@ -1,0 +1,130 @@
+"""The training thread's stack as the user sees it: their own frames apart from the libraries'."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any
+
+import stepdbg
+from stepdbg.protocol.messages import Frame
+
+INVISIBLE_FILE = "<stepdbg: importlib._bootstrap>"
+"""The file name that the code of our wrappers bears. CPython (3.11 to 3.14) leaves frames out of the counting of
+`warnings.warn(stacklevel=…)` whose file name holds both `importlib` and `_bootstrap`; so a warning of torch's that
+passes through a wrapper names the same line of the user's as without it."""
+
+_OURS = os.path.dirname(os.path.abspath(stepdbg.__file__)) + os.sep
+_LIBRARIES = tuple(
+    {
+        os.path.abspath(path) + os.sep
+        for key in ("stdlib", "platstdlib", "purelib", "platlib")
+        if (path := sysconfig.get_paths().get(key))
+    }
+)
+
+
+def invisible(function: Any) -> Any:
+    """The same function, as `INVISIBLE_FILE` says."""
+    function.__code__ = function.__code__.replace(co_filename=INVISIBLE_FILE)
+    return function
+
+
+@functools.lru_cache(maxsize=4096)
+def origin(file: str) -> str:
+    """Whose a file is: `user`, `library`, or `stepdbg`."""
+    if file == INVISIBLE_FILE or file.startswith(_OURS):
+        return "stepdbg"
+    if file.startswith("<"):
+        return "library"
+    path = os.path.abspath(file)
+    if path.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in path:
+        return "library"
+    return "user"
+
+
+def user_frame(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame of the user's own, from `frame` outwards."""
+    while frame is not None and origin(frame.f_code.co_filename) != "user":
+        frame = frame.f_back
+    return frame
+
+
+def stack(frame: FrameType | None) -> list[FrameType]:
+    """All frames but ours and the interpreter's own, innermost first."""
+    found = []
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if origin(file) != "stepdbg" and not file.startswith("<frozen"):
+            found.append(frame)
+        frame = frame.f_back
+    return found
+
+
+def describe(frames: list[FrameType], lines: dict[int, int] | None = None) -> tuple[Frame, ...]:
+    """The frames as they are sent; `lines` overrides the line of a frame, by its `id` (a traceback's lines)."""
+    return tuple(
+        Frame(
+            file=os.path.abspath(frame.f_code.co_filename),
+            line=(lines or {}).get(id(frame), frame.f_lineno or 0),
+            function=frame.f_code.co_name,
+            library=origin(frame.f_code.co_filename) == "library",
+        )
+        for frame in frames
+    )
+
+
+def traceback_frames(traceback: TracebackType | None) -> tuple[list[FrameType], dict[int, int]]:
+    """The frames of a traceback, innermost first, and the line that failed in each."""
+    frames, lines = [], {}
+    while traceback is not None:
+        if origin(traceback.tb_frame.f_code.co_filename) != "stepdbg":
+            frames.append(traceback.tb_frame)
+            lines[id(traceback.tb_frame)] = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return frames[::-1], lines
+
+
+def without_ours(traceback: TracebackType | None) -> TracebackType | None:
+    """The traceback with our frames cut out of it."""
+    if traceback is None:
+        return None
+    rest = without_ours(traceback.tb_next)
+    if origin(traceback.tb_frame.f_code.co_filename) == "stepdbg":
+        return rest
+    return TracebackType(rest, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
+
+
+def local_variables(frame: FrameType) -> dict[str, Any]:
+    """The frame's variables, read without leaving a trace.
+
+    Before Python 3.13 reading `f_locals` of a function leaves a dictionary on the frame that would keep every value in
+    it alive (a batch, a graph) until the frame ends; so it is emptied again, unless the user holds it (`locals()`).
+    """
+    found = frame.f_locals
+    if frame.f_code.co_flags & 0x1 == 0 or sys.version_info >= (3, 13):  # 0x1: CO_OPTIMIZED, a function's frame
+        return dict(found)
+    copy = dict(found)
+    if sys.getrefcount(found) <= 3:  # the frame's, ours, the argument's
+        found.clear()
+    return copy
+
+
+def scopes(frames: list[FrameType]) -> Iterator[dict[str, Any]]:
+    """The variables to look a name up in: each user frame's, innermost first, then their modules' and `__main__`."""
+    modules: list[dict[str, Any]] = []
+    for frame in frames:
+        if origin(frame.f_code.co_filename) != "user":
+            continue
+        if frame.f_locals is not frame.f_globals:
+            yield local_variables(frame)
+        if not any(frame.f_globals is seen for seen in modules):
+            modules.append(frame.f_globals)
+    main = sys.modules.get("__main__")
+    if main is not None and not any(vars(main) is seen for seen in modules):
+        modules.append(vars(main))
+    yield from modules

@@ -1,0 +1,150 @@
+"""Runs at the start of every Python process of a session: says that it was born, and waits for torch.
+
+Standard library only, and little of it, since it delays the user's program. It takes its own folder off `sys.path`
+again, installs the tracer once torch has been imported, and runs the `sitecustomize` that it shadows. Nothing that goes
+wrong here may harm the program: it then runs undebugged, and the hub is told why.
+"""
+
+import os
+import sys
+
+_SESSION = os.environ.get("STEPDBG_SESSION")
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class _Line:
+    """The connection to the hub, on which a line of JSON is said at a time until the tracer takes it over."""
+
+    def __init__(self, folder):
+        import socket
+
+        self.folder = folder
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.socket.connect(os.path.join(folder, "rank.sock"))
+        except OSError:
+            self.close()
+
+    def say(self, **what):
+        if self.socket is None:
+            return
+        import json
+
+        try:
+            self.socket.sendall(json.dumps(what).encode() + b"\n")
+        except OSError:
+            self.close()
+
+    def close(self):
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+
+
+class _TorchWaiter:
+    """A finder that lets torch be found as ever, and acts when its module has been executed.
+
+    It stays in place until then: `find_spec("torch")` alone, which some libraries call to see whether torch is there,
+    does not use it up.
+    """
+
+    def __init__(self, line):
+        self.line = line
+        self.busy = False
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "torch" or self.busy:
+            return None
+        import importlib.util
+
+        self.busy = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self.busy = False
+        if spec is not None and spec.loader is not None and hasattr(spec.loader, "exec_module"):
+            self._wrap(spec.loader)
+        return spec
+
+    def _wrap(self, loader):
+        execute = loader.exec_module
+
+        def exec_module(module):
+            import time
+
+            self.line.say(importing="torch")
+            began = time.perf_counter()
+            execute(module)
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+                self.line.say(imported="torch", seconds=round(time.perf_counter() - began, 3))
+                _install(self.line)
+            loader.__dict__.pop("exec_module", None)
+
+        loader.exec_module = exec_module
+
+
+def _install(line):
+    """Put the tracer in; on failure the program goes on undebugged."""
+    if line.socket is None:
+        return
+    try:
+        from stepdbg.tracer.install import install
+    except Exception as error:
+        line.say(
+            failed=f"stepdbg cannot be imported in {sys.executable} ({error}); "
+            f"install it there: {sys.executable} -m pip install stepdbg"
+        )
+        line.close()
+        return
+    try:
+        install(line.socket, line.folder)
+    except Exception as error:
+        line.say(failed=f"stepdbg could not start in {sys.executable}: {type(error).__name__}: {error}")
+        line.close()
+
+
+def _begin():
+    line = _Line(_SESSION)
+    if line.socket is None:
+        return
+    os.register_at_fork(after_in_child=line.close)
+    line.say(
+        born={
+            "pid": os.getpid(),
+            "ppid": os.getppid(),
+            "python": sys.version.split()[0],
+            "executable": sys.executable,
+            "argv": list(getattr(sys, "orig_argv", sys.argv)),
+            "cwd": os.getcwd(),
+            "version": 1,
+        }
+    )
+    if "torch" in sys.modules:
+        _install(line)
+    else:
+        sys.meta_path.insert(0, _TorchWaiter(line))
+
+
+def _run_shadowed():
+    """Run the `sitecustomize` that would have run without us, in our place."""
+    import importlib.util
+
+    ours = sys.modules.pop("sitecustomize", None)
+    spec = importlib.util.find_spec("sitecustomize")
+    if spec is None or spec.loader is None:
+        if ours is not None:
+            sys.modules["sitecustomize"] = ours
+        return
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sitecustomize"] = module
+    spec.loader.exec_module(module)
+
+
+sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _HERE]
+if _SESSION:
+    try:
+        _begin()
+    except Exception:
+        pass
+_run_shadowed()
