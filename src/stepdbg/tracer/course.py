@@ -118,6 +118,12 @@ class Course:
                 self.level.last, self.level.running = phase, None
                 return
 
+    def close_running(self, phase: Phase, now_ns: int) -> None:
+        """The phase that runs has ended and none is known to follow."""
+        if self.level.running is phase:
+            self._close(phase, now_ns)
+            self.level.last, self.level.running = phase, None
+
     def note_step(self, optimizer: Hashable) -> None:
         """That optimizer has stepped."""
         self.stepped.add(optimizer)

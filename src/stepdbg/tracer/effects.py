@@ -1,0 +1,127 @@
+"""What a phase did to which object: two pictures of everything that is alive, held against each other.
+
+The proof is a fingerprint of the bytes, since a fused optimizer and a batch norm change tensors without moving their
+version counters. Where there is no fingerprint from before, the counters are shown as a hint.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import torch
+import xxhash
+
+from stepdbg.protocol.messages import EFFECT_NAMES, Basis, Effect, EffectCount, Effects, Kind, What
+from stepdbg.tracer.fingerprints import fingerprint
+from stepdbg.tracer.registry import Alive, Registry
+
+_ORDER: tuple[Kind, ...] = (
+    "parameter",
+    "grad",
+    "buffer",
+    "state",
+    "hyperparameter",
+    "loss",
+    "output",
+    "batch",
+    "rng",
+)
+_FLEETING = ("loss", "output", "batch")
+"""Kinds whose objects come anew with each phase: a new one is *created*, an old one is not mourned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One object as it was."""
+
+    kind: Kind
+    identity: int
+    """The serial of a batch, output or loss; else the tensor's `id`."""
+    version: int
+    print: object
+    """Fingerprint or plain value; None where it was not taken."""
+    owner: str
+
+
+Picture = dict[str, Mark]
+"""Everything that was alive, by name."""
+
+
+def take(registry: Registry) -> Picture:
+    """The picture with fingerprints."""
+    picture = {name: _mark(entry, prints=True) for name, entry in registry.alive.items()}
+    picture |= {name: Mark("rng", 0, 0, value, "") for name, value in random_states().items()}
+    return picture
+
+
+def counters_only(picture: Picture) -> Picture:
+    """What remains of a picture in a free run: the version counters."""
+    return {name: replace(mark, print=None) for name, mark in picture.items() if mark.kind != "rng"}
+
+
+def between(before: Picture, after: Picture, basis: Basis) -> Effects:
+    """The effects that turn one picture into the other."""
+    effects = [
+        Effect(name, mark.kind, what)
+        for name, mark in after.items()
+        if (what := _what(before.get(name), mark, before, basis)) is not None
+    ]
+    effects += [
+        Effect(name, mark.kind, "freed")
+        for name, mark in before.items()
+        if name not in after and mark.kind in ("grad", "state") and (mark.owner in after or mark.kind == "state")
+    ]
+    effects.sort(key=lambda effect: _ORDER.index(effect.kind))
+    counts = Counter((effect.kind, effect.what) for effect in effects)
+    return Effects(
+        basis=basis,
+        counts=tuple(EffectCount(kind, what, count) for (kind, what), count in counts.items()),
+        named=tuple(effects[:EFFECT_NAMES]),
+        left_out=max(0, len(effects) - EFFECT_NAMES),
+    )
+
+
+def without_names(effects: Effects | None) -> Effects | None:
+    """Only the counts: what a phase's record keeps."""
+    return effects and Effects(effects.basis, effects.counts)
+
+
+def random_states() -> dict[str, int]:
+    """Fingerprints of the generators that training may draw from."""
+    states = {"torch random": int(xxhash.xxh3_64_intdigest(torch.get_rng_state().numpy().tobytes()))}
+    states["random"] = hash(random.getstate())
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        name, keys, *rest = numpy_random.get_state()
+        states["numpy.random"] = hash((name, keys.tobytes(), *rest))
+    return states
+
+
+def _mark(entry: Alive, *, prints: bool) -> Mark:
+    tensor = entry.tensor
+    if tensor is None:
+        return Mark(entry.kind, 0, 0, repr(entry.value), entry.owner)
+    identity = entry.serial or id(tensor)
+    version = -1 if tensor.is_inference() else tensor._version
+    return Mark(entry.kind, identity, version, fingerprint(tensor) if prints else None, entry.owner)
+
+
+def _what(before: Mark | None, after: Mark, all_before: Picture, basis: Basis) -> What | None:
+    if before is None:
+        fresh = (
+            after.kind in _FLEETING
+            or (after.kind == "grad" and after.owner in all_before)
+            or (after.kind == "state" and any(mark.owner == after.owner for mark in all_before.values()))
+        )
+        return "created" if fresh else None
+    if after.kind in _FLEETING and before.identity != after.identity:
+        return "created"
+    if basis == "counters":
+        moved = before.version != after.version or before.identity != after.identity
+        return "changed" if moved else None
+    if before.print != after.print:
+        return "changed"
+    return "touched" if before.version != after.version or before.identity != after.identity else None

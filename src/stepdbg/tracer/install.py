@@ -1,0 +1,54 @@
+"""Puts the tracer into a process in which torch has just been imported."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import socket
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from stepdbg import api
+from stepdbg.tracer import frames
+from stepdbg.tracer.boundary import Tracer
+from stepdbg.tracer.link import Link
+from stepdbg.tracer.sources import hooks
+
+
+def install(connected: socket.socket, folder: str) -> Tracer:
+    """Hook torch's entry points; the session is entered at the first boundary.
+
+    Args:
+        connected: The socket on which the process was said to be born.
+        folder: The session's.
+    """
+    tracer = Tracer(Link(connected), Path(folder))
+    api.tracer = tracer
+    hooks.install(tracer)
+    os.register_at_fork(after_in_child=tracer.disarm)
+    atexit.register(tracer.finish)
+    _watch_exceptions(tracer)
+    return tracer
+
+
+def _watch_exceptions(tracer: Tracer) -> None:
+    """Stop at an uncaught exception, after it was printed, and leave nothing of ours in what is printed."""
+    earlier = sys.excepthook
+
+    def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        clean(error)
+        earlier(kind, error, error.__traceback__)
+        if isinstance(error, Exception):
+            tracer.failed(error)
+
+    sys.excepthook = excepthook
+
+
+def clean(error: BaseException | None, seen: frozenset[int] = frozenset()) -> None:
+    """Cut our frames out of an exception's traceback, and out of those it came from."""
+    if error is None or id(error) in seen:
+        return
+    error.__traceback__ = frames.without_ours(error.__traceback__)
+    clean(error.__cause__, seen | {id(error)})
+    clean(error.__context__, seen | {id(error)})

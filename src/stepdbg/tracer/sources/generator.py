@@ -1,0 +1,43 @@
+"""A generator loop as a source of boundaries: one at each yield, whose value names the phase that comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from stepdbg.api import check_phase
+from stepdbg.tracer.course import Phase
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.boundary import Tracer
+
+
+def drive(tracer: Tracer, generator: Generator[object, Any, Any]) -> Any:
+    """Run a loop to its end, with a boundary at each of its yields.
+
+    Returns:
+        What the generator returns.
+
+    Raises:
+        LoopError: it yielded something that is no string.
+    """
+    if tracer.driving or not tracer.listening():
+        from stepdbg.api import run
+
+        return run(generator)
+    tracer.driving = True
+    phase: Phase | None = None
+    try:
+        while True:
+            name = check_phase(next(generator), generator)
+            if tracer.listening():
+                phase = tracer.begin(name, call=False, at=generator.gi_frame)
+    except StopIteration as end:
+        return end.value
+    except BaseException as error:
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        raise
+    finally:
+        tracer.driving = False
+        if phase is not None:
+            tracer.close(phase)

@@ -1,0 +1,171 @@
+"""Forward passes as phases: which modules are models, and when one is called.
+
+A model is a module with parameters that no other module called. It is found by a global hook, which taxes the call of
+every submodule and is therefore there only while something is unknown: in the first updates, after an optimizer was
+made, and when a backward came with no forward seen. Once a model is known, `__call__` of its class is wrapped, filtered
+by identity; the instance stays as it is, so that it is pickled and copied as ever.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn.modules.loss import _Loss
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+
+from stepdbg.tracer import frames
+from stepdbg.tracer.course import Phase
+from stepdbg.tracer.registry import tensors_in
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.boundary import Tracer
+
+_WATCHED_UPDATES = 2
+"""The global hook goes after so many updates in which nothing new was found."""
+
+
+class Models:
+    """The models known, and the calls of theirs that are open."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._known: dict[int, weakref.ref[nn.Module]] = {}
+        self._wrapped: set[type] = set()
+        self._handles: list[Any] = []
+        self._watched_from = 1
+        self._open: nn.Module | None = None
+        """The model whose forward runs; what it calls is no phase of its own."""
+        self._open_phase: Phase | None = None
+        self._found_open = False
+        self._outputs: list[weakref.ref[torch.Tensor]] = []
+        self.last_loader: weakref.ref[Any] | None = None
+        self.evaluating: weakref.WeakSet[Any] = weakref.WeakSet()
+        """Loaders that feed evaluation only."""
+        self._feeding: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def watch(self) -> None:
+        """Something may be unknown: see every call, for some updates."""
+        self._watched_from = self._tracer.course.update
+        if not self._handles and not self._tracer.quiet:
+            self._handles = [
+                register_module_forward_pre_hook(self._seen),
+                register_module_forward_hook(self._returned, always_call=True),
+            ]
+
+    def made(self, tensor: torch.Tensor) -> bool:
+        """Whether the newest forward returned that very tensor."""
+        return any(ref() is tensor for ref in self._outputs)
+
+    def _seen(self, module: nn.Module, args: Any) -> None:
+        """Any module is called, while the global hook is in place."""
+        if self._open is not None or torch.compiler.is_compiling() or not self._tracer.listening():
+            return
+        if isinstance(module, _Loss) or id(module) in self._known or not _is_model(module):
+            return
+        self._adopt(module)
+        self._found_open = True
+        self._begin(module)
+
+    def _returned(self, module: nn.Module, args: Any, output: Any) -> None:
+        """That call returns; or raised, and then `output` is None."""
+        if self._found_open and self._open is module:
+            self._found_open = False
+            self._end(output)
+
+    def _adopt(self, module: nn.Module) -> None:
+        self._known[id(module)] = weakref.ref(module, functools.partial(self._forget, id(module)))
+        self._tracer.registry.note_model(module)
+        kind = type(module)
+        if kind not in self._wrapped:
+            self._wrapped.add(kind)
+            original = kind.__call__
+            setattr(kind, "__call__", functools.wraps(original)(frames.invisible(self._wrapper(original))))
+
+    def _forget(self, key: int, _: Any) -> None:
+        self._known.pop(key, None)
+
+    def _wrapper(self, original: Any) -> Callable[..., Any]:
+        models, tracer, known = self, self._tracer, self._known
+
+        def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            reference = known.get(id(self))
+            mine = (
+                reference is not None
+                and models._open is None
+                and reference() is self
+                and not torch.compiler.is_compiling()
+                and tracer.listening()
+            )
+            if mine:
+                models._begin(self)
+            try:
+                result = original(self, *args, **kwargs)
+            except BaseException as error:
+                if mine:
+                    models._end(None)
+                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                raise
+            if mine:
+                models._end(result)
+            return result
+
+        return __call__
+
+    def _begin(self, model: nn.Module) -> None:
+        tracer, course = self._tracer, self._tracer.course
+        self._open_phase = None
+        training = torch.is_grad_enabled()
+        self._note_loader(training)
+        if not tracer.driving:
+            if training:
+                if course.pending_backward and course.level.running is not None and course.level.running.name == "loss":
+                    course.retract()
+                    self._open_phase = tracer.begin("forward", silent=True)
+                else:
+                    self._open_phase = tracer.begin("forward")
+                self._stop_watching()
+            elif not course.pending_backward:
+                self._open_phase = tracer.begin("eval", kept=False)
+        self._open = model
+
+    def _end(self, output: Any) -> None:
+        tracer, course = self._tracer, self._tracer.course
+        phase, self._open, self._open_phase = self._open_phase, None, None
+        if not torch.is_grad_enabled():
+            if phase is not None:
+                tracer.end(phase)
+            return
+        tensors = [tensor for _, tensor in tensors_in(output)]
+        self._outputs = [weakref.ref(tensor) for tensor in tensors]
+        if phase is not None:
+            tracer.end(phase)
+        if any(tensor.requires_grad for tensor in tensors):
+            course.pending_backward = True
+            tracer.registry.note("output", output)
+            if phase is not None:
+                tracer.begin("loss", call=False, predicted=course.foretell("forward") or "loss", returning=True)
+
+    def _note_loader(self, training: bool) -> None:
+        loader = self.last_loader() if self.last_loader is not None else None
+        if loader is None:
+            return
+        if training:
+            self._feeding.add(loader)
+            self.evaluating.discard(loader)
+        elif loader not in self._feeding:
+            self.evaluating.add(loader)
+
+    def _stop_watching(self) -> None:
+        if self._handles and self._tracer.course.update >= self._watched_from + _WATCHED_UPDATES:
+            for handle in self._handles:
+                handle.remove()
+            self._handles = []
+
+
+def _is_model(module: nn.Module) -> bool:
+    return next(module.parameters(), None) is not None
