@@ -1,0 +1,17 @@
+"""Fixtures that every folder of tests may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.place import Place
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    """A runtime folder for this test alone; whatever was started in it is ended afterwards."""
+    own = Place()
+    yield own
+    own.clean()
