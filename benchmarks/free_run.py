@@ -1,0 +1,54 @@
+"""A free run under `stepdbg run --headless` against bare python, the loop alone timed.
+
+Limits: 1.02 times for updates of 5 ms; 30 µs per update for a loop that does next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from harness.place import STEPDBG, Place
+from measure import PROGRAMS, Row, alternating, median, table
+
+
+def seconds_per_update(*command: object) -> float:
+    """As the program itself measured."""
+    place = Place()
+    try:
+        done = place.run(*map(str, command), seconds=120)
+        assert done.returncode == 0, done.stderr
+        return float(done.stdout)
+    finally:
+        place.clean()
+
+
+def side_by_side(kind: str, updates: int, rounds: int) -> tuple[float, float]:
+    """Medians of bare and traced, in seconds per update."""
+    script = PROGRAMS / "loop.py"
+    bare, traced = alternating(
+        rounds,
+        lambda: seconds_per_update(sys.executable, script, kind, updates),
+        lambda: seconds_per_update(STEPDBG, "run", "--headless", script, kind, updates),
+    )
+    return median(bare), median(traced)
+
+
+def main() -> int:
+    """Measure, print, and say by the exit status whether the limits hold."""
+    tiny, traced_tiny = side_by_side("tiny", 20_000, 5)
+    real, traced_real = side_by_side("5ms", 400, 5)
+    return table(
+        "A free run, medians of 5 each",
+        [
+            Row("tiny loop, bare", tiny * 1e6, "µs"),
+            Row("tiny loop, under stepdbg", traced_tiny * 1e6, "µs"),
+            Row("cost per update", (traced_tiny - tiny) * 1e6, "µs", 30),
+            Row("real updates, bare", real * 1e3, "ms"),
+            Row("real updates, under stepdbg", traced_real * 1e3, "ms"),
+            Row("ratio", traced_real / real, "×", 1.02),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

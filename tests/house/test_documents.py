@@ -1,0 +1,54 @@
+"""The documents say what is so: keys, commands, links and files that they name are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.place import ROOT
+from stepdbg.tui.actions import markdown_table
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+SOURCES = sorted(
+    path for folder in ("src", "demos", "tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")
+)
+LONGEST = 420
+"""Lines. A file that grows past this has a second subject."""
+LISTS = {"src/stepdbg/protocol/messages.py"}
+"""Longer, and rightly: one list of all messages, read like a table."""
+SETTING_UP = [ROOT / name for name in ("pyproject.toml", "constraints.txt", "Makefile", ".ci/run")]
+
+
+def test_the_readme_lists_the_keys_that_the_program_has() -> None:
+    assert markdown_table() in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_target_of_make_that_a_document_names_exists(document: Path) -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make (\w+)`", document.read_text())) <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_a_document_links_to_exists(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        assert link.startswith("http") or (document.parent / link).exists(), link
+
+
+def test_every_path_that_the_map_names_exists() -> None:
+    for path in re.findall(r"`((?:src|tests|docs|demos|benchmarks)/[\w./]+)`", (ROOT / "CONTRIBUTING.md").read_text()):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_has_one_subject_and_says_which(source: Path) -> None:
+    text = source.read_text()
+    assert text.count("\n") <= LONGEST or str(source.relative_to(ROOT)) in LISTS
+    assert not text.strip() or text.startswith(('"""', 'r"""'))
+
+
+def test_setting_up_names_no_host() -> None:
+    for path in SETTING_UP:
+        assert "://" not in path.read_text(), path

@@ -1,0 +1,56 @@
+"""Who loads what: looked up in a fresh interpreter, since import-linter sees only what is written down."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+import stepdbg
+
+PACKAGE = Path(stepdbg.__file__).parent
+HEAVY = {"torch", "numpy"}
+
+
+def modules_of(folder: str) -> list[str]:
+    files = sorted((PACKAGE / folder).rglob("*.py")) if (PACKAGE / folder).is_dir() else [PACKAGE / f"{folder}.py"]
+    names = [".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts) for file in files]
+    return [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
+
+
+def loaded_by(modules: Iterable[str]) -> set[str]:
+    program = "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program, *modules], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("folder", ["cli", "commands", "hub", "protocol", "testing", "tui"])
+def test_no_torch_and_no_numpy_outside_the_tracer(folder: str) -> None:
+    assert not HEAVY & loaded_by(modules_of(folder))
+
+
+@pytest.mark.parametrize("folder", ["hub", "protocol", "testing"])
+def test_what_has_no_screen_loads_no_textual(folder: str) -> None:
+    assert not {"textual", "rich"} & loaded_by(modules_of(folder))
+
+
+def test_importing_the_public_api_loads_none_of_the_program() -> None:
+    loaded = {name for name in loaded_by(["stepdbg"]) if name.startswith("stepdbg")}
+    assert loaded <= {"stepdbg", "stepdbg.api", "stepdbg.errors"}
+
+
+def test_the_command_line_loads_no_screen_before_it_needs_one() -> None:
+    assert "textual" not in loaded_by(["stepdbg.cli"])
+
+
+def test_the_public_names_are_complete_and_documented() -> None:
+    assert sorted(stepdbg.__all__) == list(stepdbg.__all__)
+    for name in stepdbg.__all__:
+        assert name == "__version__" or getattr(stepdbg, name).__doc__, name
+    modules = {"api", "errors", "annotations"}
+    public = {name for name in vars(stepdbg) if not name.startswith("_")} - modules
+    folders = {path.stem for path in PACKAGE.iterdir()}
+    assert public - folders <= set(stepdbg.__all__)
