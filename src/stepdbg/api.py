@@ -116,7 +116,7 @@ def check_phase(name: object, generator: Generator[object, Any, Any]) -> str:
     """
     if isinstance(name, str) and name:
         return name
-    frame = generator.gi_frame
+    frame = getattr(generator, "gi_frame", None)
     where = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "a loop"
     raise LoopError(f"{where} yields {name!r}; a training loop yields the name of the phase that comes next, a string")
 

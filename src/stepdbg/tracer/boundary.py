@@ -56,6 +56,10 @@ class Tracer:
         self._loss_indices: dict[str, int] = {}
         self._phase_bytes: dict[str, bytes] = {}
         self._ended = False
+        self._marked: list[Phase | None] = []
+        """The phases of `with stepdbg.phase` that are open."""
+        self._broken: tuple[str, ...] = ()
+        """The phase that an exception has just left, with what encloses it."""
         self._held: list[object] = []
         """Models and optimizers, while somebody steps: so that the last step of a function can still be looked at."""
 
@@ -107,6 +111,7 @@ class Tracer:
         caller: FrameType,
     ) -> Phase | None:
         frame = frames.user_frame(caller)
+        self._broken = ()
         boundary = self._arrive(frame, predicted or name, predicted is not None, optimizer, silent, returning)
         if predicted is not None:
             boundary = msgspec.structs.replace(boundary, next=name)
@@ -119,8 +124,17 @@ class Tracer:
         return phase
 
     def end(self, phase: Phase) -> None:
-        """The call of that phase has returned, or was left by an exception."""
+        """The call of that phase has returned."""
         self.course.leave(phase, time.monotonic_ns())
+
+    def broke(self, phase: Phase) -> None:
+        """An exception has left that phase."""
+        inside = next((level.inside for level in self.course.levels if level.running is phase), None)
+        if inside is None:
+            return
+        if not self._broken:
+            self._broken = (*inside, phase.name)
+        self.end(phase)
 
     def loss_at_backward(self, tensor: torch.Tensor, name: str) -> None:
         """`backward` is about to be called on that tensor."""
@@ -158,6 +172,8 @@ class Tracer:
             return
         try:
             boundary = self.course.arrive(None, time.monotonic_ns(), predicted=False)
+            if self._broken:
+                boundary = msgspec.structs.replace(boundary, inside=self._broken, done=None)
             stack, lines = frames.traceback_frames(error.__traceback__)
             self._stop(boundary, stack, "exception", f"{type(error).__name__}: {error}", lines, _failure(error))
         except Exception as fault:
@@ -180,10 +196,6 @@ class Tracer:
         """… and ends."""
         if self._marked and (phase := self._marked.pop()) is not None:
             self.end(phase)
-
-    @property
-    def _marked(self) -> list[Phase | None]:
-        return self.__dict__.setdefault("_marked_phases", [])
 
     def stop_here(self) -> None:
         """`stepdbg.breakpoint()`: an inner boundary, at which training stops."""
@@ -454,7 +466,9 @@ class Tracer:
             where = where.tb_next
         place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"
         fault = f"{type(error).__name__}: {error} ({place})"
-        self._send(m.Notice(f"stepdbg failed and has let go; training goes on undebugged. Please report: {fault}", "error"))
+        self._send(
+            m.Notice(f"stepdbg failed and has let go; training goes on undebugged. Please report: {fault}", "error")
+        )
         self.disarm()
 
     def disarm(self) -> None:

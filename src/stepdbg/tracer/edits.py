@@ -13,7 +13,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -175,7 +175,7 @@ class Editor:
 
         warning = ""
         if key == "lr" and "initial_lr" in store:
-            warning = "A scheduler drives this learning rate: it goes on from the new value, or sets its own at its next step."
+            warning = "A scheduler drives this learning rate: it goes on from here, or sets its own at its next step."
         return _Prepared(request, self._shown(request, repr(old), repr(new), warning), write, 0)
 
     def _place(self, name: str, entry: Alive) -> tuple[dict[Any, Any], Any]:
@@ -225,7 +225,8 @@ def replace_edit(edit: m.Edit) -> m.Edit:
 def undisturbed_randomness() -> Iterator[None]:
     """Put every generator that training may draw from back as it was."""
     state, torch_state = random.getstate(), torch.get_rng_state()
-    device_states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() and torch.cuda.is_initialized() else None
+    on_device = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    device_states = torch.cuda.get_rng_state_all() if on_device else None
     numpy_random = sys.modules.get("numpy.random")
     numpy_state = numpy_random.get_state() if numpy_random is not None else None
     try:
@@ -244,7 +245,8 @@ def in_words(tensor: torch.Tensor) -> str:
     if tensor.numel() == 1:
         value = tensor.item()
         return f"{value:.6g}" if isinstance(value, float) else repr(value)
-    figures = tensors.statistics(tensors.readable(tensor)[0] or tensor)
+    readable, _ = tensors.readable(tensor)
+    figures = tensors.statistics(tensor if readable is None else readable)
     shape = "×".join(str(size) for size in tensor.shape)
     if figures.min is None or figures.max is None or figures.mean is None:
         return f"{shape}, no finite numbers"
@@ -272,7 +274,8 @@ def _fit(new: object, target: torch.Tensor) -> torch.Tensor:
     elif isinstance(new, torch.Tensor):
         made = new.detach()
         if made.device != target.device:
-            raise Refused(f"the new value lies on {made.device}, the tensor on {target.device}; add .to({str(target.device)!r})")
+            remedy = f"add .to({str(target.device)!r})"
+            raise Refused(f"the new value lies on {made.device}, the tensor on {target.device}; {remedy}")
     elif isinstance(new, (list, tuple)):
         try:
             made = torch.tensor(new)

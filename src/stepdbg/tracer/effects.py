@@ -69,10 +69,12 @@ def between(before: Picture, after: Picture, basis: Basis) -> Effects:
         for name, mark in after.items()
         if (what := _what(before.get(name), mark, before, basis)) is not None
     ]
+    owners = {mark.owner for mark in after.values()}
     effects += [
         Effect(name, mark.kind, "freed")
         for name, mark in before.items()
-        if name not in after and mark.kind in ("grad", "state") and (mark.owner in after or mark.kind == "state")
+        if name not in after
+        and ((mark.kind == "grad" and mark.owner in after) or (mark.kind == "state" and mark.owner in owners))
     ]
     effects.sort(key=lambda effect: _ORDER.index(effect.kind))
     counts = Counter((effect.kind, effect.what) for effect in effects)

@@ -7,7 +7,6 @@ the device. Both are compared only with fingerprints made the same way.
 from __future__ import annotations
 
 import ctypes
-from typing import cast
 
 import torch
 import xxhash
@@ -31,7 +30,7 @@ def fingerprint(tensor: torch.Tensor) -> int | None:
     if size == 0:
         return 0
     buffer = (ctypes.c_char * size).from_address(tensor.data_ptr())
-    return cast(int, xxhash.xxh3_64_intdigest(buffer))
+    return xxhash.xxh3_64_intdigest(buffer)
 
 
 def on_device(tensor: torch.Tensor) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 import sysconfig
@@ -37,7 +38,7 @@ def invisible(function: Any) -> Any:
 @functools.lru_cache(maxsize=4096)
 def origin(file: str) -> str:
     """Whose a file is: `user`, `library`, or `stepdbg`."""
-    if file == INVISIBLE_FILE or file.startswith(_OURS):
+    if file == INVISIBLE_FILE or (file == "<frozen runpy>" and driven()) or file.startswith(_OURS):
         return "stepdbg"
     if file.startswith("<"):
         return "library"
@@ -45,6 +46,13 @@ def origin(file: str) -> str:
     if path.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in path:
         return "library"
     return "user"
+
+
+@functools.cache
+def driven() -> bool:
+    """Whether the program is `stepdbg.tracer.drive`: then the frames that started it are none of the user's."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return getattr(spec, "name", "") == "stepdbg.tracer.drive"
 
 
 def user_frame(frame: FrameType | None) -> FrameType | None:
@@ -106,7 +114,7 @@ def local_variables(frame: FrameType) -> dict[str, Any]:
     it alive (a batch, a graph) until the frame ends; so it is emptied again, unless the user holds it (`locals()`).
     """
     found = frame.f_locals
-    if frame.f_code.co_flags & 0x1 == 0 or sys.version_info >= (3, 13):  # 0x1: CO_OPTIMIZED, a function's frame
+    if not frame.f_code.co_flags & inspect.CO_OPTIMIZED or sys.version_info >= (3, 13):
         return dict(found)
     copy = dict(found)
     if sys.getrefcount(found) <= 3:  # the frame's, ours, the argument's
@@ -120,7 +128,7 @@ def scopes(frames: list[FrameType]) -> Iterator[dict[str, Any]]:
     for frame in frames:
         if origin(frame.f_code.co_filename) != "user":
             continue
-        if frame.f_locals is not frame.f_globals:
+        if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
             yield local_variables(frame)
         if not any(frame.f_globals is seen for seen in modules):
             modules.append(frame.f_globals)

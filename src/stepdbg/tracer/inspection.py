@@ -130,9 +130,7 @@ class Desk:
             rows += [self._row(name, name, "variable", 1, entry, entry.kind, "") for name, entry in moving]
         return rows
 
-    def _row(
-        self, name: str, label: str, node: m.Node, depth: int, entry: Alive, cls: str, owner: str
-    ) -> m.ObjectRow:
+    def _row(self, name: str, label: str, node: m.Node, depth: int, entry: Alive, cls: str, owner: str) -> m.ObjectRow:
         tensor = entry.tensor
         assert tensor is not None
         return m.ObjectRow(
@@ -226,10 +224,14 @@ class Desk:
 
     def _optimizers(self) -> list[m.OptimizerInfo]:
         names = {id(e.tensor): name for name, e in self._registry.alive.items() if e.kind == "parameter"}
-        return [self._optimizer(named.name, named.steps, optimizer, names) for named, optimizer in self._registry.optimizers()]
+        return [
+            self._optimizer(named.name, named.steps, optimizer, names)
+            for named, optimizer in self._registry.optimizers()
+        ]
 
     def _optimizer(self, name: str, steps: int, optimizer: Any, names: dict[int, str]) -> m.OptimizerInfo:
-        groups, ledger = [], []
+        groups: list[m.ParameterGroup] = []
+        ledger: list[m.LedgerRow] = []
         for index, group in enumerate(optimizer.param_groups):
             groups.append(
                 m.ParameterGroup(
@@ -252,9 +254,7 @@ class Desk:
                 if len(ledger) < _LEDGER:
                     ledger.append(self._ledger_row(name, index, parameter, optimizer, names))
         total = sum(len(group["params"]) for group in optimizer.param_groups)
-        return m.OptimizerInfo(
-            name, type(optimizer).__name__, steps, tuple(groups), tuple(ledger), total - len(ledger)
-        )
+        return m.OptimizerInfo(name, type(optimizer).__name__, steps, tuple(groups), tuple(ledger), total - len(ledger))
 
     def _ledger_row(
         self, optimizer_name: str, group: int, parameter: torch.Tensor, optimizer: Any, names: dict[int, str]

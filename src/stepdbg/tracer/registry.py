@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dis
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType, ModuleType
 from typing import Any
@@ -154,7 +154,8 @@ class Registry:
 
     def census(self) -> Census:
         """How much is alive."""
-        tensors = [entry.tensor for entry in self.alive.values() if entry.kind == "parameter" and entry.tensor is not None]
+        parameters = [entry for entry in self.alive.values() if entry.kind == "parameter"]
+        tensors = [entry.tensor for entry in parameters if entry.tensor is not None]
         return Census(
             device=", ".join(sorted({str(tensor.device) for tensor in tensors})) or "cpu",
             parameters=len(tensors),
@@ -169,7 +170,7 @@ class Registry:
 
     # finding
 
-    def _find_models(self, spaces: list[Mapping[str, Any]]) -> None:
+    def _find_models(self, spaces: Sequence[Mapping[str, Any]]) -> None:
         """Optimizers and models among the user's variables: a model is what holds parameters of an optimizer."""
         modules: list[nn.Module] = []
         for value in objects_in(spaces):
@@ -193,13 +194,10 @@ class Registry:
         for module in fresh:
             self.note_model(module)
         everything = [model for _, model in self.models()]
-        inner = {
-            id(child)
-            for model in everything
-            for child in model.modules()
-            if child is not model
-        }
-        self._models = [entry for entry in self._models if (model := entry.ref()) is not None and id(model) not in inner]
+        inner = {id(child) for model in everything for child in model.modules() if child is not model}
+        self._models = [
+            entry for entry in self._models if (model := entry.ref()) is not None and id(model) not in inner
+        ]
         self._optimizers = [entry for entry in self._optimizers if entry.ref() is not None]
 
     def _name(self) -> None:
@@ -210,10 +208,10 @@ class Registry:
                     continue
                 name = self.scope.get(id(value))
                 if name is not None or not entry.name:
-                    others = {other.name for group in (self._models, self._optimizers) for other in group if other is not entry}
+                    others = {other.name for other in (*self._models, *self._optimizers) if other is not entry}
                     entry.name, entry.found = unique(name or type(value).__name__, others), name is not None
 
-    def _find_loss(self, spaces: list[Mapping[str, Any]]) -> None:
+    def _find_loss(self, spaces: Sequence[Mapping[str, Any]]) -> None:
         """In a generator loop the loss is known before `backward` is called: a number in the frame, with a graph."""
         if not spaces:
             return
@@ -225,8 +223,9 @@ class Registry:
         if not candidates:
             return
         known = self._learned.get(("loss", 0), "loss")
-        name = known if known in candidates else next((name for name in candidates if "loss" in name.lower()), None)
-        if name is not None:
+        likely = [name for name in candidates if name == known or "loss" in name.lower()] or list(candidates)
+        name = known if known in candidates else likely[0]
+        if known in candidates or len(likely) == 1:
             self.add_loss(candidates[name], name)
 
     # listing
@@ -309,7 +308,7 @@ def tensors_in(value: object, path: str = "", depth: int = 0) -> Iterator[tuple[
             yield from tensors_in(item, f"{path}[{place}]", depth + 1)
 
 
-def names_in(spaces: list[Mapping[str, Any]]) -> dict[int, str]:
+def names_in(spaces: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """What the user calls their models, optimizers and tensors, by `id`; the innermost variable wins.
 
     Variables come first, then entries of containers, then attributes of objects (`self.model`).
@@ -331,14 +330,14 @@ def names_in(spaces: list[Mapping[str, Any]]) -> dict[int, str]:
                 for key, item in list(value.items())[:_FEW]:
                     if isinstance(item, interesting):
                         found.setdefault(id(item), f"{name}[{key!r}]")
-            elif type(value).__module__ != "builtins" and isinstance(attributes := getattr(value, "__dict__", None), dict):
-                for key, item in list(attributes.items())[:_FEW]:
+            else:
+                for key, item in attributes_of(value):
                     if isinstance(item, interesting):
                         found.setdefault(id(item), f"{name}.{key}")
     return found
 
 
-def objects_in(spaces: list[Mapping[str, Any]]) -> Iterator[object]:
+def objects_in(spaces: Sequence[Mapping[str, Any]]) -> Iterator[object]:
     """The models and optimizers among the user's variables, in containers and attributes one level down too."""
     wanted = (nn.Module, Optimizer)
     for space in spaces:
@@ -351,8 +350,19 @@ def objects_in(spaces: list[Mapping[str, Any]]) -> Iterator[object]:
                 yield from (item for item in value[:_FEW] if isinstance(item, wanted))
             elif isinstance(value, dict):
                 yield from (item for item in list(value.values())[:_FEW] if isinstance(item, wanted))
-            elif type(value).__module__ != "builtins" and isinstance(attributes := getattr(value, "__dict__", None), dict):
-                yield from (item for item in list(attributes.values())[:_FEW] if isinstance(item, wanted))
+            else:
+                yield from (item for _, item in attributes_of(value) if isinstance(item, wanted))
+
+
+def attributes_of(value: object) -> list[tuple[str, object]]:
+    """The first attributes of an object of the user's own making, read without running any code of its."""
+    if type(value).__module__ == "builtins":
+        return []
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return []
+    return list(attributes.items())[:_FEW] if isinstance(attributes, dict) else []
 
 
 def assigned_name(frame: FrameType) -> str | None:

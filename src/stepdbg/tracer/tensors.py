@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import math
+from collections.abc import Iterator
 
 import torch
 
@@ -46,7 +47,7 @@ def norm(tensor: torch.Tensor) -> float:
         return float(torch.linalg.vector_norm(tensor))
     if tensor.dtype in (torch.float16, torch.bfloat16):
         return float(torch.linalg.vector_norm(tensor, dtype=torch.float32))
-    return math.sqrt(sum(float((part * part).sum()) for part in _chunks(tensor)))
+    return math.sqrt(sum(float(part.to(torch.float64).square().sum()) for part in _parts(tensor)))
 
 
 def statistics(tensor: torch.Tensor) -> Statistics:
@@ -55,7 +56,7 @@ def statistics(tensor: torch.Tensor) -> Statistics:
     if not count:
         return Statistics()
     fast = tensor.dtype in (torch.float32, torch.float64)
-    zeros = count - sum(int(torch.count_nonzero(part)) for part in tensor.reshape(-1).split(_CHUNK * 16))
+    zeros = count - sum(int(torch.count_nonzero(part)) for part in _parts(tensor, _CHUNK * 16))
     if not fast:
         return _by_chunks(tensor, zeros)
     low, high = (float(value) for value in torch.aminmax(tensor))
@@ -68,7 +69,7 @@ def statistics(tensor: torch.Tensor) -> Statistics:
     if abs(mean) * math.sqrt(count) <= 0.1 * length:
         spread = length * length - count * mean * mean
     else:
-        spread = sum(float(torch.linalg.vector_norm(part - mean)) ** 2 for part in tensor.reshape(-1).split(_CHUNK))
+        spread = sum(float(torch.linalg.vector_norm(part - mean)) ** 2 for part in _parts(tensor))
     std = math.sqrt(max(spread, 0.0) / (count - 1)) if count > 1 else None
     return Statistics(low, high, mean, std, length, zeros)
 
@@ -121,15 +122,18 @@ def unravel(number: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(index))
 
 
-def _chunks(tensor: torch.Tensor) -> list[torch.Tensor]:
-    return [part.to(torch.float64) for part in tensor.reshape(-1).split(_CHUNK)]
+def _parts(tensor: torch.Tensor, size: int = _CHUNK) -> Iterator[torch.Tensor]:
+    """The elements in row-major order, so many at a time."""
+    flat = tensor.reshape(-1)
+    for start in range(0, flat.numel(), size):
+        yield flat[start : start + size]
 
 
 def _by_chunks(tensor: torch.Tensor, zeros: int) -> Statistics:
     """Two passes in float64, a chunk at a time: for small types, and where something is not finite."""
     nan = inf = count = 0
     low, high, total, squares = math.inf, -math.inf, 0.0, 0.0
-    for part in tensor.reshape(-1).split(_CHUNK):
+    for part in _parts(tensor):
         numbers = part.to(torch.float64)
         missing = int(torch.isnan(numbers).sum())
         if missing:
@@ -147,7 +151,7 @@ def _by_chunks(tensor: torch.Tensor, zeros: int) -> Statistics:
     std = None
     if count > 1 and math.isfinite(mean):
         spread = 0.0
-        for part in tensor.reshape(-1).split(_CHUNK):
+        for part in _parts(tensor):
             numbers = part.to(torch.float64) - mean
             spread += float((numbers * numbers).nansum())
         std = math.sqrt(spread / (count - 1))

@@ -5,8 +5,16 @@ again, installs the tracer once torch has been imported, and runs the `sitecusto
 wrong here may harm the program: it then runs undebugged, and the hub is told why.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
 
 _SESSION = os.environ.get("STEPDBG_SESSION")
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -15,17 +23,17 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 class _Line:
     """The connection to the hub, on which a line of JSON is said at a time until the tracer takes it over."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: str) -> None:
         import socket
 
         self.folder = folder
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket: socket.socket | None = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self.socket.connect(os.path.join(folder, "rank.sock"))
         except OSError:
             self.close()
 
-    def say(self, **what):
+    def say(self, **what: object) -> None:
         if self.socket is None:
             return
         import json
@@ -35,7 +43,7 @@ class _Line:
         except OSError:
             self.close()
 
-    def close(self):
+    def close(self) -> None:
         if self.socket is not None:
             self.socket.close()
             self.socket = None
@@ -48,11 +56,11 @@ class _TorchWaiter:
     does not use it up.
     """
 
-    def __init__(self, line):
+    def __init__(self, line: _Line) -> None:
         self.line = line
         self.busy = False
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name != "torch" or self.busy:
             return None
         import importlib.util
@@ -66,10 +74,10 @@ class _TorchWaiter:
             self._wrap(spec.loader)
         return spec
 
-    def _wrap(self, loader):
+    def _wrap(self, loader: Any) -> None:
         execute = loader.exec_module
 
-        def exec_module(module):
+        def exec_module(module: ModuleType) -> None:
             import time
 
             self.line.say(importing="torch")
@@ -84,7 +92,7 @@ class _TorchWaiter:
         loader.exec_module = exec_module
 
 
-def _install(line):
+def _install(line: _Line) -> None:
     """Put the tracer in; on failure the program goes on undebugged."""
     if line.socket is None:
         return
@@ -104,8 +112,8 @@ def _install(line):
         line.close()
 
 
-def _begin():
-    line = _Line(_SESSION)
+def _begin() -> None:
+    line = _Line(str(_SESSION))
     if line.socket is None:
         return
     os.register_at_fork(after_in_child=line.close)
@@ -126,7 +134,7 @@ def _begin():
         sys.meta_path.insert(0, _TorchWaiter(line))
 
 
-def _run_shadowed():
+def _run_shadowed() -> None:
     """Run the `sitecustomize` that would have run without us, in our place."""
     import importlib.util
 
@@ -145,6 +153,6 @@ sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != _
 if _SESSION:
     try:
         _begin()
-    except Exception:
-        pass
+    except Exception as _error:
+        del _error
 _run_shadowed()

@@ -31,10 +31,12 @@ def drive(tracer: Tracer, generator: Generator[object, Any, Any]) -> Any:
         while True:
             name = check_phase(next(generator), generator)
             if tracer.listening():
-                phase = tracer.begin(name, call=False, at=generator.gi_frame)
+                phase = tracer.begin(name, call=False, at=getattr(generator, "gi_frame", None))
     except StopIteration as end:
         return end.value
     except BaseException as error:
+        if phase is not None:
+            tracer.broke(phase)
         error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
         raise
     finally:

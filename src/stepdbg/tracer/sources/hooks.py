@@ -42,6 +42,16 @@ def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) 
     setattr(owner, attribute, functools.wraps(original)(frames.invisible(make(original))))
 
 
+def leave(tracer: Tracer, phase: Phase | None, error: BaseException) -> None:
+    """An exception passes through a wrapper: end its phase, and take the wrapper's frame out of the traceback.
+
+    The caller re-raises with a bare `raise`, which adds no frame of its own.
+    """
+    if phase is not None:
+        tracer.broke(phase)
+    error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+
+
 def within(tracer: Tracer, name: str) -> bool:
     """Whether a call of that phase is already open: what an override calls of its base is no phase of its own."""
     return name in tracer.course.level.inside
@@ -72,7 +82,7 @@ class _Optimizers:
             try:
                 original(self, *args, **kwargs)
             except BaseException as error:
-                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                leave(tracer, None, error)
                 raise
             tracer.registry.note_optimizer(self)
             models.watch()
@@ -90,11 +100,10 @@ class _Optimizers:
             try:
                 result = original(self, *args, **kwargs)
             except BaseException as error:
-                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                leave(tracer, phase, error)
                 raise
-            finally:
-                if phase is not None:
-                    tracer.end(phase)
+            if phase is not None:
+                tracer.end(phase)
             return result
 
         return zero_grad
@@ -126,18 +135,18 @@ class _Optimizers:
 
         def step(self: Any, *args: Any, **kwargs: Any) -> Any:
             phase = None
-            if tracer.listening() and not tracer.driving and not within(tracer, "scheduler"):
-                # the constructor of a scheduler calls step() once: no phase
-                if sys._getframe(1).f_code.co_name not in ("_initial_step", "__init__"):
-                    phase = tracer.begin("scheduler")
+            # the constructor of a scheduler calls step() once: no phase
+            constructing = sys._getframe(1).f_code.co_name in ("_initial_step", "__init__")
+            if tracer.listening() and not (tracer.driving or constructing or within(tracer, "scheduler")):
+                phase = tracer.begin("scheduler")
             try:
-                return original(self, *args, **kwargs)
+                result = original(self, *args, **kwargs)
             except BaseException as error:
-                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                leave(tracer, phase, error)
                 raise
-            finally:
-                if phase is not None:
-                    tracer.end(phase)
+            if phase is not None:
+                tracer.end(phase)
+            return result
 
         return step
 
@@ -166,15 +175,16 @@ class _Backward:
                 hooks._open = True
                 phase = hooks._begin(args[0] if args else kwargs.get("tensors"))
             try:
-                return original(*args, **kwargs)
+                result = original(*args, **kwargs)
             except BaseException as error:
-                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                leave(tracer, phase, error)
                 raise
             finally:
                 if outermost:
                     hooks._open = False
-                    if phase is not None:
-                        tracer.end(phase)
+            if phase is not None:
+                tracer.end(phase)
+            return result
 
         return backward
 
@@ -201,7 +211,7 @@ class _Backward:
         place = (frame.f_code, frame.f_lasti)
         name = self._names.get(place)
         if name is None:
-            variables = frames.local_variables(frame) if frame.f_locals is not frame.f_globals else frame.f_globals
+            variables = frames.local_variables(frame)
             name = next((key for key, value in list(variables.items()) if value is loss), "loss")
             self._names[place] = name
         return name
@@ -227,7 +237,7 @@ class _Loaders:
             try:
                 iterator = original(self)
             except BaseException as error:
-                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                leave(tracer, None, error)
                 raise
             if tracer.listening():
                 hooks._epochs[self] = hooks._epochs.get(self, 0) + 1
@@ -247,11 +257,10 @@ class _Loaders:
             try:
                 batch = original(self)
             except BaseException as error:
-                if phase is not None:
-                    if isinstance(error, StopIteration):
-                        tracer.course.take_back(phase)
+                if phase is not None and isinstance(error, StopIteration):
+                    tracer.course.take_back(phase)
                     tracer.end(phase)
-                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                leave(tracer, phase, error)
                 raise
             if training:
                 tracer.registry.note("batch", batch)

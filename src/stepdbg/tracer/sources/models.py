@@ -84,7 +84,7 @@ class Models:
         if kind not in self._wrapped:
             self._wrapped.add(kind)
             original = kind.__call__
-            setattr(kind, "__call__", functools.wraps(original)(frames.invisible(self._wrapper(original))))
+            kind.__call__ = functools.wraps(original)(frames.invisible(self._wrapper(original)))  # type: ignore[method-assign]
 
     def _forget(self, key: int, _: Any) -> None:
         self._known.pop(key, None)
@@ -107,7 +107,7 @@ class Models:
                 result = original(self, *args, **kwargs)
             except BaseException as error:
                 if mine:
-                    models._end(None)
+                    models._left()
                 error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
                 raise
             if mine:
@@ -149,6 +149,12 @@ class Models:
             tracer.registry.note("output", output)
             if phase is not None:
                 tracer.begin("loss", call=False, predicted=course.foretell("forward") or "loss", returning=True)
+
+    def _left(self) -> None:
+        """An exception has left the model's forward."""
+        phase, self._open, self._open_phase = self._open_phase, None, None
+        if phase is not None:
+            self._tracer.broke(phase)
 
     def _note_loader(self, training: bool) -> None:
         loader = self.last_loader() if self.last_loader is not None else None

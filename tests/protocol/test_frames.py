@@ -1,0 +1,84 @@
+"""Frames and the shared page: what one side writes the other reads, and nonsense ends in a clear error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdbg.errors import ProtocolError
+from stepdbg.protocol import frames
+from stepdbg.protocol import messages as m
+from stepdbg.protocol.page import NAME_BYTES, RING, Page, padded, unpadded
+
+
+@given(st.lists(st.integers(1, 40), max_size=8))
+def test_messages_survive_any_cutting_of_the_stream(cuts: list[int]) -> None:
+    sent = [m.Ask(number, m.LookAt("model.weight", rows=number)) for number in range(4)]
+    stream = b"".join(frames.encode(message) for message in sent)
+    splitter, found, start = frames.Splitter("FromClient"), [], 0
+    for cut in [*cuts, len(stream)]:
+        found += splitter.feed(stream[start : start + cut])
+        start += cut
+    assert found == sent
+
+
+@given(st.binary(max_size=200))
+def test_hostile_bytes_end_in_a_protocol_error_or_wait_for_more(data: bytes) -> None:
+    try:
+        found = frames.Splitter("ToRank").feed(data)
+    except ProtocolError as error:
+        assert str(error)
+    else:
+        assert isinstance(found, list)
+
+
+def test_a_frame_over_the_limit_is_refused_by_its_header() -> None:
+    with pytest.raises(ProtocolError, match="over the limit"):
+        frames.Splitter("ToRank").feed(b"\xff\xff\xff\xff")
+
+
+def test_an_unknown_field_is_refused() -> None:
+    import msgspec
+
+    body = msgspec.msgpack.encode({"type": "Pause", "extra": 1})
+    with pytest.raises(ProtocolError, match="malformed"):
+        frames.decode("ToRank", body)
+
+
+def test_no_frame_begins_like_a_line_of_json() -> None:
+    assert frames.encode(m.Pause())[0] < 0x04
+
+
+def test_the_page_carries_status_losses_and_the_bell(tmp_path: Path) -> None:
+    ours = Page(tmp_path / "page", create=True)
+    theirs = Page(tmp_path / "page")
+    assert theirs.losses_since(0) == (0, [])
+    ours.enter(7, 3, None, 123, 0.5, padded("backward"))
+    assert theirs.status() == (7, 3, None, 123, 0.5, "backward")
+    ours.name_loss(0, "loss")
+    assert theirs.loss_names() == ("loss",)
+    assert not ours.bell()
+    theirs.ring_bell()
+    assert ours.bell()
+    ours.clear_bell()
+    assert not ours.bell()
+
+
+def test_the_ring_keeps_the_newest_losses(tmp_path: Path) -> None:
+    page = Page(tmp_path / "page", create=True)
+    for update in range(RING + 10):
+        page.add_loss(update, 0, float(update))
+    sequence, points = page.losses_since(5)
+    assert sequence == RING + 10
+    assert [update for update, _, _ in points] == list(range(10, RING + 10))
+    assert page.losses_since(sequence) == (sequence, [])
+
+
+@given(st.text(max_size=80))
+def test_a_padded_name_has_one_length_and_whole_characters(name: str) -> None:
+    raw = padded(name)
+    assert len(raw) == NAME_BYTES
+    assert name.replace("\0", "").startswith(unpadded(raw).replace("\0", "")) or "\0" in name

@@ -1,0 +1,142 @@
+"""The smallest hub there can be: one real training process, driven from a test over its real socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import stepdbg
+from stepdbg.protocol import frames
+from stepdbg.protocol import messages as m
+
+INJECT = Path(stepdbg.__file__).parent / "tracer" / "inject"
+DEADLINE = 60.0
+"""Seconds that a test waits for the next message."""
+
+
+class Debuggee:
+    """A training process under the tracer."""
+
+    def __init__(self, arguments: list[str], folder: Path, go: m.Go | None, breakpoints: tuple[m.Breakpoint, ...]):
+        self.folder = folder
+        self.said: list[dict[str, Any]] = []
+        self.notices: list[str] = []
+        self.hello: m.RankHello | None = None
+        self._go, self._breakpoints = go, breakpoints
+        self._splitter = frames.Splitter("FromRank")
+        self._messages: list[Any] = []
+        self._rest = b""
+        self._number = 0
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(folder / "rank.sock"))
+        listener.listen()
+        listener.settimeout(DEADLINE)
+        env = dict(os.environ, STEPDBG_SESSION=str(folder), PYTHONPATH=str(INJECT))
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.socket, _ = listener.accept()
+        self.socket.settimeout(DEADLINE)
+        listener.close()
+
+    def _read(self) -> bool:
+        data = self.socket.recv(1 << 16)
+        self._rest += data
+        while self._rest[:1] == b"{" and b"\n" in self._rest:
+            line, _, self._rest = self._rest.partition(b"\n")
+            self.said.append(json.loads(line))
+        if self._rest and self._rest[:1] != b"{":
+            raw, self._rest = self._rest, b""
+            self._messages += self._splitter.feed(raw)
+        return bool(data)
+
+    def next_message(self) -> Any:
+        """The next frame; None when the process has gone."""
+        while not self._messages:
+            if not self._read():
+                return None
+        return self._messages.pop(0)
+
+    def send(self, message: m.Message) -> None:
+        self.socket.sendall(frames.encode(message))
+
+    def stop(self) -> m.Stop | None:
+        """The next stop; None where the process ends without one."""
+        while (message := self.next_message()) is not None:
+            if isinstance(message, m.RankHello):
+                self.hello = message
+                self.send(m.RankWelcome(m.PROTOCOL_VERSION, self._go, self._breakpoints))
+            elif isinstance(message, m.Notice):
+                self.notices.append(message.text)
+            elif isinstance(message, m.Stopped):
+                return message.stop
+        return None
+
+    def go(self, until: m.Go = "next") -> m.Stop | None:
+        """Resume, and wait for the next stop."""
+        self.send(m.Resume(until))
+        return self.stop()
+
+    def stops(self, until: m.Go = "next") -> Iterator[m.Stop]:
+        """Every stop to the end."""
+        stop = self.stop()
+        while stop is not None:
+            yield stop
+            stop = self.go(until)
+
+    def ask(self, query: Any) -> Any:
+        self._number += 1
+        self.send(m.Ask(self._number, query))
+        while not isinstance(message := self.next_message(), m.Answer):
+            assert message is not None, "the process ended instead of answering"
+        assert message.number == self._number
+        return message.result
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit status, stdout and stderr."""
+        out, err = self.process.communicate(timeout=DEADLINE)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def debuggee(*arguments: str, go: m.Go | None = None, breakpoints: tuple[m.Breakpoint, ...] = ()) -> Iterator[Debuggee]:
+    """A training process that is gone when the test is."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="sd-"))
+    training = Debuggee(list(arguments), folder, go, breakpoints)
+    try:
+        yield training
+    finally:
+        training.socket.close()
+        if training.process.poll() is None:
+            training.process.kill()
+        training.process.communicate()
+        shutil.rmtree(folder)
+
+
+def bare(*arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of the same program without stepdbg."""
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=DEADLINE, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def write(folder: Path, text: str, name: str = "script.py") -> str:
+    """A script, dedented."""
+    path = folder / name
+    path.write_text(textwrap.dedent(text))
+    return str(path)
+
+
+def counts(stop: m.Stop) -> dict[tuple[str, str], int]:
+    """The effects at a stop, by kind and fate, without the random generators."""
+    assert stop.effects is not None
+    return {(count.kind, count.what): count.count for count in stop.effects.counts if count.kind != "rng"}
