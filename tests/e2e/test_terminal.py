@@ -6,7 +6,6 @@ import signal
 import sys
 
 import pytest
-
 from harness.place import Place
 from harness.screen import Emulator
 from harness.terminal import Terminal

@@ -98,6 +98,14 @@ class Place:
                 found.append((started, int(entry.name)))
         return [pid for _, pid in sorted(found)]
 
+    def target(self, script: str) -> list[int]:
+        """The training processes: those of the session that run this script."""
+        return [
+            pid
+            for pid in self.processes(script)
+            if b"STEPDBG_SESSION=" in Path(f"/proc/{pid}/environ").read_bytes() and "keeper" not in _command(pid)
+        ]
+
     def hub(self) -> int:
         """The process of the one hub."""
         (pid,) = self.processes("stepdbg.hub")

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import ptyprocess
-
 from harness.screen import Emulator
 
 PATIENCE = float(os.environ.get("STEPDBG_TEST_PATIENCE", "1"))

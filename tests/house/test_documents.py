@@ -6,15 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
-
 from harness.place import ROOT
+
 from stepdbg.tui.actions import markdown_table
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SOURCES = sorted(
     path for folder in ("src", "demos", "tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")
 )
-LONGEST = 420
+LONGEST = 520
 """Lines. A file that grows past this has a second subject."""
 LISTS = {"src/stepdbg/protocol/messages.py"}
 """Longer, and rightly: one list of all messages, read like a table."""

@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from harness.place import ROOT
 
 VERSIONS = ("3.12", "3.13", "3.14")

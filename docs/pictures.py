@@ -1,0 +1,109 @@
+"""`make pictures`: pictures of the screen, taken from real runs of the real program on a pty.
+
+The program steps through demos/mnist.py as a user would; what a terminal emulator then shows is written cell by cell
+as SVG, and as PNG beside it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import pyte.screens
+from harness.place import DEMOS, Place
+from harness.screen import EmulatedScreen
+from harness.stepping import step_to, wait_stop
+from harness.terminal import Terminal
+
+FOLDER = Path(__file__).resolve().parent / "pictures"
+SIZES = {"small": (80, 24), "wide": (160, 50)}
+WIDTH, HEIGHT, FONT = 8.43, 18, 14
+"""Of a cell, and of the letters, in pixels."""
+MARGIN = 12
+INK, PAPER = "#d8dee9", "#12141a"
+NAMED = {
+    "black": "#1c1f26", "red": "#e06c75", "green": "#98c379", "brown": "#d19a66", "blue": "#61afef",
+    "magenta": "#c678dd", "cyan": "#56b6c2", "white": "#d8dee9", "brightblack": "#5c6370", "brightred": "#e88388",
+    "brightgreen": "#a9d18e", "brightbrown": "#e5c07b", "brightblue": "#7cc0f4", "brightmagenta": "#d291e4",
+    "brightcyan": "#73c7d1", "brightwhite": "#ffffff",
+}  # fmt: skip
+
+
+def svg(screen: EmulatedScreen, title: str) -> str:
+    """The screen as a picture: one rectangle per run of a background, one text per run of a style."""
+    columns, rows = screen.columns, screen.lines
+    wide, high = columns * WIDTH + 2 * MARGIN, rows * HEIGHT + 2 * MARGIN
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" '
+        f'width="{wide:.0f}" height="{high:.0f}">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="100%" height="100%" rx="8" fill="{PAPER}"/>',
+        f'<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="{FONT}">',
+    ]
+    for row in range(rows):
+        parts += _row(screen, row)
+    return "\n".join([*parts, "</g>", "</svg>", ""])
+
+
+def _row(screen: EmulatedScreen, row: int) -> Iterator[str]:
+    cells = [(column, screen.buffer[row][column]) for column in range(screen.columns)]
+    top = MARGIN + row * HEIGHT
+    for (ink, paper, bold, italic, underlined), run in groupby(cells, key=lambda cell: _style(cell[1])):
+        found = list(run)
+        left = MARGIN + found[0][0] * WIDTH
+        if paper != PAPER:
+            wide = len(found) * WIDTH + 0.3
+            yield f'<rect x="{left:.2f}" y="{top}" width="{wide:.2f}" height="{HEIGHT}" fill="{paper}"/>'
+        drawn = [(column, cell.data) for column, cell in found if cell.data.strip()]
+        if drawn:
+            places = " ".join(f"{MARGIN + column * WIDTH:.1f}" for column, _ in drawn)
+            style = ' font-weight="bold"' if bold else ""
+            style += ' font-style="italic"' if italic else ""
+            style += ' text-decoration="underline"' if underlined else ""
+            text = escape("".join(letter for _, letter in drawn))
+            yield f'<text x="{places}" y="{top + HEIGHT - 5}" fill="{ink}"{style}>{text}</text>'
+
+
+def _style(cell: pyte.screens.Char) -> tuple[str, str, bool, bool, bool]:
+    ink = INK if cell.fg == "default" else NAMED.get(cell.fg, f"#{cell.fg}")
+    paper = PAPER if cell.bg == "default" else NAMED.get(cell.bg, f"#{cell.bg}")
+    if cell.reverse:
+        ink, paper = paper, ink
+    return ink, paper, cell.bold, cell.italics, cell.underscore
+
+
+def show_the_gradients(terminal: Terminal) -> None:
+    """Stop in the third update, right after `backward` has written the gradients."""
+    wait_stop(terminal)
+    for _ in range(2):
+        step_to(terminal, "step")
+        step_to(terminal, "data")
+    step_to(terminal, "step")
+    terminal.read_for(1.0)  # the panels' figures come after the rail
+
+
+def main() -> int:
+    """Take all pictures."""
+    import cairosvg
+
+    FOLDER.mkdir(exist_ok=True)
+    for name, size in SIZES.items():
+        place = Place()
+        try:
+            terminal = place.stepdbg(DEMOS / "mnist.py", size=size)
+            show_the_gradients(terminal)
+            title = f"stepdbg demos/mnist.py at {size[0]}×{size[1]}, stopped after backward"
+            picture = svg(terminal.emulator.screen, title)
+            (FOLDER / f"{name}.svg").write_text(picture)
+            cairosvg.svg2png(bytestring=picture.encode(), write_to=str(FOLDER / f"{name}.png"), scale=1.5)
+            print(terminal.picture())
+        finally:
+            place.clean()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
