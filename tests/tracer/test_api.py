@@ -67,5 +67,6 @@ def test_an_exception_in_a_loop_shows_none_of_our_frames() -> None:
 
 
 def test_importing_stepdbg_imports_nothing_heavy() -> None:
-    code = "import sys, stepdbg; print([n for n in ('torch', 'numpy', 'textual', 'msgspec', 'asyncio') if n in sys.modules])"
+    heavy = ("torch", "numpy", "textual", "msgspec", "asyncio")
+    code = f"import sys, stepdbg; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -139,7 +139,6 @@ class Tracer:
     def loss_at_backward(self, tensor: torch.Tensor, name: str) -> None:
         """`backward` is about to be called on that tensor."""
         self.registry.add_loss(tensor, name)
-        self.course.pending_backward = False
         if tensor.numel() != 1 or tensor.is_complex():
             return
         value = float(tensor.detach())

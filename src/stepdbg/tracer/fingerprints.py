@@ -46,5 +46,5 @@ def on_device(tensor: torch.Tensor) -> int:
         mixed ^= mixed >> 31
         total += (mixed * _FIRST).sum()
     for place, byte in enumerate(raw[whole:].tolist()):
-        total += (byte + 1) * (place + 3) * 0x5851F42D4C957F2D
+        total += (byte + 1) * (place + 3) * 0x5851F42D4C95
     return int(total.item())

@@ -197,12 +197,13 @@ class _Backward:
                 self._models.watch()
             silent = self._models.made(loss)
             tracer.loss_at_backward(loss, self._name(loss))
+        phase = None
+        if not tracer.driving:
+            if silent:
+                tracer.course.retract()
+            phase = tracer.begin("backward", silent=silent)
         tracer.course.pending_backward = False
-        if tracer.driving:
-            return None
-        if silent:
-            tracer.course.retract()
-        return tracer.begin("backward", silent=silent)
+        return phase
 
     def _name(self, loss: torch.Tensor) -> str:
         frame = frames.user_frame(sys._getframe(3))

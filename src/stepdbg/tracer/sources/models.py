@@ -1,9 +1,10 @@
 """Forward passes as phases: which modules are models, and when one is called.
 
-A model is a module with parameters that no other module called. It is found by a global hook, which taxes the call of
-every submodule and is therefore there only while something is unknown: in the first updates, after an optimizer was
-made, and when a backward came with no forward seen. Once a model is known, `__call__` of its class is wrapped, filtered
-by identity; the instance stays as it is, so that it is pickled and copied as ever.
+A model is a module with parameters that no other module called. It is found by wrapping `nn.Module.__call__`, which taxes
+the call of every submodule and is therefore done only while something is unknown: in the first updates, after an
+optimizer was made, and when a backward came with no forward seen. Once a model is known, `__call__` of its class alone is
+wrapped, filtered by identity; the instance stays as it is, so that it is pickled and copied as ever. (torch's own global
+forward hooks would do as well, but they send every call down a longer path, which shows in a traceback.)
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.nn.modules.loss import _Loss
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
 
 _WATCHED_UPDATES = 2
-"""The global hook goes after so many updates in which nothing new was found."""
+"""Watching ends after so many updates in which nothing new was found."""
 
 
 class Models:
@@ -36,12 +36,11 @@ class Models:
         self._tracer = tracer
         self._known: dict[int, weakref.ref[nn.Module]] = {}
         self._wrapped: set[type] = set()
-        self._handles: list[Any] = []
+        self._plain_call: Any = nn.Module.__call__
         self._watched_from = 1
         self._open: nn.Module | None = None
         """The model whose forward runs; what it calls is no phase of its own."""
         self._open_phase: Phase | None = None
-        self._found_open = False
         self._outputs: list[weakref.ref[torch.Tensor]] = []
         self.last_loader: weakref.ref[Any] | None = None
         self.evaluating: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -51,31 +50,24 @@ class Models:
     def watch(self) -> None:
         """Something may be unknown: see every call, for some updates."""
         self._watched_from = self._tracer.course.update
-        if not self._handles and not self._tracer.quiet:
-            self._handles = [
-                register_module_forward_pre_hook(self._seen),
-                register_module_forward_hook(self._returned, always_call=True),
-            ]
+        if nn.Module.__call__ is self._plain_call and not self._tracer.quiet:
+            nn.Module.__call__ = self._wrapper(self._plain_call, self._is_new)
 
     def made(self, tensor: torch.Tensor) -> bool:
         """Whether the newest forward returned that very tensor."""
         return any(ref() is tensor for ref in self._outputs)
 
-    def _seen(self, module: nn.Module, args: Any) -> None:
-        """Any module is called, while the global hook is in place."""
-        if self._open is not None or torch.compiler.is_compiling() or not self._tracer.listening():
-            return
-        if isinstance(module, _Loss) or id(module) in self._known or not _is_model(module):
-            return
-        self._adopt(module)
-        self._found_open = True
-        self._begin(module)
+    def _is_new(self, module: nn.Module) -> bool:
+        """Whether that call is of a model that was not known; it is from now on."""
+        if isinstance(module, _Loss) or not _is_model(module):
+            return False
+        if id(module) not in self._known:
+            self._adopt(module)
+        return True
 
-    def _returned(self, module: nn.Module, args: Any, output: Any) -> None:
-        """That call returns; or raised, and then `output` is None."""
-        if self._found_open and self._open is module:
-            self._found_open = False
-            self._end(output)
+    def _is_known(self, module: nn.Module) -> bool:
+        reference = self._known.get(id(module))
+        return reference is not None and reference() is module
 
     def _adopt(self, module: nn.Module) -> None:
         self._known[id(module)] = weakref.ref(module, functools.partial(self._forget, id(module)))
@@ -84,23 +76,18 @@ class Models:
         if kind not in self._wrapped:
             self._wrapped.add(kind)
             original = kind.__call__
-            kind.__call__ = functools.wraps(original)(frames.invisible(self._wrapper(original)))  # type: ignore[method-assign]
+            if getattr(original, "__wrapped__", None) is self._plain_call:
+                original = self._plain_call
+            kind.__call__ = self._wrapper(original, self._is_known)  # type: ignore[method-assign]
 
     def _forget(self, key: int, _: Any) -> None:
         self._known.pop(key, None)
 
-    def _wrapper(self, original: Any) -> Callable[..., Any]:
-        models, tracer, known = self, self._tracer, self._known
+    def _wrapper(self, original: Any, claims: Callable[[nn.Module], bool]) -> Any:
+        models, tracer = self, self._tracer
 
         def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            reference = known.get(id(self))
-            mine = (
-                reference is not None
-                and models._open is None
-                and reference() is self
-                and not torch.compiler.is_compiling()
-                and tracer.listening()
-            )
+            mine = models._open is None and not torch.compiler.is_compiling() and tracer.listening() and claims(self)
             if mine:
                 models._begin(self)
             try:
@@ -114,7 +101,7 @@ class Models:
                 models._end(result)
             return result
 
-        return __call__
+        return functools.wraps(original)(frames.invisible(__call__))
 
     def _begin(self, model: nn.Module) -> None:
         tracer, course = self._tracer, self._tracer.course
@@ -167,10 +154,9 @@ class Models:
             self.evaluating.add(loader)
 
     def _stop_watching(self) -> None:
-        if self._handles and self._tracer.course.update >= self._watched_from + _WATCHED_UPDATES:
-            for handle in self._handles:
-                handle.remove()
-            self._handles = []
+        watching = nn.Module.__call__ is not self._plain_call
+        if watching and self._tracer.course.update >= self._watched_from + _WATCHED_UPDATES:
+            nn.Module.__call__ = self._plain_call  # type: ignore[method-assign]
 
 
 def _is_model(module: nn.Module) -> bool:
