@@ -1,0 +1,196 @@
+"""The one registry of what a user can do: bindings, footer, help, palette and README table all come from here.
+
+An action says where it applies; where it does not, its key does nothing, and it is shown nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from stepdbg.tui.snapshot import Snapshot
+
+PANELS = {"1": "model", "2": "tensor", "4": "optimizer", "5": "loss", "6": "source", "7": "output", "8": "breaks"}
+"""The panels by the digit that goes to them."""
+NAMES = {
+    "model": "Model", "tensor": "Tensor", "optimizer": "Optimizer", "loss": "Loss", "source": "Source",
+    "output": "Output", "breaks": "Breaks", "rail": "Rail",
+}  # fmt: skip
+DIGITS = {panel: digit for digit, panel in PANELS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What an action's applicability is judged by."""
+
+    snapshot: Snapshot
+    panel: str
+    """The panel in focus: a name of `NAMES`."""
+    editable: bool = False
+    """Whether there is something under the cursor that can be edited."""
+    selected: bool = False
+    """Whether there is something under the cursor that enter opens or switches."""
+
+
+Applies = Callable[[Situation], bool]
+
+
+def _always(_: Situation) -> bool:
+    return True
+
+
+def _paused(here: Situation) -> bool:
+    return here.snapshot.paused
+
+
+def _goes_on(here: Situation) -> bool:
+    stop = here.snapshot.stop
+    return here.snapshot.paused and stop is not None and stop.boundary.next is not None and stop.failure is None
+
+
+def _running(here: Situation) -> bool:
+    return here.snapshot.state == "running"
+
+
+def _alive(here: Situation) -> bool:
+    return here.snapshot.state in ("starting", "running", "paused")
+
+
+def _editable(here: Situation) -> bool:
+    return here.snapshot.paused and here.editable and not here.snapshot.session.readonly
+
+
+def _edited(here: Situation) -> bool:
+    edits = here.snapshot.session.edits
+    return here.snapshot.paused and any(not edit.undone for edit in edits) and not here.snapshot.session.readonly
+
+
+def _in(*panels: str) -> Applies:
+    return lambda here: here.panel in panels
+
+
+def _on_breakpoint(here: Situation) -> bool:
+    return here.panel == "breaks" and here.selected
+
+
+def _input(here: Situation) -> bool:
+    return _alive(here) and here.snapshot.session.terminal and here.panel == "output"
+
+
+def _opens(here: Situation) -> bool:
+    return here.panel in ("model", "optimizer") and here.selected
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a user can do."""
+
+    id: str
+    keys: tuple[str, ...]
+    """As Textual names them; the first is the one that is shown."""
+    label: str
+    """A word or two, for the footer."""
+    help: str
+    """A sentence, for help and palette."""
+    group: str
+    applies: Applies = field(default=_always)
+    footer: bool = False
+    """Whether the footer shows it where it applies."""
+    palette: bool = True
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("next", ("n", "f10"), "next", "run the next phase and stop", "Steer", _paused, footer=True),
+    Action("finish", ("f",), "finish", "finish this update: stop where the next one opens", "Steer", _goes_on, True),
+    Action("continue", ("c", "f5"), "continue", "run until a breakpoint or the end", "Steer", _paused, True),
+    Action(
+        "pause",
+        ("p", "ctrl+c"),
+        "pause",
+        "pause at the next boundary; a second one while nothing stops shows where it hangs",
+        "Steer",
+        _running,
+        True,
+    ),
+    Action("break", ("b", "f9"), "break", "set a breakpoint on the selected phase", "Breakpoints", _alive, footer=True),
+    Action(
+        "switch",
+        ("space", "enter"),
+        "on/off",
+        "switch the breakpoint under the cursor on or off",
+        "Breakpoints",
+        _on_breakpoint,
+        footer=True,
+    ),
+    Action(
+        "remove",
+        ("delete", "backspace"),
+        "remove",
+        "remove the breakpoint under the cursor",
+        "Breakpoints",
+        _on_breakpoint,
+        footer=True,
+    ),
+    Action("edit", ("e",), "edit", "edit what is under the cursor: old → new is shown first", "Edit", _editable, True),
+    Action("edit_all", ("E",), "edit all", "edit the whole tensor", "Edit", _editable),
+    Action("undo", ("x",), "undo edit", "undo the last edit", "Edit", _edited, footer=True),
+    Action("open", ("enter",), "open", "open what is under the cursor in the Tensor panel", "Look", _opens, True),
+    Action(
+        "part",
+        ("v",),
+        "value/grad/state",
+        "show the next part of the tensor: value, gradient, optimizer state",
+        "Look",
+        _in("tensor"),
+        footer=True,
+    ),
+    Action("input", ("i",), "type to script", "send a line to the script's standard input", "Look", _input, True),
+    *(
+        Action(f"panel_{name}", (digit,), NAMES[name], f"go to the panel {NAMES[name]}", "Panels", palette=True)
+        for digit, name in PANELS.items()
+    ),
+    Action("rail", ("r",), "rail", "go to the rail: left and right select a phase, b acts on it", "Panels"),
+    Action("focus_next", ("tab",), "next panel", "go to the next panel", "Panels", palette=False),
+    Action("focus_previous", ("shift+tab",), "previous panel", "go to the panel before", "Panels", palette=False),
+    Action("zoom", ("z",), "zoom", "show one panel alone, or all again", "Panels"),
+    Action("up", ("up", "k"), "up", "move up", "Move", palette=False),
+    Action("down", ("down", "j"), "down", "move down", "Move", palette=False),
+    Action("left", ("left", "h"), "left", "move left", "Move", _in("tensor", "rail"), palette=False),
+    Action("right", ("right", "l"), "right", "move right", "Move", _in("tensor", "rail"), palette=False),
+    Action("page_up", ("pageup",), "page up", "move up by a page", "Move", palette=False),
+    Action("page_down", ("pagedown",), "page down", "move down by a page", "Move", palette=False),
+    Action("first", ("home", "g"), "first", "go to the first row", "Move", palette=False),
+    Action("last", ("end", "G"), "last", "go to the last row", "Move", palette=False),
+    Action("help", ("question_mark",), "help", "show the keys and the signs", "Session", footer=True),
+    Action("quit", ("q", "ctrl+q"), "quit", "leave: detach, or stop training; it asks first", "Session", footer=True),
+    Action("command_palette", ("ctrl+p",), "palette", "find a command by its name", "Session", palette=False),
+)
+BY_ID = {action.id: action for action in ACTIONS}
+_SHOWN = {
+    "question_mark": "?", "ctrl+c": "ctrl+c", "pageup": "page up", "pagedown": "page down", "f5": "F5", "f9": "F9",
+    "f10": "F10",
+}  # fmt: skip
+
+
+def key_name(key: str) -> str:
+    """A key as people write it."""
+    return _SHOWN.get(key, key)
+
+
+def shown_keys(action: Action) -> str:
+    """`p, ctrl+c`."""
+    return ", ".join(key_name(key) for key in action.keys)
+
+
+def applicable(key: str, here: Situation) -> Action | None:
+    """What a key does here, or None."""
+    return next((action for action in ACTIONS if key in action.keys and action.applies(here)), None)
+
+
+def markdown_table() -> str:
+    """The keys as a table for the README."""
+    rows = ["| key | does |", "| --- | --- |"]
+    for action in ACTIONS:
+        keys = ", ".join(f"`{key_name(key)}`" for key in action.keys)
+        rows.append(f"| {keys} | {action.help} |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,286 @@
+"""The Textual app: puts panels on the screen, hands messages to the reducer and keys to the actions.
+
+What it knows is one `Snapshot`; what the user does is in `deeds`, what is asked of the training in `questions`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+os.environ.setdefault("TEXTUAL_FPS", "15")  # read when Textual is imported; the hub was started before
+
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.screen import Screen
+
+from stepdbg.errors import StepdbgError
+from stepdbg.hub.client import HubConnection
+from stepdbg.protocol.messages import FromClient, Notice, ResizeTerminal, SessionState, ToClient, Welcome
+from stepdbg.tui.actions import ACTIONS, BY_ID, Situation, applicable, shown_keys
+from stepdbg.tui.deeds import Deeds
+from stepdbg.tui.furniture import Furniture
+from stepdbg.tui.palette import Palette
+from stepdbg.tui.questions import Questions
+from stepdbg.tui.snapshot import Arrived, FromHub, Lost, Snapshot, reduced
+from stepdbg.tui.views.lines import ASCII, UNICODE
+from stepdbg.tui.widgets.bars import Footer, Tabs
+from stepdbg.tui.widgets.panel import Panel
+from stepdbg.tui.widgets.sheet import Sheet
+from stepdbg.tui.widgets.top import Top
+
+TOGETHER = 0.03
+"""Seconds that a stop waits for the answers that belong to it, to be painted in one frame."""
+FLICKER = 0.12
+"""Seconds of running before the screen says RUNNING: a step that is shorter goes from stop to stop."""
+TICK = 0.5
+"""Seconds between two paintings of a time that passes (starting, a long phase)."""
+
+
+class StepdbgApp(App[int], inherit_bindings=False):
+    """The screen of one session."""
+
+    CSS = """
+    Screen { background: $background; layers: base; }
+    #body { height: 1fr; }
+    .column { width: 1fr; height: 1fr; }
+    #column-1 { width: 1.25fr; }
+    .apart { margin-left: 1; }
+    .hidden { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, f"press('{key}')", action.label, show=False)
+        for action in ACTIONS
+        for key in action.keys
+        if action.id not in ("focus_next", "focus_previous", "command_palette")
+    ]
+    ENABLE_COMMAND_PALETTE = True
+    ALLOW_SELECT = False
+    AUTO_FOCUS = None
+    TITLE = "stepdbg"
+
+    def __init__(self, folder: Path, *, ascii_only: bool = False) -> None:
+        super().__init__(ansi_color="NO_COLOR" in os.environ or None)
+        self.folder = folder
+        self.glyphs = ASCII if ascii_only else UNICODE
+        script = folder.name.rpartition("-")[0] or folder.name
+        self.snapshot = Snapshot(SessionState(folder.name, "", script, "starting", since=time.time()))
+        self.connection: HubConnection | None = None
+        self.questions: Questions | None = None
+        self.farewell = ""
+        """What to say on the terminal when the screen is gone."""
+        self.deeds = Deeds(self)
+        self.furniture = Furniture(self)
+        self._paint_at: asyncio.TimerHandle | None = None
+
+    # what is on the screen
+
+    def compose(self) -> ComposeResult:
+        """The first frame: header, rail and footer. The panels come after it."""
+        palette = self.palette()
+        yield Top(palette, self.snapshot, self.glyphs)
+        yield Tabs(palette, self.glyphs)
+        yield Horizontal(id="body")
+        yield Footer(palette, self.situation())
+
+    def palette(self) -> Palette:
+        """The colours of the theme in force."""
+        dark = self.current_theme.dark
+        return Palette(self.get_css_variables(), colour="NO_COLOR" not in os.environ, dark=dark)
+
+    async def on_mount(self) -> None:
+        """Connect, and furnish the room after the first frame."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(number, self._signalled, number)
+        self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
+        self.furniture.arrange(self.size)
+        self.run_worker(self._converse(), exit_on_error=True)
+        self.set_interval(TICK, self._tick)
+        self.call_after_refresh(self.furniture.furnish)
+
+    def on_resize(self) -> None:
+        """Another size may be another arrangement; selections stay where they are."""
+        self.furniture.arrange(self.size)
+        self.tell_terminal_size()
+        self.paint()
+
+    def _recolour(self) -> None:
+        palette = self.palette()
+        for sheet in self.screen_stack[0].query(Sheet):
+            sheet.recolour(palette)
+
+    def _signalled(self, number: int) -> None:
+        """SIGTERM and SIGHUP: Textual alone would leave the terminal in its alternate screen (8.2)."""
+        self.exit(128 + number)
+
+    # the conversation with the hub
+
+    async def _converse(self) -> None:
+        try:
+            self.connection = await HubConnection.open(self.folder, "screen")
+        except StepdbgError as error:
+            self.farewell = str(error)
+            self.exit(2)
+            return
+        self.questions = Questions(self.connection, self._answered, self.paint)
+        self.take(self.connection.welcome)
+        self.tell_terminal_size()
+        async for message in self.connection:
+            self.take(message)
+        self.take(Lost("the session's hub is gone; training goes on undebugged"))
+
+    def take(self, message: ToClient | Lost) -> None:
+        """A message of the hub."""
+        if isinstance(message, Notice):
+            self.notify(message.text, severity=message.severity, timeout=8, markup=False)
+            return
+        before = self.snapshot
+        self.snapshot = reduced(before, message)  # type: ignore[arg-type]
+        if self.snapshot is before:
+            return
+        if isinstance(message, FromHub) and self.snapshot.state == "running" and before.paused:
+            self.paint_within(FLICKER)
+            return
+        self.ask()
+        busy = self.questions is not None and self.questions.busy
+        if isinstance(message, Lost | Welcome) or not busy:
+            self.paint_within(0)
+        else:
+            self.paint_within(TOGETHER)
+
+    def _answered(self, answer: Arrived) -> None:
+        self.snapshot = reduced(self.snapshot, answer)
+        for panel in self.furniture.visible():
+            panel.took(panel.snapshot, self.snapshot) if panel.snapshot is not self.snapshot else None
+        self.ask()
+
+    def ask(self) -> None:
+        """Ask what the visible panels need now."""
+        if self.questions is None or self.snapshot.lost:
+            return
+        wants = [want for panel in self.furniture.visible() for want in panel.wants(self.snapshot)]
+        self.questions.want(wants, self.snapshot.boundary, self.snapshot.rank)
+
+    def send(self, message: FromClient) -> None:
+        """Say something to the hub; when it is gone, the header says so already."""
+        if self.connection is not None:
+            with contextlib.suppress(StepdbgError):
+                self.connection.send(message)
+
+    def tell_terminal_size(self) -> None:
+        """The script prints for the width that its output is shown at."""
+        columns, rows = self.furniture.output_size(self.size)
+        self.send(ResizeTerminal(columns, rows))
+
+    # painting
+
+    def paint_within(self, seconds: float) -> None:
+        """Paint no later than that; an earlier promise holds."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        if self._paint_at is not None:
+            if self._paint_at.when() <= due and seconds > 0:
+                return
+            self._paint_at.cancel()
+            self._paint_at = None
+        if seconds <= 0:
+            self.paint()
+        else:
+            self._paint_at = loop.call_at(due, self.paint)
+
+    def paint(self) -> None:
+        """Have every visible sheet draw the snapshot; each repaints only what differs."""
+        if self._paint_at is not None:
+            self._paint_at.cancel()
+            self._paint_at = None
+        if self.is_running and self.screen_stack:
+            self.furniture.show(self.snapshot, self.situation())
+
+    def _tick(self) -> None:
+        """Only times that pass need it: a start, or a long phase whose rank says nothing."""
+        if self.snapshot.state == "starting" and not self.snapshot.lost:
+            self.paint()
+
+    # keys
+
+    def situation(self) -> Situation:
+        """What the applicability of actions is judged by."""
+        panel = self.furniture.in_focus()
+        return Situation(
+            self.snapshot,
+            self.furniture.focused_name(),
+            editable=panel is not None and panel.editable() is not None,
+            selected=self.deeds.has_selection(panel),
+        )
+
+    async def action_press(self, key: str) -> None:
+        """A key of the registry: do what it does here, if anything."""
+        action = applicable(key, self.situation())
+        if action is not None:
+            await self.deeds.do(action.id)
+
+    async def on_sheet_picked(self, event: Sheet.Picked) -> None:
+        """Something was clicked that stands for something."""
+        kind, _, name = event.target.partition(":")
+        if kind == "action" and BY_ID[name].applies(self.situation()):
+            await self.deeds.do(name)
+        else:
+            self.deeds.picked(kind, name)
+
+    def on_panel_looked(self, event: Panel.Looked) -> None:
+        """A cursor or a window has moved."""
+        self.ask()
+        self.paint_within(TOGETHER)
+
+    def on_panel_opened(self, event: Panel.Opened) -> None:
+        """A double click on an object."""
+        self.deeds.open(event.name)
+
+    def on_descendant_focus(self) -> None:
+        """Another panel, other keys."""
+        self.paint()
+
+    def action_focus_next(self) -> None:
+        """Tab, which the screen binds before the app does."""
+        self.furniture.cycle(1)
+
+    def action_focus_previous(self) -> None:
+        """Shift+tab."""
+        self.furniture.cycle(-1)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: the actions that apply, and the themes."""
+        here = self.situation()
+        for action in ACTIONS:
+            if action.palette and action.applies(here):
+                yield SystemCommand(
+                    f"{action.label} ({shown_keys(action)})", action.help, lambda name=action.id: self._command(name)
+                )
+        yield SystemCommand("theme", "choose another theme", self.action_change_theme)
+
+    def _command(self, name: str) -> None:
+        self.call_later(self.deeds.do, name)
+
+
+def run_app(folder: Path, *, ascii_only: bool = False) -> int:
+    """Open the screen on the session in `folder`, and stay until the user leaves it.
+
+    Returns:
+        The exit status: 0, 2 when there is no such session, or 128 and the number of the signal that ended it.
+    """
+    app = StepdbgApp(folder, ascii_only=ascii_only)
+    status = app.run()
+    if app.farewell:
+        sys.stderr.write(f"stepdbg: {app.farewell}\n")
+    if app.return_code:
+        return app.return_code
+    return status or 0

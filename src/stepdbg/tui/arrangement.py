@@ -1,0 +1,34 @@
+"""Where the panels go at a size of the terminal: three columns, one panel with tabs, or none at all."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+WIDE = (140, 40)
+"""Columns and rows from which on all panels are shown together."""
+COLUMNS: tuple[tuple[str, ...], ...] = (("source", "output"), ("model", "tensor"), ("optimizer", "loss", "breaks"))
+"""The wide layout, left to right and top to bottom."""
+SHARES = {"source": 5, "output": 3, "model": 4, "tensor": 5, "optimizer": 4, "loss": 4, "breaks": 2}
+"""How much of its column's height each panel takes."""
+
+
+class Arrangement(NamedTuple):
+    """How the screen is divided."""
+
+    kind: Literal["wide", "tabs", "tiny"]
+    top: int
+    """Lines for header, rail and sentence."""
+    hidden: str = ""
+    """What there is no room for, in words."""
+
+
+def arranged(width: int, height: int, zoomed: bool = False) -> Arrangement:
+    """The arrangement for a terminal of that size; it never refuses."""
+    if width >= WIDE[0] and height >= WIDE[1]:
+        return Arrangement("tabs" if zoomed else "wide", 6)
+    if height >= 20:
+        return Arrangement("tabs", 7 if width < 160 else 6)
+    if height >= 9 and width >= 24:
+        return Arrangement("tabs", 3 if height < 14 else 6)
+    hidden = f"hidden: panels ({width}x{height})" if width >= 28 else "hidden: panels"
+    return Arrangement("tiny", max(1, height - 1), hidden)

@@ -1,0 +1,232 @@
+"""What each action does: the other half of the registry in `actions`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from stepdbg.errors import StepdbgError
+from stepdbg.protocol.messages import (
+    Edit,
+    EditDone,
+    Leave,
+    Query,
+    Refusal,
+    RemoveBreakpoint,
+    Result,
+    SendInput,
+    ShowStack,
+    Steer,
+    SwitchBreakpoint,
+    UndoEdit,
+)
+from stepdbg.tui.views.breaks import edit_words
+from stepdbg.tui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from stepdbg.protocol.messages import Breakpoint
+    from stepdbg.tui.app import StepdbgApp
+    from stepdbg.tui.widgets.tensor import TensorPanel
+
+_STEERING = {"next": "next", "finish": "finish", "continue": "continue"}
+
+
+class Deeds:
+    """Does what the user asks for."""
+
+    def __init__(self, app: StepdbgApp) -> None:
+        self._app = app
+        self._pauses = 0
+        """Pauses asked for since training last stood."""
+        self._pauses_since = 0
+
+    async def do(self, name: str) -> None:
+        """Do the action of that id. The caller has seen that it applies."""
+        app = self._app
+        if name in _STEERING:
+            app.send(Steer(_STEERING[name], app.snapshot.rank))  # type: ignore[arg-type]
+        elif name.startswith("panel_"):
+            app.furniture.go_to(name.removeprefix("panel_"))
+        elif name == "command_palette":
+            app.action_command_palette()
+        elif name in ("up", "down", "left", "right", "page_up", "page_down", "first", "last"):
+            self._move(name)
+        else:
+            await getattr(self, f"_{name}")()
+
+    def picked(self, kind: str, name: str) -> None:
+        """Something was clicked."""
+        furniture = self._app.furniture
+        if kind == "phase":
+            furniture.go_to_rail()
+            furniture.top.select_named(name)
+        elif kind == "panel":
+            furniture.go_to(name)
+        elif kind == "part":
+            self._tensor().show_part(name)
+        elif kind == "cell":
+            row, _, column = name.partition(":")
+            self._tensor().pick_cell(int(row), int(column))
+        elif kind == "switch":
+            self._app.call_later(self._switch)
+
+    def open(self, name: str) -> None:
+        """Show an object in the Tensor panel."""
+        self._tensor().look_at(name)
+        self._app.furniture.go_to("tensor")
+
+    def has_selection(self, panel: Panel | None) -> bool:
+        """Whether enter or space has something to act on."""
+        return panel is not None and (bool(panel.chosen()) or panel.switchable())
+
+    def _tensor(self) -> TensorPanel:
+        panel = self._app.furniture.panels["tensor"]
+        return cast("TensorPanel", panel)
+
+    def _move(self, name: str) -> None:
+        panel = self._app.furniture.in_focus()
+        if panel is None:
+            steps = {"left": -1, "right": 1, "up": -1, "down": 1, "first": -1_000, "last": 1_000}
+            self._app.furniture.top.select(steps.get(name, 0))
+            return
+        match name:
+            case "up" | "down":
+                panel.move(-1 if name == "up" else 1)
+            case "left" | "right":
+                panel.move(0, -1 if name == "left" else 1)
+            case "page_up" | "page_down":
+                panel.page(-1 if name == "page_up" else 1)
+            case _:
+                panel.go_to(0 if name == "first" else -1)
+
+    async def _pause(self) -> None:
+        """Pause; when a second one is asked for while nothing has stopped, show where it hangs."""
+        app = self._app
+        if self._pauses_since != app.snapshot.boundary:
+            self._pauses, self._pauses_since = 0, app.snapshot.boundary
+        self._pauses += 1
+        app.send(Steer("pause", app.snapshot.rank))
+        if self._pauses > 1:
+            app.send(ShowStack())
+            app.notify("the stack of every thread is in the Output panel (7)", markup=False)
+
+    async def _break(self) -> None:
+        from stepdbg.tui.screens.breakpoint import BreakpointDialog
+
+        app = self._app
+        phase = app.furniture.top.phase()
+        if phase is None:
+            app.notify("there is no phase to stop at yet", severity="warning", markup=False)
+            return
+        stop = app.snapshot.stop
+        update = stop.boundary.update if stop else 0
+        dialog = BreakpointDialog(phase, app.snapshot.session.breakpoints, update, app.glyphs)
+        app.push_screen(dialog, lambda message: app.send(message) if message is not None else None)
+
+    async def _switch(self) -> None:
+        one = self._breakpoint()
+        if one is not None:
+            self._app.send(SwitchBreakpoint(one.number, not one.enabled))
+
+    async def _remove(self) -> None:
+        one = self._breakpoint()
+        if one is not None:
+            self._app.send(RemoveBreakpoint(one.number))
+
+    def _breakpoint(self) -> Breakpoint | None:
+        panel = self._app.furniture.panels["breaks"]
+        return panel.breakpoint()
+
+    async def _edit(self, whole: bool = False) -> None:
+        from stepdbg.tui.screens.edit import EditDialog
+
+        panel = self._app.furniture.in_focus()
+        target = panel.editable() if panel is not None else None
+        if target is not None:
+            dialog = EditDialog(target, self._answer, self._app.glyphs, whole=whole)
+            self._app.push_screen(dialog, self._edited)
+
+    async def _edit_all(self) -> None:
+        await self._edit(whole=True)
+
+    def _edited(self, edit: Edit | None) -> None:
+        """An edit is done: what the panels know is old."""
+        if edit is None:
+            return
+        app = self._app
+        app.notify(edit_words(edit, app.glyphs), markup=False)
+        if app.questions is not None:
+            app.questions.forget("tensor", "part", "summaries", "optimizers")
+        app.ask()
+
+    async def _undo(self) -> None:
+        result = await self._answer(UndoEdit())
+        if isinstance(result, Refusal):
+            self._app.notify(result.problem, severity="warning", markup=False)
+        elif isinstance(result, EditDone):
+            self._edited(result.edit)
+
+    async def _answer(self, query: Query) -> Result:
+        """The answer of the rank that is looked at."""
+        connection = self._app.connection
+        if connection is None:
+            raise StepdbgError("there is no connection to the session")
+        return await connection.ask(query, self._app.snapshot.rank)
+
+    async def _open(self) -> None:
+        panel = self._app.furniture.in_focus()
+        if panel is not None and (name := panel.chosen()):
+            self.open(name)
+
+    async def _part(self) -> None:
+        self._tensor().next_part()
+
+    async def _input(self) -> None:
+        from stepdbg.tui.screens.script_input import InputDialog
+
+        app = self._app
+        dialog = InputDialog(app.snapshot.session.script, app.glyphs)
+        app.push_screen(dialog, lambda line: app.send(SendInput(line.encode())) if line is not None else None)
+
+    async def _rail(self) -> None:
+        self._app.furniture.go_to_rail()
+
+    async def _zoom(self) -> None:
+        self._app.furniture.zoom()
+
+    async def _help(self) -> None:
+        from stepdbg.tui.screens.keys import HelpDialog
+
+        self._app.push_screen(HelpDialog(self._app.situation(), self._app.glyphs))
+
+    async def _quit(self) -> None:
+        from stepdbg.tui.screens.leave import LeaveDialog
+
+        app = self._app
+        if app.snapshot.state in ("exited", "lost") or app.connection is None:
+            await self._leave("stay")
+            return
+        dialog = LeaveDialog(app.snapshot.session.name, app.snapshot.state == "running", app.glyphs)
+
+        def leave(how: str | None) -> None:
+            if how is not None:
+                app.call_later(self._leave, how)
+
+        app.push_screen(dialog, leave)
+
+    async def _leave(self, how: str) -> None:
+        """Tell the hub how, hang up, close the screen."""
+        app = self._app
+        state = app.snapshot.state
+        name = app.snapshot.session.name
+        app.send(Leave(how))  # type: ignore[arg-type]
+        if state not in ("exited", "lost"):
+            app.farewell = {
+                "go on": f"detached, training goes on; `stepdbg attach {name}` comes back",
+                "stay": f"detached, training stays as it is; `stepdbg attach {name}` comes back",
+                "stop": "training is stopped",
+            }[how]
+        if app.questions is not None:
+            app.questions.close()
+        if app.connection is not None:
+            await app.connection.close()
+        app.exit(0)

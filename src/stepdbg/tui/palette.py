@@ -1,0 +1,190 @@
+"""What each role of a span looks like: quiet colours taken from the theme, one accent, and signs beside every colour.
+
+Under `NO_COLOR` roles differ by bold, dim, underline and reverse alone.
+"""
+
+from __future__ import annotations
+
+from rich.color import ColorParseError
+from rich.style import Style
+from textual.color import Color
+
+_PLAIN = {
+    "strong": Style(bold=True), "accent": Style(bold=True), "selected": Style(reverse=True),
+    "cell.here": Style(reverse=True), "heading": Style(underline=False), "title": Style(bold=True),
+    "title.focused": Style(bold=True, reverse=True), "key": Style(bold=True), "error": Style(bold=True),
+    "mark.changed": Style(bold=True), "mark.created": Style(bold=True), "tab.here": Style(reverse=True),
+    "module": Style(bold=True), "state.accent": Style(reverse=True), "state.running": Style(reverse=True),
+    "state.error": Style(reverse=True), "state.dim": Style(reverse=True), "code.keyword": Style(bold=True),
+}  # fmt: skip
+_ANSI = (
+    "#45475a", "#e06c75", "#8fbf6f", "#d9b56b", "#6aa5e8", "#c08ad8", "#5fb8c0", "#c8ccd4",
+    "#7f848e", "#f08a92", "#a6d189", "#ecc98a", "#8abaf2", "#d3a5e6", "#7fd0d8", "#ffffff",
+)  # fmt: skip
+"""The sixteen colours that scripts print in: readable on the panels of dark and of light themes."""
+
+
+class Palette:
+    """Roles to styles, for one theme."""
+
+    def __init__(self, variables: dict[str, str], *, colour: bool = True, dark: bool = True) -> None:
+        """Take the colours of a theme.
+
+        Args:
+            variables: The theme's variables, as Textual computes them.
+            colour: False under `NO_COLOR`.
+            dark: Whether the theme is a dark one.
+        """
+        self._colour = colour
+        self._dark = dark
+        self._styles: dict[str, Style] = dict(_PLAIN) if not colour else _coloured(variables, dark)
+        self._empty = Style.null()
+
+    def style(self, role: str) -> Style:
+        """The style of a role; a role with `.here` is the same on the row of the cursor."""
+        found = self._styles.get(role)
+        if found is None:
+            found = self._made(role)
+            if len(self._styles) < 2_000:
+                self._styles[role] = found
+        return found
+
+    def paints_blanks(self, role: str) -> bool:
+        """Whether a space in that role is seen: it has a background or a line."""
+        style = self.style(role)
+        return style.bgcolor is not None or bool(style.reverse) or bool(style.underline)
+
+    def _made(self, role: str) -> Style:
+        if role.startswith("sgr:"):
+            return _sgr(role[4:], self._colour, self._dark)
+        if role == "here" or role.endswith(".here"):
+            under = self._styles.get("here", Style(reverse=True))
+            return self.style(role.rpartition(".")[0]) + under if "." in role else under
+        return self._empty
+
+
+def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
+    background = Color.parse(variables["background"])
+    text = Color.parse("#d6dae2" if dark else "#22262e")
+
+    def shade(name: str, strength: float = 1.0) -> str:
+        colour = Color.parse(variables[name])
+        if not dark:
+            colour = colour.darken(0.12)
+        return background.blend(colour, strength).hex6
+
+    def grey(strength: float) -> str:
+        return background.blend(text, strength).hex6
+
+    accent = shade("accent") if not dark else "#f2b45a"
+    row = background.blend(Color.parse(variables["primary"]), 0.28 if dark else 0.16).hex6
+    ink = background.hex6
+    good, bad, cold, warm = ("#8fc78f", "#e8787f", "#7db3e8", "#d9a5e0") if dark else (
+        "#1f7a35", "#b3202c", "#1d5fa8", "#86309a",
+    )  # fmt: skip
+    return {
+        "": Style(color=grey(0.92)),
+        "strong": Style(color=grey(1.0), bold=True),
+        "dim": Style(color=grey(0.62)),
+        "faint": Style(color=grey(0.42)),
+        "heading": Style(color=grey(0.52)),
+        "number": Style(color=grey(0.82)),
+        "accent": Style(color=accent, bold=True),
+        "selected": Style(color=ink, bgcolor=accent, bold=True),
+        "cell.here": Style(color=ink, bgcolor=accent, bold=True),
+        "cursor": Style(color=accent, bold=True),
+        "here": Style(bgcolor=row),
+        "module": Style(color=cold),
+        "effect": Style(color=good),
+        "sentence": Style(color=grey(0.92)),
+        "title": Style(color=grey(0.9), bold=True),
+        "title.focused": Style(color=accent, bold=True),
+        "rule": Style(color=grey(0.24)),
+        "rule.focused": Style(color=background.blend(Color.parse(accent), 0.6).hex6),
+        "tab": Style(color=grey(0.62)),
+        "tab.here": Style(color=accent, bold=True),
+        "key": Style(color=accent, bold=True),
+        "breakpoint": Style(color=bad, bold=True),
+        "warning": Style(color="#e0b050" if dark else "#8a5a00"),
+        "error": Style(color=bad, bold=True),
+        "running": Style(color=good),
+        "mark.changed": Style(color=accent, bold=True),
+        "mark.touched": Style(color=grey(0.7)),
+        "mark.created": Style(color=good, bold=True),
+        "mark.freed": Style(color=bad),
+        "state.accent": Style(color=accent, bold=True),
+        "state.running": Style(color=good, bold=True),
+        "state.error": Style(color=bad, bold=True),
+        "state.dim": Style(color=grey(0.8), bold=True),
+        "chart.0": Style(color=cold),
+        "chart.1": Style(color=warm),
+        "chart.2": Style(color=good),
+        "chart.3": Style(color=accent),
+        "code.comment": Style(color=grey(0.5), italic=True),
+        "code.keyword": Style(color=warm),
+        "code.string": Style(color=good),
+        "code.number": Style(color=accent),
+        "code.name": Style(color=cold),
+        "code.builtin": Style(color=cold),
+    }
+
+
+def _sgr(parameters: str, colour: bool, dark: bool) -> Style:
+    """The style of a script's own colours, from the parameters of its SGR sequences."""
+    bold = dim = italic = underline = reverse = False
+    front: str | None = None
+    back: str | None = None
+    parts = [int(part) if part.isdigit() else 0 for part in parameters.split(";")]
+    position = 0
+    while position < len(parts):
+        code = parts[position]
+        if code == 1:
+            bold = True
+        elif code == 2:
+            dim = True
+        elif code == 3:
+            italic = True
+        elif code == 4:
+            underline = True
+        elif code == 7:
+            reverse = True
+        elif code == 22:
+            bold = dim = False
+        elif code in (23, 24, 27):
+            italic, underline, reverse = italic and code != 23, underline and code != 24, reverse and code != 27
+        elif 30 <= code <= 37 or 90 <= code <= 97:
+            front = _ANSI[code - 30 if code < 90 else code - 82]
+        elif 40 <= code <= 47 or 100 <= code <= 107:
+            back = _ANSI[code - 40 if code < 100 else code - 92]
+        elif code == 39:
+            front = None
+        elif code == 49:
+            back = None
+        elif code in (38, 48):
+            found, length = _extended(parts[position + 1 :])
+            position += length
+            if code == 38:
+                front = found
+            else:
+                back = found
+        position += 1
+    if front and not dark and not back:
+        front = Color.parse(front).darken(0.25).hex6
+    try:
+        return Style(
+            color=front if colour else None, bgcolor=back if colour else None,
+            bold=bold, dim=dim, italic=italic, underline=underline, reverse=reverse,
+        )  # fmt: skip
+    except ColorParseError:
+        return Style(bold=bold)
+
+
+def _extended(parts: list[int]) -> tuple[str | None, int]:
+    """A colour of 256 (`5;n`) or of 16 million (`2;r;g;b`), and how many parameters it took."""
+    if len(parts) >= 2 and parts[0] == 5:
+        number = min(255, parts[1])
+        return (_ANSI[number] if number < 16 else f"color({number})"), 2
+    if len(parts) >= 4 and parts[0] == 2:
+        red, green, blue = (min(255, part) for part in parts[1:4])
+        return f"#{red:02x}{green:02x}{blue:02x}", 4
+    return None, 0

@@ -1,0 +1,66 @@
+"""The help: every key, those of the panel in focus first, and what the signs mean."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Static
+
+from stepdbg.tui.actions import ACTIONS, NAMES, Situation, shown_keys
+from stepdbg.tui.screens.dialog import Dialog
+from stepdbg.tui.views.lines import Glyphs
+
+PANEL_HELP = {
+    "rail": "The loop, phase by phase; the arrow stands before the one that comes next. Under each phase: what it did.",
+    "model": "Every parameter and buffer. The sign at the left is what the phase just done did to its value; the sign "
+    "before the gradient norm is what it did to its gradient.",
+    "tensor": "One tensor, its gradient and its optimizer state; the numbers of the part that is marked.",
+    "optimizer": "Groups with their hyperparameters, and what the optimizer keeps of each parameter (norms).",
+    "loss": "Each loss over the updates.",
+    "source": "Your code: the phase done and the phase next are named in the margin.",
+    "output": "What the script prints.",
+    "breaks": "Breakpoints, and the edits made.",
+}
+SIGNS = "* changed   ~ written, same value   + created   - freed   ! not finite"
+
+
+def help_text(here: Situation) -> str:
+    """The help as plain text, for the panel in focus."""
+    lines = [f"{NAMES.get(here.panel, 'stepdbg')}: {PANEL_HELP.get(here.panel, '')}", "", f"Signs: {SIGNS}"]
+    width = max(len(shown_keys(action)) for action in ACTIONS) + 2
+    groups = dict.fromkeys(action.group for action in ACTIONS)
+    for group in groups:
+        lines += ["", group]
+        for action in ACTIONS:
+            if action.group == group:
+                lines.append(f"  {shown_keys(action):<{width}}{action.help}")
+    return "\n".join(lines)
+
+
+class HelpDialog(Dialog[None]):
+    """Shows the help; any of its keys leaves it."""
+
+    DEFAULT_CSS = """
+    HelpDialog > #box { width: 96; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,question_mark,enter", "dismiss_dialog", "close", show=False),
+        Binding("j,down", "scroll(1)", "down", show=False),
+        Binding("k,up", "scroll(-1)", "up", show=False),
+        Binding("pagedown,space", "scroll(10)", "page down", show=False),
+        Binding("pageup", "scroll(-10)", "page up", show=False),
+    ]
+
+    def __init__(self, here: Situation, glyphs: Glyphs) -> None:
+        super().__init__("Keys", glyphs)
+        self._here = here
+
+    def fill(self) -> list[Widget]:
+        """The text."""
+        return [Static(help_text(self._here), markup=False)]
+
+    def action_scroll(self, lines: int) -> None:
+        """Move the text."""
+        self.query_one("#box").scroll_relative(y=lines, animate=False)

@@ -1,0 +1,151 @@
+"""All that the screen draws from, as one frozen value, and the one function that makes the next from a message.
+
+A widget gets a snapshot and draws it. Selections, cursors and scroll positions are the widgets' own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from stepdbg.protocol.messages import (
+    LossPoints,
+    Notice,
+    Objects,
+    Optimizers,
+    Output,
+    Progress,
+    RankState,
+    Refusal,
+    Result,
+    SessionChanged,
+    SessionState,
+    SourceText,
+    Stop,
+    Summaries,
+    Summary,
+    TensorView,
+    Welcome,
+)
+from stepdbg.tui.losses import Series, grown
+from stepdbg.tui.transcript import Transcript
+
+FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The hub has hung up."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What a question was answered."""
+
+    slot: str
+    """What it was asked for: `objects`, `summaries`, `tensor`, `part`, `optimizers`, `source`."""
+    boundary: int
+    """The index of the boundary at which it was asked."""
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The session as this screen knows it."""
+
+    session: SessionState
+    rank: int = 0
+    """The rank that is looked at."""
+    progress: Progress | None = None
+    losses: tuple[Series, ...] = ()
+    output: Transcript = field(default_factory=Transcript)
+    objects: Objects | None = None
+    summaries: dict[str, Summary] = field(default_factory=dict)
+    """By the name of the object; never changed in place."""
+    summaries_at: int = 0
+    """The boundary that the summaries are of."""
+    tensor: TensorView | None = None
+    """The selected tensor, with the figures of everything that hangs on it."""
+    part: TensorView | None = None
+    """The part of it that is shown in full: its histogram and the window of numbers."""
+    tensor_problem: str = ""
+    optimizers: Optimizers | None = None
+    sources: dict[str, SourceText] = field(default_factory=dict)
+    lost: str = ""
+    """Why the hub is gone; empty while it is there."""
+
+    @property
+    def rank_state(self) -> RankState | None:
+        """The rank that is looked at, or None before there is one."""
+        for state in self.session.ranks:
+            if state.rank == self.rank:
+                return state
+        return None
+
+    @property
+    def stop(self) -> Stop | None:
+        """Where training waits, or where it waited last."""
+        state = self.rank_state
+        return state.stop if state else None
+
+    @property
+    def state(self) -> str:
+        """The state in the header: the rank's own once there is one, unless the session is over."""
+        if self.lost:
+            return "lost"
+        state = self.rank_state
+        return state.state if state and self.session.state not in ("exited", "lost") else self.session.state
+
+    @property
+    def paused(self) -> bool:
+        """Whether training waits and answers."""
+        return self.state == "paused" and self.stop is not None
+
+    @property
+    def boundary(self) -> int:
+        """The index of the boundary of `stop`; 0 before there is one."""
+        stop = self.stop
+        return stop.boundary.index if stop else 0
+
+
+def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost) -> Snapshot:
+    """The snapshot after a message."""
+    match message:
+        case Welcome(session=session) | SessionChanged(session=session):
+            known = {state.rank for state in session.ranks}
+            rank = snapshot.rank if snapshot.rank in known or not known else min(known)
+            return replace(snapshot, session=session, rank=rank)
+        case Progress(rank=rank) if rank == snapshot.rank:
+            return replace(snapshot, progress=message)
+        case LossPoints(rank=rank) if rank == snapshot.rank:
+            return replace(snapshot, losses=grown(snapshot.losses, message))
+        case Output():
+            return replace(snapshot, output=snapshot.output.fed(message.start, message.data))
+        case Lost(why=why):
+            return replace(snapshot, lost=why)
+        case Arrived():
+            return _answered(snapshot, message)
+    return snapshot
+
+
+def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
+    result = answer.result
+    match result:
+        case Objects():
+            return replace(snapshot, objects=result)
+        case Summaries(rows=rows):
+            fresh = {row.object: row for row in rows}
+            kept = snapshot.summaries if answer.boundary == snapshot.summaries_at else {}
+            return replace(snapshot, summaries={**kept, **fresh}, summaries_at=answer.boundary)
+        case TensorView() if answer.slot == "tensor":
+            return replace(snapshot, tensor=result, tensor_problem="")
+        case TensorView():
+            return replace(snapshot, part=result, tensor_problem="")
+        case Optimizers():
+            return replace(snapshot, optimizers=result)
+        case SourceText(file=file):
+            return replace(snapshot, sources={**snapshot.sources, file: result})
+        case Refusal(problem=problem) if answer.slot in ("tensor", "part"):
+            return replace(snapshot, tensor_problem=problem)
+    return snapshot

@@ -1,0 +1,71 @@
+"""Panel 8: the breakpoints, and the edits made, newest last."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from stepdbg.hub.breakpoint_text import describe
+from stepdbg.protocol.messages import Breakpoint, Edit
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, plain, shortened
+from stepdbg.tui.views.numbers import plural
+
+
+class Item(NamedTuple):
+    """A row of the panel."""
+
+    breakpoint: Breakpoint | None = None
+    edit: Edit | None = None
+    words: str = ""
+
+
+def items(snapshot: Snapshot) -> list[Item]:
+    """All rows, top to bottom."""
+    session = snapshot.session
+    found = [Item(breakpoint=one) for one in session.breakpoints]
+    if not found:
+        found.append(Item(words="No breakpoints. Press b on a phase."))
+    if session.edits:
+        found.append(Item(words="edits"))
+        found += [Item(edit=one) for one in session.edits]
+    return found
+
+
+def edit_words(edit: Edit, glyphs: Glyphs) -> str:
+    """`fc1.weight[0, 3]  0.12 → 0.06  (old * 0.5)`."""
+    index = f"[{', '.join(map(str, edit.index))}]" if edit.index else ""
+    return f"{edit.object}{index}  {edit.old} {glyphs.becomes} {edit.new}  ({edit.expression})"
+
+
+def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
+    """The panel; its body has a row per item."""
+    rows = items(snapshot)
+    session = snapshot.session
+    title = plural(len(session.breakpoints), "breakpoint") if session.breakpoints else "none"
+    if session.edits:
+        title += f", {plural(sum(not edit.undone for edit in session.edits), 'edit')}"
+    body = tuple(
+        _line(item, index == frame.cursor, frame)
+        for index, item in enumerate(rows[frame.top : frame.top + frame.height], frame.top)
+    )
+    return Drawing((Span(title, "dim"),), (), body, len(rows))
+
+
+def _line(item: Item, here: bool, frame: Frame) -> Line:
+    glyphs = frame.glyphs
+    cursor = Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim")
+    emphasis = "here" if here and frame.focused else ""
+    if item.breakpoint is not None:
+        one = item.breakpoint
+        sign = glyphs.breakpoint if one.enabled else glyphs.switched_off
+        hits = f"  met {plural(one.hits, 'time')}" if one.hits else ""
+        off = "" if one.enabled else "  off"
+        return (
+            cursor, Span(f" {sign} ", "breakpoint" if one.enabled else "dim", f"switch:{one.number}"),
+            Span(plain(describe(one)), emphasis or ("" if one.enabled else "dim")), Span(off + hits, "dim"),
+        )  # fmt: skip
+    if item.edit is not None:
+        words = shortened(plain(edit_words(item.edit, glyphs)), max(4, frame.width - 24), glyphs.ellipsis)
+        after = f"  update {item.edit.update}" + ("  undone" if item.edit.undone else "")
+        return (cursor, Span(f"   {words}", emphasis or ("dim" if item.edit.undone else "")), Span(after, "dim"))
+    return (cursor, Span(f" {item.words}", "heading" if item.words == "edits" else "dim"))

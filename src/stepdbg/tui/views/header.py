@@ -1,0 +1,175 @@
+"""The line that is always there: which script, in which state, where, and how much is alive.
+
+What does not fit is left out whole, the least needed first; nothing is cut in the middle of a word.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+
+from rich.cells import cell_len
+
+from stepdbg.tui.losses import Series
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, plain, shortened
+from stepdbg.tui.views.numbers import count, figure, plural, size
+from stepdbg.tui.views.sentence import sentence
+
+LONG = 2.0
+"""Seconds in one phase after which the header says for how long."""
+_ROLES = {"paused": "accent", "running": "running", "starting": "dim", "exited": "dim", "lost": "error"}
+
+
+def state_words(snapshot: Snapshot, now: float) -> tuple[str, str]:
+    """The state in capitals, and what follows it: `("PAUSED", "before backward")`.
+
+    Args:
+        snapshot: What is known.
+        now: Seconds since the epoch, as `time.time`.
+    """
+    session = snapshot.session
+    stop = snapshot.stop
+    match snapshot.state:
+        case "lost":
+            return "LOST", "the session's hub is gone" if snapshot.lost else "the training process is gone"
+        case "exited":
+            return "EXITED", exit_words(session.exit_status)
+        case "paused" if stop is not None:
+            if stop.reason == "exception" and stop.failure:
+                return "PAUSED", f"on {stop.failure.type}"
+            if stop.boundary.next is None:
+                return "PAUSED", "at the end of the script"
+            return "PAUSED", f"before {stop.boundary.next}{'?' if stop.boundary.predicted else ''}"
+        case "starting":
+            doing = session.doing or f"starting {session.script}"
+            since = max(0.0, now - session.since) if session.since else 0.0
+            return "STARTING", f"{doing}… {since:.1f} s"
+        case "running":
+            progress = snapshot.progress
+            if progress is None or not progress.phase:
+                return "RUNNING", session.doing
+            long = f" for {progress.phase_seconds:.0f} s" if progress.phase_seconds >= LONG else ""
+            return "RUNNING", f"in {progress.phase}{long}"
+    return snapshot.state.upper(), session.doing
+
+
+def exit_words(status: int | None) -> str:
+    """`with status 1`, `by SIGKILL`."""
+    if status is None:
+        return ""
+    if status >= 0:
+        return f"with status {status}"
+    try:
+        return f"by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"by signal {-status}"
+
+
+def sparkline(series: Series, width: int, glyphs: Glyphs = UNICODE) -> str:
+    """The newest values of a loss as bars; a value that is not finite is a `!`."""
+    values = [point.value for point in series.points[-width:]]
+    finite = [value for value in values if math.isfinite(value)]
+    if len(values) < 2 or not finite:
+        return ""
+    low, high = min(finite), max(finite)
+    steps = len(glyphs.bars) - 1
+    bars = []
+    for value in values:
+        if not math.isfinite(value):
+            bars.append("!")
+        else:
+            level = (value - low) / (high - low) if high > low else 0.5
+            bars.append(glyphs.bars[1 + min(steps - 1, int(level * steps))])
+    return "".join(bars)
+
+
+def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -> Line:
+    """The header, exactly one line of at most `width` cells."""
+    state, words = state_words(snapshot, now)
+    words = plain(words).replace("…", "..." if not glyphs.braille else "…")
+    script = plain(snapshot.session.script)
+    start = [Span(" "), Span(f"{shortened(script, max(8, width // 4), glyphs.ellipsis)}  ", "strong")]
+    start.append(Span(f"{state} ", f"state.{_ROLES.get(snapshot.state, 'dim')}"))
+    start.append(Span(words, _ROLES.get(snapshot.state, "")))
+    if width < 40:
+        start = [Span(state, f"state.{_ROLES.get(snapshot.state, 'dim')}"), Span(f" {words}")]
+    left = _middle(snapshot)
+    right_end = _census(snapshot)
+    spark = sparkline(snapshot.losses[0], 12 if width >= 120 else 6, glyphs) if snapshot.losses else ""
+    used = sum(cell_len(span.text) for span in start)
+    used += 0
+    line = list(start)
+    for words in left:
+        piece = f" {glyphs.dot} {words}"
+        if used + cell_len(piece) > width:
+            break
+        line.append(Span(piece, ""))
+        used += cell_len(piece)
+    if spark and left and used + len(spark) + 2 <= width:
+        line.append(Span(f" {spark}", "chart.0"))
+        used += len(spark) + 1
+    for length in range(len(right_end), 0, -1):
+        words = f" {glyphs.dot} ".join(right_end[:length])
+        if used + cell_len(words) + 3 <= width:
+            line.append(Span(" " * (width - used - cell_len(words) - 1)))
+            line.append(Span(words, "dim"))
+            break
+    return tuple(line)
+
+
+def _middle(snapshot: Snapshot) -> list[str]:
+    """Epoch, update and loss, of the stop or of what runs."""
+    stop = snapshot.stop
+    progress = snapshot.progress
+    if snapshot.state == "running" and progress is not None:
+        parts = [f"epoch {progress.epoch}"] if progress.epoch is not None else []
+        parts.append(f"update {count(progress.update)}")
+        if progress.loss is not None:
+            parts.append(f"loss {figure(progress.loss)}")
+        if progress.updates_per_second:
+            parts.append(f"{figure(progress.updates_per_second)}/s")
+        return parts
+    if stop is None:
+        return []
+    boundary = stop.boundary
+    parts = [f"epoch {boundary.epoch}"] if boundary.epoch is not None else []
+    parts.append(f"update {count(boundary.update)}{' done' if boundary.opens is not None and boundary.done else ''}")
+    if boundary.loss is not None:
+        parts.append(f"loss {figure(boundary.loss)}")
+    return parts
+
+
+def _census(snapshot: Snapshot) -> list[str]:
+    census = snapshot.stop.census if snapshot.stop else None
+    if census is None:
+        return []
+    parts = [census.device, plural(census.parameters, "parameter"), size(census.bytes)]
+    if len(snapshot.session.ranks) > 1:
+        parts.insert(0, f"rank {snapshot.rank} of {len(snapshot.session.ranks)}")
+    return parts
+
+
+def below(snapshot: Snapshot) -> str:
+    """The sentence under the rail."""
+    session = snapshot.session
+    stop = snapshot.stop
+    state = snapshot.state
+    if state == "lost":
+        why = snapshot.lost or "its connection has ended, and nobody knows how"
+        return f"{why}; what was seen last stays to be read. Press q to leave"
+    if state == "exited":
+        seen = (
+            "what was seen last stays to be read" if stop else "it never trained: nothing was seen of a training loop"
+        )
+        return f"{session.script} ended {exit_words(session.exit_status)}; {seen}. Press q to leave"
+    if state == "starting":
+        return "training stops before its first phase; the output of the script is in panel 7"
+    if state == "running":
+        return "training runs; press p to pause it at the next boundary between two phases"
+    if stop is None:
+        return ""
+    words = sentence(stop)
+    if stop.reason == "breakpoint" and stop.detail:
+        return f"{stop.detail}: {words}"
+    return words

@@ -1,0 +1,174 @@
+"""Lines of text as the views make them: spans with a role, so that a view knows no colour and is tested as text.
+
+A role (`dim`, `accent`, `changed`, …) says what a span means; the palette gives it a colour when it is drawn. A span
+may carry a target (`phase:backward`), so that a click on it finds what it stands for.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+
+class Span(NamedTuple):
+    """A run of characters that mean the same."""
+
+    text: str
+    role: str = ""
+    target: str = ""
+
+
+Line = tuple[Span, ...]
+"""One row of the screen, left to right."""
+
+
+class Glyphs(NamedTuple):
+    """The characters that plain terminals lack, with their stand-ins under `--ascii`."""
+
+    rule: str = "─"
+    arrow: str = "▶"
+    loop: str = "⟲"
+    dot: str = "·"
+    ellipsis: str = "…"
+    times: str = "×"
+    breakpoint: str = "●"
+    switched_off: str = "○"
+    cursor: str = "›"
+    done: str = "✓"
+    yes: str = "●"
+    no: str = "·"
+    branch: str = "▾"
+    becomes: str = "→"
+    column: str = "│"
+    corner: str = "└"
+    tick: str = "┤"
+    bars: str = " ▁▂▃▄▅▆▇█"
+    braille: bool = True
+    more_left: str = "‹"
+    more_right: str = "›"
+
+
+UNICODE = Glyphs()
+ASCII = Glyphs(
+    rule="-", arrow=">", loop="@", dot=".", ellipsis="~", times="x", breakpoint="o", switched_off="-", cursor=">",
+    done="+", yes="y", no=".", branch="v", becomes="->", column="|", corner="+", tick="+", bars=" ._-=+*%#",
+    braille=False, more_left="<", more_right=">",
+)  # fmt: skip
+
+
+class Frame(NamedTuple):
+    """Where and how a panel is to be drawn: its size, what of it is scrolled into view, and its cursor."""
+
+    width: int
+    height: int
+    """Rows for everything below the panel's title."""
+    top: int = 0
+    """The first row of the body that is in view."""
+    cursor: int = 0
+    """The row of the body that the cursor is on."""
+    column: int = 0
+    focused: bool = False
+    glyphs: Glyphs = UNICODE
+
+
+class Drawing(NamedTuple):
+    """What a panel shows: a title, lines that stay, and the part of its body that is in view."""
+
+    title: Line = ()
+    """Follows the panel's number and name."""
+    head: tuple[Line, ...] = ()
+    """Stays on top while the body scrolls."""
+    body: tuple[Line, ...] = ()
+    """The rows from `Frame.top`, no more than fit."""
+    total: int = 0
+    """Rows of the whole body."""
+
+
+def text(line: Line) -> str:
+    """The characters of a line."""
+    return "".join(span.text for span in line)
+
+
+def width_of(line: Line) -> int:
+    """Its width in cells of the terminal."""
+    return sum(cell_len(span.text) for span in line)
+
+
+def plain(words: str) -> str:
+    """Words that cannot move the cursor: control characters become spaces."""
+    return "".join(character if character.isprintable() else " " for character in words)
+
+
+def shortened(words: str, width: int, ellipsis: str = "…") -> str:
+    """Words cut to a width in cells, with an ellipsis where something was cut."""
+    if cell_len(words) <= width:
+        return words
+    return set_cell_size(words, width - 1) + ellipsis if width > 0 else ""
+
+
+def shortened_name(name: str, width: int, ellipsis: str = "…") -> str:
+    """A dotted name cut to a width from its left, since its right end tells it apart."""
+    if cell_len(name) <= width:
+        return name
+    return ellipsis + name[len(name) - width + 1 :] if width > 1 else ellipsis[:width]
+
+
+def padded(words: str, width: int, ellipsis: str = "…") -> str:
+    """Words at the left of a field of exactly that width."""
+    return set_cell_size(shortened(words, width, ellipsis), max(0, width))
+
+
+def right(words: str, width: int, ellipsis: str = "…") -> str:
+    """Words at the right of a field of exactly that width."""
+    short = shortened(words, width, ellipsis)
+    return " " * (width - cell_len(short)) + short
+
+
+def cropped(line: Line, width: int) -> Line:
+    """The line's first cells, no more than `width` of them; a wide character that is cut leaves a space."""
+    room = width
+    kept = []
+    for span in line:
+        length = cell_len(span.text)
+        if length > room:
+            if room > 0:
+                kept.append(span._replace(text=set_cell_size(span.text, room)))
+            break
+        kept.append(span)
+        room -= length
+    return tuple(kept)
+
+
+def target_at(line: Line, x: int) -> str:
+    """The target of the span at cell `x`, or an empty string."""
+    for span in line:
+        x -= cell_len(span.text)
+        if x < 0:
+            return span.target
+    return ""
+
+
+def wrapped(words: str, width: int, most: int, ellipsis: str = "…") -> list[str]:
+    """Words broken at spaces into at most so many lines; what is left over is cut with an ellipsis."""
+    lines: list[str] = []
+    current = ""
+    for word in words.split():
+        candidate = f"{current} {word}" if current else word
+        if cell_len(candidate) <= width or not current:
+            current = candidate
+        else:
+            lines.append(current)
+            current = word
+    if current:
+        lines.append(current)
+    if len(lines) > most:
+        lines[most - 1] = shortened(" ".join(lines[most - 1 :]), width, ellipsis)
+        if cell_len(lines[most - 1]) <= width - 1 and not lines[most - 1].endswith(ellipsis):
+            lines[most - 1] += ellipsis
+    return [shortened(line, width, ellipsis) for line in lines[:most]]
+
+
+def in_view(rows: list[Line], frame: Frame, head: int = 0) -> tuple[Line, ...]:
+    """The rows that a frame shows below so many lines that stay."""
+    return tuple(rows[frame.top : frame.top + max(0, frame.height - head)])

@@ -1,0 +1,180 @@
+"""Panel 1: every parameter and buffer as a tree of modules, with what the phase just done did to each.
+
+The marks are signs, so that nothing hangs on a colour: `*` changed, `~` written with the same value, `+` created,
+`-` freed. A parameter's gradient has a mark of its own, before the gradient's norm.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from stepdbg.protocol.messages import ObjectRow, Stop, Summary
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, padded, plain, right
+from stepdbg.tui.views.numbers import figure, plural, shape, size
+
+SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
+TENSORS = ("parameter", "buffer", "variable")
+"""The rows that have numbers."""
+
+
+class Marks(NamedTuple):
+    """What the phase done did to a row's value, its gradient and its optimizer state."""
+
+    value: str = ""
+    grad: str = ""
+    state: str = ""
+
+
+def marks(stop: Stop | None) -> dict[str, Marks]:
+    """The marks of the last phase, by the name of the row's object."""
+    found: dict[str, Marks] = {}
+    for effect in stop.effects.named if stop and stop.effects else ():
+        name = effect.object
+        if effect.kind == "grad":
+            name = name.removesuffix(".grad")
+            found[name] = found.get(name, Marks())._replace(grad=effect.what)
+        elif effect.kind == "state" and "[" in name:
+            name = name[name.index("[") + 1 : name.rindex("]")]
+            found[name] = found.get(name, Marks())._replace(state=effect.what)
+        else:
+            found[name] = found.get(name, Marks())._replace(value=effect.what)
+    return found
+
+
+def visible_tensors(snapshot: Snapshot, top: int, height: int) -> tuple[str, ...]:
+    """The names of the rows in view that have figures to be asked for."""
+    rows = snapshot.objects.rows if snapshot.objects else ()
+    return tuple(row.name for row in rows[top : top + height] if row.node in TENSORS)
+
+
+class Columns(NamedTuple):
+    """Widths of the columns; 0 leaves one out."""
+
+    name: int
+    shape: int
+    dtype: int
+    norm: int
+    grad: int
+    ratio: int
+    owner: int
+
+
+def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs) -> Columns:
+    """What fits into a width: the name always, then norm and gradient, then the rest."""
+    sizes = max([5, *(len(shape(row.shape, glyphs.times)) for row in rows if row.node in TENSORS)])
+    sizes = min(16, sizes)
+    wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + 4 for row in rows)])
+    fixed = {"norm": 11, "grad": 11, "shape": sizes + 2, "ratio": 10, "dtype": 10, "owner": 14}
+    kept: dict[str, int] = {}
+    room = width - 4 - min(wish, 34, max(12, width // 3))
+    for column, wide in fixed.items():
+        if room < wide:
+            break
+        kept[column] = wide
+        room -= wide
+    name = width - 4 - sum(kept.values())
+    return Columns(min(name, max(wish, 24)), *(kept.get(field, 0) for field in Columns._fields[1:]))
+
+
+def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
+    """The panel. Its body has a row per row of `Objects`."""
+    objects = snapshot.objects
+    if objects is None or not objects.rows:
+        words = "Nothing is known of the model yet. Press n: it is found at its first forward, or by its optimizer."
+        return Drawing(title=(Span("model", "dim"),), body=((Span(f" {words}"[: frame.width], "dim"),),), total=0)
+    rows = objects.rows
+    wide = columns(frame.width, rows, frame.glyphs)
+    head = _heading(wide, frame.glyphs)
+    seen = marks(snapshot.stop)
+    end = frame.top + max(0, frame.height - 1)
+    body = tuple(
+        _row(row, snapshot.summaries.get(row.name), seen.get(row.name, Marks()), wide, index == frame.cursor, frame)
+        for index, row in enumerate(rows[frame.top : end], frame.top)
+    )
+    return Drawing(title=_title(rows, snapshot), head=(head,), body=body, total=len(rows))
+
+
+def _title(rows: tuple[ObjectRow, ...], snapshot: Snapshot) -> Line:
+    models = [row for row in rows if row.node == "model"]
+    words = ", ".join(f"{row.name} {row.cls}" for row in models[:2]) or "no model yet"
+    effects = snapshot.stop.effects if snapshot.stop else None
+    hint = "  marks are a hint (version counters)" if effects and effects.basis == "counters" else ""
+    tensors = sum(row.node == "parameter" for row in rows)
+    return (Span(plain(words)), Span(f"  {plural(tensors, 'parameter')}", "dim"), Span(hint, "warning"))
+
+
+def _heading(wide: Columns, glyphs: Glyphs) -> Line:
+    ratio = "Δ/‖w‖" if glyphs.braille else "dw/|w|"
+    parts = [Span("    " + padded("name", wide.name), "heading")]
+    for words, field, left in (
+        ("shape", wide.shape, True), ("dtype", wide.dtype, True), ("norm", wide.norm, False),
+        ("grad norm", wide.grad, False), (ratio, wide.ratio, False), ("in", wide.owner, True),
+    ):  # fmt: skip
+        if field:
+            parts.append(Span(padded(f"{words}", field) if left else right(words, field), "heading"))
+    return tuple(parts)
+
+
+def _row(row: ObjectRow, summary: Summary | None, mark: Marks, wide: Columns, here: bool, frame: Frame) -> Line:
+    glyphs = frame.glyphs
+    target = f"object:{row.name}"
+    tensor = row.node in TENSORS
+    sign = SIGNS.get(mark.value, " ")
+    state = SIGNS.get(mark.state, " ") if mark.state else " "
+    cursor = glyphs.cursor if here else " "
+    indent = "  " * row.depth
+    label = plain(row.label)
+    role = "" if tensor else "module"
+    if row.node == "group":
+        role = "heading"
+    if tensor and mark.value:
+        role = f"mark.{mark.value}"
+    name = padded(indent + label, wide.name, glyphs.ellipsis)
+    if not tensor and row.cls and len(indent) + len(label) + 2 < wide.name:
+        name = f"{indent}{label}"
+    spans = [
+        Span(cursor, "cursor" if frame.focused else "dim", target),
+        Span(sign, f"mark.{mark.value}" if mark.value else "", target),
+        Span(" ", "", target),
+        Span(name, role + (".here" if here and frame.focused else ""), target),
+    ]
+    if not tensor:
+        rest = wide.name - len(name)
+        words = f"  {plain(row.cls)}" if row.cls and rest > 0 else ""
+        spans.append(Span(padded(words, rest, glyphs.ellipsis), "dim", target))
+        return tuple(spans)
+    spans.insert(3, Span(" ", "", target))
+    if wide.shape:
+        spans.append(Span(padded(shape(row.shape, glyphs.times), wide.shape), "dim", target))
+    if wide.dtype:
+        spans.append(Span(padded(row.dtype, wide.dtype), "dim", target))
+    bad = summary is not None and not summary.finite
+    if wide.norm:
+        norm = figure(summary.norm) if summary else ""
+        role = f"mark.{mark.value}" if mark.value else ("error" if bad else "number")
+        spans.append(Span(right(("!" if bad else "") + norm, wide.norm), role, target))
+    if wide.grad:
+        grad_sign = SIGNS.get(mark.grad, "")
+        words = figure(summary.grad_norm) if summary and row.node != "buffer" else ""
+        if row.node == "variable":
+            words = ""
+        if mark.grad == "freed":
+            words = "freed"
+        elif row.node == "parameter" and not row.trainable:
+            words = "frozen"
+        role = f"mark.{mark.grad}" if mark.grad else "number"
+        spans.append(Span(right(f"{grad_sign}{words}", wide.grad), role, target))
+    if wide.ratio:
+        ratio = summary.update_ratio if summary else None
+        spans.append(Span(right("" if ratio is None else figure(ratio), wide.ratio), "number", target))
+    if wide.owner:
+        owner = row.owner or ("no optimizer" if row.node == "parameter" and row.trainable else "")
+        words = f"  {state} {owner}" if owner else ""
+        spans.append(Span(padded(words, wide.owner, glyphs.ellipsis), "dim" if row.owner else "warning", target))
+    return tuple(spans)
+
+
+def describe(row: ObjectRow) -> str:
+    """A row in a sentence, for the edit dialog."""
+    return f"{row.name}: {shape(row.shape)} {row.dtype}, {size(row.bytes)}"

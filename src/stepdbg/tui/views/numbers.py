@@ -1,0 +1,72 @@
+"""Figures as people read them: few digits, a unit, columns that line up."""
+
+from __future__ import annotations
+
+import math
+
+
+def figure(value: float | None, width: int = 9) -> str:
+    """A number in at most `width` characters (8 or more), about four digits of it; `-` where there is none."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int):
+        return str(value) if len(str(value)) <= width else f"{value:.3e}"
+    if math.isnan(value):
+        return "nan"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e5:
+        digits = max(0, 3 - math.floor(math.log10(abs(value)))) if abs(value) >= 1 else 4
+        words = f"{value:.{digits}f}"
+    else:
+        words = f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e")
+    return words if len(words) <= width else f"{value:.0e}"
+
+
+def count(number: int) -> str:
+    """`1,234` up to a million, then `1.2 M`."""
+    if number < 1_000_000:
+        return f"{number:,}"
+    for unit in ("M", "G", "T"):
+        if number < 10 ** {"M": 9, "G": 12, "T": 15}[unit]:
+            return f"{number / 10 ** {'M': 6, 'G': 9, 'T': 12}[unit]:.1f} {unit}"
+    return f"{number:.1e}"
+
+
+def size(number: int) -> str:
+    """Bytes as `512 B`, `1.2 MB`."""
+    if number < 1000:
+        return f"{number} B"
+    value = float(number)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.5 or unit == "TB":
+            return f"{value:.1f} {unit}" if value < 99.95 else f"{value:.0f} {unit}"
+    raise AssertionError("the last unit takes everything")
+
+
+def milliseconds(ms: float | None) -> str:
+    """A time in the unit that suits it: `0.08 ms`, `3.1 ms`, `1.4 s`."""
+    if ms is None:
+        return ""
+    if ms < 0.1:
+        return f"{ms:.2f} ms"
+    if ms < 100:
+        return f"{ms:.1f} ms"
+    if ms < 1000:
+        return f"{ms:.0f} ms"
+    return f"{ms / 1000:.1f} s"
+
+
+def shape(sizes: tuple[int, ...], times: str = "×") -> str:
+    """`32×16`; a tensor without dimensions is a `scalar`."""
+    return times.join(map(str, sizes)) if sizes else "scalar"
+
+
+def plural(number: int, noun: str, more: str = "") -> str:
+    """`1 gradient`, `8 gradients`, `2 entries`."""
+    return f"{count(number)} {noun if number == 1 else more or noun + 's'}"

@@ -1,0 +1,262 @@
+"""The phase rail: the loop drawn as a loop, and under each phase what it did to which objects.
+
+A box is a phase: done in this update, next, or foretold from the last complete update. The arrow stands before the
+one that comes next. Boxes that do not fit give way around the one that is selected or next.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from rich.cells import cell_len
+
+from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, PhaseRecord, Stop
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, cropped, padded
+from stepdbg.tui.views.numbers import milliseconds, plural
+
+TEXTBOOK = ("data", "zero_grad", "forward", "loss", "backward", "step")
+"""The order of a loop that has not been seen yet."""
+RANKING = ("grad", "parameter", "buffer", "state", "loss", "output", "hyperparameter", "batch", "rng")
+"""Which effect of a phase is told first."""
+SHORT = {
+    "parameter": "param", "grad": "grad", "buffer": "buffer", "state": "state entry", "hyperparameter": "setting",
+    "loss": "loss", "output": "output", "batch": "tensor", "rng": "rng",
+}  # fmt: skip
+_MORE = {"loss": "losses", "state entry": "state entries"}
+HEIGHT = 4
+"""Lines: the phases, two of effects, the times."""
+
+
+class Box(NamedTuple):
+    """A phase on the rail."""
+
+    name: str
+    when: Literal["done", "next", "running", "foretold", "unknown"]
+    record: PhaseRecord | None = None
+    predicted: bool = False
+    depth: int = 0
+
+
+def boxes(snapshot: Snapshot) -> list[Box]:
+    """The phases of this update in order: those done, the next one, those foretold."""
+    stop = snapshot.stop
+    if stop is None:
+        return [Box(name, "unknown") for name in TEXTBOOK]
+    if snapshot.state == "running" and snapshot.progress is not None:
+        return _running(stop, snapshot.progress.phase)
+    boundary = stop.boundary
+    found = [Box(record.name, "done", record, depth=len(record.inside)) for record in stop.phases]
+    if boundary.next is None:
+        return found or [Box(name, "unknown") for name in TEXTBOOK]
+    if boundary.opens is not None and found:
+        # The update is complete: its loop stays on the rail, and the next round begins at its left end.
+        return [*found, Box(boundary.next, "next", predicted=boundary.predicted)] if not _loops(found, stop) else found
+    found.append(Box(boundary.next, "next", _foretold(stop, boundary.next), boundary.predicted, len(boundary.inside)))
+    return found + _to_come(stop)
+
+
+def _loops(found: list[Box], stop: Stop) -> bool:
+    """Whether the next phase is one of those on the rail already."""
+    return any(box.name == stop.boundary.next for box in found)
+
+
+def _running(stop: Stop, phase: str) -> list[Box]:
+    order = stop.previous or stop.phases
+    names = [(record.name, len(record.inside)) for record in order] or [(name, 0) for name in TEXTBOOK]
+    if phase and all(name != phase for name, _ in names):
+        names.append((phase, 0))
+    return [Box(name, "running" if name == phase else "foretold", depth=depth) for name, depth in names]
+
+
+def _foretold(stop: Stop, name: str) -> PhaseRecord | None:
+    """How that phase went in the last complete update, matched by how often the name came up before it."""
+    before = sum(record.name == name for record in stop.phases)
+    same = [record for record in stop.previous if record.name == name]
+    return same[min(before, len(same) - 1)] if same else None
+
+
+def _to_come(stop: Stop) -> list[Box]:
+    """What follows the next phase, as the last complete update has taught it."""
+    if not stop.previous:
+        name = stop.boundary.next
+        if name not in TEXTBOOK:
+            return []
+        seen = {record.name for record in stop.phases}
+        rest = TEXTBOOK[TEXTBOOK.index(name) + 1 :]
+        return [Box(other, "unknown") for other in rest if other not in seen]
+    position = 0
+    for name in [*(record.name for record in stop.phases), stop.boundary.next]:
+        ahead = [index for index in range(position, len(stop.previous)) if stop.previous[index].name == name]
+        if ahead:
+            position = ahead[0] + 1
+    return [Box(record.name, "foretold", record, depth=len(record.inside)) for record in stop.previous[position:]]
+
+
+def next_box(rail: list[Box], snapshot: Snapshot) -> int:
+    """The position of the phase that comes next (or runs); -1 where there is none."""
+    for index, box in enumerate(rail):
+        if box.when in ("next", "running"):
+            return index
+    stop = snapshot.stop
+    if stop and stop.boundary.next is not None:
+        return next((index for index, box in enumerate(rail) if box.name == stop.boundary.next), -1)
+    return -1
+
+
+def selected_phase(snapshot: Snapshot, selected: int | None) -> str | None:
+    """The name of the phase that the rail's cursor is on: by default the next one."""
+    rail = boxes(snapshot)
+    index = next_box(rail, snapshot) if selected is None else min(selected, len(rail) - 1)
+    return rail[index].name if rail and index >= 0 else None
+
+
+def told(effects: Effects | None, phase: str) -> list[EffectCount]:
+    """The effects of a phase, the most telling first."""
+    counts = [one for one in effects.counts if one.count and one.kind != "rng"] if effects else []
+    own = {"data": "batch", "loss": "loss", "forward": "output", "step": "parameter"}.get(phase)
+    return sorted(counts, key=lambda one: (one.kind != own, RANKING.index(one.kind), one.what))
+
+
+def verb(one: EffectCount, phase: str) -> str:
+    """What happened to them, in the word that is used of that kind."""
+    if one.kind == "grad":
+        if one.what == "freed":
+            return "freed"
+        return "zeroed" if phase == "zero_grad" else "written"
+    return {"changed": "changed", "touched": "same value", "created": "new", "freed": "freed"}[one.what]
+
+
+def noun(one: EffectCount) -> str:
+    """`8 grads`."""
+    name = SHORT[one.kind]
+    return plural(one.count, name, _MORE.get(name, ""))
+
+
+def _effect_lines(box: Box, tall: bool) -> tuple[str, str]:
+    """Two lines on what the phase did; `tall` breaks the first effect over both."""
+    record = box.record
+    if record is None or box.when == "unknown":
+        return "", ""
+    if record.skipped:
+        return "skipped", ""
+    if record.effects is None:
+        return ("not", "recorded") if tall else ("not recorded", "")
+    effects = told(record.effects, box.name)
+    if not effects:
+        return ("nothing", "changed") if tall else ("nothing changed", "")
+    first = effects[0]
+    if tall:
+        return noun(first), verb(first, box.name)
+    second = f"{noun(effects[1])} {verb(effects[1], box.name)}" if len(effects) > 1 else ""
+    return f"{noun(first)} {verb(first, box.name)}", second
+
+
+def _label(box: Box, glyphs: Glyphs) -> str:
+    inner = ">" if not glyphs.braille else "↳"
+    return (inner if box.depth else "") + box.name + ("?" if box.predicted else "")
+
+
+def draw(
+    snapshot: Snapshot, width: int, selected: int | None = None, focused: bool = False, glyphs: Glyphs = UNICODE
+) -> tuple[Line, ...]:
+    """The rail in `HEIGHT` lines.
+
+    Args:
+        snapshot: What is known.
+        width: Cells.
+        selected: The box that the rail's cursor is on, or None for the next phase.
+        focused: Whether the cursor is to be seen.
+        glyphs: The characters to draw with.
+    """
+    rail = boxes(snapshot)
+    current = next_box(rail, snapshot)
+    cursor = current if selected is None else min(selected, len(rail) - 1)
+    room = width - 2
+    for tall in (False, True):
+        columns = [_wide(box, tall, glyphs) for box in rail]
+        if sum(columns) <= room:
+            break
+    first, last = _window(columns, max(0, cursor), room - 4) if sum(columns) > room else (0, len(rail))
+    spare = room - sum(columns[first:last]) - (4 if (first, last) != (0, len(rail)) else 0)
+    share = min(6, max(0, spare) // max(1, last - first))
+    marks = _marks(snapshot.session.breakpoints, glyphs)
+    lines: list[list[Span]] = [[Span(" ")] for _ in range(HEIGHT)]
+    if first:
+        lines[0][0] = Span(f"{glyphs.more_left} ", "dim")
+        for line in lines[1:]:
+            line[0] = Span("  ")
+    for index in range(first, last):
+        box = rail[index]
+        _draw_box(
+            lines, box, columns[index] + share, tall,
+            mark=marks.get(box.name, ("", "")), arrow=index + 1 == current, last=index + 1 == len(rail),
+            here=index == current, selected=focused and index == cursor, glyphs=glyphs,
+        )  # fmt: skip
+    if last < len(rail):
+        lines[0].append(Span(f"{len(rail) - last} more {glyphs.more_right}"[:4], "dim"))
+    return tuple(cropped(tuple(line), width) for line in lines)
+
+
+def _marks(breakpoints: tuple[Breakpoint, ...], glyphs: Glyphs) -> dict[str, tuple[str, str]]:
+    """The sign before and after each phase that has a breakpoint."""
+    marks: dict[str, tuple[str, str]] = {}
+    for one in breakpoints:
+        if one.phase is None:
+            continue
+        before, after = marks.get(one.phase, ("", ""))
+        sign = glyphs.breakpoint if one.enabled else glyphs.switched_off
+        marks[one.phase] = (sign, after) if one.when == "before" else (before, sign)
+    return marks
+
+
+def _wide(box: Box, tall: bool, glyphs: Glyphs) -> int:
+    time = milliseconds(box.record.ms) if box.record and box.when == "done" else ""
+    return max(cell_len(_label(box, glyphs)) + 5, *(cell_len(words) + 1 for words in (*_effect_lines(box, tall), time)))
+
+
+def _window(columns: list[int], keep: int, room: int) -> tuple[int, int]:
+    """The longest run of boxes around one of them that fits."""
+    first, last = keep, keep + 1
+    used = columns[keep] if columns else 0
+    while True:
+        if last < len(columns) and used + columns[last] <= room:
+            used += columns[last]
+            last += 1
+        elif first > 0 and used + columns[first - 1] <= room:
+            first -= 1
+            used += columns[first]
+        else:
+            return first, last
+
+
+def _draw_box(
+    lines: list[list[Span]], box: Box, wide: int, tall: bool, *, mark: tuple[str, str], arrow: bool, last: bool,
+    here: bool, selected: bool, glyphs: Glyphs,
+) -> None:  # fmt: skip
+    target = f"phase:{box.name}"
+    role = "accent" if here else {"done": "", "unknown": "faint"}.get(box.when, "dim")
+    label = _label(box, glyphs)
+    top = lines[0]
+    if mark[0]:
+        top.append(Span(mark[0], "breakpoint", target))
+    top.append(Span(label, "selected" if selected else role, target))
+    if mark[1]:
+        top.append(Span(mark[1], "breakpoint", target))
+    used = cell_len(label) + len(mark[0]) + len(mark[1])
+    if last:
+        top.append(Span(f" {glyphs.loop}".ljust(wide - used), "faint"))
+    else:
+        rule = glyphs.rule * max(1, wide - used - 2 - (1 if arrow else 0))
+        top.append(Span(" " + rule, "faint"))
+        top.append(Span((glyphs.arrow if arrow else "") + " ", "accent" if arrow else "faint"))
+    under = "effect" if box.when == "done" else "faint"
+    first, second = _effect_lines(box, tall)
+    time = milliseconds(box.record.ms) if box.record and box.when == "done" else ""
+    if box.when in ("next", "foretold") and first:
+        time = "last time"
+    elif box.when == "unknown" and box.name and not first:
+        time = ""
+    lines[1].append(Span(padded(first, wide), under, target))
+    lines[2].append(Span(padded(second, wide), under if tall else ("dim" if box.when == "done" else "faint"), target))
+    lines[3].append(Span(padded(time, wide), "faint", target))

@@ -1,0 +1,157 @@
+"""One sentence in plain English: what did the phase just done do, and to what?
+
+This is where the names that the user's code never mentions come up: `backward` wrote the `.grad` of parameters, and
+the model object was not called; `step` changed parameters, and the model was not mentioned either.
+"""
+
+from __future__ import annotations
+
+from stepdbg.protocol.messages import Effects, Stop
+from stepdbg.tui.views.numbers import figure, plural
+
+FEW = 3
+"""So many names are spelled out."""
+NOUNS = {
+    "parameter": ("parameter", "parameters"),
+    "grad": ("gradient", "gradients"),
+    "buffer": ("buffer", "buffers"),
+    "state": ("entry of optimizer state", "entries of optimizer state"),
+    "hyperparameter": ("hyperparameter", "hyperparameters"),
+    "loss": ("loss", "losses"),
+    "output": ("output", "outputs"),
+    "batch": ("tensor of the batch", "tensors of the batch"),
+    "rng": ("random state", "random states"),
+}
+_VERBS = {"changed": "changed", "touched": "wrote the same values into", "created": "created", "freed": "freed"}
+
+
+def sentence(stop: Stop) -> str:
+    """What the phase done did, in words; why training has stopped comes before it where it is not plain."""
+    boundary = stop.boundary
+    done = boundary.done
+    if stop.reason == "exception" and stop.failure:
+        failure = stop.failure
+        where = f" in {done or (boundary.inside[-1] if boundary.inside else boundary.next)}"
+        return f"{failure.type}{where if where != ' in None' else ''}: {failure.message}".strip()
+    if done is None:
+        if boundary.inside:
+            return f"inside {' > '.join(boundary.inside)}; {boundary.next or 'the end'} comes next"
+        if boundary.next is None:
+            return "the script has ended"
+        return f"nothing is done yet; {boundary.next} comes first. Press n to run it and see what it changes"
+    if boundary.skipped:
+        return f"{done} was skipped: the gradients were not finite, and nothing changed"
+    if stop.effects is None:
+        return f"{done} is done; what it changed was not recorded, since nothing was looked at before it"
+    words = _by_phase(done, stop, stop.effects)
+    hint = "" if stop.effects.basis == "fingerprint" else " (a hint from version counters, since the last stop)"
+    ending = "; the script has ended" if boundary.next is None and stop.reason == "exit" else ""
+    return words + hint + ending
+
+
+def counted(effects: Effects, kind: str, *what: str) -> int:
+    """How many objects of that kind met one of these fates."""
+    return sum(one.count for one in effects.counts if one.kind == kind and one.what in what)
+
+
+def _names(effects: Effects, kind: str, *what: str) -> list[str]:
+    return [one.object for one in effects.named if one.kind == kind and one.what in what]
+
+
+def _listed(effects: Effects, kind: str, *what: str) -> str:
+    """`8 parameters`, or their names when they are few."""
+    number = counted(effects, kind, *what)
+    names = _names(effects, kind, *what)
+    if 0 < number <= FEW and len(names) == number:
+        return names[0] if number == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return plural(number, *NOUNS[kind])
+
+
+def _by_phase(done: str, stop: Stop, effects: Effects) -> str:
+    if done == "backward":
+        return _backward(stop, effects)
+    if done == "zero_grad":
+        return _zero_grad(effects)
+    if done in ("forward", "eval"):
+        return _forward(done, stop, effects)
+    if done == "step":
+        return _step(effects)
+    if done == "data":
+        batch = _listed(effects, "batch", "created", "changed")
+        if counted(effects, "batch", "created", "changed"):
+            return f"data fetched the next batch: {batch}{_others(effects, 'batch', 'rng')}"
+    if done == "loss" and counted(effects, "loss", "created", "changed"):
+        value = "" if stop.boundary.loss is None else f" = {figure(stop.boundary.loss)}"
+        return f"loss computed `{stop.loss_name or 'loss'}`{value} from the output{_others(effects, 'loss')}"
+    return f"{done} {_everything(effects)}"
+
+
+def _backward(stop: Stop, effects: Effects) -> str:
+    written = counted(effects, "grad", "created", "changed", "touched")
+    if not written:
+        return f"backward wrote no gradient{_others(effects, 'grad')}"
+    added = counted(effects, "grad", "changed", "touched")
+    names = _names(effects, "grad", "created", "changed", "touched")
+    whose = plural(written, "parameter")
+    if written <= FEW and len(names) == written:
+        whose = ", ".join(name.removesuffix(".grad") for name in names)
+    verb = "added to" if added == written else "wrote"
+    walked = f"backward walked the graph from `{stop.loss_name or 'the loss'}` and {verb} the .grad of {whose}"
+    return walked + (_others(effects, "grad") or "; the model object was not called")
+
+
+def _zero_grad(effects: Effects) -> str:
+    freed = counted(effects, "grad", "freed")
+    zeroed = counted(effects, "grad", "changed", "touched")
+    if not freed and not zeroed:
+        return f"zero_grad found no gradients to clear{_others(effects, 'grad')}"
+    parts = []
+    if freed:
+        parts.append(f"freed the gradients of {plural(freed, 'parameter')}")
+    if zeroed:
+        parts.append(f"set the gradients of {plural(zeroed, 'parameter')} to zero")
+    return f"zero_grad {' and '.join(parts)}{_others(effects, 'grad')}"
+
+
+def _forward(done: str, stop: Stop, effects: Effects) -> str:
+    model = next((one.object.split(".")[0] for one in effects.named if one.kind in ("buffer", "parameter")), "")
+    outputs = _listed(effects, "output", "created", "changed")
+    words = f"{done} called `{model}`" if model else f"{done} called the model"
+    if counted(effects, "output", "created", "changed"):
+        words += f": {outputs} came out"
+    buffers = counted(effects, "buffer", "changed")
+    statistics = any("running_" in name or "num_batches" in name for name in _names(effects, "buffer", "changed"))
+    if buffers:
+        words += f"; it changed {plural(buffers, 'buffer')}{' (running statistics of BatchNorm)' if statistics else ''}"
+    if counted(effects, "parameter", "changed"):
+        words += f"; it changed {_listed(effects, 'parameter', 'changed')}"
+    elif buffers:
+        words += ", no parameter"
+    else:
+        words += "; it changed nothing of the model"
+    return words
+
+
+def _step(effects: Effects) -> str:
+    parts = []
+    if counted(effects, "parameter", "changed"):
+        parts.append(f"changed {_listed(effects, 'parameter', 'changed')}")
+    if created := counted(effects, "state", "created"):
+        parts.append(f"created {plural(created, *NOUNS['state'])}")
+    if changed := counted(effects, "state", "changed"):
+        parts.append(f"updated {plural(changed, *NOUNS['state'])}")
+    if not parts:
+        return f"step changed no parameter{_others(effects, 'parameter', 'state')}"
+    rest = _others(effects, "parameter", "state") or ("; the gradients are still there" if len(parts) < 3 else "")
+    return f"step {' and '.join(parts)}{rest}"
+
+
+def _others(effects: Effects, *known: str) -> str:
+    """What a phase did beyond what it is for; random states alone are not worth a word."""
+    rest = tuple(one for one in effects.counts if one.kind not in (*known, "rng", "output", "batch", "loss"))
+    return f"; it also {_everything(Effects(effects.basis, rest, effects.named))}" if rest else ""
+
+
+def _everything(effects: Effects) -> str:
+    parts = [f"{_VERBS[one.what]} {_listed(effects, one.kind, one.what)}" for one in effects.counts if one.count > 0]
+    return ", ".join(parts) if parts else "changed nothing that stepdbg watches"

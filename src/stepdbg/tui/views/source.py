@@ -1,0 +1,115 @@
+"""Panel 6: the user's own code at the stop. The margin names the phase done and the phase next, at their lines."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from stepdbg.protocol.messages import Stop
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, cropped, padded, plain, shortened_name
+
+MARGIN = 12
+"""Cells for the names of the phases at the left."""
+
+
+def place(stop: Stop | None) -> tuple[str, int] | None:
+    """The file and line to show: where the next phase is, else the phase done, else the user's innermost frame."""
+    if stop is None:
+        return None
+    if stop.failure:
+        frame = next((frame for frame in stop.frames if not frame.library), None)
+        if frame:
+            return frame.file, frame.line
+    if stop.line_next:
+        return stop.line_next
+    if stop.line_done:
+        return stop.line_done
+    frame = next((frame for frame in stop.frames if not frame.library), None)
+    if frame:
+        return frame.file, frame.line
+    boundary = stop.boundary
+    return (boundary.file, boundary.line) if boundary.file and boundary.line else None
+
+
+def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
+    """The panel; its body has a row per line of the file. `cursor` is the line under the cursor, from 0."""
+    stop = snapshot.stop
+    where = place(stop)
+    if stop is None or where is None:
+        words = "The code is shown at the first stop."
+        return Drawing(title=(Span("none yet", "dim"),), body=((Span(f" {words}"[: frame.width], "dim"),),))
+    file, line = where
+    source = snapshot.sources.get(file)
+    title = (
+        Span(shortened_name(plain(file), max(12, frame.width - 30), frame.glyphs.ellipsis)),
+        Span(f":{line}", "dim"),
+    )
+    if source is None:
+        return Drawing(title, (), ((Span(" reading the file", "dim"),),), 0)
+    if source.problem:
+        return Drawing(title, (), ((Span(f" {plain(source.problem)}"[: frame.width], "error"),),), 0)
+    rows = highlighted(source.text)
+    digits = len(str(len(rows))) + 1
+    body = []
+    for number, code in enumerate(rows[frame.top : frame.top + frame.height], frame.top + 1):
+        name, sign, role = _margin(stop, file, number, line, frame)
+        margin = padded(f" {name}", MARGIN - 2, frame.glyphs.ellipsis) + sign + " "
+        here = frame.focused and number == frame.cursor + 1
+        spans = (
+            Span(margin, role),
+            Span(f"{number:>{digits}}  ", "accent" if here else ("strong" if role else "faint")),
+            *code,
+        )
+        body.append(cropped(spans, frame.width))
+    return Drawing(title, (), tuple(body), len(rows))
+
+
+def _margin(stop: Stop, file: str, number: int, line: int, frame: Frame) -> tuple[str, str, str]:
+    """The name, sign and role at the left of a line."""
+    boundary = stop.boundary
+    if stop.failure and (file, number) == (file, line):
+        return stop.failure.type.rpartition(".")[2], "!", "error"
+    if stop.line_next == (file, number):
+        return boundary.next or "end", frame.glyphs.arrow, "accent"
+    if stop.line_done == (file, number):
+        return boundary.done or "", frame.glyphs.done, "effect"
+    if number == line:
+        return boundary.next or "", frame.glyphs.arrow, "accent"
+    return "", " ", ""
+
+
+@lru_cache(maxsize=8)
+def highlighted(words: str) -> tuple[Line, ...]:
+    """Every line of a Python file as spans whose roles say what they are in the language."""
+    # Pygments takes 30 ms to import: only once there is a file to show.
+    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
+    from pygments.token import Token  # type: ignore[import-untyped]
+
+    roles = (
+        (Token.Comment, "code.comment"), (Token.Literal.String.Doc, "code.comment"), (Token.Keyword, "code.keyword"),
+        (Token.Literal.String, "code.string"), (Token.Literal.Number, "code.number"),
+        (Token.Name.Function, "code.name"), (Token.Name.Class, "code.name"), (Token.Name.Decorator, "code.name"),
+        (Token.Operator.Word, "code.keyword"), (Token.Name.Builtin, "code.builtin"),
+    )  # fmt: skip
+    lines: list[list[Span]] = [[]]
+    for kind, value in PythonLexer(stripnl=False, ensurenl=False).get_tokens(words.expandtabs(4)):
+        role = next((name for parent, name in roles if kind in parent), "")
+        first, *rest = value.split("\n")
+        if first:
+            lines[-1].append(Span(plain(first), role))
+        for part in rest:
+            lines.append([Span(plain(part), role)] if part else [])
+    if len(lines) > 1 and not lines[-1]:
+        lines.pop()
+    return tuple(tuple(_joined(line)) for line in lines)
+
+
+def _joined(line: list[Span]) -> list[Span]:
+    """Neighbours of one role as one span: fewer spans are fewer bytes to the terminal."""
+    joined: list[Span] = []
+    for span in line:
+        if joined and joined[-1].role == span.role:
+            joined[-1] = span._replace(text=joined[-1].text + span.text)
+        else:
+            joined.append(span)
+    return joined

@@ -1,0 +1,178 @@
+"""Panel 2: the selected tensor, its gradient and its optimizer state side by side, and the numbers of one of them.
+
+Numbers come only for the window that is on the screen. All but the last dimension run down, the last runs across.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from stepdbg.protocol.messages import Histogram, Statistics, TensorView, Window
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, padded, plain, right, shortened_name
+from stepdbg.tui.views.numbers import figure, plural, shape, size
+
+CELL = 10
+"""Cells of the terminal that a number takes, with the space before it."""
+MOST_BINS = 48
+_FIGURES = ("min", "max", "mean", "std", "norm")
+
+
+class Grid(NamedTuple):
+    """How many numbers fit on the panel."""
+
+    rows: int
+    columns: int
+    bins: int
+    head: int
+    """Lines above the numbers."""
+
+
+def grid(frame: Frame, parts: int, total_rows: int = 1) -> Grid:
+    """What fits into a frame below the table of parts and the histogram."""
+    # title of the table, the parts, the histogram with its scale, the column numbers
+    full = 1 + parts + 3
+    head = full if frame.height >= full + 3 else (1 + parts + 1 if frame.height >= parts + 4 else 1)
+    gutter = max(5, len(str(total_rows)) + 2)
+    across = max(1, (frame.width - gutter) // CELL)
+    return Grid(max(1, frame.height - head), across, min(MOST_BINS, max(8, frame.width - 30)), head)
+
+
+def numbers(window: Window) -> list[float] | list[int] | list[bool]:
+    """The values of a window, row by row."""
+    total = window.rows * window.columns
+    return list(struct.unpack(f"<{total}{window.format}", window.values))
+
+
+def index_of(view: TensorView, row: int, column: int) -> tuple[int, ...]:
+    """The index of the cell at a row and column of the table, as Python writes it."""
+    if not view.shape:
+        return ()
+    index = [column]
+    for length in reversed(view.shape[:-1]):
+        index.insert(0, row % length)
+        row //= length
+    return tuple(index)
+
+
+def draw(snapshot: Snapshot, frame: Frame, part: str = "value", row: int = 0, column: int = 0) -> Drawing:
+    """The panel.
+
+    Args:
+        snapshot: What is known.
+        frame: The place; `top` is the first row of numbers, `column` the first column in view.
+        part: The label of the part whose numbers are shown: `value`, `grad`, `exp_avg`.
+        row: The row of the cell under the cursor.
+        column: Its column.
+    """
+    view = snapshot.tensor
+    if view is None:
+        words = snapshot.tensor_problem or "No tensor is selected. Press enter on a row of the Model panel."
+        return Drawing(title=(Span("none selected", "dim"),), body=((Span(f" {words}"[: frame.width], "dim"),),))
+    shown = view if part == "value" else snapshot.part
+    known = grid(frame, len(view.parts), shown.window.total_rows if shown and shown.window else 1)
+    head: list[Line] = []
+    if known.head > 1:
+        head.append(_heading())
+        head += [_part_line(each.label, each.statistics, each.label == part, frame) for each in view.parts]
+    if known.head > len(view.parts) + 2:
+        head += _histogram_lines(shown.histogram if shown else None, frame.width, frame.glyphs)
+    if snapshot.tensor_problem:
+        head.append((Span(f" {snapshot.tensor_problem}"[: frame.width], "error"),))
+        return Drawing(_title(view, frame), tuple(head), (), 0)
+    if shown is None or shown.window is None:
+        return Drawing(_title(view, frame), tuple(head), (), 0)
+    lines = _window_lines(shown.window, frame, known, row, column)
+    if known.head == 1 or known.head == len(view.parts) + 2 or known.head > len(view.parts) + 2:
+        head.append(lines[0])
+    body = tuple(lines[1:])
+    return Drawing(_title(view, frame, shown, row, column), tuple(head), body, shown.window.total_rows)
+
+
+def _title(
+    view: TensorView, frame: Frame, shown: TensorView | None = None, row: int | None = None, column: int = 0
+) -> Line:
+    room = max(12, frame.width - 46)
+    words = [shape(view.shape, frame.glyphs.times), view.dtype, view.device, size(view.bytes)]
+    tail = f"  {f' {frame.glyphs.dot} '.join(words)}"
+    spans = [Span(shortened_name(plain(view.object), room, frame.glyphs.ellipsis)), Span(tail, "dim")]
+    if row is not None and shown is not None and view.shape:
+        index = ", ".join(map(str, index_of(shown, row, column)))
+        spans.append(Span(f"  [{index}]", "accent"))
+    if view.note:
+        spans.append(Span(f"  {plain(view.note)}", "warning"))
+    return tuple(spans)
+
+
+def _heading() -> Line:
+    return (Span("   " + " " * 14 + "".join(right(name, 10) for name in _FIGURES) + "  zeros, nan, inf", "heading"),)
+
+
+def _part_line(label: str, statistics: Statistics | None, here: bool, frame: Frame) -> Line:
+    target = f"part:{label}"
+    mark = frame.glyphs.cursor if here else " "
+    spans = [Span(f" {mark} ", "accent" if here else "", target)]
+    spans.append(Span(padded(plain(label), 14, frame.glyphs.ellipsis), "strong" if here else "", target))
+    if statistics is None:
+        return (*spans, Span(right("none", 10), "dim", target))
+    for name in _FIGURES:
+        spans.append(Span(right(figure(getattr(statistics, name)), 10), "number", target))
+    odd = []
+    if statistics.zeros:
+        odd.append(plural(statistics.zeros, "zero"))
+    if statistics.nan:
+        odd.append(f"{statistics.nan} nan")
+    if statistics.inf:
+        odd.append(f"{statistics.inf} inf")
+    if odd:
+        role = "error" if statistics.nan or statistics.inf else "dim"
+        spans.append(Span("  " + ", ".join(odd), role, target))
+    return tuple(spans)
+
+
+def _histogram_lines(histogram: Histogram | None, width: int, glyphs: Glyphs) -> list[Line]:
+    """The histogram on one line with its range at both ends, and an empty line on either side."""
+    if histogram is None or not histogram.counts:
+        return [(), ()]
+    most = max(histogram.counts) or 1
+    steps = len(glyphs.bars) - 1
+    bars = "".join(
+        glyphs.bars[0 if not number else 1 + min(steps - 1, int(number / most * steps))] for number in histogram.counts
+    )
+    low, high = figure(histogram.low), figure(histogram.high)
+    words = "  sampled" if histogram.sampled else ""
+    return [
+        (),
+        (Span(f"   {low} ", "dim"), Span(bars, "chart.0"), Span(f" {high}{words}"[: max(0, width)], "dim")),
+    ]
+
+
+def _window_lines(window: Window, frame: Frame, known: Grid, row: int, column: int) -> list[Line]:
+    """The column numbers, and the rows of numbers."""
+    gutter = max(5, len(str(window.total_rows)) + 2)
+    across = min(known.columns, window.columns)
+    top: list[Span] = [Span(" " * gutter, "")]
+    for offset in range(across):
+        place = window.column + offset
+        top.append(Span(right(str(place), CELL), "accent" if place == column else "heading"))
+    if window.column + across < window.total_columns:
+        more = f" {frame.glyphs.more_right}"
+        if gutter + across * CELL + len(more) <= frame.width:
+            top.append(Span(more, "dim"))
+    values = numbers(window)
+    lines: list[Line] = [tuple(top)]
+    for offset in range(min(known.rows, window.rows)):
+        place = window.row + offset
+        spans = [Span(right(str(place), gutter - 1) + " ", "accent" if place == row else "heading")]
+        for step in range(across):
+            value = values[offset * window.columns + step]
+            here = place == row and window.column + step == column
+            role = "number"
+            if here:
+                role = "cell.here" if frame.focused else "strong"
+            elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+                role = "error"
+            spans.append(Span(right(figure(value), CELL), role, f"cell:{place}:{window.column + step}"))
+        lines.append(tuple(spans))
+    return lines

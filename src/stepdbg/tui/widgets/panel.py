@@ -1,0 +1,204 @@
+"""The base of all panels: a title, a head that stays, a body that scrolls under a cursor.
+
+A panel is a thin thing: it turns keys, clicks and the wheel into a cursor, and leaves the drawing to its view. What it
+needs to know it says as `wants`; whoever owns it asks.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rich.cells import cell_len
+from textual import events
+from textual.message import Message
+
+from stepdbg.protocol.messages import Breakpoint
+from stepdbg.tui.actions import DIGITS, NAMES
+from stepdbg.tui.palette import Palette
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.lines import UNICODE, Drawing, Frame, Glyphs, Line, Span, cropped, width_of
+from stepdbg.tui.wants import Want
+from stepdbg.tui.widgets.sheet import Sheet
+
+
+class Editable(NamedTuple):
+    """What `e` would edit: an object, one element of it or the whole, and how it reads now."""
+
+    object: str
+    element: tuple[int, ...] | None = None
+    """The index of one element, or None for the whole."""
+
+
+class Panel(Sheet, can_focus=True):
+    """One numbered panel."""
+
+    DEFAULT_CSS = """
+    Panel { width: 1fr; height: 1fr; }
+    """
+    panel = ""
+    """Its name in the registry of actions."""
+
+    class Looked(Message):
+        """The cursor or the window has moved: other things are to be asked."""
+
+        def __init__(self, panel: Panel) -> None:
+            super().__init__()
+            self.panel = panel
+
+    class Opened(Message):
+        """An object is to be shown in the Tensor panel."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, palette: Palette, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__(palette, id=f"panel-{self.panel}")
+        self.glyphs = glyphs
+        self.snapshot: Snapshot | None = None
+        self.top = 0
+        self.cursor = 0
+        self.body_rows = 1
+        """Rows of the body that fit, as last drawn."""
+        self.total = 0
+        self.alone = False
+        """Whether the tabs name the panel already."""
+        self._head = 0
+
+    # what a panel of its own says
+
+    def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
+        """What the view makes of the snapshot."""
+        raise NotImplementedError
+
+    def wants(self, snapshot: Snapshot) -> list[Want]:
+        """What it needs to know to be drawn."""
+        return []
+
+    def editable(self) -> Editable | None:
+        """What `e` edits under the cursor."""
+        return None
+
+    def chosen(self) -> str:
+        """The object under the cursor that enter opens, or an empty string."""
+        return ""
+
+    def breakpoint(self) -> Breakpoint | None:
+        """The breakpoint under the cursor."""
+        return None
+
+    def switchable(self) -> bool:
+        """Whether the cursor is on something that is on or off."""
+        return self.breakpoint() is not None
+
+    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+        """Called before a new snapshot is drawn: keep the selection where it belongs."""
+
+    # drawing
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take a new snapshot and repaint what has changed."""
+        before, self.snapshot = self.snapshot, snapshot
+        if before is not snapshot:
+            self.took(before, snapshot)
+        self.repaint()
+
+    def frame(self, width: int, height: int) -> Frame:
+        """Where to draw."""
+        return Frame(width, height - 1, self.top, self.cursor, 0, self.has_focus, self.glyphs)
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The title, the head, the body."""
+        if self.snapshot is None:
+            return [self._title((), width)]
+        drawing = self.drawing(self.snapshot, self.frame(width, height))
+        self._head = len(drawing.head)
+        self.body_rows = max(1, height - 1 - self._head)
+        self.total = drawing.total
+        self.cursor = max(0, min(self.cursor, drawing.total - 1))
+        top = self.kept_in_view()
+        if top != self.top:
+            self.top = top
+            drawing = self.drawing(self.snapshot, self.frame(width, height))
+        return [self._title(drawing.title, width), *drawing.head, *drawing.body]
+
+    def kept_in_view(self) -> int:
+        """The first row to show so that the cursor is in view."""
+        top = min(self.top, self.cursor)
+        if self.cursor >= top + self.body_rows:
+            top = self.cursor - self.body_rows + 1
+        return max(0, min(top, self.total - self.body_rows))
+
+    def _title(self, words: Line, width: int) -> Line:
+        focused = ".focused" if self.has_focus else ""
+        name = NAMES[self.panel]
+        label = (Span(f" {DIGITS[self.panel]} {name} ", f"title{focused}"),) if not self.alone else (Span(" "),)
+        position = ""
+        if self.total > self.body_rows:
+            position = f" {self.top + 1}-{min(self.total, self.top + self.body_rows)} of {self.total} "
+        left = cropped((*label, *words, Span(" ")), max(0, width - len(position) - 1))
+        rest = width - width_of(left) - cell_len(position)
+        rule = Span(self.glyphs.rule * max(0, rest), f"rule{focused}")
+        return (*left, rule, Span(position, "dim"))
+
+    # moving
+
+    def move(self, rows: int, columns: int = 0) -> None:
+        """Move the cursor."""
+        self.cursor = max(0, min(self.cursor + rows, self.total - 1))
+        self.moved()
+
+    def page(self, pages: int) -> None:
+        """Move by what fits."""
+        self.move(pages * max(1, self.body_rows - 1))
+
+    def go_to(self, end: int) -> None:
+        """To the first row (0) or the last (-1)."""
+        self.cursor = 0 if end == 0 else max(0, self.total - 1)
+        self.moved()
+
+    def moved(self) -> None:
+        """Repaint, and say that other things may be needed."""
+        self.repaint()
+        self.post_message(self.Looked(self))
+
+    def scrolled(self, rows: int) -> None:
+        """Scroll the body, and take the cursor along."""
+        before = self.top
+        self.top = max(0, min(self.top + rows, self.total - self.body_rows))
+        if self.top != before:
+            self.cursor = max(self.top, min(self.cursor, self.top + self.body_rows - 1))
+            self.moved()
+
+    def picked_row(self, row: int) -> None:
+        """A row of the body was clicked."""
+        if row < self.total:
+            self.cursor = row
+            self.moved()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel scrolls."""
+        event.stop()
+        self.scrolled(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel scrolls."""
+        event.stop()
+        self.scrolled(-3)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click focuses (Textual does that) and selects; a second one opens."""
+        super().on_click(event)
+        row = event.y - 1 - self._head
+        if row >= 0:
+            self.picked_row(self.top + row)
+            if event.chain == 2 and (name := self.chosen()):
+                self.post_message(self.Opened(name))
+
+    def on_focus(self) -> None:
+        """The cursor shows."""
+        self.repaint()
+
+    def on_blur(self) -> None:
+        """The cursor fades."""
+        self.repaint()
