@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
 from stepdbg.protocol.messages import Boundary, Effects, PhaseRecord
 
@@ -57,14 +58,15 @@ class Course:
     levels: list[Level] = field(default_factory=lambda: [Level()])
     phases: list[tuple[Phase, tuple[str, ...]]] = field(default_factory=list)
     """Those done in this update, each with what encloses it."""
-    previous: list[PhaseRecord] = field(default_factory=list)
+    before: list[tuple[Phase, tuple[str, ...]]] = field(default_factory=list)
+    """Those of the last complete update."""
     stepped: set[Hashable] = field(default_factory=set)
     """The optimizers that have stepped in this update."""
     in_use: set[Hashable] = field(default_factory=set)
     """The optimizers that must have stepped before a forward or zero_grad opens an update."""
     pending_backward: bool = False
     """Between a training forward and its backward."""
-    _before_opening: tuple[list[tuple[Phase, tuple[str, ...]]], list[PhaseRecord], set[Hashable]] | None = None
+    _before_opening: tuple[Any, Any, set[Hashable]] | None = None
     """What the newest opening of an update put away, for `take_back`."""
 
     @property
@@ -72,15 +74,23 @@ class Course:
         """The innermost one."""
         return self.levels[-1]
 
-    def arrive(self, following: str | None, now_ns: int, *, predicted: bool, optimizer: Hashable = None) -> Boundary:
-        """Close the phase that runs and stand before `following` (None at the end of the script)."""
-        level = self.level
+    def advance(self, following: str | None, now_ns: int, optimizer: Hashable) -> tuple[Phase | None, int | None]:
+        """Close the phase that runs and stand before `following` (None at the end of the script).
+
+        Returns:
+            The phase done, and the number of the update that opens here.
+        """
+        level = self.levels[-1]
         if level.running is not None:
             self._close(level.running, now_ns)
             level.last, level.running = level.running, None
-        done = level.last
         self.index += 1
-        opens = self._opens(following, optimizer)
+        return level.last, self._opens(following, optimizer)
+
+    def boundary(
+        self, following: str | None, done: Phase | None, opens: int | None, now_ns: int, *, predicted: bool
+    ) -> Boundary:
+        """The boundary as it is sent."""
         return Boundary(
             index=self.index,
             update=done.update if done else self.update,
@@ -88,25 +98,23 @@ class Course:
             next=following,
             predicted=predicted,
             opens=opens,
-            inside=level.inside,
+            inside=self.level.inside,
             epoch=self.epoch,
             ms=round(done.ms(now_ns), 4) if done else None,
             loss=self.loss,
             skipped=bool(done and done.skipped),
         )
 
-    def depart(self, boundary: Boundary, now_ns: int, *, call: bool, kept: bool = True) -> Phase | None:
-        """Begin the phase that `boundary` announced: an open call, or one that ends where the next begins."""
-        if boundary.next is None:
-            return None
-        if boundary.opens is not None and boundary.opens != self.update:
-            self._open(boundary.opens)
-        level = self.level
-        phase = Phase(boundary.next, now_ns, self.update, kept=kept)
+    def depart(self, name: str, now_ns: int, opens: int | None, *, call: bool, kept: bool) -> Phase:
+        """Begin that phase: an open call, or one that ends where the next begins."""
+        if opens is not None and opens != self.update:
+            self._open(opens)
+        level = self.levels[-1]
+        phase = Phase(name, now_ns, self.update, kept=kept)
         level.last = None
-        if call:
-            self.levels.append(Level((*level.inside, phase.name)))
         level.running = phase
+        if call:
+            self.levels.append(Level((*level.inside, name)))
         return phase
 
     def leave(self, phase: Phase, now_ns: int) -> None:
@@ -132,7 +140,7 @@ class Course:
         """The loader had no batch left: that was no phase of the order, and no update opens with it."""
         phase.kept = False
         if not self.phases and not self.stepped and self._before_opening and phase.update == self.update:
-            self.phases, self.previous, self.stepped = self._before_opening
+            self.phases, self.before, self.stepped = self._before_opening
             self._before_opening = None
             self.update -= 1
             phase.update = self.update
@@ -145,7 +153,7 @@ class Course:
 
     def foretell(self, done: str) -> str | None:
         """What followed on `done` in the last update; the usual order where nothing has been learned."""
-        names = [record.name for record in self.previous if not record.inside]
+        names = [phase.name for phase, inside in self.before if phase.kept and not inside]
         count = sum(1 for phase, inside in self.phases if not inside and phase.name == done)
         places = [place for place, name in enumerate(names) if name == done]
         if places:
@@ -157,25 +165,28 @@ class Course:
 
     def is_last(self, name: str) -> bool:
         """Whether an update ends with that phase, by the order learned."""
-        names = [record.name for record in self.previous if not record.inside]
+        names = [phase.name for phase, inside in self.before if phase.kept and not inside]
         return names[-1] == name if names else name == "step"
 
     def records(self) -> tuple[PhaseRecord, ...]:
         """The phases done in this update, as they are sent."""
-        return tuple(
-            PhaseRecord(phase.name, round(phase.ms(0), 4), inside, phase.effects, phase.skipped)
-            for phase, inside in self.phases
-            if phase.kept
-        )
+        return _records(self.phases)
+
+    def previous(self) -> tuple[PhaseRecord, ...]:
+        """Those of the last complete update."""
+        return _records(self.before)
 
     def _close(self, phase: Phase, now_ns: int) -> None:
         if not phase.ended_ns:
             phase.ended_ns = now_ns
         if phase.update == self.update:
-            depth = next((level.inside for level in self.levels if level.running is phase), ())
-            self.phases.append((phase, depth))
+            inside = () if len(self.levels) == 1 else self._enclosing(phase)
+            self.phases.append((phase, inside))
         if phase.name == "step" and not self.stepped and not self.level.inside:
             self.stepped.add("by hand")
+
+    def _enclosing(self, phase: Phase) -> tuple[str, ...]:
+        return next((level.inside for level in self.levels if level.running is phase), ())
 
     def _opens(self, following: str | None, optimizer: Hashable) -> int | None:
         if self.index == 1 and following is not None:
@@ -192,9 +203,17 @@ class Course:
         return self.update + 1 if opens else None
 
     def _open(self, update: int) -> None:
-        self._before_opening = (self.phases, self.previous, self.stepped)
-        self.previous = list(self.records())
+        self._before_opening = (self.phases, self.before, self.stepped)
+        self.before = self.phases
         self.in_use = self.stepped
         self.update = update
         self.phases = []
         self.stepped = set()
+
+
+def _records(phases: list[tuple[Phase, tuple[str, ...]]]) -> tuple[PhaseRecord, ...]:
+    return tuple(
+        PhaseRecord(phase.name, round(phase.ms(0), 4), inside, phase.effects, phase.skipped)
+        for phase, inside in phases
+        if phase.kept
+    )

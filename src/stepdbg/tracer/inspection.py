@@ -16,7 +16,6 @@ from stepdbg.tracer import tensors
 from stepdbg.tracer.course import Course
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Editor, Refused
-from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.registry import Alive, Registry
 
 _LEDGER = 2_000
@@ -38,7 +37,7 @@ class Desk:
         """Whether something was changed at this stop."""
         return self._editor.changed
 
-    def open(self, stack: list[FrameType], boundary: m.Boundary, picture: Picture) -> None:
+    def open(self, stack: list[FrameType], boundary: m.Boundary) -> None:
         """Training has stopped here."""
         self._editor.open(stack, boundary, self._course.pending_backward)
 

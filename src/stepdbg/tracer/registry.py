@@ -97,8 +97,11 @@ class Registry:
 
     def note(self, kind: Kind, value: object, names: tuple[str, ...] = ()) -> None:
         """A batch, an output or a loss has come into being; it takes the place of the one before."""
-        tensors = list(tensors_in(value))
         self._serial += 1
+        if isinstance(value, torch.Tensor):
+            self._slots[kind] = [Slot(kind, weakref.ref(value), names[0] if names else "", self._serial)]
+            return
+        tensors = list(tensors_in(value))
         self._slots[kind] = [
             Slot(kind, weakref.ref(tensor), names[place] if place < len(names) else "", self._serial)
             for place, (_, tensor) in enumerate(tensors[:_FEW])

@@ -11,6 +11,7 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -158,8 +159,10 @@ class _Backward:
         self._tracer = tracer
         self._models = models
         self._open = False
-        self._names: dict[tuple[Any, int], str] = {}
+        self._names: dict[tuple[int, int], str] = {}
         """What the loss is called, by the place in the code where `backward` is called."""
+        self._codes: list[CodeType] = []
+        """Those whose `id` is used above."""
 
     def install(self) -> None:
         wrap(torch.Tensor, "backward", self._wrapper)
@@ -209,9 +212,10 @@ class _Backward:
         frame = frames.user_frame(sys._getframe(3))
         if frame is None:
             return "loss"
-        place = (frame.f_code, frame.f_lasti)
+        place = (id(frame.f_code), frame.f_lasti)  # a code object's own hash goes through all its constants
         name = self._names.get(place)
         if name is None:
+            self._codes.append(frame.f_code)
             variables = frames.local_variables(frame)
             name = next((key for key, value in list(variables.items()) if value is loss), "loss")
             self._names[place] = name

@@ -1,10 +1,10 @@
 """Forward passes as phases: which modules are models, and when one is called.
 
-A model is a module with parameters that no other module called. It is found by wrapping `nn.Module.__call__`, which taxes
-the call of every submodule and is therefore done only while something is unknown: in the first updates, after an
-optimizer was made, and when a backward came with no forward seen. Once a model is known, `__call__` of its class alone is
-wrapped, filtered by identity; the instance stays as it is, so that it is pickled and copied as ever. (torch's own global
-forward hooks would do as well, but they send every call down a longer path, which shows in a traceback.)
+A model is a module with parameters that no other module called. It is found by wrapping `nn.Module.__call__`, which
+taxes the call of every submodule and is therefore done only while something is unknown: in the first updates, after an
+optimizer was made, and when a backward came with no forward seen. Once a model is known, `__call__` of its class alone
+is wrapped, filtered by identity; the instance stays as it is, so that it is pickled and copied as ever. (torch's own
+global forward hooks would do as well, but they send every call down a longer path, which shows in a traceback.)
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Models:
         """Something may be unknown: see every call, for some updates."""
         self._watched_from = self._tracer.course.update
         if nn.Module.__call__ is self._plain_call and not self._tracer.quiet:
-            nn.Module.__call__ = self._wrapper(self._plain_call, self._is_new)
+            nn.Module.__call__ = self._wrapper(self._plain_call, self._is_new)  # type: ignore[method-assign]
 
     def made(self, tensor: torch.Tensor) -> bool:
         """Whether the newest forward returned that very tensor."""
@@ -75,7 +75,7 @@ class Models:
         kind = type(module)
         if kind not in self._wrapped:
             self._wrapped.add(kind)
-            original = kind.__call__
+            original: Any = kind.__call__
             if getattr(original, "__wrapped__", None) is self._plain_call:
                 original = self._plain_call
             kind.__call__ = self._wrapper(original, self._is_known)  # type: ignore[method-assign]
@@ -127,7 +127,7 @@ class Models:
             if phase is not None:
                 tracer.end(phase)
             return
-        tensors = [tensor for _, tensor in tensors_in(output)]
+        tensors = [output] if isinstance(output, torch.Tensor) else [tensor for _, tensor in tensors_in(output)]
         self._outputs = [weakref.ref(tensor) for tensor in tensors]
         if phase is not None:
             tracer.end(phase)
@@ -135,7 +135,7 @@ class Models:
             course.pending_backward = True
             tracer.registry.note("output", output)
             if phase is not None:
-                tracer.begin("loss", call=False, predicted=course.foretell("forward") or "loss", returning=True)
+                tracer.begin("loss", call=False, predicted=True, returning=True)
 
     def _left(self) -> None:
         """An exception has left the model's forward."""

@@ -1,0 +1,169 @@
+"""A halt at a boundary: what there is to see is described, sent, and served until the user goes on.
+
+It keeps the picture of everything alive from one halt to the next, so that what the phase in between did can be told.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from dataclasses import dataclass
+from types import FrameType
+
+import msgspec
+import torch
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer import effects, frames
+from stepdbg.tracer.breakpoints import Breakpoints
+from stepdbg.tracer.course import Course
+from stepdbg.tracer.deltas import Deltas
+from stepdbg.tracer.inspection import Desk
+from stepdbg.tracer.link import HubLost
+from stepdbg.tracer.rank import Rank
+from stepdbg.tracer.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why training halts, and where."""
+
+    reason: m.Reason
+    detail: str
+    stack: list[FrameType]
+    """Innermost first."""
+    lines: dict[int, int] | None = None
+    """Lines that differ from the frames' present ones, by `id` of the frame."""
+    failure: m.Failure | None = None
+    returning: FrameType | None = None
+    """A frame to which a model's output is just being returned."""
+
+
+class Halt:
+    """Where training waits."""
+
+    def __init__(self, rank: Rank, course: Course, registry: Registry) -> None:
+        self.breakpoints = Breakpoints()
+        self.until: m.Go | None = None
+        """How far to go; None until the first order."""
+        self.before: effects.Picture | None = None
+        """With fingerprints, from the start of the phase that runs; None where nobody will look."""
+        self._counters: effects.Picture | None = None
+        """From the last halt."""
+        self._rank = rank
+        self._course = course
+        self._registry = registry
+        self._deltas = Deltas()
+        self._desk = Desk(registry, course, self._deltas)
+        self._held: list[object] = []
+        """Models and optimizers, while somebody steps: the last step of a function can then still be looked at."""
+
+    def begin(self, welcome: m.RankWelcome) -> None:
+        """The session has been entered."""
+        self.until = welcome.go
+        self._desk.readonly = welcome.readonly
+        self.breakpoints = Breakpoints(welcome.breakpoints)
+
+    def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
+        """Training will halt at the end of the phase that begins: take the picture from before it."""
+        with torch.no_grad():
+            self._registry.refresh(stack, returning)
+            self.before = effects.take(self._registry)
+            if following == "step":
+                self._deltas.before_step(self._registry)
+        self._registry.release()
+
+    def wait(self, boundary: m.Boundary, cause: Cause) -> None:
+        """Say what there is to see, then serve until told to go on.
+
+        Raises:
+            HubLost: nobody is there any more.
+        """
+        try:
+            with torch.no_grad():
+                stop = self._describe(boundary, cause)
+                self._rank.link.send(m.Stopped(stop))
+                self._serve(cause)
+        finally:
+            self._registry.release()
+            self._desk.close()
+
+    def let_go(self) -> None:
+        """Keep nothing."""
+        self.before = self._counters = None
+        self._held = []
+
+    def _describe(self, boundary: m.Boundary, cause: Cause) -> m.Stop:
+        course, registry = self._course, self._registry
+        registry.refresh(cause.stack, cause.returning)
+        after = effects.take(registry)
+        done = course.level.last if boundary.done is not None else None
+        found = self._effects(after) if done is not None else None
+        if done is not None and self.before is not None:
+            done.effects = effects.without_names(found)
+        if boundary.done == "step":
+            self._deltas.after_step(registry)
+        if boundary.next == "step":
+            self._deltas.before_step(registry)
+        self.before = after
+        self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
+        loss = registry.newest_loss()
+        if loss is not None and loss.numel() == 1 and course.pending_backward:
+            boundary = msgspec.structs.replace(boundary, loss=float(loss))
+        self._desk.open(cause.stack, boundary)
+        described = frames.describe(cause.stack, cause.lines)
+        mine = next((frame for frame in described if not frame.library), None)
+        return m.Stop(
+            boundary=boundary,
+            reason=cause.reason,
+            detail=cause.detail,
+            effects=found,
+            phases=course.records(),
+            previous=course.previous(),
+            frames=described,
+            line_done=(os.path.abspath(done.place[0]), done.place[1]) if done and done.place else None,
+            line_next=(mine.file, mine.line) if mine and boundary.next else None,
+            census=registry.census(),
+            registry=registry.version,
+            pending_backward=course.pending_backward,
+            loss_name=registry.loss_name(),
+            failure=cause.failure,
+        )
+
+    def _effects(self, after: effects.Picture) -> m.Effects | None:
+        if self.before is not None:
+            return effects.between(self.before, after, "fingerprint")
+        if self._counters is not None:
+            return effects.between(self._counters, effects.counters_only(after), "counters")
+        return None
+
+    def _serve(self, cause: Cause) -> None:
+        link = self._rank.link
+        while True:
+            match link.receive():
+                case m.Resume(until=until):
+                    self._resume(until, cause)
+                    link.send(m.Resumed(self._course.index, until))
+                    return
+                case m.Ask(number=number, query=query):
+                    link.send(m.Answer(number, self._desk.answer(query)))
+                case m.SetBreakpoints(breakpoints=points):
+                    self.breakpoints = Breakpoints(points)
+                case m.Disarm():
+                    raise HubLost("the session has ended")
+                case _:
+                    pass
+
+    def _resume(self, until: m.Go, cause: Cause) -> None:
+        self.until = until
+        if self._desk.edited:  # an edit is no effect of the phase that comes
+            self._registry.refresh(cause.stack, cause.returning)
+            self.before = effects.take(self._registry)
+        self._counters = effects.counters_only(self.before or {})
+        if until != "next":
+            self.before, self._held = None, []
+
+
+def failure(error: BaseException) -> m.Failure:
+    """An exception as it is sent."""
+    return m.Failure(type(error).__name__, str(error), "".join(traceback.format_exception(error)))

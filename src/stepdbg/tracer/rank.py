@@ -1,0 +1,89 @@
+"""This process as a member of the session: its connection to the hub and its shared page."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from stepdbg.protocol import messages as m
+from stepdbg.protocol.page import LOSS_NAMES, Page, padded
+from stepdbg.tracer.course import Course
+from stepdbg.tracer.link import HubLost, Link
+
+
+class Rank:
+    """Not a member before the first boundary, and no more once the hub is gone."""
+
+    def __init__(self, link: Link, folder: Path) -> None:
+        self.link = link
+        self.number = _number("RANK")
+        self._folder = folder
+        self.page: Page | None = None
+        self._losses: dict[str, int] = {}
+        self._phases: dict[str, bytes] = {}
+
+    def join(self) -> m.RankWelcome:
+        """Enter the session.
+
+        Raises:
+            HubLost: there is none to enter, or this is a data loader's worker, which is no rank.
+        """
+        if torch.utils.data.get_worker_info() is not None:
+            raise HubLost("a worker of a data loader does not train")
+        name = f"page-{os.getpid()}"
+        try:
+            (self._folder / name).unlink(missing_ok=True)
+            self.page = Page(self._folder / name, create=True)
+        except OSError as error:
+            raise HubLost(str(error)) from error
+        self.link.send(
+            m.RankHello(
+                version=m.PROTOCOL_VERSION,
+                pid=os.getpid(),
+                rank=self.number,
+                world=max(1, _number("WORLD_SIZE", 1)),
+                page=name,
+                torch=str(torch.__version__),
+                python=sys.version.split()[0],
+            )
+        )
+        welcome = self.link.receive()
+        if not isinstance(welcome, m.RankWelcome) or welcome.version != m.PROTOCOL_VERSION:
+            raise HubLost("the hub speaks another version")
+        return welcome
+
+    def say_where(self, course: Course, phase: str, now_ns: int) -> None:
+        """Write on the page what runs now."""
+        if self.page is None:
+            return
+        name = self._phases.get(phase)
+        if name is None:
+            name = self._phases[phase] = padded(phase)
+        loss = course.loss
+        self.page.enter(course.index, course.update, course.epoch, now_ns, float("nan") if loss is None else loss, name)
+
+    def say_loss(self, update: int, name: str, value: float) -> None:
+        """Add a value to the page's ring."""
+        if self.page is None:
+            return
+        index = self._losses.get(name)
+        if index is None:
+            index = self._losses[name] = min(len(self._losses), LOSS_NAMES - 1)
+            self.page.name_loss(index, name)
+        self.page.add_loss(update, index, value)
+
+    def leave(self) -> None:
+        """Leave the session for good."""
+        self.link.close()
+        if self.page is not None:
+            self.page.close()
+            self.page = None
+
+
+def _number(variable: str, default: int = 0) -> int:
+    """An environment variable that a launcher sets."""
+    value = os.environ.get(variable, "")
+    return int(value) if value.isdigit() else default
