@@ -103,8 +103,9 @@ def test_a_breakpoint_stops_a_run_and_the_run_is_left_and_found_again(
     terminal = place.stepdbg(DEMOS / demo, size=size)
     step_to(terminal, "backward")
     terminal.press("b")
-    terminal.wait_for("before backward")
+    terminal.wait_for("stop before backward")
     terminal.press("enter")
+    terminal.wait_for_no("stop before backward")
     first = wait_stop(terminal)
 
     second = move(terminal, "c")
@@ -169,23 +170,23 @@ def open_first_parameter(terminal: Terminal) -> None:
     terminal.wait_for("weight")
     terminal.press("home")
     for _ in range(12):
-        terminal.press("enter")
-        terminal.read_for(0.2)
-        if re.search(r"mean|histogram|norm", terminal.text) and "value" in terminal.text:
-            return
-        terminal.press("1", "down")
-    raise AssertionError(f"no weight was opened\n{terminal.picture()}")
+        if re.search(r"[>▸›❯].*weight", terminal.text):
+            break
+        terminal.press("down")
+        terminal.read_for(0.1)
+    terminal.press("enter")
+    terminal.wait_for("mean", "norm")
 
 
 def edit(terminal: Terminal, expression: str) -> None:
     """Edit what is under the cursor: expression, preview, yes."""
     terminal.press("e")
-    terminal.wait_for("old")
-    terminal.press(*["backspace"] * 40)
+    terminal.wait_for("enter: preview")
     terminal.type(expression)
     terminal.press("enter")
-    terminal.wait_for("→")
+    terminal.wait_for("enter: do it", "→")
     terminal.press("enter")
+    terminal.wait_for_no("enter: do it")
 
 
 def loss(terminal: Terminal) -> str:

@@ -93,7 +93,7 @@ def printed(place: Place) -> bytes:
 def leave(terminal: Terminal, choice: str) -> None:
     """Press `q` and choose: `go on`, `stay` or `stop`."""
     terminal.press("q")
-    terminal.wait_for("stop training", "stay stopped")
+    terminal.wait_for("Leave the session")
     terminal.press(QUIT_KEYS[choice])
 
 
