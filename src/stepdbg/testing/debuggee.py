@@ -1,7 +1,7 @@
 """A training process that is none: a thread which trains in plain Python and speaks the protocol of a rank.
 
-It stops, resumes, answers and can fail just as the tracer's boundary does, over blocking sockets, so that asynchronous tests can drive it.
-"""
+It stops, resumes, answers and can fail just as the boundary of the tracer does, over blocking sockets, so that
+asynchronous tests can drive it.
 
 from __future__ import annotations
 

@@ -1,0 +1,47 @@
+"""The session's breakpoints: numbered, switched, counted."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stepdbg.protocol.messages import Breakpoint
+
+
+class BreakpointTable:
+    """All breakpoints in the order of their numbers."""
+
+    def __init__(self, first: tuple[Breakpoint, ...] = ()) -> None:
+        self._next = 1
+        self.all: tuple[Breakpoint, ...] = ()
+        for breakpoint in first:
+            self.add(breakpoint)
+
+    def add(self, wanted: Breakpoint) -> bool:
+        """Add one, or switch on the one that is at that place already. False where it names no place."""
+        if wanted.phase is None and wanted.update is None:
+            return False
+        for breakpoint in self.all:
+            if (breakpoint.phase, breakpoint.when, breakpoint.update) == (wanted.phase, wanted.when, wanted.update):
+                self.switch(breakpoint.number, True)
+                return True
+        self.all += (msgspec.structs.replace(wanted, number=self._next, hits=0),)
+        self._next += 1
+        return True
+
+    def switch(self, number: int, enabled: bool) -> None:
+        """Switch one on or off."""
+        self.all = tuple(
+            msgspec.structs.replace(breakpoint, enabled=enabled) if breakpoint.number == number else breakpoint
+            for breakpoint in self.all
+        )
+
+    def remove(self, number: int) -> None:
+        """Forget one."""
+        self.all = tuple(breakpoint for breakpoint in self.all if breakpoint.number != number)
+
+    def hit(self, number: int) -> None:
+        """Count a stop at one."""
+        self.all = tuple(
+            msgspec.structs.replace(breakpoint, hits=breakpoint.hits + 1) if breakpoint.number == number else breakpoint
+            for breakpoint in self.all
+        )

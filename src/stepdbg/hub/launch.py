@@ -1,0 +1,82 @@
+"""Starting a hub: a detached process that inherits a socket on which clients may knock at once."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from stepdbg.errors import UsageError
+from stepdbg.protocol.messages import Breakpoint, Go
+from stepdbg.protocol.places import CLIENT_SOCKET, HUB_LOG, SESSION_VARIABLE, new_session
+
+LAUNCH = "launch.json"
+"""The file in the session's folder that tells the hub what to run."""
+INJECT = Path(__file__).resolve().parent.parent / "tracer" / "inject"
+"""The folder whose `sitecustomize` the target's Python finds first."""
+
+
+class Launch(msgspec.Struct, frozen=True):
+    """What a session runs, and how it begins."""
+
+    argv: tuple[str, ...]
+    """The command of the target."""
+    script: str
+    """Its short name for people: `mnist.py`."""
+    cwd: str
+    breakpoints: tuple[Breakpoint, ...] = ()
+    go: Go | None = None
+    """How each training process begins; None: it stops at its first boundary."""
+    readonly: bool = False
+    terminal: bool = True
+    """False: the target runs elsewhere, as a child of a launcher, with no pty."""
+    columns: int = 80
+    rows: int = 24
+
+    @property
+    def target(self) -> str:
+        """The command line, for people."""
+        return shlex.join(self.argv)
+
+
+def start_hub(launch: Launch) -> Path:
+    """Start the hub of a new session, which in turn starts the target; returns the session's folder.
+
+    A client may connect as soon as this returns.
+
+    Raises:
+        UsageError: the folder or the socket cannot be made.
+    """
+    folder = new_session(launch.script)
+    (folder / LAUNCH).write_bytes(msgspec.json.encode(launch))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        try:
+            listener.bind(str(folder / CLIENT_SOCKET))
+        except OSError as error:
+            raise UsageError(f"cannot make a socket in {folder} ({error.strerror})") from error
+        listener.listen(16)
+        with open(folder / HUB_LOG, "ab") as log:
+            subprocess.Popen(
+                # -P: the user's folder must not shadow the standard library of the hub
+                [sys.executable, "-P", "-m", "stepdbg.hub", str(folder), str(listener.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+            )
+    return folder
+
+
+def target_variables(folder: Path, environment: dict[str, str]) -> dict[str, str]:
+    """The variables that the target gets beyond its own: the session, and where `sitecustomize` lies.
+
+    No `:` is left at the end of an empty `PYTHONPATH`, since it would mean the current folder.
+    """
+    path = environment.get("PYTHONPATH")
+    return {SESSION_VARIABLE: str(folder), "PYTHONPATH": f"{INJECT}{os.pathsep}{path}" if path else str(INJECT)}

@@ -1,0 +1,133 @@
+"""The hub's end of its sockets: frames and lines in, frames out, and an end to any peer that talks nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from stepdbg.errors import ProtocolError
+from stepdbg.protocol import frames
+from stepdbg.protocol.messages import Message, Progress
+
+MOST_UNREAD = 64 * 1024 * 1024
+"""Bytes that may wait for a peer which does not read; beyond it the connection ends."""
+BUSY_UNREAD = 256 * 1024
+"""Bytes unread above which a client gets no more progress: the newest snapshot wins."""
+_LONGEST_LINE = 1024 * 1024
+_log = logging.getLogger("stepdbg.hub")
+
+
+class Link:
+    """Frames to one peer."""
+
+    def __init__(self, writer: asyncio.StreamWriter, name: str) -> None:
+        self.name = name
+        self.pid = peer_pid(writer)
+        """The peer's process id; 0 where the system does not tell."""
+        self._writer = writer
+
+    def send(self, message: Message) -> None:
+        """Queue a message; one that the peer is too slow for is dropped if the next one replaces it."""
+        if self._writer.is_closing():
+            return
+        unread = self._writer.transport.get_write_buffer_size()
+        if isinstance(message, Progress) and unread > BUSY_UNREAD:
+            return
+        if unread > MOST_UNREAD:
+            _log.warning("%s does not read what it is sent: connection ended", self.name)
+            self._writer.transport.abort()
+            return
+        try:
+            self._writer.write(frames.encode(message))
+        except ProtocolError as error:
+            _log.warning("not sent to %s: %s", self.name, error)
+
+    def close(self) -> None:
+        """Hang up once everything has been sent."""
+        self._writer.close()
+
+
+class Words:
+    """Cuts what a training process sends into lines of JSON and frames, whichever comes."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[dict[str, Any] | Any]:
+        """The lines (as dicts) and messages of `FromRank` that `data` completes.
+
+        Raises:
+            ProtocolError: it is neither.
+        """
+        buffer = self._buffer
+        buffer += data
+        while buffer:
+            if buffer[0] == ord("{"):
+                end = buffer.find(b"\n")
+                if end < 0:
+                    if len(buffer) > _LONGEST_LINE:
+                        raise ProtocolError(f"a line of over {_LONGEST_LINE:,} bytes")
+                    return
+                line = bytes(buffer[:end])
+                del buffer[: end + 1]
+                yield _json(line)
+                continue
+            if len(buffer) < 4:
+                if buffer[0] >= 4:
+                    raise ProtocolError("neither a line of JSON nor a frame")
+                return
+            length = frames.body_length(buffer[:4])
+            if len(buffer) < 4 + length:
+                return
+            body = bytes(buffer[4 : 4 + length])
+            del buffer[: 4 + length]
+            yield decoded("FromRank", body)
+
+
+def decoded(direction: str, body: bytes) -> Any:
+    """The message in a frame's body.
+
+    Raises:
+        ProtocolError: it is none, however deep its nesting.
+    """
+    try:
+        return frames.decode(direction, body)
+    except (RecursionError, ValueError, OverflowError) as error:
+        raise ProtocolError(f"a malformed frame: {error}") from error
+
+
+def _json(line: bytes) -> dict[str, Any]:
+    try:
+        word = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"a malformed line: {error}") from error
+    if not isinstance(word, dict):
+        raise ProtocolError("a line that is no JSON object")
+    return word
+
+
+def is_ours(writer: asyncio.StreamWriter) -> bool:
+    """Whether the peer runs under our user. Without peer credentials the mode of the folder has to do."""
+    credentials = _credentials(writer)
+    return credentials is None or credentials[1] == os.getuid()
+
+
+def peer_pid(writer: asyncio.StreamWriter) -> int:
+    """The peer's process id; 0 where the system does not tell."""
+    credentials = _credentials(writer)
+    return 0 if credentials is None else credentials[0]
+
+
+def _credentials(writer: asyncio.StreamWriter) -> tuple[int, int] | None:
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return None
+    connection = writer.get_extra_info("socket")
+    pid, uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i")))
+    return pid, uid

@@ -1,0 +1,75 @@
+"""What the script has written to its terminal, read off the log that the keeper writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+KEPT = 1024 * 1024
+"""Bytes that a late client gets."""
+CHUNK = 256 * 1024
+"""Bytes that one `Output` carries at most."""
+
+
+class OutputTail:
+    """Follows a log through its rotations and keeps its last megabyte."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+        self._kept = bytearray()
+        self.end = 0
+        """All bytes read so far; the position at which the next ones start."""
+
+    @property
+    def kept(self) -> tuple[int, bytes]:
+        """Where the kept bytes start, and those bytes."""
+        return self.end - len(self._kept), bytes(self._kept)
+
+    def read(self) -> list[tuple[int, bytes]]:
+        """What has been written since, in pieces of at most `CHUNK`: where each starts, and its bytes."""
+        pieces = []
+        while True:
+            if self._file is None and not self._open():
+                break
+            assert self._file is not None
+            data = os.read(self._file, CHUNK)
+            if data:
+                pieces.append((self.end, data))
+                self._keep(data)
+            elif self._rotated():
+                os.close(self._file)
+                self._file = None
+            else:
+                break
+        return pieces
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self) -> bool:
+        try:
+            self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        return True
+
+    def _rotated(self) -> bool:
+        """Whether the keeper has begun a new log, and the old one was read to its end."""
+        assert self._file is not None
+        try:
+            new, old = os.stat(self._path), os.fstat(self._file)
+        except OSError:
+            return False
+        if (new.st_ino, new.st_dev) == (old.st_ino, old.st_dev):
+            return False
+        return os.lseek(self._file, 0, os.SEEK_CUR) >= old.st_size
+
+    def _keep(self, data: bytes) -> None:
+        self.end += len(data)
+        self._kept += data
+        if len(self._kept) > 2 * KEPT:
+            del self._kept[:-KEPT]

@@ -1,0 +1,176 @@
+"""What the hub knows of one training process, and how it talks to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import Protocol
+
+from stepdbg.hub.timeline import LossHistory, Timeline
+from stepdbg.protocol.messages import (
+    Answer,
+    Go,
+    LossPoint,
+    LossPoints,
+    Pause,
+    Progress,
+    RankHello,
+    RankState,
+    Resume,
+    State,
+    Stop,
+    ToRank,
+)
+from stepdbg.protocol.page import Page
+
+_SMOOTHING_SECONDS = 2.0
+"""The rate of updates is averaged over about so long."""
+
+
+class Peer(Protocol):
+    """The socket of a training process."""
+
+    def send(self, message: ToRank) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Asker(Protocol):
+    """Whoever awaits an answer."""
+
+    def send(self, message: Answer) -> None: ...
+
+
+class Rank:
+    """One training process: its state, its stop, its past."""
+
+    def __init__(self, number: int, hello: RankHello, peer: Peer, page: Page) -> None:
+        self.number, self.hello, self.page = number, hello, page
+        self.peer: Peer | None = peer
+        self.state: State = "running"
+        self.stop: Stop | None = None
+        self.timeline = Timeline()
+        self.losses = LossHistory()
+        self.said_exiting = False
+        self.asked: dict[int, tuple[Asker, int]] = {}
+        """Who asked the question of that number, and under which number of its own."""
+        self._queued: Go | None = None
+        self._until: Go | None = None
+        self._sequence = 0
+        self._measured: tuple[float, int] | None = None
+        self._rate: float | None = None
+
+    @property
+    def at_end(self) -> bool:
+        """Whether it has come to the end of its script, by itself or by an exception."""
+        return self.said_exiting or (self.stop is not None and self.stop.reason in ("exit", "exception"))
+
+    def snapshot(self) -> RankState:
+        """What clients are told."""
+        return RankState(
+            self.number, self.hello.pid, self.state, self.stop, self.losses.names, self.hello.torch, self.hello.python
+        )
+
+    def send(self, message: ToRank) -> None:
+        """To a stopped process, which listens, or to a running one, for which the bell is rung."""
+        if self.peer is None:
+            return
+        self.peer.send(message)
+        if self.state == "running":
+            self.page.ring_bell()
+
+    def steer(self, action: str) -> bool:
+        """Obey a key. Whether anything came of it at once.
+
+        One step that is typed ahead of the stop before it is remembered, and no more: a key that is held down must not
+        run on after it was let go.
+        """
+        if action == "pause":
+            self._queued = None
+            if self.state == "running":
+                self.send(Pause())
+            return False
+        until: Go = "finish" if action == "finish" else "continue" if action == "continue" else "next"
+        if self.state == "running" and self._until in ("next", "finish") and until != "continue":
+            self._queued = until
+            return False
+        return self.resume(until)
+
+    def resume(self, until: Go) -> bool:
+        """Let it go on, if it waits."""
+        if self.state != "paused":
+            return False
+        self.send(Resume(until))
+        self.state, self._until = "running", until
+        self._measured = self._rate = None
+        return True
+
+    def stopped(self, stop: Stop) -> bool:
+        """It waits at `stop`. True where a step typed ahead lets it go on from there at once."""
+        self.state, self.stop = "paused", stop
+        self.timeline.append(stop)
+        queued, self._queued = self._queued, None
+        return queued is not None and stop.reason == "step" and self.resume(queued)
+
+    def forget_questions_of(self, asker: object) -> None:
+        """Answers to somebody who has gone go nowhere."""
+        self.asked = {number: asked for number, asked in self.asked.items() if asked[0] is not asker}
+
+    def new_losses(self) -> LossPoints | None:
+        """What has been added to the page's ring since the last look."""
+        self._sequence, entries = self.page.losses_since(self._sequence)
+        self.losses.names = self.page.loss_names()
+        if not entries:
+            return None
+        last = max(0, len(self.losses.names) - 1)
+        points = [LossPoint(update, min(index, last), value) for update, index, value in entries]
+        self.losses.extend(points)
+        return LossPoints(self.number, self.losses.names, tuple(points))
+
+    def progress(self) -> Progress:
+        """Where it is just now, off its page."""
+        status = self.page.status()
+        now = time.monotonic()
+        if self._measured is None:
+            self._measured = (now, status.update)
+        elif (elapsed := now - self._measured[0]) > 0:
+            rate = max(0, status.update - self._measured[1]) / elapsed
+            share = min(1.0, elapsed / _SMOOTHING_SECONDS)
+            self._rate = rate if self._rate is None else self._rate + share * (rate - self._rate)
+            self._measured = (now, status.update)
+        return Progress(
+            self.number,
+            status.phase,
+            max(0.0, (time.monotonic_ns() - status.since_ns) / 1e9) if status.since_ns else 0.0,
+            status.update,
+            status.epoch,
+            status.loss if status.loss == status.loss else None,
+            self._rate,
+        )
+
+    def is_alive(self) -> bool:
+        """Whether its process is there still."""
+        try:
+            os.kill(self.hello.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def open_page(folder: Path, name: str) -> Page:
+    """The shared page of that file name in the session's folder.
+
+    Raises:
+        ValueError: it is no page, or lies elsewhere.
+        OSError: it cannot be mapped.
+    """
+    if Path(name).name != name or not name.startswith("page-"):
+        raise ValueError(f"{name!r} is no name of a shared page")
+    page = Page(folder / name)
+    with contextlib.suppress(OSError):
+        page.status()
+    return page

@@ -1,0 +1,246 @@
+"""The hub as a process: its sockets, its clock, the keeper, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from stepdbg.errors import ProtocolError
+from stepdbg.hub.card import Card, write_card
+from stepdbg.hub.launch import LAUNCH, Launch, target_variables
+from stepdbg.hub.links import Link, Words, decoded, is_ours
+from stepdbg.hub.output import OutputTail
+from stepdbg.hub.session import Session
+from stepdbg.hub.terminal import Terminal
+from stepdbg.protocol import frames
+from stepdbg.protocol.messages import PROTOCOL_VERSION, ClientHello, FromClient, Notice, RankHello, State
+from stepdbg.protocol.places import OUTPUT_LOG, RANK_SOCKET
+
+TICK_SECONDS = 0.2
+HELLO_SECONDS = 10.0
+SILENCE_SECONDS = 10.0
+"""After so long without a word from the target's processes the user is told."""
+LINGER_SECONDS = 24 * 3600.0
+"""So long does an unattended session wait after its target's exit."""
+_log = logging.getLogger("stepdbg.hub")
+
+
+class ClientLink(Link):
+    """A client that has said hello."""
+
+    role = "screen"
+
+
+class Hub:
+    """Serves one session until it ends.
+
+    Args:
+        folder: the session's; it holds `launch.json`, and goes when the session ends in good order.
+        listener: the socket that clients connect to.
+    """
+
+    def __init__(self, folder: Path, listener: socket.socket) -> None:
+        self.folder, self._listener = folder, listener
+        self.launch = msgspec.json.decode((folder / LAUNCH).read_bytes(), type=Launch)
+        self._terminal = Terminal(self._keeper_says, self._keeper_gone) if self.launch.terminal else None
+        self._output = OutputTail(folder / OUTPUT_LOG)
+        self._started = time.time()
+        self._ended = asyncio.Event()
+        self._links: set[Link] = set()
+        self.session = Session(
+            folder, self.launch, self._terminal, self._output, self._later, self._ended.set, self._state_changed
+        )
+
+    async def serve(self) -> None:
+        """Start the target and serve until the session is over; then remove its folder."""
+        loop = asyncio.get_running_loop()
+        self._write_card("starting")
+        rank_listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        rank_listener.bind(str(self.folder / RANK_SOCKET))
+        clients = await asyncio.start_unix_server(self._serve_client, sock=self._listener)
+        ranks = await asyncio.start_unix_server(self._serve_process, sock=rank_listener)
+        if self._terminal is not None:
+            launch = self.launch
+            variables = target_variables(self.folder, dict(os.environ))
+            await self._terminal.start(self.folder, launch.argv, launch.cwd, variables, launch.columns, launch.rows)
+        ticking = loop.create_task(self._tick())
+        silence = loop.call_later(SILENCE_SECONDS, self.session.remark_on_silence)
+        try:
+            await self._ended.wait()
+        finally:
+            silence.cancel()
+            ticking.cancel()
+            clients.close()
+            ranks.close()
+            for link in list(self._links):
+                link.close()
+            if self._terminal is not None:
+                self._terminal.close()
+            self._output.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+        await asyncio.sleep(0)
+
+    def end(self) -> None:
+        """End the session's hub; training goes on undebugged."""
+        self._ended.set()
+
+    # ------------------------------------------------------------ clients
+
+    async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = ClientLink(writer, "a client")
+        if not self._admit(link, writer):
+            return
+        attached = False
+        try:
+            hello = await asyncio.wait_for(_from_client(reader), HELLO_SECONDS)
+            if not isinstance(hello, ClientHello):
+                raise ProtocolError(f"a {type(hello).__name__} came before the hello")
+            if hello.version != PROTOCOL_VERSION:
+                link.send(
+                    Notice(
+                        f"the session {self.folder.name} speaks version {PROTOCOL_VERSION} of the protocol, and this "
+                        f"stepdbg {hello.version}; use the stepdbg that started it",
+                        "error",
+                    )
+                )
+                return
+            link.role, link.name = hello.role, f"the {hello.role} {link.pid}"
+            self.session.attach(link)
+            attached = True
+            while True:
+                message = await _from_client(reader)
+                if isinstance(message, ClientHello):
+                    raise ProtocolError("a second hello")
+                self.session.hear(link, message)
+        except ProtocolError as error:
+            _log.warning("%s: %s: connection ended", link.name, error)
+        except TimeoutError:
+            _log.warning("%s said no hello: connection ended", link.name)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            if attached:
+                self.session.detach(link)
+            self._links.discard(link)
+            link.close()
+
+    # ------------------------------------------------------------ training processes
+
+    async def _serve_process(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = Link(writer, "a process")
+        if not self._admit(link, writer):
+            return
+        link.name = f"process {link.pid}"
+        words = Words()
+        rank = None
+        try:
+            while data := await reader.read(1 << 18):
+                for word in words.feed(data):
+                    if isinstance(word, dict):
+                        self.session.said(link, word)
+                    elif rank is not None:
+                        self.session.heard(rank, word)
+                    elif not isinstance(word, RankHello):
+                        raise ProtocolError(f"a {type(word).__name__} came before the hello")
+                    elif word.version != PROTOCOL_VERSION:
+                        self.session.notify(
+                            f"the stepdbg that process {word.pid} imports is of another version; it goes on undebugged",
+                            "error",
+                        )
+                        return
+                    else:
+                        rank = self.session.joined(link, word)
+        except (ProtocolError, ValueError) as error:
+            _log.warning("%s: %s: connection ended", link.name, error)
+        except OSError as error:
+            _log.info("%s: %s", link.name, error)
+        finally:
+            self.session.gone(link)
+            self._links.discard(link)
+            link.close()
+
+    def _admit(self, link: Link, writer: asyncio.StreamWriter) -> bool:
+        if not is_ours(writer):
+            _log.warning("a process of another user knocked: refused")
+            link.close()
+            return False
+        self._links.add(link)
+        return True
+
+    # ------------------------------------------------------------ the keeper, the clock, the card
+
+    def _keeper_says(self, word: dict[str, object]) -> None:
+        if "wrote" in word:
+            self.session.read_output()
+        elif isinstance(status := word.get("exit"), int):
+            self.session.target_exited(status)
+        elif "cannot" in word:
+            self.session.target_cannot_start(str(word["cannot"]))
+
+    def _keeper_gone(self) -> None:
+        self.session.keeper_lost()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            try:
+                self.session.tick()
+                self.session.read_output()
+            except Exception:
+                _log.exception("a tick failed")
+
+    def _later(self, seconds: float, do: Callable[[], None]) -> object:
+        return asyncio.get_running_loop().call_later(seconds, do)
+
+    def _state_changed(self, state: State) -> None:
+        self._write_card(state)
+        if state == "exited":
+            self._later(LINGER_SECONDS, self._end_if_unattended)
+
+    def _end_if_unattended(self) -> None:
+        if self.session.screens:
+            self._later(LINGER_SECONDS, self._end_if_unattended)
+        else:
+            self.end()
+
+    def _write_card(self, state: State) -> None:
+        card = Card(
+            self.folder.name,
+            self.launch.target,
+            self.launch.cwd,
+            os.getpid(),
+            self._started,
+            state,
+            self.launch.terminal,
+        )
+        try:
+            write_card(self.folder, card)
+        except OSError as error:
+            _log.warning("cannot write the card of the session: %s", error)
+
+
+async def _from_client(reader: asyncio.StreamReader) -> FromClient:
+    length = frames.body_length(await reader.readexactly(4))
+    message: FromClient = decoded("FromClient", await reader.readexactly(length))
+    return message
+
+
+async def run_hub(folder: Path, listener: socket.socket) -> None:
+    """Serve the session of `folder`; a SIGTERM ends the hub in good order."""
+    hub = Hub(folder, listener)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(ValueError, RuntimeError):
+            loop.add_signal_handler(number, hub.end)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    await hub.serve()

@@ -1,0 +1,569 @@
+"""The session: who is attached, what trains, where it stands, and what is to happen next. No sockets of its own."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from stepdbg.hub.breakpoint_table import BreakpointTable
+from stepdbg.hub.launch import Launch
+from stepdbg.hub.output import OutputTail
+from stepdbg.hub.ranks import Peer, Rank, open_page
+from stepdbg.hub.source import read_source
+from stepdbg.protocol.messages import (
+    PROTOCOL_VERSION,
+    AddBreakpoint,
+    Answer,
+    ApplyEdit,
+    Ask,
+    BreakpointHit,
+    Disarm,
+    Edit,
+    EditDone,
+    FromClient,
+    FromRank,
+    Go,
+    Leave,
+    LossPoints,
+    Notice,
+    Output,
+    PreviewEdit,
+    RankHello,
+    RankWelcome,
+    ReadSource,
+    Refusal,
+    RemoveBreakpoint,
+    ResizeTerminal,
+    Resumed,
+    SendInput,
+    SessionChanged,
+    SessionState,
+    SetBreakpoints,
+    Severity,
+    ShowStack,
+    State,
+    Steer,
+    Stopped,
+    SwitchBreakpoint,
+    TargetExited,
+    ToClient,
+    UndoEdit,
+    Welcome,
+)
+
+RUNNING_SECONDS = 0.03
+"""A resumed process that stops again within this is never shown as running, which spares the terminal a repaint."""
+GRACE_SECONDS = 0.7
+"""After a process hangs up without a word, so long is waited for news of its exit before it is called lost."""
+KILL_SECONDS = 3.0
+"""From SIGTERM to SIGKILL."""
+_UNSEEN = 20
+_log = logging.getLogger("stepdbg.hub")
+
+
+class Client(Protocol):
+    """An attached client."""
+
+    name: str
+    role: str
+    pid: int
+
+    def send(self, message: ToClient) -> None: ...
+
+
+class Target(Protocol):
+    """The terminal that the target runs on, if it has one."""
+
+    def type(self, data: bytes) -> None: ...
+
+    def resize(self, columns: int, rows: int) -> None: ...
+
+    def signal(self, number: int) -> None: ...
+
+
+class Session:
+    """The state of one session, and its decisions.
+
+    Args:
+        folder: the session's.
+        launch: what it runs.
+        terminal: the target's terminal; None for a headless session.
+        output: the log of that terminal.
+        later: calls a function in so many seconds.
+        end: ends the hub.
+        state_changed: told of each new state.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        launch: Launch,
+        terminal: Target | None,
+        output: OutputTail,
+        later: Callable[[float, Callable[[], None]], object],
+        end: Callable[[], None],
+        state_changed: Callable[[State], None] = lambda _: None,
+    ) -> None:
+        self.folder, self.launch, self.terminal, self._output = folder, launch, terminal, output
+        self._later, self._end, self._state_changed = later, end, state_changed
+        self.ranks: dict[int, Rank] = {}
+        self.breakpoints = BreakpointTable(launch.breakpoints)
+        self.edits: tuple[Edit, ...] = ()
+        self.clients: list[Client] = []
+        self.exit_status: int | None = None
+        self.stopping = False
+        self._processes: dict[object, dict[str, Any]] = {}
+        """What each connected process said when it was born, by its connection."""
+        self._anybody_born = False
+        self._keeper_lost = False
+        self._abandoned = False
+        self._breakpoints_hold = True
+        self._first_go: Go | None = launch.go
+        self._said_goodbye = False
+        self._doing = "starting " + launch.script
+        self._shown: tuple[State, str] = ("starting", self._doing)
+        self._since = time.time()
+        self._unseen: list[Notice] = []
+        self._numbers = itertools.count(1)
+        self._flush_due = self._running_due = False
+
+    # ------------------------------------------------------------ what is known
+
+    @property
+    def screens(self) -> list[Client]:
+        """The attached screens."""
+        return [client for client in self.clients if client.role == "screen"]
+
+    @property
+    def state(self) -> State:
+        """Of the session as a whole: what its most interesting rank is in."""
+        if self.exit_status is not None or self._abandoned:
+            return "exited"
+        if self._keeper_lost:
+            return "lost"
+        states = [rank.state for rank in self.ranks.values()]
+        for state in ("paused", "running", "lost"):
+            if state in states:
+                return state
+        return "running" if states else "starting"
+
+    def snapshot(self) -> SessionState:
+        """What clients are told."""
+        return SessionState(
+            self.folder.name,
+            self.launch.target,
+            self.launch.script,
+            self.state,
+            self._doing if self.state == "starting" else "",
+            self._since,
+            tuple(self.ranks[number].snapshot() for number in sorted(self.ranks)),
+            self.breakpoints.all,
+            self.edits,
+            len(self.screens),
+            self.exit_status,
+            self.launch.readonly,
+            self.launch.terminal,
+        )
+
+    # ------------------------------------------------------------ clients
+
+    def attach(self, client: Client) -> None:
+        """Greet a client, and bring it up to now."""
+        self.clients.append(client)
+        self.read_output()
+        client.send(Welcome(PROTOCOL_VERSION, self.snapshot()))
+        if client.role != "screen":
+            return
+        for rank in self.ranks.values():
+            if rank.losses.points:
+                client.send(LossPoints(rank.number, rank.losses.names, tuple(rank.losses.points)))
+        start, data = self._output.kept
+        if data:
+            client.send(Output(start, data))
+        for notice in self._unseen:
+            client.send(notice)
+        self._unseen.clear()
+        self._said_goodbye = False
+        if not self._breakpoints_hold:
+            self._breakpoints_hold = True
+            self._send_breakpoints()
+        if len(self.screens) > 1:
+            self.notify("a second screen is attached; both steer")
+        self._changed()
+
+    def detach(self, client: Client) -> None:
+        """A client has gone. Without a `Leave` before, training stays as it was."""
+        if client not in self.clients:
+            return
+        self.clients.remove(client)
+        for rank in self.ranks.values():
+            rank.forget_questions_of(client)
+        if client.role == "launcher" and self.exit_status is None:
+            self._abandon_if_empty()
+        self._changed()
+        self._end_if_over()
+
+    def hear(self, client: Client, message: FromClient) -> None:
+        """Do what a client says."""
+        match message:
+            case Ask():
+                self._ask(client, message)
+            case Steer(action=action, rank=number):
+                self._steer(action, number)
+            case AddBreakpoint(breakpoint=breakpoint):
+                if self.breakpoints.add(breakpoint):
+                    self._send_breakpoints()
+                else:
+                    client.send(Notice("a breakpoint needs a phase or an update", "warning"))
+            case SwitchBreakpoint(number=number, enabled=enabled):
+                self.breakpoints.switch(number, enabled)
+                self._send_breakpoints()
+            case RemoveBreakpoint(number=number):
+                self.breakpoints.remove(number)
+                self._send_breakpoints()
+            case SendInput(data=data):
+                if self.terminal is not None:
+                    self.terminal.type(data)
+            case ResizeTerminal(columns=columns, rows=rows):
+                if self.terminal is not None:
+                    self.terminal.resize(columns, rows)
+            case ShowStack():
+                self._show_stack(client)
+            case Leave(how=how):
+                self._leave(client, how)
+            case TargetExited(status=status):
+                self.target_exited(status)
+
+    def _steer(self, action: str, number: int) -> None:
+        if action == "pause" and not self.ranks:
+            self._first_go = None
+        elif action == "continue":
+            self._first_go = "continue"
+        rank = self.ranks.get(number)
+        if rank is not None and rank.steer(action):
+            self._changed(RUNNING_SECONDS)
+
+    def _leave(self, client: Client, how: str) -> None:
+        if how == "stop":
+            self.stop()
+        others = [screen for screen in self.screens if screen is not client]
+        if how == "go on" and not others:
+            self._breakpoints_hold = False
+            self._first_go = "continue"
+            self._send_breakpoints()
+            for rank in self.ranks.values():
+                rank.resume("continue")
+        over = self.ranks and all(rank.at_end or rank.state in ("exited", "lost") for rank in self.ranks.values())
+        if not others and (over or self.exit_status is not None):
+            self._said_goodbye = True
+        self.detach(client)
+
+    def _show_stack(self, client: Client) -> None:
+        shown = False
+        for rank in self.ranks.values():
+            number = self._processes.get(rank.peer, {}).get("stack_signal") or self._stack_signal(rank)
+            if isinstance(number, int) and rank.is_alive():
+                os.kill(rank.hello.pid, number)
+                shown = True
+        if not shown:
+            client.send(Notice("no training process can show its stack just now", "warning"))
+
+    def _stack_signal(self, rank: Rank) -> object:
+        births = [birth for birth in self._processes.values() if birth.get("pid") == rank.hello.pid]
+        return births[-1].get("stack_signal") if births else None
+
+    # ------------------------------------------------------------ questions
+
+    def _ask(self, client: Client, ask: Ask) -> None:
+        if isinstance(ask.query, ReadSource):
+            client.send(Answer(ask.number, read_source(ask.query.file)))
+            return
+        rank = self.ranks.get(ask.rank)
+        refusal = None
+        if rank is None or rank.peer is None:
+            refusal = "there is no training process to ask"
+        elif rank.state != "paused":
+            refusal = "training is running; press p to pause"
+        elif self.launch.readonly and isinstance(ask.query, PreviewEdit | ApplyEdit | UndoEdit):
+            refusal = "this session is read-only; start it without --readonly to edit"
+        if rank is None or refusal is not None:
+            client.send(Answer(ask.number, Refusal(refusal or "")))
+            return
+        number = next(self._numbers)
+        rank.asked[number] = (client, ask.number)
+        rank.send(Ask(number, ask.query, ask.rank))
+
+    def _answered(self, rank: Rank, answer: Answer) -> None:
+        if isinstance(answer.result, EditDone):
+            edit = answer.result.edit
+            others = tuple(known for known in self.edits if known.number != edit.number)
+            self.edits = tuple(sorted((*others, edit), key=lambda known: known.number))
+            self._changed()
+        client, number = rank.asked.pop(answer.number, (None, 0))
+        if client is not None:
+            client.send(Answer(number, answer.result))
+
+    # ------------------------------------------------------------ training processes
+
+    def born(self, process: object, birth: dict[str, Any]) -> None:
+        """A Python process of the target has started."""
+        self._processes[process] = birth
+        self._anybody_born = True
+        if not self.ranks:
+            self._now_doing(f"starting {self.launch.script}")
+
+    def said(self, process: object, word: dict[str, Any]) -> None:
+        """A line of JSON from a process."""
+        if isinstance(birth := word.get("born"), dict):
+            self.born(process, birth)
+        elif "importing" in word:
+            self._now_doing(f"importing {word['importing']}")
+        elif "imported" in word:
+            self._now_doing("waiting for the first phase")
+        elif "failed" in word:
+            self.notify(str(word["failed"]), "error")
+        elif "exiting" in word:
+            for rank in self.ranks.values():
+                if rank.peer is process:
+                    rank.said_exiting = True
+
+    def joined(self, peer: Peer, hello: RankHello) -> Rank:
+        """A process has come to its first boundary.
+
+        Raises:
+            ValueError: its page is none.
+            OSError: its page cannot be mapped.
+        """
+        number = hello.rank
+        while number in self.ranks and self.ranks[number].peer is not None:
+            number += 1  # two trainings side by side that both call themselves rank 0
+        rank = Rank(number, hello, peer, open_page(self.folder, hello.page))
+        self.ranks[number] = rank
+        rank.send(RankWelcome(PROTOCOL_VERSION, self._first_go, self._holding(), self.launch.readonly))
+        self._changed(RUNNING_SECONDS)
+        return rank
+
+    def heard(self, rank: Rank, message: FromRank) -> None:
+        """A message from a training process."""
+        match message:
+            case Stopped(stop=stop):
+                self._read_losses(rank)
+                self.read_output()
+                rank_goes_on = rank.stopped(stop)
+                if self.stopping:
+                    rank.send(Disarm())
+                    rank.state = "running"
+                elif not self.screens and stop.reason in ("exit", "exception"):
+                    rank.resume("continue")
+                self._changed(RUNNING_SECONDS if rank_goes_on else 0)
+            case Resumed():
+                pass
+            case BreakpointHit(number=number):
+                self.breakpoints.hit(number)
+            case Notice(text=text, severity=severity):
+                self.notify(text, severity)
+            case Answer():
+                self._answered(rank, message)
+            case _:
+                _log.warning("rank %d said a second hello", rank.number)
+
+    def gone(self, process: object) -> None:
+        """A process has hung up."""
+        self._processes.pop(process, None)
+        for rank in self.ranks.values():
+            if rank.peer is process:
+                self._rank_gone(rank)
+        if not self.launch.terminal:
+            self._later(GRACE_SECONDS, self._abandon_if_empty)
+
+    def _rank_gone(self, rank: Rank) -> None:
+        self._read_losses(rank)
+        rank.peer = None
+        for client, number in rank.asked.values():
+            client.send(Answer(number, Refusal("the training process has gone")))
+        rank.asked.clear()
+        if (rank.at_end and rank.state != "paused") or self.exit_status is not None:
+            rank.state = "exited"
+            self._changed()
+        else:
+            self._later(GRACE_SECONDS, lambda: self._judge(rank))
+
+    def _judge(self, rank: Rank) -> None:
+        """Whether a rank that hung up without a word has ended or is lost."""
+        if rank.state in ("exited", "lost"):
+            return
+        lost = self.exit_status is None and rank.is_alive()
+        rank.state = "lost" if lost else "exited"
+        if lost:
+            self.notify(f"the connection to process {rank.hello.pid} is lost; it goes on undebugged", "error")
+        self._changed()
+
+    # ------------------------------------------------------------ the target
+
+    def target_exited(self, status: int) -> None:
+        """The target has ended with this status; negative for a signal."""
+        if self.exit_status is not None:
+            return
+        self.read_output()
+        self.exit_status = status
+        for rank in self.ranks.values():
+            self._read_losses(rank)
+            if rank.state != "lost":
+                rank.state = "exited"
+        if not self.ranks and not self.stopping:
+            self.notify(self._why_no_training(status), "warning")
+        self._changed()
+        self._end_if_over()
+
+    def target_cannot_start(self, why: str) -> None:
+        """The target could not be executed."""
+        self._anybody_born = True
+        self.notify(f"cannot run {why}", "error")
+        self.exit_status = 127
+        self._changed()
+        self._end_if_over()
+
+    def keeper_lost(self) -> None:
+        """Nobody knows any more what becomes of the target."""
+        if self.exit_status is None:
+            self._keeper_lost = True
+            self.notify("the keeper of the script's terminal is gone", "error")
+            self._changed()
+
+    def remark_on_silence(self) -> None:
+        """Called some seconds after the start."""
+        if not self._anybody_born and self.exit_status is None:
+            self.notify(self._nobody_born(), "warning")
+
+    def _why_no_training(self, status: int) -> str:
+        if not self._anybody_born:
+            return self._nobody_born()
+        if status == 0:
+            return f"{self.launch.script} ended and never trained: no forward, backward or step was seen"
+        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
+        return f"{self.launch.script} ended {how} before it trained; its output says why"
+
+    def _nobody_born(self) -> str:
+        return (
+            "no process of this target loaded stepdbg: Python was started with -I, -E or -S, or by a launcher of "
+            "another environment; start it without those, or install stepdbg there"
+        )
+
+    def stop(self) -> None:
+        """End the target, kindly at first, then the session."""
+        self.stopping = True
+        if self.exit_status is not None or self._abandoned:
+            self._end_if_over()
+            return
+        self._signal_target(signal.SIGTERM)
+        for rank in self.ranks.values():
+            if rank.state == "paused":
+                self._later(KILL_SECONDS / 2, lambda rank=rank: rank.send(Disarm()))  # type: ignore[misc]
+        self._later(KILL_SECONDS, lambda: self._signal_target(signal.SIGKILL))
+        self._later(KILL_SECONDS + 1, self._end)
+
+    def _signal_target(self, number: int) -> None:
+        if self.exit_status is not None:
+            return
+        if self.terminal is not None:
+            self.terminal.signal(number)
+            return
+        launchers = [client.pid for client in self.clients if client.role == "launcher" and client.pid]
+        births = [birth.get("pid") for birth in self._processes.values()]
+        for pid in launchers if number == signal.SIGTERM and launchers else births:
+            if isinstance(pid, int) and pid > 1:
+                try:
+                    os.kill(pid, number)
+                except OSError as error:
+                    _log.info("cannot signal process %d: %s", pid, error)
+
+    # ------------------------------------------------------------ five times a second
+
+    def tick(self) -> None:
+        """Read what running processes have left on their pages, and pass it on."""
+        for rank in self.ranks.values():
+            if rank.state == "running" and rank.peer is not None:
+                self._read_losses(rank)
+                if self.screens and rank.page.status().phase:
+                    self._tell_screens(rank.progress())
+
+    def read_output(self) -> None:
+        """Pass on what the target has written."""
+        for start, data in self._output.read():
+            self._tell_screens(Output(start, data))
+
+    def notify(self, text: str, severity: Severity = "information") -> None:
+        """Tell the user something; kept for the next screen where there is none."""
+        notice = Notice(text, severity)
+        _log.info("%s", text)
+        self._tell_screens(notice)
+        if not self.screens:
+            self._unseen = [*self._unseen, notice][-_UNSEEN:]
+
+    # ------------------------------------------------------------ within
+
+    def _holding(self) -> tuple[Any, ...]:
+        return self.breakpoints.all if self._breakpoints_hold else ()
+
+    def _send_breakpoints(self) -> None:
+        for rank in self.ranks.values():
+            rank.send(SetBreakpoints(self._holding()))
+        self._changed()
+
+    def _read_losses(self, rank: Rank) -> None:
+        points = rank.new_losses()
+        if points is not None:
+            self._tell_screens(points)
+
+    def _tell_screens(self, message: ToClient) -> None:
+        for screen in self.screens:
+            screen.send(message)
+
+    def _now_doing(self, doing: str) -> None:
+        self._doing = doing
+        self._changed()
+
+    def _changed(self, seconds: float = 0.0) -> None:
+        """Tell the clients soon, and once for all that changes at the same time."""
+        if not seconds and not self._flush_due:
+            self._flush_due = True
+            self._later(0, self._flush)
+        elif seconds and not self._running_due:
+            self._running_due = True
+            self._later(seconds, self._flush_running)
+
+    def _flush_running(self) -> None:
+        self._running_due = False
+        if self.state != "paused":
+            self._changed()
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        shown = (self.state, self._doing)
+        if shown != self._shown:
+            if shown[0] != self._shown[0]:
+                self._state_changed(shown[0])
+            self._shown, self._since = shown, time.time()
+        changed = SessionChanged(self.snapshot())
+        for client in self.clients:
+            client.send(changed)
+
+    def _abandon_if_empty(self) -> None:
+        """A headless session whose launcher has gone is over when its last process is."""
+        launcher = any(client.role == "launcher" for client in self.clients)
+        if not self.launch.terminal and not launcher and not self._processes and self.exit_status is None:
+            self._abandoned = True
+            self._changed()
+            self._end_if_over()
+
+    def _end_if_over(self) -> None:
+        over = self.exit_status is not None or self._abandoned
+        wanted = bool(self.screens) or (self.launch.terminal and not self._said_goodbye)
+        if over and (self.stopping or not wanted):
+            self._end()

@@ -1,0 +1,61 @@
+"""The past of a session: every stop, and every loss, bounded in memory."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from stepdbg.protocol.messages import LossPoint, Stop
+
+MOST_STOPS = 10_000
+MOST_BYTES = 64 * 1024 * 1024
+"""Of encoded stops: a model of many parameters names thousands of effects in each."""
+MOST_LOSSES = 200_000
+"""Points of one rank; beyond it every second one is dropped."""
+
+
+class Timeline:
+    """The stops of one rank, oldest first; the oldest give way."""
+
+    def __init__(self, most_stops: int = MOST_STOPS, most_bytes: int = MOST_BYTES) -> None:
+        self._most_stops, self._most_bytes = most_stops, most_bytes
+        self._stops: deque[bytes] = deque()
+        self._bytes = 0
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(Stop)
+
+    def __len__(self) -> int:
+        return len(self._stops)
+
+    def __getitem__(self, position: int) -> Stop:
+        return self._decoder.decode(self._stops[position])
+
+    def append(self, stop: Stop) -> None:
+        """Remember a stop. It is kept encoded, since most are never looked at again."""
+        encoded = self._encoder.encode(stop)
+        self._stops.append(encoded)
+        self._bytes += len(encoded)
+        while len(self._stops) > 1 and (len(self._stops) > self._most_stops or self._bytes > self._most_bytes):
+            self._bytes -= len(self._stops.popleft())
+
+
+class LossHistory:
+    """The losses of one rank, oldest first, thinned as they grow many."""
+
+    def __init__(self, most: int = MOST_LOSSES) -> None:
+        self._most = most
+        self._every = 1
+        self._arrived = 0
+        self.names: tuple[str, ...] = ()
+        self.points: list[LossPoint] = []
+
+    def extend(self, points: list[LossPoint]) -> None:
+        """Append points; once there are too many, only every second, fourth, … is kept."""
+        for point in points:
+            if self._arrived % self._every == 0:
+                self.points.append(point)
+            self._arrived += 1
+        while len(self.points) > self._most:
+            del self.points[1::2]
+            self._every *= 2
