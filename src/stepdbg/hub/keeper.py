@@ -5,10 +5,11 @@ debuggee the session's leader, its death would hang up everybody else on its ter
 holds both ends of the pty, copies what the debuggee writes into a log, and adopts its orphans.
 
 Run by the hub as `python -I -S keeper.py DESCRIPTOR`, where the descriptor is one end of a Unix socket; standard
-library only. Lines of JSON go both ways. First comes `{"run": {"argv", "cwd", "variables", "log", "columns", "rows"}}`, then
-`{"input": base64}`, `{"size": [columns, rows]}`, `{"signal": number}` (to the debuggee's process group). Back go
-`{"started": pid}` or `{"cannot": why}`, `{"wrote": bytes so far}`, and at last `{"exit": status}`, where a negative
-status is a signal. The loss of the socket is harmless: the debuggee goes on, and its output is still drained into the log.
+library only. Lines of JSON go both ways. First comes `{"run": {"argv", "cwd", "variables", "log", "columns",
+"rows"}}`, then `{"input": base64}`, `{"size": [columns, rows]}`, `{"signal": number}` (to the debuggee's process
+group). Back go `{"started": pid}` or `{"cannot": why}`, `{"wrote": bytes so far}`, and at last `{"exit": status}`,
+where a negative status is a signal. The loss of the socket is harmless: the debuggee goes on, and its output is still
+drained into the log.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 It stops, resumes, answers and can fail just as the boundary of the tracer does, over blocking sockets, so that
 asynchronous tests can drive it.
+"""
 
 from __future__ import annotations
 
