@@ -17,9 +17,7 @@ PROTOCOL_VERSION = 1
 """Moves when a message changes its meaning. Both sides say theirs in the hello and refuse another one."""
 
 State = Literal["starting", "running", "paused", "replaying", "exited", "lost"]
-Kind = Literal[
-    "parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng"
-]
+Kind = Literal["parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng"]
 What = Literal["changed", "touched", "created", "freed"]
 Reason = Literal["step", "breakpoint", "pause", "exception", "exit"]
 Basis = Literal["fingerprint", "counters"]
@@ -463,26 +461,8 @@ class Refusal(Message, frozen=True):
     problem: str
 
 
-Query = (
-    ListObjects
-    | Summarise
-    | LookAt
-    | ListOptimizers
-    | PreviewEdit
-    | ApplyEdit
-    | UndoEdit
-    | ReadSource
-)
-Result = (
-    Objects
-    | Summaries
-    | TensorView
-    | Optimizers
-    | EditPreview
-    | EditDone
-    | SourceText
-    | Refusal
-)
+Query = ListObjects | Summarise | LookAt | ListOptimizers | PreviewEdit | ApplyEdit | UndoEdit | ReadSource
+Result = Objects | Summaries | TensorView | Optimizers | EditPreview | EditDone | SourceText | Refusal
 
 
 class Ask(Message, frozen=True):

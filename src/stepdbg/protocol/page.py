@@ -22,12 +22,13 @@ LOSS_NAMES = 16
 """Losses that have a name of their own; further ones share the last."""
 NAME_BYTES = 48
 
+_NAN = float("nan")
 _BELL = 8
-_STATUS = struct.Struct("<qqqqd")  # boundary, update, epoch (-1: none), phase began (ns, monotonic), newest loss
+_STATUS = struct.Struct("<qqqqd48s")
+"""Boundary, update, epoch (-1: none), when the phase began (ns, monotonic), the newest loss, the phase."""
 _STATUS_AT = 16
-_PHASE_AT = _STATUS_AT + _STATUS.size
 _SEQUENCE = struct.Struct("<q")
-_SEQUENCE_AT = _PHASE_AT + NAME_BYTES
+_SEQUENCE_AT = _STATUS_AT + _STATUS.size
 _NAMES_AT = _SEQUENCE_AT + _SEQUENCE.size
 _POINT = struct.Struct("<qqd")  # update, index of the loss, value
 _POINTS_AT = _NAMES_AT + LOSS_NAMES * NAME_BYTES
@@ -66,7 +67,7 @@ class Page:
         finally:
             os.close(descriptor)
         if create:
-            _STATUS.pack_into(self._map, _STATUS_AT, 0, 0, -1, 0, float("nan"))
+            self.enter(0, 0, None, 0, None, b"")
             self._map[: len(MAGIC)] = MAGIC
         elif self._map[: len(MAGIC)] != MAGIC:
             raise ValueError(f"{path} is no page of this version of stepdbg")
@@ -74,10 +75,20 @@ class Page:
 
     # the training process writes
 
-    def enter(self, boundary: int, update: int, epoch: int | None, since_ns: int, loss: float, phase: bytes) -> None:
+    def enter(
+        self, boundary: int, update: int, epoch: int | None, since_ns: int, loss: float | None, phase: bytes
+    ) -> None:
         """Say that a phase begins. `phase` comes as bytes of at most `NAME_BYTES`, padded by the caller."""
-        _STATUS.pack_into(self._map, _STATUS_AT, boundary, update, -1 if epoch is None else epoch, since_ns, loss)
-        self._map[_PHASE_AT : _PHASE_AT + NAME_BYTES] = phase
+        _STATUS.pack_into(
+            self._map,
+            _STATUS_AT,
+            boundary,
+            update,
+            -1 if epoch is None else epoch,
+            since_ns,
+            _NAN if loss is None else loss,
+            phase,
+        )
 
     def name_loss(self, index: int, name: str) -> None:
         """Give the loss of that index (below `LOSS_NAMES`) its name."""
@@ -106,9 +117,8 @@ class Page:
 
     def status(self) -> Status:
         """Where the training process is; fields may be of two neighbouring boundaries."""
-        boundary, update, epoch, since_ns, loss = _STATUS.unpack_from(self._map, _STATUS_AT)
-        phase = unpadded(self._map[_PHASE_AT : _PHASE_AT + NAME_BYTES])
-        return Status(boundary, update, None if epoch < 0 else epoch, since_ns, loss, phase)
+        boundary, update, epoch, since_ns, loss, phase = _STATUS.unpack_from(self._map, _STATUS_AT)
+        return Status(boundary, update, None if epoch < 0 else epoch, since_ns, loss, unpadded(phase))
 
     def loss_names(self) -> tuple[str, ...]:
         """The names given so far."""

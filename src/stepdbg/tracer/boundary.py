@@ -78,22 +78,25 @@ class Tracer:
             returning: A model's output is just being returned to the user's frame.
             at: The user's frame, where it is not on the stack (a suspended generator).
         """
-        course, halt, page = self.course, self._halt, self._rank.page
+        course = self.course
         now = monotonic_ns()
         done, opens = course.advance(name, now, optimizer)
-        place = None
-        if halt.until != "continue" or page is None or halt.breakpoints.any or page.bell() or self._pausing:
-            try:
-                frame = frames.user_frame(at or sys._getframe(1))
-                self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
-                place = (frame.f_code.co_filename, frame.f_lineno or 0) if frame is not None else None
-            except HubLost:
-                self.disarm()
-            except Exception as error:
-                self._let_go(error)
-            now = monotonic_ns()
-        phase = course.depart(name, now, opens, call=call, kept=kept)
-        phase.place = place
+        page = self._rank.page
+        if self._halt.free and page is not None and not page.bell():
+            phase = course.depart(name, now, opens, call, kept)
+            page.enter(course.index, course.update, course.epoch, now, course.loss, self._rank.page_bytes(name))
+            return phase
+        frame = frames.user_frame(at or sys._getframe(1))
+        try:
+            self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
+        except HubLost:
+            self.disarm()
+        except Exception as error:
+            self._let_go(error)
+        now = monotonic_ns()
+        phase = course.depart(name, now, opens, call, kept)
+        if frame is not None:
+            phase.place = (frame.f_code.co_filename, frame.f_lineno or 0)
         self._rank.say_where(course, name, now)
         return phase
 
@@ -118,7 +121,7 @@ class Tracer:
         """`backward` is about to be called on that tensor."""
         self.registry.add_loss(tensor, name)
         if tensor.numel() == 1 and not tensor.is_complex():
-            self.course.loss = value = float(tensor.item())
+            self.course.loss = value = tensor.item()
             self._rank.say_loss(self.course.update, name, value)
 
     def finish(self) -> None:
@@ -268,9 +271,9 @@ class Tracer:
         for message in self._rank.link.pending():
             match message:
                 case m.Pause():
-                    self._pausing = True
+                    self._pausing, self._halt.free = True, False
                 case m.SetBreakpoints(breakpoints=points):
-                    self._halt.breakpoints = breakpoints.Breakpoints(points)
+                    self._halt.set_breakpoints(points)
                 case m.Ask(number=number):
                     refusal = m.Refusal("training is running; press p to pause it")
                     self._rank.link.send(m.Answer(number, refusal))

@@ -16,20 +16,22 @@ USUAL_ORDER = ("data", "zero_grad", "forward", "loss", "backward", "step")
 """What is foretold while nothing has been learned."""
 
 
-@dataclass(slots=True)
 class Phase:
-    """A phase that runs or has run."""
+    """A phase that runs or has run. Most of what it may hold stays at the class's default in a free run."""
 
-    name: str
-    began_ns: int
-    update: int
-    ended_ns: int = 0
+    ended_ns = 0
     """When the call returned; 0 while it runs."""
     effects: Effects | None = None
     place: tuple[str, int] | None = None
-    skipped: bool = False
-    kept: bool = True
+    """File and line where it was called; known only while somebody looks."""
+    skipped = False
+    kept = True
     """False for what is no part of the order: evaluation, a loader that had no batch left."""
+
+    def __init__(self, name: str, began_ns: int, update: int) -> None:
+        self.name = name
+        self.began_ns = began_ns
+        self.update = update
 
     def ms(self, now_ns: int) -> float:
         """Duration of the call, or until now where it was none."""
@@ -105,12 +107,14 @@ class Course:
             skipped=bool(done and done.skipped),
         )
 
-    def depart(self, name: str, now_ns: int, opens: int | None, *, call: bool, kept: bool) -> Phase:
+    def depart(self, name: str, now_ns: int, opens: int | None, call: bool, kept: bool) -> Phase:
         """Begin that phase: an open call, or one that ends where the next begins."""
         if opens is not None and opens != self.update:
             self._open(opens)
         level = self.levels[-1]
-        phase = Phase(name, now_ns, self.update, kept=kept)
+        phase = Phase(name, now_ns, self.update)
+        if not kept:
+            phase.kept = False
         level.last = None
         level.running = phase
         if call:
@@ -119,11 +123,13 @@ class Course:
 
     def leave(self, phase: Phase, now_ns: int) -> None:
         """The call of that phase has returned, or was left by an exception."""
-        for depth in range(len(self.levels) - 1, 0, -1):
-            if self.levels[depth - 1].running is phase:
-                del self.levels[depth:]
+        levels = self.levels
+        for depth in range(len(levels) - 1, 0, -1):
+            level = levels[depth - 1]
+            if level.running is phase:
+                del levels[depth:]
                 self._close(phase, now_ns)
-                self.level.last, self.level.running = phase, None
+                level.last, level.running = phase, None
                 return
 
     def close_running(self, phase: Phase, now_ns: int) -> None:
@@ -182,7 +188,7 @@ class Course:
         if phase.update == self.update:
             inside = () if len(self.levels) == 1 else self._enclosing(phase)
             self.phases.append((phase, inside))
-        if phase.name == "step" and not self.stepped and not self.level.inside:
+        if not self.stepped and phase.name == "step" and not self.level.inside:
             self.stepped.add("by hand")
 
     def _enclosing(self, phase: Phase) -> tuple[str, ...]:

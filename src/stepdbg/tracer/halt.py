@@ -46,6 +46,8 @@ class Halt:
         self.breakpoints = Breakpoints()
         self.until: m.Go | None = None
         """How far to go; None until the first order."""
+        self.free = False
+        """True where nothing can make training stop but the bell: nobody needs to look at a boundary."""
         self.before: effects.Picture | None = None
         """With fingerprints, from the start of the phase that runs; None where nobody will look."""
         self._counters: effects.Picture | None = None
@@ -62,7 +64,12 @@ class Halt:
         """The session has been entered."""
         self.until = welcome.go
         self._desk.readonly = welcome.readonly
-        self.breakpoints = Breakpoints(welcome.breakpoints)
+        self.set_breakpoints(welcome.breakpoints)
+
+    def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
+        """These hold from now on."""
+        self.breakpoints = Breakpoints(points)
+        self.free = self.until == "continue" and not self.breakpoints.any
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
@@ -148,7 +155,7 @@ class Halt:
                 case m.Ask(number=number, query=query):
                     link.send(m.Answer(number, self._desk.answer(query)))
                 case m.SetBreakpoints(breakpoints=points):
-                    self.breakpoints = Breakpoints(points)
+                    self.set_breakpoints(points)
                 case m.Disarm():
                     raise HubLost("the session has ended")
                 case _:
@@ -156,6 +163,7 @@ class Halt:
 
     def _resume(self, until: m.Go, cause: Cause) -> None:
         self.until = until
+        self.free = until == "continue" and not self.breakpoints.any
         if self._desk.edited:  # an edit is no effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             self.before = effects.take(self._registry)

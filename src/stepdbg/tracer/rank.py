@@ -59,11 +59,14 @@ class Rank:
         """Write on the page what runs now."""
         if self.page is None:
             return
+        self.page.enter(course.index, course.update, course.epoch, now_ns, course.loss, self.page_bytes(phase))
+
+    def page_bytes(self, phase: str) -> bytes:
+        """The name of a phase as the page holds it."""
         name = self._phases.get(phase)
         if name is None:
             name = self._phases[phase] = padded(phase)
-        loss = course.loss
-        self.page.enter(course.index, course.update, course.epoch, now_ns, float("nan") if loss is None else loss, name)
+        return name
 
     def say_loss(self, update: int, name: str, value: float) -> None:
         """Add a value to the page's ring."""

@@ -109,7 +109,8 @@ class Registry:
 
     def add_loss(self, tensor: torch.Tensor, name: str) -> None:
         """`backward` is called on that tensor."""
-        if not any(slot.ref() is tensor for slot in self._slots.get("loss", ())):
+        slots = self._slots.get("loss")
+        if slots is None or slots[0].ref() is not tensor:
             self.note("loss", tensor, (name,))
 
     def newest_loss(self) -> torch.Tensor | None:
