@@ -1,1 +1,1 @@
-
+"""The headless commands, and what the screen needs done before it opens."""

@@ -67,8 +67,8 @@ class Hub:
         self._write_card("starting")
         rank_listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         rank_listener.bind(str(self.folder / RANK_SOCKET))
-        clients = await asyncio.start_unix_server(self._serve_client, sock=self._listener)
         ranks = await asyncio.start_unix_server(self._serve_process, sock=rank_listener)
+        clients = await asyncio.start_unix_server(self._serve_client, sock=self._listener)
         if self._terminal is not None:
             launch = self.launch
             variables = target_variables(self.folder, dict(os.environ))

@@ -1,0 +1,7 @@
+"""`python -m stepdbg` is `stepdbg`."""
+
+import sys
+
+from stepdbg.cli import main
+
+sys.exit(main())

@@ -1,0 +1,171 @@
+"""The command line: parse, then hand over. Imports nothing heavy, since the first paint waits for it.
+
+Options come before TARGET; everything after TARGET is the target's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from stepdbg.errors import StepdbgError, UsageError
+
+USAGE = """\
+usage: stepdbg [OPTIONS] TARGET...          step through the training that TARGET runs
+       stepdbg run --headless [OPTIONS] TARGET...   run it with no screen, until a breakpoint
+       stepdbg ls                           list the sessions
+       stepdbg attach [SESSION]             come back to a session (the newest, if not named)
+       stepdbg stop SESSION                 end a session and its training
+
+TARGET is one of
+  script.py [args...]              any training script, unchanged
+  script.py:generator [args...]    a generator function that yields the names of its phases
+  -m module [args...]              a module, as with python -m
+  command [args...]                any program that starts Python: torchrun, accelerate launch, bash train.sh
+
+options
+  --break SPEC      stop there; may be repeated. SPEC: backward, "before backward", "after step", "update 40",
+                    "before backward at update 40"
+  --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)
+  --readonly        forbid edits
+  --ascii           draw with plain characters only
+  --version         print the version
+  --help            print this
+"""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What `stepdbg [run] [OPTIONS] TARGET…` asks for."""
+
+    target: tuple[str, ...] = ()
+    python: str | None = None
+    breakpoints: tuple[str, ...] = ()
+    readonly: bool = False
+    ascii_only: bool = False
+    headless: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """A parsed command line."""
+
+    command: str
+    """`run`, `ls`, `attach`, `stop`, `help` or `version`."""
+    options: RunOptions = RunOptions()
+    session: str | None = None
+
+
+def parse(arguments: Sequence[str]) -> Request:
+    """Understand a command line, without the program's name.
+
+    Raises:
+        UsageError: it makes no sense; the text says what would.
+    """
+    words = list(arguments)
+    if not words:
+        raise UsageError("no TARGET is given; try `stepdbg train.py`, or `stepdbg --help`")
+    if words[0] in ("ls", "attach", "stop"):
+        return _parse_session_command(words[0], words[1:])
+    explicit_run = words[0] == "run"
+    return _parse_run(words[1:] if explicit_run else words)
+
+
+def _parse_session_command(command: str, words: list[str]) -> Request:
+    if {"-h", "--help"} & set(words):
+        return Request("help")
+    ascii_only = "--ascii" in words and command == "attach"
+    if ascii_only:
+        words = [word for word in words if word != "--ascii"]
+    if words and words[0].startswith("-"):
+        raise UsageError(f"`stepdbg {command}` has no option {words[0]}; see `stepdbg --help`")
+    most = 0 if command == "ls" else 1
+    if len(words) > most:
+        raise UsageError(f"`stepdbg {command}` cannot do with {' '.join(words[most:])!r}; see `stepdbg --help`")
+    if command == "stop" and not words:
+        raise UsageError("`stepdbg stop` needs the name of a session; `stepdbg ls` lists them")
+    return Request(command, RunOptions(ascii_only=ascii_only), words[0] if words else None)
+
+
+def _parse_run(words: list[str]) -> Request:
+    options = RunOptions()
+    while words and words[0].startswith("-") and words[0] != "-m":
+        word, equals, value = words.pop(0).partition("=")
+        if word in ("--break", "--python") and not equals:
+            if not words:
+                raise UsageError(f"{word} needs a value; see `stepdbg --help`")
+            value = words.pop(0)
+        elif equals and word not in ("--break", "--python"):
+            raise UsageError(f"{word} takes no value; see `stepdbg --help`")
+        match word:
+            case "--break":
+                options = replace(options, breakpoints=(*options.breakpoints, value))
+            case "--python":
+                options = replace(options, python=value)
+            case "--readonly":
+                options = replace(options, readonly=True)
+            case "--ascii":
+                options = replace(options, ascii_only=True)
+            case "--headless":
+                options = replace(options, headless=True)
+            case "--help" | "-h":
+                return Request("help")
+            case "--version" | "-V":
+                return Request("version")
+            case _:
+                raise UsageError(f"there is no option {word}; see `stepdbg --help` (options come before TARGET)")
+    if not words:
+        raise UsageError("no TARGET is given; try `stepdbg train.py`, or `stepdbg --help`")
+    return Request("run", replace(options, target=tuple(words)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit status: 2 for bad input, after one line on stderr.
+    """
+    try:
+        return _obey(parse(sys.argv[1:] if arguments is None else arguments))
+    except StepdbgError as error:
+        print(f"stepdbg: {error}", file=sys.stderr)
+        return 2
+
+
+def _obey(request: Request) -> int:
+    options = request.options
+    match request.command:
+        case "help":
+            print(USAGE, end="")
+            return 0
+        case "version":
+            from importlib.metadata import version
+
+            print(f"stepdbg {version('stepdbg')}")
+            return 0
+        case "ls":
+            from stepdbg.commands.ls import list_sessions
+
+            return list_sessions()
+        case "stop":
+            from stepdbg.commands.stop import stop_session
+
+            return stop_session(request.session or "")
+        case "attach":
+            from stepdbg.commands.attach import find_session
+
+            folder = find_session(request.session)
+        case _:
+            from stepdbg.commands.run import run_headless, start_session
+
+            if options.headless:
+                return run_headless(
+                    options.target, python=options.python, breaks=options.breakpoints, readonly=options.readonly
+                )
+            folder = start_session(
+                options.target, python=options.python, breaks=options.breakpoints, readonly=options.readonly
+            )
+    from stepdbg.tui.app import run_app  # only now: the hub and the target are starting meanwhile
+
+    return run_app(folder, ascii_only=options.ascii_only)

@@ -1,0 +1,29 @@
+"""`stepdbg attach`: find the session to come back to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stepdbg.commands.run import need_terminal
+from stepdbg.errors import SessionError
+from stepdbg.hub.card import hub_listens, living_sessions
+from stepdbg.protocol.places import session_folder
+
+
+def find_session(name: str | None) -> Path:
+    """The folder of the session of that name, or of the newest one.
+
+    Raises:
+        SessionError: there is none.
+        UsageError: there is no terminal to show it on.
+    """
+    if name is None:
+        cards = living_sessions()
+        if not cards:
+            raise SessionError("there is no session to attach to; start one with `stepdbg train.py`")
+        name = cards[-1].name
+    folder = session_folder(name)
+    if not hub_listens(folder):
+        raise SessionError(f"the session {name!r} has ended; `stepdbg ls` lists those there are")
+    need_terminal()
+    return folder
