@@ -17,6 +17,7 @@ from typing import ClassVar
 
 os.environ.setdefault("TEXTUAL_FPS", "15")  # read when Textual is imported; the hub was started before
 
+from rich.console import RenderableType
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -26,6 +27,7 @@ from stepdbg.errors import StepdbgError
 from stepdbg.hub.client import HubConnection
 from stepdbg.protocol.messages import FromClient, Notice, ResizeTerminal, SessionState, ToClient, Welcome
 from stepdbg.tui.actions import ACTIONS, BY_ID, Situation, applicable, shown_keys
+from stepdbg.tui.changed_cells import ChangedCells
 from stepdbg.tui.deeds import Deeds
 from stepdbg.tui.furniture import Furniture
 from stepdbg.tui.palette import Palette
@@ -52,7 +54,9 @@ class StepdbgApp(App[int], inherit_bindings=False):
     Screen { background: $background; layers: base; }
     #body { height: 1fr; }
     .column { width: 1fr; height: 1fr; }
-    #column-1 { width: 1.25fr; }
+    #column-0 { width: 1.1fr; }
+    #column-1 { width: 1.2fr; }
+    #column-2 { width: 0.8fr; }
     .apart { margin-left: 1; }
     .hidden { display: none; }
     """
@@ -98,7 +102,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
 
     async def on_mount(self) -> None:
         """Connect, and furnish the room after the first frame."""
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 asyncio.get_running_loop().add_signal_handler(number, self._signalled, number)
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
@@ -119,8 +123,12 @@ class StepdbgApp(App[int], inherit_bindings=False):
             sheet.recolour(palette)
 
     def _signalled(self, number: int) -> None:
-        """SIGTERM and SIGHUP: Textual alone would leave the terminal in its alternate screen (8.2)."""
+        """SIGTERM, SIGHUP, SIGINT: Textual alone would leave the terminal in its alternate screen (8.2)."""
         self.exit(128 + number)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Write changed cells only, where Textual would write whole stretches of lines."""
+        super()._display(screen, ChangedCells.of(renderable))
 
     # the conversation with the hub
 

@@ -25,9 +25,9 @@ class Arrangement(NamedTuple):
 def arranged(width: int, height: int, zoomed: bool = False) -> Arrangement:
     """The arrangement for a terminal of that size; it never refuses."""
     if width >= WIDE[0] and height >= WIDE[1]:
-        return Arrangement("tabs" if zoomed else "wide", 6)
+        return Arrangement("tabs" if zoomed else "wide", 7)
     if height >= 20:
-        return Arrangement("tabs", 7 if width < 160 else 6)
+        return Arrangement("tabs", 7)
     if height >= 9 and width >= 24:
         return Arrangement("tabs", 3 if height < 14 else 6)
     hidden = f"hidden: panels ({width}x{height})" if width >= 28 else "hidden: panels"

@@ -55,7 +55,7 @@ def grown(history: tuple[Series, ...], message: LossPoints) -> tuple[Series, ...
     for point in message.points:
         fresh.setdefault(point.loss, []).append(Point(point.update, point.value))
     series = list(history)
-    for index in range(len(series), max([len(message.losses), *(loss + 1 for loss in fresh)])):
+    for _ in range(len(series), max([len(message.losses), *(loss + 1 for loss in fresh)])):
         series.append(Series(""))
     for index, one in enumerate(series):
         name = message.losses[index] if index < len(message.losses) else one.name or f"loss {index + 1}"

@@ -38,10 +38,20 @@ class Palette:
         self._colour = colour
         self._dark = dark
         self._styles: dict[str, Style] = dict(_PLAIN) if not colour else _coloured(variables, dark)
-        self._empty = Style.null()
+        self._base = Style(bgcolor=Color.parse(variables["background"]).hex6) if colour else Style.null()
+        self._painted: dict[str, Style] = {}
+
+    def painted(self, role: str) -> Style:
+        """The style of a role on the background of the theme."""
+        found = self._painted.get(role)
+        if found is None:
+            found = self._base + self.style(role)
+            if len(self._painted) < 2_000:
+                self._painted[role] = found
+        return found
 
     def style(self, role: str) -> Style:
-        """The style of a role; a role with `.here` is the same on the row of the cursor."""
+        """The style of a role alone; a role with `.here` is the same on the row of the cursor."""
         found = self._styles.get(role)
         if found is None:
             found = self._made(role)
@@ -60,7 +70,7 @@ class Palette:
         if role == "here" or role.endswith(".here"):
             under = self._styles.get("here", Style(reverse=True))
             return self.style(role.rpartition(".")[0]) + under if "." in role else under
-        return self._empty
+        return Style.null()
 
 
 def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:

@@ -41,6 +41,10 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
             Static("enter sets it, tab goes to the update, escape cancels", classes="hint", markup=False),
         ]
 
+    def on_mount(self) -> None:
+        """The first line is chosen until another one is."""
+        self.query_one(OptionList).highlighted = 0
+
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click on a line."""
         self._choose(event.option_id or "")

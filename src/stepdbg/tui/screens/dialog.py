@@ -33,8 +33,9 @@ class Dialog(ModalScreen[T | None]):
     Dialog .problem { color: $text-error; text-style: bold; }
     Dialog .hint { color: $text-muted; margin-top: 1; }
     Dialog Input, Dialog Input:focus { border: none; height: 1; padding: 0 1; background: $boost; }
-    Dialog OptionList, Dialog OptionList:focus { border: none; height: auto; padding: 0; background: $surface; }
+    Dialog OptionList, Dialog OptionList:focus { border: none; height: auto; padding: 0; background: transparent; }
     """
+    AUTO_FOCUS = "OptionList, Input"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_dialog", "cancel", show=False)]
 
     def __init__(self, title: str, glyphs: Glyphs) -> None:

@@ -26,12 +26,12 @@ class LeaveDialog(Dialog[How]):
 
     def __init__(self, name: str, running: bool, glyphs: Glyphs) -> None:
         super().__init__("Leave the session", glyphs)
-        self._name = name
-        self._running = running
+        self._session = name
+        self._trains = running
 
     def fill(self) -> list[Widget]:
         """The four ways."""
-        stays = "stays as it is: training goes on until a breakpoint" if self._running else "training stays stopped"
+        stays = "stays as it is: training goes on until a breakpoint" if self._trains else "training stays stopped"
         return [
             OptionList(
                 Option("g  detach, training goes on (breakpoints do not hold it)", id="go on"),
@@ -40,12 +40,16 @@ class LeaveDialog(Dialog[How]):
                 Option("c  cancel", id="cancel"),
                 markup=False,
             ),
-            Static(f"stepdbg attach {self._name} comes back to a detached session", classes="hint", markup=False),
+            Static(f"stepdbg attach {self._session} comes back to a detached session", classes="hint", markup=False),
         ]
 
     def action_leave(self, how: How) -> None:
         """One of the keys."""
         self.dismiss(how)
+
+    def on_mount(self) -> None:
+        """The first line is chosen until another one is."""
+        self.query_one(OptionList).highlighted = 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click on a line."""

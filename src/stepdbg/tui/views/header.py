@@ -91,6 +91,8 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
     script = plain(snapshot.session.script)
     start = [Span(" "), Span(f"{shortened(script, max(8, width // 4), glyphs.ellipsis)}  ", "strong")]
     start.append(Span(f"{state} ", f"state.{_ROLES.get(snapshot.state, 'dim')}"))
+    if snapshot.state in ("starting", "exited", "lost"):
+        words = f"{glyphs.dot} {words}"
     start.append(Span(words, _ROLES.get(snapshot.state, "")))
     if width < 40:
         start = [Span(state, f"state.{_ROLES.get(snapshot.state, 'dim')}"), Span(f" {words}")]
@@ -98,7 +100,6 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
     right_end = _census(snapshot)
     spark = sparkline(snapshot.losses[0], 12 if width >= 120 else 6, glyphs) if snapshot.losses else ""
     used = sum(cell_len(span.text) for span in start)
-    used += 0
     line = list(start)
     for words in left:
         piece = f" {glyphs.dot} {words}"
@@ -135,8 +136,11 @@ def _middle(snapshot: Snapshot) -> list[str]:
     boundary = stop.boundary
     parts = [f"epoch {boundary.epoch}"] if boundary.epoch is not None else []
     parts.append(f"update {count(boundary.update)}{' done' if boundary.opens is not None and boundary.done else ''}")
-    if boundary.loss is not None:
-        parts.append(f"loss {figure(boundary.loss)}")
+    newest = boundary.loss
+    if newest is None and snapshot.losses and snapshot.losses[0].points:
+        newest = snapshot.losses[0].points[-1].value
+    if newest is not None:
+        parts.append(f"loss {figure(newest)}")
     return parts
 
 
@@ -159,9 +163,7 @@ def below(snapshot: Snapshot) -> str:
         why = snapshot.lost or "its connection has ended, and nobody knows how"
         return f"{why}; what was seen last stays to be read. Press q to leave"
     if state == "exited":
-        seen = (
-            "what was seen last stays to be read" if stop else "it never trained: nothing was seen of a training loop"
-        )
+        seen = "what was seen last stays to be read" if stop else "it never trained: no training loop was seen"
         return f"{session.script} ended {exit_words(session.exit_status)}; {seen}. Press q to leave"
     if state == "starting":
         return "training stops before its first phase; the output of the script is in panel 7"

@@ -28,7 +28,7 @@ class Glyphs(NamedTuple):
 
     rule: str = "─"
     arrow: str = "▶"
-    loop: str = "⟲"
+    loop: str = "↻"
     dot: str = "·"
     ellipsis: str = "…"
     times: str = "×"
@@ -140,6 +140,18 @@ def cropped(line: Line, width: int) -> Line:
     return tuple(kept)
 
 
+def whole(line: Line, width: int) -> Line:
+    """The line's first spans as far as they fit whole; only the very first may be cut."""
+    kept: list[Span] = []
+    for span in line:
+        length = cell_len(span.text)
+        if length > width:
+            return tuple(kept) if kept else cropped(line[:1], width)
+        kept.append(span)
+        width -= length
+    return tuple(kept)
+
+
 def target_at(line: Line, x: int) -> str:
     """The target of the span at cell `x`, or an empty string."""
     for span in line:
@@ -169,6 +181,7 @@ def wrapped(words: str, width: int, most: int, ellipsis: str = "…") -> list[st
     return [shortened(line, width, ellipsis) for line in lines[:most]]
 
 
-def in_view(rows: list[Line], frame: Frame, head: int = 0) -> tuple[Line, ...]:
-    """The rows that a frame shows below so many lines that stay."""
-    return tuple(rows[frame.top : frame.top + max(0, frame.height - head)])
+def lesson(words: str, frame: Frame) -> tuple[Line, ...]:
+    """What an empty panel teaches, broken at its width."""
+    most = max(1, frame.height)
+    return tuple((Span(f" {line}", "dim"),) for line in wrapped(words, max(1, frame.width - 2), most))

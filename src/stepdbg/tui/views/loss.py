@@ -10,7 +10,7 @@ import math
 
 from stepdbg.tui.losses import Point, Series
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, plain, right
+from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, lesson, plain, right
 from stepdbg.tui.views.numbers import count, figure
 
 GUTTER = 9
@@ -24,7 +24,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     series = [one for one in snapshot.losses if one.points]
     if not series:
         words = "No loss yet. It is the tensor that backward is called on; the chart grows while training runs."
-        return Drawing(title=(Span("no loss yet", "dim"),), body=((Span(f" {words}"[: frame.width], "dim"),),))
+        return Drawing(title=(Span("no loss yet", "dim"),), body=lesson(words, frame))
     return Drawing(_title(series, frame.glyphs), (), tuple(chart(series, frame.width, frame.height, frame.glyphs)))
 
 
@@ -48,7 +48,8 @@ def chart(series: list[Series], width: int, height: int, glyphs: Glyphs) -> list
     across, down = max(2, width - GUTTER - 2), max(1, height - 2)
     finite = [point for one in series for point in one.points if math.isfinite(point.value)]
     if not finite or height < 3:
-        return [(Span(" every value is nan or infinite", "error"),)][:height]
+        broken: Line = (Span(" every value is nan or infinite", "error"),)
+        return [broken][:height]
     low, high = min(point.value for point in finite), max(point.value for point in finite)
     if high == low:
         low, high = low - (abs(low) or 1) * 0.5, high + (abs(high) or 1) * 0.5

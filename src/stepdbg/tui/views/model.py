@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from stepdbg.protocol.messages import ObjectRow, Stop, Summary
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, padded, plain, right
+from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, lesson, padded, plain, right
 from stepdbg.tui.views.numbers import figure, plural, shape, size
 
 SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
@@ -82,7 +82,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     objects = snapshot.objects
     if objects is None or not objects.rows:
         words = "Nothing is known of the model yet. Press n: it is found at its first forward, or by its optimizer."
-        return Drawing(title=(Span("model", "dim"),), body=((Span(f" {words}"[: frame.width], "dim"),),), total=0)
+        return Drawing(title=(Span("model", "dim"),), body=lesson(words, frame), total=0)
     rows = objects.rows
     wide = columns(frame.width, rows, frame.glyphs)
     head = _heading(wide, frame.glyphs)

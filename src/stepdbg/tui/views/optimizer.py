@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from stepdbg.protocol.messages import LedgerRow, OptimizerInfo
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, padded, plain, right, shortened_name
+from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, lesson, padded, plain, right, shortened_name
 from stepdbg.tui.views.numbers import count, figure, plural
 
 
@@ -21,6 +21,8 @@ class Item(NamedTuple):
     editable: bool = False
     row: LedgerRow | None = None
     keys: tuple[str, ...] = ()
+    several: bool = False
+    """Whether the optimizer has more than one group."""
 
 
 def items(snapshot: Snapshot) -> list[Item]:
@@ -43,9 +45,12 @@ def _ledger(optimizer: OptimizerInfo) -> list[Item]:
     keys: list[str] = []
     for row in optimizer.ledger:
         keys += [entry.key for entry in row.state if entry.key not in keys]
-    shown = tuple(keys)
-    found = [Item("heading", "parameter", keys=shown)]
-    found += [Item("ledger", row.parameter, object=row.parameter, row=row, keys=shown) for row in optimizer.ledger]
+    shown, several = tuple(keys), len(optimizer.groups) > 1
+    found = [Item("heading", "parameter", keys=shown, several=several)]
+    found += [
+        Item("ledger", row.parameter, object=row.parameter, row=row, keys=shown, several=several)
+        for row in optimizer.ledger
+    ]
     if optimizer.left_out:
         found.append(Item("note", f"and {plural(optimizer.left_out, 'parameter')} more"))
     return found
@@ -56,7 +61,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     rows = items(snapshot)
     if not rows:
         words = "No optimizer has been seen yet. It is found at its first zero_grad or step."
-        return Drawing(title=(Span("none yet", "dim"),), body=((Span(f" {words}"[: frame.width], "dim"),),))
+        return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     optimizers = snapshot.optimizers.optimizers if snapshot.optimizers else ()
     title = (Span(plain(", ".join(f"{one.name} {one.cls}" for one in optimizers[:2]))),)
     body = tuple(
@@ -80,36 +85,52 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
             value = Span(plain(item.value)[: max(1, frame.width - 22)], "number" if item.editable else "dim")
             return (cursor, name, value)
         case "heading":
-            return (cursor, *_fields("parameter", "group", "grad", list(item.keys), "heading", frame))
+            return (cursor, *_heading(item.keys, widths(frame, item.keys, item.several), glyphs))
         case "ledger" if item.row is not None:
-            return (cursor, *_ledger_line(item.row, item.keys, emphasis, frame))
+            wide = widths(frame, item.keys, item.several)
+            return (cursor, *_ledger_line(item.row, item.keys, wide, emphasis, glyphs))
     return (cursor, Span(f" {plain(item.words)}", "dim"))
 
 
-def _name_width(frame: Frame, keys: int) -> int:
-    return max(14, min(40, frame.width - 2 - 12 - 11 * min(keys, 3)))
+class Widths(NamedTuple):
+    """Widths of the ledger's columns; states that do not fit are left out."""
+
+    name: int
+    group: int
+    grad: int
+    states: tuple[int, ...]
 
 
-def _fields(name: str, group: str, grad: str, states: list[str], role: str, frame: Frame) -> tuple[Span, ...]:
-    wide = _name_width(frame, len(states))
-    spans = [Span(" " + padded(name, wide), role), Span(right(group, 6), role), Span(right(grad, 6), role)]
-    room = frame.width - 2 - wide - 12
-    spans += [Span(right(state, 11, frame.glyphs.ellipsis), role) for state in states[: max(0, room // 11)]]
-    return tuple(spans)
+def widths(frame: Frame, keys: tuple[str, ...], several: bool) -> Widths:
+    """The parameter's name gets what the figures leave, and 16 cells at least."""
+    group = 7 if several else 0
+    states: list[int] = []
+    for key in keys:
+        wide = 7 if key == "step" else min(16, max(8, len(key)) + 2)
+        if frame.width - 2 - group - 6 - sum(states) - wide < 16:
+            break
+        states.append(wide)
+    return Widths(max(8, min(40, frame.width - 2 - group - 6 - sum(states))), group, 6, tuple(states))
 
 
-def _ledger_line(row: LedgerRow, keys: tuple[str, ...], emphasis: str, frame: Frame) -> tuple[Span, ...]:
-    wide = _name_width(frame, len(keys))
+def _heading(keys: tuple[str, ...], wide: Widths, glyphs: Glyphs) -> tuple[Span, ...]:
+    words = f" {padded('parameter', wide.name)}" + (right("group", wide.group) if wide.group else "")
+    words += right("grad", wide.grad)
+    words += "".join(right(key, each, glyphs.ellipsis) for key, each in zip(keys, wide.states, strict=False))
+    return (Span(words, "heading"),)
+
+
+def _ledger_line(
+    row: LedgerRow, keys: tuple[str, ...], wide: Widths, emphasis: str, glyphs: Glyphs
+) -> tuple[Span, ...]:
     by_key = {entry.key: entry for entry in row.state}
-    name = padded(shortened_name(plain(row.parameter), wide, frame.glyphs.ellipsis), wide)
-    spans = [
-        Span(f" {name}", emphasis.lstrip("."), f"object:{row.parameter}"),
-        Span(right(str(row.group), 6), "dim"),
-        Span(right(frame.glyphs.yes if row.has_grad else frame.glyphs.no, 6), "number"),
-    ]
-    room = frame.width - 2 - wide - 12
-    for key in keys[: max(0, room // 11)]:
+    name = padded(shortened_name(plain(row.parameter), wide.name, glyphs.ellipsis), wide.name)
+    spans = [Span(f" {name}", emphasis.lstrip("."), f"object:{row.parameter}")]
+    if wide.group:
+        spans.append(Span(right(str(row.group), wide.group), "dim"))
+    spans.append(Span(right(glyphs.yes if row.has_grad else glyphs.no, wide.grad), "number"))
+    for key, each in zip(keys, wide.states, strict=False):
         entry = by_key.get(key)
         words = "" if entry is None else (figure(entry.norm) if entry.norm is not None else entry.text)
-        spans.append(Span(right(words, 11, frame.glyphs.ellipsis), "number"))
+        spans.append(Span(right(words, each, glyphs.ellipsis), "number"))
     return tuple(spans)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.transcript import Transcript, wrapped_rows
-from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, cropped
+from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, cropped, lesson
 from stepdbg.tui.views.numbers import plural, size
 
 
@@ -24,11 +24,11 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     transcript = snapshot.output
     if not snapshot.session.terminal:
         words = "The output of a headless session goes to the terminal that it was started in."
-        return Drawing(title=(Span("not here", "dim"),), body=((Span(f" {words}"[: frame.width], "dim"),),))
+        return Drawing(title=(Span("not here", "dim"),), body=lesson(words, frame))
     found = rows(transcript, frame.width - 1)
     if not found:
         words = "Nothing printed yet. What the script prints is shown here; press i to type to it."
-        return Drawing(title=(Span("empty", "dim"),), body=((Span(f" {words}"[: frame.width], "dim"),),))
+        return Drawing(title=(Span("empty", "dim"),), body=lesson(words, frame))
     kept = f"{plural(len(transcript.lines) - 1, 'line')}, {size(transcript.end)}"
     if transcript.forgotten:
         kept += f"; {plural(transcript.forgotten, 'older line')} forgotten"

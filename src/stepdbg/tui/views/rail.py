@@ -177,15 +177,15 @@ def draw(
         columns = [_wide(box, tall, glyphs) for box in rail]
         if sum(columns) <= room:
             break
-    first, last = _window(columns, max(0, cursor), room - 4) if sum(columns) > room else (0, len(rail))
-    spare = room - sum(columns[first:last]) - (4 if (first, last) != (0, len(rail)) else 0)
+    first, last = _window(columns, max(0, cursor), room - 8) if sum(columns) > room else (0, len(rail))
+    spare = room - sum(columns[first:last]) - (8 if (first, last) != (0, len(rail)) else 0)
     share = min(6, max(0, spare) // max(1, last - first))
     marks = _marks(snapshot.session.breakpoints, glyphs)
     lines: list[list[Span]] = [[Span(" ")] for _ in range(HEIGHT)]
     if first:
-        lines[0][0] = Span(f"{glyphs.more_left} ", "dim")
+        lines[0][0] = Span(f"{glyphs.more_left} {first} ", "dim")
         for line in lines[1:]:
-            line[0] = Span("  ")
+            line[0] = Span(" " * len(lines[0][0].text))
     for index in range(first, last):
         box = rail[index]
         _draw_box(
@@ -194,7 +194,7 @@ def draw(
             here=index == current, selected=focused and index == cursor, glyphs=glyphs,
         )  # fmt: skip
     if last < len(rail):
-        lines[0].append(Span(f"{len(rail) - last} more {glyphs.more_right}"[:4], "dim"))
+        lines[0].append(Span(f"{len(rail) - last} {glyphs.more_right}", "dim"))
     return tuple(cropped(tuple(line), width) for line in lines)
 
 
@@ -212,7 +212,10 @@ def _marks(breakpoints: tuple[Breakpoint, ...], glyphs: Glyphs) -> dict[str, tup
 
 def _wide(box: Box, tall: bool, glyphs: Glyphs) -> int:
     time = milliseconds(box.record.ms) if box.record and box.when == "done" else ""
-    return max(cell_len(_label(box, glyphs)) + 5, *(cell_len(words) + 1 for words in (*_effect_lines(box, tall), time)))
+    return max(
+        cell_len(_label(box, glyphs)) + (4 if tall else 5),
+        *(cell_len(words) + 1 for words in (*_effect_lines(box, tall), time)),
+    )
 
 
 def _window(columns: list[int], keep: int, room: int) -> tuple[int, int]:

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from stepdbg.protocol.messages import Stop
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, cropped, padded, plain, shortened_name
+from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, cropped, lesson, padded, plain, shortened_name
 
-MARGIN = 12
+MARGIN = 13
 """Cells for the names of the phases at the left."""
 
 
@@ -37,7 +37,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     where = place(stop)
     if stop is None or where is None:
         words = "The code is shown at the first stop."
-        return Drawing(title=(Span("none yet", "dim"),), body=((Span(f" {words}"[: frame.width], "dim"),),))
+        return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     file, line = where
     source = snapshot.sources.get(file)
     title = (
@@ -53,7 +53,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     body = []
     for number, code in enumerate(rows[frame.top : frame.top + frame.height], frame.top + 1):
         name, sign, role = _margin(stop, file, number, line, frame)
-        margin = padded(f" {name}", MARGIN - 2, frame.glyphs.ellipsis) + sign + " "
+        margin = padded(f" {name}", MARGIN - 3, frame.glyphs.ellipsis) + " " + sign + " "
         here = frame.focused and number == frame.cursor + 1
         spans = (
             Span(margin, role),

@@ -10,7 +10,19 @@ from typing import NamedTuple
 
 from stepdbg.protocol.messages import Histogram, Statistics, TensorView, Window
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, padded, plain, right, shortened_name
+from stepdbg.tui.views.lines import (
+    Drawing,
+    Frame,
+    Glyphs,
+    Line,
+    Span,
+    cropped,
+    lesson,
+    padded,
+    plain,
+    right,
+    shortened_name,
+)
 from stepdbg.tui.views.numbers import figure, plural, shape, size
 
 CELL = 10
@@ -69,12 +81,12 @@ def draw(snapshot: Snapshot, frame: Frame, part: str = "value", row: int = 0, co
     view = snapshot.tensor
     if view is None:
         words = snapshot.tensor_problem or "No tensor is selected. Press enter on a row of the Model panel."
-        return Drawing(title=(Span("none selected", "dim"),), body=((Span(f" {words}"[: frame.width], "dim"),),))
+        return Drawing(title=(Span("none selected", "dim"),), body=lesson(words, frame))
     shown = view if part == "value" else snapshot.part
     known = grid(frame, len(view.parts), shown.window.total_rows if shown and shown.window else 1)
     head: list[Line] = []
     if known.head > 1:
-        head.append(_heading())
+        head.append(_heading(frame.width))
         head += [_part_line(each.label, each.statistics, each.label == part, frame) for each in view.parts]
     if known.head > len(view.parts) + 2:
         head += _histogram_lines(shown.histogram if shown else None, frame.width, frame.glyphs)
@@ -93,31 +105,41 @@ def draw(snapshot: Snapshot, frame: Frame, part: str = "value", row: int = 0, co
 def _title(
     view: TensorView, frame: Frame, shown: TensorView | None = None, row: int | None = None, column: int = 0
 ) -> Line:
-    room = max(12, frame.width - 46)
+    room = max(12, frame.width - 42)
     words = [shape(view.shape, frame.glyphs.times), view.dtype, view.device, size(view.bytes)]
-    tail = f"  {f' {frame.glyphs.dot} '.join(words)}"
-    spans = [Span(shortened_name(plain(view.object), room, frame.glyphs.ellipsis)), Span(tail, "dim")]
+    spans = [Span(shortened_name(plain(view.object), room, frame.glyphs.ellipsis))]
     if row is not None and shown is not None and view.shape:
         index = ", ".join(map(str, index_of(shown, row, column)))
-        spans.append(Span(f"  [{index}]", "accent"))
+        spans.append(Span(f" [{index}]", "accent"))
+    spans += [Span(f"  {piece}", "dim") for piece in words]
     if view.note:
         spans.append(Span(f"  {plain(view.note)}", "warning"))
     return tuple(spans)
 
 
-def _heading() -> Line:
-    return (Span("   " + " " * 14 + "".join(right(name, 10) for name in _FIGURES) + "  zeros, nan, inf", "heading"),)
+def _fields(width: int) -> tuple[int, int]:
+    """Widths of a part's name and of one of its figures."""
+    return (14, 10) if width >= 68 else (11, 9)
+
+
+def _heading(width: int) -> Line:
+    name, field = _fields(width)
+    odd = "  zeros, nan, inf" if width >= 84 else ""
+    words = " " * (3 + name) + "".join(right(each, field) for each in _FIGURES) + odd
+    return cropped((Span(words, "heading"),), width)
 
 
 def _part_line(label: str, statistics: Statistics | None, here: bool, frame: Frame) -> Line:
     target = f"part:{label}"
     mark = frame.glyphs.cursor if here else " "
-    spans = [Span(f" {mark} ", "accent" if here else "", target)]
-    spans.append(Span(padded(plain(label), 14, frame.glyphs.ellipsis), "strong" if here else "", target))
+    name, field = _fields(frame.width)
+    bad = "!" if statistics is not None and (statistics.nan or statistics.inf) else " "
+    spans = [Span(bad, "error", target), Span(f"{mark} ", "accent" if here else "", target)]
+    spans.append(Span(padded(plain(label), name, frame.glyphs.ellipsis), "strong" if here else "", target))
     if statistics is None:
-        return (*spans, Span(right("none", 10), "dim", target))
-    for name in _FIGURES:
-        spans.append(Span(right(figure(getattr(statistics, name)), 10), "number", target))
+        return (*spans, Span(right("none", field), "dim", target))
+    for each in _FIGURES:
+        spans.append(Span(right(figure(getattr(statistics, each), field - 1), field), "number", target))
     odd = []
     if statistics.zeros:
         odd.append(plural(statistics.zeros, "zero"))
@@ -128,7 +150,7 @@ def _part_line(label: str, statistics: Statistics | None, here: bool, frame: Fra
     if odd:
         role = "error" if statistics.nan or statistics.inf else "dim"
         spans.append(Span("  " + ", ".join(odd), role, target))
-    return tuple(spans)
+    return cropped(tuple(spans), frame.width)
 
 
 def _histogram_lines(histogram: Histogram | None, width: int, glyphs: Glyphs) -> list[Line]:

@@ -16,7 +16,7 @@ from stepdbg.protocol.messages import Breakpoint
 from stepdbg.tui.actions import DIGITS, NAMES
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import UNICODE, Drawing, Frame, Glyphs, Line, Span, cropped, width_of
+from stepdbg.tui.views.lines import UNICODE, Drawing, Frame, Glyphs, Line, Span, whole, width_of
 from stepdbg.tui.wants import Want
 from stepdbg.tui.widgets.sheet import Sheet
 
@@ -136,7 +136,7 @@ class Panel(Sheet, can_focus=True):
         position = ""
         if self.total > self.body_rows:
             position = f" {self.top + 1}-{min(self.total, self.top + self.body_rows)} of {self.total} "
-        left = cropped((*label, *words, Span(" ")), max(0, width - len(position) - 1))
+        left = (*whole((*label, *words), max(0, width - len(position) - 2)), Span(" "))
         rest = width - width_of(left) - cell_len(position)
         rule = Span(self.glyphs.rule * max(0, rest), f"rule{focused}")
         return (*left, rule, Span(position, "dim"))

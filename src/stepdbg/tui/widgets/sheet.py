@@ -89,7 +89,7 @@ class Sheet(Widget):
             self.repaint()
         if y < len(self._strips):
             return self._strips[y]
-        return Strip.blank(self.size.width)
+        return Strip.blank(self.size.width, self._palette.painted(""))
 
     def text(self) -> str:
         """What the sheet shows, for tests and for copying."""
@@ -160,9 +160,9 @@ def strip_of(cells: list[Cell], edges: tuple[int, ...], palette: Palette) -> Str
         )
         if current is None or x in cuts or not joins:
             if words and current is not None:
-                segments.append(Segment("".join(words), palette.style(current)))
+                segments.append(Segment("".join(words), palette.painted(current)))
             words, current = [], role
         words.append(character)
     if words and current is not None:
-        segments.append(Segment("".join(words), palette.style(current)))
+        segments.append(Segment("".join(words), palette.painted(current)))
     return Strip(segments, len(cells))
