@@ -141,12 +141,21 @@ def _check_generator(file: str, name: str) -> None:
     tree = ast.parse(Path(file).read_bytes(), file)
     defined = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     generators = [node.name for node in defined if _yields(node)]
-    imported = any(isinstance(node, ast.ImportFrom | ast.Assign | ast.If | ast.Try) for node in tree.body)
-    known = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
-    if name in generators or (name.isidentifier() and name not in known and imported and not generators):
+    if name in generators or name in _bound_otherwise(tree):
         return
     hint = f"it has {', '.join(generators)}" if generators else "write one that yields the names of its phases"
     raise UsageError(f"{file} has no generator function {name!r}; {hint}")
+
+
+def _bound_otherwise(tree: ast.Module) -> set[str]:
+    """Names that the module imports or assigns at any depth: what those are shows only when it runs."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            found |= {part.id for part in node.targets if isinstance(part, ast.Name)}
+    return found
 
 
 def _yields(function: ast.FunctionDef) -> bool:

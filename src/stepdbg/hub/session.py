@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from stepdbg.hub.audience import Audience, Client
 from stepdbg.hub.breakpoint_table import BreakpointTable
 from stepdbg.hub.launch import Launch
 from stepdbg.hub.output import OutputTail
 from stepdbg.hub.ranks import Peer, Rank, open_page
+from stepdbg.hub.remarks import NOBODY_BORN, why_no_training
 from stepdbg.hub.source import read_source
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
@@ -52,7 +54,6 @@ from stepdbg.protocol.messages import (
     Stopped,
     SwitchBreakpoint,
     TargetExited,
-    ToClient,
     UndoEdit,
     Welcome,
 )
@@ -65,16 +66,6 @@ KILL_SECONDS = 3.0
 """From SIGTERM to SIGKILL."""
 _UNSEEN = 20
 _log = logging.getLogger("stepdbg.hub")
-
-
-class Client(Protocol):
-    """An attached client."""
-
-    name: str
-    role: str
-    pid: int
-
-    def send(self, message: ToClient) -> None: ...
 
 
 class Target(Protocol):
@@ -112,10 +103,10 @@ class Session:
     ) -> None:
         self.folder, self.launch, self.terminal, self._output = folder, launch, terminal, output
         self._later, self._end, self._state_changed = later, end, state_changed
+        self._audience = Audience(later, self._state_to_tell, lambda: self.state)
         self.ranks: dict[int, Rank] = {}
         self.breakpoints = BreakpointTable(launch.breakpoints)
         self.edits: tuple[Edit, ...] = ()
-        self.clients: list[Client] = []
         self.exit_status: int | None = None
         self.stopping = False
         self._processes: dict[object, dict[str, Any]] = {}
@@ -129,16 +120,14 @@ class Session:
         self._doing = "starting " + launch.script
         self._shown: tuple[State, str] = ("starting", self._doing)
         self._since = time.time()
-        self._unseen: list[Notice] = []
         self._numbers = itertools.count(1)
-        self._flush_due = self._running_due = False
 
     # ------------------------------------------------------------ what is known
 
     @property
     def screens(self) -> list[Client]:
         """The attached screens."""
-        return [client for client in self.clients if client.role == "screen"]
+        return self._audience.screens
 
     @property
     def state(self) -> State:
@@ -175,7 +164,7 @@ class Session:
 
     def attach(self, client: Client) -> None:
         """Greet a client, and bring it up to now."""
-        self.clients.append(client)
+        self._audience.clients.append(client)
         self.read_output()
         client.send(Welcome(PROTOCOL_VERSION, self.snapshot()))
         if client.role != "screen":
@@ -186,22 +175,20 @@ class Session:
         start, data = self._output.kept
         if data:
             client.send(Output(start, data))
-        for notice in self._unseen:
-            client.send(notice)
-        self._unseen.clear()
+        self._audience.catch_up(client)
         self._said_goodbye = False
         if not self._breakpoints_hold:
             self._breakpoints_hold = True
             self._send_breakpoints()
         if len(self.screens) > 1:
-            self.notify("a second screen is attached; both steer")
+            self._audience.notify("a second screen is attached; both steer")
         self._changed()
 
     def detach(self, client: Client) -> None:
         """A client has gone. Without a `Leave` before, training stays as it was."""
-        if client not in self.clients:
+        if client not in self._audience.clients:
             return
-        self.clients.remove(client)
+        self._audience.clients.remove(client)
         for rank in self.ranks.values():
             rank.forget_questions_of(client)
         if client.role == "launcher" and self.exit_status is None:
@@ -309,6 +296,10 @@ class Session:
         if client is not None:
             client.send(Answer(number, answer.result))
 
+    def notify(self, text: str, severity: Severity = "information") -> None:
+        """Tell the user something."""
+        self._audience.notify(text, severity)
+
     # ------------------------------------------------------------ training processes
 
     def born(self, process: object, birth: dict[str, Any]) -> None:
@@ -327,7 +318,7 @@ class Session:
         elif "imported" in word:
             self._now_doing("waiting for the first phase")
         elif "failed" in word:
-            self.notify(str(word["failed"]), "error")
+            self._audience.notify(str(word["failed"]), "error")
         elif "exiting" in word:
             for rank in self.ranks.values():
                 if rank.peer is process:
@@ -367,7 +358,7 @@ class Session:
             case BreakpointHit(number=number):
                 self.breakpoints.hit(number)
             case Notice(text=text, severity=severity):
-                self.notify(text, severity)
+                self._audience.notify(text, severity)
             case Answer():
                 self._answered(rank, message)
             case _:
@@ -401,7 +392,7 @@ class Session:
         lost = self.exit_status is None and rank.is_alive()
         rank.state = "lost" if lost else "exited"
         if lost:
-            self.notify(f"the connection to process {rank.hello.pid} is lost; it goes on undebugged", "error")
+            self._audience.notify(f"the connection to process {rank.hello.pid} is lost; it goes on undebugged", "error")
         self._changed()
 
     # ------------------------------------------------------------ the target
@@ -417,14 +408,14 @@ class Session:
             if rank.state != "lost":
                 rank.state = "exited"
         if not self.ranks and not self.stopping:
-            self.notify(self._why_no_training(status), "warning")
+            self._audience.notify(why_no_training(self.launch.script, status, born=self._anybody_born), "warning")
         self._changed()
         self._end_if_over()
 
     def target_cannot_start(self, why: str) -> None:
         """The target could not be executed."""
         self._anybody_born = True
-        self.notify(f"cannot run {why}", "error")
+        self._audience.notify(f"cannot run {why}", "error")
         self.exit_status = 127
         self._changed()
         self._end_if_over()
@@ -433,27 +424,13 @@ class Session:
         """Nobody knows any more what becomes of the target."""
         if self.exit_status is None:
             self._keeper_lost = True
-            self.notify("the keeper of the script's terminal is gone", "error")
+            self._audience.notify("the keeper of the script's terminal is gone", "error")
             self._changed()
 
     def remark_on_silence(self) -> None:
         """Called some seconds after the start."""
         if not self._anybody_born and self.exit_status is None:
-            self.notify(self._nobody_born(), "warning")
-
-    def _why_no_training(self, status: int) -> str:
-        if not self._anybody_born:
-            return self._nobody_born()
-        if status == 0:
-            return f"{self.launch.script} ended and never trained: no forward, backward or step was seen"
-        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-        return f"{self.launch.script} ended {how} before it trained; its output says why"
-
-    def _nobody_born(self) -> str:
-        return (
-            "no process of this target loaded stepdbg: Python was started with -I, -E or -S, or by a launcher of "
-            "another environment; start it without those, or install stepdbg there"
-        )
+            self._audience.notify(NOBODY_BORN, "warning")
 
     def stop(self) -> None:
         """End the target, kindly at first, then the session."""
@@ -474,7 +451,7 @@ class Session:
         if self.terminal is not None:
             self.terminal.signal(number)
             return
-        launchers = [client.pid for client in self.clients if client.role == "launcher" and client.pid]
+        launchers = [client.pid for client in self._audience.clients if client.role == "launcher" and client.pid]
         births = [birth.get("pid") for birth in self._processes.values()]
         for pid in launchers if number == signal.SIGTERM and launchers else births:
             if isinstance(pid, int) and pid > 1:
@@ -490,21 +467,13 @@ class Session:
         for rank in self.ranks.values():
             if rank.state == "running" and rank.peer is not None:
                 self._read_losses(rank)
-                if self.screens and rank.page.status().phase:
-                    self._tell_screens(rank.progress())
+                if self.screens and not rank.at_end and rank.page.status().phase:
+                    self._audience.tell_screens(rank.progress())
 
     def read_output(self) -> None:
         """Pass on what the target has written."""
         for start, data in self._output.read():
-            self._tell_screens(Output(start, data))
-
-    def notify(self, text: str, severity: Severity = "information") -> None:
-        """Tell the user something; kept for the next screen where there is none."""
-        notice = Notice(text, severity)
-        _log.info("%s", text)
-        self._tell_screens(notice)
-        if not self.screens:
-            self._unseen = [*self._unseen, notice][-_UNSEEN:]
+            self._audience.tell_screens(Output(start, data))
 
     # ------------------------------------------------------------ within
 
@@ -519,44 +488,26 @@ class Session:
     def _read_losses(self, rank: Rank) -> None:
         points = rank.new_losses()
         if points is not None:
-            self._tell_screens(points)
-
-    def _tell_screens(self, message: ToClient) -> None:
-        for screen in self.screens:
-            screen.send(message)
+            self._audience.tell_screens(points)
 
     def _now_doing(self, doing: str) -> None:
         self._doing = doing
         self._changed()
 
     def _changed(self, seconds: float = 0.0) -> None:
-        """Tell the clients soon, and once for all that changes at the same time."""
-        if not seconds and not self._flush_due:
-            self._flush_due = True
-            self._later(0, self._flush)
-        elif seconds and not self._running_due:
-            self._running_due = True
-            self._later(seconds, self._flush_running)
+        self._audience.changed(seconds)
 
-    def _flush_running(self) -> None:
-        self._running_due = False
-        if self.state != "paused":
-            self._changed()
-
-    def _flush(self) -> None:
-        self._flush_due = False
+    def _state_to_tell(self) -> SessionChanged:
         shown = (self.state, self._doing)
         if shown != self._shown:
             if shown[0] != self._shown[0]:
                 self._state_changed(shown[0])
             self._shown, self._since = shown, time.time()
-        changed = SessionChanged(self.snapshot())
-        for client in self.clients:
-            client.send(changed)
+        return SessionChanged(self.snapshot())
 
     def _abandon_if_empty(self) -> None:
         """A headless session whose launcher has gone is over when its last process is."""
-        launcher = any(client.role == "launcher" for client in self.clients)
+        launcher = any(client.role == "launcher" for client in self._audience.clients)
         if not self.launch.terminal and not launcher and not self._processes and self.exit_status is None:
             self._abandoned = True
             self._changed()

@@ -1,0 +1,93 @@
+"""Those who are attached, and how they are told: changes once and in one piece, notices even if they come too early."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from stepdbg.protocol.messages import Notice, SessionChanged, Severity, State, ToClient
+
+_UNSEEN = 20
+"""Notices that are kept for the next screen."""
+_log = logging.getLogger("stepdbg.hub")
+
+
+class Client(Protocol):
+    """An attached client."""
+
+    name: str
+    role: str
+    pid: int
+
+    def send(self, message: ToClient) -> None: ...
+
+
+class Audience:
+    """The clients of one session.
+
+    Args:
+        later: calls a function in so many seconds.
+        describe: makes the message that tells the session's state as it is when it is called.
+        state: the session's present state.
+    """
+
+    def __init__(
+        self,
+        later: Callable[[float, Callable[[], None]], object],
+        describe: Callable[[], SessionChanged],
+        state: Callable[[], State],
+    ) -> None:
+        self._later, self._describe, self._state = later, describe, state
+        self.clients: list[Client] = []
+        self._unseen: list[Notice] = []
+        self._due = self._due_if_running = False
+
+    @property
+    def screens(self) -> list[Client]:
+        """The attached screens."""
+        return [client for client in self.clients if client.role == "screen"]
+
+    def tell_screens(self, message: ToClient) -> None:
+        """Send to every screen."""
+        for screen in self.screens:
+            screen.send(message)
+
+    def notify(self, text: str, severity: Severity = "information") -> None:
+        """Tell the user something; kept for the next screen where there is none."""
+        notice = Notice(text, severity)
+        _log.info("%s", text)
+        self.tell_screens(notice)
+        if not self.screens:
+            self._unseen = [*self._unseen, notice][-_UNSEEN:]
+
+    def catch_up(self, screen: Client) -> None:
+        """Give a screen the notices that nobody has seen."""
+        for notice in self._unseen:
+            screen.send(notice)
+        self._unseen.clear()
+
+    def changed(self, seconds: float = 0.0) -> None:
+        """Tell the state soon, once for all that changes at the same time.
+
+        Args:
+            seconds: where not 0, it is told after so long, and only if nothing is paused then: a process that
+                resumes and stops again within that time is never shown as running.
+        """
+        if not seconds and not self._due:
+            self._due = True
+            self._later(0, self._flush)
+        elif seconds and not self._due_if_running:
+            self._due_if_running = True
+            self._later(seconds, self._flush_if_running)
+
+    def _flush_if_running(self) -> None:
+        self._due_if_running = False
+        if self._state() != "paused":
+            self.changed()
+
+    def _flush(self) -> None:
+        self._due = False
+        changed = self._describe()
+        for client in self.clients:
+            client.send(changed)
