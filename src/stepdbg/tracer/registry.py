@@ -113,6 +113,10 @@ class Registry:
         if slots is None or slots[0].ref() is not tensor:
             self.note("loss", tensor, (name,))
 
+    def is_newest(self, kind: Kind, tensor: torch.Tensor) -> bool:
+        """Whether that very tensor is among the newest noted of its kind."""
+        return any(slot.ref() is tensor for slot in self._slots.get(kind, ()))
+
     def newest_loss(self) -> torch.Tensor | None:
         """The loss noted last, if it is still there."""
         slots = self._slots.get("loss")

@@ -41,7 +41,6 @@ class Models:
         self._open: nn.Module | None = None
         """The model whose forward runs; what it calls is no phase of its own."""
         self._open_phase: Phase | None = None
-        self._outputs: list[weakref.ref[torch.Tensor]] = []
         self.last_loader: weakref.ref[Any] | None = None
         self.evaluating: weakref.WeakSet[Any] = weakref.WeakSet()
         """Loaders that feed evaluation only."""
@@ -55,7 +54,7 @@ class Models:
 
     def made(self, tensor: torch.Tensor) -> bool:
         """Whether the newest forward returned that very tensor."""
-        return any(ref() is tensor for ref in self._outputs)
+        return self._tracer.registry.is_newest("output", tensor)
 
     def _is_new(self, module: nn.Module) -> bool:
         """Whether that call is of a model that was not known; it is from now on."""
@@ -108,6 +107,8 @@ class Models:
         self._open_phase = None
         training = torch.is_grad_enabled()
         self._note_loader(training)
+        if training:
+            self._stop_watching()
         if not tracer.driving:
             if training:
                 if course.pending_backward and course.level.running is not None and course.level.running.name == "loss":
@@ -115,7 +116,6 @@ class Models:
                     self._open_phase = tracer.begin("forward", silent=True)
                 else:
                     self._open_phase = tracer.begin("forward")
-                self._stop_watching()
             elif not course.pending_backward:
                 self._open_phase = tracer.begin("eval", kept=False)
         self._open = model
@@ -127,11 +127,10 @@ class Models:
             if phase is not None:
                 tracer.end(phase)
             return
-        tensors = [output] if isinstance(output, torch.Tensor) else [tensor for _, tensor in tensors_in(output)]
-        self._outputs = [weakref.ref(tensor) for tensor in tensors]
         if phase is not None:
             tracer.end(phase)
-        if any(tensor.requires_grad for tensor in tensors):
+        single = isinstance(output, torch.Tensor)
+        if output.requires_grad if single else any(tensor.requires_grad for _, tensor in tensors_in(output)):
             course.pending_backward = True
             tracer.registry.note("output", output)
             if phase is not None:
