@@ -206,6 +206,7 @@ def test_an_exception_inside_torch_names_the_phase_that_it_left(tmp_path: Path) 
         assert (status, out, err) == bare(path)
     assert stops[-1].boundary.inside == ("forward",)
     assert stops[-1].boundary.done is None
+    assert (stops[-1].boundary.file, stops[-1].boundary.line) == (path, 10), "the user's own line, not torch's"
 
 
 def test_a_closure_nests_its_phases_inside_step(tmp_path: Path) -> None:

@@ -245,7 +245,8 @@ class Tracer:
             done, _ = self.course.advance(None, now, None)
             boundary = self.course.boundary(None, done, None, now, predicted=False)
             if cause.reason == "exception":
-                boundary = _placed(boundary, cause.stack[0] if cause.stack else None)
+                frame = next((f for f in cause.stack if frames.origin(f.f_code.co_filename) == "user"), None)
+                boundary = _placed(boundary, frame, (cause.lines or {}).get(id(frame)))
                 if self._broken:
                     boundary = msgspec.structs.replace(boundary, inside=self._broken, done=None)
             self._halt.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
@@ -313,8 +314,9 @@ def _stack(frame: FrameType | None) -> list[FrameType]:
     return found
 
 
-def _placed(boundary: m.Boundary, frame: FrameType | None) -> m.Boundary:
-    """The boundary with the user's file and line."""
+def _placed(boundary: m.Boundary, frame: FrameType | None, line: int | None = None) -> m.Boundary:
+    """The boundary with the user's file and line (a failed frame's is not its present one)."""
     if frame is None:
         return boundary
-    return msgspec.structs.replace(boundary, file=os.path.abspath(frame.f_code.co_filename), line=frame.f_lineno)
+    file = os.path.abspath(frame.f_code.co_filename)
+    return msgspec.structs.replace(boundary, file=file, line=line or frame.f_lineno)
