@@ -201,7 +201,7 @@ class Terminal:
 
     def hang_up(self) -> None:
         """Close the terminal's window, as a lost SSH link does."""
-        os.close(self._process.fd)
+        self._let_go()
         self.ended = True
 
     def close(self) -> None:
@@ -212,5 +212,9 @@ class Terminal:
             except ProcessLookupError:
                 return
             self._process.wait()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        # By the file object, which would close the number a second time when it is collected, whoever has it then.
         with contextlib.suppress(OSError):
-            os.close(self._process.fd)
+            self._process.fileobj.close()
