@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,17 @@ def test_pause_rings_the_bell_of_a_running_loop(tmp_path: Path) -> None:
         assert stop.reason == "pause"
         assert stop.effects is None or stop.effects.basis in ("counters", "fingerprint")
         training.process.kill()
+
+
+def test_a_signal_shows_where_a_running_loop_is(tmp_path: Path) -> None:
+    script = LOOP.replace("optimizer.zero_grad()", "exec('while True: pass')")
+    with debuggee(write(tmp_path, script)) as training:
+        born = None
+        while born is None:
+            training._read()
+            born = next((line["born"] for line in training.said if "born" in line), None)
+        os.kill(training.process.pid, born["stack_signal"])
+        assert "most recent call first" in training.process.stderr.readline()
 
 
 def test_losses_reach_the_page_in_order(tmp_path: Path) -> None:

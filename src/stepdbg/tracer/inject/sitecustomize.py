@@ -126,12 +126,25 @@ def _begin() -> None:
             "argv": list(getattr(sys, "orig_argv", sys.argv)),
             "cwd": os.getcwd(),
             "version": 1,
+            "stack_signal": _stack_signal(),
         }
     )
     if "torch" in sys.modules:
         _install(line)
     else:
         sys.meta_path.insert(0, _TorchWaiter(line))
+
+
+def _stack_signal() -> int | None:
+    """Have a signal that nobody uses write every thread's stack to stderr: for “where does it hang?”."""
+    import faulthandler
+    import signal
+
+    number = getattr(signal, "SIGRTMAX", 0) - 3 if hasattr(signal, "SIGRTMAX") else getattr(signal, "SIGINFO", 0)
+    if not number or signal.getsignal(number) is not signal.SIG_DFL:
+        return None
+    faulthandler.register(number, all_threads=True)
+    return int(number)
 
 
 def _run_shadowed() -> None:
