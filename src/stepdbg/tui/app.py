@@ -32,7 +32,7 @@ from stepdbg.tui.deeds import Deeds
 from stepdbg.tui.furniture import Furniture
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.questions import Questions
-from stepdbg.tui.snapshot import Arrived, FromHub, Lost, Snapshot, reduced
+from stepdbg.tui.snapshot import Arrived, Lost, Snapshot, reduced
 from stepdbg.tui.views.lines import ASCII, UNICODE
 from stepdbg.tui.widgets.bars import Footer, Tabs
 from stepdbg.tui.widgets.panel import Panel
@@ -84,6 +84,8 @@ class StepdbgApp(App[int], inherit_bindings=False):
         self.deeds = Deeds(self)
         self.furniture = Furniture(self)
         self._paint_at: asyncio.TimerHandle | None = None
+        self._runs_since = 0.0
+        """When training was last seen to go on, by the loop's clock."""
 
     # what is on the screen
 
@@ -139,7 +141,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
             self.farewell = str(error)
             self.exit(2)
             return
-        self.questions = Questions(self.connection, self._answered, self.paint)
+        self.questions = Questions(self.connection, self._answered, self._settled)
         self.take(self.connection.welcome)
         self.tell_terminal_size()
         async for message in self.connection:
@@ -155,8 +157,12 @@ class StepdbgApp(App[int], inherit_bindings=False):
         self.snapshot = reduced(before, message)  # type: ignore[arg-type]
         if self.snapshot is before:
             return
-        if isinstance(message, FromHub) and self.snapshot.state == "running" and before.paused:
-            self.paint_within(FLICKER)
+        if self.snapshot.state == "running":
+            # Until the next stop, or for a moment: a mixture of the last stop and what runs would only confuse.
+            now = asyncio.get_running_loop().time()
+            self._runs_since = now if before.paused else self._runs_since
+            self.ask()
+            self.paint_within(max(0.0, self._runs_since + FLICKER - now))
             return
         self.ask()
         busy = self.questions is not None and self.questions.busy
@@ -170,6 +176,11 @@ class StepdbgApp(App[int], inherit_bindings=False):
         for panel in self.furniture.visible():
             panel.took(panel.snapshot, self.snapshot) if panel.snapshot is not self.snapshot else None
         self.ask()
+
+    def _settled(self) -> None:
+        """All that belongs to a stop is here: one frame shows it."""
+        if self.snapshot.state != "running":
+            self.paint()
 
     def ask(self) -> None:
         """Ask what the visible panels need now."""

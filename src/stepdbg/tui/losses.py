@@ -1,12 +1,11 @@
 """The history of every loss, as much of it as a chart can show.
 
-A long run has millions of points. A series keeps at most `MOST_POINTS`: when it is full, its older half is thinned to
-every second point, and of each two the one that stands out more stays, so that a spike is not lost.
+A long run has millions of points. A series keeps at most `MOST_POINTS`: when it is full, it is cut into stretches of
+updates, and the lowest and the highest point of each stay, so that no spike is lost.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -32,21 +31,24 @@ class Series:
     def with_points(self, new: list[Point]) -> Series:
         """The series with newer points, thinned if it has become too long."""
         points = self.points + tuple(new)
-        while len(points) > MOST_POINTS:
+        if len(points) > MOST_POINTS:
             points = _thinned(points)
         return replace(self, points=points)
 
 
 def _thinned(points: tuple[Point, ...]) -> tuple[Point, ...]:
-    half = len(points) // 2 & ~1
-    kept: list[Point] = []
-    for first, second in zip(points[:half:2], points[1:half:2], strict=True):
-        level = kept[-1].value if kept else first.value
-        if not math.isfinite(first.value) or abs(first.value - level) > abs(second.value - level):
-            kept.append(first)
-        else:
-            kept.append(second)
-    return (*kept, *points[half:])
+    """At most half as many as `MOST_POINTS`: of each of so many equal stretches, its lowest and its highest point."""
+    stretches = MOST_POINTS // 4
+    first, last = points[0].update, max(points[-1].update, points[0].update + 1)
+    extremes: dict[int, list[int]] = {}
+    for index, (update, value) in enumerate(points):
+        stretch = (update - first) * stretches // (last - first + 1)
+        found = extremes.setdefault(stretch, [index, index])
+        if not value >= points[found[0]].value:  # a NaN is an extreme, too
+            found[0] = index
+        if not value <= points[found[1]].value:
+            found[1] = index
+    return tuple(points[index] for index in sorted({index for found in extremes.values() for index in found}))
 
 
 def grown(history: tuple[Series, ...], message: LossPoints) -> tuple[Series, ...]:

@@ -171,7 +171,8 @@ def below(snapshot: Snapshot) -> str:
         return "training runs; press p to pause it at the next boundary between two phases"
     if stop is None:
         return ""
-    words = sentence(stop)
+    models = [row.name for row in snapshot.objects.rows if row.node == "model"] if snapshot.objects else []
+    words = sentence(stop, models[0] if len(models) == 1 else "")
     if stop.reason == "breakpoint" and stop.detail:
         return f"{stop.detail}: {words}"
     return words

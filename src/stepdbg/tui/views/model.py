@@ -65,7 +65,7 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs) -> Columns:
     sizes = max([5, *(len(shape(row.shape, glyphs.times)) for row in rows if row.node in TENSORS)])
     sizes = min(16, sizes)
     wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + 4 for row in rows)])
-    fixed = {"norm": 11, "grad": 11, "shape": sizes + 2, "ratio": 10, "dtype": 10, "owner": 14}
+    fixed = {"norm": 11, "grad": 11, "shape": sizes + 2, "ratio": 10, "dtype": 10, "owner": 18}
     kept: dict[str, int] = {}
     room = width - 4 - min(wish, 34, max(12, width // 3))
     for column, wide in fixed.items():
@@ -109,7 +109,7 @@ def _heading(wide: Columns, glyphs: Glyphs) -> Line:
     parts = [Span("    " + padded("name", wide.name), "heading")]
     for words, field, left in (
         ("shape", wide.shape, True), ("dtype", wide.dtype, True), ("norm", wide.norm, False),
-        ("grad norm", wide.grad, False), (ratio, wide.ratio, False), ("in", wide.owner, True),
+        ("grad norm", wide.grad, False), (ratio, wide.ratio, False), ("    in", wide.owner, True),
     ):  # fmt: skip
         if field:
             parts.append(Span(padded(f"{words}", field) if left else right(words, field), "heading"))

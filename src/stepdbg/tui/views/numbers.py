@@ -12,7 +12,7 @@ def figure(value: float | None, width: int = 9) -> str:
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, int):
-        return str(value) if len(str(value)) <= width else f"{value:.3e}"
+        return str(value) if len(str(value)) <= width else f"{value:.2e}"
     if math.isnan(value):
         return "nan"
     if math.isinf(value):

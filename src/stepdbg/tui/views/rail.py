@@ -182,10 +182,12 @@ def draw(
     share = min(6, max(0, spare) // max(1, last - first))
     marks = _marks(snapshot.session.breakpoints, glyphs)
     lines: list[list[Span]] = [[Span(" ")] for _ in range(HEIGHT)]
+    if first < last and first == current:
+        lines[0][0] = Span(glyphs.arrow, "accent")
     if first:
-        lines[0][0] = Span(f"{glyphs.more_left} {first} ", "dim")
+        lines[0].insert(0, Span(f"{glyphs.more_left} {first} ", "dim"))
         for line in lines[1:]:
-            line[0] = Span(" " * len(lines[0][0].text))
+            line.insert(0, Span(" " * len(lines[0][0].text)))
     for index in range(first, last):
         box = rail[index]
         _draw_box(
@@ -223,12 +225,14 @@ def _window(columns: list[int], keep: int, room: int) -> tuple[int, int]:
     first, last = keep, keep + 1
     used = columns[keep] if columns else 0
     while True:
-        if last < len(columns) and used + columns[last] <= room:
-            used += columns[last]
-            last += 1
-        elif first > 0 and used + columns[first - 1] <= room:
+        before = first > 0 and used + columns[first - 1] <= room
+        after = last < len(columns) and used + columns[last] <= room
+        if before and (not after or keep - first <= last - 1 - keep):
             first -= 1
             used += columns[first]
+        elif after:
+            used += columns[last]
+            last += 1
         else:
             return first, last
 

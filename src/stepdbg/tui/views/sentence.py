@@ -25,8 +25,13 @@ NOUNS = {
 _VERBS = {"changed": "changed", "touched": "wrote the same values into", "created": "created", "freed": "freed"}
 
 
-def sentence(stop: Stop) -> str:
-    """What the phase done did, in words; why training has stopped comes before it where it is not plain."""
+def sentence(stop: Stop, model: str = "") -> str:
+    """What the phase done did, in words; an exception comes before all else.
+
+    Args:
+        stop: Where training waits.
+        model: What the user calls the model, where that is known.
+    """
     boundary = stop.boundary
     done = boundary.done
     if stop.reason == "exception" and stop.failure:
@@ -43,7 +48,7 @@ def sentence(stop: Stop) -> str:
         return f"{done} was skipped: the gradients were not finite, and nothing changed"
     if stop.effects is None:
         return f"{done} is done; what it changed was not recorded, since nothing was looked at before it"
-    words = _by_phase(done, stop, stop.effects)
+    words = _by_phase(done, stop, stop.effects, model)
     hint = "" if stop.effects.basis == "fingerprint" else " (a hint from version counters, since the last stop)"
     ending = "; the script has ended" if boundary.next is None and stop.reason == "exit" else ""
     return words + hint + ending
@@ -67,13 +72,13 @@ def _listed(effects: Effects, kind: str, *what: str) -> str:
     return plural(number, *NOUNS[kind])
 
 
-def _by_phase(done: str, stop: Stop, effects: Effects) -> str:
+def _by_phase(done: str, stop: Stop, effects: Effects, model: str) -> str:
     if done == "backward":
         return _backward(stop, effects)
     if done == "zero_grad":
         return _zero_grad(effects)
     if done in ("forward", "eval"):
-        return _forward(done, stop, effects)
+        return _forward(done, effects, model)
     if done == "step":
         return _step(effects)
     if done == "data":
@@ -113,8 +118,9 @@ def _zero_grad(effects: Effects) -> str:
     return f"zero_grad {' and '.join(parts)}{_others(effects, 'grad')}"
 
 
-def _forward(done: str, stop: Stop, effects: Effects) -> str:
-    model = next((one.object.split(".")[0] for one in effects.named if one.kind in ("buffer", "parameter")), "")
+def _forward(done: str, effects: Effects, model: str) -> str:
+    changed = (one.object.split(".")[0] for one in effects.named if one.kind in ("buffer", "parameter"))
+    model = next(changed, model)
     outputs = _listed(effects, "output", "created", "changed")
     words = f"{done} called `{model}`" if model else f"{done} called the model"
     if counted(effects, "output", "created", "changed"):

@@ -22,6 +22,7 @@ from stepdbg.tui.views.lines import (
     plain,
     right,
     shortened_name,
+    whole,
 )
 from stepdbg.tui.views.numbers import figure, plural, shape, size
 
@@ -124,7 +125,7 @@ def _fields(width: int) -> tuple[int, int]:
 
 def _heading(width: int) -> Line:
     name, field = _fields(width)
-    odd = "  zeros, nan, inf" if width >= 84 else ""
+    odd = "  nan, inf, zeros" if width >= 84 else ""
     words = " " * (3 + name) + "".join(right(each, field) for each in _FIGURES) + odd
     return cropped((Span(words, "heading"),), width)
 
@@ -140,17 +141,13 @@ def _part_line(label: str, statistics: Statistics | None, here: bool, frame: Fra
         return (*spans, Span(right("none", field), "dim", target))
     for each in _FIGURES:
         spans.append(Span(right(figure(getattr(statistics, each), field - 1), field), "number", target))
-    odd = []
-    if statistics.zeros:
-        odd.append(plural(statistics.zeros, "zero"))
     if statistics.nan:
-        odd.append(f"{statistics.nan} nan")
+        spans.append(Span(f"  {statistics.nan} nan", "error", target))
     if statistics.inf:
-        odd.append(f"{statistics.inf} inf")
-    if odd:
-        role = "error" if statistics.nan or statistics.inf else "dim"
-        spans.append(Span("  " + ", ".join(odd), role, target))
-    return cropped(tuple(spans), frame.width)
+        spans.append(Span(f"  {statistics.inf} inf", "error", target))
+    if statistics.zeros:
+        spans.append(Span(f"  {plural(statistics.zeros, 'zero')}", "dim", target))
+    return cropped(whole(tuple(spans), frame.width), frame.width)
 
 
 def _histogram_lines(histogram: Histogram | None, width: int, glyphs: Glyphs) -> list[Line]:

@@ -43,16 +43,15 @@ class ModelPanel(Panel):
         return found
 
     def chosen(self) -> str:
-        """The tensor under the cursor."""
+        """The tensor under the cursor, or the first one below the module that is."""
         rows = self.snapshot.objects.rows if self.snapshot and self.snapshot.objects else ()
-        if self.cursor < len(rows) and rows[self.cursor].node in model.TENSORS:
-            return rows[self.cursor].name
-        return ""
+        return next((row.name for row in rows[self.cursor :] if row.node in model.TENSORS), "")
 
     def editable(self) -> Editable | None:
         """The whole tensor under the cursor."""
-        name = self.chosen()
-        return Editable(name) if name else None
+        rows = self.snapshot.objects.rows if self.snapshot and self.snapshot.objects else ()
+        here = rows[self.cursor] if self.cursor < len(rows) else None
+        return Editable(here.name) if here is not None and here.node in model.TENSORS else None
 
 
 class OptimizerPanel(Panel):

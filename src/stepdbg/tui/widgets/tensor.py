@@ -57,7 +57,9 @@ class TensorPanel(Panel):
         return self.object
 
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
-        """A part that has gone (a gradient that was freed) gives way to the value."""
+        """At first the first parameter is shown; a part that has gone (a freed gradient) gives way to the value."""
+        if not self.object and snapshot.objects is not None:
+            self.object = next((row.name for row in snapshot.objects.rows if row.node == "parameter"), "")
         view = snapshot.tensor
         if view is not None and view.object == self.object and self.part not in [part.label for part in view.parts]:
             self.part = "value"

@@ -1,0 +1,228 @@
+"""What each panel shows, as text, at the two sizes that matter and at absurd ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import struct
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tui.builders import at, model_objects, shown, stop_after, widest
+
+from stepdbg.protocol.messages import (
+    Breakpoint,
+    Edit,
+    Histogram,
+    Hyperparameter,
+    LedgerRow,
+    LossPoint,
+    LossPoints,
+    OptimizerInfo,
+    Optimizers,
+    ParameterGroup,
+    SourceText,
+    StateEntry,
+    Statistics,
+    Summary,
+    TensorPart,
+    TensorView,
+    Window,
+)
+from stepdbg.tui.losses import MOST_POINTS, grown
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.transcript import Transcript
+from stepdbg.tui.views import breaks, loss, model, optimizer, output, source, tensor
+from stepdbg.tui.views.lines import ASCII, Drawing, Frame, text
+from stepdbg.tui.views.numbers import figure
+
+VIEWS = (model, tensor, optimizer, loss, source, output, breaks)
+
+
+def full() -> Snapshot:
+    """A snapshot with something in every panel."""
+    values = struct.pack("<6d", 0.5, -1.25, float("nan"), 1e-9, 123456.0, 0.0)
+    statistics = Statistics(-1.25, 123456.0, 0.1, 0.2, 3.0, zeros=1, nan=1)
+    view = TensorView(
+        "model.conv1.weight", "parameter", (2, 3), "float32", "cpu", 24, True, 5,
+        parts=(TensorPart("value", "model.conv1.weight", statistics),
+               TensorPart("grad", "model.conv1.weight.grad", Statistics(0.0, 1.0, 0.5, None, 1.0))),
+        statistics=statistics, histogram=Histogram(-1.25, 2.0, (1, 4, 9, 2)),
+        window=Window(0, 0, 2, 3, 2, 3, "d", values),
+    )  # fmt: skip
+    group = ParameterGroup(
+        0,
+        (
+            Hyperparameter("lr", "0.001", "optimizer.param_groups[0]['lr']"),
+            Hyperparameter("foreach", "None", "optimizer.param_groups[0]['foreach']", editable=False),
+        ),
+        8,
+        300_000,
+    )
+    row = LedgerRow(
+        "model.conv1.weight", 0, True, (StateEntry("step", "o", "12"), StateEntry("exp_avg", "o", "8", 2.0))
+    )
+    stop = stop_after("backward", line_done=("/x/train.py", 2), line_next=("/x/train.py", 3))
+    shot = at(stop, breakpoints=(Breakpoint(1, "backward", hits=2), Breakpoint(2, None, update=40, enabled=False)))
+    edit = Edit(1, "model.fc1.weight", (0, 3), "old * 0.5", "0.12", "0.06", 7, 3)
+    return dataclasses.replace(
+        shot,
+        session=dataclasses_session(shot, edit),
+        objects=model_objects(),
+        summaries={"model.conv1.weight": Summary("model.conv1.weight", 2.5, 0.25, 0.001)},
+        tensor=view,
+        optimizers=Optimizers((OptimizerInfo("optimizer", "Adam", 12, (group,), (row,)),)),
+        losses=grown((), LossPoints(0, ("loss",), tuple(LossPoint(n, 0, 2.0 / n) for n in range(1, 60)))),
+        sources={"/x/train.py": SourceText("/x/train.py", "for x in y:\n    loss.backward()\n    opt.step()  # now\n")},
+        output=Transcript().fed(0, b"epoch 1\n\x1b[32mok\x1b[0m\n"),
+    )
+
+
+def dataclasses_session(shot: Snapshot, edit: Edit):  # type: ignore[no-untyped-def]
+    """The session with an edit in its journal."""
+    return msgspec.structs.replace(shot.session, edits=(edit,))
+
+
+def drawn(drawing: Drawing) -> str:
+    """Title, head and body as text."""
+    return shown([drawing.title, *drawing.head, *drawing.body])
+
+
+@pytest.mark.parametrize("width", [80, 62])
+def test_the_model_shows_what_the_phase_did_to_each_gradient_by_a_sign(width: int) -> None:
+    words = drawn(model.draw(full(), Frame(width, 16)))
+    weight = next(line for line in words.splitlines() if "weight" in line)
+    assert "2.500" in weight
+    assert "+0.2500" in weight
+    assert "Conv2d" in words
+    assert "running_mean" in words
+
+
+def test_parameters_that_no_optimizer_holds_are_given_away_where_there_is_room() -> None:
+    objects = model_objects()
+    rows = tuple(msgspec.structs.replace(row, owner="") for row in objects.rows)
+    snapshot = dataclasses.replace(full(), objects=msgspec.structs.replace(objects, rows=rows))
+    assert "no optimizer" in drawn(model.draw(snapshot, Frame(120, 16)))
+
+
+def test_only_the_rows_in_view_are_drawn() -> None:
+    drawing = model.draw(full(), Frame(80, 4, top=3))
+    assert len(drawing.body) == 3
+    assert drawing.total == 9
+    assert model.visible_tensors(full(), 3, 3) == ("model.conv1.bias", "model.fc1.weight")
+
+
+def test_the_tensor_panel_holds_figures_histogram_and_numbers() -> None:
+    words = drawn(tensor.draw(full(), Frame(80, 16, focused=True), row=1, column=2))
+    assert "model.conv1.weight" in words
+    assert "2×3" in words
+    assert "[1, 2]" in words
+    assert "1 nan" in words
+    assert "-1.250" in words
+    assert "nan" in words
+    assert "1.00e-9" in words
+    assert "grad" in words
+
+
+@pytest.mark.parametrize(
+    ("shape", "row", "column", "index"),
+    [((), 0, 0, ()), ((5,), 0, 3, (3,)), ((2, 3), 1, 2, (1, 2)), ((4, 2, 3, 5), 17, 4, (2, 1, 2, 4))],
+)
+def test_a_cell_of_the_table_has_the_index_that_python_gives_it(
+    shape: tuple[int, ...], row: int, column: int, index: tuple[int, ...]
+) -> None:
+    view = TensorView("w", "parameter", shape, "float32", "cpu", 0, True, 0)
+    assert tensor.index_of(view, row, column) == index
+
+
+def test_the_optimizer_panel_lists_hyperparameters_and_ledger() -> None:
+    words = drawn(optimizer.draw(full(), Frame(80, 16)))
+    assert "optimizer Adam  12 steps" in words
+    assert "lr               0.001" in words
+    row = next(line for line in words.splitlines() if "model.conv1.weight" in line)
+    assert row.split()[-2:] == ["12", "2.000"]
+
+
+def test_the_chart_has_axes_with_figures_and_falls_with_the_loss() -> None:
+    lines = loss.chart(list(full().losses), 70, 12, loss.Glyphs())
+    assert len(lines) == 12
+    assert "2.000" in text(lines[0])
+    assert "update 1" in text(lines[-1])
+    assert text(lines[-1]).rstrip().endswith("59")
+    first, last = text(lines[0]), text(lines[-3])
+    assert any(0x2800 < ord(character) < 0x2900 for character in first[9:20])
+    assert any(0x2800 < ord(character) < 0x2900 for character in last[40:])
+
+
+def test_a_loss_that_is_not_finite_is_said_and_does_not_break_the_chart() -> None:
+    points = (LossPoint(1, 0, 1.0), LossPoint(2, 0, math.nan), LossPoint(3, 0, math.inf), LossPoint(4, 0, 0.5))
+    snapshot = dataclasses.replace(full(), losses=grown((), LossPoints(0, ("loss",), points)))
+    assert "2 not finite" in drawn(loss.draw(snapshot, Frame(80, 12)))
+    only = dataclasses.replace(full(), losses=grown((), LossPoints(0, ("loss",), points[1:3])))
+    assert "nan" in drawn(loss.draw(only, Frame(80, 12)))
+
+
+def test_each_loss_has_a_curve_and_a_name() -> None:
+    points = tuple(LossPoint(n, n % 2, float(n)) for n in range(10))
+    snapshot = dataclasses.replace(full(), losses=grown((), LossPoints(0, ("loss_d", "loss_g"), points)))
+    words = drawn(loss.draw(snapshot, Frame(80, 12)))
+    assert "loss_d" in words
+    assert "loss_g" in words
+
+
+def test_a_long_history_is_thinned_and_keeps_its_spikes() -> None:
+    history = grown((), LossPoints(0, ("loss",), (LossPoint(0, 0, 99.0),)))
+    for start in range(1, 40_000, 1000):
+        points = tuple(LossPoint(n, 0, 99.0 if n == 5000 else 1.0) for n in range(start, start + 1000))
+        history = grown(history, LossPoints(0, ("loss",), points))
+    (series,) = history
+    assert len(series.points) <= MOST_POINTS
+    assert 99.0 in [point.value for point in series.points if point.update == 5000]
+
+
+def test_the_source_names_the_phases_in_its_margin() -> None:
+    words = drawn(source.draw(full(), Frame(80, 10)))
+    done, following = (next(line for line in words.splitlines() if code in line) for code in ("backward()", "step()"))
+    assert "backward" in done.split("2")[0]
+    assert "✓" in done
+    assert "▶" in following
+
+
+def test_a_file_that_cannot_be_read_says_why() -> None:
+    snapshot = dataclasses.replace(full(), sources={"/x/train.py": SourceText("/x/train.py", "", "it is gone")})
+    assert "it is gone" in drawn(source.draw(snapshot, Frame(80, 10)))
+
+
+def test_breakpoints_and_edits_are_listed() -> None:
+    words = drawn(breaks.draw(full(), Frame(80, 10)))
+    assert "● before backward  met 2 times" in words
+    assert "○ update 40  off" in words
+    assert "model.fc1.weight[0, 3]  0.12 → 0.06  (old * 0.5)" in words
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__.rpartition(".")[2])
+def test_an_empty_panel_teaches(view) -> None:  # type: ignore[no-untyped-def]
+    words = drawn(view.draw(at(None, "starting"), Frame(80, 10)))
+    assert len(words.split()) > 5
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__.rpartition(".")[2])
+def test_under_ascii_a_panel_has_plain_characters_only(view) -> None:  # type: ignore[no-untyped-def]
+    assert drawn(view.draw(full(), Frame(80, 16, glyphs=ASCII))).isascii()
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__.rpartition(".")[2])
+@given(st.integers(1, 170), st.integers(1, 40), st.integers(0, 5))
+def test_a_panel_draws_at_any_size(view, width: int, height: int, top: int) -> None:  # type: ignore[no-untyped-def]
+    for snapshot in (full(), at(None, "starting")):
+        drawing = view.draw(snapshot, Frame(width, height, top=top))
+        if width >= 40 and height >= 3:
+            assert widest([*drawing.head, *drawing.body]) <= width
+            assert len(drawing.head) + len(drawing.body) <= max(height, len(drawing.head))
+
+
+@given(st.floats() | st.integers(-(10**15), 10**15) | st.none())
+def test_a_figure_is_short(value: float | None) -> None:
+    assert 0 < len(figure(value)) <= 9

@@ -1,0 +1,188 @@
+"""The rail, the header and the sentence: who changed what, as text."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tui.builders import ORDER, ROUND, at, effects, session, shown, stop_after, widest
+
+from stepdbg.protocol.messages import Boundary, Breakpoint, Failure, PhaseRecord, Progress, Stop
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views import header, rail
+from stepdbg.tui.views.lines import ASCII, target_at, text
+from stepdbg.tui.views.sentence import sentence
+
+
+@pytest.mark.parametrize("width", [80, 160])
+@pytest.mark.parametrize("done", ORDER)
+def test_the_rail_shows_every_phase_of_the_loop_in_order(width: int, done: str) -> None:
+    lines = rail.draw(at(stop_after(done)), width)
+    phases = text(lines[0])
+    places = [phases.index(name) for name in ORDER]
+    assert places == sorted(places)
+    assert widest(lines) <= width
+    assert len(lines) == rail.HEIGHT
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_what_a_phase_did_stands_under_it(width: int) -> None:
+    lines = rail.draw(at(stop_after("backward")), width)
+    column = text(lines[0]).index("backward")
+    assert text(lines[1])[column:].startswith("8 grads")
+    assert "written" in shown(lines)
+    assert "8 grads" in text(lines[1])[: text(lines[0]).index("forward")], "zero_grad freed them"
+
+
+def test_the_arrow_stands_before_the_next_phase() -> None:
+    assert "▶ step" in text(rail.draw(at(stop_after("backward")), 80)[0])
+
+
+def test_a_predicted_phase_has_a_question_mark() -> None:
+    stop = stop_after("forward")
+    stop = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, predicted=True))
+    assert "loss?" in text(rail.draw(at(stop), 80)[0])
+    assert "PAUSED before loss?" in text(header.draw(at(stop), 80, 0.0))
+
+
+def test_what_is_to_come_says_that_it_is_of_last_time() -> None:
+    lines = rail.draw(at(stop_after("zero_grad")), 160)
+    assert text(lines[3]).count("last time") == 4
+
+
+def test_before_the_first_phase_the_textbook_loop_is_on_the_rail() -> None:
+    stop = Stop(Boundary(1, 1, next="data"), "step")
+    line = text(rail.draw(at(stop), 80)[0])
+    assert all(name in line for name in ORDER)
+    assert all(name in text(rail.draw(at(None, "starting"), 80)[0]) for name in ORDER)
+
+
+def test_breakpoints_are_marked_on_the_side_where_they_stop() -> None:
+    marks = (Breakpoint(1, "backward"), Breakpoint(2, "forward", "after"), Breakpoint(3, "loss", enabled=False))
+    line = text(rail.draw(at(stop_after("data"), breakpoints=marks), 160)[0])
+    assert "●backward" in line
+    assert "forward●" in line
+    assert "○loss" in line
+
+
+def test_a_skipped_step_says_so() -> None:
+    phases = (*ROUND[:5], PhaseRecord("step", 0.1, skipped=True))
+    stop = stop_after("step", phases=phases)
+    stop = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, skipped=True))
+    assert "skipped" in shown(rail.draw(at(stop), 80))
+    assert "step was skipped" in sentence(stop)
+
+
+def test_phases_without_effects_read_not_recorded() -> None:
+    phases = tuple(PhaseRecord(record.name, 1.0) for record in ROUND[:3])
+    assert "not recorded" in shown(rail.draw(at(stop_after("forward", phases=phases)), 160))
+    assert "not recorded" in sentence(stop_after("forward", effects=None))
+
+
+def test_inner_phases_hang_under_their_outer_one() -> None:
+    phases = (PhaseRecord("forward", 1.0, ("step",)), PhaseRecord("step", 2.0))
+    boundary = Boundary(9, 3, done="step", next="data", opens=4)
+    assert "↳forward" in text(rail.draw(at(Stop(boundary, "step", phases=phases)), 80)[0])
+
+
+def test_a_long_loop_keeps_the_next_phase_in_view_and_counts_the_rest() -> None:
+    phases = tuple(PhaseRecord(f"phase_number_{index}", 1.0) for index in range(20))
+    boundary = Boundary(12, 3, done="phase_number_9", next="phase_number_10")
+    stop = Stop(boundary, "step", phases=phases[:10], previous=phases)
+    lines = rail.draw(at(stop), 80)
+    assert "▶ phase_number_10" in text(lines[0])
+    assert "›" in text(lines[0])
+    assert "‹" in text(lines[0])
+    assert widest(lines) <= 80
+
+
+@given(st.integers(1, 200), st.sampled_from(ORDER), st.booleans())
+def test_the_rail_and_the_header_fit_any_width(width: int, done: str, plain: bool) -> None:
+    snapshot = at(stop_after(done))
+    glyphs = ASCII if plain else rail.UNICODE
+    assert widest(rail.draw(snapshot, width, glyphs=glyphs)) <= width
+    if width >= 20:
+        assert widest([header.draw(snapshot, width, 0.0, glyphs)]) <= max(width, 32)
+
+
+@pytest.mark.parametrize("done", ORDER)
+def test_plain_terminals_get_plain_characters(done: str) -> None:
+    snapshot = at(stop_after(done))
+    assert shown(rail.draw(snapshot, 80, glyphs=ASCII)).isascii()
+    assert text(header.draw(snapshot, 80, 0.0, ASCII)).isascii()
+
+
+def test_a_click_finds_its_phase() -> None:
+    line = rail.draw(at(stop_after("data")), 80)[0]
+    assert target_at(line, text(line).index("backward") + 2) == "phase:backward"
+
+
+@pytest.mark.parametrize("state", ["starting", "running", "paused", "exited", "lost"])
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_state_is_one_visible_line(state: str, width: int) -> None:
+    line = text(header.draw(at(stop_after("loss"), state), width, 0.0))
+    assert state.upper() in line
+    assert len(line) <= width
+
+
+def test_starting_says_what_is_waited_for_and_how_long() -> None:
+    waiting = Snapshot(msgspec.structs.replace(session(None, "starting"), doing="importing torch", since=100.0))
+    assert "STARTING · importing torch… 2.1 s" in text(header.draw(waiting, 80, 102.1))
+
+
+def test_running_says_where_and_for_how_long() -> None:
+    running = dataclasses.replace(
+        at(stop_after("loss"), "running"), progress=Progress(0, "backward", 14.2, 43, 1, 0.42, 31.0)
+    )
+    assert "RUNNING in backward for 14 s · epoch 1 · update 43 · loss 0.42" in text(header.draw(running, 100, 0.0))
+
+
+def test_what_does_not_fit_in_the_header_is_left_out_whole() -> None:
+    snapshot = at(stop_after("backward"))
+    line = text(header.draw(snapshot, 80, 0.0))
+    assert line.startswith(" mnist.py  PAUSED before step · epoch 1 · update 42 · loss 0.4312")
+    assert line.rstrip().endswith(("cpu", "cpu · 8 parameters", "1.2 MB"))
+
+
+SAID = {
+    "data": "data fetched the next batch: 2 tensors of the batch",
+    "zero_grad": "zero_grad freed the gradients of 8 parameters",
+    "forward": "forward called the model: 1 output came out; it changed 3 buffers, no parameter",
+    "loss": "loss computed `loss` = 0.4312 from the output",
+    "backward": "backward walked the graph from `loss` and wrote the .grad of 8 parameters; the model object was not "
+    "called",
+    "step": "step changed 8 parameters and updated 24 entries of optimizer state; the gradients are still there",
+}
+
+
+@pytest.mark.parametrize("done", ORDER)
+def test_one_sentence_says_what_the_phase_did(done: str) -> None:
+    assert sentence(stop_after(done)) == SAID[done]
+
+
+def test_few_names_are_spelled_out() -> None:
+    found = effects(("parameter", "changed", 2), names=("w", "b"))
+    assert sentence(stop_after("step", effects=found)).startswith("step changed w and b")
+
+
+def test_counters_are_called_a_hint() -> None:
+    found = effects(("grad", "changed", 8), hint=True)
+    assert "hint" in sentence(stop_after("backward", effects=found))
+
+
+def test_adding_to_gradients_is_told_from_writing_them() -> None:
+    assert "added to the .grad of 8" in sentence(stop_after("backward", effects=effects(("grad", "changed", 8))))
+
+
+def test_a_forward_that_changes_parameters_is_given_away() -> None:
+    found = effects(("output", "created", 1), ("parameter", "changed", 5))
+    assert "it changed 5 parameters" in sentence(stop_after("forward", effects=found))
+
+
+def test_an_exception_is_named_with_its_phase() -> None:
+    stop = stop_after("forward", reason="exception", failure=Failure("RuntimeError", "shapes differ", ""))
+    assert sentence(stop) == "RuntimeError in forward: shapes differ"
+    assert "PAUSED on RuntimeError" in text(header.draw(at(stop), 80, 0.0))
