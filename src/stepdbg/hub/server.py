@@ -57,6 +57,7 @@ class Hub:
         self._started = time.time()
         self._ended = asyncio.Event()
         self._links: set[Link] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self.session = Session(
             folder, self.launch, self._terminal, self._output, self._later, self._ended.set, self._state_changed
         )
@@ -84,11 +85,12 @@ class Hub:
             ranks.close()
             for link in list(self._links):
                 link.close()
+            if self._serving:
+                await asyncio.wait(self._serving, timeout=1.0)
             if self._terminal is not None:
                 self._terminal.close()
             self._output.close()
             shutil.rmtree(self.folder, ignore_errors=True)
-        await asyncio.sleep(0)
 
     def end(self) -> None:
         """End the session's hub; training goes on undebugged."""
@@ -175,6 +177,10 @@ class Hub:
             link.close()
             return False
         self._links.add(link)
+        task = asyncio.current_task()
+        if task is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
         return True
 
     # ------------------------------------------------------------ the keeper, the clock, the card
@@ -225,7 +231,7 @@ class Hub:
         )
         try:
             write_card(self.folder, card)
-        except OSError as error:
+        except OSError as error:  # the session goes on without
             _log.warning("cannot write the card of the session: %s", error)
 
 
