@@ -25,7 +25,15 @@ from textual.screen import Screen
 
 from stepdbg.errors import StepdbgError
 from stepdbg.hub.client import HubConnection
-from stepdbg.protocol.messages import FromClient, Notice, ResizeTerminal, SessionState, ToClient, Welcome
+from stepdbg.protocol.messages import (
+    FromClient,
+    LossPoints,
+    Notice,
+    Output,
+    ResizeTerminal,
+    SessionState,
+    ToClient,
+)
 from stepdbg.tui.actions import ACTIONS, BY_ID, Situation, applicable, shown_keys
 from stepdbg.tui.changed_cells import ChangedCells
 from stepdbg.tui.deeds import Deeds
@@ -166,10 +174,9 @@ class StepdbgApp(App[int], inherit_bindings=False):
             return
         self.ask()
         busy = self.questions is not None and self.questions.busy
-        if isinstance(message, Lost | Welcome) or not busy:
-            self.paint_within(0)
-        else:
-            self.paint_within(TOGETHER)
+        # Losses and output come just before the stop that they belong to.
+        soon = busy or isinstance(message, LossPoints | Output)
+        self.paint_within(TOGETHER if soon else 0)
 
     def _answered(self, answer: Arrived) -> None:
         self.snapshot = reduced(self.snapshot, answer)
@@ -269,12 +276,18 @@ class StepdbgApp(App[int], inherit_bindings=False):
         self.paint()
 
     def action_focus_next(self) -> None:
-        """Tab, which the screen binds before the app does."""
-        self.furniture.cycle(1)
+        """Tab, which the screen binds before the app does; a dialog goes through its fields."""
+        if len(self.screen_stack) > 1:
+            self.screen.focus_next()
+        else:
+            self.furniture.cycle(1)
 
     def action_focus_previous(self) -> None:
         """Shift+tab."""
-        self.furniture.cycle(-1)
+        if len(self.screen_stack) > 1:
+            self.screen.focus_previous()
+        else:
+            self.furniture.cycle(-1)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the actions that apply, and the themes."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -17,8 +14,6 @@ from stepdbg.tui.views.lines import Glyphs
 
 class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
     """Asks where exactly to stop."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "app.focus_next", "other field", show=False)]
 
     def __init__(self, phase: str, there: tuple[Breakpoint, ...], update: int, glyphs: Glyphs) -> None:
         super().__init__(f"Breakpoint on {phase}", glyphs)

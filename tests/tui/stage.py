@@ -1,0 +1,109 @@
+"""The app on a stage: a real hub in this process, a fake debuggee in a thread, a pilot at the keys."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from hub.room import hub_here
+from textual.pilot import Pilot
+
+from stepdbg.hub.server import Hub
+from stepdbg.testing import FakeDebuggee
+from stepdbg.tui.app import StepdbgApp
+from stepdbg.tui.widgets.bars import Footer
+from stepdbg.tui.widgets.panel import Panel
+from stepdbg.tui.widgets.tensor import TensorPanel
+from stepdbg.tui.widgets.top import Top
+
+SIZES = ((80, 24), (160, 50))
+DEADLINE = 15.0
+
+
+class Stage:
+    """What a test looks at and acts on."""
+
+    def __init__(self, app: StepdbgApp, pilot: Pilot[int], hub: Hub, fake: FakeDebuggee) -> None:
+        self.app, self.pilot, self.hub, self.fake = app, pilot, hub, fake
+
+    async def until(self, holds: Callable[[], object], what: str) -> None:
+        """Let the app go on until `holds`; fails at the deadline with the screen."""
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while not holds():
+                    await self.pilot.pause(0.01)
+        except TimeoutError as error:
+            raise AssertionError(f"never came: {what}\n{self.text}") from error
+
+    async def until_seen(self, *words: str) -> None:
+        """Until all these words are on the screen."""
+        await self.until(lambda: all(word in self.text for word in words), f"{words} on the screen")
+
+    async def press(self, *keys: str) -> None:
+        """Press keys."""
+        await self.pilot.press(*keys)
+
+    async def step(self, key: str = "n") -> None:
+        """Press a key that moves training, and wait for the next stop on the screen."""
+        before = self.app.snapshot.boundary
+        await self.pilot.press(key)
+        await self.until(
+            lambda: self.app.snapshot.paused and self.app.snapshot.boundary > before, f"a stop after {key}"
+        )
+        await self.until(lambda: self.app.questions and not self.app.questions.busy, "the answers")
+
+    async def step_to(self, phase: str) -> None:
+        """Press `n` until that phase comes next."""
+        for _ in range(12):
+            stop = self.app.snapshot.stop
+            if stop and stop.boundary.next == phase:
+                return
+            await self.step()
+        raise AssertionError(f"{phase} never came next")
+
+    @property
+    def text(self) -> str:
+        """The whole screen as text."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+    @property
+    def top(self) -> Top:
+        return self.app.furniture.top
+
+    @property
+    def footer(self) -> str:
+        return self.app.screen_stack[0].query_one(Footer).text()
+
+    def panel(self, name: str) -> Panel:
+        return self.app.furniture.panels[name]
+
+    @property
+    def tensor(self) -> TensorPanel:
+        panel = self.panel("tensor")
+        assert isinstance(panel, TensorPanel)
+        return panel
+
+    async def click_on(self, words: str) -> None:
+        """Click on the first place of the screen where these words stand."""
+        for y, line in enumerate(self.text.splitlines()):
+            if words in line:
+                await self.pilot.click(offset=(line.index(words) + len(words) // 2, y))
+                return
+        raise AssertionError(f"{words!r} is not on the screen\n{self.text}")
+
+
+@contextlib.asynccontextmanager
+async def stage(size: tuple[int, int] = (80, 24), *, ascii_only: bool = False, **how: object) -> AsyncIterator[Stage]:
+    """The app at its first stop. `how` goes to the fake debuggee, `readonly` to the session."""
+    session = {"readonly": True} if how.pop("readonly", False) else {}
+    async with hub_here(**session) as hub:
+        app = StepdbgApp(hub.folder, ascii_only=ascii_only)
+        async with app.run_test(size=size) as pilot:
+            fake = FakeDebuggee(hub.folder, **how).start()  # type: ignore[arg-type]
+            here = Stage(app, pilot, hub, fake)
+            await here.until(lambda: app.snapshot.paused and app.furniture.panels, "the first stop")
+            await here.until(lambda: app.questions and not app.questions.busy, "the first answers")
+            yield here
+            fake.vanish()

@@ -1,0 +1,377 @@
+"""The app under a pilot: every action by its key, and by the mouse where there is something to click."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from tui.stage import SIZES, stage
+
+from stepdbg.tui.actions import ACTIONS, PANELS, applicable
+
+both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+
+
+@both_sizes
+async def test_n_steps_through_the_phases_and_each_says_what_it_did(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        seen = []
+        for _ in range(6):
+            await here.step()
+            await here.pilot.pause()
+            seen.append(here.text)
+        assert "data fetched the next batch" in seen[0]
+        assert "zero_grad found no gradients" in seen[1]
+        assert "forward called `model`" in seen[2]
+        assert "loss computed `loss`" in seen[3]
+        assert "backward walked the graph" in seen[4]
+        assert "step changed 4 parameters" in seen[5]
+
+
+@both_sizes
+async def test_the_model_panel_marks_what_changed_by_signs(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("step")
+        await here.until(lambda: here.panel("model").text().count("+0.") == 4, "four new gradients")
+        await here.step()
+        await here.until_seen("*      weight")
+
+
+@both_sizes
+async def test_f_finishes_the_update_and_c_runs_to_a_breakpoint(size: tuple[int, int]) -> None:
+    async with stage(size, pace=0.001) as here:
+        await here.step_to("loss")
+        await here.step("f")
+        assert here.app.snapshot.stop.boundary.opens == 2
+        await here.step_to("backward")
+        await here.press("b")
+        await here.until_seen("stop before backward")
+        await here.press("enter")
+        await here.until(lambda: here.app.snapshot.session.breakpoints, "a breakpoint")
+        await here.step("c")
+        stop = here.app.snapshot.stop
+        assert (stop.boundary.next, stop.boundary.update, stop.reason) == ("backward", 3, "breakpoint")
+        await here.until(lambda: "●backward" in here.top.text(), "the mark on the rail")
+
+
+async def test_the_digits_go_to_the_panels_and_tab_goes_round() -> None:
+    async with stage() as here:
+        for digit, name in PANELS.items():
+            await here.press(digit)
+            assert here.app.furniture.focused_name() == name
+            assert [panel.panel for panel in here.app.furniture.visible()] == [name]
+        await here.press("1")
+        order = []
+        for _ in range(len(PANELS) + 1):
+            order.append(here.app.furniture.focused_name())
+            await here.press("tab")
+        assert order == [*PANELS.values(), "rail"]
+        assert here.app.furniture.focused_name() == "model"
+        await here.press("shift+tab")
+        assert here.app.furniture.focused_name() == "rail"
+
+
+async def test_clicks_on_tabs_phases_rows_and_footer_do_what_the_keys_do() -> None:
+    async with stage() as here:
+        await here.step()
+        await here.click_on("4 Optimizer")
+        await here.until_seen("betas")
+        await here.click_on("1 Model")
+        await here.click_on("fc2")
+        model = here.panel("model")
+        assert model.chosen() == "model.fc2.weight"
+        await here.click_on("backward")
+        assert here.app.furniture.focused_name() == "rail"
+        assert here.top.phase() == "backward"
+        before = here.app.snapshot.boundary
+        await here.click_on("n next")
+        await here.until(lambda: here.app.snapshot.boundary > before, "a step by the mouse")
+
+
+async def test_a_double_click_on_a_parameter_opens_it() -> None:
+    async with stage() as here:
+        for y, line in enumerate(here.text.splitlines()):
+            if " bias " in line:
+                await here.pilot.click(offset=(line.index("bias"), y), times=2)
+                break
+        await here.until(lambda: here.app.furniture.focused_name() == "tensor", "the tensor panel")
+        assert here.tensor.object == "model.fc1.bias"
+
+
+async def test_the_wheel_scrolls() -> None:
+    async with stage((80, 16)) as here:
+        await here.step_to("step")
+        model = here.panel("model")
+        await here.until(lambda: model.total > model.body_rows, "more rows than fit")
+        model.scrolled(3)
+        assert model.top == 3
+        assert model.top <= model.cursor < model.top + model.body_rows
+
+
+async def test_left_and_right_on_the_rail_select_the_phase_that_b_acts_on() -> None:
+    async with stage() as here:
+        await here.press("r", "right", "right", "b")
+        await here.until_seen("Breakpoint on forward", "stop after forward")
+        await here.press("down", "enter")
+        await here.until(lambda: here.app.snapshot.session.breakpoints, "a breakpoint")
+        (one,) = here.app.snapshot.session.breakpoints
+        assert (one.phase, one.when, one.update) == ("forward", "after", None)
+
+
+async def test_a_breakpoint_at_one_update_is_set_switched_and_removed() -> None:
+    async with stage() as here:
+        await here.press("b")
+        await here.until_seen("stop before data")
+        await here.press("tab", "7", "enter")
+        await here.until(lambda: here.app.snapshot.session.breakpoints, "a breakpoint")
+        assert here.app.snapshot.session.breakpoints[0].update == 7
+        await here.press("8")
+        await here.until_seen("before data at update 7")
+        await here.press("space")
+        await here.until_seen("○ before data at update 7", "off")
+        await here.click_on("○")
+        await here.until_seen("● before data at update 7")
+        await here.press("delete")
+        await here.until_seen("No breakpoints. Press b on a phase.")
+
+
+@both_sizes
+async def test_an_element_is_edited_after_old_and_new_were_shown_and_x_takes_it_back(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.press("enter")
+        await here.until(lambda: here.tensor.editable(), "the numbers")
+        await here.press("down", "right")
+        await here.until(lambda: here.tensor.editable().element == (1, 1), "the cursor on [1, 1]")
+        before = here.fake.weights()
+        await here.press("e")
+        await here.until_seen("model.fc1.weight[1, 1]", "enter: preview")
+        await here.press(*"old*0+12.5", "enter")
+        await here.until_seen("→", "12.5", "enter: do it")
+        assert here.fake.weights() == before
+        await here.press("enter")
+        await here.until(lambda: here.app.snapshot.session.edits, "the edit in the journal")
+        assert here.fake.weights() != before
+        await here.until_seen("12.50")
+        await here.press("x")
+        await here.until(lambda: here.app.snapshot.session.edits[0].undone, "the edit undone")
+        assert here.fake.weights() == before
+
+
+@pytest.mark.parametrize("expression", ["1 +", "nonsense", "[1, 2, 3]"])
+async def test_a_refused_edit_shows_why_and_changes_nothing(expression: str) -> None:
+    async with stage() as here:
+        await here.press("2")
+        await here.until(lambda: here.tensor.editable(), "the numbers")
+        before = here.fake.weights()
+        await here.press("e")
+        await here.until_seen("enter: preview")
+        await here.press(*[{" ": "space"}.get(key, key) for key in expression], "enter")
+        problem = here.app.screen.query_one("#problem")
+        await here.until(lambda: str(problem.render()).strip(), "the reason")
+        assert not here.app.snapshot.session.edits
+        assert here.fake.weights() == before
+        await here.press("escape")
+        await here.until(lambda: len(here.app.screen_stack) == 1, "the dialog's end")
+
+
+async def test_the_whole_tensor_is_edited_with_the_toggle() -> None:
+    async with stage() as here:
+        await here.press("2")
+        await here.until(lambda: here.tensor.editable(), "the numbers")
+        await here.press("E")
+        await here.until_seen("the whole tensor")
+        await here.press(*"old*0", "enter")
+        await here.until_seen("enter: do it")
+        await here.press("enter")
+        await here.until(lambda: here.app.snapshot.session.edits, "the edit")
+        assert here.app.snapshot.session.edits[0].index is None
+
+
+async def test_the_learning_rate_is_edited_in_the_optimizer_panel() -> None:
+    async with stage() as here:
+        await here.press("4")
+        await here.until(lambda: here.panel("optimizer").editable(), "the hyperparameters")
+        await here.press("e")
+        await here.until_seen("['lr']")
+        await here.press(*"old/2", "enter")
+        await here.until_seen("→", "enter: do it")
+        await here.press("enter")
+        await here.until_seen("0.01")
+
+
+async def test_a_session_that_forbids_edits_offers_none() -> None:
+    async with stage(readonly=True) as here:
+        await here.press("2")
+        await here.until(lambda: here.tensor.editable(), "the numbers")
+        await here.press("e")
+        await here.pilot.pause()
+        assert len(here.app.screen_stack) == 1
+        assert "e edit" not in here.footer
+
+
+async def test_v_and_a_click_show_the_gradient_and_the_state() -> None:
+    async with stage() as here:
+        await here.step_to("step")
+        await here.step()
+        await here.press("2")
+        await here.until_seen("exp_avg_sq")
+        await here.press("v")
+        assert here.tensor.part == "grad"
+        await here.until(
+            lambda: here.app.snapshot.part and here.app.snapshot.part.object.endswith(".grad"), "its numbers"
+        )
+        await here.click_on("exp_avg_sq")
+        assert here.tensor.part == "exp_avg_sq"
+
+
+async def test_enter_on_a_row_of_the_ledger_opens_the_parameter() -> None:
+    async with stage() as here:
+        await here.step_to("step")
+        await here.step()
+        await here.press("4")
+        await here.until_seen("model.fc2.bias")
+        await here.press("end", "enter")
+        assert here.tensor.object == "model.fc2.bias"
+
+
+@both_sizes
+async def test_while_training_runs_the_screen_goes_on_and_p_pauses_it(size: tuple[int, int]) -> None:
+    async with stage(size, updates=100_000, pace=0.002) as here:
+        await here.press("5", "c")
+        await here.until_seen("RUNNING in ")
+        await here.until(lambda: here.app.snapshot.losses and len(here.app.snapshot.losses[0].points) > 5, "losses")
+        assert "n next" not in here.footer
+        assert "p pause" in here.footer
+        await here.press("n", "e", "f")
+        await here.press("p")
+        await here.until_seen("PAUSED before")
+        assert here.app.snapshot.stop.reason == "pause"
+
+
+async def test_an_exception_is_a_stop_that_can_be_looked_at() -> None:
+    async with stage(fail_at=(2, "forward")) as here:
+        await here.press("c")
+        await here.until_seen("PAUSED on")
+        await here.press("1")
+        await here.until_seen("fc1")
+
+
+async def test_the_end_of_the_script_is_a_stop_and_its_loss_a_last_word() -> None:
+    async with stage(updates=2) as here:
+        await here.press("c")
+        await here.until_seen("PAUSED at the end of the script")
+        await here.press("n")
+        await here.until(lambda: here.app.snapshot.state != "paused", "the end")
+        await here.press("1")
+        await here.until_seen("fc1")
+
+
+async def test_a_debuggee_that_vanishes_leaves_its_last_snapshot_to_be_read() -> None:
+    async with stage() as here:
+        await here.step_to("backward")
+        here.fake.vanish()
+        await here.until(lambda: here.app.snapshot.state in ("lost", "exited"), "the loss")
+        await here.until(lambda: "LOST" in here.text or "EXITED" in here.text, "the state in the header")
+        assert "fc1" in here.text
+
+
+async def test_a_hub_that_goes_is_said_and_the_screen_stays() -> None:
+    async with stage() as here:
+        await here.step()
+        here.hub.end()
+        await here.until_seen("LOST", "hub is gone")
+        assert "fc1" in here.text
+        assert "n next" not in here.footer
+
+
+@both_sizes
+async def test_resizing_keeps_selection_and_panel(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.press("1", "down", "down", "down")
+        cursor = here.panel("model").cursor
+        await here.press("2", "down", "right")
+        for width, height in ((40, 12), (20, 5), (1, 1), (200, 60), (160, 50), (80, 24)):
+            await here.pilot.resize_terminal(width, height)
+            await here.pilot.pause()
+        assert here.panel("model").cursor == cursor
+        assert here.app.furniture.current == "tensor"
+        assert (here.tensor.cursor, here.tensor.column) == (1, 1)
+        await here.step()
+
+
+@pytest.mark.parametrize("size", [(20, 5), (24, 9), (40, 12), (60, 20), (100, 30), (139, 60), (300, 90)])
+async def test_any_size_shows_the_state_and_says_what_is_hidden(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        assert "PAUSED" in here.text
+        assert len(here.text.splitlines()) == size[1]
+        assert ("hidden: panels" in here.text) == (not here.app.furniture.visible())
+        await here.step()
+
+
+async def test_wide_shows_all_panels_and_z_one() -> None:
+    async with stage((160, 50)) as here:
+        assert len(here.app.furniture.visible()) == len(PANELS)
+        await here.press("5", "z")
+        assert [panel.panel for panel in here.app.furniture.visible()] == ["loss"]
+        await here.press("z")
+        assert len(here.app.furniture.visible()) == len(PANELS)
+
+
+async def test_ascii_draws_with_plain_characters_only() -> None:
+    async with stage((160, 50), ascii_only=True) as here:
+        await here.step_to("step")
+        assert here.text.isascii()
+        for key in ("question_mark", "q", "b"):
+            await here.press(key)
+            await here.pilot.pause()
+            assert here.text.isascii()
+            await here.press("escape")
+
+
+async def test_help_and_palette_list_the_actions() -> None:
+    async with stage() as here:
+        await here.press("question_mark")
+        await here.until_seen("Keys", "Signs")
+        await here.press("escape")
+        names = [command.title for command in here.app.get_system_commands(here.app.screen)]
+        assert any(name.startswith("next (n") for name in names)
+        assert not any(name.startswith("pause") for name in names)
+        await here.press("ctrl+p")
+        await here.until(lambda: len(here.app.screen_stack) == 2, "the palette")
+
+
+@pytest.mark.parametrize(("key", "state"), [("g", "running"), ("s", "paused")])
+async def test_leaving_asks_and_training_goes_on_or_stays(key: str, state: str) -> None:
+    async with stage(updates=100_000, pace=0.002) as here:
+        await here.press("q")
+        await here.until_seen("Leave the session", "training stays stopped")
+        await here.press("escape")
+        await here.until(lambda: len(here.app.screen_stack) == 1, "the question's end")
+        await here.press("q", key)
+        await here.until(lambda: here.hub.session.state == state and not here.hub.session.screens, state)
+        assert "stepdbg attach" in here.app.farewell
+
+
+async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
+    async with stage() as here:
+        here.app.snapshot.session  # noqa: B018  # a stop: nothing runs, so there is nothing to pause
+        situation = here.app.situation()
+        assert applicable("p", situation) is None
+        assert applicable("x", situation) is None
+        before = here.app.snapshot.boundary
+        await here.press("p", "x", "s", "t", "w", "3", "9")
+        await here.pilot.pause()
+        assert here.app.snapshot.boundary == before
+        assert len(here.app.screen_stack) == 1
+
+
+def test_no_key_means_two_things_at_once() -> None:
+    keys = [key for action in ACTIONS for key in action.keys if action.id not in ("switch", "open")]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_app_imports_neither_torch_nor_numpy_nor_a_highlighter() -> None:
+    code = "import sys, stepdbg.tui.app; print([m for m in ('torch', 'numpy', 'pygments') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.strip() == "[]"
