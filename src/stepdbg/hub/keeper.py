@@ -95,6 +95,7 @@ class Keeper:
 
     def keep(self) -> None:
         """Serve until the debuggee has ended and nobody needs the terminal any more."""
+        self._obey_what_came()
         while True:
             poll = select.poll()
             poll.register(self._master, select.POLLIN | (select.POLLOUT if self._input else 0))
@@ -232,6 +233,9 @@ class Keeper:
             self._hang_up()
             return
         self._commands += data
+        self._obey_what_came()
+
+    def _obey_what_came(self) -> None:
         while (end := self._commands.find(b"\n")) >= 0:
             line = bytes(self._commands[:end])
             del self._commands[: end + 1]

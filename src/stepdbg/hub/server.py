@@ -83,6 +83,7 @@ class Hub:
             ticking.cancel()
             clients.close()
             ranks.close()
+            shutil.rmtree(self.folder, ignore_errors=True)  # before the clients hear of the end, and look
             for link in list(self._links):
                 link.close()
             if self._serving:
@@ -90,7 +91,6 @@ class Hub:
             if self._terminal is not None:
                 self._terminal.close()
             self._output.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
 
     def end(self) -> None:
         """End the session's hub; training goes on undebugged."""

@@ -23,6 +23,8 @@ class Terminal:
     def __init__(self, on_word: Callable[[dict[str, object]], None], on_loss: Callable[[], None]) -> None:
         self._on_word, self._on_loss = on_word, on_loss
         self._writer: asyncio.StreamWriter | None = None
+        self._early: list[dict[str, object]] = []
+        """What was said before the keeper was there."""
         self._listening: asyncio.Task[None] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,6 +57,9 @@ class Terminal:
                 }
             }
         )
+        for word in self._early:
+            self._say(word)
+        self._early.clear()
         self._listening = asyncio.create_task(self._listen(reader))
 
     def type(self, data: bytes) -> None:
@@ -79,7 +84,9 @@ class Terminal:
             self._process.returncode = 0  # it may live on; this keeps Popen from warning that it does
 
     def _say(self, what: dict[str, object]) -> None:
-        if self._writer is not None and not self._writer.is_closing():
+        if self._writer is None:
+            self._early.append(what)
+        elif not self._writer.is_closing():
             self._writer.write(json.dumps(what).encode() + b"\n")
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:

@@ -1,0 +1,191 @@
+"""The keeper with real ptys: what the target is given, and what survives whose death."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stepdbg.hub.terminal import KEEPER
+
+DEADLINE = 15.0
+
+
+class Kept:
+    """A keeper, and the hub's end of its socket."""
+
+    def __init__(self, folder: Path, *argv: str, **run: object) -> None:
+        self.log = folder / "output.log"
+        self.socket, theirs = socket.socketpair()
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(KEEPER), str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+        theirs.close()
+        self._received = b""
+        self.words: list[dict[str, object]] = []
+        what = {"argv": argv, "cwd": str(folder), "variables": {}, "log": str(self.log), "columns": 91, "rows": 33}
+        self.say(run={**what, **run})
+
+    def say(self, **word: object) -> None:
+        self.socket.sendall(json.dumps(word).encode() + b"\n")
+
+    def type(self, text: bytes) -> None:
+        self.say(input=base64.b64encode(text).decode())
+
+    def until(self, key: str) -> object:
+        """The value of the next word of that name."""
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            for word in self.words:
+                if key in word:
+                    self.words.remove(word)
+                    return word[key]
+            assert select.select([self.socket], [], [], deadline - time.monotonic())[0], f"no {key}; {self.words}"
+            data = self.socket.recv(65536)
+            assert data, "the keeper has gone"
+            *lines, self._received = (self._received + data).split(b"\n")
+            self.words += [json.loads(line) for line in lines]
+
+    def until_output(self, text: bytes) -> bytes:
+        """The output, once it holds `text`."""
+        while text not in self.output():
+            self.until("wrote")
+        return self.output()
+
+    def output(self) -> bytes:
+        old = self.log.with_name("output.log.1")
+        return (old.read_bytes() if old.exists() else b"") + (self.log.read_bytes() if self.log.exists() else b"")
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.socket.close()
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> Iterator[object]:
+    kept: list[Kept] = []
+
+    def start(*argv: str, **run: object) -> Kept:
+        kept.append(Kept(tmp_path, *argv, **run))
+        return kept[-1]
+
+    yield start
+    for one in kept:
+        one.close()
+
+
+def python(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", code)
+
+
+@pytest.mark.parametrize(("code", "status"), [("raise SystemExit(7)", 7), ("import os; os.kill(os.getpid(), 9)", -9)])
+def test_the_exit_status_is_the_targets_own(keep, code: str, status: int) -> None:  # type: ignore[no-untyped-def]
+    assert keep(*python(code)).until("exit") == status
+
+
+def test_all_output_is_in_the_log_before_the_exit_is_told(keep) -> None:  # type: ignore[no-untyped-def]
+    kept = keep(*python("import sys; sys.stdout.write('x' * 300_000 + 'END')"))
+    assert kept.until("exit") == 0
+    assert kept.output() == b"x" * 300_000 + b"END"
+
+
+def test_the_target_leads_the_foreground_of_a_terminal_of_the_size_asked_for(keep) -> None:  # type: ignore[no-untyped-def]
+    kept = keep(
+        *python(
+            "import os; tty = os.open('/dev/tty', os.O_RDWR); "
+            "print(os.get_terminal_size(), os.tcgetpgrp(tty) == os.getpgrp() == os.getpid(), "
+            "os.getsid(0) == os.getppid(), all(map(os.isatty, (0, 1, 2))))"
+        )
+    )
+    assert kept.until("exit") == 0
+    assert kept.output() == b"os.terminal_size(columns=91, lines=33) True True True\r\n"
+
+
+def test_a_new_size_reaches_the_target_as_a_signal(keep) -> None:  # type: ignore[no-untyped-def]
+    kept = keep(
+        *python(
+            "import os, signal\n"
+            "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])\n"
+            "print('ready', flush=True); signal.sigwait([signal.SIGWINCH]); print(os.get_terminal_size().columns)"
+        )
+    )
+    kept.until_output(b"ready")
+    kept.say(size=[123, 40])
+    assert kept.until("exit") == 0
+    assert b"123" in kept.output()
+
+
+def test_what_is_typed_is_the_targets_stdin_and_ctrl_c_is_a_sigint(keep) -> None:  # type: ignore[no-untyped-def]
+    kept = keep(*python("print('name', input('? '), flush=True)\ninput('again ')"))
+    kept.until_output(b"? ")
+    kept.type(b"Ada\r")
+    kept.until_output(b"again ")
+    assert b"name Ada" in kept.output()
+    kept.type(b"\x03")
+    assert kept.until("exit") == -signal.SIGINT
+    assert b"KeyboardInterrupt" in kept.output()
+
+
+def test_a_signal_goes_to_the_targets_process_group(keep) -> None:  # type: ignore[no-untyped-def]
+    kept = keep("sh", "-c", "sleep 1000 & echo ready; wait")
+    kept.until_output(b"ready")
+    kept.say(signal=int(signal.SIGTERM))
+    assert kept.until("exit") == -signal.SIGTERM
+
+
+def test_ctrl_z_does_not_put_the_target_to_sleep_for_ever(keep) -> None:  # type: ignore[no-untyped-def]
+    kept = keep(*python("input('? '); print('awake')"))
+    kept.until_output(b"? ")
+    kept.type(b"\x1a")
+    kept.type(b"\r")
+    assert kept.until("exit") == 0
+    assert b"awake" in kept.output()
+
+
+def test_a_grandchild_that_holds_the_terminal_does_not_hold_up_the_exit(keep) -> None:  # type: ignore[no-untyped-def]
+    kept = keep("sh", "-c", "(sleep 1000; echo late) & echo pid $!; exit 3")
+    assert kept.until("exit") == 3
+    os.kill(int(kept.output().split()[1]), signal.SIGKILL)
+
+
+def test_a_target_that_cannot_be_executed_is_reported(keep) -> None:  # type: ignore[no-untyped-def]
+    assert "No such file" in str(keep("/no/such/program").until("cannot"))
+    assert "/no/where" in str(keep("true", cwd="/no/where").until("cannot"))
+
+
+def test_days_of_progress_bars_do_not_fill_the_disk(keep) -> None:  # type: ignore[no-untyped-def]
+    kept = keep(*python("for n in range(20_000): print(f'{n:06d}', end='\\r')"), limit=20_000)
+    assert kept.until("exit") == 0
+    assert kept.log.stat().st_size + kept.log.with_name("output.log.1").stat().st_size <= 2 * 20_000
+    assert kept.output().endswith(b"019999\r")
+
+
+def test_when_the_hub_dies_in_mid_output_the_target_runs_to_its_end(keep, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = tmp_path / "done"
+    kept = keep(
+        *python(
+            "import pathlib, sys\n"
+            "print('begun', flush=True)\n"
+            "for n in range(20_000): print('line', n)\n"
+            f"sys.stdout.flush(); pathlib.Path({str(done)!r}).write_text('to the end')"
+        )
+    )
+    kept.until_output(b"begun")
+    kept.socket.close()
+    assert kept.process.wait(DEADLINE) == 0
+    assert done.read_text() == "to the end"
+    assert b"line 19999\r\n" in kept.output()

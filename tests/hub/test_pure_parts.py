@@ -1,0 +1,148 @@
+"""The parts of the hub that need no process: texts, the table of breakpoints, the bounded past, the output's tail."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdbg.errors import UsageError
+from stepdbg.hub import output as output_module
+from stepdbg.hub.breakpoint_table import BreakpointTable
+from stepdbg.hub.breakpoint_text import describe, parse
+from stepdbg.hub.output import OutputTail
+from stepdbg.hub.remarks import why_no_training
+from stepdbg.hub.source import read_source
+from stepdbg.hub.timeline import LossHistory, Timeline
+from stepdbg.protocol.messages import Boundary, Breakpoint, LossPoint, Stop
+
+PLACES = {
+    "backward": Breakpoint(0, "backward"),
+    "before backward": Breakpoint(0, "backward"),
+    "after step": Breakpoint(0, "step", "after"),
+    "update 40": Breakpoint(0, None, update=40),
+    "before backward at update 40": Breakpoint(0, "backward", "before", 40),
+    "  after   my-phase  at  update  7 ": Breakpoint(0, "my-phase", "after", 7),
+    "update": Breakpoint(0, "update"),
+}
+
+
+@pytest.mark.parametrize("text", PLACES)
+def test_a_place_is_read_as_people_write_it(text: str) -> None:
+    assert parse(text) == PLACES[text]
+
+
+@pytest.mark.parametrize("text", ["", "  ", "before", "after", "backward at", "foo bar", "update 0", "x at update 0"])
+def test_what_is_no_place_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(UsageError, match=r"update|write"):
+        parse(text)
+
+
+@given(
+    st.one_of(st.none(), st.sampled_from(["data", "zero_grad", "step", "update", "ema"])),
+    st.sampled_from(["before", "after"]),
+    st.one_of(st.none(), st.integers(1, 10**9)),
+)
+def test_a_described_breakpoint_reads_back(phase: str | None, when: str, update: int | None) -> None:
+    if phase is None and update is None:
+        return
+    breakpoint = Breakpoint(0, phase, when if phase else "before", update)  # type: ignore[arg-type]
+    assert parse(describe(breakpoint)) == breakpoint
+
+
+def test_breakpoints_are_numbered_once_and_never_again() -> None:
+    table = BreakpointTable((Breakpoint(0, "step"),))
+    table.add(Breakpoint(0, "backward"))
+    table.remove(2)
+    table.add(Breakpoint(0, "loss"))
+    assert [(b.number, b.phase) for b in table.all] == [(1, "step"), (3, "loss")]
+    table.switch(1, False)
+    table.add(Breakpoint(7, "step", enabled=False, hits=9))
+    assert table.all[0] == Breakpoint(1, "step")
+    assert not table.add(Breakpoint(0))
+
+
+def stop(index: int) -> Stop:
+    return Stop(Boundary(index, 1), "step")
+
+
+def test_the_timeline_forgets_the_oldest_stops_first() -> None:
+    timeline = Timeline(most_stops=3)
+    for index in range(1, 6):
+        timeline.append(stop(index))
+    assert [timeline[n].boundary.index for n in range(len(timeline))] == [3, 4, 5]
+
+
+def test_the_timeline_is_bounded_in_bytes_and_keeps_at_least_the_last_stop() -> None:
+    timeline = Timeline(most_bytes=1)
+    timeline.append(stop(1))
+    timeline.append(stop(2))
+    assert [timeline[n].boundary.index for n in range(len(timeline))] == [2]
+
+
+def test_losses_are_thinned_evenly_when_they_grow_many() -> None:
+    history = LossHistory(most=100)
+    for update in range(1000):
+        history.extend([LossPoint(update, 0, 0.0)])
+    updates = [point.update for point in history.points]
+    steps = {later - earlier for earlier, later in itertools.pairwise(updates)}
+    assert len(updates) <= 100
+    assert updates[0] == 0
+    assert len(steps) == 1
+
+
+def test_the_tail_follows_the_log_through_a_rotation_and_loses_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "output.log"
+    tail = OutputTail(log)
+    assert tail.read() == []
+    log.write_bytes(b"one ")
+    assert tail.read() == [(0, b"one ")]
+    with log.open("ab") as file:
+        file.write(b"two ")
+    os.replace(log, tmp_path / "output.log.1")
+    log.write_bytes(b"three")
+    assert tail.read() == [(4, b"two "), (8, b"three")]
+    assert tail.kept == (0, b"one two three")
+    tail.close()
+
+
+def test_the_tail_keeps_the_last_megabyte_or_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output_module, "KEPT", 10)
+    log = tmp_path / "output.log"
+    log.write_bytes(b"x" * 95 + b"end")
+    tail = OutputTail(log)
+    tail.read()
+    start, data = tail.kept
+    assert start + len(data) == tail.end == 98
+    assert 10 <= len(data) <= 20
+    assert data.endswith(b"end")
+    tail.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "born", "words"),
+    [
+        (0, True, "t.py ended and never trained: no forward, backward or step was seen"),
+        (3, True, "t.py ended with status 3 before it trained; its output says why"),
+        (-9, True, "t.py ended by SIGKILL before it trained; its output says why"),
+    ],
+)
+def test_a_target_that_never_trained_is_remarked_on(status: int, born: bool, words: str) -> None:
+    assert why_no_training("t.py", status, born=born) == words
+
+
+def test_a_target_in_which_stepdbg_was_not_loaded_is_told_how_to_mend_it() -> None:
+    assert "-I, -E or -S" in why_no_training("t.py", 0, born=False)
+
+
+def test_a_source_is_decoded_as_python_would(tmp_path: Path) -> None:
+    file = tmp_path / "latin.py"
+    file.write_bytes("# -*- coding: latin-1 -*-\n# é\n".encode("latin-1"))
+    assert "é" in read_source(str(file)).text
+    (tmp_path / "binary.py").write_bytes(b"\xff\xfe\x00")
+    assert read_source(str(tmp_path / "binary.py")).problem
+    assert read_source(str(tmp_path)).problem

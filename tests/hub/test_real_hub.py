@@ -1,0 +1,131 @@
+"""The hub as its own process, with the keeper and a target on a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from hub.room import DEADLINE, Screen, real_hub, runtime
+
+from stepdbg.hub.card import living_sessions, read_card
+from stepdbg.hub.launch import INJECT, Launch, start_hub, target_variables
+from stepdbg.protocol.messages import Leave, ResizeTerminal, SendInput, Steer
+
+
+async def test_a_session_from_first_stop_to_the_removal_of_its_folder() -> None:
+    async with real_hub("-m", "stepdbg.testing", "5") as folder:
+        screen = await Screen.open(folder)
+        await screen.until_next("data")
+        assert read_card(folder).state == "paused"  # type: ignore[union-attr]
+        screen.connection.send(Steer("continue"))
+        await screen.until(lambda s: s.session.state == "paused" and s.stop.reason == "exit")
+        assert screen.output.count(b"update") == 5
+        screen.connection.send(Steer("continue"))
+        session = await screen.until_state("exited")
+        assert session.exit_status == 0
+        assert session.ranks[0].stop is not None
+        screen.connection.send(Leave("go on"))
+        await screen.until_the_hub_has_gone()
+        assert not folder.exists()
+
+
+async def test_a_late_screen_gets_the_output_so_far() -> None:
+    async with real_hub("-c", "print('hello'); input()") as folder:
+        first = await Screen.open(folder)
+        await first.until(lambda s: b"hello" in s.output)
+        late = await Screen.open(folder)
+        await late.until(lambda s: b"hello" in s.output)
+
+
+async def test_input_and_size_reach_the_script() -> None:
+    async with real_hub("-c", "import os; print(input(), os.get_terminal_size().columns)", columns=70) as folder:
+        screen = await Screen.open(folder)
+        screen.connection.send(ResizeTerminal(77, 20))
+        screen.connection.send(SendInput(b"hi\r"))
+        await screen.until_state("exited")
+        assert b"hi 77" in screen.output
+
+
+async def test_a_script_that_never_trains_is_remarked_on_and_its_output_stays() -> None:
+    async with real_hub("-c", "print('nothing to learn')") as folder:
+        screen = await Screen.open(folder)
+        await screen.until(lambda s: s.notices)
+        await screen.until_state("exited")
+        assert screen.notices == ["target.py ended and never trained: no forward, backward or step was seen"]
+        assert b"nothing to learn" in screen.output
+
+
+async def test_python_started_with_dash_i_is_remarked_on_with_the_remedy() -> None:
+    async with real_hub("-I", "-c", "pass") as folder:
+        screen = await Screen.open(folder)
+        await screen.until(lambda s: s.notices)
+        assert "-I, -E or -S" in screen.notices[0]
+
+
+async def test_stop_ends_a_target_that_ignores_sigterm() -> None:
+    code = "import os, signal; signal.signal(15, signal.SIG_IGN); print('pid', os.getpid(), flush=True); signal.pause()"
+    async with real_hub("-c", code) as folder:
+        screen = await Screen.open(folder)
+        await screen.until(lambda s: s.output.endswith(b"\n"))
+        pid = int(screen.output.split()[1])
+        screen.connection.send(Leave("stop"))
+        await screen.until_the_hub_has_gone()
+        assert not folder.exists()
+        await until_gone(pid)
+
+
+async def test_a_killed_hub_leaves_training_running_to_its_end(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    code = (
+        "import os, pathlib; from stepdbg.testing import FakeDebuggee; "
+        "FakeDebuggee(pathlib.Path(os.environ['STEPDBG_SESSION']), updates=200).train(); "
+        f"pathlib.Path({str(done)!r}).write_text('to the end')"
+    )
+    async with real_hub("-c", code) as folder:
+        screen = await Screen.open(folder)
+        await screen.until_next("data")
+        os.kill(read_card(folder).hub, signal.SIGKILL)  # type: ignore[union-attr]
+        await screen.until_the_hub_has_gone()
+        async with asyncio.timeout(DEADLINE):
+            while not done.exists():
+                await asyncio.sleep(0.02)
+        assert screen.stop is not None
+
+
+async def test_a_dead_hub_is_not_listed_and_a_living_one_is() -> None:
+    async with real_hub("-m", "stepdbg.testing", "5") as folder:
+        screen = await Screen.open(folder)
+        await screen.until_next("data")
+        assert [card.name for card in living_sessions()] == [folder.name]
+        os.kill(read_card(folder).hub, signal.SIGKILL)  # type: ignore[union-attr]
+        await screen.until_the_hub_has_gone()
+        os.utime(folder, (0, 0))
+        assert living_sessions() == []
+        assert not folder.exists()
+
+
+async def test_a_target_that_cannot_be_executed_is_an_exit_with_a_reason() -> None:
+    with runtime():
+        folder = start_hub(Launch(("/no/such/program",), "program", "/"))
+        screen = await Screen.open(folder)
+        await screen.until_state("exited")
+        await screen.until(lambda s: any("cannot run" in text for text in s.notices))
+        screen.connection.send(Leave("go on"))
+        await screen.until_the_hub_has_gone()
+
+
+def test_the_target_finds_our_sitecustomize_first_and_no_empty_entry_is_added(tmp_path: Path) -> None:
+    assert target_variables(tmp_path, {})["PYTHONPATH"] == str(INJECT)
+    assert target_variables(tmp_path, {"PYTHONPATH": "/a:/b"})["PYTHONPATH"] == f"{INJECT}:/a:/b"
+
+
+async def until_gone(pid: int) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return
+            await asyncio.sleep(0.02)
