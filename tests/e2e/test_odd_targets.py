@@ -52,13 +52,15 @@ def test_binary_output_disturbs_nothing(place: Place, tmp_path: Path) -> None:
 
 def test_a_terminal_of_20_by_5_steps_too(place: Place) -> None:
     terminal = place.stepdbg(DEMOS / "mnist.py", "--updates", "2", size=(20, 5))
-    assert wait_stop(terminal).next == "data"
-    assert move(terminal, "n").next == "zero_grad"
+    terminal.wait_for("PAUSED", "data", seconds=60)
+    terminal.press("n")
+    terminal.wait_for("PAUSED", "zero_g")
     terminal.resize(80, 24)
     terminal.wait_for("PAUSED before zero_grad", "Model", "backward")
     terminal.resize(20, 5)
     terminal.wait_for_no("backward")
-    assert move(terminal, "n").next == "forward"
+    terminal.press("n")
+    terminal.wait_for("PAUSED", "forwar")
 
 
 def test_a_second_screen_is_announced_and_both_steer(place: Place) -> None:

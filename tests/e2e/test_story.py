@@ -7,8 +7,6 @@ loss fall, leaves, comes back, and ends it; and the terminal is as it was.
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from harness.place import DEMOS, Place
 from harness.stepping import leave, move, session, shown, step_to, under, wait_stop, words
@@ -44,7 +42,7 @@ def test_each_phase_shows_what_it_did_and_nothing_else(place: Place, demo: str, 
     first = walk(terminal, MNIST)
     assert "data fetched the next batch" in first["data"]
     assert "zero_grad found no gradients to clear" in first["zero_grad"]
-    assert "forward called `model`" in first["forward"]
+    assert "forward called" in first["forward"]
     assert ("changed 3 buffers" in first["forward"]) == (demo == "mnist.py"), first["forward"]
     assert "changed 8 parameters" not in first["forward"]
     assert "loss computed `loss` = 2." in first["loss"]
@@ -100,7 +98,7 @@ def test_an_edit_arrives_in_training_and_is_taken_back(place: Place, demo: str, 
 def test_a_breakpoint_stops_a_run_and_the_run_is_left_and_found_again(
     place: Place, demo: str, size: tuple[int, int]
 ) -> None:
-    terminal = place.stepdbg(DEMOS / demo, size=size)
+    terminal = place.stepdbg(DEMOS / demo, "--epochs", "1000", size=size)
     step_to(terminal, "backward")
     terminal.press("b")
     terminal.wait_for("stop before backward")
@@ -110,7 +108,7 @@ def test_a_breakpoint_stops_a_run_and_the_run_is_left_and_found_again(
 
     second = move(terminal, "c")
     assert (second.next, second.update) == ("backward", first.update + 1)
-    assert "not recorded" not in words(terminal)
+    assert "loss computed `loss`" in words(terminal), terminal.picture()
 
     terminal.press("8")
     terminal.wait_for("before backward", "met 1 time")
@@ -125,10 +123,9 @@ def test_a_breakpoint_stops_a_run_and_the_run_is_left_and_found_again(
     assert terminal.emulator.leftovers() == []
 
     again = place.stepdbg("attach", session(place).name, size=size)
-    again.wait_for_match("RUNNING|PAUSED|EXITED")
-    if "RUNNING" in again.text:
-        again.press("p")
-        assert wait_stop(again).next is not None
+    again.wait_for("RUNNING")
+    again.press("p")
+    assert wait_stop(again).next is not None
     leave(again, "stop")
     assert again.wait_exit() == 0
     assert again.emulator.leftovers() == []
@@ -167,15 +164,9 @@ def test_a_click_on_a_tab_goes_to_its_panel(place: Place) -> None:
 def open_first_parameter(terminal: Terminal) -> None:
     """From the Model panel to the first weight in the Tensor panel."""
     terminal.press("1")
-    terminal.wait_for("weight")
-    terminal.press("home")
-    for _ in range(12):
-        if re.search(r"[>▸›❯].*weight", terminal.text):
-            break
-        terminal.press("down")
-        terminal.read_for(0.1)
+    terminal.wait_for_match("›.*weight")
     terminal.press("enter")
-    terminal.wait_for("mean", "norm")
+    terminal.wait_for("std", "e edit")
 
 
 def edit(terminal: Terminal, expression: str) -> None:

@@ -38,7 +38,9 @@ class Place:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("STEPDBG_", "TEXTUAL", "PYTEST_", "COV_", "NO_COLOR", "PYTHONPATH"))
+            if not name.startswith(
+                ("STEPDBG_", "TEXTUAL", "PYTEST_", "COV_", "NO_COLOR", "PYTHONPATH", "COLUMNS", "LINES")
+            )
         }
         return {
             **kept,

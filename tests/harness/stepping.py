@@ -10,7 +10,7 @@ from harness.place import Place
 from harness.terminal import Terminal
 
 _PAUSED = re.compile(r"PAUSED (?:before (?P<next>\w+)\??|(?P<end>at the end|on \w+))")
-_UPDATE = re.compile(r"update ([\d,]+)")
+_UPDATE = re.compile(r"update ([\d,]+)( done)?")
 
 
 class Shown(NamedTuple):
@@ -20,6 +20,8 @@ class Shown(NamedTuple):
     """The phase that comes next; None at the end of the script."""
     update: int | None
     """None where the header has no room for it."""
+    complete: bool = False
+    """Whether the header says that this update is done."""
 
 
 def shown(terminal: Terminal) -> Shown | None:
@@ -29,7 +31,8 @@ def shown(terminal: Terminal) -> Shown | None:
     if paused is None:
         return None
     update = _UPDATE.search(header)
-    return Shown(paused["next"], int(update[1].replace(",", "")) if update else None)
+    number = int(update[1].replace(",", "")) if update else None
+    return Shown(paused["next"], number, bool(update and update[2]))
 
 
 def wait_stop(terminal: Terminal, seconds: float = 60.0) -> Shown:
@@ -42,11 +45,9 @@ def wait_stop(terminal: Terminal, seconds: float = 60.0) -> Shown:
 
 def move(terminal: Terminal, key: str, seconds: float = 30.0) -> Shown:
     """Press a key that moves training, and wait for the stop that it leads to."""
-    before = terminal.lines[0]
+    before = shown(terminal)
     terminal.press(key)
-    terminal.wait_until(
-        lambda: terminal.lines[0] != before and shown(terminal), f"a new stop after {key!r} at {before!r}", seconds
-    )
+    terminal.wait_until(lambda: shown(terminal) not in (None, before), f"a new stop after {key!r} at {before}", seconds)
     stop = shown(terminal)
     assert stop is not None
     return stop
@@ -69,7 +70,7 @@ def under(terminal: Terminal, phase: str) -> str:
         if found is None:
             continue
         behind = re.search(r"[─▶>\-⟲\s●○]+(?=[a-z↳])", line[found.end() :])
-        end = found.end() + behind.end() if behind else len(line)
+        end = found.end() + behind.end() if behind else terminal.columns
         return " ".join(" ".join(below[found.start() : end].split()) for below in terminal.lines[row + 1 : row + 4])
     raise AssertionError(f"{phase} is not on the rail\n{terminal.picture()}")
 
