@@ -1,0 +1,135 @@
+"""`stepdbg run --headless`: the target is as it would be without us; and `ls` and `stop` from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hub.room import Screen, runtime
+
+from stepdbg.hub.card import living_sessions
+from stepdbg.protocol.messages import Steer
+
+STEPDBG = [sys.executable, "-m", "stepdbg"]
+HEADLESS = [*STEPDBG, "run", "--headless"]
+
+
+@pytest.fixture
+def runtime_folder() -> Iterator[Path]:
+    with runtime() as folder:
+        yield folder
+
+
+TARGETS = {
+    "both streams and a status": "import sys; print('out'); print('err', file=sys.stderr); sys.exit(7)",
+    "binary": "import sys; sys.stdout.buffer.write(bytes(range(256)) * 50)",
+    "stdin": "import sys; print(sys.stdin.read().upper())",
+    "an exception": "def f(): raise ValueError('no')\nf()",
+    "its arguments": "import sys; print(sys.argv, sys.path[0], __name__)",
+    "its signals": "import signal; print(signal.getsignal(2), signal.getsignal(15), signal.getsignal(13))",
+    "death by a signal": "import os; os.kill(os.getpid(), 15)",
+    "death by kill": "import os; os.kill(os.getpid(), 9)",
+}
+
+
+@pytest.mark.parametrize("what", TARGETS)
+def test_streams_and_status_are_those_of_a_bare_run(runtime_folder: Path, tmp_path: Path, what: str) -> None:
+    script = tmp_path / "target.py"
+    script.write_text(TARGETS[what])
+    command = [str(script), "a", "b c"]
+    bare, ours = (
+        subprocess.run([*start, *command], input=b"typed\n", capture_output=True, timeout=60)
+        for start in ([sys.executable], HEADLESS)
+    )
+    assert (ours.returncode, ours.stdout, ours.stderr) == (bare.returncode, bare.stdout, bare.stderr)
+    assert list(runtime_folder.iterdir()) == []
+
+
+def test_a_breakpoint_stops_it_for_a_screen_and_says_so_on_one_line(runtime_folder: Path) -> None:
+    command = [*HEADLESS, "--break", "before backward at update 4", "-m", "stepdbg.testing", "6"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stderr is not None
+    line = running.stderr.readline().decode()
+    (card,) = living_sessions()
+    assert line == f"stepdbg: stopped before backward (update 4); look at it with `stepdbg attach {card.name}`\n"
+    assert card.state == "paused"
+    listed = subprocess.run([*STEPDBG, "ls"], capture_output=True, text=True, check=True)
+    assert card.name in listed.stdout
+    assert "paused" in listed.stdout
+
+    import asyncio
+
+    async def go_on() -> None:
+        screen = await Screen.open(runtime_folder / card.name)
+        screen.connection.send(Steer("continue"))
+        await screen.until(lambda s: s.session.state == "paused" and s.stop.reason == "exit")
+        screen.connection.send(Steer("continue"))
+        await screen.until_state("exited")
+        await screen.connection.close()
+
+    asyncio.run(go_on())
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 0
+    assert out.count(b"update") == 6
+    assert err == b""
+
+
+def test_stop_ends_the_target_and_the_session(runtime_folder: Path) -> None:
+    command = [*HEADLESS, "--break", "step", "-m", "stepdbg.testing"]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert running.stderr is not None
+    running.stderr.readline()
+    (card,) = living_sessions()
+    stopped = subprocess.run([*STEPDBG, "stop", card.name], capture_output=True, text=True, timeout=30)
+    assert (stopped.returncode, stopped.stderr) == (0, f"stepdbg: {card.name} has ended\n")
+    assert running.wait(30) == -signal.SIGTERM
+    running.stderr.close()
+    assert list(runtime_folder.iterdir()) == []
+
+
+def test_sigterm_to_us_is_the_targets(runtime_folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "target.py"
+    script.write_text(
+        "import signal, sys\nsignal.signal(15, lambda *_: sys.exit(5))\nprint('ready', flush=True)\nsignal.pause()"
+    )
+    running = subprocess.Popen([*HEADLESS, str(script)], stdout=subprocess.PIPE)
+    assert running.stdout is not None
+    assert running.stdout.readline() == b"ready\n"
+    running.terminate()
+    assert running.wait(30) == 5
+    running.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere.py"], "no script nowhere.py"),
+        (["--break", "foo bar", "x.py"], "cannot read the breakpoint"),
+        (["-m", "stepdbg.testing"], "run --headless"),
+        (["stop", "nobody"], "no session 'nobody'"),
+        (["stop", "../.."], "session"),
+        (["attach"], "no session"),
+    ],
+)
+def test_a_refusal_leaves_nothing_behind(runtime_folder: Path, arguments: list[str], says: str) -> None:
+    done = subprocess.run([*STEPDBG, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("stepdbg: ")
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(runtime_folder.iterdir()) == []
+
+
+def test_a_runtime_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    environment = {**os.environ, "STEPDBG_RUNTIME_DIR": str(tmp_path / "file" / "x")}
+    command = [*HEADLESS, "-m", "stepdbg.testing"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30)
+    assert done.returncode == 2
+    assert "STEPDBG_RUNTIME_DIR" in done.stderr
