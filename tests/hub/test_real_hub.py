@@ -21,7 +21,7 @@ async def test_a_session_from_first_stop_to_the_removal_of_its_folder() -> None:
         assert read_card(folder).state == "paused"  # type: ignore[union-attr]
         screen.connection.send(Steer("continue"))
         await screen.until(lambda s: s.session.state == "paused" and s.stop.reason == "exit")
-        assert screen.output.count(b"update") == 5
+        await screen.until(lambda s: s.output.count(b"update") == 5)
         screen.connection.send(Steer("continue"))
         session = await screen.until_state("exited")
         assert session.exit_status == 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -15,19 +13,17 @@ from stepdbg.hub.audience import Audience, Client
 from stepdbg.hub.breakpoint_table import BreakpointTable
 from stepdbg.hub.launch import Launch
 from stepdbg.hub.output import OutputTail
+from stepdbg.hub.questions import Questions, refuse_all
 from stepdbg.hub.ranks import Peer, Rank, open_page
 from stepdbg.hub.remarks import NOBODY_BORN, why_no_training
-from stepdbg.hub.source import read_source
+from stepdbg.hub.signals import show_stacks, signal_processes
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
     AddBreakpoint,
     Answer,
-    ApplyEdit,
     Ask,
     BreakpointHit,
     Disarm,
-    Edit,
-    EditDone,
     FromClient,
     FromRank,
     Go,
@@ -35,11 +31,8 @@ from stepdbg.protocol.messages import (
     LossPoints,
     Notice,
     Output,
-    PreviewEdit,
     RankHello,
     RankWelcome,
-    ReadSource,
-    Refusal,
     RemoveBreakpoint,
     ResizeTerminal,
     Resumed,
@@ -54,7 +47,6 @@ from stepdbg.protocol.messages import (
     Stopped,
     SwitchBreakpoint,
     TargetExited,
-    UndoEdit,
     Welcome,
 )
 
@@ -106,7 +98,7 @@ class Session:
         self._audience = Audience(later, self._state_to_tell, lambda: self.state)
         self.ranks: dict[int, Rank] = {}
         self.breakpoints = BreakpointTable(launch.breakpoints)
-        self.edits: tuple[Edit, ...] = ()
+        self._questions = Questions(readonly=launch.readonly)
         self.exit_status: int | None = None
         self.stopping = False
         self._processes: dict[object, dict[str, Any]] = {}
@@ -120,7 +112,6 @@ class Session:
         self._doing = "starting " + launch.script
         self._shown: tuple[State, str] = ("starting", self._doing)
         self._since = time.time()
-        self._numbers = itertools.count(1)
 
     # ------------------------------------------------------------ what is known
 
@@ -153,7 +144,7 @@ class Session:
             self._since,
             tuple(self.ranks[number].snapshot() for number in sorted(self.ranks)),
             self.breakpoints.all,
-            self.edits,
+            self._questions.journal,
             len(self.screens),
             self.exit_status,
             self.launch.readonly,
@@ -200,7 +191,7 @@ class Session:
         """Do what a client says."""
         match message:
             case Ask():
-                self._ask(client, message)
+                self._questions.ask(client, message, self.ranks.get(message.rank))
             case Steer(action=action, rank=number):
                 self._steer(action, number)
             case AddBreakpoint(breakpoint=breakpoint):
@@ -221,7 +212,8 @@ class Session:
                 if self.terminal is not None:
                     self.terminal.resize(columns, rows)
             case ShowStack():
-                self._show_stack(client)
+                if not show_stacks(self._processes.values(), self.ranks.values()):
+                    client.send(Notice("no process of the target can show its stack just now", "warning"))
             case Leave(how=how):
                 self._leave(client, how)
             case TargetExited(status=status):
@@ -250,51 +242,6 @@ class Session:
         if not others and (over or self.exit_status is not None):
             self._said_goodbye = True
         self.detach(client)
-
-    def _show_stack(self, client: Client) -> None:
-        shown = False
-        for rank in self.ranks.values():
-            number = self._processes.get(rank.peer, {}).get("stack_signal") or self._stack_signal(rank)
-            if isinstance(number, int) and rank.is_alive():
-                os.kill(rank.hello.pid, number)
-                shown = True
-        if not shown:
-            client.send(Notice("no training process can show its stack just now", "warning"))
-
-    def _stack_signal(self, rank: Rank) -> object:
-        births = [birth for birth in self._processes.values() if birth.get("pid") == rank.hello.pid]
-        return births[-1].get("stack_signal") if births else None
-
-    # ------------------------------------------------------------ questions
-
-    def _ask(self, client: Client, ask: Ask) -> None:
-        if isinstance(ask.query, ReadSource):
-            client.send(Answer(ask.number, read_source(ask.query.file)))
-            return
-        rank = self.ranks.get(ask.rank)
-        refusal = None
-        if rank is None or rank.peer is None:
-            refusal = "there is no training process to ask"
-        elif rank.state != "paused":
-            refusal = "training is running; press p to pause"
-        elif self.launch.readonly and isinstance(ask.query, PreviewEdit | ApplyEdit | UndoEdit):
-            refusal = "this session is read-only; start it without --readonly to edit"
-        if rank is None or refusal is not None:
-            client.send(Answer(ask.number, Refusal(refusal or "")))
-            return
-        number = next(self._numbers)
-        rank.asked[number] = (client, ask.number)
-        rank.send(Ask(number, ask.query, ask.rank))
-
-    def _answered(self, rank: Rank, answer: Answer) -> None:
-        if isinstance(answer.result, EditDone):
-            edit = answer.result.edit
-            others = tuple(known for known in self.edits if known.number != edit.number)
-            self.edits = tuple(sorted((*others, edit), key=lambda known: known.number))
-            self._changed()
-        client, number = rank.asked.pop(answer.number, (None, 0))
-        if client is not None:
-            client.send(Answer(number, answer.result))
 
     def notify(self, text: str, severity: Severity = "information") -> None:
         """Tell the user something."""
@@ -360,7 +307,8 @@ class Session:
             case Notice(text=text, severity=severity):
                 self._audience.notify(text, severity)
             case Answer():
-                self._answered(rank, message)
+                if self._questions.answered(rank, message):
+                    self._changed()
             case _:
                 _log.warning("rank %d said a second hello", rank.number)
 
@@ -376,9 +324,7 @@ class Session:
     def _rank_gone(self, rank: Rank) -> None:
         self._read_losses(rank)
         rank.peer = None
-        for client, number in rank.asked.values():
-            client.send(Answer(number, Refusal("the training process has gone")))
-        rank.asked.clear()
+        refuse_all(rank)
         if (rank.at_end and rank.state != "paused") or self.exit_status is not None:
             rank.state = "exited"
             self._changed()
@@ -452,13 +398,10 @@ class Session:
             self.terminal.signal(number)
             return
         launchers = [client.pid for client in self._audience.clients if client.role == "launcher" and client.pid]
-        births = [birth.get("pid") for birth in self._processes.values()]
-        for pid in launchers if number == signal.SIGTERM and launchers else births:
-            if isinstance(pid, int) and pid > 1:
-                try:
-                    os.kill(pid, number)
-                except OSError as error:
-                    _log.info("cannot signal process %d: %s", pid, error)
+        if number == signal.SIGTERM and launchers:
+            signal_processes(launchers, number)
+        else:
+            signal_processes([birth.get("pid") for birth in self._processes.values()], number)
 
     # ------------------------------------------------------------ five times a second
 
