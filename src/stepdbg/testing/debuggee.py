@@ -7,11 +7,9 @@ asynchronous tests can drive it.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import platform
-import socket
 import sys
 import threading
 import time
@@ -22,7 +20,6 @@ from types import FrameType
 from typing import TextIO
 
 from stepdbg.errors import ProtocolError
-from stepdbg.protocol import frames
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
@@ -31,14 +28,10 @@ from stepdbg.protocol.messages import (
     Breakpoint,
     BreakpointHit,
     Disarm,
-    Effect,
-    EffectCount,
     Effects,
     Failure,
     Frame,
-    FromRank,
     Go,
-    Kind,
     Pause,
     PhaseRecord,
     RankHello,
@@ -50,16 +43,13 @@ from stepdbg.protocol.messages import (
     Stop,
     Stopped,
     ToRank,
-    What,
 )
 from stepdbg.protocol.page import Page, padded
-from stepdbg.protocol.places import RANK_SOCKET
 from stepdbg.testing import textbook
-from stepdbg.testing.inspection import Held, Inspection
+from stepdbg.testing.comparing import Fingerprints, effects_between, fingerprints, meets
+from stepdbg.testing.inspection import Inspection
+from stepdbg.testing.line import Line
 from stepdbg.testing.network import Adam, Decay, Loader, Network
-
-_Fingerprints = dict[str, tuple[int, int, int]]
-"""Identity, version and hash of the numbers, by name."""
 
 
 class FakeDebuggee:
@@ -97,16 +87,14 @@ class FakeDebuggee:
         """What ended the thread, where it should not have."""
         self._loop = textbook.train(self.model, self.optimizer, Decay(self.optimizer), Loader(batches))
         self._inspection = Inspection(self.model, self.optimizer)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._splitter = frames.Splitter("ToRank")
-        self._inbox: list[ToRank] = []
+        self._line = Line()
         self._go: Go | None = "continue"
         self._asked_to_pause = False
-        self._armed = True
+        self._disarmed = False
         self._breakpoints: tuple[Breakpoint, ...] = ()
         self._phases: list[PhaseRecord] = []
         self._previous: tuple[PhaseRecord, ...] = ()
-        self._before: _Fingerprints | None = None
+        self._before: Fingerprints | None = None
         self._values_before: dict[str, array[float]] = {}
         self._paced = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"fake-rank-{rank}", daemon=True)
@@ -132,8 +120,7 @@ class FakeDebuggee:
 
     def vanish(self) -> None:
         """Lose the connection without a word, as a killed process does."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        self._line.hang_up()
 
     def weights(self) -> bytes:
         """All parameters, to compare runs bit by bit."""
@@ -146,7 +133,7 @@ class FakeDebuggee:
             self._train()
         finally:
             self._page.close()
-            self._socket.close()
+            self._line.close()
 
     # ------------------------------------------------------------ the thread
 
@@ -159,8 +146,8 @@ class FakeDebuggee:
             self.ended.set()
 
     def _connect(self) -> None:
-        self._socket.connect(str(self.folder / RANK_SOCKET))
-        self._say(
+        self._line.connect(self.folder)
+        self._line.say(
             {
                 "born": {
                     "pid": os.getpid(),
@@ -178,10 +165,15 @@ class FakeDebuggee:
             (self.folder / name).unlink()
         self._page = Page(self.folder / name, create=True)
         self._page.name_loss(0, "loss")
-        self._send(
+        self._line.send(
             RankHello(PROTOCOL_VERSION, os.getpid(), self.rank, self.world, name, "none", platform.python_version())
         )
-        welcome = self._receive_welcome()
+        welcome = self._line.receive()
+        if not isinstance(welcome, RankWelcome):
+            if not isinstance(welcome, Disarm):
+                raise ProtocolError(f"a {type(welcome).__name__} came before the welcome")
+            self._disarmed = True
+            welcome = RankWelcome(PROTOCOL_VERSION, "continue")
         self._go, self._breakpoints = welcome.go, welcome.breakpoints
         self._inspection.readonly = welcome.readonly
 
@@ -217,7 +209,7 @@ class FakeDebuggee:
             self._at(boundary, line)
             line = boundary.line
         if self._armed:
-            self._say({"exiting": True})
+            self._line.say({"exiting": True})
 
     def _raise_inside(self) -> str:
         return str(self._loop.throw(RuntimeError("mat1 and mat2 shapes cannot be multiplied (8x12 and 13x16)")))
@@ -267,6 +259,10 @@ class FakeDebuggee:
 
     # ------------------------------------------------------------ stopping
 
+    @property
+    def _armed(self) -> bool:
+        return not (self._disarmed or self._line.broken)
+
     def _at(self, boundary: Boundary, line_done: int | None) -> None:
         if self._page.bell():
             self._page.clear_bell()
@@ -282,7 +278,7 @@ class FakeDebuggee:
             return None, ""
         for breakpoint in self._breakpoints:
             if breakpoint.enabled and meets(breakpoint, boundary):
-                self._send(BreakpointHit(breakpoint.number))
+                self._line.send(BreakpointHit(breakpoint.number))
                 return "breakpoint", f"breakpoint {breakpoint.number}"
         if self._asked_to_pause:
             return "pause", ""
@@ -309,7 +305,7 @@ class FakeDebuggee:
         stack: tuple[Frame, ...] = (Frame(__file__, 0, "train", True),)
         if boundary.file and boundary.line:
             stack = (Frame(boundary.file, boundary.line, "train"), *stack)
-        self._send(
+        self._line.send(
             Stopped(
                 Stop(
                     boundary,
@@ -330,13 +326,13 @@ class FakeDebuggee:
             )
         )
         while self._armed:
-            message = self._receive()
+            message = self._line.receive()
             if isinstance(message, Resume):
                 self._go = message.until
-                self._send(Resumed(boundary.index, message.until))
+                self._line.send(Resumed(boundary.index, message.until))
                 break
             self._obey(message)
-        self._before = self._fingerprints()
+        self._before = fingerprints(self._inspection.objects())
         self._values_before = {name: array("d", p.values) for name, p in self.model.parameters.items()}
 
     def _stop_at_exception(self, last: Boundary, error: RuntimeError) -> None:
@@ -354,25 +350,13 @@ class FakeDebuggee:
         before, self._before = self._before, None
         if before is None:
             return None
-        alive = self._inspection.objects()
-        now = self._fingerprints()
-        named = [Effect(name, alive[name].kind, what) for name in now if (what := _fate(before.get(name), now[name]))]
-        named += [Effect(name, _kind_of_freed(name), "freed") for name in before if name not in now]
-        named.sort(key=lambda effect: (effect.kind != "parameter", effect.kind))
-        pairs = [(effect.kind, effect.what) for effect in named]
-        counts = tuple(EffectCount(kind, what, pairs.count((kind, what))) for kind, what in dict.fromkeys(pairs))
-        if any(effect.kind == "parameter" for effect in named):
+        effects = effects_between(before, self._inspection.objects())
+        if any(effect.kind == "parameter" for effect in effects.named):
             self._inspection.ratios = {
                 f"model.{name}": math.dist(self._values_before[name], parameter.values) / math.hypot(*parameter.values)
                 for name, parameter in self.model.parameters.items()
             }
-        return Effects("fingerprint", counts, tuple(named))
-
-    def _fingerprints(self) -> _Fingerprints:
-        def of(held: Held) -> tuple[int, int, int]:
-            return held.tensor.identity, held.tensor.version, hash(held.tensor.values.tobytes())
-
-        return {name: of(held) for name, held in self._inspection.objects().items()}
+        return effects
 
     # ------------------------------------------------------------ talking
 
@@ -383,77 +367,12 @@ class FakeDebuggee:
             case Pause():
                 self._asked_to_pause = True
             case Disarm():
-                self._armed = False
+                self._disarmed = True
             case Ask(number=number, query=query):
-                self._send(Answer(number, self._inspection.answer(query)))
+                self._line.send(Answer(number, self._inspection.answer(query)))
             case Resume(until=until):
                 self._go = until
 
-    def _say(self, line: dict[str, object]) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.sendall(json.dumps(line).encode() + b"\n")
-
-    def _send(self, message: FromRank) -> None:
-        try:
-            self._socket.sendall(frames.encode(message))
-        except OSError:
-            self._armed = False
-
-    def _receive(self) -> ToRank:
-        """The next message; `Disarm` where the hub is gone, since training then goes on by itself."""
-        while not self._inbox:
-            try:
-                data = self._socket.recv(1 << 16)
-            except OSError:
-                data = b""
-            if not data:
-                return Disarm()
-            self._inbox += self._splitter.feed(data)
-        return self._inbox.pop(0)
-
-    def _receive_welcome(self) -> RankWelcome:
-        message = self._receive()
-        if isinstance(message, RankWelcome):
-            return message
-        if isinstance(message, Disarm):
-            self._armed = False
-            return RankWelcome(PROTOCOL_VERSION, "continue")
-        raise ProtocolError(f"a {type(message).__name__} came before the welcome")
-
     def _read_what_is_there(self) -> None:
-        self._socket.setblocking(False)
-        try:
-            while data := self._socket.recv(1 << 16):
-                self._inbox += self._splitter.feed(data)
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._armed = False
-        finally:
-            self._socket.setblocking(True)
-        while self._inbox:
-            self._obey(self._inbox.pop(0))
-
-
-def meets(breakpoint: Breakpoint, boundary: Boundary) -> bool:
-    """Whether training stops for `breakpoint` at `boundary`."""
-    opening = boundary.opens or boundary.update
-    if breakpoint.phase is None:
-        return breakpoint.update is not None and boundary.opens == breakpoint.update
-    if breakpoint.when == "before":
-        return boundary.next == breakpoint.phase and breakpoint.update in (None, opening)
-    return boundary.done == breakpoint.phase and breakpoint.update in (None, boundary.update)
-
-
-def _fate(before: tuple[int, int, int] | None, now: tuple[int, int, int]) -> What | None:
-    if before is None or before[0] != now[0]:
-        return "created"
-    if before[2] != now[2]:
-        return "changed"
-    return "touched" if before[1] != now[1] else None
-
-
-def _kind_of_freed(name: str) -> Kind:
-    if name.endswith(".grad"):
-        return "grad"
-    return "state" if name.startswith("optimizer.") else "output"
+        for message in self._line.pending():
+            self._obey(message)
