@@ -66,7 +66,9 @@ def stop_after(done: str, *, previous: bool = True, update: int = 42, **fields: 
 def session(stop: Stop | None, state: str = "paused", breakpoints: tuple[Breakpoint, ...] = ()) -> SessionState:
     """A session with one rank at that stop."""
     ranks = () if stop is None else (RankState(0, 4711, state, stop, ("loss",)),)  # type: ignore[arg-type]
-    return SessionState("mnist-3f9c", "mnist.py", "mnist.py", state, ranks=ranks, breakpoints=breakpoints)  # type: ignore[arg-type]
+    return SessionState(
+        "mnist-3f9c", "mnist.py", "mnist.py", state, ranks=ranks, breakpoints=breakpoints  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 def at(stop: Stop | None, state: str = "paused", breakpoints: tuple[Breakpoint, ...] = ()) -> Snapshot:

@@ -131,7 +131,9 @@ ACTIONS: tuple[Action, ...] = (
         _on_breakpoint,
         footer=True,
     ),
-    Action("edit", ("e",), "edit", "edit what is under the cursor: old → new is shown first", "Edit", _editable, True),
+    Action(
+        "edit", ("e",), "edit", "edit what is under the cursor: old and new are shown first", "Edit", _editable, True
+    ),
     Action("edit_all", ("E",), "edit all", "edit the whole tensor", "Edit", _editable),
     Action("undo", ("x",), "undo edit", "undo the last edit", "Edit", _edited, footer=True),
     Action("open", ("enter",), "open", "open what is under the cursor in the Tensor panel", "Look", _opens, True),

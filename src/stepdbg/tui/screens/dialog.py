@@ -25,7 +25,7 @@ class Dialog(ModalScreen[T | None]):
         width: 68; max-width: 100%; height: auto; max-height: 100%;
         background: $surface; border: round $accent 60%; padding: 0 2; scrollbar-size-vertical: 1;
     }
-    Dialog > #box.ascii { border: ascii $accent 60%; }
+    Dialog > #box.ascii { border: ascii $accent 60%; scrollbar-size: 0 0; }
     Dialog #title { text-style: bold; margin-bottom: 1; }
     Dialog Static { height: auto; }
     Dialog .quiet { color: $text-muted; }
