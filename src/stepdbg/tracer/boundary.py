@@ -80,12 +80,12 @@ class Tracer:
         """
         course = self.course
         now = monotonic_ns()
-        done, opens = course.advance(name, now, optimizer)
         page = self._rank.page
         if self._halt.free and page is not None and not page.bell():
-            phase = course.depart(name, now, opens, call, kept)
+            phase = course.pass_by(name, now, optimizer, call, kept)
             page.enter(course.index, course.update, course.epoch, now, course.loss, self._rank.page_bytes(name))
             return phase
+        done, opens = course.advance(name, now, optimizer)
         frame = frames.user_frame(at or sys._getframe(1))
         try:
             self._look(name, done, opens, predicted, silent, frame, frame if returning else None)

@@ -121,9 +121,33 @@ class Course:
             self.levels.append(Level((*level.inside, name)))
         return phase
 
+    def pass_by(self, name: str, now_ns: int, optimizer: Hashable, call: bool, kept: bool) -> Phase:
+        """`advance` and `depart` in one, for a boundary that nobody looks at: this runs at each one of a free run."""
+        levels = self.levels
+        level = levels[-1]
+        if (running := level.running) is not None:
+            self._close(running, now_ns)
+        self.index += 1
+        if self.stepped and (opens := self._opens(name, optimizer)) is not None:
+            self._open(opens)
+        level.last = None
+        level.running = phase = Phase(name, now_ns, self.update)
+        if not kept:
+            phase.kept = False
+        if call:
+            levels.append(Level((*level.inside, name)))
+        return phase
+
     def leave(self, phase: Phase, now_ns: int) -> None:
         """The call of that phase has returned, or was left by an exception."""
         levels = self.levels
+        if len(levels) > 1 and (level := levels[-2]).running is phase:
+            levels.pop()
+            phase.ended_ns = now_ns
+            if phase.update == self.update:
+                self.phases.append((phase, level.inside))
+            level.last, level.running = phase, None
+            return
         for depth in range(len(levels) - 1, 0, -1):
             level = levels[depth - 1]
             if level.running is phase:

@@ -117,7 +117,7 @@ class Halt:
         loss = registry.newest_loss()
         if loss is not None and loss.numel() == 1 and course.pending_backward:
             boundary = msgspec.structs.replace(boundary, loss=float(loss))
-        self._desk.open(cause.stack, boundary)
+        self._desk.open(cause.stack, boundary, after)
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
         return m.Stop(

@@ -16,6 +16,8 @@ from stepdbg.tracer import tensors
 from stepdbg.tracer.course import Course
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Editor, Refused
+from stepdbg.tracer.effects import Picture
+from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.registry import Alive, Registry
 
 _LEDGER = 2_000
@@ -31,18 +33,21 @@ class Desk:
         self._course = course
         self._deltas = deltas
         self._editor = Editor(registry)
+        self._figures = Figures()
 
     @property
     def edited(self) -> bool:
         """Whether something was changed at this stop."""
         return self._editor.changed
 
-    def open(self, stack: list[FrameType], boundary: m.Boundary) -> None:
-        """Training has stopped here."""
+    def open(self, stack: list[FrameType], boundary: m.Boundary, picture: Picture) -> None:
+        """Training has stopped here, with this picture of everything."""
+        self._figures.open(picture)
         self._editor.open(stack, boundary, self._course.pending_backward)
 
     def close(self) -> None:
         """Training goes on: let go of the frames."""
+        self._figures.close()
         self._editor.close()
 
     def answer(self, query: m.Query) -> m.Result:
@@ -65,6 +70,8 @@ class Desk:
             case m.ListOptimizers():
                 return m.Optimizers(tuple(self._optimizers()))
             case m.PreviewEdit() | m.ApplyEdit() | m.UndoEdit():
+                if not isinstance(query, m.PreviewEdit):
+                    self._figures.forget()
                 if self.readonly:
                     return m.Refusal("this session is read-only; start it without --readonly to edit")
                 return self._editor.answer(query)
@@ -152,13 +159,11 @@ class Desk:
         entry = self._registry.alive.get(name)
         if entry is None or entry.tensor is None:
             return None
-        value, _ = tensors.readable(entry.tensor)
-        if value is None:
+        size = self._figures.norm(name, entry.tensor)
+        if size is None:
             return m.Summary(name)
-        size = tensors.norm(value)
-        grad = entry.tensor.grad if entry.tensor.is_leaf else None
-        readable_grad = tensors.readable(grad)[0] if grad is not None else None
-        grad_size = tensors.norm(readable_grad) if readable_grad is not None else None
+        grad = self._registry.alive.get(f"{name}.grad")
+        grad_size = self._figures.norm(f"{name}.grad", grad.tensor) if grad and grad.tensor is not None else None
         finite = abs(size) < float("inf") and (grad_size is None or abs(grad_size) < float("inf"))
         return m.Summary(name, size, grad_size, self._deltas.ratios.get(name), finite)
 
@@ -216,8 +221,7 @@ class Desk:
         entry = self._registry.alive.get(name)
         if entry is None or entry.tensor is None:
             return None
-        value, _ = tensors.readable(entry.tensor)
-        return tensors.statistics(value) if value is not None else None
+        return self._figures.statistics(name, entry.tensor)
 
     # optimizers
 
@@ -263,15 +267,9 @@ class Desk:
         entries = []
         for key, value in state.items() if isinstance(state, dict) else ():
             tensor = value if isinstance(value, torch.Tensor) else None
-            readable = tensors.readable(tensor)[0] if tensor is not None and tensor.dim() else None
-            entries.append(
-                m.StateEntry(
-                    key=str(key),
-                    object=f"{optimizer_name}.state[{name}].{key}",
-                    text=_plain(value),
-                    norm=tensors.norm(readable) if readable is not None else None,
-                )
-            )
+            object_name = f"{optimizer_name}.state[{name}].{key}"
+            size = self._figures.norm(object_name, tensor) if tensor is not None and tensor.dim() else None
+            entries.append(m.StateEntry(key=str(key), object=object_name, text=_plain(value), norm=size))
         return m.LedgerRow(name, group, parameter.grad is not None, tuple(entries))
 
 
