@@ -62,7 +62,7 @@ class Boundary(Part, frozen=True):
     ms: float | None = None
     """Milliseconds that the call of the phase done took."""
     loss: float | None = None
-    """The newest loss of this update."""
+    """The newest loss known; None before there is one."""
     skipped: bool = False
     """True where the phase done was a step that did nothing (a GradScaler that met infinite gradients)."""
 

@@ -1,7 +1,7 @@
 """Norms and statistics that are worked out once for as long as a tensor's fingerprint stays the same.
 
-Every stop takes fingerprints of everything anyway, and most phases change little: what the screen shows of the rest need
-not be computed again.
+Every stop takes fingerprints of everything anyway, and most phases change little: what the screen shows of the rest
+need not be computed again.
 """
 
 from __future__ import annotations
