@@ -85,11 +85,11 @@ class Stage:
         assert isinstance(panel, TensorPanel)
         return panel
 
-    async def click_on(self, words: str) -> None:
-        """Click on the first place of the screen where these words stand."""
+    async def click_on(self, words: str, *, start: bool = False) -> None:
+        """Click on the middle (or the start) of the first place of the screen where these words stand."""
         for y, line in enumerate(self.text.splitlines()):
             if words in line:
-                await self.pilot.click(offset=(line.index(words) + len(words) // 2, y))
+                await self.pilot.click(offset=(line.index(words) + (0 if start else len(words) // 2), y))
                 return
         raise AssertionError(f"{words!r} is not on the screen\n{self.text}")
 

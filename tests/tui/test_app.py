@@ -130,7 +130,7 @@ async def test_a_breakpoint_at_one_update_is_set_switched_and_removed() -> None:
         await here.until_seen("before data at update 7")
         await here.press("space")
         await here.until_seen("○ before data at update 7", "off")
-        await here.click_on("○ before")
+        await here.click_on("○ before", start=True)
         await here.until_seen("● before data at update 7")
         await here.press("delete")
         await here.until_seen("No breakpoints. Press b on a phase.")

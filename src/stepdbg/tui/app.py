@@ -51,6 +51,8 @@ TOGETHER = 0.03
 """Seconds that a stop waits for the answers that belong to it, to be painted in one frame."""
 FLICKER = 0.12
 """Seconds of running before the screen says RUNNING: a step that is shorter goes from stop to stop."""
+AHEAD = 0.2
+"""Seconds that losses and output wait for the stop that they come just ahead of."""
 TICK = 0.5
 """Seconds between two paintings of a time that passes (starting, a long phase)."""
 
@@ -174,9 +176,10 @@ class StepdbgApp(App[int], inherit_bindings=False):
             return
         self.ask()
         busy = self.questions is not None and self.questions.busy
-        # Losses and output come just before the stop that they belong to.
-        soon = busy or isinstance(message, LossPoints | Output)
-        self.paint_within(TOGETHER if soon else 0)
+        if isinstance(message, LossPoints | Output):
+            self.paint_within(AHEAD)
+        else:
+            self.paint_within(TOGETHER if busy else 0)
 
     def _answered(self, answer: Arrived) -> None:
         self.snapshot = reduced(self.snapshot, answer)
@@ -244,7 +247,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
         return Situation(
             self.snapshot,
             self.furniture.focused_name(),
-            editable=panel is not None and panel.editable() is not None,
+            editable=panel is not None and panel.may_edit(),
             selected=self.deeds.has_selection(panel),
         )
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from stepdbg.tui.app import StepdbgApp
     from stepdbg.tui.widgets.tensor import TensorPanel
 
+PATIENCE = 2.0
+"""Seconds that `e` waits for the numbers of a tensor that has just been opened."""
 _STEERING = {"next": "next", "finish": "finish", "continue": "continue"}
 
 
@@ -141,6 +143,9 @@ class Deeds:
 
         panel = self._app.furniture.in_focus()
         target = panel.editable() if panel is not None else None
+        if panel is not None and target is None and self._app.questions is not None:
+            await self._app.questions.idle(PATIENCE)
+            target = panel.editable()
         if target is not None:
             dialog = EditDialog(target, self._answer, self._app.glyphs, whole=whole)
             self._app.push_screen(dialog, self._edited)

@@ -6,6 +6,7 @@ A slot has one question under way at most. What is wanted meanwhile waits, and o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -45,6 +46,13 @@ class Questions:
     def busy(self) -> bool:
         """Whether an answer is waited for."""
         return bool(self._under_way)
+
+    async def idle(self, seconds: float) -> None:
+        """Wait until no answer is outstanding, but no longer than so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._under_way:
+                    await asyncio.wait(list(self._under_way.values()))
 
     def want(self, wants: list[Want], boundary: int, rank: int) -> None:
         """Ask what is new among these."""

@@ -82,6 +82,8 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     objects = snapshot.objects
     if objects is None or not objects.rows:
         words = "Nothing is known of the model yet. Press n: it is found at its first forward, or by its optimizer."
+        if not snapshot.paused:
+            words = "Nothing is known of the model: nobody has looked at it while training stood still."
         return Drawing(title=(Span("model", "dim"),), body=lesson(words, frame), total=0)
     rows = objects.rows
     wide = columns(frame.width, rows, frame.glyphs)

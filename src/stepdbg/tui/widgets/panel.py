@@ -79,6 +79,10 @@ class Panel(Sheet, can_focus=True):
         """What `e` edits under the cursor."""
         return None
 
+    def may_edit(self) -> bool:
+        """Whether there is something to edit, or will be as soon as an answer is here."""
+        return self.editable() is not None
+
     def chosen(self) -> str:
         """The object under the cursor that enter opens, or an empty string."""
         return ""

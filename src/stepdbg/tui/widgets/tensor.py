@@ -122,10 +122,16 @@ class TensorPanel(Panel):
     def picked_row(self, row: int) -> None:
         """Rows are picked by their numbers."""
 
+    def may_edit(self) -> bool:
+        """Whatever is selected."""
+        return bool(self.object)
+
     def editable(self) -> Editable | None:
         """The element under the cursor."""
         snapshot = self.snapshot
         shown = None if snapshot is None else (snapshot.tensor if self.part == "value" else snapshot.part)
         if snapshot is None or shown is None or shown.window is None or snapshot.tensor is None:
             return None
+        if snapshot.tensor.object != self.object:
+            return None  # the answer for the new object is still under way
         return Editable(self._part_object(snapshot), tensor.index_of(shown, self.cursor, self.column))
