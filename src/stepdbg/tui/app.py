@@ -232,7 +232,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
             self._paint_at.cancel()
             self._paint_at = None
         if self.is_running and self.screen_stack:
-            self.furniture.show(self.snapshot, self.situation())
+            self.furniture.show(self.snapshot)
 
     def _tick(self) -> None:
         """Only times that pass need it: a start, or a long phase whose rank says nothing."""

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.css.query import NoMatches
 from textual.geometry import Size
 
-from stepdbg.tui.actions import PANELS, Situation
+from stepdbg.tui.actions import PANELS
 from stepdbg.tui.arrangement import COLUMNS, SHARES, Arrangement, arranged
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.widgets.bars import Footer, Tabs
@@ -90,7 +90,7 @@ class Furniture:
         """The panels on the screen."""
         return [panel for name, panel in self.panels.items() if self.is_shown(name)]
 
-    def show(self, snapshot: Snapshot, here: Situation) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         """Draw a snapshot wherever it is to be seen."""
         base = self._app.screen_stack[0]
         self.top.show(snapshot)
@@ -98,7 +98,7 @@ class Furniture:
             panel.show(snapshot)
         if self.arrangement.kind == "tabs":
             base.query_one(Tabs).show(self.current)
-        base.query_one(Footer).show(here, self.arrangement.hidden)
+        base.query_one(Footer).show(self._app.situation(), self.arrangement.hidden)
 
     def go_to(self, name: str) -> None:
         """Bring a panel to the front and put the focus on it."""
