@@ -11,7 +11,7 @@ from hub.room import DEADLINE, Screen, real_hub, runtime
 
 from stepdbg.hub.card import living_sessions, read_card
 from stepdbg.hub.launch import INJECT, Launch, start_hub, target_variables
-from stepdbg.protocol.messages import Leave, ResizeTerminal, SendInput, Steer
+from stepdbg.protocol.messages import Leave, ResizeTerminal, SendInput, ShowStack, Steer
 
 
 async def test_a_session_from_first_stop_to_the_removal_of_its_folder() -> None:
@@ -129,3 +129,15 @@ async def until_gone(pid: int) -> None:
             except ProcessLookupError:
                 return
             await asyncio.sleep(0.02)
+
+
+async def test_a_process_that_hangs_before_its_first_phase_shows_its_stack_and_goes_on() -> None:
+    code = "def the_culprit(): return input()\nprint('up', flush=True)\nthe_culprit()"
+    async with real_hub("-c", code) as folder:
+        screen = await Screen.open(folder)
+        await screen.until(lambda s: b"up" in s.output)
+        screen.connection.send(ShowStack())
+        await screen.until(lambda s: b"the_culprit" in s.output)
+        screen.connection.send(SendInput(b"\r"))
+        session = await screen.until_state("exited")
+        assert session.exit_status == 0
