@@ -220,6 +220,8 @@ class Hub:
             self.end()
 
     def _write_card(self, state: State) -> None:
+        if self._ended.is_set():
+            return
         card = Card(
             self.folder.name,
             self.launch.target,

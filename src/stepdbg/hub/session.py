@@ -56,7 +56,6 @@ GRACE_SECONDS = 0.7
 """After a process hangs up without a word, so long is waited for news of its exit before it is called lost."""
 KILL_SECONDS = 3.0
 """From SIGTERM to SIGKILL."""
-_UNSEEN = 20
 _log = logging.getLogger("stepdbg.hub")
 
 
@@ -253,8 +252,6 @@ class Session:
         """A Python process of the target has started."""
         self._processes[process] = birth
         self._anybody_born = True
-        if not self.ranks:
-            self._now_doing(f"starting {self.launch.script}")
 
     def said(self, process: object, word: dict[str, Any]) -> None:
         """A line of JSON from a process."""
