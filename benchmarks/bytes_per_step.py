@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from harness.place import DEMOS, Place
+
 from measure import Row, median, next_phase, table
 
 STEPS = 35

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from harness.place import DEMOS, STEPDBG, Place
+
 from measure import PROGRAMS, Row, alternating, median, table
 
 ROUNDS = 9

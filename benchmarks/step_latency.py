@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from harness.place import DEMOS, Place
+
 from measure import PROGRAMS, Row, median, next_phase, shown_ms, table
 
 STEPS = 48

@@ -13,7 +13,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pyte.screens
-from harness.place import DEMOS, Place
+from harness.place import Place
 from harness.screen import EmulatedScreen
 from harness.stepping import step_to, wait_stop
 from harness.terminal import Terminal
@@ -23,7 +23,7 @@ SIZES = {"small": (80, 24), "wide": (160, 50)}
 WIDTH, HEIGHT, FONT = 8.43, 18, 14
 """Of a cell, and of the letters, in pixels."""
 MARGIN = 12
-INK, PAPER = "#d8dee9", "#12141a"
+INK, PAPER = "#d8dee9", "#121212"
 NAMED = {
     "black": "#1c1f26", "red": "#e06c75", "green": "#98c379", "brown": "#d19a66", "blue": "#61afef",
     "magenta": "#c678dd", "cyan": "#56b6c2", "white": "#d8dee9", "brightblack": "#5c6370", "brightred": "#e88388",
@@ -57,7 +57,9 @@ def _row(screen: EmulatedScreen, row: int) -> Iterator[str]:
         if paper != PAPER:
             wide = len(found) * WIDTH + 0.3
             yield f'<rect x="{left:.2f}" y="{top}" width="{wide:.2f}" height="{HEIGHT}" fill="{paper}"/>'
-        drawn = [(column, cell.data) for column, cell in found if cell.data.strip()]
+        for column, cell in found:
+            yield from _shape(cell.data, MARGIN + column * WIDTH, top, ink)
+        drawn = [(column, cell.data) for column, cell in found if cell.data.strip() and not _is_shape(cell.data)]
         if drawn:
             places = " ".join(f"{MARGIN + column * WIDTH:.1f}" for column, _ in drawn)
             style = ' font-weight="bold"' if bold else ""
@@ -65,6 +67,25 @@ def _row(screen: EmulatedScreen, row: int) -> Iterator[str]:
             style += ' text-decoration="underline"' if underlined else ""
             text = escape("".join(letter for _, letter in drawn))
             yield f'<text x="{places}" y="{top + HEIGHT - 5}" fill="{ink}"{style}>{text}</text>'
+
+
+def _is_shape(letter: str) -> bool:
+    return len(letter) == 1 and ("\u2581" <= letter <= "\u2588" or "\u2800" <= letter <= "\u28ff")
+
+
+def _shape(letter: str, left: float, top: float, ink: str) -> Iterator[str]:
+    """Blocks and braille are drawn, since many fonts lack them."""
+    if not _is_shape(letter):
+        return
+    if letter <= "\u2588":
+        high = (ord(letter) - 0x2580) / 8 * HEIGHT
+        place = f'x="{left:.2f}" y="{top + HEIGHT - high:.2f}" width="{WIDTH + 0.3:.2f}" height="{high:.2f}"'
+        yield f'<rect {place} fill="{ink}"/>'
+        return
+    for bit, (column, row) in enumerate(((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))):
+        if (ord(letter) - 0x2800) >> bit & 1:
+            x, y = left + (column + 0.5) * WIDTH / 2, top + (row + 0.5) * HEIGHT / 4
+            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.3" fill="{ink}"/>'
 
 
 def _style(cell: pyte.screens.Char) -> tuple[str, str, bool, bool, bool]:
@@ -93,7 +114,7 @@ def main() -> int:
     for name, size in SIZES.items():
         place = Place()
         try:
-            terminal = place.stepdbg(DEMOS / "mnist.py", size=size)
+            terminal = place.stepdbg("demos/mnist.py", size=size)
             show_the_gradients(terminal)
             title = f"stepdbg demos/mnist.py at {size[0]}×{size[1]}, stopped after backward"
             picture = svg(terminal.emulator.screen, title)
