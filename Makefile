@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test lint format serve bench pictures clean
+.PHONY: demo test lint format serve bench pictures keys clean
 
 demo: $(INSTALLED)  ## the screen, on digits being learned
 	$(BIN)/stepdbg demos/mnist.py
@@ -33,6 +33,9 @@ bench: $(INSTALLED)  ## every budget, measured side by side on a real terminal
 
 pictures: $(INSTALLED)  ## the pictures in docs/pictures, from a real run
 	PYTHONPATH=tests $(BIN)/python docs/pictures.py
+
+keys: $(INSTALLED)  ## the README's table of keys, from the registry
+	$(BIN)/python docs/keys.py
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
