@@ -140,7 +140,7 @@ def test_a_cell_of_the_table_has_the_index_that_python_gives_it(
 def test_the_optimizer_panel_lists_hyperparameters_and_ledger() -> None:
     words = drawn(optimizer.draw(full(), Frame(80, 16)))
     assert "optimizer Adam  12 steps" in words
-    assert "lr               0.001" in words
+    assert "lr                     0.001" in words
     row = next(line for line in words.splitlines() if "model.conv1.weight" in line)
     assert row.split()[-2:] == ["12", "2.000"]
 

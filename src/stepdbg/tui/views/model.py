@@ -64,7 +64,7 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs) -> Columns:
     """What fits into a width: the name always, then norm and gradient, then the rest."""
     sizes = max([5, *(len(shape(row.shape, glyphs.times)) for row in rows if row.node in TENSORS)])
     sizes = min(16, sizes)
-    wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + 4 for row in rows)])
+    wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + 6 for row in rows)])
     fixed = {"norm": 11, "grad": 11, "shape": sizes + 2, "ratio": 10, "dtype": 10, "owner": 18}
     kept: dict[str, int] = {}
     room = width - 4 - min(wish, 34, max(12, width // 3))
@@ -132,7 +132,7 @@ def _row(row: ObjectRow, summary: Summary | None, mark: Marks, wide: Columns, he
         role = "heading"
     if tensor and mark.value:
         role = f"mark.{mark.value}"
-    name = padded(indent + label, wide.name, glyphs.ellipsis)
+    name = padded(indent + label, wide.name - 1, glyphs.ellipsis) + " "
     if not tensor and row.cls and len(indent) + len(label) + 2 < wide.name:
         name = f"{indent}{label}"
     spans = [

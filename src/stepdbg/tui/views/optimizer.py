@@ -81,8 +81,9 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
         case "group":
             return (cursor, Span(f" {item.words}", f"module{emphasis}"), Span(f"  {item.value}", "dim"))
         case "hyperparameter":
-            name = Span(padded(f"   {plain(item.words)}", 20, glyphs.ellipsis), emphasis.lstrip("."))
-            value = Span(plain(item.value)[: max(1, frame.width - 22)], "number" if item.editable else "dim")
+            column = max(16, min(26, frame.width // 2))
+            name = Span(padded(f"   {plain(item.words)}", column - 1, glyphs.ellipsis) + " ", emphasis.lstrip("."))
+            value = Span(plain(item.value)[: max(1, frame.width - column - 2)], "number" if item.editable else "dim")
             return (cursor, name, value)
         case "heading":
             return (cursor, *_heading(item.keys, widths(frame, item.keys, item.several), glyphs))
