@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from harness.place import Place
+
+settings.register_profile("stepdbg", deadline=None)
+settings.load_profile("stepdbg")
+"""No test is timed: on a busy machine any example may take long."""
 
 
 @pytest.fixture
