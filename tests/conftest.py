@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
-
 from harness.place import Place
+from hypothesis import settings
 
 settings.register_profile("stepdbg", deadline=None)
 settings.load_profile("stepdbg")
