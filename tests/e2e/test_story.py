@@ -108,7 +108,8 @@ def test_a_breakpoint_stops_a_run_and_the_run_is_left_and_found_again(
 
     second = move(terminal, "c")
     assert (second.next, second.update) == ("backward", first.update + 1)
-    assert "loss computed `loss`" in words(terminal), terminal.picture()
+    terminal.wait_for("breakpoint 1")
+    terminal.wait_until(lambda: "loss computed `loss`" in words(terminal), "what the phase before it did")
 
     terminal.press("8")
     terminal.wait_for("before backward", "met 1 time")

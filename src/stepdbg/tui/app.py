@@ -18,6 +18,7 @@ from typing import ClassVar
 os.environ.setdefault("TEXTUAL_FPS", "15")  # read when Textual is imported; the hub was started before
 
 from rich.console import RenderableType
+from textual import events
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -123,9 +124,9 @@ class StepdbgApp(App[int], inherit_bindings=False):
         self.set_interval(TICK, self._tick)
         self.call_after_refresh(self.furniture.furnish)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
         """Another size may be another arrangement; selections stay where they are."""
-        self.furniture.arrange(self.size)
+        self.furniture.arrange(event.size)
         self.tell_terminal_size()
         self.paint()
 
