@@ -140,6 +140,13 @@ def cropped(line: Line, width: int) -> Line:
     return tuple(kept)
 
 
+def clipped(line: Line, width: int, ellipsis: str) -> Line:
+    """The line, ending in a sign that it goes on where it does not fit."""
+    if sum(cell_len(span.text) for span in line) <= width:
+        return line
+    return (*cropped(line, width - cell_len(ellipsis)), Span(ellipsis, "faint"))
+
+
 def whole(line: Line, width: int) -> Line:
     """The line's first spans as far as they fit whole; only the very first may be cut."""
     kept: list[Span] = []

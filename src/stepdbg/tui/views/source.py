@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from stepdbg.protocol.messages import Stop
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, cropped, lesson, padded, plain, shortened_name
+from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, clipped, lesson, padded, plain, shortened_name
 
-MARGIN = 13
+MARGIN = 12
 """Cells for the names of the phases at the left."""
 
 
@@ -49,18 +49,18 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     if source.problem:
         return Drawing(title, (), ((Span(f" {plain(source.problem)}"[: frame.width], "error"),),), 0)
     rows = highlighted(source.text)
-    digits = len(str(len(rows))) + 1
+    digits = len(str(len(rows)))
     body = []
     for number, code in enumerate(rows[frame.top : frame.top + frame.height], frame.top + 1):
         name, sign, role = _margin(stop, file, number, line, frame)
-        margin = padded(f" {name}", MARGIN - 3, frame.glyphs.ellipsis) + " " + sign + " "
+        margin = padded(name, MARGIN - 3, frame.glyphs.ellipsis) + " " + sign + " "
         here = frame.focused and number == frame.cursor + 1
         spans = (
             Span(margin, role),
-            Span(f"{number:>{digits}}  ", "accent" if here else ("strong" if role else "faint")),
+            Span(f"{number:>{digits}} ", "accent" if here else ("strong" if role else "faint")),
             *code,
         )
-        body.append(cropped(spans, frame.width))
+        body.append(clipped(spans, frame.width, frame.glyphs.ellipsis))
     return Drawing(title, (), tuple(body), len(rows))
 
 
