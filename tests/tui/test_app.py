@@ -290,7 +290,9 @@ async def test_resizing_keeps_selection_and_panel(size: tuple[int, int]) -> None
     async with stage(size) as here:
         await here.press("1", "down", "down", "down")
         cursor = here.panel("model").cursor
-        await here.press("2", "down", "right")
+        await here.press("2")
+        await here.until(lambda: here.tensor.editable(), "the numbers")
+        await here.press("down", "right")
         for width, height in ((40, 12), (20, 5), (1, 1), (200, 60), (160, 50), (80, 24)):
             await here.pilot.resize_terminal(width, height)
             await here.pilot.pause()
