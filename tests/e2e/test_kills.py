@@ -76,8 +76,8 @@ def test_the_client_killed_harms_nothing_and_attach_comes_back(place: Place, num
 
     again = place.stepdbg("attach")
     again.wait_for_match("PAUSED|EXITED|RUNNING", seconds=30)
-    if not moment.running:
-        assert "PAUSED before" in again.text
+    assert moment.running or "PAUSED before" in again.text
+    if "PAUSED before" in again.text:  # a client killed before it has read its `c` leaves training stopped
         again.press("c")
     again.wait_for_match("at the end of the script|EXITED", seconds=60)
     assert digest(printed(place)) == bare_digest(place, moment.demo)

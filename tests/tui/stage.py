@@ -18,7 +18,7 @@ from stepdbg.tui.widgets.tensor import TensorPanel
 from stepdbg.tui.widgets.top import Top
 
 SIZES = ((80, 24), (160, 50))
-DEADLINE = 15.0
+DEADLINE = 60.0
 
 
 class Stage:
