@@ -19,6 +19,7 @@ from stepdbg.hub.launch import LAUNCH, Launch, start_hub
 from stepdbg.hub.server import Hub
 from stepdbg.protocol.messages import Leave, LossPoints, Notice, Output, SessionChanged, SessionState, ToClient
 from stepdbg.protocol.places import CLIENT_SOCKET, RUNTIME_VARIABLE, new_session
+from stepdbg.testing import vanish_all
 
 DEADLINE = 15.0
 
@@ -52,10 +53,13 @@ async def hub_here(**how: object) -> AsyncIterator[Hub]:
         hub = Hub(folder, listener)
         serving = asyncio.create_task(hub.serve())
         launcher = await Screen.open(folder, "launcher")  # as long as it is there, the hub does not end
-        yield hub
-        await launcher.connection.close()
-        hub.end()
-        await serving
+        try:
+            yield hub
+        finally:
+            await launcher.connection.close()
+            hub.end()
+            await serving
+            await asyncio.to_thread(vanish_all)
 
 
 @contextlib.asynccontextmanager

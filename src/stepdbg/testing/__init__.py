@@ -5,6 +5,6 @@ program can debug. The figures are real: the network learns, the effects are fou
 training; only the names of the classes are borrowed.
 """
 
-from stepdbg.testing.debuggee import FakeDebuggee
+from stepdbg.testing.debuggee import FakeDebuggee, vanish_all
 
-__all__ = ["FakeDebuggee"]
+__all__ = ["FakeDebuggee", "vanish_all"]

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from array import array
 from pathlib import Path
 from types import FrameType
@@ -50,6 +51,17 @@ from stepdbg.testing.comparing import Fingerprints, effects_between, fingerprint
 from stepdbg.testing.inspection import Inspection
 from stepdbg.testing.line import Line
 from stepdbg.testing.network import Adam, Decay, Loader, Network
+
+_started: weakref.WeakSet[FakeDebuggee] = weakref.WeakSet()
+
+
+def vanish_all() -> None:
+    """Have every fake that runs in this process be gone, and wait for it: none outlives the test that started it."""
+    for fake in list(_started):
+        fake.vanish()
+        if not fake.ended.wait(10.0):
+            raise TimeoutError("a fake debuggee does not end")
+    _started.clear()
 
 
 class FakeDebuggee:
@@ -96,13 +108,15 @@ class FakeDebuggee:
         self._previous: tuple[PhaseRecord, ...] = ()
         self._before: Fingerprints | None = None
         self._values_before: dict[str, array[float]] = {}
-        self._paced = threading.Event()
+        self._gone = threading.Event()
+        """Set when it vanishes: its thread ends at the next phase, as a killed process would."""
         self._thread = threading.Thread(target=self._run, name=f"fake-rank-{rank}", daemon=True)
 
     # ------------------------------------------------------------ from outside
 
     def start(self) -> FakeDebuggee:
         """Begin in a thread of its own."""
+        _started.add(self)
         self._thread.start()
         return self
 
@@ -119,7 +133,8 @@ class FakeDebuggee:
             raise self.crash
 
     def vanish(self) -> None:
-        """Lose the connection without a word, as a killed process does."""
+        """Be gone without a word, as a killed process is."""
+        self._gone.set()
         self._line.hang_up()
 
     def weights(self) -> bytes:
@@ -180,7 +195,7 @@ class FakeDebuggee:
     def _train(self) -> None:
         boundary = Boundary(0, 1)
         line: int | None = None
-        while True:
+        while not self._gone.is_set():
             failing = self.fail_at == (boundary.opens or boundary.update, boundary.next) and boundary.index > 0
             began = time.perf_counter()
             try:
@@ -189,7 +204,7 @@ class FakeDebuggee:
                 self._stop_at_exception(boundary, error)
                 break
             if self.pace and boundary.index:
-                self._paced.wait(self.pace)
+                self._gone.wait(self.pace)
             ms = (time.perf_counter() - began) * 1000 if boundary.index else None
             boundary = self._next_boundary(boundary, next_phase, ms)
             if boundary.opens == self.updates + 1:
