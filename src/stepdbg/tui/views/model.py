@@ -65,7 +65,7 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs) -> Columns:
     sizes = max([5, *(len(shape(row.shape, glyphs.times)) for row in rows if row.node in TENSORS)])
     sizes = min(16, sizes)
     wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + 6 for row in rows)])
-    fixed = {"norm": 11, "grad": 11, "shape": sizes + 2, "ratio": 10, "dtype": 10, "owner": 18}
+    fixed = {"norm": 11, "grad": 11, "shape": sizes + 1, "ratio": 10, "dtype": 10, "owner": 18}
     kept: dict[str, int] = {}
     room = width - 4 - min(wish, 34, max(12, width // 3))
     for column, wide in fixed.items():

@@ -81,7 +81,7 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
         case "group":
             return (cursor, Span(f" {item.words}", f"module{emphasis}"), Span(f"  {item.value}", "dim"))
         case "hyperparameter":
-            column = max(16, min(26, frame.width // 2))
+            column = max(16, min(26, frame.width - 14))
             name = Span(padded(f"   {plain(item.words)}", column - 1, glyphs.ellipsis) + " ", emphasis.lstrip("."))
             value = Span(plain(item.value)[: max(1, frame.width - column - 2)], "number" if item.editable else "dim")
             return (cursor, name, value)
