@@ -130,7 +130,10 @@ def test_a_new_size_reaches_the_target_as_a_signal(keep) -> None:  # type: ignor
 
 
 def test_what_is_typed_is_the_targets_stdin_and_ctrl_c_is_a_sigint(keep) -> None:  # type: ignore[no-untyped-def]
-    kept = keep(*python("print('name', input('? '), flush=True)\ninput('again ')"))
+    # Blocked and waited for: a signal between a prompt and the read that follows it would be seen only at the next key.
+    waits = "signal.pthread_sigmask(signal.SIG_BLOCK, [2]); print('again ', flush=True); signal.sigwait([2])"
+    unblocks = "signal.pthread_sigmask(signal.SIG_UNBLOCK, [2]); raise KeyboardInterrupt"
+    kept = keep(*python(f"import signal; print('name', input('? '), flush=True); {waits}; {unblocks}"))
     kept.until_output(b"? ")
     kept.type(b"Ada\r")
     kept.until_output(b"again ")
