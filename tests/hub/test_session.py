@@ -281,3 +281,14 @@ async def test_one_step_typed_ahead_is_taken_and_no_more() -> None:
         answer = await screen.connection.ask(ListObjects())
         assert isinstance(answer, Objects)
         assert stop.boundary.index == 3
+
+
+async def test_a_continue_typed_ahead_of_a_step_s_stop_is_not_lost() -> None:
+    async with hub_here() as hub:
+        debuggee = FakeDebuggee(hub.folder, updates=2, pace=0.02).start()
+        screen = await Screen.open(hub.folder)
+        await screen.until_next("data")
+        screen.connection.send(Steer("next"))
+        screen.connection.send(Steer("continue"))
+        await screen.until(lambda one: one.stop is not None and one.stop.reason == "exit")
+        assert debuggee.crash is None

@@ -84,7 +84,7 @@ class Rank:
     def steer(self, action: str) -> bool:
         """Obey a key. Whether anything came of it at once.
 
-        One step that is typed ahead of the stop before it is remembered, and no more: a key that is held down must not
+        One key that is typed ahead of the stop before it is remembered, and no more: a key that is held down must not
         run on after it was let go.
         """
         if action == "pause":
@@ -93,7 +93,7 @@ class Rank:
                 self.send(Pause())
             return False
         until: Go = "finish" if action == "finish" else "continue" if action == "continue" else "next"
-        if self.state == "running" and self._until in ("next", "finish") and until != "continue":
+        if self.state == "running" and self._until in ("next", "finish"):
             self._queued = until
             return False
         return self.resume(until)
