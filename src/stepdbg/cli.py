@@ -14,6 +14,7 @@ from stepdbg.errors import StepdbgError, UsageError
 USAGE = """\
 usage: stepdbg [OPTIONS] TARGET...          step through the training that TARGET runs
        stepdbg run --headless [OPTIONS] TARGET...   run it with no screen, until a breakpoint
+       stepdbg trace [-o FILE] [OPTIONS] TARGET...  run it and write a line for each boundary between two phases
        stepdbg ls                           list the sessions
        stepdbg attach [SESSION]             come back to a session (the newest, if not named)
        stepdbg stop SESSION                 end a session and its training
@@ -32,12 +33,18 @@ options
   --ascii           draw with plain characters only
   --version         print the version
   --help            print this
+
+options of trace
+  -o FILE           write the lines there, not to stderr; one JSON object each
+  --updates N       end the target after N updates, with status 0
+  --effects         tell what each phase did to which object
+  --fingerprints    tell the fingerprint of everything alive at each boundary
 """
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What `stepdbg [run] [OPTIONS] TARGET…` asks for."""
+    """What `stepdbg [run|trace] [OPTIONS] TARGET…` asks for."""
 
     target: tuple[str, ...] = ()
     python: str | None = None
@@ -45,6 +52,11 @@ class RunOptions:
     readonly: bool = False
     ascii_only: bool = False
     headless: bool = False
+    output: str | None = None
+    """The file of a trace; None for stderr."""
+    updates: int | None = None
+    effects: bool = False
+    fingerprints: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class Request:
     """A parsed command line."""
 
     command: str
-    """`run`, `ls`, `attach`, `stop`, `help` or `version`."""
+    """`run`, `trace`, `ls`, `attach`, `stop`, `help` or `version`."""
     options: RunOptions = RunOptions()
     session: str | None = None
 
@@ -68,8 +80,9 @@ def parse(arguments: Sequence[str]) -> Request:
         raise UsageError("no TARGET is given; try `stepdbg train.py`, or `stepdbg --help`")
     if words[0] in ("ls", "attach", "stop"):
         return _parse_session_command(words[0], words[1:])
-    explicit_run = words[0] == "run"
-    return _parse_run(words[1:] if explicit_run else words)
+    if words[0] == "trace":
+        return _parse_run("trace", words[1:])
+    return _parse_run("run", words[1:] if words[0] == "run" else words)
 
 
 def _parse_session_command(command: str, words: list[str]) -> Request:
@@ -88,15 +101,26 @@ def _parse_session_command(command: str, words: list[str]) -> Request:
     return Request(command, RunOptions(ascii_only=ascii_only), words[0] if words else None)
 
 
-def _parse_run(words: list[str]) -> Request:
+_VALUED = {"run": ("--break", "--python"), "trace": ("--python", "-o", "--output", "--updates")}
+"""The options of each command that take a value."""
+_FLAGS = {"run": ("--readonly", "--ascii", "--headless"), "trace": ("--effects", "--fingerprints")}
+
+
+def _parse_run(command: str, words: list[str]) -> Request:
     options = RunOptions()
     while words and words[0].startswith("-") and words[0] != "-m":
         word, equals, value = words.pop(0).partition("=")
-        if word in ("--break", "--python") and not equals:
+        if word in ("--help", "-h"):
+            return Request("help")
+        if word in ("--version", "-V"):
+            return Request("version")
+        if word not in (*_VALUED[command], *_FLAGS[command]):
+            raise UsageError(f"there is no option {word}; see `stepdbg --help` (options come before TARGET)")
+        if word in _VALUED[command] and not equals:
             if not words:
                 raise UsageError(f"{word} needs a value; see `stepdbg --help`")
             value = words.pop(0)
-        elif equals and word not in ("--break", "--python"):
+        elif equals and word in _FLAGS[command]:
             raise UsageError(f"{word} takes no value; see `stepdbg --help`")
         match word:
             case "--break":
@@ -109,15 +133,23 @@ def _parse_run(words: list[str]) -> Request:
                 options = replace(options, ascii_only=True)
             case "--headless":
                 options = replace(options, headless=True)
-            case "--help" | "-h":
-                return Request("help")
-            case "--version" | "-V":
-                return Request("version")
-            case _:
-                raise UsageError(f"there is no option {word}; see `stepdbg --help` (options come before TARGET)")
+            case "-o" | "--output":
+                options = replace(options, output=value)
+            case "--updates":
+                options = replace(options, updates=_positive(word, value))
+            case "--effects":
+                options = replace(options, effects=True)
+            case "--fingerprints":
+                options = replace(options, fingerprints=True)
     if not words:
         raise UsageError("no TARGET is given; try `stepdbg train.py`, or `stepdbg --help`")
-    return Request("run", replace(options, target=tuple(words)))
+    return Request(command, replace(options, target=tuple(words)))
+
+
+def _positive(option: str, value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise UsageError(f"{option} {value}: that is no number of updates; give one from 1 up")
+    return int(value)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,6 +188,12 @@ def _obey(request: Request) -> int:
             from stepdbg.commands.attach import find_session
 
             folder = find_session(request.session)
+        case "trace":
+            from stepdbg.commands.trace import trace
+            from stepdbg.protocol.messages import Tracing
+
+            wanted = Tracing(options.effects, options.fingerprints, options.updates)
+            return trace(options.target, wanted, python=options.python, output=options.output)
         case _:
             from stepdbg.commands.run import run_headless, start_session
 

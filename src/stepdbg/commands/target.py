@@ -42,6 +42,11 @@ class Target:
     script: str
     """The short name for people: `mnist.py`."""
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The words of the command that are files, the program itself among them."""
+        return tuple(word for word in self.argv if os.path.isfile(word))
+
 
 def find_target(words: Sequence[str], python: str | None = None) -> Target:
     """The command for TARGET, with everything checked that can be checked before it runs.

@@ -53,6 +53,12 @@ class Audience:
         for screen in self.screens:
             screen.send(message)
 
+    def tell_launchers(self, message: ToClient) -> None:
+        """Send to whoever started a headless target."""
+        for client in self.clients:
+            if client.role == "launcher":
+                client.send(message)
+
     def notify(self, text: str, severity: Severity = "information") -> None:
         """Tell the user something; kept for the next screen where there is none."""
         notice = Notice(text, severity)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from stepdbg.errors import UsageError
-from stepdbg.protocol.messages import Breakpoint, Go
+from stepdbg.protocol.messages import Breakpoint, Go, Tracing
 from stepdbg.protocol.places import CLIENT_SOCKET, HUB_LOG, SESSION_VARIABLE, new_session
 
 LAUNCH = "launch.json"
@@ -35,6 +35,8 @@ class Launch(msgspec.Struct, frozen=True):
     readonly: bool = False
     terminal: bool = True
     """False: the target runs elsewhere, as a child of a launcher, with no pty."""
+    trace: Tracing | None = None
+    """Every boundary is told to the launcher."""
     columns: int = 80
     rows: int = 24
 

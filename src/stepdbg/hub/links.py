@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -47,6 +48,12 @@ class Link:
             self._writer.write(frames.encode(message))
         except ProtocolError as error:
             _log.warning("not sent to %s: %s", self.name, error)
+
+    async def drain(self) -> None:
+        """Wait until the peer has taken all that was sent, or has gone."""
+        self._writer.transport.set_write_buffer_limits(0)
+        with contextlib.suppress(OSError):
+            await self._writer.drain()
 
     def close(self) -> None:
         """Hang up once everything has been sent."""

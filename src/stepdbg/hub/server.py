@@ -23,7 +23,7 @@ from stepdbg.hub.output import OutputTail
 from stepdbg.hub.session import Session
 from stepdbg.hub.terminal import Terminal
 from stepdbg.protocol import frames
-from stepdbg.protocol.messages import PROTOCOL_VERSION, ClientHello, FromClient, Notice, RankHello, State
+from stepdbg.protocol.messages import PROTOCOL_VERSION, ClientHello, FromClient, Notice, RankHello, State, TargetExited
 from stepdbg.protocol.places import OUTPUT_LOG, RANK_SOCKET
 
 TICK_SECONDS = 0.2
@@ -32,6 +32,8 @@ SILENCE_SECONDS = 10.0
 """After so long without a word from the target's processes the user is told."""
 LINGER_SECONDS = 24 * 3600.0
 """So long does an unattended session wait after its target's exit."""
+QUIET_SECONDS = 0.3
+"""After the target's exit a trace is whole when its processes have hung up, or been silent for so long."""
 _log = logging.getLogger("stepdbg.hub")
 
 
@@ -58,6 +60,9 @@ class Hub:
         self._ended = asyncio.Event()
         self._links: set[Link] = set()
         self._serving: set[asyncio.Task[None]] = set()
+        self._hearing: set[asyncio.Task[None]] = set()
+        """One for each process of the target that has not hung up."""
+        self._heard = self._handing_on = 0
         self.session = Session(
             folder, self.launch, self._terminal, self._output, self._later, self._ended.set, self._state_changed
         )
@@ -123,6 +128,8 @@ class Hub:
                 message = await _from_client(reader)
                 if isinstance(message, ClientHello):
                     raise ProtocolError("a second hello")
+                if isinstance(message, TargetExited) and self.launch.trace is not None:
+                    await self._hear_out()
                 self.session.hear(link, message)
         except ProtocolError as error:
             _log.warning("%s: %s: connection ended", link.name, error)
@@ -145,6 +152,10 @@ class Hub:
         link.name = f"process {link.pid}"
         words = Words()
         rank = None
+        task = asyncio.current_task()
+        assert task is not None
+        self._hearing.add(task)
+        task.add_done_callback(self._hearing.discard)
         try:
             while data := await reader.read(1 << 18):
                 for word in words.feed(data):
@@ -162,6 +173,9 @@ class Hub:
                         return
                     else:
                         rank = self.session.joined(link, word)
+                if self.launch.trace is not None:
+                    self._heard += 1
+                    await self._hand_on()
         except (ProtocolError, ValueError) as error:
             _log.warning("%s: %s: connection ended", link.name, error)
         except OSError as error:
@@ -170,6 +184,23 @@ class Hub:
             self.session.gone(link)
             self._links.discard(link)
             link.close()
+
+    async def _hand_on(self) -> None:
+        """Wait until the launcher has taken its trace: one that cannot keep up slows training and loses nothing."""
+        self._handing_on += 1
+        for link in list(self._links):
+            if isinstance(link, ClientLink) and link.role == "launcher":
+                await link.drain()
+        self._handing_on -= 1
+
+    async def _hear_out(self) -> None:
+        """Read what the target's processes have sent before they ended, and see it through to the launcher."""
+        while self._hearing:
+            heard = self._heard
+            await asyncio.wait(self._hearing, timeout=QUIET_SECONDS)
+            if heard == self._heard and not self._handing_on:
+                break
+        await self._hand_on()
 
     def _admit(self, link: Link, writer: asyncio.StreamWriter) -> bool:
         if not is_ours(writer):

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 from stepdbg.hub.audience import Audience, Client
 from stepdbg.hub.breakpoint_table import BreakpointTable
 from stepdbg.hub.launch import Launch
@@ -47,6 +49,7 @@ from stepdbg.protocol.messages import (
     Stopped,
     SwitchBreakpoint,
     TargetExited,
+    Traced,
     Welcome,
 )
 
@@ -210,8 +213,9 @@ class Session:
             case ResizeTerminal(columns=columns, rows=rows):
                 if self.terminal is not None:
                     self.terminal.resize(columns, rows)
-            case ShowStack():
-                if not show_stacks(self._processes.values(), self.ranks.values()):
+            case ShowStack(rank=number):
+                ranks = [rank for rank in self.ranks.values() if number in (None, rank.number)]
+                if not show_stacks(self._processes.values(), ranks):
                     client.send(Notice("no process of the target can show its stack just now", "warning"))
             case Leave(how=how):
                 self._leave(client, how)
@@ -280,7 +284,8 @@ class Session:
             number += 1  # two trainings side by side that both call themselves rank 0
         rank = Rank(number, hello, peer, open_page(self.folder, hello.page))
         self.ranks[number] = rank
-        rank.send(RankWelcome(PROTOCOL_VERSION, self._first_go, self._holding(), self.launch.readonly))
+        launch = self.launch
+        rank.send(RankWelcome(PROTOCOL_VERSION, self._first_go, self._holding(), launch.readonly, launch.trace))
         self._changed(RUNNING_SECONDS)
         return rank
 
@@ -301,6 +306,9 @@ class Session:
                 pass
             case BreakpointHit(number=number):
                 self.breakpoints.hit(number)
+            case Traced(boundary=boundary):
+                boundary = msgspec.structs.replace(boundary, rank=rank.number)
+                self._audience.tell_launchers(msgspec.structs.replace(message, boundary=boundary))
             case Notice(text=text, severity=severity):
                 self._audience.notify(text, severity)
             case Answer():

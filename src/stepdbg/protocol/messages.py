@@ -20,6 +20,7 @@ State = Literal["starting", "running", "paused", "replaying", "exited", "lost"]
 Kind = Literal["parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng"]
 What = Literal["changed", "touched", "created", "freed"]
 Reason = Literal["step", "breakpoint", "pause", "exception", "exit"]
+TraceReason = Literal["exit", "exception", "breakpoint", "updates"]
 Basis = Literal["fingerprint", "counters"]
 Go = Literal["next", "finish", "continue"]
 Severity = Literal["information", "warning", "error"]
@@ -511,6 +512,17 @@ class RankHello(Message, frozen=True):
     python: str
 
 
+class Tracing(Part, frozen=True):
+    """What a trace tells of each boundary beyond where it lies."""
+
+    effects: bool = False
+    """What the phase done did to which object, by fingerprints."""
+    fingerprints: bool = False
+    """The fingerprint of everything that is alive."""
+    updates: int | None = None
+    """After so many the training process is ended."""
+
+
 class RankWelcome(Message, frozen=True):
     """The hub's answer to `RankHello`: how to begin."""
 
@@ -519,6 +531,8 @@ class RankWelcome(Message, frozen=True):
     """None: stop at this first boundary."""
     breakpoints: tuple[Breakpoint, ...] = ()
     readonly: bool = False
+    trace: Tracing | None = None
+    """Each boundary is told of in a `Traced`, whether training stops there or not; None: none is."""
 
 
 class Stopped(Message, frozen=True):
@@ -532,6 +546,23 @@ class Resumed(Message, frozen=True):
 
     boundary: int
     until: Go
+
+
+class Traced(Message, frozen=True):
+    """A boundary that training passes in a traced run; nobody answers. The hub hands it on to the launcher."""
+
+    boundary: Boundary
+    pid: int
+    reason: TraceReason | None = None
+    """Why nothing follows: the script has ended, or its wanted updates are over. Or a `stepdbg.breakpoint()`."""
+    failure: Failure | None = None
+    """The exception that ended the script."""
+    effects: tuple[Effect, ...] | None = None
+    """All of the phase done, none left out; None where they were not asked for."""
+    fingerprints: dict[str, str | None] | None = None
+    """By name of the object; None for one whose bytes cannot be read."""
+    algorithms: dict[str, str] | None = None
+    """What the fingerprints are, by place (`cpu`, `device`, `value`); told with the first ones only."""
 
 
 class BreakpointHit(Message, frozen=True):
@@ -567,7 +598,7 @@ class Disarm(Message, frozen=True):
     """Go on, and never stop or report again: the session has ended."""
 
 
-FromRank = RankHello | Stopped | Resumed | BreakpointHit | Notice | Answer
+FromRank = RankHello | Stopped | Resumed | BreakpointHit | Traced | Notice | Answer
 ToRank = RankWelcome | Resume | Pause | SetBreakpoints | Disarm | Ask
 
 
@@ -623,6 +654,9 @@ class ResizeTerminal(Message, frozen=True):
 
 class ShowStack(Message, frozen=True):
     """Have every thread's stack written to the output: “where does it hang?”"""
+
+    rank: int | None = None
+    """Of that one only; None for all."""
 
 
 class Leave(Message, frozen=True):
@@ -738,4 +772,4 @@ FromClient = (
     | Leave
     | TargetExited
 )
-ToClient = Welcome | SessionChanged | Progress | LossPoints | Output | Notice | Answer
+ToClient = Welcome | SessionChanged | Progress | LossPoints | Output | Traced | Notice | Answer

@@ -26,6 +26,7 @@ from stepdbg.tracer.halt import Cause, Halt, failure
 from stepdbg.tracer.link import HubLost, Link
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.trace import Trace
 
 
 class Tracer:
@@ -40,6 +41,7 @@ class Tracer:
         """True while a generator loop runs: only its yields make boundaries."""
         self._rank = Rank(link, folder)
         self._halt = Halt(self._rank, self.course, self.registry)
+        self._trace: Trace | None = None
         self._thread = get_ident()
         self._pausing = False
         self._ended = False
@@ -166,7 +168,11 @@ class Tracer:
         try:
             if self._rank.page is None:
                 self._join()
-            self._halt.wait(_placed(boundary, frame), Cause("breakpoint", "stepdbg.breakpoint()", frames.stack(frame)))
+            cause = Cause("breakpoint", "stepdbg.breakpoint()", frames.stack(frame))
+            if self._trace is not None:
+                self._tell(_placed(boundary, frame), cause.stack, end=cause)
+            else:
+                self._halt.wait(_placed(boundary, frame), cause)
         except HubLost:
             self.disarm()
         except Exception as error:
@@ -193,6 +199,8 @@ class Tracer:
             self._read_mail()
         following = course.foretell("forward") or name if predicted else name
         boundary = course.boundary(following, done, opens, monotonic_ns(), predicted=predicted)
+        if self._trace is not None and not silent:
+            self._tell(_placed(boundary, frame), _stack(frame), returning)
         why = self._why(boundary, silent)
         if why is not None:
             self._pausing = False
@@ -203,6 +211,29 @@ class Tracer:
             halt.before = None
         if halt.before is None and self._due(boundary):
             halt.foresee(boundary.next, _stack(frame), returning)
+
+    def _tell(
+        self, boundary: m.Boundary, stack: list[FrameType], returning: FrameType | None = None, end: Cause | None = None
+    ) -> None:
+        """Add a boundary to the trace, if there is one.
+
+        Raises:
+            SystemExit: the updates that were to be traced are over.
+        """
+        if self._trace is None:
+            return
+        course = self.course
+        over = self._trace.passes(
+            boundary,
+            stack,
+            update=course.update,
+            pending_backward=course.pending_backward,
+            returning=returning,
+            end=end,
+        )
+        if over:
+            self.quiet = self._ended = True
+            raise SystemExit(0)
 
     def _why(self, boundary: m.Boundary, silent: bool) -> tuple[m.Reason, str] | None:
         """The reason to stop here, if there is one."""
@@ -249,6 +280,7 @@ class Tracer:
                 boundary = _placed(boundary, frame, (cause.lines or {}).get(id(frame)))
                 if self._broken:
                     boundary = msgspec.structs.replace(boundary, inside=self._broken, done=None)
+            self._tell(boundary, cause.stack, end=cause)
             self._halt.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
         except HubLost:
             self.disarm()
@@ -263,7 +295,10 @@ class Tracer:
         Raises:
             HubLost: this process is none.
         """
-        self._halt.begin(self._rank.join())
+        welcome = self._rank.join()
+        self._halt.begin(welcome)
+        if welcome.trace is not None:
+            self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self.registry)
         self._thread = get_ident()
 
     def _read_mail(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
+from array import array
 from collections import Counter
 from dataclasses import dataclass, replace
 
@@ -46,6 +47,8 @@ class Mark:
     owner: str
 
 
+_WORD = (1 << 64) - 1
+
 Picture = dict[str, Mark]
 """Everything that was alive, by name."""
 
@@ -62,8 +65,8 @@ def counters_only(picture: Picture) -> Picture:
     return {name: replace(mark, print=None) for name, mark in picture.items() if mark.kind != "rng"}
 
 
-def between(before: Picture, after: Picture, basis: Basis) -> Effects:
-    """The effects that turn one picture into the other."""
+def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
+    """All effects that turn one picture into the other, parameters first."""
     effects = [
         Effect(name, mark.kind, what)
         for name, mark in after.items()
@@ -77,6 +80,12 @@ def between(before: Picture, after: Picture, basis: Basis) -> Effects:
         and ((mark.kind == "grad" and mark.owner in after) or (mark.kind == "state" and mark.owner in owners))
     ]
     effects.sort(key=lambda effect: _ORDER.index(effect.kind))
+    return effects
+
+
+def between(before: Picture, after: Picture, basis: Basis) -> Effects:
+    """The same with counts, and with no more names than one stop may carry."""
+    effects = named(before, after, basis)
     counts = Counter((effect.kind, effect.what) for effect in effects)
     return Effects(
         basis=basis,
@@ -91,15 +100,33 @@ def without_names(effects: Effects | None) -> Effects | None:
     return effects and Effects(effects.basis, effects.counts)
 
 
+def fingerprints(picture: Picture) -> dict[str, str | None]:
+    """The fingerprints of a picture as a trace tells them, alike in each process that holds the same bytes.
+
+    Sixteen hexadecimal digits; what is no tensor is told as it is written, after a `=`.
+    """
+    told: dict[str, str | None] = {}
+    for name, mark in picture.items():
+        value = mark.print
+        told[name] = f"{value & _WORD:016x}" if isinstance(value, int) else None if value is None else f"={value}"
+    return told
+
+
 def random_states() -> dict[str, int]:
     """Fingerprints of the generators that training may draw from."""
-    states = {"torch random": int(xxhash.xxh3_64_intdigest(torch.get_rng_state().numpy().tobytes()))}
-    states["random"] = hash(random.getstate())
+    states = {"torch random": xxhash.xxh3_64_intdigest(torch.get_rng_state().numpy().tobytes())}
+    version, words, gauss = random.getstate()
+    states["random"] = _digest(array("I", words).tobytes(), version, gauss)
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         name, keys, *rest = numpy_random.get_state()
-        states["numpy.random"] = hash((name, keys.tobytes(), *rest))
+        states["numpy.random"] = _digest(keys.tobytes(), name, *rest)
     return states
+
+
+def _digest(words: bytes, *rest: object) -> int:
+    """Not Python's `hash`, which differs from one process to the next."""
+    return xxhash.xxh3_64_intdigest(words + repr(rest).encode())
 
 
 def _mark(entry: Alive, *, prints: bool) -> Mark:

@@ -11,6 +11,10 @@ import ctypes
 import torch
 import xxhash
 
+ALGORITHMS = {"cpu": "xxh3_64", "device": "multiply-xorshift-multiply-64", "value": "repr"}
+"""What a fingerprint is, by where the object lies. Of a tensor that is not on the CPU it is the second; of what is no
+tensor it is the value itself."""
+
 _CHUNK = 1 << 22
 """Words that are mixed at a time on a device, which bounds the extra memory to some 100 MB."""
 _FIRST, _SECOND = 0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64)

@@ -48,6 +48,8 @@ class Halt:
         """How far to go; None until the first order."""
         self.free = False
         """True where nothing can make training stop but the bell: nobody needs to look at a boundary."""
+        self.traced = False
+        """True where each boundary is told of."""
         self.before: effects.Picture | None = None
         """With fingerprints, from the start of the phase that runs; None where nobody will look."""
         self._counters: effects.Picture | None = None
@@ -64,12 +66,13 @@ class Halt:
         """The session has been entered."""
         self.until = welcome.go
         self._desk.readonly = welcome.readonly
+        self.traced = welcome.trace is not None
         self.set_breakpoints(welcome.breakpoints)
 
     def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
         """These hold from now on."""
         self.breakpoints = Breakpoints(points)
-        self.free = self.until == "continue" and not self.breakpoints.any
+        self.free = self.until == "continue" and not (self.breakpoints.any or self.traced)
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
@@ -163,7 +166,7 @@ class Halt:
 
     def _resume(self, until: m.Go, cause: Cause) -> None:
         self.until = until
-        self.free = until == "continue" and not self.breakpoints.any
+        self.free = until == "continue" and not (self.breakpoints.any or self.traced)
         if self._desk.edited:  # an edit is no effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             self.before = effects.take(self._registry)

@@ -12,6 +12,7 @@ import dis
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -116,6 +117,10 @@ class Registry:
     def is_newest(self, kind: Kind, tensor: torch.Tensor) -> bool:
         """Whether that very tensor is among the newest noted of its kind."""
         return any(slot.ref() is tensor for slot in self._slots.get(kind, ()))
+
+    def look_for_loss(self, stack: list[FrameType]) -> None:
+        """See whether the innermost of these frames holds a loss that `backward` has not been called on yet."""
+        self._find_loss(list(islice(frames.scopes(stack), 1)))
 
     def newest_loss(self) -> torch.Tensor | None:
         """The loss noted last, if it is still there."""

@@ -31,7 +31,11 @@ def drive(tracer: Tracer, generator: Generator[object, Any, Any]) -> Any:
         while True:
             name = check_phase(next(generator), generator)
             if tracer.listening():
-                phase = tracer.begin(name, call=False, at=getattr(generator, "gi_frame", None))
+                try:
+                    phase = tracer.begin(name, call=False, at=getattr(generator, "gi_frame", None))
+                except SystemExit as end:  # a trace is over: as if the loop itself had called sys.exit there
+                    generator.throw(end)
+                    raise
     except StopIteration as end:
         return end.value
     except BaseException as error:

@@ -1,0 +1,209 @@
+"""The target as our own child, with our stdin, stdout and stderr, in a session with no screen.
+
+What `run --headless` and `trace` share: signals are passed on, and the target's end is reported to the hub and becomes
+our own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from stepdbg.commands.target import Target
+from stepdbg.errors import ProtocolError, UsageError
+from stepdbg.hub.launch import Launch, start_hub, target_variables
+from stepdbg.protocol import frames
+from stepdbg.protocol.messages import (
+    PROTOCOL_VERSION,
+    ClientHello,
+    FromClient,
+    Notice,
+    SessionChanged,
+    SessionState,
+    TargetExited,
+    ToClient,
+    Welcome,
+)
+from stepdbg.protocol.places import CLIENT_SOCKET
+
+_GREETING_SECONDS = 20.0
+_PARTING_SECONDS = 3.0
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def say(text: str) -> None:
+    """One line on stderr, whole and at once."""
+    sys.stderr.write(f"stepdbg: {text}\n")
+    sys.stderr.flush()
+
+
+def run_target(
+    target: Target,
+    launch: Launch,
+    hear: Callable[[ToClient], None] = lambda _: None,
+    on_quit: Callable[[HubLine], None] | None = None,
+) -> int:
+    """Run the target to its end.
+
+    Args:
+        target: what runs.
+        launch: the session that it runs in.
+        hear: gets all that the hub says, in a thread of its own.
+        on_quit: is called at SIGQUIT, which the target then ignores.
+
+    Returns:
+        The target's exit status; negative for a signal.
+
+    Raises:
+        UsageError: the target cannot run, or there is no place for the session.
+    """
+    hub = HubLine(start_hub(launch), hear)
+    child: subprocess.Popen[bytes] | None = None
+
+    def forward(number: int, _frame: object) -> None:
+        if child is not None:
+            child.send_signal(number)
+
+    for number in _FORWARDED:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup: it stays so, in the target too
+            signal.signal(number, forward)
+    for number in (signal.SIGINT, signal.SIGQUIT):  # the terminal sends these to the target as well
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    if on_quit is not None:
+        signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # which all that the target starts inherits
+    try:
+        # close_fds=False: what the shell has opened for the target beyond 0, 1 and 2 is the target's
+        child = subprocess.Popen(
+            target.argv, env={**os.environ, **target_variables(hub.folder, dict(os.environ))}, close_fds=False
+        )
+    except OSError as error:
+        hub.say_farewell(127)
+        raise UsageError(f"cannot run {target.argv[0]}: {error.strerror}") from error
+    if on_quit is not None:
+        signal.signal(signal.SIGQUIT, lambda *_: on_quit(hub))
+    status = child.wait()
+    hub.say_farewell(status)
+    return status
+
+
+def end_likewise(status: int) -> int:
+    """The exit status to end with; where a signal ended the target, the same signal ends this process."""
+    if status < 0:
+        _die_likewise(-status)
+    return status
+
+
+def _die_likewise(number: int) -> None:
+    """End by the signal that ended the target, as our parent would have seen it; leave no second core."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+class HubLine:
+    """The launcher's word with its hub: blocking, with a thread that listens. A hub that dies is no matter."""
+
+    def __init__(self, folder: Path, hear: Callable[[ToClient], None]) -> None:
+        self.folder = folder
+        self.session: SessionState
+        """As it was told last."""
+        self._tell = hear
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(_GREETING_SECONDS)
+        self._splitter = frames.Splitter("ToClient")
+        self._sending = threading.Lock()
+        self._mentioned: int | None = None
+        self._heard = 0
+        self._telling = False
+        self._told = threading.Event()
+        """Set when the hub has told how the target ended, and so everything before that."""
+        try:
+            self._socket.connect(str(folder / CLIENT_SOCKET))
+            self.send(ClientHello(PROTOCOL_VERSION, "launcher"))
+            first = self._hear()
+        except OSError as error:
+            raise UsageError(f"the hub of the session does not start; see {folder / 'hub.log'}") from error
+        if not first or not isinstance(first[0], Welcome):
+            raise UsageError(f"the hub of the session does not start; see {folder / 'hub.log'}")
+        self.session = first[0].session
+        self._socket.settimeout(None)
+        self._listener = threading.Thread(target=self._listen, name="hub", daemon=True)
+        self._listener.start()
+
+    def send(self, message: FromClient) -> None:
+        """Say something to the hub.
+
+        Raises:
+            OSError: it has gone.
+        """
+        with self._sending:
+            self._socket.sendall(frames.encode(message))
+
+    def say_farewell(self, status: int) -> None:
+        """Tell how the target ended, hear all that it has left to tell, and let the hub clear up before we go.
+
+        A screen that is attached holds the hub.
+        """
+        try:
+            self.send(TargetExited(status))
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        heard = -1
+        while not self._told.wait(_PARTING_SECONDS):
+            if not self._telling and heard == self._heard:
+                return  # a hub that hangs
+            heard = self._heard
+        if not self.session.clients:
+            self._listener.join(_PARTING_SECONDS)
+
+    def _hear(self) -> list[ToClient]:
+        """At least one message, or none where the hub has gone."""
+        while True:
+            data = self._socket.recv(1 << 16)
+            if not data:
+                return []
+            if messages := self._splitter.feed(data):
+                return messages
+
+    def _listen(self) -> None:
+        try:
+            while messages := self._hear():
+                self._telling = True
+                for message in messages:
+                    self._tell(message)
+                    if isinstance(message, Notice):
+                        say(message.text)
+                    elif isinstance(message, SessionChanged):
+                        self.session = message.session
+                        self._mention_stop(message.session)
+                        if message.session.exit_status is not None:
+                            self._told.set()
+                self._telling = False
+                self._heard += 1
+        except (OSError, ProtocolError):
+            pass
+        finally:
+            self._told.set()
+
+    def _mention_stop(self, session: SessionState) -> None:
+        for rank in session.ranks:
+            if rank.state != "paused" or rank.stop is None or session.clients:
+                continue
+            boundary = rank.stop.boundary
+            if self._mentioned == boundary.index:
+                continue
+            self._mentioned = boundary.index
+            where = f"before {boundary.next}" if boundary.next else f"after {boundary.done}"
+            update = boundary.opens or boundary.update
+            say(f"stopped {where} (update {update}); look at it with `stepdbg attach {self.folder.name}`")

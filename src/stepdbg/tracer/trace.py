@@ -1,0 +1,117 @@
+"""A traced run: what is told of each boundary, whether training stops there or not.
+
+The description is sent and nobody answers. Effects and fingerprints are those of a stepped run: everything that is
+alive is listed by name and fingerprinted at each boundary, and held against the boundary before. Without them a
+boundary costs its place and its loss.
+"""
+
+from __future__ import annotations
+
+import os
+from types import FrameType
+
+import msgspec
+import torch
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer import effects
+from stepdbg.tracer.fingerprints import ALGORITHMS
+from stepdbg.tracer.halt import Cause
+from stepdbg.tracer.link import Link
+from stepdbg.tracer.registry import Registry
+
+
+class Trace:
+    """What a trace wants to know, and the picture from the boundary before."""
+
+    def __init__(self, wanted: m.Tracing, link: Link, rank: int, registry: Registry) -> None:
+        self._wanted = wanted
+        self._link = link
+        self._rank = rank
+        self._registry = registry
+        self._before: effects.Picture | None = None
+        self._held: list[object] = []
+        """Models and optimizers: the last step of a function can then still be told, as in a stepped run."""
+        self._named_algorithms = False
+
+    def passes(
+        self,
+        boundary: m.Boundary,
+        stack: list[FrameType],
+        *,
+        update: int,
+        pending_backward: bool,
+        returning: FrameType | None = None,
+        end: Cause | None = None,
+    ) -> bool:
+        """Tell of a boundary.
+
+        Args:
+            boundary: With the user's file and line.
+            stack: The training thread's frames, innermost first.
+            update: The update that runs.
+            pending_backward: Between a training forward and its backward, where a new loss may have come into being.
+            returning: A frame to which a model's output is just being returned.
+            end: Why nothing follows.
+
+        Returns:
+            Whether the updates that were wanted are over.
+
+        Raises:
+            HubLost: nobody is there any more.
+        """
+        last = self._wanted.updates
+        over = last is not None and end is None and (boundary.opens or update) > last
+        with torch.no_grad():
+            found, prints = self._look(boundary, stack, returning)
+            if pending_backward:
+                boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss))
+        algorithms = None
+        if prints is not None and not self._named_algorithms:
+            self._named_algorithms, algorithms = True, ALGORITHMS
+        self._link.send(
+            m.Traced(
+                msgspec.structs.replace(boundary, rank=self._rank),
+                os.getpid(),
+                reason="updates" if over else _reason(end),
+                failure=end.failure if end is not None else None,
+                effects=found,
+                fingerprints=prints,
+                algorithms=algorithms,
+            )
+        )
+        return over
+
+    def _look(
+        self, boundary: m.Boundary, stack: list[FrameType], returning: FrameType | None
+    ) -> tuple[tuple[m.Effect, ...] | None, dict[str, str | None] | None]:
+        """The effects of the phase done and the fingerprints of everything, as far as they are wanted."""
+        if not (self._wanted.effects or self._wanted.fingerprints):
+            return None, None
+        registry = self._registry
+        try:
+            registry.refresh(stack, returning)
+            after = effects.take(registry)
+            self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
+        finally:
+            registry.release()
+        found: tuple[m.Effect, ...] | None = None
+        if self._wanted.effects:
+            known = self._before is not None and boundary.done is not None
+            found = tuple(effects.named(self._before or {}, after, "fingerprint")) if known else ()
+        self._before = after
+        return found, effects.fingerprints(after) if self._wanted.fingerprints else None
+
+    def _newest_loss(self, stack: list[FrameType], known: float | None) -> float | None:
+        """In a generator loop a loss is known before `backward` is called on it: the user's frame holds it."""
+        self._registry.look_for_loss(stack)
+        loss = self._registry.newest_loss()
+        if loss is None or loss.numel() != 1 or loss.is_complex():
+            return known
+        return float(loss)
+
+
+def _reason(end: Cause | None) -> m.TraceReason | None:
+    if end is None or end.reason not in ("exit", "exception", "breakpoint"):
+        return None
+    return end.reason
