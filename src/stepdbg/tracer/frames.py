@@ -62,6 +62,13 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
     return frame
 
 
+def calling(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame that is not ours, be it the user's or a library's."""
+    while frame is not None and origin(frame.f_code.co_filename) == "stepdbg":
+        frame = frame.f_back
+    return frame
+
+
 def stack(frame: FrameType | None) -> list[FrameType]:
     """All frames but ours and the interpreter's own, innermost first."""
     found = []
@@ -136,3 +143,10 @@ def scopes(frames: list[FrameType]) -> Iterator[dict[str, Any]]:
     if main is not None and not any(vars(main) is seen for seen in modules):
         modules.append(vars(main))
     yield from modules
+
+
+def library_scopes(frames: list[FrameType]) -> Iterator[dict[str, Any]]:
+    """The variables of the libraries' frames, innermost first: they show what is alive, and name nothing."""
+    for frame in frames:
+        if origin(frame.f_code.co_filename) == "library" and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+            yield local_variables(frame)

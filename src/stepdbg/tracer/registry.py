@@ -8,23 +8,23 @@ the list is dropped (`release`).
 
 from __future__ import annotations
 
-import dis
+import sys
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from stepdbg.protocol.messages import Census, Kind
-from stepdbg.tracer import frames
-
-_FEW = 64
-"""So many entries of a container are looked into for names."""
+from stepdbg.tracer import frames, wrappers
+from stepdbg.tracer.naming import FEW as _FEW
+from stepdbg.tracer.naming import Sight, assigned_names, entries_of, is_a, look_around, unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,10 @@ class Alive:
 
 @dataclass(slots=True)
 class Named:
-    """A model or an optimizer, and its name once one was found."""
+    """A model or an optimizer, and its name once it has been listed."""
 
     ref: weakref.ref[Any]
     name: str = ""
-    found: bool = False
-    """True where the name is a variable's, not made from the class."""
     steps: int = 0
 
 
@@ -77,6 +75,8 @@ class Registry:
     _optimizers: list[Named] = field(default_factory=list)
     _slots: dict[str, list[Slot]] = field(default_factory=dict)
     _learned: dict[tuple[str, int], str] = field(default_factory=dict)
+    _loose: frozenset[int] = frozenset()
+    """Parameters of optimizers that are in no model, as far as was found."""
     _serial: int = 0
     _signature: int = 0
 
@@ -88,10 +88,12 @@ class Registry:
             self._models.append(Named(weakref.ref(model)))
 
     def note_optimizer(self, optimizer: Optimizer) -> Named:
-        """An optimizer was made or used."""
+        """An optimizer was made or used; a wrapper counts as what it wraps."""
         for entry in self._optimizers:
             if entry.ref() is optimizer:
                 return entry
+        if (inner := wrappers.innermost(optimizer)) is not optimizer:
+            return self.note_optimizer(inner)
         entry = Named(weakref.ref(optimizer))
         self._optimizers.append(entry)
         return entry
@@ -145,10 +147,13 @@ class Registry:
             returning: A frame to which a model's output is just being returned: the variable that takes it is not
                 bound yet, and its name is read from the frame's code.
         """
+        if returning is not None and frames.calling(sys._getframe()) is not returning:
+            returning = None  # it is a library's code that takes the output
         spaces = list(frames.scopes(stack))
-        self.scope = names_in(spaces)
-        self._find_models(spaces)
-        self._name()
+        sight = look_around(spaces)
+        self.scope = sight.names
+        self._find_models(sight, stack)
+        self._name(sight)
         self._find_loss(spaces)
         self.alive = {}
         self.also = {}
@@ -183,46 +188,60 @@ class Registry:
 
     # finding
 
-    def _find_models(self, spaces: Sequence[Mapping[str, Any]]) -> None:
+    def _find_models(self, sight: Sight, stack: list[FrameType]) -> None:
         """Optimizers and models among the user's variables: a model is what holds parameters of an optimizer."""
-        modules: list[nn.Module] = []
-        for value in objects_in(spaces):
-            if isinstance(value, Optimizer):
-                self.note_optimizer(value)
-            elif isinstance(value, nn.Module):
-                modules.append(value)
+        for optimizer in sight.optimizers:
+            self.note_optimizer(optimizer)
+        self._optimizers = [entry for entry in self._optimizers if entry.ref() is not None]
         held = {
             id(parameter)
             for _, optimizer in self.optimizers()
             for group in optimizer.param_groups
             for parameter in group["params"]
         }
-        known = [model for _, model in self.models()]
-        fresh = [
-            module
-            for module in modules
-            if not any(module is model for model in known)
-            and any(id(parameter) in held for parameter in module.parameters())
-        ]
-        for module in fresh:
-            self.note_model(module)
+        self._adopt(sight, held)
+        loose = frozenset(held - {id(p) for _, model in self.models() for p in model.parameters()})
+        if loose and loose != self._loose:
+            # a trainer keeps the model to itself, but the library's own frames hold it (Lightning, before its first
+            # forward)
+            self._adopt(look_around(list(frames.library_scopes(stack))), loose)
+        self._loose = loose
+
+    def _adopt(self, sight: Sight, held: set[int] | frozenset[int]) -> None:
+        """Add the modules in sight that hold any of these parameters, or their running average; keep the outermost."""
+        known = {id(model) for _, model in self.models()}
+        for module in sight.modules:
+            if not (id(module) in known or wrappers.wraps(module, known)) and (
+                isinstance(module, AveragedModel) or any(id(parameter) in held for parameter in module.parameters())
+            ):
+                self.note_model(module)
+        listed = {id(entry.ref()) for entry in self._models if entry.name}
+        self._models = [entry for entry in self._models if entry.name or not wrappers.wraps(entry.ref(), listed)]
         everything = [model for _, model in self.models()]
         inner = {id(child) for model in everything for child in model.modules() if child is not model}
         self._models = [
             entry for entry in self._models if (model := entry.ref()) is not None and id(model) not in inner
         ]
-        self._optimizers = [entry for entry in self._optimizers if entry.ref() is not None]
 
-    def _name(self) -> None:
-        for entries in (self._models, self._optimizers):
-            for entry in entries:
-                value = entry.ref()
-                if entry.found or value is None:
-                    continue
-                name = self.scope.get(id(value))
-                if name is not None or not entry.name:
-                    others = {other.name for other in (*self._models, *self._optimizers) if other is not entry}
-                    entry.name, entry.found = unique(name or type(value).__name__, others), name is not None
+    def _name(self, sight: Sight) -> None:
+        """Give unique names to those that have none; where a variable refers to what a wrapper wraps, list that."""
+        for entry in self._models:
+            model = entry.ref()
+            if model is not None and not entry.name:
+                listed, name = wrappers.known_as(model, sight.names)
+                entry.ref = weakref.ref(listed)
+                self._give(entry, name or type(listed).__name__)
+        aliases = {
+            id(wrappers.innermost(optimizer)): sight.names.get(id(optimizer)) for optimizer in sight.optimizers[::-1]
+        }
+        for entry in self._optimizers:
+            optimizer = entry.ref()
+            if optimizer is not None and not entry.name:
+                name = aliases.get(id(optimizer)) or sight.names.get(id(optimizer))
+                self._give(entry, name or type(optimizer).__name__)
+
+    def _give(self, entry: Named, name: str) -> None:
+        entry.name = unique(name, {other.name for other in (*self._models, *self._optimizers) if other is not entry})
 
     def _find_loss(self, spaces: Sequence[Mapping[str, Any]]) -> None:
         """In a generator loop the loss is known before `backward` is called: a number in the frame, with a graph."""
@@ -231,7 +250,7 @@ class Registry:
         candidates = {
             name: value
             for name, value in spaces[0].items()
-            if isinstance(value, torch.Tensor) and value.numel() == 1 and value.grad_fn is not None
+            if is_a(value, torch.Tensor) and value.numel() == 1 and value.grad_fn is not None
         }
         if not candidates:
             return
@@ -290,12 +309,13 @@ class Registry:
     def _list_slots(self, returning: FrameType | None) -> None:
         for kind in ("batch", "output", "loss"):
             slots = [slot for slot in self._slots.get(kind, ()) if slot.ref() is not None]
+            assigned = assigned_names(returning) if kind == "output" and returning is not None else ()
             taken = set(self.alive)
             for place, slot in enumerate(slots):
                 tensor = slot.ref()
                 found = self.scope.get(id(tensor)) if tensor is not None else None
-                if found is None and kind == "output" and returning is not None and len(slots) == 1:
-                    found = assigned_name(returning)
+                if found is None and len(assigned) == len(slots):
+                    found = assigned[place]
                 if found is not None:
                     slot.name = found
                     self._learned[kind, place] = found
@@ -307,91 +327,10 @@ class Registry:
                 self.alive[name] = Alive(slot.kind, tensor, serial=slot.serial)
 
 
-def tensors_in(value: object, path: str = "", depth: int = 0) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors in a nest of tuples, lists and dictionaries, with their paths (`[0]`, `['mask']`)."""
-    if isinstance(value, torch.Tensor):
+def tensors_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors in a nest of containers and objects, with their paths (`[0]`, `['mask']`, `.loc`)."""
+    if is_a(value, torch.Tensor):
         yield path, value
-    elif depth > 4:
-        return
-    elif isinstance(value, Mapping):
-        for key, item in list(value.items())[:_FEW]:
-            yield from tensors_in(item, f"{path}[{key!r}]", depth + 1)
-    elif isinstance(value, (tuple, list)):
-        for place, item in enumerate(value[:_FEW]):
-            yield from tensors_in(item, f"{path}[{place}]", depth + 1)
-
-
-def names_in(spaces: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-    """What the user calls their models, optimizers and tensors, by `id`; the innermost variable wins.
-
-    Variables come first, then entries of containers, then attributes of objects (`self.model`).
-    """
-    found: dict[int, str] = {}
-    interesting = (nn.Module, Optimizer, torch.Tensor)
-    for space in spaces:
-        for name, value in list(space.items()):
-            if isinstance(value, interesting) and not name.startswith("_"):
-                found.setdefault(id(value), name)
-        for name, value in list(space.items()):
-            if name.startswith("_") or isinstance(value, (*interesting, ModuleType, type)):
-                continue
-            if isinstance(value, (tuple, list)):
-                for place, item in enumerate(value[:_FEW]):
-                    if isinstance(item, interesting):
-                        found.setdefault(id(item), f"{name}[{place}]")
-            elif isinstance(value, dict):
-                for key, item in list(value.items())[:_FEW]:
-                    if isinstance(item, interesting):
-                        found.setdefault(id(item), f"{name}[{key!r}]")
-            else:
-                for key, item in attributes_of(value):
-                    if isinstance(item, interesting):
-                        found.setdefault(id(item), f"{name}.{key}")
-    return found
-
-
-def objects_in(spaces: Sequence[Mapping[str, Any]]) -> Iterator[object]:
-    """The models and optimizers among the user's variables, in containers and attributes one level down too."""
-    wanted = (nn.Module, Optimizer)
-    for space in spaces:
-        for name, value in list(space.items()):
-            if name.startswith("_") or isinstance(value, (ModuleType, type, torch.Tensor)):
-                continue
-            if isinstance(value, wanted):
-                yield value
-            elif isinstance(value, (tuple, list)):
-                yield from (item for item in value[:_FEW] if isinstance(item, wanted))
-            elif isinstance(value, dict):
-                yield from (item for item in list(value.values())[:_FEW] if isinstance(item, wanted))
-            else:
-                yield from (item for _, item in attributes_of(value) if isinstance(item, wanted))
-
-
-def attributes_of(value: object) -> list[tuple[str, object]]:
-    """The first attributes of an object of the user's own making, read without running any code of its."""
-    if type(value).__module__ == "builtins":
-        return []
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return []
-    return list(attributes.items())[:_FEW] if isinstance(attributes, dict) else []
-
-
-def assigned_name(frame: FrameType) -> str | None:
-    """The variable that takes the value of the call which the frame is in: `y_hat` in `y_hat = model(x)`."""
-    for instruction in dis.get_instructions(frame.f_code):
-        if instruction.offset > frame.f_lasti and instruction.opname not in ("CACHE", "EXTENDED_ARG"):
-            stores = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
-            return instruction.argval if instruction.opname in stores else None
-    return None
-
-
-def unique(name: str, taken: set[str]) -> str:
-    """The name, with a number if it is taken: `Net_2`."""
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name}_{number}" in taken:
-        number += 1
-    return f"{name}_{number}"
+    elif depth <= 4:
+        for step, item in entries_of(value):
+            yield from tensors_in(item, path + step, depth + 1)

@@ -1,0 +1,65 @@
+"""Wrappers around models and optimizers: what stands behind them, and which of the two the user knows by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+from torch.optim import Optimizer
+
+_CHILD = ("module", "_orig_mod", "_fsdp_wrapped_module")
+"""What they wrap: `DistributedDataParallel`, `DataParallel`; `torch.compile`; `FullyShardedDataParallel`."""
+_HIDDEN_CHILD = ("_original_module", "_forward_module", "_module")
+"""The same where the wrapper looks attributes up in what it wraps: Lightning's Fabric, Opacus."""
+_INNER_OPTIMIZER = ("optimizer", "_optimizer")
+"""accelerate; Lightning and its Fabric."""
+
+
+def wrapped(model: nn.Module) -> nn.Module | None:
+    """What that model wraps: a child that holds everything there is, known by what the wrappers call it."""
+    if any(item is not None for item in (*model._parameters.values(), *model._buffers.values())):
+        return None
+    held = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
+    for name in (*_HIDDEN_CHILD, *_CHILD):
+        child = model._modules.get(name)
+        if child is not None and held <= {id(tensor) for tensor in (*child.parameters(), *child.buffers())}:
+            return child
+    return None
+
+
+def wraps(model: nn.Module | None, modules: set[int]) -> bool:
+    """Whether one of these (by `id`) is what that model wraps."""
+    while model is not None:
+        model = wrapped(model)
+        if model is not None and id(model) in modules:
+            return True
+    return False
+
+
+def known_as(model: nn.Module, names: Mapping[int, str]) -> tuple[nn.Module, str | None]:
+    """The module to list, and its name: what the user's variable refers to, be it the wrapper or what it wraps.
+
+    Where neither has a name, what is wrapped is listed.
+    """
+    inner = wrapped(model)
+    if inner is None:
+        return model, names.get(id(model))
+    listed, name = known_as(inner, names)
+    own = names.get(id(model))
+    if name is not None or own is None:
+        return listed, name
+    hidden = any(model._modules.get(child) is inner for child in _HIDDEN_CHILD)
+    return (listed if hidden else model), own
+
+
+def innermost(optimizer: Optimizer) -> Optimizer:
+    """The optimizer that holds the groups and the state: a wrapper without any of its own passes all on to it."""
+    for _ in range(4):
+        attributes = vars(optimizer)
+        if "param_groups" in attributes:
+            break
+        inner = next((attributes[name] for name in _INNER_OPTIMIZER if name in attributes), None)
+        if not isinstance(inner, Optimizer):
+            break
+        optimizer = inner
+    return optimizer

@@ -1,0 +1,322 @@
+"""Models, optimizers, losses and batches are called what the user's frame calls them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tracer.bare_hub import bare, debuggee, write
+
+from stepdbg.protocol import messages as m
+
+LOOP = """
+import copy
+import torch
+from torch import nn, optim
+
+torch.manual_seed(0)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 1)
+    def forward(self, x):
+        return self.fc(x)
+"""
+
+
+def seen(path: str, limit: int = 14) -> tuple[set[str], list[m.Stop]]:
+    """The names of all objects over the first stops, and those stops; the script ends as a bare one."""
+    names: set[str] = set()
+    stops = []
+    with debuggee(path) as training:
+        for stop in training.stops():
+            stops.append(stop)
+            if len(stops) <= limit:
+                names |= {row.name for row in training.ask(m.ListObjects()).rows if row.node not in ("module", "group")}
+                for optimizer in training.ask(m.ListOptimizers()).optimizers:
+                    names.add(f"optimizer {optimizer.name}")
+        assert training.end() == bare(path)
+        assert not training.notices
+    return names, stops
+
+
+def effects(stops: list[m.Stop]) -> set[str]:
+    return {effect.object for stop in stops if stop.effects for effect in stop.effects.named}
+
+
+CASES = {
+    "variables of a function": (
+        """
+def train(net, opt):
+    for _ in range(2):
+        x = torch.randn(3, 4)
+        opt.zero_grad()
+        prediction = net(x)
+        criterion = prediction.square().mean()
+        criterion.backward()
+        opt.step()
+
+def main():
+    model = Net()
+    train(model, optim.Adam(model.parameters()))
+
+main()
+""",
+        {"net.fc.weight", "prediction", "criterion", "optimizer opt"},
+        {"opt.state[net.fc.weight].exp_avg", "net.fc.weight.grad"},
+    ),
+    "attributes of the user's own object": (
+        """
+class Runner:
+    def __init__(self):
+        self.model = Net()
+        self.optimizers = {"main": optim.Adam(self.model.parameters())}
+    def run(self):
+        for _ in range(2):
+            self.optimizers["main"].zero_grad()
+            loss = self.model(torch.randn(3, 4)).sum()
+            loss.backward()
+            self.optimizers["main"].step()
+
+Runner().run()
+""",
+        {"self.model.fc.weight", "loss", "optimizer self.optimizers['main']"},
+        {"self.optimizers['main'].state[self.model.fc.weight].exp_avg"},
+    ),
+    "private attributes are a last resort": (
+        """
+class Runner:
+    def __init__(self):
+        self._model = Net()
+        self._opt = optim.SGD(self._model.parameters(), lr=0.1)
+    def run(self):
+        for _ in range(2):
+            self._opt.zero_grad()
+            loss = self._model(torch.randn(3, 4)).sum()
+            loss.backward()
+            self._opt.step()
+
+Runner().run()
+""",
+        {"self._model.fc.weight", "optimizer self._opt"},
+        {"self._model.fc.weight.grad"},
+    ),
+    "class names, made unique, where no variable refers to them": (
+        """
+def steps():
+    pairs = [(net, optim.SGD(net.parameters(), lr=0.1)) for net in (Net(), Net())]
+    def step(which):
+        pairs_of = iter(pairs)
+        for _ in range(which):
+            next(pairs_of)
+        return next(pairs_of)
+    return step
+
+def run():
+    step = steps()
+    for _ in range(2):
+        for which in range(2):
+            step(which)[1].zero_grad()
+            step(which)[0](torch.randn(3, 4)).sum().backward()
+            step(which)[1].step()
+
+run()
+""",
+        {"Net.fc.weight", "Net_2.fc.weight", "optimizer SGD", "optimizer SGD_2"},
+        {"Net_2.fc.weight.grad"},
+    ),
+    "a module that trains itself goes by the name of the outer frame": (
+        """
+class Agent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.actor, self.critic = Net(), Net()
+        self.opt = optim.SGD(self.parameters(), lr=0.1)
+    def update(self, x):
+        self.opt.zero_grad()
+        value = self.actor(x) + self.critic(x)
+        loss = value.sum()
+        loss.backward()
+        self.opt.step()
+
+agent = Agent()
+for _ in range(2):
+    agent.update(torch.randn(3, 4))
+""",
+        {"agent.actor.fc.weight", "agent.critic.fc.weight", "optimizer agent.opt", "loss"},
+        {"agent.critic.fc.weight.grad"},
+    ),
+    "several outputs, each by its variable": (
+        """
+class Two(Net):
+    def forward(self, x):
+        return self.fc(x), self.fc(-x)
+
+def train():
+    vae = Two()
+    optimizer = optim.SGD(vae.parameters(), lr=0.1)
+    for _ in range(2):
+        mu, logvar = vae(torch.randn(3, 4))
+        loss = mu.sum() + logvar.square().sum()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+train()
+""",
+        {"mu", "logvar", "vae.fc.weight"},
+        {"mu", "logvar"},
+    ),
+    "a batch that is a dictionary, an output that is an object": (
+        """
+from torch.distributions import Normal
+
+class Policy(Net):
+    def forward(self, x):
+        return Normal(self.fc(x), 1.0)
+
+data = [{"obs": torch.randn(4), "act": torch.randn(1)} for _ in range(4)]
+policy = Policy()
+optimizer = optim.SGD(policy.parameters(), lr=0.1)
+for batch in torch.utils.data.DataLoader(data, batch_size=2):
+    dist = policy(batch["obs"])
+    loss = -dist.log_prob(batch["act"]).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+        {"batch['obs']", "batch['act']", "dist.loc", "policy.fc.weight"},
+        {"batch['obs']", "policy.fc.weight.grad"},
+    ),
+    "tensors with no model": (
+        """
+w = torch.zeros(4, requires_grad=True)
+optimizer = optim.Adam([w])
+for _ in range(2):
+    optimizer.zero_grad()
+    loss = (w - 1).square().sum()
+    loss.backward()
+    optimizer.step()
+""",
+        {"w"},
+        {"w.grad", "optimizer.state[w].exp_avg"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_objects_are_called(case: str, tmp_path: Path) -> None:
+    script, objects, touched = CASES[case]
+    names, stops = seen(write(tmp_path, LOOP + script))
+    assert objects <= names
+    assert touched <= effects(stops)
+
+
+WRAPPED = """
+class Wrapper(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.module = inner
+    def forward(self, *args):
+        return self.module(*args)
+
+def train(model, optimizer):
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = model(torch.randn(3, 4)).sum()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("use", "name"),
+    [
+        ("net = Net(); parallel = Wrapper(net)", "net.fc.weight"),
+        ("parallel = Wrapper(Net())", "parallel.module.fc.weight"),
+        ("parallel = torch.compile(Net(), backend='eager')", "parallel._orig_mod.fc.weight"),
+        ("net = Net(); parallel = torch.compile(net, backend='eager')", "net.fc.weight"),
+        ("parallel = optim.swa_utils.AveragedModel(Net())", "parallel.module.fc.weight"),
+    ],
+)
+def test_a_wrapped_model_is_called_what_a_variable_refers_to(use: str, name: str, tmp_path: Path) -> None:
+    train = WRAPPED.replace("def train(model, optimizer):", "if True:").replace("model(", "parallel(")
+    script = train.replace("if True:", f"{use}\noptimizer = optim.SGD(parallel.parameters(), lr=0.1)\nif True:")
+    names, stops = seen(write(tmp_path, LOOP + script))
+    assert {found for found in names if found.endswith("weight")} == {name}
+    assert f"{name}.grad" in effects(stops)
+
+
+def test_an_average_is_known_before_it_is_called(tmp_path: Path) -> None:
+    script = """
+model = Net()
+ema = optim.swa_utils.AveragedModel(model)
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+for _ in range(2):
+    optimizer.zero_grad()
+    loss = model(torch.randn(3, 4)).sum()
+    loss.backward()
+    optimizer.step()
+    ema.update_parameters(model)
+"""
+    names, _ = seen(write(tmp_path, LOOP + script))
+    assert {"model.fc.weight", "ema.module.fc.weight", "ema.n_averaged"} <= names
+
+
+def test_a_name_once_given_stays_also_where_another_frame_calls_it_otherwise(tmp_path: Path) -> None:
+    script = """
+def evaluate(candidate):
+    with torch.no_grad():
+        return candidate(torch.randn(3, 4)).sum()
+
+def train(model, optimizer):
+    for _ in range(2):
+        optimizer.zero_grad()
+        evaluate(model)
+        loss = model(torch.randn(3, 4)).sum()
+        loss.backward()
+        optimizer.step()
+
+net = Net()
+train(net, optim.SGD(net.parameters(), lr=0.1))
+"""
+    names, stops = seen(write(tmp_path, LOOP + script))
+    assert {name for name in names if name.endswith("weight")} == {"model.fc.weight"}
+    assert not any(
+        effect.what in ("created", "freed")
+        for stop in stops
+        if stop.effects
+        for effect in stop.effects.named
+        if effect.kind == "parameter"
+    )
+
+
+def test_no_code_of_the_user_s_runs_for_a_name(tmp_path: Path) -> None:
+    script = """
+class Loud(dict):
+    def __iter__(self): print("iterated"); return super().__iter__()
+    def items(self): print("items"); return super().items()
+    def __getitem__(self, key): print("got"); return super().__getitem__(key)
+    def __getattr__(self, name): print("asked", name); raise AttributeError(name)
+
+class Key:
+    def __repr__(self): print("shown"); return "Key()"
+
+class Holder:
+    def __init__(self): self.model = Net()
+    @property
+    def optimizer(self): print("property"); return None
+    def __getattribute__(self, name): print("attribute", name); return object.__getattribute__(self, name)
+
+loud, keyed, holder = Loud(a=torch.ones(1)), {Key(): torch.ones(2)}, Holder()
+model = holder.model
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+for _ in range(2):
+    optimizer.zero_grad()
+    loss = model(torch.randn(3, 4)).sum()
+    loss.backward()
+    optimizer.step()
+"""
+    names, _ = seen(write(tmp_path, LOOP + script))
+    assert "model.fc.weight" in names
