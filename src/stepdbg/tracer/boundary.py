@@ -342,11 +342,9 @@ class Tracer:
 
 
 def _stack(frame: FrameType | None) -> list[FrameType]:
-    """The frames from that one outwards; a suspended generator stands on those that drive it."""
-    found = frames.stack(frame)
-    if frame is not None and frame.f_back is None:
-        found += [outer for outer in frames.stack(sys._getframe(1)) if outer is not frame]
-    return found
+    """All frames, those of libraries below the user's among them; a suspended generator stands on its drivers'."""
+    around = frames.stack(sys._getframe(1))
+    return around if frame is None or any(frame is other for other in around) else [frame, *around]
 
 
 def _placed(boundary: m.Boundary, frame: FrameType | None, line: int | None = None) -> m.Boundary:
