@@ -18,6 +18,12 @@ UNDERSTOOD = {
     "--readonly --ascii t.py:loop": Request("run", RunOptions(("t.py:loop",), readonly=True, ascii_only=True)),
     "run --headless t.py": Request("run", RunOptions(("t.py",), headless=True)),
     "run t.py": Request("run", RunOptions(("t.py",))),
+    "trace -o f --updates 3 --effects --fingerprints --python py t.py -o x": Request(
+        "trace",
+        RunOptions(("t.py", "-o", "x"), python="py", output="f", updates=3, effects=True, fingerprints=True),
+    ),
+    "trace torchrun t.py": Request("trace", RunOptions(("torchrun", "t.py"))),
+    "trace --help": Request("help"),
     "ls": Request("ls"),
     "attach": Request("attach"),
     "attach mnist-1a2b": Request("attach", session="mnist-1a2b"),
@@ -35,7 +41,24 @@ def test_a_command_line_is_understood(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "run", "--break", "--nonsense t.py", "--readonly=yes t.py", "stop", "ls x", "attach a b", "stop --all"]
+    "line",
+    [
+        "",
+        "run",
+        "--break",
+        "--nonsense t.py",
+        "--readonly=yes t.py",
+        "stop",
+        "ls x",
+        "attach a b",
+        "stop --all",
+        "trace",
+        "trace -o",
+        "trace --updates 0 t.py",
+        "trace --updates many t.py",
+        "trace --headless t.py",
+        "--effects t.py",
+    ],
 )
 def test_what_makes_no_sense_is_refused(line: str) -> None:
     with pytest.raises(UsageError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,22 @@ def test_each_kind_of_target_becomes_the_command_that_a_user_would_type(script: 
         (["train.py:absent"], "no generator function 'absent'; it has train"),
         (["train.py:helper"], "no generator function 'helper'"),
         (["train.py:"], "no generator function ''"),
+        (["notes.ipynb"], "is a notebook; .*nbconvert --to script notes.ipynb"),
+        (["weights.pt"], "no program and no Python script"),
+        (["archive.pt"], "no program and no Python script"),
+        (["readme"], "not valid Python"),
+        (["folder"], "without a __main__.py"),
+        (["-m", "no_such_module.train"], "no module no_such_module.train"),
     ],
 )
 def test_a_target_that_cannot_run_is_refused(script: Path, words: list[str], says: str) -> None:
+    Path("notes.ipynb").write_text("{}")
+    Path("weights.pt").write_bytes(bytes(range(256)))
+    with zipfile.ZipFile("archive.pt", "w") as archive:
+        archive.writestr("data.pkl", "weights")
+    Path("readme").write_text("Train with care.\n")
+    Path("readme").chmod(0o755)
+    Path("folder").mkdir()
     with pytest.raises(UsageError, match=says):
         find_target(words)
 
@@ -71,3 +85,46 @@ def test_a_python_that_is_none_is_refused(script: Path) -> None:
 def test_a_generator_that_another_module_defines_is_left_to_the_run(script: Path) -> None:
     script.write_text("from loops import train\n")
     assert find_target(["train.py:train"]).script == "train.py"
+
+
+def test_what_python_runs_besides_scripts_is_run(script: Path) -> None:
+    Path("app").mkdir()
+    Path("app/__main__.py").write_text("")
+    with zipfile.ZipFile("app.pyz", "w") as archive:
+        archive.writestr("__main__.py", "")
+    Path("train").write_text("x = 1\n")
+    Path("train").chmod(0o755)
+    Path("package").mkdir()
+    for name in ("app", "app.pyz", "train"):
+        assert find_target([name, "7"]).argv == (sys.executable, name, "7")
+    assert find_target(["-m", "package.train"]).argv[1:] == ("-m", "package.train")
+
+
+def test_a_program_is_run_as_it_is(script: Path) -> None:
+    Path("run").write_text("#!/bin/sh\nexec python train.py\n")
+    Path("run").chmod(0o755)
+    assert find_target(["./run"]).argv == ("./run",)
+
+
+@pytest.mark.parametrize(
+    ("version", "says"), [("2.3.1+cu121", "torch 2.3 in .* too old: .* 2.4 or newer"), ("1.13", "1.13")]
+)
+def test_a_torch_that_is_too_old_is_named(script: Path, tmp_path: Path, version: str, says: str) -> None:
+    (tmp_path / "old" / "torch").mkdir(parents=True)
+    (tmp_path / "old" / "torch" / "__init__.py").write_text("raise SystemExit('imported')")
+    (tmp_path / "old" / "torch" / "version.py").write_text(f"from typing import Any\n__version__ = '{version}'\n")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path / "old"} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    with pytest.raises(UsageError, match=says):
+        find_target(["train.py"], str(python))
+
+
+def test_another_interpreter_that_has_all_is_taken(script: Path, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    assert find_target(["train.py"], str(python)).argv == (str(python), "train.py")
+    assert find_target(["-m", "json.tool"], str(python)).argv == (str(python), "-m", "json.tool")
+    with pytest.raises(UsageError, match="no module nope"):
+        find_target(["-m", "nope"], str(python))

@@ -84,7 +84,7 @@ def run_target(
             target.argv, env={**os.environ, **target_variables(hub.folder, dict(os.environ))}, close_fds=False
         )
     except OSError as error:
-        hub.say_farewell(127)
+        hub.say_farewell(None)
         raise UsageError(f"cannot run {target.argv[0]}: {error.strerror}") from error
     if on_quit is not None:
         signal.signal(signal.SIGQUIT, lambda *_: on_quit(hub))
@@ -149,13 +149,14 @@ class HubLine:
         with self._sending:
             self._socket.sendall(frames.encode(message))
 
-    def say_farewell(self, status: int) -> None:
-        """Tell how the target ended, hear all that it has left to tell, and let the hub clear up before we go.
+    def say_farewell(self, status: int | None) -> None:
+        """Tell how the target ended (None: it never began), and hear all that it has left to tell.
 
-        A screen that is attached holds the hub.
+        The hub may clear up before we go, unless a screen that is attached holds it.
         """
         try:
-            self.send(TargetExited(status))
+            if status is not None:
+                self.send(TargetExited(status))
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
             pass

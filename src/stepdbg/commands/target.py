@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-import json
 import os
 import re
 import shutil
-import subprocess
-import sys
-import warnings
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stepdbg.commands.interpreter import check_interpreter, find_interpreter
 from stepdbg.errors import UsageError
 
 _GENERATOR = re.compile(r"(?P<file>.+\.py):(?P<name>[^/:]*)\Z")
-PROBE_SECONDS = 60.0
-_PROBE = """\
-import importlib.util, json, sys
-found = {name: importlib.util.find_spec(name) is not None for name in ("torch", "stepdbg")}
-found["version"] = list(sys.version_info[:2])
-try:
-    if len(sys.argv) > 1:
-        import warnings
-        warnings.simplefilter("ignore")
-        compile(open(sys.argv[1], "rb").read(), sys.argv[1], "exec")
-except (SyntaxError, ValueError) as error:
-    found["syntax"] = [getattr(error, "lineno", None), getattr(error, "msg", str(error))]
-print(json.dumps(found))
-"""
+_EXECUTABLE = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xbe\xba\xfe\xca")
+"""What a file begins with that the system can execute: a line that names an interpreter, ELF, Mach-O."""
 
 
 @dataclass(frozen=True)
@@ -58,88 +43,79 @@ def find_target(words: Sequence[str], python: str | None = None) -> Target:
     Raises:
         UsageError: it cannot run.
     """
-    interpreter = _interpreter(python)
+    interpreter = find_interpreter(python)
     first, *rest = words
     if first == "-m":
         if not rest:
             raise UsageError("-m needs the name of a module")
-        _check_python(interpreter, None)
+        check_interpreter(interpreter, module=rest[0])
         return Target((interpreter, "-m", *rest), rest[0])
     if match := _GENERATOR.match(first):
         file = match["file"]
-        _check_script(interpreter, file)
+        _check_file(interpreter, file)
         _check_generator(file, match["name"])
         return Target((interpreter, "-m", "stepdbg.tracer.drive", file, match["name"], *rest), Path(file).name)
     path = Path(first)
-    if path.suffix == ".py" or (path.is_file() and not os.access(path, os.X_OK)):
-        _check_script(interpreter, first)
+    if path.suffix in (".py", ".ipynb") or (path.exists() and not _is_program(path)):
+        _check_file(interpreter, first)
         return Target((interpreter, first, *rest), path.name)
     if shutil.which(first) is None:
         raise UsageError(f"there is no script or command {first!r}; is the path right from {Path.cwd()}?")
     return Target(tuple(words), path.name)
 
 
-def _interpreter(python: str | None) -> str:
-    if python is None:
-        return sys.executable
-    found = shutil.which(os.path.expanduser(python))
-    if found is None:
-        raise UsageError(f"--python {python}: there is no such interpreter")
-    return found
+def _check_file(interpreter: str, file: str) -> None:
+    """That a file, or a folder, is something that Python can run.
 
-
-def _check_script(interpreter: str, file: str) -> None:
+    Raises:
+        UsageError: it is not; says what to do.
+    """
     path = Path(file)
     if not path.exists():
         raise UsageError(f"there is no script {file}; is the path right from {Path.cwd()}?")
     if path.is_dir():
-        _check_python(interpreter, None)
+        if not (path / "__main__.py").is_file():
+            raise UsageError(f"{file} is a folder without a __main__.py; name a script in it, or a module with -m")
+        check_interpreter(interpreter)
         return
+    if path.suffix == ".ipynb":
+        name = path.with_suffix("").name
+        raise UsageError(
+            f"{file} is a notebook; make a script of it with `jupyter nbconvert --to script {file}`, "
+            f"then run `stepdbg {path.with_name(name)}.py`"
+        )
     if not os.access(path, os.R_OK):
         raise UsageError(f"the script {file} cannot be read; change its permissions")
-    _check_python(interpreter, file)
-
-
-def _check_python(interpreter: str, file: str | None) -> None:
-    """That the interpreter has torch and stepdbg, and that the script is Python to it."""
-    if interpreter == sys.executable:
-        has_torch, has_stepdbg, syntax = importlib.util.find_spec("torch") is not None, True, _syntax_error(file)
+    with path.open("rb") as opened:
+        binary = b"\0" in opened.read(4096)
+    if not binary:
+        check_interpreter(interpreter, script=file)
+    elif _is_application(path):
+        check_interpreter(interpreter)
     else:
-        has_torch, has_stepdbg, syntax = _probe(interpreter, file)
-    if syntax is not None:
-        line, message = syntax
-        raise UsageError(f"{file}:{line}: {message}; the script is not valid Python, mend that line")
-    if not has_stepdbg:
         raise UsageError(
-            f"stepdbg cannot be imported in {interpreter}; install it there: {interpreter} -m pip install stepdbg"
+            f"{file} holds binary data: it is no program and no Python script; name the script that trains"
         )
-    if not has_torch:
-        raise UsageError(f"there is no torch in {interpreter}; install it there, or name another with --python")
 
 
-def _syntax_error(file: str | None) -> tuple[int | None, str] | None:
-    if file is None:
-        return None
+def _is_application(path: Path) -> bool:
+    """Whether it is a zip file that Python runs."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(Path(file).read_bytes(), file, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        return error.lineno, error.msg
-    except ValueError as error:
-        return 1, str(error)
-    return None
+        with zipfile.ZipFile(path) as archive:
+            return "__main__.py" in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
-def _probe(interpreter: str, file: str | None) -> tuple[bool, bool, tuple[int | None, str] | None]:
-    command = [interpreter, "-c", _PROBE, *([file] if file else [])]
+def _is_program(path: Path) -> bool:
+    """Whether the system can execute that file by itself: it is machine code, or names its interpreter."""
+    if not path.is_file() or not os.access(path, os.X_OK):
+        return False
     try:
-        done = subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, stdin=subprocess.DEVNULL)
-        found = json.loads(done.stdout.splitlines()[-1])
-    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"--python {interpreter} does not run Python code; name a Python interpreter") from error
-    syntax = found.get("syntax")
-    return found["torch"], found["stepdbg"], (syntax[0], syntax[1]) if syntax else None
+        with path.open("rb") as opened:
+            return opened.read(4).startswith(_EXECUTABLE)
+    except OSError:  # it may be executed and not read
+        return True
 
 
 def _check_generator(file: str, name: str) -> None:

@@ -65,7 +65,7 @@ def line(traced: Traced) -> bytes:
         inside=boundary.inside,
         file=boundary.file,
         line=boundary.line,
-        ms=boundary.ms,
+        ms=None if boundary.done is None else boundary.ms,
         loss=loss if finite else None,
         loss_is=UNSET if finite else _named(loss),
         skipped=True if boundary.skipped else UNSET,

@@ -59,9 +59,14 @@ class Audience:
             if client.role == "launcher":
                 client.send(message)
 
-    def notify(self, text: str, severity: Severity = "information") -> None:
-        """Tell the user something; kept for the next screen where there is none."""
+    def notify(self, text: str, severity: Severity = "information", *, screens_only: bool = False) -> None:
+        """Tell the user something; kept for the next screen where there is none.
+
+        A launcher writes what is more than information on the target's stderr, unless it is for screens only.
+        """
         notice = Notice(text, severity)
+        if severity != "information" and not screens_only:
+            self.tell_launchers(notice)
         _log.info("%s", text)
         self.tell_screens(notice)
         if not self.screens:

@@ -286,7 +286,7 @@ class Session:
         self.ranks[number] = rank
         launch = self.launch
         rank.send(RankWelcome(PROTOCOL_VERSION, self._first_go, self._holding(), launch.readonly, launch.trace))
-        self._changed(RUNNING_SECONDS)
+        self._changed(RUNNING_SECONDS if launch.trace is None else 0)  # a traced process never stops at once
         return rank
 
     def heard(self, rank: Rank, message: FromRank) -> None:
@@ -359,7 +359,8 @@ class Session:
             if rank.state != "lost":
                 rank.state = "exited"
         if not self.ranks and not self.stopping:
-            self._audience.notify(why_no_training(self.launch.script, status, born=self._anybody_born), "warning")
+            why = why_no_training(self.launch.script, status, born=self._anybody_born)
+            self._audience.notify(why, "warning", screens_only=status != 0)  # who fails says why on the same stderr
         self._changed()
         self._end_if_over()
 
@@ -381,7 +382,7 @@ class Session:
     def remark_on_silence(self) -> None:
         """Called some seconds after the start."""
         if not self._anybody_born and self.exit_status is None:
-            self._audience.notify(NOBODY_BORN, "warning")
+            self._audience.notify(NOBODY_BORN, "warning", screens_only=True)  # it may come yet
 
     def stop(self) -> None:
         """End the target, kindly at first, then the session."""

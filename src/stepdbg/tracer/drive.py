@@ -9,8 +9,10 @@ import importlib.util
 import inspect
 import os
 import sys
+from types import TracebackType
 
 from stepdbg.api import Loop
+from stepdbg.errors import LoopError
 
 
 def main() -> int:
@@ -20,6 +22,7 @@ def main() -> int:
         0, or 2 with one line on stderr where there is no such loop.
     """
     path, name, *arguments = sys.argv[1:]
+    _hide_our_frames(path)
     sys.argv = [path, *arguments]
     sys.path[0] = os.path.dirname(os.path.abspath(path))
     stem = os.path.splitext(os.path.basename(path))[0]
@@ -31,8 +34,7 @@ def main() -> int:
     spec.loader.exec_module(module)
     function = getattr(module, name, None)
     if isinstance(function, Loop):
-        function()
-        return 0
+        return _run(function)
     if not inspect.isgeneratorfunction(function):
         return _refuse(f"{path} has no generator function {name!r}; write one that yields the names of its phases")
     needed = [
@@ -43,8 +45,27 @@ def main() -> int:
     ]
     if needed:
         return _refuse(f"{name} needs {', '.join(needed)}; give every argument a default to drive it from outside")
-    Loop(function)()
+    return _run(Loop(function))
+
+
+def _run(loop: Loop[...]) -> int:
+    try:
+        loop()
+    except LoopError as error:
+        return _refuse(str(error))
     return 0
+
+
+def _hide_our_frames(path: str) -> None:
+    """An uncaught exception is shown from the user's file on, also where no torch has brought in the tracer."""
+    earlier = sys.excepthook
+
+    def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        while traceback is not None and traceback.tb_frame.f_code.co_filename != path:
+            traceback = traceback.tb_next
+        earlier(kind, error.with_traceback(traceback), traceback)
+
+    sys.excepthook = excepthook
 
 
 def _refuse(problem: str) -> int:

@@ -1,0 +1,76 @@
+"""Training scripts of a few lines, and how a test runs them: bare, free, and traced."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+STEPDBG = [sys.executable, "-m", "stepdbg"]
+HEADLESS = [*STEPDBG, "run", "--headless"]
+DEMOS = Path(__file__).parents[2] / "demos"
+DEADLINE = 100.0
+"""Seconds that a script may take."""
+
+TRAINING = """\
+import sys, torch
+from torch import nn
+torch.manual_seed(0)
+model = nn.Linear(3, 1)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+def train(updates):
+    for _ in range(updates):
+        x = torch.randn(4, 3)
+        optimizer.zero_grad()
+        y = model(x)
+        loss = y.square().mean()
+        loss.backward()
+        optimizer.step()
+"""
+"""Five boundaries an update, and one at the end."""
+
+
+def write(folder: Path, text: str, name: str = "train.py") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def run(*command: str | Path, cwd: Path | None = None, typed: bytes = b"", **extra: str) -> Any:
+    """Exit status, stdout and stderr, as bytes."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **extra}
+    words = [str(word) for word in command]
+    done = subprocess.run(words, input=typed, capture_output=True, timeout=DEADLINE, cwd=cwd, env=environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+@contextlib.contextmanager
+def running(*command: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command with all three streams on pipes; it does not outlive the test."""
+    started = subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield started
+    finally:
+        if started.poll() is None:
+            os.killpg(started.pid, 9)
+        started.communicate()
+
+
+def read(trace: Path) -> list[dict[str, Any]]:
+    """The lines of a trace, each of them valid JSON to a strict reader."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return [json.loads(line, parse_constant=refuse) for line in trace.read_text().splitlines()]
