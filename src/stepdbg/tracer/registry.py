@@ -26,6 +26,9 @@ from stepdbg.tracer import frames, wrappers
 from stepdbg.tracer.naming import FEW as _FEW
 from stepdbg.tracer.naming import Sight, assigned_names, entries_of, is_a, look_around, unique
 
+_LOSSES = 8
+"""So many losses are told from new ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alive:
@@ -77,6 +80,8 @@ class Registry:
     _learned: dict[tuple[str, int], str] = field(default_factory=dict)
     _loose: frozenset[int] = frozenset()
     """Parameters of optimizers that are in no model, as far as was found."""
+    _losses: list[weakref.ref[torch.Tensor]] = field(default_factory=list)
+    """Those that were the newest once."""
     _serial: int = 0
     _signature: int = 0
 
@@ -245,12 +250,18 @@ class Registry:
 
     def _find_loss(self, spaces: Sequence[Mapping[str, Any]]) -> None:
         """In a generator loop the loss is known before `backward` is called: a number in the frame, with a graph."""
+        newest = self.newest_loss()
+        if newest is not None and not any(loss() is newest for loss in self._losses):
+            self._losses = [*self._losses[-_LOSSES:], weakref.ref(newest)]
         if not spaces:
             return
         candidates = {
             name: value
             for name, value in spaces[0].items()
-            if is_a(value, torch.Tensor) and value.numel() == 1 and value.grad_fn is not None
+            if is_a(value, torch.Tensor)
+            and value.numel() == 1
+            and value.grad_fn is not None
+            and not any(loss() is value for loss in self._losses)  # a discriminator's, still there at the generator's
         }
         if not candidates:
             return

@@ -1,0 +1,87 @@
+"""A script on a framework: bare, free-running with no screen, and stepped boundary by boundary through the protocol."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+from harness.place import STEPDBG, Place
+from tracer.bare_hub import bare, debuggee
+
+from stepdbg.protocol import messages as m
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+def needs(*packages: str) -> None:
+    """Skip, and say why, where the optional dependency group is not installed."""
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed; pip install -c constraints.txt -e '.[frameworks]'")
+
+
+class Outcome(NamedTuple):
+    """What the user sees of a run."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def script(name: str) -> str:
+    """The path of a script of this folder."""
+    return str(SCRIPTS / name)
+
+
+def run_bare(name: str) -> Outcome:
+    """The run that all others must equal."""
+    outcome = Outcome(*bare(script(name)))
+    assert outcome.status == 0, outcome.stderr
+    assert "digest " in outcome.stdout
+    return outcome
+
+
+def run_free(place: Place, name: str) -> Outcome:
+    """`stepdbg run --headless`."""
+    done = place.run(STEPDBG, "run", "--headless", script(name), seconds=120)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def run_traced(place: Place, name: str, file: Path) -> tuple[Outcome, list[Any]]:
+    """`stepdbg trace`, and the boundaries that it writes."""
+    done = place.run(STEPDBG, "trace", "-o", file, script(name), seconds=120)
+    lines = [json.loads(line, object_hook=lambda fields: SimpleNamespace(**fields)) for line in file.open()]
+    return Outcome(done.returncode, done.stdout, done.stderr), lines
+
+
+def step_through(name: str) -> tuple[list[m.Stop], set[str], Outcome]:
+    """The stops at every boundary, the names of all objects listed on the way, and how it ended."""
+    names: set[str] = set()
+    stops: list[m.Stop] = []
+    with debuggee(script(name)) as training:
+        for stop in training.stops():
+            stops.append(stop)
+            names |= {row.name for row in training.ask(m.ListObjects()).rows if row.node not in ("module", "group")}
+            names |= {optimizer.name for optimizer in training.ask(m.ListOptimizers()).optimizers}
+        outcome = Outcome(*training.end())
+        assert not training.notices
+    return stops, names, outcome
+
+
+def phases(boundaries: list[Any]) -> list[str]:
+    """The phases of each update, a line per update: `zero_grad forward loss …`; nested ones as `step/forward`."""
+    updates: dict[int, list[str]] = {}
+    for boundary in boundaries:
+        line = updates.setdefault(boundary.update, [])
+        if boundary.done is not None:
+            line.append("/".join((*boundary.inside, boundary.done)))
+    return [" ".join(line) for line in updates.values() if line]
+
+
+def effects(stops: list[m.Stop]) -> set[str]:
+    """The names of all that was affected."""
+    return {effect.object for stop in stops if stop.effects for effect in stop.effects.named}
