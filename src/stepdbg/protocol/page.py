@@ -23,12 +23,19 @@ LOSS_NAMES = 16
 NAME_BYTES = 48
 
 _NAN = float("nan")
-_BELL = 8
-_STATUS = struct.Struct("<qqqqd48s")
-"""Boundary, update, epoch (-1: none), when the phase began (ns, monotonic), the newest loss, the phase."""
-_STATUS_AT = 16
+BELL = 8
+"""Where the bell lies in `Page.memory`."""
+_PHASE = struct.Struct("<qq48s")
+"""Boundary, when the phase began (ns, monotonic), the phase: written at each boundary."""
+_PHASE_AT = 16
+_PROGRESS = struct.Struct("<qq")
+"""Update, epoch (-1: none): written where one of them moves."""
+_PROGRESS_AT = _PHASE_AT + _PHASE.size
+_LOSS = struct.Struct("<d")
+"""The newest loss; NaN before there is one."""
+_LOSS_AT = _PROGRESS_AT + _PROGRESS.size
 _SEQUENCE = struct.Struct("<q")
-_SEQUENCE_AT = _STATUS_AT + _STATUS.size
+_SEQUENCE_AT = _LOSS_AT + _LOSS.size
 _NAMES_AT = _SEQUENCE_AT + _SEQUENCE.size
 _POINT = struct.Struct("<qqd")  # update, index of the loss, value
 _POINTS_AT = _NAMES_AT + LOSS_NAMES * NAME_BYTES
@@ -60,64 +67,67 @@ class Page:
         """
         flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
         descriptor = os.open(path, flags, 0o600)
+        self.memory: mmap.mmap
+        """The page itself, for whoever cannot afford a call."""
         try:
             if create:
                 os.ftruncate(descriptor, SIZE)
-            self._map = mmap.mmap(descriptor, SIZE)
+            self.memory = mmap.mmap(descriptor, SIZE)
         finally:
             os.close(descriptor)
         if create:
-            self.enter(0, 0, None, 0, None, b"")
-            self._map[: len(MAGIC)] = MAGIC
-        elif self._map[: len(MAGIC)] != MAGIC:
+            self.enter(0, 0, b"")
+            self.progress(0, None)
+            self.loss(None)
+            self.memory[: len(MAGIC)] = MAGIC
+        elif self.memory[: len(MAGIC)] != MAGIC:
             raise ValueError(f"{path} is no page of this version of stepdbg")
         self._written = 0
 
     # the training process writes
 
-    def enter(
-        self, boundary: int, update: int, epoch: int | None, since_ns: int, loss: float | None, phase: bytes
-    ) -> None:
+    def enter(self, boundary: int, since_ns: int, phase: bytes) -> None:
         """Say that a phase begins. `phase` comes as bytes of at most `NAME_BYTES`, padded by the caller."""
-        _STATUS.pack_into(
-            self._map,
-            _STATUS_AT,
-            boundary,
-            update,
-            -1 if epoch is None else epoch,
-            since_ns,
-            _NAN if loss is None else loss,
-            phase,
-        )
+        _PHASE.pack_into(self.memory, _PHASE_AT, boundary, since_ns, phase)
+
+    def progress(self, update: int, epoch: int | None) -> None:
+        """Say how far training is."""
+        _PROGRESS.pack_into(self.memory, _PROGRESS_AT, update, -1 if epoch is None else epoch)
+
+    def loss(self, value: float | None) -> None:
+        """Say what the newest loss is."""
+        _LOSS.pack_into(self.memory, _LOSS_AT, _NAN if value is None else value)
 
     def name_loss(self, index: int, name: str) -> None:
         """Give the loss of that index (below `LOSS_NAMES`) its name."""
         start = _NAMES_AT + index * NAME_BYTES
-        self._map[start : start + NAME_BYTES] = padded(name)
+        self.memory[start : start + NAME_BYTES] = padded(name)
 
     def add_loss(self, update: int, index: int, value: float) -> None:
         """Append to the ring; the oldest entry gives way."""
-        _POINT.pack_into(self._map, _POINTS_AT + self._written % RING * _POINT.size, update, index, value)
+        _POINT.pack_into(self.memory, _POINTS_AT + self._written % RING * _POINT.size, update, index, value)
         self._written += 1
-        _SEQUENCE.pack_into(self._map, _SEQUENCE_AT, self._written)
+        _SEQUENCE.pack_into(self.memory, _SEQUENCE_AT, self._written)
 
     def bell(self) -> bool:
         """Whether there is mail on the socket."""
-        return self._map[_BELL] != 0
+        return self.memory[BELL] != 0
 
     def clear_bell(self) -> None:
         """Called before the socket is read, so that a ring in between is not lost."""
-        self._map[_BELL] = 0
+        self.memory[BELL] = 0
 
     # the hub writes, and reads
 
     def ring_bell(self) -> None:
         """Called after a message was written to the socket."""
-        self._map[_BELL] = 1
+        self.memory[BELL] = 1
 
     def status(self) -> Status:
         """Where the training process is; fields may be of two neighbouring boundaries."""
-        boundary, update, epoch, since_ns, loss, phase = _STATUS.unpack_from(self._map, _STATUS_AT)
+        boundary, since_ns, phase = _PHASE.unpack_from(self.memory, _PHASE_AT)
+        update, epoch = _PROGRESS.unpack_from(self.memory, _PROGRESS_AT)
+        (loss,) = _LOSS.unpack_from(self.memory, _LOSS_AT)
         return Status(boundary, update, None if epoch < 0 else epoch, since_ns, loss, unpadded(phase))
 
     def loss_names(self) -> tuple[str, ...]:
@@ -125,7 +135,7 @@ class Page:
         names = []
         for index in range(LOSS_NAMES):
             start = _NAMES_AT + index * NAME_BYTES
-            name = unpadded(self._map[start : start + NAME_BYTES])
+            name = unpadded(self.memory[start : start + NAME_BYTES])
             if not name:
                 break
             names.append(name)
@@ -136,16 +146,16 @@ class Page:
 
         Entries that have been overwritten meanwhile are missing.
         """
-        (newest,) = _SEQUENCE.unpack_from(self._map, _SEQUENCE_AT)
+        (newest,) = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
         first = max(sequence, newest - RING)
-        points = [_POINT.unpack_from(self._map, _POINTS_AT + n % RING * _POINT.size) for n in range(first, newest)]
-        (after,) = _SEQUENCE.unpack_from(self._map, _SEQUENCE_AT)
+        points = [_POINT.unpack_from(self.memory, _POINTS_AT + n % RING * _POINT.size) for n in range(first, newest)]
+        (after,) = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
         overwritten = max(0, after - RING - first + 1) if after != newest else 0
         return newest, points[overwritten:]
 
     def close(self) -> None:
         """Unmap."""
-        self._map.close()
+        self.memory.close()
 
 
 def padded(name: str) -> bytes:

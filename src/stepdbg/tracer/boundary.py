@@ -20,10 +20,12 @@ import torch
 
 from stepdbg import api
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.page import BELL
 from stepdbg.tracer import breakpoints, frames
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.halt import Cause, Halt, failure
 from stepdbg.tracer.link import HubLost, Link
+from stepdbg.tracer.losses import Losses
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.trace import Trace
@@ -40,10 +42,13 @@ class Tracer:
         self.driving = False
         """True while a generator loop runs: only its yields make boundaries."""
         self._rank = Rank(link, folder)
+        self._losses = Losses(self.course, self._rank)
         self._halt = Halt(self._rank, self.course, self.registry)
         self._trace: Trace | None = None
         self._thread = get_ident()
         self._pausing = False
+        self._stopped_at = 0
+        """The boundary of the last stop."""
         self._ended = False
         self._marked: list[Phase | None] = []
         """The phases of `with stepdbg.phase` that are open."""
@@ -53,54 +58,53 @@ class Tracer:
     # what the sources call
 
     def listening(self) -> bool:
-        """Whether a call in this thread makes boundaries."""
+        """Whether a call in this thread can make boundaries."""
         return not self.quiet and get_ident() == self._thread
+
+    def admits(self, name: str) -> bool:
+        """Whether a call of that phase makes a boundary here.
+
+        Not while a generator loop is driven, and not inside a call of the same phase: what an override calls of its
+        base is no phase of its own.
+        """
+        return not (self.quiet or self.driving or get_ident() != self._thread) and (
+            self.course.open is None or not self.course.within(name)
+        )
 
     def begin(
         self,
         name: str,
-        *,
-        call: bool = True,
-        predicted: bool = False,
         optimizer: Hashable = None,
+        call: bool = True,
         kept: bool = True,
         silent: bool = False,
+        *,
+        predicted: bool = False,
         returning: bool = False,
         at: FrameType | None = None,
-    ) -> Phase | None:
+    ) -> Phase:
         """Stand at the boundary before that phase, stop there if need be, and begin it.
 
         Args:
             name: The phase.
-            call: It is a call that will be ended by `end`; else it ends where the next begins.
-            predicted: What comes next is foretold from the update before, `name` being the guess without one.
             optimizer: The optimizer whose phase it is.
+            call: It is a call that will be ended by `end`; else it ends where the next begins.
             kept: It is part of the order of an update.
-            silent: Nothing lies between this boundary and the one before: do not stop here again for `n`.
+            silent: Nothing lies between this boundary and the one before: they are one.
+            predicted: What comes next is foretold from the update before, `name` being the guess without one.
             returning: A model's output is just being returned to the user's frame.
             at: The user's frame, where it is not on the stack (a suspended generator).
         """
-        course = self.course
-        now = monotonic_ns()
         page = self._rank.page
-        if self._halt.free and page is not None and not page.bell():
-            phase = course.pass_by(name, now, optimizer, call, kept)
-            page.enter(course.index, course.update, course.epoch, now, course.loss, self._rank.page_bytes(name))
+        if page is not None and self._halt.free and not page.memory[BELL]:
+            course, now = self.course, monotonic_ns()
+            update = course.update
+            phase = course.pass_by(name, now, optimizer, call, kept, silent)
+            page.enter(course.index, now, self._rank.page_bytes(name))
+            if course.update != update:
+                page.progress(course.update, course.epoch)
             return phase
-        done, opens = course.advance(name, now, optimizer)
-        frame = frames.user_frame(at or sys._getframe(1))
-        try:
-            self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
-        except HubLost:
-            self.disarm()
-        except Exception as error:
-            self._let_go(error)
-        now = monotonic_ns()
-        phase = course.depart(name, now, opens, call, kept)
-        if frame is not None:
-            phase.place = (frame.f_code.co_filename, frame.f_lineno or 0)
-        self._rank.say_where(course, name, now)
-        return phase
+        return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at)
 
     def end(self, phase: Phase) -> None:
         """The call of that phase has returned."""
@@ -108,23 +112,19 @@ class Tracer:
 
     def broke(self, phase: Phase) -> None:
         """An exception has left that phase."""
-        inside = next((level.inside for level in self.course.levels if level.running is phase), None)
-        if inside is None:
-            return
-        if not self._broken:
-            self._broken = (*inside, phase.name)
+        if not self._broken and phase.ended_ns == 0:
+            self._broken = (*phase.inside, phase.name)
         self.end(phase)
 
     def close(self, phase: Phase) -> None:
         """The generator loop has ended, and with it its last phase."""
         self.course.close_running(phase, monotonic_ns())
 
-    def loss_at_backward(self, tensor: torch.Tensor, name: str) -> None:
-        """`backward` is about to be called on that tensor."""
-        self.registry.add_loss(tensor, name)
-        if tensor.numel() == 1 and not tensor.is_complex():
-            self.course.loss = value = tensor.item()
-            self._rank.say_loss(self.course.update, name, value)
+    def loss_at_backward(self, loss: torch.Tensor, name: str) -> None:
+        """`backward` is about to be called on that tensor, or on what was made of it."""
+        self.registry.add_loss(loss, name)
+        if loss.numel() == 1 and not loss.is_complex():
+            self._losses.read(loss, name, self.course.update)
 
     def finish(self) -> None:
         """The script has come to its end: the last boundary."""
@@ -160,7 +160,7 @@ class Tracer:
             return
         course = self.course
         course.index += 1
-        running = tuple(level.running.name for level in course.levels if level.running is not None)
+        running = course.inside if course.running is None else (*course.inside, course.running.name)
         boundary = m.Boundary(
             course.index, course.update, inside=running, epoch=course.epoch, loss=course.loss, rank=self._rank.number
         )
@@ -180,6 +180,35 @@ class Tracer:
 
     # deciding
 
+    def _look_and_begin(
+        self,
+        name: str,
+        optimizer: Hashable,
+        call: bool,
+        kept: bool,
+        silent: bool,
+        predicted: bool,
+        returning: bool,
+        at: FrameType | None,
+    ) -> Phase:
+        """`begin`, where somebody may want to stop."""
+        course = self.course
+        self._losses.settle(wait=True)
+        done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent)
+        frame = frames.user_frame(at or sys._getframe(2))
+        try:
+            self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
+        except HubLost:
+            self.disarm()
+        except Exception as error:
+            self._let_go(error)
+        now = monotonic_ns()
+        phase = course.depart(name, now, opens, call, kept)
+        if frame is not None:
+            phase.place = (frame.f_code.co_filename, frame.f_lineno or 0)
+        self._rank.say_where(course, name, now)
+        return phase
+
     def _look(
         self,
         name: str,
@@ -190,20 +219,23 @@ class Tracer:
         frame: FrameType | None,
         returning: FrameType | None,
     ) -> None:
-        """Somebody may want to stop here, or at the end of the phase that begins here."""
+        """Whether to stop here, and at the end of the phase that begins here."""
         self._broken = ()
         halt, course = self._halt, self.course
         if self._rank.page is None:
             self._join()
         elif self._rank.page.bell():
             self._read_mail()
-        following = course.foretell("forward") or name if predicted else name
+        following = (done and course.foretell(done.name)) or name if predicted else name
         boundary = course.boundary(following, done, opens, monotonic_ns(), predicted=predicted)
         if self._trace is not None and not silent:
             self._tell(_placed(boundary, frame), _stack(frame), returning)
-        why = self._why(boundary, silent)
+        if silent and self._stopped_at == course.index:
+            why = None
+        else:
+            why = self._why(boundary, silent, sure=following == name)
         if why is not None:
-            self._pausing = False
+            self._pausing, self._stopped_at = False, course.index
             self._rank.say_where(course, following, monotonic_ns())
             boundary = msgspec.structs.replace(_placed(boundary, frame), rank=self._rank.number)
             halt.wait(boundary, Cause(*why, _stack(frame), returning=returning))
@@ -235,10 +267,10 @@ class Tracer:
             self.quiet = self._ended = True
             raise SystemExit(0)
 
-    def _why(self, boundary: m.Boundary, silent: bool) -> tuple[m.Reason, str] | None:
-        """The reason to stop here, if there is one."""
+    def _why(self, boundary: m.Boundary, silent: bool, *, sure: bool) -> tuple[m.Reason, str] | None:
+        """The reason to stop here, if there is one; unless `sure`, what comes next is a guess."""
         until = self._halt.until
-        if self._halt.breakpoints.any and (point := self._halt.breakpoints.met(boundary)) is not None:
+        if self._halt.breakpoints.any and (point := self._halt.breakpoints.met(boundary, sure=sure)) is not None:
             self._rank.link.send(m.BreakpointHit(point.number))
             return "breakpoint", breakpoints.in_words(point)
         if self._pausing:
@@ -272,6 +304,7 @@ class Tracer:
         if self._rank.page is None:
             return
         try:
+            self._losses.settle(wait=True)
             now = monotonic_ns()
             done, _ = self.course.advance(None, now, None)
             boundary = self.course.boundary(None, done, None, now, predicted=False)

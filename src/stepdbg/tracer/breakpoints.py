@@ -23,12 +23,12 @@ class Breakpoints:
                 self._updates[point.update] = point
         self.any = bool(self._before or self._after or self._updates)
 
-    def met(self, boundary: Boundary) -> Breakpoint | None:
-        """The one that is met here."""
+    def met(self, boundary: Boundary, *, sure: bool = True) -> Breakpoint | None:
+        """The one that is met here; one *before* a phase is not met where that phase is only a guess."""
         if boundary.opens is not None and boundary.opens in self._updates:
             return self._updates[boundary.opens]
         coming = boundary.opens or boundary.update
-        if boundary.next is not None and not (boundary.next == boundary.done == "eval"):
+        if sure and boundary.next is not None and not (boundary.next == boundary.done == "eval"):
             for point in self._before.get(boundary.next, ()):
                 if point.update in (None, coming):
                     return point

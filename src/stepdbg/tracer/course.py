@@ -6,14 +6,15 @@ rule for when a new update opens is that of the design's word list.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
 
 from stepdbg.protocol.messages import Boundary, Effects, PhaseRecord
 
 USUAL_ORDER = ("data", "zero_grad", "forward", "loss", "backward", "step")
 """What is foretold while nothing has been learned."""
+_CLOSED = frozenset({"data", "forward", "eval", "backward", "unscale", "clip", "step", "scheduler"})
+"""Calls of torch's in which no update opens. (A `with stepdbg.phase(…)` may hold whole updates.)"""
 
 
 class Phase:
@@ -27,11 +28,25 @@ class Phase:
     skipped = False
     kept = True
     """False for what is no part of the order: evaluation, a loader that had no batch left."""
+    doubt: Callable[[], bool] | None = None
+    """Where it was assumed that this phase runs: asked when the next begins, False if nothing has happened in it."""
 
-    def __init__(self, name: str, began_ns: int, update: int) -> None:
+    def __init__(self, name: str, began_ns: int, update: int, outer: Phase | None) -> None:
         self.name = name
         self.began_ns = began_ns
         self.update = update
+        self.outer = outer
+        """The open call that it is part of."""
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The names of the enclosing calls, outermost first."""
+        names: list[str] = []
+        outer = self.outer
+        while outer is not None:
+            names.insert(0, outer.name)
+            outer = outer.outer
+        return tuple(names)
 
     def ms(self, now_ns: int) -> float:
         """Duration of the call, or until now where it was none."""
@@ -39,14 +54,13 @@ class Phase:
 
 
 @dataclass(slots=True)
-class Level:
-    """What happens inside one open call; the outermost is the script itself."""
+class _Opening:
+    """What the opening of an update put away, for `take_back`."""
 
-    inside: tuple[str, ...] = ()
-    running: Phase | None = None
-    """A phase that ends where the next begins (loss, and every phase of a generator loop)."""
-    last: Phase | None = None
-    """The phase done last."""
+    phases: list[Phase]
+    before: list[Phase]
+    stepped: set[Hashable]
+    in_use: set[Hashable]
 
 
 @dataclass(slots=True)
@@ -57,10 +71,15 @@ class Course:
     update: int = 1
     epoch: int | None = None
     loss: float | None = None
-    levels: list[Level] = field(default_factory=lambda: [Level()])
-    phases: list[tuple[Phase, tuple[str, ...]]] = field(default_factory=list)
-    """Those done in this update, each with what encloses it."""
-    before: list[tuple[Phase, tuple[str, ...]]] = field(default_factory=list)
+    open: Phase | None = None
+    """The innermost call that is open; None at the level of the script itself."""
+    running: Phase | None = None
+    """A phase at that level that ends where the next begins (loss, and every phase of a generator loop)."""
+    last: Phase | None = None
+    """The phase at that level that was done last."""
+    phases: list[Phase] = field(default_factory=list)
+    """Those done in this update."""
+    before: list[Phase] = field(default_factory=list)
     """Those of the last complete update."""
     stepped: set[Hashable] = field(default_factory=set)
     """The optimizers that have stepped in this update."""
@@ -68,26 +87,29 @@ class Course:
     """The optimizers that must have stepped before a forward or zero_grad opens an update."""
     pending_backward: bool = False
     """Between a training forward and its backward."""
-    _before_opening: tuple[Any, Any, set[Hashable]] | None = None
-    """What the newest opening of an update put away, for `take_back`."""
+    _opening: _Opening | None = None
 
-    @property
-    def level(self) -> Level:
-        """The innermost one."""
-        return self.levels[-1]
+    # while somebody may look
 
-    def advance(self, following: str | None, now_ns: int, optimizer: Hashable) -> tuple[Phase | None, int | None]:
+    def advance(
+        self, following: str | None, now_ns: int, optimizer: Hashable, *, silent: bool = False
+    ) -> tuple[Phase | None, int | None]:
         """Close the phase that runs and stand before `following` (None at the end of the script).
+
+        Args:
+            following: The phase that is about to begin.
+            now_ns: The time.
+            optimizer: Whose phase it is.
+            silent: Nothing lies between this boundary and the one before: they are one.
 
         Returns:
             The phase done, and the number of the update that opens here.
         """
-        level = self.levels[-1]
-        if level.running is not None:
-            self._close(level.running, now_ns)
-            level.last, level.running = level.running, None
-        self.index += 1
-        return level.last, self._opens(following, optimizer)
+        if self.running is not None:
+            self.close_running(self.running, now_ns)
+        if not silent:
+            self.index += 1
+        return self.last, self._opens(following, optimizer)
 
     def boundary(
         self, following: str | None, done: Phase | None, opens: int | None, now_ns: int, *, predicted: bool
@@ -100,7 +122,7 @@ class Course:
             next=following,
             predicted=predicted,
             opens=opens,
-            inside=self.level.inside,
+            inside=self.inside,
             epoch=self.epoch,
             ms=round(done.ms(now_ns), 4) if done else None,
             loss=self.loss,
@@ -111,91 +133,130 @@ class Course:
         """Begin that phase: an open call, or one that ends where the next begins."""
         if opens is not None and opens != self.update:
             self._open(opens)
-        level = self.levels[-1]
-        phase = Phase(name, now_ns, self.update)
-        if not kept:
-            phase.kept = False
-        level.last = None
-        level.running = phase
-        if call:
-            self.levels.append(Level((*level.inside, name)))
-        return phase
+        return self._start(name, now_ns, call, kept)
 
-    def pass_by(self, name: str, now_ns: int, optimizer: Hashable, call: bool, kept: bool) -> Phase:
+    # in a free run
+
+    def pass_by(self, name: str, now_ns: int, optimizer: Hashable, call: bool, kept: bool, silent: bool) -> Phase:
         """`advance` and `depart` in one, for a boundary that nobody looks at: this runs at each one of a free run."""
-        levels = self.levels
-        level = levels[-1]
-        if (running := level.running) is not None:
-            self._close(running, now_ns)
-        self.index += 1
+        if (running := self.running) is not None:
+            self.close_running(running, now_ns)
+        if not silent:
+            self.index += 1
         if self.stepped and (opens := self._opens(name, optimizer)) is not None:
             self._open(opens)
-        level.last = None
-        level.running = phase = Phase(name, now_ns, self.update)
+        phase = Phase(name, now_ns, self.update, self.open)
         if not kept:
             phase.kept = False
+        self.last = None
         if call:
-            levels.append(Level((*level.inside, name)))
+            self.open = phase
+        else:
+            self.running = phase
         return phase
+
+    # what has ended
 
     def leave(self, phase: Phase, now_ns: int) -> None:
         """The call of that phase has returned, or was left by an exception."""
-        levels = self.levels
-        if len(levels) > 1 and (level := levels[-2]).running is phase:
-            levels.pop()
+        if self.open is phase and self.running is None:
             phase.ended_ns = now_ns
+            self.open, self.last = phase.outer, phase
             if phase.update == self.update:
-                self.phases.append((phase, level.inside))
-            level.last, level.running = phase, None
+                self.phases.append(phase)
             return
-        for depth in range(len(levels) - 1, 0, -1):
-            level = levels[depth - 1]
-            if level.running is phase:
-                del levels[depth:]
-                self._close(phase, now_ns)
-                level.last, level.running = phase, None
-                return
+        level = self.open
+        while level is not None and level is not phase:
+            level = level.outer
+        if level is None:
+            return
+        if self.running is not None:
+            self.close_running(self.running, now_ns)
+        while self.open is not None:  # those inside it were left by the same exception
+            level, self.open = self.open, self.open.outer
+            self._end(level, now_ns)
+            if level is phase:
+                break
+        self.last, self.running = phase, None
 
     def close_running(self, phase: Phase, now_ns: int) -> None:
         """The phase that runs has ended and none is known to follow."""
-        if self.level.running is phase:
-            self._close(phase, now_ns)
-            self.level.last, self.level.running = phase, None
+        if self.running is phase:
+            self.running = None
+            if phase.doubt is not None and not phase.doubt():
+                self._retracted()
+                return
+            self.last = phase
+            self._end(phase, now_ns)
 
     def note_step(self, optimizer: Hashable) -> None:
-        """That optimizer has stepped."""
+        """That optimizer has stepped, or would have (its scaler skipped the step)."""
         self.stepped.add(optimizer)
 
+    def note_use(self, optimizer: Hashable) -> None:
+        """That optimizer is there and will step: in the first update nothing has been learned yet."""
+        if not self.before:
+            self.in_use.add(optimizer)
+
     def take_back(self, phase: Phase) -> None:
-        """The loader had no batch left: that was no phase of the order, and no update opens with it."""
+        """That phase, done last, was none: the loader had no batch left, or feeds no training.
+
+        It is no part of the order, and no update opens with it.
+        """
         phase.kept = False
-        if not self.phases and not self.stepped and self._before_opening and phase.update == self.update:
-            self.phases, self.before, self.stepped = self._before_opening
-            self._before_opening = None
+        opening = self._opening
+        if opening is None or phase.update != self.update or self.stepped:
+            return
+        if all(other is phase or not other.kept for other in self.phases):
+            done = [other for other in self.phases if other is not phase]
+            self.phases = [*opening.phases, *done]
+            self.before, self.stepped, self.in_use = opening.before, opening.stepped, opening.in_use
+            self._opening = None
             self.update -= 1
             phase.update = self.update
 
     def retract(self) -> None:
         """What runs turned out to be nothing: there was no loss phase between that forward and this call."""
-        level = self.level
-        if level.running is not None and self.phases:
-            level.last, level.running = self.phases[-1][0], None
+        if self.running is not None:
+            self.running = None
+            self._retracted()
+
+    # what is known
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The names of the calls that are open, outermost first."""
+        level = self.open
+        return () if level is None else (*level.inside, level.name)
+
+    def within(self, name: str) -> bool:
+        """Whether a call of that phase is open."""
+        level = self.open
+        while level is not None:
+            if level.name == name:
+                return True
+            level = level.outer
+        return False
 
     def foretell(self, done: str) -> str | None:
         """What followed on `done` in the last update; the usual order where nothing has been learned."""
-        names = [phase.name for phase, inside in self.before if phase.kept and not inside]
-        count = sum(1 for phase, inside in self.phases if not inside and phase.name == done)
+        inside = self.inside
+        order = [phase for phase in self.before if phase.kept]
+        names = [phase.name for phase in order if phase.inside == inside]
+        count = sum(1 for phase in self.phases if phase.name == done and phase.kept and phase.inside == inside)
         places = [place for place, name in enumerate(names) if name == done]
         if places:
             place = places[min(max(count, 1), len(places)) - 1] + 1
-            return names[place] if place < len(names) else (names[0] if names else None)
+            if place < len(names):
+                return names[place]
+            return None if inside else names[0]
         if names or done not in USUAL_ORDER:
             return None
         return USUAL_ORDER[(USUAL_ORDER.index(done) + 1) % len(USUAL_ORDER)]
 
     def is_last(self, name: str) -> bool:
         """Whether an update ends with that phase, by the order learned."""
-        names = [phase.name for phase, inside in self.before if phase.kept and not inside]
+        names = [phase.name for phase in self.before if phase.kept and phase.outer is None]
         return names[-1] == name if names else name == "step"
 
     def records(self) -> tuple[PhaseRecord, ...]:
@@ -206,34 +267,49 @@ class Course:
         """Those of the last complete update."""
         return _records(self.before)
 
-    def _close(self, phase: Phase, now_ns: int) -> None:
-        if not phase.ended_ns:
-            phase.ended_ns = now_ns
+    def _start(self, name: str, now_ns: int, call: bool, kept: bool) -> Phase:
+        phase = Phase(name, now_ns, self.update, self.open)
+        if not kept:
+            phase.kept = False
+        self.last = None
+        if call:
+            self.open = phase
+        else:
+            self.running = phase
+        return phase
+
+    def _end(self, phase: Phase, now_ns: int) -> None:
+        phase.ended_ns = phase.ended_ns or now_ns
         if phase.update == self.update:
-            inside = () if len(self.levels) == 1 else self._enclosing(phase)
-            self.phases.append((phase, inside))
-        if not self.stepped and phase.name == "step" and not self.level.inside:
+            self.phases.append(phase)
+        if not self.stepped and phase.name == "step" and phase.outer is None:
             self.stepped.add("by hand")
 
-    def _enclosing(self, phase: Phase) -> tuple[str, ...]:
-        return next((level.inside for level in self.levels if level.running is phase), ())
+    def _retracted(self) -> None:
+        self.last = next((phase for phase in reversed(self.phases) if phase.outer is self.open), None)
 
     def _opens(self, following: str | None, optimizer: Hashable) -> int | None:
         if self.index == 1 and following is not None:
             return self.update
-        if not self.stepped or "step" in self.level.inside:
+        stepped = self.stepped
+        if not stepped or following is None:
             return None
-        all_stepped = self.in_use <= self.stepped
-        again = optimizer is not None and optimizer in self.stepped
+        level = self.open
+        while level is not None:
+            if level.name in _CLOSED:
+                return None
+            level = level.outer
+        # (optimizers that have all been replaced by new ones, as by the next fold's, are waited for no longer)
+        all_stepped = self.in_use <= stepped or self.in_use.isdisjoint(stepped)
         opens = (
             following == "data"
-            or (following in ("forward", "zero_grad") and (all_stepped or again))
-            or (following == "backward" and all_stepped)
+            or (following in ("forward", "zero_grad", "backward") and all_stepped)
+            or (following == "zero_grad" and optimizer is not None and optimizer in stepped)
         )
         return self.update + 1 if opens else None
 
     def _open(self, update: int) -> None:
-        self._before_opening = (self.phases, self.before, self.stepped)
+        self._opening = _Opening(self.phases, self.before, self.stepped, self.in_use)
         self.before = self.phases
         self.in_use = self.stepped
         self.update = update
@@ -241,9 +317,9 @@ class Course:
         self.stepped = set()
 
 
-def _records(phases: list[tuple[Phase, tuple[str, ...]]]) -> tuple[PhaseRecord, ...]:
+def _records(phases: list[Phase]) -> tuple[PhaseRecord, ...]:
     return tuple(
-        PhaseRecord(phase.name, round(phase.ms(0), 4), inside, phase.effects, phase.skipped)
-        for phase, inside in phases
+        PhaseRecord(phase.name, round(phase.ms(0), 4), phase.inside, phase.effects, phase.skipped)
+        for phase in phases
         if phase.kept
     )

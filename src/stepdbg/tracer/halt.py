@@ -107,7 +107,7 @@ class Halt:
         course, registry = self._course, self._registry
         registry.refresh(cause.stack, cause.returning)
         after = effects.take(registry)
-        done = course.level.last if boundary.done is not None else None
+        done = course.last if boundary.done is not None else None
         found = self._effects(after) if done is not None else None
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)

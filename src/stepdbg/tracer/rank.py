@@ -59,7 +59,8 @@ class Rank:
         """Write on the page what runs now."""
         if self.page is None:
             return
-        self.page.enter(course.index, course.update, course.epoch, now_ns, course.loss, self.page_bytes(phase))
+        self.page.progress(course.update, course.epoch)
+        self.page.enter(course.index, now_ns, self.page_bytes(phase))
 
     def page_bytes(self, phase: str) -> bytes:
         """The name of a phase as the page holds it."""
@@ -76,6 +77,7 @@ class Rank:
         if index is None:
             index = self._losses[name] = min(len(self._losses), LOSS_NAMES - 1)
             self.page.name_loss(index, name)
+        self.page.loss(value)
         self.page.add_loss(update, index, value)
 
     def leave(self) -> None:

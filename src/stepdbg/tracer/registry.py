@@ -61,6 +61,8 @@ class Slot:
     ref: weakref.ref[torch.Tensor]
     name: str
     serial: int
+    default: str
+    """What it is called where no variable holds it: its path in the nest that was noted (`batch['mask']`)."""
 
 
 @dataclass(slots=True)
@@ -103,27 +105,36 @@ class Registry:
         self._optimizers.append(entry)
         return entry
 
-    def note(self, kind: Kind, value: object, names: tuple[str, ...] = ()) -> None:
+    def note(self, kind: Kind, value: object, name: str = "") -> None:
         """A batch, an output or a loss has come into being; it takes the place of the one before."""
         self._serial += 1
         if isinstance(value, torch.Tensor):
-            self._slots[kind] = [Slot(kind, weakref.ref(value), names[0] if names else "", self._serial)]
+            self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind)]
             return
-        tensors = list(tensors_in(value))
+        tensors = list(islice(tensors_in(value), _FEW))
         self._slots[kind] = [
-            Slot(kind, weakref.ref(tensor), names[place] if place < len(names) else "", self._serial)
-            for place, (_, tensor) in enumerate(tensors[:_FEW])
+            Slot(kind, weakref.ref(tensor), "", self._serial, f"{kind}{path}" if len(tensors) > 1 else kind)
+            for path, tensor in tensors
         ]
 
     def add_loss(self, tensor: torch.Tensor, name: str) -> None:
         """`backward` is called on that tensor."""
         slots = self._slots.get("loss")
         if slots is None or slots[0].ref() is not tensor:
-            self.note("loss", tensor, (name,))
+            self.note("loss", tensor, name)
 
     def is_newest(self, kind: Kind, tensor: torch.Tensor) -> bool:
         """Whether that very tensor is among the newest noted of its kind."""
         return any(slot.ref() is tensor for slot in self._slots.get(kind, ()))
+
+    def newest(self, kind: Kind) -> list[torch.Tensor]:
+        """Those noted last of a kind that are still there."""
+        return [tensor for slot in self._slots.get(kind, ()) if (tensor := slot.ref()) is not None]
+
+    @property
+    def has_optimizers(self) -> bool:
+        """Whether any optimizer was ever seen."""
+        return bool(self._optimizers)
 
     def look_for_loss(self, stack: list[FrameType]) -> None:
         """See whether the innermost of these frames holds a loss that `backward` has not been called on yet."""
@@ -331,8 +342,7 @@ class Registry:
                     slot.name = found
                     self._learned[kind, place] = found
                 elif not slot.name:
-                    default = kind if len(slots) == 1 else f"{kind}[{place}]"
-                    slot.name = self._learned.get((kind, place), default)
+                    slot.name = self._learned.get((kind, place), slot.default)
                 name = slot.name = unique(slot.name, taken)
                 taken.add(name)
                 self.alive[name] = Alive(slot.kind, tensor, serial=slot.serial)

@@ -1,10 +1,11 @@
 """Forward passes as phases: which modules are models, and when one is called.
 
-A model is a module with parameters that no other module called. It is found by wrapping `nn.Module.__call__`, which
-taxes the call of every submodule and is therefore done only while something is unknown: in the first updates, after an
-optimizer was made, and when a backward came with no forward seen. Once a model is known, `__call__` of its class alone
-is wrapped, filtered by identity; the instance stays as it is, so that it is pickled and copied as ever. (torch's own
-global forward hooks would do as well, but they send every call down a longer path, which shows in a traceback.)
+A model is a module with parameters to train that no other module called. It is found by wrapping `nn.Module.__call__`,
+which taxes the call of every submodule and is therefore done only while something is unknown: in the first updates,
+after an optimizer was made, and when a backward came with no forward seen. Once a model is known, `__call__` of its
+class alone is wrapped, filtered by identity; the instance stays as it is, so that it is pickled and copied as ever.
+(torch's own global forward hooks would do as well, but they send every call down a longer path, which shows in a
+traceback, and a compiled module warns of them.)
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn.modules.loss import _Loss
+from torch.compiler import is_compiling
 
-from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
 from stepdbg.tracer.registry import tensors_in
+from stepdbg.tracer.sources.wrapping import wrapper_of
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
@@ -30,63 +31,88 @@ _WATCHED_UPDATES = 2
 
 
 class Models:
-    """The models known, and the calls of theirs that are open."""
+    """The models known, and the call of one that is open."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
         self._known: dict[int, weakref.ref[nn.Module]] = {}
         self._wrapped: set[type] = set()
         self._plain_call: Any = nn.Module.__call__
+        self._watching = False
         self._watched_from = 1
         self._open: nn.Module | None = None
         """The model whose forward runs; what it calls is no phase of its own."""
         self._open_phase: Phase | None = None
-        self.last_loader: weakref.ref[Any] | None = None
-        self.evaluating: weakref.WeakSet[Any] = weakref.WeakSet()
-        """Loaders that feed evaluation only."""
-        self._feeding: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._trained: weakref.ref[nn.Module] | None = None
+        """The one that was called last with gradients."""
+        self.on_new: Callable[[nn.Module], object] = lambda _: None
+        """Told of each new model."""
+        self.on_forward: Callable[[bool], object] = lambda _: None
+        """Told of each call, and whether it was made with gradients."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a model's forward runs."""
+        return self._open is not None
+
+    @property
+    def evaluating(self) -> bool:
+        """Whether the model that is trained is in evaluation mode just now."""
+        model = self._trained() if self._trained is not None else None
+        return model is not None and not model.training
 
     def watch(self) -> None:
         """Something may be unknown: see every call, for some updates."""
         self._watched_from = self._tracer.course.update
-        if nn.Module.__call__ is self._plain_call and not self._tracer.quiet:
-            nn.Module.__call__ = self._wrapper(self._plain_call, self._is_new)  # type: ignore[method-assign]
+        if not self._watching and not self._tracer.quiet:
+            self._watching = True
+            nn.Module.__call__ = self._wrapper(self._plain_call)  # type: ignore[method-assign]
 
     def made(self, tensor: torch.Tensor) -> bool:
         """Whether the newest forward returned that very tensor."""
         return self._tracer.registry.is_newest("output", tensor)
 
-    def _is_new(self, module: nn.Module) -> bool:
-        """Whether that call is of a model that was not known; it is from now on."""
-        if isinstance(module, _Loss) or not _is_model(module):
+    def output_of(self, node: Any) -> torch.Tensor | None:
+        """The output of the newest forward that this node of the graph made."""
+        return next((tensor for tensor in self._tracer.registry.newest("output") if tensor.grad_fn is node), None)
+
+    def _claims(self, module: nn.Module) -> bool:
+        """Whether that call, which lies in no other model's, is a model's; a new one is known from now on."""
+        reference = self._known.get(id(module))
+        new = reference is None or reference() is not module
+        if (new and not (self._watching and _is_model(module))) or self._buried():
             return False
-        if id(module) not in self._known:
+        if new:
             self._adopt(module)
         return True
 
-    def _is_known(self, module: nn.Module) -> bool:
-        reference = self._known.get(id(module))
-        return reference is not None and reference() is module
+    def _buried(self) -> bool:
+        """Whether a phase is open in which a call of a model is no phase: a data set's, an adjoint method's."""
+        course = self._tracer.course
+        return course.open is not None and (course.within("data") or course.within("backward"))
 
     def _adopt(self, module: nn.Module) -> None:
         self._known[id(module)] = weakref.ref(module, functools.partial(self._forget, id(module)))
         self._tracer.registry.note_model(module)
+        self.on_new(module)
         kind = type(module)
         if kind not in self._wrapped:
             self._wrapped.add(kind)
             original: Any = kind.__call__
             if getattr(original, "__wrapped__", None) is self._plain_call:
                 original = self._plain_call
-            kind.__call__ = self._wrapper(original, self._is_known)  # type: ignore[method-assign]
+            kind.__call__ = self._wrapper(original)  # type: ignore[method-assign]
 
     def _forget(self, key: int, _: Any) -> None:
         self._known.pop(key, None)
 
-    def _wrapper(self, original: Any, claims: Callable[[nn.Module], bool]) -> Any:
+    def _wrapper(self, original: Any) -> Any:
         models, tracer = self, self._tracer
 
         def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            mine = models._open is None and not torch.compiler.is_compiling() and tracer.listening() and claims(self)
+            if is_compiling():
+                return original(self, *args, **kwargs)
+            mine = models._open is None and tracer.listening() and models._claims(self)
             if mine:
                 models._begin(self)
             try:
@@ -100,41 +126,41 @@ class Models:
                 models._end(result)
             return result
 
-        return functools.wraps(original)(frames.invisible(__call__))
+        return wrapper_of(original, __call__)
 
     def _begin(self, model: nn.Module) -> None:
         tracer, course = self._tracer, self._tracer.course
-        self._open_phase = None
+        phase = None
         training = torch.is_grad_enabled()
-        self._note_loader(training)
+        self.on_forward(training)
         if training:
-            self._stop_watching()
+            if self._trained is None or self._trained() is not model:
+                self._trained = weakref.ref(model)
+            if self._watching:
+                self._stop_watching()
         if not tracer.driving:
             if training:
-                if course.pending_backward and course.level.running is not None and course.level.running.name == "loss":
+                silent = course.pending_backward and course.running is not None and course.running.name == "loss"
+                if silent:
                     course.retract()
-                    self._open_phase = tracer.begin("forward", silent=True)
-                else:
-                    self._open_phase = tracer.begin("forward")
+                phase = tracer.begin("forward", None, True, True, silent)
             elif not course.pending_backward:
-                self._open_phase = tracer.begin("eval", kept=False)
-        self._open = model
+                phase = tracer.begin("eval", None, True, False)
+        self._open, self._open_phase = model, phase
 
     def _end(self, output: Any) -> None:
         tracer, course = self._tracer, self._tracer.course
         phase, self._open, self._open_phase = self._open_phase, None, None
-        if not torch.is_grad_enabled():
-            if phase is not None:
-                tracer.end(phase)
-            return
         if phase is not None:
             tracer.end(phase)
-        single = isinstance(output, torch.Tensor)
+        if not torch.is_grad_enabled():
+            return
+        single = type(output) is torch.Tensor
         if output.requires_grad if single else any(tensor.requires_grad for _, tensor in tensors_in(output)):
             course.pending_backward = True
             tracer.registry.note("output", output)
             if phase is not None:
-                tracer.begin("loss", call=False, predicted=True, returning=True)
+                tracer.begin("loss", None, False, predicted=True, returning=True)
 
     def _left(self) -> None:
         """An exception has left the model's forward."""
@@ -142,21 +168,14 @@ class Models:
         if phase is not None:
             self._tracer.broke(phase)
 
-    def _note_loader(self, training: bool) -> None:
-        loader = self.last_loader() if self.last_loader is not None else None
-        if loader is None:
-            return
-        if training:
-            self._feeding.add(loader)
-            self.evaluating.discard(loader)
-        elif loader not in self._feeding:
-            self.evaluating.add(loader)
-
     def _stop_watching(self) -> None:
-        watching = nn.Module.__call__ is not self._plain_call
-        if watching and self._tracer.course.update >= self._watched_from + _WATCHED_UPDATES:
+        if self._tracer.course.update >= self._watched_from + _WATCHED_UPDATES:
+            self._watching = False
             nn.Module.__call__ = self._plain_call  # type: ignore[method-assign]
 
 
 def _is_model(module: nn.Module) -> bool:
+    """Whether it holds something to train; in an evaluation, something that may have been."""
+    if torch.is_grad_enabled():
+        return any(parameter.requires_grad for parameter in module.parameters())
     return next(module.parameters(), None) is not None

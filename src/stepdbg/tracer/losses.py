@@ -1,0 +1,78 @@
+"""The values of losses for the live chart, read without making training wait.
+
+On the CPU a value is there to be read. On CUDA it is copied into pinned memory on the stream that computes it, and
+picked up at a later boundary, when an event says that it has arrived: reading it at once would wait for the whole
+forward pass.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from stepdbg.tracer.course import Course
+from stepdbg.tracer.rank import Rank
+
+_UNDERWAY = 64
+"""So many values may be on their way; beyond that a new one is left out of the chart."""
+
+
+@dataclass(slots=True)
+class _Copy:
+    """A value on its way from the device."""
+
+    event: Any
+    value: torch.Tensor
+    """One float64 in pinned memory."""
+    name: str
+    update: int
+
+
+class Losses:
+    """Reads each loss once and passes it on to the course and the shared page."""
+
+    def __init__(self, course: Course, rank: Rank) -> None:
+        self._course = course
+        self._rank = rank
+        self._underway: deque[_Copy] = deque()
+        self._spare: list[_Copy] = []
+
+    def read(self, loss: torch.Tensor, name: str, update: int) -> None:
+        """Take the value of a loss: a tensor of one real number."""
+        if loss.is_cuda:
+            self._send_for(loss, name, update)
+            self.settle()
+        elif loss.device.type != "meta":
+            self._arrived(loss.item(), name, update)
+
+    def settle(self, *, wait: bool = False) -> None:
+        """Pick up what has arrived meanwhile, or, where training stops anyhow, all of it."""
+        while self._underway:
+            copy = self._underway[0]
+            if wait:
+                copy.event.synchronize()
+            elif not copy.event.query():
+                return
+            self._underway.popleft()
+            self._arrived(float(copy.value), copy.name, copy.update)
+            self._spare.append(copy)
+
+    def _send_for(self, loss: torch.Tensor, name: str, update: int) -> None:
+        if torch.cuda.is_current_stream_capturing() or len(self._underway) >= _UNDERWAY:
+            return
+        if not self._spare:
+            value = torch.empty((), dtype=torch.float64, pin_memory=True)
+            self._spare.append(_Copy(torch.cuda.Event(), value, name, update))  # type: ignore[no-untyped-call]
+        copy = self._spare.pop()
+        copy.name, copy.update = name, update
+        with torch.no_grad():
+            copy.value.copy_(loss.detach().reshape(()), non_blocking=True)
+        copy.event.record(torch.cuda.current_stream(loss.device))
+        self._underway.append(copy)
+
+    def _arrived(self, value: float, name: str, update: int) -> None:
+        self._course.loss = value
+        self._rank.say_loss(update, name, value)

@@ -1,0 +1,185 @@
+"""backward, and with it the loss: the tensor that `backward` is called on, whatever computed it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from types import CodeType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch.compiler import is_compiling
+
+from stepdbg.tracer import frames
+from stepdbg.tracer.course import Phase
+from stepdbg.tracer.sources.by_hand import ByHand
+from stepdbg.tracer.sources.gradients import Gradients
+from stepdbg.tracer.sources.models import Models
+from stepdbg.tracer.sources.wrapping import leave, wrap
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.boundary import Tracer
+
+_SCALINGS = ("DivBackward0", "MulBackward0")
+"""What `loss / n` and `loss * n` leave in the graph."""
+_FAR = 3
+"""A loss is looked for so many operations behind the tensor that `backward` is called on."""
+_COMPILER = ("_aot_autograd", "_dynamo", "_inductor")
+"""Folders of torch's compiler, which differentiates what it traces."""
+
+
+class _Name(NamedTuple):
+    """What the loss is called at one place in the code."""
+
+    name: str
+    variable: bool
+    """True where it is a variable's name, and `backward` is called on something made of it."""
+
+
+class Backward:
+    """`Tensor.backward`, `torch.autograd.backward`, `torch.autograd.grad`."""
+
+    def __init__(self, tracer: Tracer, models: Models, gradients: Gradients) -> None:
+        self._tracer = tracer
+        self._models = models
+        self._gradients = gradients
+        self._by_hand = ByHand(tracer)
+        self._open = False
+        self._names: dict[tuple[int, int], _Name] = {}
+        """What the loss is called, by the place in the code where `backward` is called."""
+        self._codes: list[CodeType] = []
+        """Those whose `id` is used above."""
+
+    def install(self) -> None:
+        """Hook them."""
+        wrap(torch.Tensor, "backward", self._wrapper)
+        wrap(torch.autograd, "backward", self._wrapper)
+        wrap(torch.autograd, "grad", self._grad)
+
+    def _wrapper(self, original: Any) -> Callable[..., Any]:
+        hooks, tracer = self, self._tracer
+
+        def backward(*args: Any, **kwargs: Any) -> Any:
+            if is_compiling():
+                return original(*args, **kwargs)
+            phase = None
+            outermost = not hooks._open and tracer.listening()
+            if outermost:
+                phase = hooks._begin(args[0] if args else kwargs.get("tensors"))
+                hooks._open = True
+            try:
+                result = original(*args, **kwargs)
+            except BaseException as error:
+                leave(tracer, phase, error)
+                raise
+            finally:
+                if outermost:
+                    hooks._open = False
+            if phase is not None:
+                tracer.end(phase)
+                if phase.outer is None and not tracer.registry.has_optimizers:
+                    hooks._by_hand.expect(args[0] if args else kwargs.get("tensors"))
+            return result
+
+        return backward
+
+    def _grad(self, original: Any) -> Callable[..., Any]:
+        hooks, tracer = self, self._tracer
+
+        def grad(*args: Any, **kwargs: Any) -> Any:
+            if is_compiling():
+                return original(*args, **kwargs)
+            phase = None
+            outermost = not hooks._open and tracer.admits("backward") and not _compiling(sys._getframe(1).f_code)
+            if outermost:
+                retained = bool(kwargs.get("create_graph") or kwargs.get("retain_graph"))
+                phase = hooks._begin(args[0] if args else kwargs.get("outputs"), retained=retained)
+                hooks._open = True
+            try:
+                result = original(*args, **kwargs)
+            except BaseException as error:
+                leave(tracer, phase, error)
+                raise
+            finally:
+                if outermost:
+                    hooks._open = False
+            if phase is not None:
+                tracer.end(phase)
+            return result
+
+        return grad
+
+    def _begin(self, of: Any, *, retained: bool = False) -> Phase | None:
+        tracer, course = self._tracer, self._tracer.course
+        loss = next((tensor for tensor in (of if isinstance(of, (tuple, list)) else [of]) if tensor is not None), None)
+        silent = False
+        if type(loss) is torch.Tensor and not torch._C._functorch.is_functorch_wrapped_tensor(loss):
+            if not course.pending_backward:
+                self._models.watch()
+            held = self._gradients.unscaled(loss)
+            silent = self._models.made(held) or self._models.made(_unscaled(held, self._models))
+            loss, name = self._named(held)
+            tracer.loss_at_backward(loss, name)
+        phase = None
+        if not tracer.driving:
+            if silent and course.running is not None:
+                course.retract()
+            else:
+                silent = False
+            phase = tracer.begin("backward", None, True, True, silent)
+        if not retained and not self._models.is_open:
+            course.pending_backward = False
+        return phase
+
+    def _named(self, tensor: torch.Tensor) -> tuple[torch.Tensor, str]:
+        """The tensor that is the loss to the user, and its name: a variable's where it is, or was made of, one."""
+        frame = frames.user_frame(sys._getframe(3))
+        if frame is None:
+            return tensor, "loss"
+        place = (id(frame.f_code), frame.f_lasti)  # a code object's own hash goes through all its constants
+        known = self._names.get(place)
+        if known is not None and not known.variable:
+            return tensor, known.name
+        variables = frames.local_variables(frame)
+        if known is None:
+            self._codes.append(frame.f_code)
+            known = self._names[place] = _find_name(tensor, variables)
+        held = variables.get(known.name) if known.variable else None
+        return (held if isinstance(held, torch.Tensor) else tensor), known.name
+
+
+def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any]) -> _Name:
+    """The variable that holds that tensor, or the one that it was made of."""
+    same = next((name for name, value in variables.items() if value is tensor), None)
+    if same is not None:
+        return _Name(same, variable=False)
+    numbers = {
+        name: value.grad_fn
+        for name, value in variables.items()
+        if type(value) is torch.Tensor and value.grad_fn is not None and value.numel() == 1
+    }
+    level = [tensor.grad_fn]
+    for _ in range(_FAR):
+        level = [node for one in level if one is not None for node, _ in one.next_functions]
+        found = [name for name, node in numbers.items() if any(node is other for other in level)]
+        if found:  # of a sum of several no single one is the loss
+            return _Name(found[0], variable=True) if len(found) == 1 else _Name("loss", variable=False)
+    return _Name("loss", variable=False)
+
+
+def _unscaled(tensor: torch.Tensor, models: Models) -> torch.Tensor:
+    """What that tensor was before it was divided or multiplied by a number, if that is a model's own output."""
+    node = tensor.grad_fn
+    while node is not None and node.name() in _SCALINGS:
+        behind = [other for other, _ in node.next_functions if other is not None]
+        if len(behind) != 1:
+            break
+        node = behind[0]
+        found = models.output_of(node)
+        if found is not None:
+            return found
+    return tensor
+
+
+def _compiling(code: CodeType) -> bool:
+    return any(part in code.co_filename for part in _COMPILER)

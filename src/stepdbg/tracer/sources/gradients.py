@@ -1,0 +1,112 @@
+"""unscale and clip: what happens to gradients between backward and step; and the steps that a scaler skips."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.amp import GradScaler
+from torch.nn.utils import clip_grad
+
+from stepdbg.tracer.sources.optimizers import Optimizers
+from stepdbg.tracer.sources.wrapping import as_phase, key_of, leave, wrap
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.boundary import Tracer
+
+_CLIPPERS = ("clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "clip_grads_with_norm_")
+
+
+class Gradients:
+    """GradScaler, and the functions that clip."""
+
+    def __init__(self, tracer: Tracer, optimizers: Optimizers) -> None:
+        self._tracer = tracer
+        self._optimizers = optimizers
+        self._scaled: tuple[weakref.ref[torch.Tensor], weakref.ref[torch.Tensor]] | None = None
+        """The newest tensor that a scaler has scaled, and what it was before."""
+
+    def install(self) -> None:
+        """Hook them, before the script can bind the names."""
+        wrap(GradScaler, "scale", self._scale)
+        wrap(GradScaler, "unscale_", self._unscale)
+        wrap(GradScaler, "step", self._step)
+        for name in _CLIPPERS:
+            if hasattr(clip_grad, name):
+                wrap(clip_grad, name, as_phase(self._tracer, "clip"))
+                setattr(nn.utils, name, getattr(clip_grad, name))
+
+    def unscaled(self, loss: torch.Tensor) -> torch.Tensor:
+        """What a scaler has made that loss from."""
+        if self._scaled is None or self._scaled[0]() is not loss:
+            return loss
+        before = self._scaled[1]()
+        return loss if before is None else before
+
+    def _scale(self, original: Any) -> Callable[..., Any]:
+        hooks, tracer = self, self._tracer
+
+        def scale(self: Any, outputs: Any) -> Any:
+            try:
+                result = original(self, outputs)
+            except BaseException as error:
+                leave(tracer, None, error)
+                raise
+            if isinstance(outputs, torch.Tensor) and isinstance(result, torch.Tensor):
+                hooks._scaled = (weakref.ref(result), weakref.ref(outputs))
+            return result
+
+        return scale
+
+    def _unscale(self, original: Any) -> Callable[..., Any]:
+        hooks, tracer = self, self._tracer
+
+        def unscale_(self: Any, optimizer: Any) -> Any:
+            # within its own step a scaler unscales by itself: part of that
+            admitted = self._enabled and key_of(optimizer) not in hooks._optimizers.open and tracer.admits("unscale")
+            phase = tracer.begin("unscale", key_of(optimizer)) if admitted else None
+            try:
+                result = original(self, optimizer)
+            except BaseException as error:
+                leave(tracer, phase, error)
+                raise
+            if phase is not None:
+                tracer.end(phase)
+            return result
+
+        return unscale_
+
+    def _step(self, original: Any) -> Callable[..., Any]:
+        optimizers, tracer = self._optimizers, self._tracer
+
+        def step(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            key = key_of(optimizer)
+            if key is None or key in optimizers.open or not (self._enabled and tracer.listening()):
+                try:
+                    return original(self, optimizer, *args, **kwargs)
+                except BaseException as error:
+                    leave(tracer, None, error)
+                    raise
+            phase = tracer.begin("step", key) if not tracer.driving else None
+            optimizers.stepped = None
+            optimizers.open.append(key)
+            try:
+                result = original(self, optimizer, *args, **kwargs)
+            except BaseException as error:
+                leave(tracer, phase, error)
+                raise
+            finally:
+                optimizers.open.remove(key)
+            if optimizers.stepped == key:
+                optimizers.note_step(optimizer, key)
+            else:
+                tracer.course.note_step(key)
+            if phase is not None:
+                phase.skipped = optimizers.stepped != key
+                tracer.end(phase)
+            return result
+
+        return step

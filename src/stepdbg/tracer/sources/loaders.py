@@ -1,0 +1,150 @@
+"""data: the next batch of a loader that feeds training, and which loaders do."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data import DataLoader, dataloader
+
+from stepdbg.tracer.course import Phase
+from stepdbg.tracer.sources.models import Models
+from stepdbg.tracer.sources.wrapping import leave, wrap
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.boundary import Tracer
+
+
+@dataclass(slots=True, eq=False)
+class Source:
+    """A loader, or a data set that several loaders read."""
+
+    epochs: int = 0
+    feeds: bool | None = None
+    """Whether training takes its batches; None while that is not known."""
+
+
+class Loaders:
+    """Every `DataLoader` that is iterated over."""
+
+    def __init__(self, tracer: Tracer, models: Models) -> None:
+        self._tracer = tracer
+        self._models = models
+        self._sources: dict[int, tuple[weakref.ref[Any], Source]] = {}
+        """Loaders and data sets by `id`: a user's data set may be one that cannot be hashed."""
+        self._read: weakref.WeakKeyDictionary[Any, tuple[Source, Source]] = weakref.WeakKeyDictionary()
+        """What each iterator reads: its loader and that one's data set."""
+        self._since: list[tuple[Source, Source]] = []
+        """What the model that is called next is likely to get."""
+        self._taken = False
+        """True once a model has been called with it."""
+        self._provisional: Phase | None = None
+        """The newest data phase, where it is not known whether it feeds training."""
+
+    def install(self) -> None:
+        """Hook them."""
+        self._models.on_forward = self._fed
+        wrap(DataLoader, "__iter__", self._iter)
+        wrap(dataloader._BaseDataLoaderIter, "__next__", self._next)
+
+    def _iter(self, original: Any) -> Callable[..., Any]:
+        hooks, tracer = self, self._tracer
+
+        def __iter__(self: Any) -> Any:
+            try:
+                iterator = original(self)
+            except BaseException as error:
+                leave(tracer, None, error)
+                raise
+            if tracer.listening():
+                loader, dataset = hooks._source(self), hooks._source(getattr(self, "dataset", self))
+                for source in {loader, dataset}:
+                    source.epochs += 1
+                hooks._read[iterator] = (loader, dataset)
+            return iterator
+
+        return __iter__
+
+    def _next(self, original: Any) -> Callable[..., Any]:
+        hooks, tracer = self, self._tracer
+
+        def __next__(self: Any) -> Any:
+            phase = None
+            training = torch.is_grad_enabled() and tracer.listening() and hooks._feeds(self)
+            if training and tracer.admits("data"):
+                phase = tracer.begin("data")
+            try:
+                batch = original(self)
+            except BaseException as error:
+                if phase is not None and isinstance(error, StopIteration):
+                    tracer.course.take_back(phase)
+                    tracer.end(phase)
+                leave(tracer, phase, error)
+                raise
+            if training:
+                tracer.registry.note("batch", batch)
+                if phase is not None:
+                    tracer.end(phase)
+                    hooks._provisional = phase
+            return batch
+
+        return __next__
+
+    def _source(self, of: Any) -> Source:
+        known = self._sources.get(id(of))
+        if known is not None and known[0]() is of:
+            return known[1]
+        source = Source()
+        try:
+            reference = weakref.ref(of, functools.partial(self._forget, id(of)))
+        except TypeError:  # a list of samples: known by its loader alone
+            return source
+        self._sources[id(of)] = (reference, source)
+        return source
+
+    def _forget(self, key: int, _: Any) -> None:
+        self._sources.pop(key, None)
+
+    def _feeds(self, iterator: Any) -> bool:
+        """Whether that iterator's loader feeds training, as far as is known; if so, it gives the epoch."""
+        read = self._read.get(iterator)
+        if read is None:
+            return True
+        loader, dataset = read
+        if self._taken:
+            self._taken = False
+            self._since.clear()
+        if read not in self._since:
+            self._since.append(read)
+        known = loader.feeds if loader.feeds is not None else dataset.feeds
+        if known is None:
+            # a second loader is taken for one of evaluation until training is seen to use its batches
+            others = any(source.feeds for _, source in self._sources.values())
+            known = not self._models.evaluating and not others
+        elif known and loader.feeds is None:
+            known = not self._models.evaluating  # another loader over the data that training uses
+        if known:
+            self._tracer.course.epoch = max(loader.epochs, dataset.epochs if loader.epochs == 1 else 0)
+        return known
+
+    def _fed(self, training: bool) -> None:
+        """A model is called, with gradients or without: it is likely to get what was read last."""
+        provisional, self._provisional = self._provisional, None
+        if not self._since:
+            return
+        self._taken = True
+        if training:
+            for sources in self._since:
+                for source in sources:
+                    source.feeds = True
+        else:
+            for loader, dataset in self._since:
+                if loader.feeds is None:
+                    loader.feeds = False
+                    dataset.feeds = dataset.feeds or False
+                    if provisional is not None and self._tracer.course.last is provisional:
+                        self._tracer.course.take_back(provisional)

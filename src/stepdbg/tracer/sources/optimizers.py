@@ -1,0 +1,175 @@
+"""zero_grad, step and scheduler: the calls of optimizers and of what drives their hyperparameters."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+from torch.compiler import is_compiling
+from torch.optim import Optimizer, lr_scheduler
+
+from stepdbg.tracer import frames
+from stepdbg.tracer.sources.models import Models
+from stepdbg.tracer.sources.wrapping import as_phase, key_of, leave, wrap, wrap_once, wrapper_of
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.boundary import Tracer
+
+
+class Optimizers:
+    """Every optimizer that derives from torch's, and every scheduler."""
+
+    def __init__(self, tracer: Tracer, models: Models) -> None:
+        self._tracer = tracer
+        self._models = models
+        self.open: list[int] = []
+        """Those whose step runs, by their keys."""
+        self._zero_grad = as_phase(tracer, "zero_grad", self._zeroed)
+
+    def install(self) -> None:
+        """Hook them."""
+        for owner in (Optimizer, nn.Module):
+            wrap(owner, "zero_grad", self._zero_grad)
+        self._models.on_new = lambda model: self._wrap_own(type(model), nn.Module, "zero_grad", self._zero_grad)
+        wrap(Optimizer, "__init__", self._made)
+        original = Optimizer.profile_hook_step
+        Optimizer.profile_hook_step = staticmethod(  # type: ignore[assignment, method-assign]
+            lambda function: wrapper_of(function, self._step(original(function)))
+        )
+        for kind in {kind for kind in vars(lr_scheduler).values() if isinstance(kind, type)}:
+            if issubclass(kind, lr_scheduler.LRScheduler):
+                wrap_once(kind, "step", self._scheduler)
+        wrap(lr_scheduler.LRScheduler, "__init__", self._scheduler_made)
+
+    def _made(self, original: Any) -> Callable[..., Any]:
+        tracer, models = self._tracer, self._models
+
+        def __init__(self: Optimizer, *args: Any, **kwargs: Any) -> None:
+            try:
+                original(self, *args, **kwargs)
+            except BaseException as error:
+                leave(tracer, None, error)
+                raise
+            hooks._wrap_own(type(self), Optimizer, "zero_grad", hooks._zero_grad)
+            if tracer.listening():
+                tracer.registry.note_optimizer(self)
+                tracer.course.note_use(key_of(self))
+                models.watch()
+
+        hooks = self
+        return __init__
+
+    def _scheduler_made(self, original: Any) -> Callable[..., Any]:
+        hooks, tracer = self, self._tracer
+
+        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+            hooks._wrap_own(type(self), lr_scheduler.LRScheduler, "step", hooks._scheduler)
+            try:
+                original(self, *args, **kwargs)
+            except BaseException as error:
+                leave(tracer, None, error)
+                raise
+
+        return __init__
+
+    def _wrap_own(self, kind: type, base: type, attribute: str, make: Callable[[Any], Callable[..., Any]]) -> None:
+        """A subclass of the user's or a library's may override what is hooked on torch's own class."""
+        for owner in kind.__mro__[: kind.__mro__.index(base)]:
+            if attribute in vars(owner):
+                wrap_once(owner, attribute, make)
+
+    def _zeroed(self, owner: Any) -> int | None:
+        key = key_of(owner)
+        if key is not None:
+            self._tracer.course.note_use(key)
+        return key
+
+    def _step(self, original: Any) -> Callable[..., Any]:
+        hooks, tracer = self, self._tracer
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            if is_compiling():
+                return original(*args, **kwargs)
+            optimizer = args[0]
+            key = key_of(optimizer)
+            phase = None
+            outermost = tracer.listening() and key is not None and key not in hooks.open
+            if outermost:
+                if not tracer.driving:
+                    phase = tracer.begin("step", key)
+                    args, kwargs = hooks._with_closure(args, kwargs, key)
+                hooks.open.append(key)  # type: ignore[arg-type]
+            try:
+                result = original(*args, **kwargs)
+            except BaseException as error:
+                leave(tracer, phase, error)
+                raise
+            finally:
+                if outermost:
+                    hooks.open.remove(key)  # type: ignore[arg-type]
+            if outermost or (hooks.open and key == hooks.open[-1]):
+                hooks.stepped = key
+            if outermost:
+                hooks.note_step(optimizer, key)
+                if phase is not None:
+                    tracer.end(phase)
+            return result
+
+        return step
+
+    stepped: int | None = None
+    """The optimizer that has stepped last."""
+
+    def note_step(self, optimizer: Optimizer, key: int | None) -> None:
+        """Count a step that has been made."""
+        self._tracer.registry.note_optimizer(optimizer).steps += 1
+        self._tracer.course.note_step(key)
+
+    def _with_closure(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], key: int | None
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments of `step`, where a closure that makes phases is followed by the step proper."""
+        if len(args) > 1 and callable(args[1]):
+            return (args[0], self._followed(args[1], key), *args[2:]), kwargs
+        if callable(kwargs.get("closure")):
+            return args, {**kwargs, "closure": self._followed(kwargs["closure"], key)}
+        return args, kwargs
+
+    def _followed(self, closure: Callable[..., Any], key: int | None) -> Callable[..., Any]:
+        tracer = self._tracer
+
+        def called(*args: Any, **kwargs: Any) -> Any:
+            try:
+                result = closure(*args, **kwargs)
+            except BaseException as error:
+                leave(tracer, None, error)
+                raise
+            level = tracer.course.open
+            if level is not None and level.name == "step" and tracer.course.last is not None and tracer.listening():
+                tracer.begin("step", key, False)
+            return result
+
+        return functools.wraps(closure)(frames.invisible(called))
+
+    def _scheduler(self, original: Any) -> Callable[..., Any]:
+        tracer = self._tracer
+
+        def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+            phase = None
+            # the constructor of a scheduler calls step() once: no phase
+            constructing = sys._getframe(1).f_code.co_name in ("_initial_step", "__init__")
+            if not constructing and tracer.admits("scheduler"):
+                phase = tracer.begin("scheduler", key_of(getattr(self, "optimizer", None)))
+            try:
+                result = original(self, *args, **kwargs)
+            except BaseException as error:
+                leave(tracer, phase, error)
+                raise
+            if phase is not None:
+                tracer.end(phase)
+            return result
+
+        return step

@@ -1,0 +1,106 @@
+"""Wrappers around torch's functions: they say that a phase begins, call through, and say that it has ended.
+
+Each bears the file name of `frames.INVISIBLE_FILE` and takes itself out of the tracebacks that pass through it. In what
+`torch.compile` compiles they do nothing: its tracer knows `is_compiling()` to be true and sees the call alone.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.compiler import is_compiling
+from torch.optim import Optimizer
+
+from stepdbg.tracer import frames, wrappers
+from stepdbg.tracer.course import Phase
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.boundary import Tracer
+
+
+def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) -> None:
+    """Put a wrapper in the place of `owner.attribute`; `make` gets the original and gives the wrapper."""
+    original = getattr(owner, attribute)
+    setattr(owner, attribute, wrapper_of(original, make(original)))
+
+
+def wrapper_of(original: Any, wrapper: Callable[..., Any]) -> Any:
+    """The wrapper, looking like the original to whoever asks, and stepped over by the compiler's tracer."""
+    found = functools.wraps(original)(frames.invisible(wrapper))
+    _step_over(wrapper.__code__)
+    return found
+
+
+def _step_over(code: CodeType) -> None:
+    """Have `torch.compile` run frames of that code as they are and compile what they call.
+
+    `torch._dynamo.eval_frame.skip_code` without importing the compiler: a second or two for whoever does not use it.
+    It is written in C up to torch 2.6, and what it is made of is, from then on.
+    """
+    frame_evaluation = torch._C._dynamo.eval_frame
+    if hasattr(frame_evaluation, "skip_code"):
+        frame_evaluation.skip_code(code)
+    elif hasattr(frame_evaluation, "set_code_exec_strategy"):
+        action = frame_evaluation._FrameAction
+        strategy = frame_evaluation._FrameExecStrategy(action.SKIP, action.DEFAULT)
+        frame_evaluation.set_code_exec_strategy(code, strategy)
+
+
+def wrap_once(kind: type, attribute: str, make: Callable[[Any], Callable[..., Any]]) -> None:
+    """Wrap what that class itself defines, if it does and is not wrapped yet."""
+    code = getattr(vars(kind).get(attribute), "__code__", None)
+    if code is not None and code.co_filename != frames.INVISIBLE_FILE:
+        wrap(kind, attribute, make)
+
+
+def as_phase(
+    tracer: Tracer, name: str, key: Callable[[Any], int | None] = lambda _: None
+) -> Callable[[Any], Callable[..., Any]]:
+    """Makes wrappers for functions that are one phase each.
+
+    Args:
+        tracer: Where the boundaries go.
+        name: The phase.
+        key: Which optimizer it belongs to, by the first argument.
+    """
+
+    def make(original: Any) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if is_compiling():
+                return original(*args, **kwargs)
+            phase = tracer.begin(name, key(args[0]) if args else None) if tracer.admits(name) else None
+            try:
+                result = original(*args, **kwargs)
+            except BaseException as error:
+                leave(tracer, phase, error)
+                raise
+            if phase is not None:
+                tracer.end(phase)
+            return result
+
+        return call
+
+    return make
+
+
+def leave(tracer: Tracer, phase: Phase | None, error: BaseException) -> None:
+    """An exception passes through a wrapper: end its phase, and take the wrapper's frame out of the traceback.
+
+    The caller re-raises with a bare `raise`, which adds no frame of its own.
+    """
+    if phase is not None:
+        tracer.broke(phase)
+    error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+
+
+def key_of(optimizer: Any) -> int | None:
+    """What tells one optimizer from another: a wrapper counts as what it wraps; None for what is no optimizer."""
+    if not isinstance(optimizer, Optimizer):
+        return None
+    if "param_groups" in vars(optimizer):
+        return id(optimizer)
+    return id(wrappers.innermost(optimizer))
