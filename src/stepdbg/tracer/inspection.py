@@ -18,7 +18,7 @@ from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Editor, Refused
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.figures import Figures
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.registry import Alive, Registry, gradient
 
 _LEDGER = 2_000
 """Rows of an optimizer's ledger that are sent."""
@@ -270,7 +270,7 @@ class Desk:
             object_name = f"{optimizer_name}.state[{name}].{key}"
             size = self._figures.norm(object_name, tensor) if tensor is not None and tensor.dim() else None
             entries.append(m.StateEntry(key=str(key), object=object_name, text=_plain(value), norm=size))
-        return m.LedgerRow(name, group, parameter.grad is not None, tuple(entries))
+        return m.LedgerRow(name, group, gradient(parameter) is not None, tuple(entries))
 
 
 def _short(dtype: torch.dtype) -> str:

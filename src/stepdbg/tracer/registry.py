@@ -302,8 +302,8 @@ class Registry:
 
     def _list_parameter(self, name: str, parameter: torch.Tensor, owner: str) -> None:
         self.alive[name] = Alive("parameter", parameter, owner=owner)
-        if parameter.grad is not None:
-            self.alive[f"{name}.grad"] = Alive("grad", parameter.grad, owner=name)
+        if (grad := gradient(parameter)) is not None:
+            self.alive[f"{name}.grad"] = Alive("grad", grad, owner=name)
 
     def _list_optimizers(self) -> None:
         names = {id(entry.tensor): name for name, entry in self.alive.items() if entry.kind == "parameter"}
@@ -346,6 +346,13 @@ class Registry:
                 name = slot.name = unique(slot.name, taken)
                 taken.add(name)
                 self.alive[name] = Alive(slot.kind, tensor, serial=slot.serial)
+
+
+def gradient(parameter: torch.Tensor) -> torch.Tensor | None:
+    """The `.grad`, read without the warning that torch gives for a tensor that is no leaf (a parameter that an inner
+    loop has computed: `higher`, torchopt).
+    """
+    return parameter.grad if parameter.is_leaf or parameter.retains_grad else None
 
 
 def tensors_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, torch.Tensor]]:

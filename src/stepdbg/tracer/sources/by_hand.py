@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from stepdbg.tracer.registry import gradient
+
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
 
@@ -52,7 +54,7 @@ class ByHand:
             weakref.ref(parameter)
             for _, model in self._tracer.registry.models()
             for parameter in model.parameters()
-            if parameter.grad is not None
+            if gradient(parameter) is not None
         ]
         if not found:
             found = [weakref.ref(leaf) for leaf in _leaves_of(tensors)]
