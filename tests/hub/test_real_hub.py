@@ -132,7 +132,7 @@ async def until_gone(pid: int) -> None:
 
 
 async def test_a_process_that_hangs_before_its_first_phase_shows_its_stack_and_goes_on() -> None:
-    code = "def the_culprit(): return input()\nprint('up', flush=True)\nthe_culprit()"
+    code = "def the_culprit():\n    print('up', flush=True)\n    return input()\nthe_culprit()"
     async with real_hub("-c", code) as folder:
         screen = await Screen.open(folder)
         await screen.until(lambda s: b"up" in s.output)

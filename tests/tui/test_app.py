@@ -111,7 +111,7 @@ async def test_the_wheel_scrolls() -> None:
 
 async def test_left_and_right_on_the_rail_select_the_phase_that_b_acts_on() -> None:
     async with stage() as here:
-        await here.press("r", "right", "right", "b")
+        await here.press("0", "right", "right", "b")
         await here.until_seen("Breakpoint on forward", "stop after forward")
         await here.press("down", "enter")
         await here.until(lambda: here.app.snapshot.session.breakpoints, "a breakpoint")

@@ -122,7 +122,8 @@ class HubLine:
         self._socket.settimeout(_GREETING_SECONDS)
         self._splitter = frames.Splitter("ToClient")
         self._sending = threading.Lock()
-        self._mentioned: int | None = None
+        self._mentioned: set[tuple[int, int]] = set()
+        """Rank and boundary of each stop that the user was told of."""
         self._heard = 0
         self._telling = False
         self._told = threading.Event()
@@ -202,9 +203,10 @@ class HubLine:
             if rank.state != "paused" or rank.stop is None or session.clients:
                 continue
             boundary = rank.stop.boundary
-            if self._mentioned == boundary.index:
+            if (rank.rank, boundary.index) in self._mentioned:
                 continue
-            self._mentioned = boundary.index
+            self._mentioned.add((rank.rank, boundary.index))
             where = f"before {boundary.next}" if boundary.next else f"after {boundary.done}"
             update = boundary.opens or boundary.update
-            say(f"stopped {where} (update {update}); look at it with `stepdbg attach {self.folder.name}`")
+            who = f"rank {rank.rank} " if len(session.ranks) > 1 else ""
+            say(f"{who}stopped {where} (update {update}); look at it with `stepdbg attach {self.folder.name}`")

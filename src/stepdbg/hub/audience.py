@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from stepdbg.protocol.messages import Notice, SessionChanged, Severity, State, ToClient
+from stepdbg.protocol.messages import Notice, SessionChanged, Severity, ToClient
 
 _UNSEEN = 20
 """Notices that are kept for the next screen."""
@@ -29,16 +29,16 @@ class Audience:
     Args:
         later: calls a function in so many seconds.
         describe: makes the message that tells the session's state as it is when it is called.
-        state: the session's present state.
+        anybody_runs: whether a rank runs just now.
     """
 
     def __init__(
         self,
         later: Callable[[float, Callable[[], None]], object],
         describe: Callable[[], SessionChanged],
-        state: Callable[[], State],
+        anybody_runs: Callable[[], bool],
     ) -> None:
-        self._later, self._describe, self._state = later, describe, state
+        self._later, self._describe, self._anybody_runs = later, describe, anybody_runs
         self.clients: list[Client] = []
         self._unseen: list[Notice] = []
         self._due = self._due_if_running = False
@@ -82,7 +82,7 @@ class Audience:
         """Tell the state soon, once for all that changes at the same time.
 
         Args:
-            seconds: where not 0, it is told after so long, and only if nothing is paused then: a process that
+            seconds: where not 0, it is told after so long, and only if something runs then: a process that
                 resumes and stops again within that time is never shown as running.
         """
         if not seconds and not self._due:
@@ -94,7 +94,7 @@ class Audience:
 
     def _flush_if_running(self) -> None:
         self._due_if_running = False
-        if self._state() != "paused":
+        if self._anybody_runs():
             self.changed()
 
     def _flush(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
+
 from stepdbg.hub.ranks import Asker, Rank
 from stepdbg.hub.source import read_source
 from stepdbg.protocol.messages import (
@@ -51,14 +53,21 @@ class Questions:
     def answered(self, rank: Rank, answer: Answer) -> bool:
         """Pass an answer back. True where the journal has changed."""
         client, number = rank.asked.pop(answer.number, (None, 0))
+        result = answer.result
+        if isinstance(result, EditDone):
+            result = EditDone(self._entered(rank, result.edit))
         if client is not None:
-            client.send(Answer(number, answer.result))
-        if not isinstance(answer.result, EditDone):
-            return False
-        edit = answer.result.edit
-        others = tuple(known for known in self.journal if known.number != edit.number)
-        self.journal = tuple(sorted((*others, edit), key=lambda known: known.number))
-        return True
+            client.send(Answer(number, result))
+        return isinstance(result, EditDone)
+
+    def _entered(self, rank: Rank, edit: Edit) -> Edit:
+        """The edit as it stands in the journal: ranks count their own, and all of them begin with 1."""
+        if edit.number not in rank.edits:
+            rank.edits[edit.number] = len(self.journal) + 1
+        edit = msgspec.structs.replace(edit, number=rank.edits[edit.number], rank=rank.number)
+        entries = {known.number: known for known in self.journal}
+        self.journal = tuple({**entries, edit.number: edit}.values())
+        return edit
 
 
 def refuse_all(rank: Rank) -> None:

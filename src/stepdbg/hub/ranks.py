@@ -56,6 +56,8 @@ class Rank:
         self.said_exiting = False
         self.asked: dict[int, tuple[Asker, int]] = {}
         """Who asked the question of that number, and under which number of its own."""
+        self.edits: dict[int, int] = {}
+        """The number in the session's journal of each edit that this process has numbered."""
         self._queued: Go | None = None
         self._until: Go | None = None
         self._sequence = 0
@@ -151,7 +153,11 @@ class Rank:
         )
 
     def is_alive(self) -> bool:
-        """Whether its process is there still."""
+        """Whether its process is there still, and not only waits to be reaped."""
+        with contextlib.suppress(OSError, IndexError):  # there is no /proc on macOS
+            fields = Path(f"/proc/{self.hello.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            if fields[0] in ("Z", "X"):
+                return False
         try:
             os.kill(self.hello.pid, 0)
         except ProcessLookupError:

@@ -16,8 +16,9 @@ from stepdbg.hub.breakpoint_table import BreakpointTable
 from stepdbg.hub.launch import Launch
 from stepdbg.hub.output import OutputTail
 from stepdbg.hub.questions import Questions, refuse_all
-from stepdbg.hub.ranks import Peer, Rank, open_page
+from stepdbg.hub.ranks import Peer, Rank
 from stepdbg.hub.remarks import NOBODY_BORN, why_no_training
+from stepdbg.hub.roll import Roll
 from stepdbg.hub.signals import show_stacks, signal_processes
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
@@ -28,7 +29,6 @@ from stepdbg.protocol.messages import (
     Disarm,
     FromClient,
     FromRank,
-    Go,
     Leave,
     LossPoints,
     Notice,
@@ -46,6 +46,7 @@ from stepdbg.protocol.messages import (
     ShowStack,
     State,
     Steer,
+    Stop,
     Stopped,
     SwitchBreakpoint,
     TargetExited,
@@ -97,19 +98,15 @@ class Session:
     ) -> None:
         self.folder, self.launch, self.terminal, self._output = folder, launch, terminal, output
         self._later, self._end, self._state_changed = later, end, state_changed
-        self._audience = Audience(later, self._state_to_tell, lambda: self.state)
-        self.ranks: dict[int, Rank] = {}
+        self._roll = Roll(folder, launch.go)
+        self._audience = Audience(later, self._state_to_tell, lambda: self._roll.anybody_runs)
         self.breakpoints = BreakpointTable(launch.breakpoints)
         self._questions = Questions(readonly=launch.readonly)
         self.exit_status: int | None = None
         self.stopping = False
-        self._processes: dict[object, dict[str, Any]] = {}
-        """What each connected process said when it was born, by its connection."""
-        self._anybody_born = False
         self._keeper_lost = False
         self._abandoned = False
         self._breakpoints_hold = True
-        self._first_go: Go | None = launch.go
         self._said_goodbye = False
         self._doing = "starting " + launch.script
         self._shown: tuple[State, str] = ("starting", self._doing)
@@ -123,17 +120,18 @@ class Session:
         return self._audience.screens
 
     @property
+    def ranks(self) -> dict[int, Rank]:
+        """The training processes, by number."""
+        return self._roll.ranks
+
+    @property
     def state(self) -> State:
         """Of the session as a whole: what its most interesting rank is in."""
         if self.exit_status is not None or self._abandoned:
             return "exited"
         if self._keeper_lost:
             return "lost"
-        states = [rank.state for rank in self.ranks.values()]
-        for state in ("paused", "running", "lost"):
-            if state in states:
-                return state
-        return "running" if states else "starting"
+        return self._roll.state
 
     def snapshot(self) -> SessionState:
         """What clients are told."""
@@ -162,7 +160,7 @@ class Session:
         client.send(Welcome(PROTOCOL_VERSION, self.snapshot()))
         if client.role != "screen":
             return
-        for rank in self.ranks.values():
+        for rank in self._roll:
             if rank.losses.points:
                 client.send(LossPoints(rank.number, rank.losses.names, tuple(rank.losses.points)))
         start, data = self._output.kept
@@ -182,7 +180,7 @@ class Session:
         if client not in self._audience.clients:
             return
         self._audience.clients.remove(client)
-        for rank in self.ranks.values():
+        for rank in self._roll:
             rank.forget_questions_of(client)
         if client.role == "launcher" and self.exit_status is None:
             self._abandon_if_empty()
@@ -214,8 +212,8 @@ class Session:
                 if self.terminal is not None:
                     self.terminal.resize(columns, rows)
             case ShowStack(rank=number):
-                ranks = [rank for rank in self.ranks.values() if number in (None, rank.number)]
-                if not show_stacks(self._processes.values(), ranks):
+                ranks = [rank for rank in self._roll if number in (None, rank.number)]
+                if not show_stacks(self._roll.births, ranks):
                     client.send(Notice("no process of the target can show its stack just now", "warning"))
             case Leave(how=how):
                 self._leave(client, how)
@@ -224,9 +222,9 @@ class Session:
 
     def _steer(self, action: str, number: int) -> None:
         if action == "pause" and not self.ranks:
-            self._first_go = None
-        elif action == "continue":
-            self._first_go = "continue"
+            self._roll.go = None
+        elif action == "continue" and self._roll.complete:  # a rank that is late stops first, as the others did
+            self._roll.go = "continue"
         rank = self.ranks.get(number)
         if rank is not None and rank.steer(action):
             self._changed(RUNNING_SECONDS)
@@ -237,11 +235,11 @@ class Session:
         others = [screen for screen in self.screens if screen is not client]
         if how == "go on" and not others:
             self._breakpoints_hold = False
-            self._first_go = "continue"
+            self._roll.go = "continue"
             self._send_breakpoints()
-            for rank in self.ranks.values():
+            for rank in self._roll:
                 rank.resume("continue")
-        over = self.ranks and all(rank.at_end or rank.state in ("exited", "lost") for rank in self.ranks.values())
+        over = self.ranks and all(rank.at_end or rank.state in ("exited", "lost") for rank in self._roll)
         if not others and (over or self.exit_status is not None):
             self._said_goodbye = True
         self.detach(client)
@@ -254,8 +252,7 @@ class Session:
 
     def born(self, process: object, birth: dict[str, Any]) -> None:
         """A Python process of the target has started."""
-        self._processes[process] = birth
-        self._anybody_born = True
+        self._roll.born(process, birth)
 
     def said(self, process: object, word: dict[str, Any]) -> None:
         """A line of JSON from a process."""
@@ -268,9 +265,9 @@ class Session:
         elif "failed" in word:
             self._audience.notify(str(word["failed"]), "error")
         elif "exiting" in word:
-            for rank in self.ranks.values():
-                if rank.peer is process:
-                    rank.said_exiting = True
+            rank = self._roll.of(process)
+            if rank is not None:
+                rank.said_exiting = True
 
     def joined(self, peer: Peer, hello: RankHello) -> Rank:
         """A process has come to its first boundary.
@@ -279,13 +276,9 @@ class Session:
             ValueError: its page is none.
             OSError: its page cannot be mapped.
         """
-        number = hello.rank
-        while number in self.ranks and self.ranks[number].peer is not None:
-            number += 1  # two trainings side by side that both call themselves rank 0
-        rank = Rank(number, hello, peer, open_page(self.folder, hello.page))
-        self.ranks[number] = rank
+        rank = self._roll.joined(peer, hello)
         launch = self.launch
-        rank.send(RankWelcome(PROTOCOL_VERSION, self._first_go, self._holding(), launch.readonly, launch.trace))
+        rank.send(RankWelcome(PROTOCOL_VERSION, self._roll.go, self._holding(), launch.readonly, launch.trace))
         self._changed(RUNNING_SECONDS if launch.trace is None else 0)  # a traced process never stops at once
         return rank
 
@@ -295,7 +288,7 @@ class Session:
             case Stopped(stop=stop):
                 self._read_losses(rank)
                 self.read_output()
-                rank_goes_on = rank.stopped(stop)
+                rank_goes_on = rank.stopped(_numbered(stop, rank.number))
                 if self.stopping:
                     rank.send(Disarm())
                     rank.state = "running"
@@ -319,10 +312,9 @@ class Session:
 
     def gone(self, process: object) -> None:
         """A process has hung up."""
-        self._processes.pop(process, None)
-        for rank in self.ranks.values():
-            if rank.peer is process:
-                self._rank_gone(rank)
+        rank = self._roll.gone(process)
+        if rank is not None:
+            self._rank_gone(rank)
         if not self.launch.terminal:
             self._later(GRACE_SECONDS, self._abandon_if_empty)
 
@@ -354,19 +346,19 @@ class Session:
             return
         self.read_output()
         self.exit_status = status
-        for rank in self.ranks.values():
+        for rank in self._roll:
             self._read_losses(rank)
             if rank.state != "lost":
                 rank.state = "exited"
         if not self.ranks and not self.stopping:
-            why = why_no_training(self.launch.script, status, born=self._anybody_born)
+            why = why_no_training(self.launch.script, status, born=self._roll.anybody_born)
             self._audience.notify(why, "warning", screens_only=status != 0)  # who fails says why on the same stderr
         self._changed()
         self._end_if_over()
 
     def target_cannot_start(self, why: str) -> None:
         """The target could not be executed."""
-        self._anybody_born = True
+        self._roll.anybody_born = True
         self._audience.notify(f"cannot run {why}", "error")
         self.exit_status = 127
         self._changed()
@@ -381,7 +373,7 @@ class Session:
 
     def remark_on_silence(self) -> None:
         """Called some seconds after the start."""
-        if not self._anybody_born and self.exit_status is None:
+        if not self._roll.anybody_born and self.exit_status is None:
             self._audience.notify(NOBODY_BORN, "warning", screens_only=True)  # it may come yet
 
     def stop(self) -> None:
@@ -391,7 +383,7 @@ class Session:
             self._end_if_over()
             return
         self._signal_target(signal.SIGTERM)
-        for rank in self.ranks.values():
+        for rank in self._roll:
             if rank.state == "paused":
                 self._later(KILL_SECONDS / 2, lambda rank=rank: rank.send(Disarm()))  # type: ignore[misc]
         self._later(KILL_SECONDS, lambda: self._signal_target(signal.SIGKILL))
@@ -402,18 +394,20 @@ class Session:
             return
         if self.terminal is not None:
             self.terminal.signal(number)
+            if number == signal.SIGKILL:  # torchrun, killed, leaves its ranks, which have sessions of their own
+                signal_processes([birth.get("pid") for birth in self._roll.births], number)
             return
         launchers = [client.pid for client in self._audience.clients if client.role == "launcher" and client.pid]
         if number == signal.SIGTERM and launchers:
             signal_processes(launchers, number)
         else:
-            signal_processes([birth.get("pid") for birth in self._processes.values()], number)
+            signal_processes([birth.get("pid") for birth in self._roll.births], number)
 
     # ------------------------------------------------------------ five times a second
 
     def tick(self) -> None:
         """Read what running processes have left on their pages, and pass it on."""
-        for rank in self.ranks.values():
+        for rank in self._roll:
             if rank.state == "running" and rank.peer is not None:
                 self._read_losses(rank)
                 if self.screens and not rank.at_end and rank.page.status().phase:
@@ -430,7 +424,7 @@ class Session:
         return self.breakpoints.all if self._breakpoints_hold else ()
 
     def _send_breakpoints(self) -> None:
-        for rank in self.ranks.values():
+        for rank in self._roll:
             rank.send(SetBreakpoints(self._holding()))
         self._changed()
 
@@ -457,7 +451,7 @@ class Session:
     def _abandon_if_empty(self) -> None:
         """A headless session whose launcher has gone is over when its last process is."""
         launcher = any(client.role == "launcher" for client in self._audience.clients)
-        if not self.launch.terminal and not launcher and not self._processes and self.exit_status is None:
+        if not self.launch.terminal and not launcher and not self._roll.births and self.exit_status is None:
             self._abandoned = True
             self._changed()
             self._end_if_over()
@@ -467,3 +461,10 @@ class Session:
         wanted = bool(self.screens) or (self.launch.terminal and not self._said_goodbye)
         if over and (self.stopping or not wanted):
             self._end()
+
+
+def _numbered(stop: Stop, rank: int) -> Stop:
+    """The stop under the number that the rank has here, which is not its own where two call themselves the same."""
+    if stop.boundary.rank == rank:
+        return stop
+    return msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, rank=rank))

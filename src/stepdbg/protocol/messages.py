@@ -425,6 +425,7 @@ class Edit(Part, frozen=True):
     """An entry of the journal."""
 
     number: int
+    """From 1, in the order in which they were made; a rank counts its own, the hub those of all."""
     object: str
     index: tuple[int, ...] | None
     expression: str
@@ -433,6 +434,8 @@ class Edit(Part, frozen=True):
     boundary: int
     update: int
     undone: bool = False
+    rank: int = 0
+    """Whose it is; the hub says so."""
 
 
 class EditDone(Message, frozen=True):

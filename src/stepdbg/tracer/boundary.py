@@ -6,6 +6,8 @@ In a free run with no breakpoint nobody looks: a boundary is then a few counters
 
 from __future__ import annotations
 
+import multiprocessing.process
+import multiprocessing.util
 import os
 import sys
 from collections.abc import Hashable
@@ -26,7 +28,7 @@ from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.halt import Cause, Halt, failure
 from stepdbg.tracer.link import HubLost, Link
 from stepdbg.tracer.losses import Losses
-from stepdbg.tracer.rank import Rank
+from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.trace import Trace
 
@@ -223,6 +225,8 @@ class Tracer:
         self._broken = ()
         halt, course = self._halt, self.course
         if self._rank.page is None:
+            if being_prepared():
+                return
             self._join()
         elif self._rank.page.bell():
             self._read_mail()
@@ -333,6 +337,8 @@ class Tracer:
         if welcome.trace is not None:
             self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self.registry)
         self._thread = get_ident()
+        if multiprocessing.process.parent_process() is not None:  # it ends by os._exit, and runs no atexit
+            multiprocessing.util.Finalize(None, self.finish, exitpriority=100)
 
     def _read_mail(self) -> None:
         if self._rank.page is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.process
 import os
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ class Rank:
 
     def __init__(self, link: Link, folder: Path) -> None:
         self.link = link
-        self.number = _number("RANK")
+        self.number = 0
         self._folder = folder
         self.page: Page | None = None
         self._losses: dict[str, int] = {}
@@ -33,6 +34,7 @@ class Rank:
         """
         if torch.utils.data.get_worker_info() is not None:
             raise HubLost("a worker of a data loader does not train")
+        self.number, world = _place_among_ranks()
         name = f"page-{os.getpid()}"
         try:
             (self._folder / name).unlink(missing_ok=True)
@@ -44,7 +46,7 @@ class Rank:
                 version=m.PROTOCOL_VERSION,
                 pid=os.getpid(),
                 rank=self.number,
-                world=max(1, _number("WORLD_SIZE", 1)),
+                world=world,
                 page=name,
                 torch=str(torch.__version__),
                 python=sys.version.split()[0],
@@ -86,6 +88,26 @@ class Rank:
         if self.page is not None:
             self.page.close()
             self.page = None
+
+
+def _place_among_ranks() -> tuple[int, int]:
+    """This process's rank and how many there are.
+
+    The process group knows, where there is one by now: what `torch.multiprocessing.spawn` starts has no `RANK` in its
+    environment. Else it is what a launcher has put there.
+    """
+    distributed = torch.distributed
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return _number("RANK"), max(1, _number("WORLD_SIZE", 1))
+
+
+def being_prepared() -> bool:
+    """Whether `multiprocessing` still prepares this process: it imports the script, and unpickles what it is to do.
+
+    What calls a model then may be a data loader's worker, which does not know yet that it is one.
+    """
+    return getattr(multiprocessing.process.current_process(), "_inheriting", False)
 
 
 def _number(variable: str, default: int = 0) -> int:

@@ -61,8 +61,12 @@ def _editable(here: Situation) -> bool:
 
 
 def _edited(here: Situation) -> bool:
-    edits = here.snapshot.session.edits
+    edits = [edit for edit in here.snapshot.session.edits if edit.rank == here.snapshot.rank]
     return here.snapshot.paused and any(not edit.undone for edit in edits) and not here.snapshot.session.readonly
+
+
+def _several_ranks(here: Situation) -> bool:
+    return len(here.snapshot.session.ranks) > 1
 
 
 def _in(*panels: str) -> Applies:
@@ -112,6 +116,15 @@ ACTIONS: tuple[Action, ...] = (
         _running,
         True,
     ),
+    Action(
+        "rank",
+        ("r",),
+        "next rank",
+        "show and steer the next rank; the others run or wait as they are",
+        "Steer",
+        _several_ranks,
+        True,
+    ),
     Action("break", ("b", "f9"), "break", "set a breakpoint on the selected phase", "Breakpoints", _alive, footer=True),
     Action(
         "switch",
@@ -151,7 +164,7 @@ ACTIONS: tuple[Action, ...] = (
         Action(f"panel_{name}", (digit,), NAMES[name], f"go to the panel {NAMES[name]}", "Panels", palette=True)
         for digit, name in PANELS.items()
     ),
-    Action("rail", ("r",), "rail", "go to the rail: left and right select a phase, b acts on it", "Panels"),
+    Action("rail", ("0",), "rail", "go to the rail: left and right select a phase, b acts on it", "Panels"),
     Action("focus_next", ("tab",), "next panel", "go to the next panel", "Panels", palette=False),
     Action("focus_previous", ("shift+tab",), "previous panel", "go to the panel before", "Panels", palette=False),
     Action("zoom", ("z",), "zoom", "show one panel alone, or all again", "Panels"),

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -31,6 +32,7 @@ from stepdbg.protocol.messages import (
     LossPoints,
     Notice,
     Output,
+    Progress,
     ResizeTerminal,
     SessionState,
     ToClient,
@@ -41,7 +43,7 @@ from stepdbg.tui.deeds import Deeds
 from stepdbg.tui.furniture import Furniture
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.questions import Questions
-from stepdbg.tui.snapshot import Arrived, Lost, Snapshot, reduced
+from stepdbg.tui.snapshot import Arrived, Lost, Snapshot, looking_at, reduced
 from stepdbg.tui.views.lines import ASCII, UNICODE
 from stepdbg.tui.widgets.bars import Footer, Tabs
 from stepdbg.tui.widgets.panel import Panel
@@ -177,10 +179,17 @@ class StepdbgApp(App[int], inherit_bindings=False):
             return
         self.ask()
         busy = self.questions is not None and self.questions.busy
-        if isinstance(message, LossPoints | Output):
+        if isinstance(message, LossPoints | Output | Progress):
             self.paint_within(AHEAD)
         else:
             self.paint_within(TOGETHER if busy else 0)
+
+    def look_at_rank(self, rank: int) -> None:
+        """Show that rank from now on, whichever else joins."""
+        self.snapshot = replace(looking_at(self.snapshot, rank), chosen=True)
+        self.ask()
+        busy = self.questions is not None and self.questions.busy
+        self.paint_within(TOGETHER if busy else 0)
 
     def _answered(self, answer: Arrived) -> None:
         self.snapshot = reduced(self.snapshot, answer)

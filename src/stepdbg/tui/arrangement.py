@@ -22,13 +22,20 @@ class Arrangement(NamedTuple):
     """What there is no room for, in words."""
 
 
-def arranged(width: int, height: int, zoomed: bool = False) -> Arrangement:
-    """The arrangement for a terminal of that size; it never refuses."""
+def arranged(width: int, height: int, zoomed: bool = False, *, ranks: bool = False) -> Arrangement:
+    """The arrangement for a terminal of that size; it never refuses.
+
+    Args:
+        width: Columns.
+        height: Rows.
+        zoomed: One panel alone, however much room there is.
+        ranks: The top has a line more, for the ranks.
+    """
     if width >= WIDE[0] and height >= WIDE[1]:
-        return Arrangement("tabs" if zoomed else "wide", 7)
+        return Arrangement("tabs" if zoomed else "wide", 7 + ranks)
     if height >= 20:
-        return Arrangement("tabs", 7)
+        return Arrangement("tabs", 7 + ranks)
     if height >= 9 and width >= 24:
-        return Arrangement("tabs", 3 if height < 14 else 6)
+        return Arrangement("tabs", (3 if height < 14 else 6) + ranks)
     hidden = f"hidden: panels ({width}x{height})" if width >= 28 else "hidden: panels"
     return Arrangement("tiny", max(1, height - 1), hidden)

@@ -19,6 +19,7 @@ from stepdbg.protocol.messages import (
     SwitchBreakpoint,
     UndoEdit,
 )
+from stepdbg.tui.snapshot import next_rank
 from stepdbg.tui.views.breaks import edit_words
 from stepdbg.tui.widgets.panel import Panel
 
@@ -39,12 +40,13 @@ class Deeds:
         self._app = app
         self._pauses = 0
         """Pauses asked for since training last stood."""
-        self._pauses_since = 0
+        self._pauses_since = (0, 0)
 
     async def do(self, name: str) -> None:
         """Do the action of that id. The caller has seen that it applies."""
         app = self._app
         if name in _STEERING:
+            app.look_at_rank(app.snapshot.rank)
             app.send(Steer(_STEERING[name], app.snapshot.rank))  # type: ignore[arg-type]
         elif name.startswith("panel_"):
             app.furniture.go_to(name.removeprefix("panel_"))
@@ -63,6 +65,8 @@ class Deeds:
             furniture.top.select_named(name)
         elif kind == "panel":
             furniture.go_to(name)
+        elif kind == "rank":
+            self._app.look_at_rank(int(name))
         elif kind == "part":
             self._tensor().show_part(name)
         elif kind == "cell":
@@ -103,13 +107,17 @@ class Deeds:
     async def _pause(self) -> None:
         """Pause; when a second one is asked for while nothing has stopped, show where it hangs."""
         app = self._app
-        if self._pauses_since != app.snapshot.boundary:
-            self._pauses, self._pauses_since = 0, app.snapshot.boundary
+        since = (app.snapshot.rank, app.snapshot.boundary)
+        if self._pauses_since != since:
+            self._pauses, self._pauses_since = 0, since
         self._pauses += 1
         app.send(Steer("pause", app.snapshot.rank))
         if self._pauses > 1:
-            app.send(ShowStack())
+            app.send(ShowStack(app.snapshot.rank))
             app.notify("the stack of every thread is in the Output panel (7)", markup=False)
+
+    async def _rank(self) -> None:
+        self._app.look_at_rank(next_rank(self._app.snapshot))
 
     async def _break(self) -> None:
         from stepdbg.tui.screens.breakpoint import BreakpointDialog
@@ -207,10 +215,12 @@ class Deeds:
         from stepdbg.tui.screens.leave import LeaveDialog
 
         app = self._app
-        if app.snapshot.state in ("exited", "lost") or app.connection is None:
+        if app.snapshot.over or app.connection is None:
             await self._leave("stay")
             return
-        dialog = LeaveDialog(app.snapshot.session.name, app.snapshot.state == "running", app.glyphs)
+        dialog = LeaveDialog(
+            app.snapshot.session.name, any(rank.state == "running" for rank in app.snapshot.session.ranks), app.glyphs
+        )
 
         def leave(how: str | None) -> None:
             if how is not None:
@@ -221,10 +231,10 @@ class Deeds:
     async def _leave(self, how: str) -> None:
         """Tell the hub how, hang up, close the screen."""
         app = self._app
-        state = app.snapshot.state
+        over = app.snapshot.over
         name = app.snapshot.session.name
         app.send(Leave(how))  # type: ignore[arg-type]
-        if state not in ("exited", "lost"):
+        if not over:
             app.farewell = {
                 "go on": f"detached, training goes on; `stepdbg attach {name}` comes back",
                 "stay": f"detached, training stays as it is; `stepdbg attach {name}` comes back",

@@ -11,6 +11,7 @@ from textual.geometry import Size
 from stepdbg.tui.actions import PANELS
 from stepdbg.tui.arrangement import COLUMNS, SHARES, Arrangement, arranged
 from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.ranks import several
 from stepdbg.tui.widgets.bars import Footer, Tabs
 from stepdbg.tui.widgets.panel import Panel
 from stepdbg.tui.widgets.top import Top
@@ -29,6 +30,8 @@ class Furniture:
         """The panel in front where one is shown at a time; the one in focus otherwise."""
         self.zoomed = False
         self.arrangement = Arrangement("tabs", 7)
+        self._ranks = False
+        """Whether there is room for the line of the ranks."""
 
     async def furnish(self) -> None:
         """Mount the panels; the first frame is on the screen by now."""
@@ -59,7 +62,8 @@ class Furniture:
 
     def arrange(self, size: Size) -> None:
         """Divide the screen for a size."""
-        self.arrangement = arrangement = arranged(size.width, size.height, self.zoomed)
+        self._ranks = several(self._app.snapshot)
+        self.arrangement = arrangement = arranged(size.width, size.height, self.zoomed, ranks=self._ranks)
         try:
             top, tabs, body = self.top, self._app.query_one(Tabs), self._app.query_one("#body")
         except NoMatches:
@@ -93,6 +97,8 @@ class Furniture:
     def show(self, snapshot: Snapshot) -> None:
         """Draw a snapshot wherever it is to be seen."""
         base = self._app.screen_stack[0]
+        if several(snapshot) != self._ranks:
+            self.arrange(self._app.size)
         self.top.show(snapshot)
         for panel in self.visible():
             panel.show(snapshot)

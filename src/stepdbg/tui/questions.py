@@ -38,7 +38,8 @@ class Questions:
         self._connection = connection
         self._answered = answered
         self._settled = settled
-        self._asked: dict[str, Want] = {}
+        self._asked: dict[str, tuple[Want, int]] = {}
+        """What was asked of which rank."""
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._next: dict[str, tuple[Want, int, int]] = {}
 
@@ -57,9 +58,9 @@ class Questions:
     def want(self, wants: list[Want], boundary: int, rank: int) -> None:
         """Ask what is new among these."""
         for want in wants:
-            if self._asked.get(want.slot) == want:
+            if self._asked.get(want.slot) == (want, rank):
                 continue
-            self._asked[want.slot] = want
+            self._asked[want.slot] = (want, rank)
             self._next[want.slot] = (want, boundary, rank)
             if want.slot not in self._under_way:
                 self._under_way[want.slot] = asyncio.create_task(self._ask(want.slot))
@@ -85,7 +86,7 @@ class Questions:
             except StepdbgError:
                 break  # the hub is gone; the connection's reader says so
             # An answer that something newer is wanted for would only flicker.
-            arrived = None if slot in self._next else Arrived(slot, boundary, result)
+            arrived = None if slot in self._next else Arrived(slot, boundary, result, rank)
         self._under_way.pop(slot, None)
         if arrived is not None:
             self._answered(arrived)

@@ -48,6 +48,8 @@ class Arrived:
     boundary: int
     """The index of the boundary at which it was asked."""
     result: Result
+    rank: int = 0
+    """Who was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,11 @@ class Snapshot:
 
     session: SessionState
     rank: int = 0
-    """The rank that is looked at."""
+    """The rank that is looked at. All that follows, but for output and sources, is of that one."""
+    chosen: bool = False
+    """Whether the user wants that one; if not, it is the lowest there is."""
+    others: dict[int, Snapshot] = field(default_factory=dict)
+    """What is known of the ranks that are not looked at; never changed in place."""
     progress: Progress | None = None
     losses: tuple[Series, ...] = ()
     output: Transcript = field(default_factory=Transcript)
@@ -83,6 +89,10 @@ class Snapshot:
                 return state
         return None
 
+    def of_rank(self, rank: int) -> Snapshot:
+        """What is known of a rank, looked at or not."""
+        return self if rank == self.rank else self.others.get(rank) or Snapshot(self.session, rank)
+
     @property
     def stop(self) -> Stop | None:
         """Where training waits, or where it waited last."""
@@ -103,6 +113,14 @@ class Snapshot:
         return self.state == "paused" and self.stop is not None
 
     @property
+    def over(self) -> bool:
+        """Whether nothing trains any more."""
+        alive = {"starting", "running", "paused"}
+        return self.state not in alive and (
+            bool(self.lost) or self.session.state not in alive or all(r.state not in alive for r in self.session.ranks)
+        )
+
+    @property
     def boundary(self) -> int:
         """The index of the boundary of `stop`; 0 before there is one."""
         stop = self.stop
@@ -114,19 +132,45 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost) -> Snapshot:
     match message:
         case Welcome(session=session) | SessionChanged(session=session):
             known = {state.rank for state in session.ranks}
-            rank = snapshot.rank if snapshot.rank in known or not known else min(known)
-            return replace(snapshot, session=session, rank=rank)
-        case Progress(rank=rank) if rank == snapshot.rank:
+            keeps = not known or (snapshot.chosen and snapshot.rank in known)
+            return looking_at(replace(snapshot, session=session), snapshot.rank if keeps else min(known))
+        case Progress(rank=rank) | LossPoints(rank=rank) if rank != snapshot.rank:
+            other = reduced(snapshot.of_rank(rank), message)
+            return replace(snapshot, others={**snapshot.others, rank: other})
+        case Progress():
             return replace(snapshot, progress=message)
-        case LossPoints(rank=rank) if rank == snapshot.rank:
+        case LossPoints():
             return replace(snapshot, losses=grown(snapshot.losses, message))
         case Output():
             return replace(snapshot, output=snapshot.output.fed(message.start, message.data))
         case Lost(why=why):
             return replace(snapshot, lost=why)
-        case Arrived():
+        case Arrived(rank=rank) if rank == snapshot.rank:
             return _answered(snapshot, message)
     return snapshot
+
+
+def looking_at(snapshot: Snapshot, rank: int) -> Snapshot:
+    """The snapshot with another rank in view. What was known of it is there again, and of this one is kept."""
+    if rank == snapshot.rank:
+        return snapshot
+    others = {number: other for number, other in snapshot.others.items() if number != rank}
+    others[snapshot.rank] = replace(snapshot, others={}, output=Transcript(), sources={})
+    return replace(
+        snapshot.of_rank(rank),
+        session=snapshot.session,
+        chosen=snapshot.chosen,
+        others=others,
+        output=snapshot.output,
+        sources=snapshot.sources,
+        lost=snapshot.lost,
+    )
+
+
+def next_rank(snapshot: Snapshot) -> int:
+    """The rank after the one in view; after the last comes the first."""
+    numbers = [state.rank for state in snapshot.session.ranks]
+    return next((number for number in numbers if number > snapshot.rank), numbers[0] if numbers else snapshot.rank)
 
 
 def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:

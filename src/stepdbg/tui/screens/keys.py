@@ -23,12 +23,20 @@ PANEL_HELP = {
     "output": "What the script prints.",
     "breaks": "Breakpoints, and the edits made.",
 }
+RANKS = (
+    "Ranks: every training process stops at its first phase. n, f, c and p steer the rank that is shown, r shows the "
+    "next; breakpoints hold in all. A collective call (all_reduce in the backward of a distributed model) waits for "
+    "every rank: where one is paused, show it with r and let it go on, too. q and g let all go on."
+)
+"""Told where several processes train."""
 SIGNS = "* changed   ~ written, same value   + created   - freed   ! not finite"
 
 
 def help_text(here: Situation) -> str:
     """The help as plain text, for the panel in focus."""
     lines = [f"{NAMES.get(here.panel, 'stepdbg')}: {PANEL_HELP.get(here.panel, '')}", "", f"Signs: {SIGNS}"]
+    if len(here.snapshot.session.ranks) > 1:
+        lines += ["", RANKS]
     width = max(len(shown_keys(action)) for action in ACTIONS) + 2
     groups = dict.fromkeys(action.group for action in ACTIONS)
     for group in groups:

@@ -14,10 +14,9 @@ from stepdbg.tui.losses import Series
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, plain, shortened
 from stepdbg.tui.views.numbers import count, figure, plural, size
+from stepdbg.tui.views.ranks import LONG, several
 from stepdbg.tui.views.sentence import sentence
 
-LONG = 2.0
-"""Seconds in one phase after which the header says for how long."""
 _ROLES = {"paused": "accent", "running": "running", "starting": "dim", "exited": "dim", "lost": "error"}
 
 
@@ -90,8 +89,10 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
     words = plain(words).replace("…", "..." if not glyphs.braille else "…")
     script = plain(snapshot.session.script)
     start = [Span(" "), Span(f"{shortened(script, max(8, width // 4), glyphs.ellipsis)}  ", "strong")]
+    if several(snapshot):
+        start.append(Span(f"rank {snapshot.rank} ", "strong"))
     start.append(Span(f"{state} ", f"state.{_ROLES.get(snapshot.state, 'dim')}"))
-    if snapshot.state in ("starting", "exited", "lost"):
+    if words and snapshot.state in ("starting", "exited", "lost"):
         words = f"{glyphs.dot} {words}"
     start.append(Span(words, _ROLES.get(snapshot.state, "")))
     if width < 40:
@@ -149,8 +150,6 @@ def _census(snapshot: Snapshot) -> list[str]:
     if census is None:
         return []
     parts = [census.device, plural(census.parameters, "parameter"), size(census.bytes)]
-    if len(snapshot.session.ranks) > 1:
-        parts.insert(0, f"rank {snapshot.rank} of {len(snapshot.session.ranks)}")
     return parts
 
 
@@ -162,11 +161,19 @@ def below(snapshot: Snapshot) -> str:
     if state == "lost":
         why = snapshot.lost or "its connection has ended, and nobody knows how"
         return f"{why}; what was seen last stays to be read. Press q to leave"
+    waiting = _waiting(snapshot)
+    if state == "exited" and not snapshot.over:
+        return f"rank {snapshot.rank} has ended, others have not; press r to show the next"
     if state == "exited":
         seen = "what was seen last stays to be read" if stop else "it never trained: no training loop was seen"
         return f"{session.script} ended {exit_words(session.exit_status)}; {seen}. Press q to leave"
     if state == "starting":
         return "training stops before its first phase; the output of the script is in panel 7"
+    if state == "running" and waiting:
+        return (
+            f"rank {snapshot.rank} runs, {waiting}; a collective call (in a distributed backward) waits for all. "
+            "Press r to show the next rank, then n or c"
+        )
     if state == "running":
         return "training runs; press p to pause it at the next boundary between two phases"
     if stop is None:
@@ -176,3 +183,13 @@ def below(snapshot: Snapshot) -> str:
     if stop.reason == "breakpoint" and stop.detail:
         return f"{stop.detail}: {words}"
     return words
+
+
+def _waiting(snapshot: Snapshot) -> str:
+    """`rank 1 is paused`, `ranks 1 and 3 are paused`; empty where no other rank is paused."""
+    paused = [str(one.rank) for one in snapshot.session.ranks if one.state == "paused" and one.rank != snapshot.rank]
+    if len(paused) < 2:
+        return f"rank {paused[0]} is paused" if paused else ""
+    if len(paused) > 4:
+        return f"{len(paused)} others are paused"
+    return f"ranks {', '.join(paused[:-1])} and {paused[-1]} are paused"

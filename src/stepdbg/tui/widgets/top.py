@@ -8,7 +8,7 @@ from textual import events
 
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import header, rail
+from stepdbg.tui.views import header, rail, ranks
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, cropped, wrapped
 from stepdbg.tui.widgets.sheet import Sheet
 
@@ -36,7 +36,10 @@ class Top(Sheet, can_focus=True):
 
     def lines(self, width: int, height: int) -> list[Line]:
         """As many of its lines as fit, the most needed first."""
-        top = header.draw(self.snapshot, width, time.time(), self.glyphs)
+        top = [header.draw(self.snapshot, width, time.time(), self.glyphs)]
+        if ranks.several(self.snapshot) and height > 3:
+            top.append(ranks.draw(self.snapshot, width, self.glyphs))
+            height -= 1
         phases = rail.draw(self.snapshot, width, self.selected, self.has_focus, self.glyphs)
         room = max(1, height - 1 - rail.HEIGHT) if height > 1 + rail.HEIGHT else 1
         words = wrapped(header.below(self.snapshot), max(1, width - 2), room, self.glyphs.ellipsis)
@@ -44,10 +47,10 @@ class Top(Sheet, can_focus=True):
             words = [line.replace("—", "-") for line in words]
         below = [cropped((Span(f" {line}", "sentence"),), width) for line in words]
         if height <= 3:
-            return [top, phases[0], *below][:height]
+            return [*top, phases[0], *below][: len(top) - 1 + height]
         if height < 1 + rail.HEIGHT + 1:
-            return [top, phases[0], phases[1], *below][:height]
-        return [top, *phases, *below]
+            return [*top, phases[0], phases[1], *below][: len(top) - 1 + height]
+        return [*top, *phases, *below]
 
     def phase(self) -> str | None:
         """The phase that a breakpoint would be set on."""
