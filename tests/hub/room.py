@@ -65,8 +65,15 @@ async def hub_here(**how: object) -> AsyncIterator[Hub]:
 @contextlib.asynccontextmanager
 async def real_hub(*argv: str, **how: object) -> AsyncIterator[Path]:
     """A hub in a process of its own, that runs `python argv` on a terminal; stopped at the end."""
+    async with hub_that_runs(sys.executable, *argv, **how) as folder:
+        yield folder
+
+
+@contextlib.asynccontextmanager
+async def hub_that_runs(*argv: str, **how: object) -> AsyncIterator[Path]:
+    """The same for any command."""
     with runtime():
-        folder = start_hub(Launch((sys.executable, *argv), "target.py", os.getcwd(), **how))  # type: ignore[arg-type]
+        folder = start_hub(Launch(argv, "target.py", os.getcwd(), **how))  # type: ignore[arg-type]
         try:
             yield folder
         finally:
@@ -89,10 +96,10 @@ class Screen:
     async def open(cls, folder: Path, role: Role = "screen") -> Screen:
         return cls(await HubConnection.open(folder, role))
 
-    async def until(self, holds: Callable[[Screen], object]) -> SessionState:
+    async def until(self, holds: Callable[[Screen], object], seconds: float = DEADLINE) -> SessionState:
         """Listen until `holds`; fails at the deadline with the last state."""
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(seconds):
                 while not holds(self):
                     message = await anext(self._messages)
                     self.heard.append(message)

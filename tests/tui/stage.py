@@ -95,15 +95,23 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(size: tuple[int, int] = (80, 24), *, ascii_only: bool = False, **how: object) -> AsyncIterator[Stage]:
-    """The app at its first stop. `how` goes to the fake debuggee, `readonly` to the session."""
+async def stage(
+    size: tuple[int, int] = (80, 24), *, ascii_only: bool = False, ranks: int = 1, **how: object
+) -> AsyncIterator[Stage]:
+    """The app at its first stop. `how` goes to each of the fake debuggees, `readonly` to the session."""
     session = {"readonly": True} if how.pop("readonly", False) else {}
     async with hub_here(**session) as hub:
         app = StepdbgApp(hub.folder, ascii_only=ascii_only)
         async with app.run_test(size=size) as pilot:
-            fake = FakeDebuggee(hub.folder, **how).start()  # type: ignore[arg-type]
-            here = Stage(app, pilot, hub, fake)
+            fakes = [
+                FakeDebuggee(hub.folder, rank=rank, world=ranks, **how).start()  # type: ignore[arg-type]
+                for rank in range(ranks)
+            ]
+            here = Stage(app, pilot, hub, fakes[0])
+            states = lambda: [rank.state for rank in app.snapshot.session.ranks]  # noqa: E731
+            await here.until(lambda: states() == ["paused"] * ranks, "every rank's first stop")
             await here.until(lambda: app.snapshot.paused and app.furniture.panels, "the first stop")
             await here.until(lambda: app.questions and not app.questions.busy, "the first answers")
             yield here
-            fake.vanish()
+            for fake in fakes:
+                fake.vanish()

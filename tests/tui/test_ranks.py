@@ -1,0 +1,180 @@
+"""Several ranks: each is listed under the header, r shows and steers the next one, and everything follows."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import pytest
+from tui.builders import at, shown, stop_after, widest
+from tui.stage import SIZES, stage
+
+from stepdbg.protocol.messages import LossPoint, LossPoints, Progress, RankState, SessionChanged, SessionState
+from stepdbg.tui.actions import applicable
+from stepdbg.tui.screens.keys import help_text
+from stepdbg.tui.snapshot import Snapshot, looking_at, next_rank, reduced
+from stepdbg.tui.views import header, ranks
+from stepdbg.tui.views.lines import ASCII, text
+
+both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+
+
+def session(*states: str, first: str = "paused") -> SessionState:
+    """A session of that many ranks; those that are paused have done different phases."""
+    done = ("forward", "loss", "backward", "zero_grad")
+    members = tuple(
+        RankState(number, 4711 + number, state, stop_after(done[number % 4]), ("loss",))  # type: ignore[arg-type]
+        for number, state in enumerate((first, *states))
+    )
+    return msgspec.structs.replace(at(stop_after("forward")).session, ranks=members)
+
+
+def progress(rank: int, phase: str, seconds: float = 0.0) -> Progress:
+    return Progress(rank, phase, seconds, 7, 1, 0.25, 30.0)
+
+
+def test_one_rank_has_no_line_of_its_own_and_r_does_nothing() -> None:
+    assert not ranks.several(at(stop_after("loss")))
+
+
+def test_every_rank_is_listed_with_what_it_is_in_and_the_one_that_is_shown() -> None:
+    snapshot = reduced(Snapshot(session("running", "exited", "running")), progress(1, "backward", 14.2))
+    assert text(ranks.draw(snapshot, 100)) == (
+        " ranks ›0 paused before loss · 1 running in backward for 14 s · 2 exited · 3 running"
+    )
+    assert text(header.draw(snapshot, 80, 0.0)).startswith(" mnist.py  rank 0 PAUSED before loss")
+
+
+def test_ranks_in_the_same_state_stand_together() -> None:
+    snapshot = Snapshot(session(*["running"] * 7))
+    for rank in range(1, 8):
+        snapshot = reduced(snapshot, progress(rank, "backward", float(rank)))
+    assert text(ranks.draw(snapshot, 80)) == " ranks ›0 paused before loss · 1-7 running in backward for 7 s"
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 79, 80, 81, 160])
+@pytest.mark.parametrize("glyphs", [header.UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_no_width_overflows_however_mixed_the_ranks_are(width: int, glyphs: object) -> None:
+    snapshot = Snapshot(session("running", "paused", "exited", "running", "paused", "lost", "running"))
+    for rank, phase in ((1, "backward"), (4, "forward"), (7, "zero_grad")):
+        snapshot = reduced(snapshot, progress(rank, phase, 100.0))
+    lines = [ranks.draw(snapshot, width, glyphs), header.draw(snapshot, width, 0.0, glyphs)]  # type: ignore[arg-type]
+    assert widest(lines) <= width
+    if width >= 80:
+        for word in ("›0" if glyphs is header.UNICODE else ">0", "1 4 7 running", "2 5 paused", "3 exited", "6 lost"):
+            assert word in shown(lines)
+
+
+def test_a_rank_that_runs_while_others_are_paused_is_explained_in_two_lines_of_80() -> None:
+    snapshot = Snapshot(session("paused", first="running"))
+    words = header.below(snapshot)
+    assert "rank 0 runs, rank 1 is paused" in words
+    assert "waits for all" in words
+    assert len(words) <= 150
+    many = header.below(Snapshot(session("paused", "running", "paused", first="running")))
+    assert "ranks 1 and 3 are paused" in many
+
+
+def test_a_rank_that_has_ended_says_that_others_have_not() -> None:
+    snapshot = Snapshot(session("paused", first="exited"))
+    assert not snapshot.over
+    assert "rank 0 has ended, others have not" in header.below(snapshot)
+    assert Snapshot(session("exited", first="exited")).over
+
+
+def test_losses_and_progress_follow_the_rank_and_are_there_again() -> None:
+    snapshot = Snapshot(session("running"))
+    for rank, value in ((0, 1.0), (1, 2.0), (0, 1.5)):
+        snapshot = reduced(snapshot, LossPoints(rank, ("loss",), (LossPoint(1, 0, value),)))
+    snapshot = reduced(snapshot, progress(1, "forward"))
+    other = looking_at(snapshot, 1)
+    assert [point.value for point in other.losses[0].points] == [2.0]
+    assert other.progress is not None
+    assert other.progress.phase == "forward"
+    back = looking_at(other, 0)
+    assert [point.value for point in back.losses[0].points] == [1.0, 1.5]
+    assert back.progress is None
+
+
+def test_r_goes_through_the_ranks_in_order_and_wraps() -> None:
+    snapshot = Snapshot(session("running", "paused"))
+    seen = []
+    for _ in range(4):
+        snapshot = looking_at(snapshot, next_rank(snapshot))
+        seen.append(snapshot.rank)
+    assert seen == [1, 2, 0, 1]
+
+
+def test_the_lowest_rank_is_shown_until_the_user_has_chosen() -> None:
+    members = session("paused", "paused").ranks
+    early = msgspec.structs.replace(session(), ranks=members[1:])
+    snapshot = reduced(Snapshot(SessionState("s", "s", "s", "starting")), SessionChanged(early))
+    assert snapshot.rank == 1
+    whole = SessionChanged(msgspec.structs.replace(early, ranks=members))
+    assert reduced(snapshot, whole).rank == 0
+    assert reduced(dataclasses.replace(snapshot, chosen=True), whole).rank == 1
+
+
+@both_sizes
+async def test_r_shows_the_next_rank_and_n_steps_it_alone(size: tuple[int, int]) -> None:
+    async with stage(size, ranks=2) as here:
+        await here.until_seen("ranks ›0 paused before data · 1 paused before data")
+        await here.step()
+        await here.until_seen("ranks ›0 paused before zero_grad · 1 paused before data")
+        await here.press("r")
+        await here.until_seen("ranks 0 paused before zero_grad · ›1 paused before data", "rank 1 PAUSED before data")
+        await here.step()
+        await here.step()
+        await here.until_seen("ranks 0 paused before zero_grad · ›1 paused before forward")
+        await here.press("r")
+        await here.until_seen("rank 0 PAUSED before zero_grad")
+        await here.press("r")
+        await here.until_seen("rank 1 PAUSED before forward")
+        assert "r next rank" in here.footer
+        assert "Ranks: every training process" in help_text(here.app.situation())
+
+
+async def test_a_rank_is_chosen_by_a_click_and_the_other_runs_on() -> None:
+    async with stage(ranks=2, updates=10**6, pace=0.002) as here:
+        await here.press("c")
+        await here.until_seen("1 paused before data", "rank 0 RUNNING", "rank 0 runs, rank 1 is paused")
+        await here.click_on("1 paused")
+        await here.until_seen("›1 paused before data", "rank 1 PAUSED before data")
+        await here.until(lambda: here.app.snapshot.of_rank(0).losses, "losses of the rank that runs")
+        assert here.app.snapshot.losses == ()
+        await here.step()
+        assert here.app.snapshot.session.ranks[0].state == "running"
+        await here.press("r", "p")
+        await here.until(lambda: here.app.snapshot.rank == 0 and here.app.snapshot.paused, "a pause of rank 0")
+        assert here.app.snapshot.losses
+        assert [rank.state for rank in here.app.snapshot.session.ranks] == ["paused", "paused"]
+
+
+async def test_the_panels_show_the_tensors_of_the_rank_that_was_chosen() -> None:
+    async with stage(ranks=2) as here:
+        await here.step_to("step")
+        await here.step()
+        ratios = dict(here.app.snapshot.summaries)
+        assert any(row.update_ratio for row in ratios.values())
+        await here.press("r")
+        await here.until(
+            lambda: here.app.snapshot.rank == 1 and here.app.snapshot.objects and here.app.snapshot.summaries,
+            "the figures of rank 1",
+        )
+        assert not any(row.update_ratio for row in here.app.snapshot.summaries.values())
+        await here.press("r")
+        await here.until(lambda: here.app.snapshot.summaries == ratios, "the figures of rank 0")
+
+
+async def test_edits_of_one_rank_are_undone_in_that_rank_only() -> None:
+    async with stage(ranks=2) as here:
+        await here.press("e")
+        await here.until(lambda: len(here.app.screen_stack) > 1, "the edit dialog")
+        await here.press(*"old*2", "enter")
+        await here.until_seen("→")
+        await here.press("enter")
+        await here.until(lambda: here.app.snapshot.session.edits, "the edit in the journal")
+        assert applicable("x", here.app.situation()) is not None
+        await here.press("r")
+        await here.until_seen("rank 1 PAUSED")
+        assert applicable("x", here.app.situation()) is None
