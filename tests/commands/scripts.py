@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,13 +52,18 @@ def run(*command: str | Path, cwd: Path | None = None, typed: bytes = b"", **ext
 
 @contextlib.contextmanager
 def running(*command: str | Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The command with all three streams on pipes; it does not outlive the test."""
+    """The command with all three streams on pipes, started as from a prompt; it does not outlive the test."""
+
+    def heed_ctrl_c() -> None:  # which a test run in the background of a shell would pass on as ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     started = subprocess.Popen(
         [str(word) for word in command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=heed_ctrl_c,
     )
     try:
         yield started

@@ -1,0 +1,248 @@
+"""A script is run as `python` would run it: what it sees of itself, what it prints, and how it ends are the same.
+
+Each script trains, so that everything of ours is in the process, and is run bare, free and traced.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hub.room import runtime
+
+from commands.scripts import HEADLESS, STEPDBG, TRAINING, run, running, write
+
+
+@pytest.fixture(autouse=True)
+def runtime_folder() -> Iterator[Path]:
+    with runtime() as folder:
+        yield folder
+        assert list(folder.iterdir()) == []
+
+
+@pytest.fixture(params=["headless", "trace"])
+def stepdbg(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    """The command that stands in for `python`."""
+    if request.param == "headless":
+        return HEADLESS
+    return [*STEPDBG, "trace", "--effects", "--fingerprints", "-o", str(tmp_path / "trace.jsonl")]
+
+
+TRAIN = TRAINING + "train(2)\n"
+CAUGHT = """
+import traceback
+def closure():
+    raise KeyError("k")
+def twice():
+    loss = model(torch.ones(2, 3)).sum()
+    loss.backward()
+    loss.backward()
+def hooked():
+    handle = model.register_forward_hook(lambda *_: 1 / 0)
+    try:
+        model(torch.ones(2, 3))
+    finally:
+        handle.remove()
+for deed in (lambda: model(torch.ones(2, 2)), lambda: optimizer.step(closure), twice, hooked):
+    optimizer.zero_grad()
+    try:
+        deed()
+    except Exception:
+        traceback.print_exc()
+train(1)
+"""
+SCRIPTS = {
+    "what it sees of itself": TRAIN
+    + "import os, random, signal, threading\n"
+    + "print(__name__, __file__, __spec__, __package__, sys.argv, sys.path, os.getcwd())\n"
+    + "print(sys.modules['__main__'].__dict__ is globals(), sys.flags, sys.orig_argv[1:])\n"
+    + "print('err', file=sys.stderr)\nprint(sys.stdin.read())\n"
+    + "print(sys.stdin.isatty(), sys.stdout.isatty(), sys.stdout.line_buffering, sys.stderr.line_buffering)\n"
+    + "print([signal.getsignal(n) for n in (1, 2, 10, 12, 13, 15)], threading.enumerate())\n"
+    + "print(torch.rand(3), torch.initial_seed(), 'textual' in sys.modules)\n",
+    "bytes, atexit and a status": TRAIN
+    + "import atexit\nfor n in range(3):\n    atexit.register(print, n, len(model.state_dict()))\nprint('end')\n"
+    + "sys.stdout.buffer.write(bytes(range(256)) * 5000)\nsys.stderr.buffer.write(bytes(range(256)))\nsys.exit(7)\n",
+    "a message as status": TRAIN + "sys.exit('that was all')\n",
+    "an exception caused by another": TRAIN
+    + "try:\n    model(torch.ones(2, 2))\nexcept RuntimeError as error:\n    raise ValueError('shape') from error\n",
+    "exceptions that it catches": TRAIN + CAUGHT,
+    "an excepthook of its own": TRAIN
+    + "sys.excepthook = lambda kind, error, traceback: print('mine', kind, error)\nraise ValueError('no')\n",
+    "os._exit": TRAIN + "import os\nprint('unflushed')\nos._exit(9)\n",
+    "pickles of its own classes": TRAIN
+    + "import copy, io, pickle\nclass Net(nn.Linear):\n    pass\nnet = Net(3, 1)\n"
+    + "optimizer = torch.optim.SGD(net.parameters(), lr=0.1)\n"
+    + "net(torch.ones(2, 3)).sum().backward()\noptimizer.step()\n"
+    + "print(pickle.dumps(Net), pickle.dumps(net), pickle.loads(pickle.dumps(net)), copy.deepcopy(optimizer))\n"
+    + "file = io.BytesIO()\ntorch.save((net, optimizer), file)\nprint(file.getvalue())\n",
+    "warnings and the line they name": TRAIN
+    + "scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)\n"
+    + "fresh = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+    + "late = torch.optim.lr_scheduler.StepLR(fresh, 1)\nlate.step()\nscheduler.step(5)\n",
+    "spawned processes": "import torch.multiprocessing as mp\n"
+    + TRAINING
+    + "class Result:\n    pass\ndef work(n, queue):\n    train(1)\n    queue.put((n, Result, __name__, loss_of(n)))\n"
+    + "def loss_of(n):\n    return float(model(torch.full((1, 3), float(n))).detach())\n"
+    + "if __name__ == '__main__':\n    train(1)\n    queue = mp.get_context('spawn').SimpleQueue()\n"
+    + "    mp.spawn(work, (queue,), nprocs=2)\n"
+    + "    print(sorted([queue.get() for _ in range(2)], key=lambda found: found[0]))\n",
+    "a spawned process that fails": "import torch.multiprocessing as mp\n"
+    + TRAINING
+    + "def work(n):\n    train(1)\n    sys.exit(5)\nif __name__ == '__main__':\n    mp.spawn(work, nprocs=1)\n",
+    "forked processes": TRAIN
+    + "import os\npid = os.fork()\nif not pid:\n    train(1)\n    print('child', flush=True)\n    os._exit(3)\n"
+    + "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\ntrain(1)\n",
+    "death by a signal": TRAIN + "import os\nos.kill(os.getpid(), 15)\n",
+}
+
+
+def address_free(printed: bytes) -> bytes:
+    """Without what differs between any two runs: addresses, which are the keys of pickled storages too."""
+    return re.sub(rb"0x[0-9a-f]{6,}|\d{12,}", b"", printed)
+
+
+@pytest.mark.parametrize("what", SCRIPTS)
+def test_a_script_is_what_it_is_under_python(stepdbg: list[str], tmp_path: Path, what: str) -> None:
+    script = write(tmp_path, SCRIPTS[what])
+    write(tmp_path, "x = (\n", "broken.py")
+    (tmp_path / "elsewhere").mkdir()
+    command = [os.path.relpath(script, tmp_path / "elsewhere"), "--flag", "b c", ""]
+    bare, ours = (
+        run(*start, *command, cwd=tmp_path / "elsewhere", typed=b"typed\n") for start in ([sys.executable], stepdbg)
+    )
+    assert ours[0] == bare[0]
+    assert address_free(ours[1]) == address_free(bare[1])
+    assert address_free(ours[2]) == address_free(bare[2])
+
+
+def test_a_module_is_run_as_python_m_does(stepdbg: list[str], tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    write(tmp_path / "package", "print('package')\n", "__init__.py")
+    write(tmp_path / "package", "names = ['w']\n", "names.py")
+    text = "from .names import names\nprint(__name__, __package__, __spec__.name, sys.argv, sys.path, names)\n1 / 0\n"
+    write(tmp_path / "package", TRAIN + text)
+    command = ["-m", "package.train", "a"]
+    assert run(*stepdbg, *command, cwd=tmp_path) == run(sys.executable, *command, cwd=tmp_path)
+
+
+def test_a_folder_and_a_zip_file_are_run_as_python_does(stepdbg: list[str], tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    write(tmp_path / "app", TRAIN + "print(__name__, __file__, sys.argv, sys.path)\n", "__main__.py")
+    with zipfile.ZipFile(tmp_path / "app.pyz", "w") as archive:
+        archive.write(tmp_path / "app" / "__main__.py", "__main__.py")
+    for name in ("app", "app.pyz"):
+        assert run(*stepdbg, name, "x", cwd=tmp_path) == run(sys.executable, name, "x", cwd=tmp_path)
+
+
+def test_a_sitecustomize_that_is_there_runs_as_ever(stepdbg: list[str], tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    script = write(tmp_path, TRAIN + "import sitecustomize\nprint(sitecustomize.__file__, sys.path)\n")
+    # stepdbg and its hub are Python too, and have it run for themselves
+    text = f"import sys\nif sys.orig_argv[1] == {str(script)!r}:\n    print('mine', __file__, __name__, sys.path)\n"
+    write(tmp_path / "site", text, "sitecustomize.py")
+    path = os.pathsep.join(filter(None, (str(tmp_path / "site"), os.environ.get("PYTHONPATH"))))
+    bare, ours = (run(*start, script, PYTHONPATH=path) for start in ([sys.executable], stepdbg))
+    assert ours == bare
+    assert bare[1].startswith(b"mine ")
+
+
+@pytest.mark.parametrize(
+    ("number", "handled"), [(signal.SIGTERM, True), (signal.SIGHUP, False), (signal.SIGUSR1, True)]
+)
+def test_a_signal_to_us_is_the_scripts(stepdbg: list[str], tmp_path: Path, number: int, handled: bool) -> None:
+    handler = f"signal.signal({number}, lambda *_: sys.exit(5))\n" if handled else ""
+    text = TRAIN + f"import signal\n{handler}print('ready', flush=True)\nwhile True:\n    signal.pause()\n"
+    with running(*stepdbg, write(tmp_path, text)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        assert process.wait(60) == (5 if handled else -number)
+
+
+def test_ctrl_c_at_the_terminal_reaches_the_script_once(stepdbg: list[str], tmp_path: Path) -> None:
+    text = TRAIN + (
+        "import signal\nprint('ready', flush=True)\ntry:\n    while True:\n        signal.pause()\n"
+        "except KeyboardInterrupt:\n    print('interrupted', flush=True)\nprint('and on', flush=True)\nsys.exit(4)\n"
+    )
+    with running(*stepdbg, write(tmp_path, text)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        os.killpg(process.pid, signal.SIGINT)  # as the terminal sends it, to all in the foreground
+        assert process.stdout.read() == b"interrupted\nand on\n"
+        assert process.wait(60) == 4
+
+
+def test_a_reader_that_goes_away_is_the_scripts_own_trouble(stepdbg: list[str], tmp_path: Path) -> None:
+    script = write(tmp_path, TRAIN + "while True:\n    print('x' * 1000)\n")
+    results = []
+    for start in ([sys.executable], stepdbg):
+        with running(*start, script) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.read(10)
+            process.stdout.close()
+            results.append((process.stderr.read(), process.wait(60)))
+            process.stdout = None
+    assert results[0] == results[1]
+    assert b"BrokenPipeError" in results[0][0]
+
+
+def test_a_script_that_never_trains_is_said_to_in_one_line(stepdbg: list[str], tmp_path: Path) -> None:
+    status, out, err = run(*stepdbg, write(tmp_path, "import torch\nprint('only this')\n"))
+    assert (status, out) == (0, b"only this\n")
+    assert err == b"stepdbg: train.py ended and never trained: no forward, backward or step was seen\n"
+
+
+def test_a_target_whose_python_shuts_us_out_is_told_how_to_mend_it(stepdbg: list[str], tmp_path: Path) -> None:
+    script = write(tmp_path, TRAIN + "print('trained')\n")
+    status, out, err = run(*stepdbg, sys.executable, "-I", script)
+    assert (status, out) == (0, b"trained\n")
+    assert b"-I, -E or -S" in err
+    assert err.count(b"\n") == 1
+
+
+def test_a_home_that_cannot_be_written_is_no_hindrance(stepdbg: list[str], tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("no folder: nothing can be made below it")
+    script = write(tmp_path, TRAIN + "print('trained')\n")
+    home = str(tmp_path / "home")
+    places = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home, "XDG_STATE_HOME": home}
+    assert run(*stepdbg, script, **places) == (0, b"trained\n", b"")
+
+
+@pytest.mark.parametrize("yielded", ["('forward', x)", "''"])
+def test_a_generator_that_yields_what_is_no_phase_is_refused_with_its_line(
+    stepdbg: list[str], tmp_path: Path, yielded: str
+) -> None:
+    loop = f"x = 1\ndef loop():\n    yield 'forward'\n    model(torch.ones(2, 3))\n    yield {yielded}\n"
+    script = write(tmp_path, TRAINING + loop)
+    status, out, err = run(*stepdbg, f"{script}:loop")
+    assert (status, out) == (2, b"")
+    assert err.startswith(f"stepdbg: {script}:18 yields ".encode())
+    assert b"yields the name of the phase that comes next" in err
+    assert err.count(b"\n") == 1
+
+
+def test_an_exception_of_a_driven_loop_shows_the_users_frames_only(stepdbg: list[str], tmp_path: Path) -> None:
+    for text, frames in (("def loop():\n    yield 'data'\n    1 / 0\n", ["loop"]), ("import nowhere\n", ["<module>"])):
+        script = write(tmp_path, text + "def loop2(): yield\nloop = globals().get('loop')\n")
+        status, _, err = run(*stepdbg, f"{script}:loop")
+        assert status == 1
+        places = [line.split(" in ")[1] for line in err.decode().splitlines() if line.startswith("  File ")]
+        assert places == frames
+
+
+def test_what_is_no_program_is_told_in_one_line(stepdbg: list[str], tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/no/such/interpreter\n")
+    program.chmod(0o755)
+    status, out, err = run(*stepdbg, program)
+    assert (status, out) == (2, b"")
+    assert err.startswith(f"stepdbg: cannot run {program}: ".encode())
+    assert err.count(b"\n") == 1
