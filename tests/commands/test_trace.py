@@ -158,6 +158,7 @@ def test_phases_of_a_closure_lie_inside_step(tmp_path: Path, file: Path) -> None
         (["step"], "zero_grad", "forward"),
         (["step"], "forward", "loss"),
         (["step"], "loss", "backward"),
+        (["step"], "backward", "step"),  # the closure has returned: the update proper begins
         ([], "step", None),
     ]
 
