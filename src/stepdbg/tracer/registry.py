@@ -63,6 +63,8 @@ class Slot:
     serial: int
     default: str
     """What it is called where no variable holds it: its path in the nest that was noted (`batch['mask']`)."""
+    maker: int | None = None
+    """The sequence number of the node that made it, of a number with a graph; it outlives the tensor."""
 
 
 @dataclass(slots=True)
@@ -109,11 +111,18 @@ class Registry:
         """A batch, an output or a loss has come into being; it takes the place of the one before."""
         self._serial += 1
         if isinstance(value, torch.Tensor):
-            self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind)]
+            self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind, _maker(value))]
             return
         tensors = list(islice(tensors_in(value), _FEW))
         self._slots[kind] = [
-            Slot(kind, weakref.ref(tensor), "", self._serial, f"{kind}{path}" if len(tensors) > 1 else kind)
+            Slot(
+                kind,
+                weakref.ref(tensor),
+                "",
+                self._serial,
+                f"{kind}{path}" if len(tensors) > 1 else kind,
+                _maker(tensor),
+            )
             for path, tensor in tensors
         ]
 
@@ -127,11 +136,11 @@ class Registry:
         """Whether that very tensor is among the newest noted of its kind."""
         return any(slot.ref() is tensor for slot in self._slots.get(kind, ()))
 
-    def newest(self, kind: Kind) -> list[torch.Tensor]:
-        """Those noted last of a kind that are still there."""
-        return [tensor for slot in self._slots.get(kind, ()) if (tensor := slot.ref()) is not None]
+    def made_at(self, kind: Kind, node: Any) -> bool:
+        """Whether that node of the graph made one of the newest of that kind, a number, be it there still or not."""
+        number = node._sequence_nr()
+        return any(slot.maker == number for slot in self._slots.get(kind, ()))
 
-    @property
     def has_optimizers(self) -> bool:
         """Whether any optimizer was ever seen."""
         return bool(self._optimizers)
@@ -346,6 +355,12 @@ class Registry:
                 name = slot.name = unique(slot.name, taken)
                 taken.add(name)
                 self.alive[name] = Alive(slot.kind, tensor, serial=slot.serial)
+
+
+def _maker(tensor: torch.Tensor) -> int | None:
+    if tensor.dim() == 0 and (node := tensor.grad_fn) is not None:
+        return node._sequence_nr()
+    return None
 
 
 def gradient(parameter: torch.Tensor) -> torch.Tensor | None:

@@ -117,7 +117,7 @@ class Backward:
             if not course.pending_backward:
                 self._models.watch()
             held = self._gradients.unscaled(loss)
-            silent = self._models.made(held) or self._models.made(_unscaled(held, self._models))
+            silent = self._models.made(held) or _scaled(held, self._models)
             loss, name = self._named(held)
             tracer.loss_at_backward(loss, name)
         phase = None
@@ -167,18 +167,17 @@ def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any]) -> _Name:
     return _Name("loss", variable=False)
 
 
-def _unscaled(tensor: torch.Tensor, models: Models) -> torch.Tensor:
-    """What that tensor was before it was divided or multiplied by a number, if that is a model's own output."""
+def _scaled(tensor: torch.Tensor, models: Models) -> bool:
+    """Whether that tensor is a model's own output, divided or multiplied by a number."""
     node = tensor.grad_fn
     while node is not None and node.name() in _SCALINGS:
         behind = [other for other, _ in node.next_functions if other is not None]
         if len(behind) != 1:
-            break
+            return False
         node = behind[0]
-        found = models.output_of(node)
-        if found is not None:
-            return found
-    return tensor
+        if models.made_at(node):
+            return True
+    return False
 
 
 def _compiling(code: CodeType) -> bool:

@@ -80,9 +80,11 @@ class Loaders:
             try:
                 batch = original(self)
             except BaseException as error:
-                if phase is not None and isinstance(error, StopIteration):
-                    tracer.course.take_back(phase)
-                    tracer.end(phase)
+                if isinstance(error, StopIteration):
+                    hooks._since = [read for read in hooks._since if read is not hooks._read.get(self)]
+                    if phase is not None:
+                        tracer.course.take_back(phase)
+                        tracer.end(phase)
                 leave(tracer, phase, error)
                 raise
             if training:

@@ -72,9 +72,9 @@ class Models:
         """Whether the newest forward returned that very tensor."""
         return self._tracer.registry.is_newest("output", tensor)
 
-    def output_of(self, node: Any) -> torch.Tensor | None:
-        """The output of the newest forward that this node of the graph made."""
-        return next((tensor for tensor in self._tracer.registry.newest("output") if tensor.grad_fn is node), None)
+    def made_at(self, node: Any) -> bool:
+        """Whether this node of the graph made an output of the newest forward, a number."""
+        return self._tracer.registry.made_at("output", node)
 
     def _claims(self, module: nn.Module) -> bool:
         """Whether that call, which lies in no other model's, is a model's; a new one is known from now on."""
