@@ -141,6 +141,7 @@ class Registry:
         number = node._sequence_nr()
         return any(slot.maker == number for slot in self._slots.get(kind, ()))
 
+    @property
     def has_optimizers(self) -> bool:
         """Whether any optimizer was ever seen."""
         return bool(self._optimizers)
