@@ -10,7 +10,7 @@ import multiprocessing.process
 import multiprocessing.util
 import os
 import sys
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from threading import get_ident
 from time import monotonic_ns
@@ -43,6 +43,8 @@ class Tracer:
         """True when nothing is to be made into boundaries any more."""
         self.driving = False
         """True while a generator loop runs: only its yields make boundaries."""
+        self.on_update: Callable[[], None] | None = None
+        """Called where an update opens after another."""
         self._rank = Rank(link, folder)
         self._losses = Losses(self.course, self._rank)
         self._halt = Halt(self._rank, self.course, self.registry)
@@ -105,6 +107,8 @@ class Tracer:
             page.enter(course.index, now, self._rank.page_bytes(name))
             if course.update != update:
                 page.progress(course.update, course.epoch)
+                if self.on_update is not None:
+                    self.on_update()
             return phase
         return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at)
 
@@ -124,9 +128,16 @@ class Tracer:
 
     def loss_at_backward(self, loss: torch.Tensor, name: str) -> None:
         """`backward` is about to be called on that tensor, or on what was made of it."""
-        self.registry.add_loss(loss, name)
         if loss.numel() == 1 and not loss.is_complex():
+            self.registry.add_loss(loss, name)
             self._losses.read(loss, name, self.course.update)
+
+    def tell(self, text: str, severity: m.Severity = "information") -> None:
+        """Tell the user something about the run."""
+        try:
+            self._rank.link.send(m.Notice(text, severity))
+        except HubLost:
+            self.disarm()
 
     def finish(self) -> None:
         """The script has come to its end: the last boundary."""
@@ -205,7 +216,10 @@ class Tracer:
         except Exception as error:
             self._let_go(error)
         now = monotonic_ns()
+        update = course.update
         phase = course.depart(name, now, opens, call, kept)
+        if course.update != update and self.on_update is not None:
+            self.on_update()
         if frame is not None:
             phase.place = (frame.f_code.co_filename, frame.f_lineno or 0)
         self._rank.say_where(course, name, now)

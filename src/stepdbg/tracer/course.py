@@ -26,6 +26,8 @@ class Phase:
     place: tuple[str, int] | None = None
     """File and line where it was called; known only while somebody looks."""
     skipped = False
+    loss: str | None = None
+    """What the loss that a backward starts from is called."""
     kept = True
     """False for what is no part of the order: evaluation, a loader that had no batch left."""
     doubt: Callable[[], bool] | None = None
@@ -85,6 +87,8 @@ class Course:
     """The optimizers that have stepped in this update."""
     in_use: set[Hashable] = field(default_factory=set)
     """The optimizers that must have stepped before a forward or zero_grad opens an update."""
+    fresh: set[Hashable] = field(default_factory=set)
+    """Optimizers that were made in mid-run and have not stepped yet: another fold's, another stage's."""
     pending_backward: bool = False
     """Between a training forward and its backward."""
     _opening: _Opening | None = None
@@ -192,10 +196,18 @@ class Course:
     def note_step(self, optimizer: Hashable) -> None:
         """That optimizer has stepped, or would have (its scaler skipped the step)."""
         self.stepped.add(optimizer)
+        self.fresh.discard(optimizer)
 
     def note_use(self, optimizer: Hashable) -> None:
-        """That optimizer is there and will step: in the first update nothing has been learned yet."""
-        if not self.before:
+        """Gradients of that optimizer are zeroed: if others have stepped in this update, it still will."""
+        if self.stepped and not (optimizer is None or optimizer in self.stepped or optimizer in self.fresh):
+            self.in_use.add(optimizer)
+
+    def note_made(self, optimizer: Hashable) -> None:
+        """That optimizer was made: it will step. In the first update nothing else has been learned yet."""
+        if self.before or self.stepped:
+            self.fresh.add(optimizer)
+        else:
             self.in_use.add(optimizer)
 
     def take_back(self, phase: Phase) -> None:
@@ -299,13 +311,20 @@ class Course:
             if level.name in _CLOSED:
                 return None
             level = level.outer
+        if following == "data":
+            return self.update + 1
         # (optimizers that have all been replaced by new ones, as by the next fold's, are waited for no longer)
         all_stepped = self.in_use <= stepped or self.in_use.isdisjoint(stepped)
-        opens = (
-            following == "data"
-            or (following in ("forward", "zero_grad", "backward") and all_stepped)
-            or (following == "zero_grad" and optimizer is not None and optimizer in stepped)
-        )
+        if following in ("forward", "backward") or optimizer is None:
+            opens = all_stepped and following in ("forward", "backward", "zero_grad")
+        elif following in ("zero_grad", "step"):
+            if optimizer in stepped:
+                # in a GAN that zeroes both each time this is still the same round: the next batch says that it is over
+                opens = all_stepped or not any(phase.name == "data" for phase in self.phases)
+            else:
+                opens = following == "zero_grad" and optimizer in self.fresh
+        else:
+            opens = False
         return self.update + 1 if opens else None
 
     def _open(self, update: int) -> None:

@@ -77,7 +77,7 @@ class Halt:
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
         with torch.no_grad():
-            self._registry.refresh(stack, returning)
+            self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             self.before = effects.take(self._registry)
             if following == "step":
                 self._deltas.before_step(self._registry)
@@ -105,7 +105,7 @@ class Halt:
 
     def _describe(self, boundary: m.Boundary, cause: Cause) -> m.Stop:
         course, registry = self._course, self._registry
-        registry.refresh(cause.stack, cause.returning)
+        registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
         after = effects.take(registry)
         done = course.last if boundary.done is not None else None
         found = self._effects(after) if done is not None else None
@@ -136,7 +136,7 @@ class Halt:
             census=registry.census(),
             registry=registry.version,
             pending_backward=course.pending_backward,
-            loss_name=registry.loss_name(),
+            loss_name=(done and done.loss) or registry.loss_name(),
             failure=cause.failure,
         )
 

@@ -165,11 +165,14 @@ class Registry:
         """Those alive."""
         return [(entry, optimizer) for entry in self._optimizers if (optimizer := entry.ref()) is not None]
 
-    def refresh(self, stack: list[FrameType], returning: FrameType | None = None) -> None:
+    def refresh(
+        self, stack: list[FrameType], returning: FrameType | None = None, *, pending_backward: bool = False
+    ) -> None:
         """List by name everything that is alive, as seen from these frames.
 
         Args:
             stack: The training thread's frames, innermost first.
+            pending_backward: Between a training forward and its backward, where a new loss may have come into being.
             returning: A frame to which a model's output is just being returned: the variable that takes it is not
                 bound yet, and its name is read from the frame's code.
         """
@@ -180,7 +183,8 @@ class Registry:
         self.scope = sight.names
         self._find_models(sight, stack)
         self._name(sight)
-        self._find_loss(spaces)
+        if pending_backward:
+            self._find_loss(spaces)
         self.alive = {}
         self.also = {}
         self._list_models()
@@ -341,6 +345,8 @@ class Registry:
     def _list_slots(self, returning: FrameType | None) -> None:
         for kind in ("batch", "output", "loss"):
             slots = [slot for slot in self._slots.get(kind, ()) if slot.ref() is not None]
+            if kind == "output":  # a loss that the model returned is listed as the loss
+                slots = [slot for slot in slots if slot.ref() is not self.newest_loss()]
             assigned = assigned_names(returning) if kind == "output" and returning is not None else ()
             taken = set(self.alive)
             for place, slot in enumerate(slots):

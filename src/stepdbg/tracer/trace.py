@@ -63,7 +63,7 @@ class Trace:
         last = self._wanted.updates
         over = last is not None and end is None and (boundary.opens or update) > last
         with torch.no_grad():
-            found, prints = self._look(boundary, stack, returning)
+            found, prints = self._look(boundary, stack, returning, pending_backward)
             if pending_backward:
                 boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss))
         algorithms = None
@@ -83,14 +83,14 @@ class Trace:
         return over
 
     def _look(
-        self, boundary: m.Boundary, stack: list[FrameType], returning: FrameType | None
+        self, boundary: m.Boundary, stack: list[FrameType], returning: FrameType | None, pending_backward: bool
     ) -> tuple[tuple[m.Effect, ...] | None, dict[str, str | None] | None]:
         """The effects of the phase done and the fingerprints of everything, as far as they are wanted."""
         if not (self._wanted.effects or self._wanted.fingerprints):
             return None, None
         registry = self._registry
         try:
-            registry.refresh(stack, returning)
+            registry.refresh(stack, returning, pending_backward=pending_backward)
             after = effects.take(registry)
             self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         finally:

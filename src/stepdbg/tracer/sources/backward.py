@@ -113,6 +113,7 @@ class Backward:
         tracer, course = self._tracer, self._tracer.course
         loss = next((tensor for tensor in (of if isinstance(of, (tuple, list)) else [of]) if tensor is not None), None)
         silent = False
+        name = None
         if type(loss) is torch.Tensor and not torch._C._functorch.is_functorch_wrapped_tensor(loss):
             if not course.pending_backward:
                 self._models.watch()
@@ -127,6 +128,7 @@ class Backward:
             else:
                 silent = False
             phase = tracer.begin("backward", None, True, True, silent)
+            phase.loss = name
         if not retained and not self._models.is_open:
             course.pending_backward = False
         return phase
@@ -158,12 +160,15 @@ def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any]) -> _Name:
         for name, value in variables.items()
         if type(value) is torch.Tensor and value.grad_fn is not None and value.numel() == 1
     }
-    level = [tensor.grad_fn]
+    node = tensor.grad_fn
     for _ in range(_FAR):
-        level = [node for one in level if one is not None for node, _ in one.next_functions]
-        found = [name for name, node in numbers.items() if any(node is other for other in level)]
-        if found:  # of a sum of several no single one is the loss
-            return _Name(found[0], variable=True) if len(found) == 1 else _Name("loss", variable=False)
+        behind = [other for other, _ in node.next_functions if other is not None] if node is not None else []
+        if len(behind) != 1:  # of a sum of several no single one is the loss
+            break
+        node = behind[0]
+        found = next((name for name, other in numbers.items() if other is node), None)
+        if found is not None:
+            return _Name(found, variable=True)
     return _Name("loss", variable=False)
 
 

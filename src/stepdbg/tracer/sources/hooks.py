@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stepdbg.tracer.sources.backward import Backward
+from stepdbg.tracer.sources.compiled import Compiled
 from stepdbg.tracer.sources.gradients import Gradients
 from stepdbg.tracer.sources.loaders import Loaders
 from stepdbg.tracer.sources.models import Models
@@ -26,4 +27,5 @@ def install(tracer: Tracer) -> None:
     gradients.install()
     Backward(tracer, models, gradients).install()
     Loaders(tracer, models).install()
+    Compiled(tracer).install()
     models.watch()

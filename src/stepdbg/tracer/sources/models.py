@@ -80,7 +80,7 @@ class Models:
         """Whether that call, which lies in no other model's, is a model's; a new one is known from now on."""
         reference = self._known.get(id(module))
         new = reference is None or reference() is not module
-        if (new and not (self._watching and _is_model(module))) or self._buried():
+        if (new and not _is_model(module)) or self._buried():
             return False
         if new:
             self._adopt(module)

@@ -56,7 +56,7 @@ class Optimizers:
             hooks._wrap_own(type(self), Optimizer, "zero_grad", hooks._zero_grad)
             if tracer.listening():
                 tracer.registry.note_optimizer(self)
-                tracer.course.note_use(key_of(self))
+                tracer.course.note_made(key_of(self))
                 models.watch()
 
         hooks = self
@@ -83,8 +83,7 @@ class Optimizers:
 
     def _zeroed(self, owner: Any) -> int | None:
         key = key_of(owner)
-        if key is not None:
-            self._tracer.course.note_use(key)
+        self._tracer.course.note_use(key)
         return key
 
     def _step(self, original: Any) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ import torch
 from torch.compiler import is_compiling
 from torch.optim import Optimizer
 
-from stepdbg.tracer import frames, wrappers
+from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
 
 if TYPE_CHECKING:
@@ -98,9 +98,13 @@ def leave(tracer: Tracer, phase: Phase | None, error: BaseException) -> None:
 
 
 def key_of(optimizer: Any) -> int | None:
-    """What tells one optimizer from another: a wrapper counts as what it wraps; None for what is no optimizer."""
+    """What tells one optimizer from another: the first parameter that it holds. None for what is no optimizer.
+
+    By that a wrapper counts as what it wraps, and two optimizers that take turns over the same parameters as one.
+    """
     if not isinstance(optimizer, Optimizer):
         return None
-    if "param_groups" in vars(optimizer):
+    try:
+        return id(optimizer.param_groups[0]["params"][0])
+    except (AttributeError, IndexError, KeyError):
         return id(optimizer)
-    return id(wrappers.innermost(optimizer))
