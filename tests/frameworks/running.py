@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -39,23 +40,32 @@ def script(name: str) -> str:
 
 def run_bare(name: str) -> Outcome:
     """The run that all others must equal."""
-    outcome = Outcome(*bare(script(name)))
-    assert outcome.status == 0, outcome.stderr
-    assert "digest " in outcome.stdout
-    return outcome
+    found = Outcome(*bare(script(name)))
+    assert found.status == 0, found.stderr
+    assert "digest " in found.stdout
+    return found
+
+
+def outcome(done: subprocess.CompletedProcess[str]) -> Outcome:
+    """What a command came to."""
+    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 def run_free(place: Place, name: str) -> Outcome:
     """`stepdbg run --headless`."""
-    done = place.run(STEPDBG, "run", "--headless", script(name), seconds=120)
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    return outcome(place.run(STEPDBG, "run", "--headless", script(name), seconds=120))
 
 
 def run_traced(place: Place, name: str, file: Path) -> tuple[Outcome, list[Any]]:
     """`stepdbg trace`, and the boundaries that it writes."""
     done = place.run(STEPDBG, "trace", "-o", file, script(name), seconds=120)
-    lines = [json.loads(line, object_hook=lambda fields: SimpleNamespace(**fields)) for line in file.open()]
-    return Outcome(done.returncode, done.stdout, done.stderr), lines
+    return outcome(done), read_trace(file)
+
+
+def read_trace(file: Path) -> list[Any]:
+    """The boundaries of a trace."""
+    with file.open() as lines:
+        return [json.loads(line, object_hook=lambda fields: SimpleNamespace(**fields)) for line in lines]
 
 
 def step_through(name: str) -> tuple[list[m.Stop], set[str], Outcome]:
@@ -67,9 +77,9 @@ def step_through(name: str) -> tuple[list[m.Stop], set[str], Outcome]:
             stops.append(stop)
             names |= {row.name for row in training.ask(m.ListObjects()).rows if row.node not in ("module", "group")}
             names |= {optimizer.name for optimizer in training.ask(m.ListOptimizers()).optimizers}
-        outcome = Outcome(*training.end())
+        ended = Outcome(*training.end())
         assert not training.notices
-    return stops, names, outcome
+    return stops, names, ended
 
 
 def phases(boundaries: list[Any]) -> list[str]:

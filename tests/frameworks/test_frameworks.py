@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from frameworks.running import effects, needs, run_bare, run_free, run_traced, script, step_through
+from frameworks.running import effects, needs, phases, run_bare, run_free, run_traced, script, step_through
 from harness.place import Place
 
 
@@ -37,6 +37,8 @@ EXPECTED = {
             "model.encoder.weight",
             "model.head.bias",
             "trainer.optimizer",
+            "batch['labels']",
+            "output['logits']",
         },
         {"trainer.optimizer.state[model.encoder.weight].exp_avg", "model.head.bias.grad"},
         "trainer.train()",
@@ -70,9 +72,9 @@ EXPECTED = {
     "lightning_manual.py": Expected(
         ("lightning",),
         [
-            "zero_grad data forward loss zero_grad backward step forward loss zero_grad backward step",
-            "data forward loss zero_grad backward step forward loss zero_grad backward step",
-            "data forward loss zero_grad backward step forward loss zero_grad backward step",
+            "zero_grad data forward forward forward loss zero_grad backward step forward loss zero_grad backward step",
+            "data forward forward forward loss zero_grad backward step forward loss zero_grad backward step",
+            "data forward forward forward loss zero_grad backward step forward loss zero_grad backward step",
         ],
         {"gan", "gan.generator.weight", "gan.discriminator.bias", "SGD", "Adam", "d_loss", "g_loss"},
         {"Adam.state[gan.discriminator.weight].exp_avg", "gan.generator.weight.grad", "d_loss", "g_loss"},
@@ -90,7 +92,7 @@ EXPECTED = {
         ("ignite",),
         [
             "data zero_grad forward loss backward step",
-            "data zero_grad forward loss backward step eval scheduler",
+            "data zero_grad forward loss backward step eval scheduler data",
             "data zero_grad forward loss backward step",
             "data zero_grad forward loss backward step eval scheduler",
         ],
@@ -121,10 +123,13 @@ def test_a_free_run_changes_no_bit(place: Place, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_traced_run_changes_no_bit_at_all(place: Place, name: str, tmp_path: Path) -> None:
+def test_a_traced_run_changes_no_bit_and_tells_the_phases_of_each_update(
+    place: Place, name: str, tmp_path: Path
+) -> None:
     needs(*EXPECTED[name].packages)
-    outcome, _ = run_traced(place, name, tmp_path / "trace.jsonl")
+    outcome, boundaries = run_traced(place, name, tmp_path / "trace.jsonl")
     assert outcome == run_bare(name)
+    assert phases(boundaries) == EXPECTED[name].phases
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -139,6 +144,7 @@ def test_stepped_at_every_boundary_it_ends_in_the_same_bits_and_goes_by_the_user
     assert before_backward.file == script(name)
     line = Path(script(name)).read_text().splitlines()[before_backward.line - 1]
     assert line.strip() == expected.line
+    assert phases([stop.boundary for stop in stops]) == expected.phases
 
 
 def test_the_trainer_s_own_frames_are_at_hand_below_the_user_s() -> None:

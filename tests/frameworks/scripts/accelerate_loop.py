@@ -1,5 +1,7 @@
 """A loop on accelerate: prepare, accumulate, clip, a scheduler; runs alone and under `accelerate launch`."""
 
+import sys
+
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
@@ -31,7 +33,9 @@ def main():
         accelerator.print("loss", loss.item())
     model.eval()
     with torch.no_grad():
-        print("eval", accelerator.process_index, model(x[:4]).sum().item())
+        value = model(x[:4]).sum().item()
+        sys.stdout.write(f"eval {accelerator.process_index} {value}\n")  # whole, also beside another process's
+        sys.stdout.flush()
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         report(accelerator.unwrap_model(model), optimizer)
