@@ -49,12 +49,12 @@ class Compiled:
         return compile
 
     def _say_what_is_hidden(self) -> None:
-        """Called once the first update is over."""
+        """Called when an update is over, until there is something to say."""
         course = self._tracer.course
         seen = {phase.name for phase in course.before}
         hidden = [name for name in _EXPECTED if name not in seen]
-        self._tracer.on_update = None
         if hidden:
+            self._tracer.on_update = None
             self._tracer.tell(
                 f"{' and '.join(hidden)} cannot be seen: torch.compile runs {', '.join(self._names)} as one; "
                 "with TORCH_COMPILE_DISABLE=1 in the environment every phase is there",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stepdbg.tracer import compiler
 from stepdbg.tracer.sources.backward import Backward
 from stepdbg.tracer.sources.compiled import Compiled
 from stepdbg.tracer.sources.gradients import Gradients
@@ -29,3 +30,4 @@ def install(tracer: Tracer) -> None:
     Loaders(tracer, models).install()
     Compiled(tracer).install()
     models.watch()
+    compiler.leave_alone("stepdbg")

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.compiler import is_compiling
 from torch.optim import Optimizer
 
-from stepdbg.tracer import frames
+from stepdbg.tracer import compiler, frames
 from stepdbg.tracer.course import Phase
 
 if TYPE_CHECKING:
@@ -31,23 +29,8 @@ def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) 
 def wrapper_of(original: Any, wrapper: Callable[..., Any]) -> Any:
     """The wrapper, looking like the original to whoever asks, and stepped over by the compiler's tracer."""
     found = functools.wraps(original)(frames.invisible(wrapper))
-    _step_over(wrapper.__code__)
+    compiler.step_over(wrapper.__code__)
     return found
-
-
-def _step_over(code: CodeType) -> None:
-    """Have `torch.compile` run frames of that code as they are and compile what they call.
-
-    `torch._dynamo.eval_frame.skip_code` without importing the compiler: a second or two for whoever does not use it.
-    It is written in C up to torch 2.6, and what it is made of is, from then on.
-    """
-    frame_evaluation = torch._C._dynamo.eval_frame
-    if hasattr(frame_evaluation, "skip_code"):
-        frame_evaluation.skip_code(code)
-    elif hasattr(frame_evaluation, "set_code_exec_strategy"):
-        action = frame_evaluation._FrameAction
-        strategy = frame_evaluation._FrameExecStrategy(action.SKIP, action.DEFAULT)
-        frame_evaluation.set_code_exec_strategy(code, strategy)
 
 
 def wrap_once(kind: type, attribute: str, make: Callable[[Any], Callable[..., Any]]) -> None:
