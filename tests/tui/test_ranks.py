@@ -168,6 +168,7 @@ async def test_the_panels_show_the_tensors_of_the_rank_that_was_chosen() -> None
 
 async def test_edits_of_one_rank_are_undone_in_that_rank_only() -> None:
     async with stage(ranks=2) as here:
+        await here.until(lambda: applicable("e", here.app.situation()), "something to edit under the cursor")
         await here.press("e")
         await here.until(lambda: len(here.app.screen_stack) > 1, "the edit dialog")
         await here.press(*"old*2", "enter")
