@@ -27,15 +27,14 @@ BELL = 8
 """Where the bell lies in `Page.memory`."""
 _PHASE = struct.Struct("<qq48s")
 """Boundary, when the phase began (ns, monotonic), the phase: written at each boundary."""
-_PHASE_AT = 16
+PHASE_AT = 16
+pack_phase = _PHASE.pack_into
+"""`Page.enter` for whoever cannot afford a call: the page's memory, `PHASE_AT`, then what `enter` takes."""
 _PROGRESS = struct.Struct("<qq")
 """Update, epoch (-1: none): written where one of them moves."""
-_PROGRESS_AT = _PHASE_AT + _PHASE.size
-_LOSS = struct.Struct("<d")
-"""The newest loss; NaN before there is one."""
-_LOSS_AT = _PROGRESS_AT + _PROGRESS.size
+_PROGRESS_AT = PHASE_AT + _PHASE.size
 _SEQUENCE = struct.Struct("<q")
-_SEQUENCE_AT = _LOSS_AT + _LOSS.size
+_SEQUENCE_AT = _PROGRESS_AT + _PROGRESS.size
 _NAMES_AT = _SEQUENCE_AT + _SEQUENCE.size
 _POINT = struct.Struct("<qqd")  # update, index of the loss, value
 _POINTS_AT = _NAMES_AT + LOSS_NAMES * NAME_BYTES
@@ -78,7 +77,6 @@ class Page:
         if create:
             self.enter(0, 0, b"")
             self.progress(0, None)
-            self.loss(None)
             self.memory[: len(MAGIC)] = MAGIC
         elif self.memory[: len(MAGIC)] != MAGIC:
             raise ValueError(f"{path} is no page of this version of stepdbg")
@@ -88,15 +86,11 @@ class Page:
 
     def enter(self, boundary: int, since_ns: int, phase: bytes) -> None:
         """Say that a phase begins. `phase` comes as bytes of at most `NAME_BYTES`, padded by the caller."""
-        _PHASE.pack_into(self.memory, _PHASE_AT, boundary, since_ns, phase)
+        pack_phase(self.memory, PHASE_AT, boundary, since_ns, phase)
 
     def progress(self, update: int, epoch: int | None) -> None:
         """Say how far training is."""
         _PROGRESS.pack_into(self.memory, _PROGRESS_AT, update, -1 if epoch is None else epoch)
-
-    def loss(self, value: float | None) -> None:
-        """Say what the newest loss is."""
-        _LOSS.pack_into(self.memory, _LOSS_AT, _NAN if value is None else value)
 
     def name_loss(self, index: int, name: str) -> None:
         """Give the loss of that index (below `LOSS_NAMES`) its name."""
@@ -125,9 +119,12 @@ class Page:
 
     def status(self) -> Status:
         """Where the training process is; fields may be of two neighbouring boundaries."""
-        boundary, since_ns, phase = _PHASE.unpack_from(self.memory, _PHASE_AT)
+        boundary, since_ns, phase = _PHASE.unpack_from(self.memory, PHASE_AT)
         update, epoch = _PROGRESS.unpack_from(self.memory, _PROGRESS_AT)
-        (loss,) = _LOSS.unpack_from(self.memory, _LOSS_AT)
+        (newest,) = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
+        loss = _NAN
+        if newest:
+            _, _, loss = _POINT.unpack_from(self.memory, _POINTS_AT + (newest - 1) % RING * _POINT.size)
         return Status(boundary, update, None if epoch < 0 else epoch, since_ns, loss, unpadded(phase))
 
     def loss_names(self) -> tuple[str, ...]:

@@ -262,7 +262,6 @@ class FakeDebuggee:
         self._inspection.pending_backward = next_phase == "backward" or done == "forward"
         self._inspection.boundary, self._inspection.update = boundary.index, update
         self._page.progress(opens or update, boundary.epoch)
-        self._page.loss(loss)
         self._page.enter(boundary.index, time.monotonic_ns(), padded(next_phase))
         return boundary
 

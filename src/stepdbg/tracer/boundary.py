@@ -22,7 +22,7 @@ import torch
 
 from stepdbg import api
 from stepdbg.protocol import messages as m
-from stepdbg.protocol.page import BELL
+from stepdbg.protocol.page import BELL, PHASE_AT, pack_phase
 from stepdbg.tracer import breakpoints, frames
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.halt import Cause, Halt, failure
@@ -101,10 +101,12 @@ class Tracer:
         """
         page = self._rank.page
         if page is not None and self._halt.free and not page.memory[BELL]:
+            # a free run comes by here at each boundary: no call that can be spared
             course, now = self.course, monotonic_ns()
             update = course.update
             phase = course.pass_by(name, now, optimizer, call, kept, silent)
-            page.enter(course.index, now, self._rank.page_bytes(name))
+            padded = self._rank.padded.get(name) or self._rank.page_bytes(name)
+            pack_phase(page.memory, PHASE_AT, course.index, now, padded)
             if course.update != update:
                 page.progress(course.update, course.epoch)
                 if self.on_update is not None:
@@ -114,7 +116,14 @@ class Tracer:
 
     def end(self, phase: Phase) -> None:
         """The call of that phase has returned."""
-        self.course.leave(phase, monotonic_ns())
+        course = self.course
+        if course.open is phase and course.running is None:  # nearly always: `leave` without the call
+            phase.ended_ns = monotonic_ns()
+            course.open, course.last = phase.outer, phase
+            if phase.update == course.update:
+                course.phases.append(phase)
+        else:
+            course.leave(phase, monotonic_ns())
 
     def broke(self, phase: Phase) -> None:
         """An exception has left that phase."""

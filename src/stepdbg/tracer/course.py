@@ -163,12 +163,6 @@ class Course:
 
     def leave(self, phase: Phase, now_ns: int) -> None:
         """The call of that phase has returned, or was left by an exception."""
-        if self.open is phase and self.running is None:
-            phase.ended_ns = now_ns
-            self.open, self.last = phase.outer, phase
-            if phase.update == self.update:
-                self.phases.append(phase)
-            return
         level = self.open
         while level is not None and level is not phase:
             level = level.outer

@@ -45,7 +45,7 @@ class Losses:
         if loss.is_cuda:
             self._send_for(loss, name, update)
             self.settle()
-        elif loss.device.type != "meta":
+        elif not loss.is_meta:
             self._arrived(loss.item(), name, update)
 
     def settle(self, *, wait: bool = False) -> None:

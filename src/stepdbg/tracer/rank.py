@@ -24,7 +24,8 @@ class Rank:
         self._folder = folder
         self.page: Page | None = None
         self._losses: dict[str, int] = {}
-        self._phases: dict[str, bytes] = {}
+        self.padded: dict[str, bytes] = {}
+        """Names of phases as the page holds them."""
 
     def join(self) -> m.RankWelcome:
         """Enter the session.
@@ -66,9 +67,9 @@ class Rank:
 
     def page_bytes(self, phase: str) -> bytes:
         """The name of a phase as the page holds it."""
-        name = self._phases.get(phase)
+        name = self.padded.get(phase)
         if name is None:
-            name = self._phases[phase] = padded(phase)
+            name = self.padded[phase] = padded(phase)
         return name
 
     def say_loss(self, update: int, name: str, value: float) -> None:
@@ -79,7 +80,6 @@ class Rank:
         if index is None:
             index = self._losses[name] = min(len(self._losses), LOSS_NAMES - 1)
             self.page.name_loss(index, name)
-        self.page.loss(value)
         self.page.add_loss(update, index, value)
 
     def leave(self) -> None:

@@ -27,6 +27,8 @@ _FAR = 3
 _COMPILER = ("_aot_autograd", "_dynamo", "_inductor")
 """Folders of torch's compiler, which differentiates what it traces."""
 
+_is_functorchs = torch._C._functorch.is_functorch_wrapped_tensor
+
 
 class _Name(NamedTuple):
     """What the loss is called at one place in the code."""
@@ -111,14 +113,14 @@ class Backward:
 
     def _begin(self, of: Any, *, retained: bool = False) -> Phase | None:
         tracer, course = self._tracer, self._tracer.course
-        loss = next((tensor for tensor in (of if isinstance(of, (tuple, list)) else [of]) if tensor is not None), None)
+        loss = next((tensor for tensor in of if tensor is not None), None) if isinstance(of, (tuple, list)) else of
         silent = False
         name = None
-        if type(loss) is torch.Tensor and not torch._C._functorch.is_functorch_wrapped_tensor(loss):
+        if type(loss) is torch.Tensor and not _is_functorchs(loss):
             if not course.pending_backward:
                 self._models.watch()
             held = self._gradients.unscaled(loss)
-            silent = self._models.made(held) or _scaled(held, self._models)
+            silent = self._models.made(held) or (self._models.returned_number and _scaled(held, self._models))
             loss, name = self._named(held)
             tracer.loss_at_backward(loss, name)
         phase = None

@@ -43,6 +43,10 @@ class Models:
         self._open: nn.Module | None = None
         """The model whose forward runs; what it calls is no phase of its own."""
         self._open_phase: Phase | None = None
+        self._output: weakref.ref[torch.Tensor] | None = None
+        """What the newest forward returned, where it was one tensor."""
+        self.returned_number = False
+        """Whether the newest forward may have returned a loss: one number, or a nest of tensors."""
         self._trained: weakref.ref[nn.Module] | None = None
         """The one that was called last with gradients."""
         self.on_new: Callable[[nn.Module], object] = lambda _: None
@@ -70,6 +74,8 @@ class Models:
 
     def made(self, tensor: torch.Tensor) -> bool:
         """Whether the newest forward returned that very tensor."""
+        if self._output is not None:
+            return self._output() is tensor
         return self._tracer.registry.is_newest("output", tensor)
 
     def made_at(self, node: Any) -> bool:
@@ -158,6 +164,8 @@ class Models:
         single = type(output) is torch.Tensor
         if output.requires_grad if single else any(tensor.requires_grad for _, tensor in tensors_in(output)):
             course.pending_backward = True
+            self._output = weakref.ref(output) if single else None
+            self.returned_number = not single or output.dim() == 0
             tracer.registry.note("output", output)
             if phase is not None:
                 tracer.begin("loss", None, False, predicted=True, returning=True)

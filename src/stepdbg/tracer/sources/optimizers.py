@@ -99,7 +99,8 @@ class Optimizers:
             if outermost:
                 if not tracer.driving:
                     phase = tracer.begin("step", key)
-                    args, kwargs = hooks._with_closure(args, kwargs, key)
+                    if len(args) > 1 or kwargs:
+                        args, kwargs = hooks._with_closure(args, kwargs, key)
                 hooks.open.append(key)  # type: ignore[arg-type]
             try:
                 result = original(*args, **kwargs)
