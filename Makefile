@@ -27,8 +27,9 @@ format: $(INSTALLED)
 serve: $(INSTALLED)  ## the screen in Textual's development mode, on a fake debuggee; no torch
 	$(BIN)/textual run --dev -c $(BIN)/python -m stepdbg.tui.serve
 
-bench: $(INSTALLED)  ## every budget, measured side by side on a real terminal
-	for b in first_paint step_latency bytes_per_step free_run public_api; do \
+bench: $(INSTALLED)  ## every budget, measured side by side on a real terminal; overhead also beside other tools
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[peers]'
+	for b in first_paint step_latency bytes_per_step overhead public_api; do \
 		PYTHONPATH=tests $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 pictures: $(INSTALLED)  ## the pictures in docs/pictures, from a real run

@@ -1,0 +1,69 @@
+"""A training loop that times itself, with nobody watching or under one of the ways people look into training today.
+
+`overhead_loop.py SIZE UPDATES WAY`: SIZE is 0.4ms, 5ms or 100ms (an update on one core), WAY one of `WAYS`. Prints the
+seconds per update of the fastest of five stretches, so that what else runs on the machine does not count.
+"""
+
+import sys
+import tempfile
+import time
+
+import torch
+from torch import nn
+
+SIZES = {"0.4ms": (64, 64, 4), "5ms": (256, 800, 2), "100ms": (512, 4000, 2)}
+"""Width, batch, layers: bound by arithmetic."""
+WAYS = ("bare", "settrace", "anomaly", "wandb", "torchlens")
+STRETCHES = 5
+
+size, updates, way = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+width, batch, depth = SIZES[size]
+torch.manual_seed(0)
+torch.set_num_threads(1)
+layers = [layer for _ in range(depth) for layer in (nn.Linear(width, width), nn.ReLU())]
+model = nn.Sequential(*layers)
+optimizer = torch.optim.Adam(model.parameters())
+loss_fn = nn.MSELoss()
+x, y = torch.randn(batch, width), torch.randn(batch, width)
+
+look = forward = None
+if way == "settrace":
+    sys.settrace(lambda *_: None)
+elif way == "anomaly":
+    torch.autograd.set_detect_anomaly(True)
+elif way == "wandb":
+    import wandb
+
+    run = wandb.init(mode="offline", dir=tempfile.mkdtemp(), settings=wandb.Settings(silent=True))
+    run.watch(model, log="all", log_freq=1)
+
+    def look(loss):
+        run.log({"loss": loss.item()})
+
+elif way == "torchlens":
+    import torchlens
+
+    def forward(batch):
+        torchlens.log_forward_pass(model, batch)
+
+
+def train(count):
+    for _ in range(count):
+        if forward is not None:
+            forward(x)
+        optimizer.zero_grad()
+        y_hat = model(x)
+        loss = loss_fn(y_hat, y)
+        loss.backward()
+        optimizer.step()
+        if look is not None:
+            look(loss)
+
+
+train(3)
+seconds = []
+for _ in range(STRETCHES):
+    began = time.perf_counter()
+    train(max(1, updates // STRETCHES))
+    seconds.append((time.perf_counter() - began) / max(1, updates // STRETCHES))
+print(min(seconds))
