@@ -92,9 +92,9 @@ def page(found: dict[str, dict[str, float]]) -> str:
     lines = [
         "# What it costs to be watched",
         "",
-        "Written by `make bench` (`benchmarks/overhead.py`): one run, all ways in turn, on one thread of a machine that",
-        f"others use too; of {ROUNDS} runs of five stretches each the fastest stretch counts. In brackets what an update",
-        "costs beyond bare python.",
+        "Written by `make bench` (`benchmarks/overhead.py`): one run, all ways in turn, on one thread of a machine",
+        f"that others use too; of {ROUNDS} runs of five stretches each the fastest stretch counts. In brackets what",
+        "an update costs beyond bare python.",
         "",
         f"| | {' | '.join(f'updates of {size}' for size in UPDATES)} |",
         f"| --- | {' | '.join('---' for _ in UPDATES)} |",

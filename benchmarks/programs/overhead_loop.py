@@ -38,16 +38,19 @@ elif way == "wandb":
     run.watch(model, log="all", log_freq=1)
 
     def look(loss):
+        """Have wandb store what it watched."""
         run.log({"loss": loss.item()})
 
 elif way == "torchlens":
     import torchlens
 
     def forward(batch):
+        """One more pass, logged."""
         torchlens.log_forward_pass(model, batch)
 
 
 def train(count):
+    """So many updates."""
     for _ in range(count):
         if forward is not None:
             forward(x)
