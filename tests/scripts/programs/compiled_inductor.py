@@ -1,0 +1,24 @@
+"""A model compiled by the default backend (inductor), with dynamo's counters."""
+
+import torch
+from digest import report
+from torch import nn
+from torch._dynamo.utils import counters
+
+torch.manual_seed(11)
+model = nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 1))
+compiled = torch.compile(model)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+x = torch.randn(8, 4)
+
+for _ in range(3):
+    optimizer.zero_grad()
+    y_hat = compiled(x)
+    loss = y_hat.square().mean()
+    loss.backward()
+    optimizer.step()
+    print(loss.item())
+
+print(dict(counters["stats"]), dict(counters["graph_break"]), dict(counters["recompiles"]))
+print(compiled)
+report(model, optimizer)

@@ -1,0 +1,128 @@
+"""A program run bare, traced, and stepped boundary by boundary through the protocol, all at the same time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from harness.place import STEPDBG, Place
+from tracer.bare_hub import debuggee
+
+from stepdbg.protocol import messages as m
+from stepdbg.protocol.page import Page
+
+PROGRAMS = Path(__file__).parent / "programs"
+SECONDS = 100
+"""The longest that a run may take; inductor compiles."""
+
+
+class Outcome(NamedTuple):
+    """What the user sees of a run; the digest is the last line of stdout."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+@dataclass
+class Stepped:
+    """What came of stepping."""
+
+    stops: list[m.Stop] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    """Of all objects and optimizers that were listed on the way."""
+    losses: list[str] = field(default_factory=list)
+    """What `backward` was called on, in the order of appearance, as the chart names them."""
+    notices: list[str] = field(default_factory=list)
+
+
+class Runs(NamedTuple):
+    """One program, three ways."""
+
+    bare: Outcome
+    traced: Outcome
+    stepped: Outcome
+    lines: list[Any]
+    """Of the trace."""
+    stepping: Stepped
+
+
+def run(place: Place, name: str, file: Path) -> Runs:
+    """Run that program of `programs/`, and write its trace to `file`."""
+    script = str(PROGRAMS / f"{name}.py")
+    with ThreadPoolExecutor(3) as pool:
+        bare = pool.submit(_finish, [sys.executable, script], place)
+        traced = pool.submit(_finish, [STEPDBG, "trace", "-o", str(file), "--effects", "--fingerprints", script], place)
+        stepped = pool.submit(_step_through, script)
+        outcome, stepping = stepped.result()
+        outcomes = (bare.result(), traced.result(), outcome)
+    lines = [json.loads(line, object_hook=lambda fields: SimpleNamespace(**fields)) for line in file.open()]
+    return Runs(*outcomes, lines, stepping)
+
+
+def _finish(command: list[str], place: Place) -> Outcome:
+    env = {**os.environ, "STEPDBG_RUNTIME_DIR": str(place.runtime)}
+    done = subprocess.run(
+        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def _step_through(script: str) -> tuple[Outcome, Stepped]:
+    stepping = Stepped()
+    with debuggee(script) as training:
+        for stop in training.stops():
+            stepping.stops.append(stop)
+            if "step" in (stop.boundary.next, stop.boundary.done) or len(stepping.stops) % 7 == 0:
+                _look_round(training, stepping.names)
+        assert training.hello is not None
+        stepping.losses = list(Page(training.folder / training.hello.page).loss_names())
+        outcome = Outcome(*training.end())
+        stepping.notices = training.notices
+    return outcome, stepping
+
+
+def _look_round(training: Any, names: set[str]) -> None:
+    rows = training.ask(m.ListObjects()).rows
+    names |= {row.name for row in rows}
+    names |= {optimizer.name for optimizer in training.ask(m.ListOptimizers()).optimizers}
+    numbers = tuple(row.name for row in rows if row.shape)
+    assert len(training.ask(m.Summarise(numbers)).rows) == len(numbers)
+
+
+def course(boundaries: list[Any]) -> list[str]:
+    """The phases of each update, a line per update: `zero_grad forward loss …`.
+
+    A phase inside of another is written `step>forward`, one that was skipped `step(skipped)`.
+    """
+    updates: dict[int, list[str]] = {}
+    before = None
+    for boundary in boundaries:
+        done = updates.setdefault(boundary.update, [])
+        if before is not None and len(before.inside) > len(boundary.inside) and before.next is not None:
+            done.append(">".join((*before.inside, before.next)))  # the last one inside: no boundary of its own follows
+        if boundary.done is not None:
+            skipped = "(skipped)" if getattr(boundary, "skipped", False) else ""
+            done.append(">".join((*boundary.inside, boundary.done)) + skipped)
+        before = boundary
+    assert list(updates) == sorted(updates), "the number of an update never falls"
+    return [" ".join(done) for done in updates.values() if done]
+
+
+def passing_over_evaluation(updates: list[str]) -> list[str]:
+    """The same with evaluations in a row as one, as `n` passes over them."""
+    passed = []
+    for update in updates:
+        kept: list[str] = []
+        for phase in update.split():
+            if not (phase.split(">")[-1] == "eval" and kept and kept[-1] == phase):
+                kept.append(phase)
+        passed.append(" ".join(kept))
+    return passed
