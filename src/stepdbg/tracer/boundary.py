@@ -103,14 +103,23 @@ class Tracer:
         if page is not None and self._halt.free and not page.memory[BELL]:
             # a free run comes by here at each boundary: no call that can be spared
             course, now = self.course, monotonic_ns()
-            update = course.update
-            phase = course.pass_by(name, now, optimizer, call, kept, silent)
-            padded = self._rank.padded.get(name) or self._rank.page_bytes(name)
-            pack_phase(page.memory, PHASE_AT, course.index, now, padded)
-            if course.update != update:
+            if course.running is not None:
+                course.close_running(course.running, now)
+            if not silent:
+                course.index += 1
+            if course.stepped and course.opens_with(name, optimizer):
                 page.progress(course.update, course.epoch)
                 if self.on_update is not None:
                     self.on_update()
+            phase = Phase(name, now, course.update, course.open, kept)
+            course.last = None
+            if call:
+                course.open = phase
+            else:
+                course.running = phase
+            pack_phase(
+                page.memory, PHASE_AT, course.index, now, self._rank.padded.get(name) or self._rank.page_bytes(name)
+            )
             return phase
         return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from stepdbg.protocol.messages import Boundary, Effects, PhaseRecord
 
 USUAL_ORDER = ("data", "zero_grad", "forward", "loss", "backward", "step")
@@ -17,28 +19,26 @@ _CLOSED = frozenset({"data", "forward", "eval", "backward", "unscale", "clip", "
 """Calls of torch's in which no update opens. (A `with stepdbg.phase(…)` may hold whole updates.)"""
 
 
-class Phase:
-    """A phase that runs or has run. Most of what it may hold stays at the class's default in a free run."""
+class Phase(Struct, eq=False):
+    """A phase that runs or has run. (A msgspec struct, since one is made at each boundary of a free run.)"""
 
-    ended_ns = 0
+    name: str
+    began_ns: int
+    update: int
+    outer: Phase | None
+    """The open call that it is part of."""
+    kept: bool = True
+    """False for what is no part of the order: evaluation, a loader that had no batch left."""
+    ended_ns: int = 0
     """When the call returned; 0 while it runs."""
     effects: Effects | None = None
     place: tuple[str, int] | None = None
     """File and line where it was called; known only while somebody looks."""
-    skipped = False
+    skipped: bool = False
     loss: str | None = None
     """What the loss that a backward starts from is called."""
-    kept = True
-    """False for what is no part of the order: evaluation, a loader that had no batch left."""
     doubt: Callable[[], bool] | None = None
     """Where it was assumed that this phase runs: asked when the next begins, False if nothing has happened in it."""
-
-    def __init__(self, name: str, began_ns: int, update: int, outer: Phase | None) -> None:
-        self.name = name
-        self.began_ns = began_ns
-        self.update = update
-        self.outer = outer
-        """The open call that it is part of."""
 
     @property
     def inside(self) -> tuple[str, ...]:
@@ -55,8 +55,7 @@ class Phase:
         return ((self.ended_ns or now_ns) - self.began_ns) / 1e6
 
 
-@dataclass(slots=True)
-class _Opening:
+class _Opening(Struct):
     """What the opening of an update put away, for `take_back`."""
 
     phases: list[Phase]
@@ -137,27 +136,22 @@ class Course:
         """Begin that phase: an open call, or one that ends where the next begins."""
         if opens is not None and opens != self.update:
             self._open(opens)
-        return self._start(name, now_ns, call, kept)
-
-    # in a free run
-
-    def pass_by(self, name: str, now_ns: int, optimizer: Hashable, call: bool, kept: bool, silent: bool) -> Phase:
-        """`advance` and `depart` in one, for a boundary that nobody looks at: this runs at each one of a free run."""
-        if (running := self.running) is not None:
-            self.close_running(running, now_ns)
-        if not silent:
-            self.index += 1
-        if self.stepped and (opens := self._opens(name, optimizer)) is not None:
-            self._open(opens)
-        phase = Phase(name, now_ns, self.update, self.open)
-        if not kept:
-            phase.kept = False
+        phase = Phase(name, now_ns, self.update, self.open, kept)
         self.last = None
         if call:
             self.open = phase
         else:
             self.running = phase
         return phase
+
+    # in a free run (the rest of it is written out in `boundary.py`, which calls nothing that it can spare)
+
+    def opens_with(self, name: str, optimizer: Hashable) -> bool:
+        """Whether an update opens with that phase, now that an optimizer has stepped in this one; it is then open."""
+        opens = self._opens(name, optimizer)
+        if opens is not None:
+            self._open(opens)
+        return opens is not None
 
     # what has ended
 
@@ -272,17 +266,6 @@ class Course:
     def previous(self) -> tuple[PhaseRecord, ...]:
         """Those of the last complete update."""
         return _records(self.before)
-
-    def _start(self, name: str, now_ns: int, call: bool, kept: bool) -> Phase:
-        phase = Phase(name, now_ns, self.update, self.open)
-        if not kept:
-            phase.kept = False
-        self.last = None
-        if call:
-            self.open = phase
-        else:
-            self.running = phase
-        return phase
 
     def _end(self, phase: Phase, now_ns: int) -> None:
         phase.ended_ns = phase.ended_ns or now_ns

@@ -46,7 +46,8 @@ class Losses:
             self._send_for(loss, name, update)
             self.settle()
         elif not loss.is_meta:
-            self._arrived(loss.item(), name, update)
+            self._course.loss = value = loss.item()
+            self._rank.say_loss(update, name, value)
 
     def settle(self, *, wait: bool = False) -> None:
         """Pick up what has arrived meanwhile, or, where training stops anyhow, all of it."""
@@ -57,7 +58,8 @@ class Losses:
             elif not copy.event.query():
                 return
             self._underway.popleft()
-            self._arrived(float(copy.value), copy.name, copy.update)
+            self._course.loss = value = float(copy.value)
+            self._rank.say_loss(copy.update, copy.name, value)
             self._spare.append(copy)
 
     def _send_for(self, loss: torch.Tensor, name: str, update: int) -> None:
@@ -72,7 +74,3 @@ class Losses:
             copy.value.copy_(loss.detach().reshape(()), non_blocking=True)
         copy.event.record(torch.cuda.current_stream(loss.device))
         self._underway.append(copy)
-
-    def _arrived(self, value: float, name: str, update: int) -> None:
-        self._course.loss = value
-        self._rank.say_loss(update, name, value)

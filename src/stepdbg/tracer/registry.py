@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+from msgspec import Struct
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
@@ -53,9 +54,8 @@ class Named:
     steps: int = 0
 
 
-@dataclass(slots=True)
-class Slot:
-    """A batch, output or loss that a source has seen."""
+class Slot(Struct):
+    """A batch, output or loss that a source has seen. (A msgspec struct, since some are made in each update.)"""
 
     kind: Kind
     ref: weakref.ref[torch.Tensor]
@@ -111,7 +111,9 @@ class Registry:
         """A batch, an output or a loss has come into being; it takes the place of the one before."""
         self._serial += 1
         if isinstance(value, torch.Tensor):
-            self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind, _maker(value))]
+            self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind)]
+            if kind == "output" and value.dim() == 0:
+                self._slots[kind][0].maker = _maker(value)
             return
         tensors = list(islice(tensors_in(value), _FEW))
         self._slots[kind] = [

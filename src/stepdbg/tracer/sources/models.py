@@ -86,7 +86,7 @@ class Models:
         """Whether that call, which lies in no other model's, is a model's; a new one is known from now on."""
         reference = self._known.get(id(module))
         new = reference is None or reference() is not module
-        if (new and not _is_model(module)) or self._buried():
+        if (new and not _is_model(module)) or (self._tracer.course.open is not None and self._buried()):
             return False
         if new:
             self._adopt(module)
@@ -95,7 +95,7 @@ class Models:
     def _buried(self) -> bool:
         """Whether a phase is open in which a call of a model is no phase: a data set's, an adjoint method's."""
         course = self._tracer.course
-        return course.open is not None and (course.within("data") or course.within("backward"))
+        return course.within("data") or course.within("backward")
 
     def _adopt(self, module: nn.Module) -> None:
         self._known[id(module)] = weakref.ref(module, functools.partial(self._forget, id(module)))

@@ -82,8 +82,9 @@ class Optimizers:
                 wrap_once(owner, attribute, make)
 
     def _zeroed(self, owner: Any) -> int | None:
-        key = key_of(owner)
-        self._tracer.course.note_use(key)
+        key, course = key_of(owner), self._tracer.course
+        if course.stepped:
+            course.note_use(key)
         return key
 
     def _step(self, original: Any) -> Callable[..., Any]:
