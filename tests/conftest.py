@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from harness.place import Place
 from hypothesis import settings
+
+os.environ["OMP_NUM_THREADS"] = "1"
+"""For every program that a test starts: several share two cores, and the number of threads is part of the bits."""
 
 settings.register_profile("stepdbg", deadline=None)
 settings.load_profile("stepdbg")

@@ -44,7 +44,7 @@ def write(folder: Path, text: str, name: str = "train.py") -> Path:
 
 def run(*command: str | Path, cwd: Path | None = None, typed: bytes = b"", **extra: str) -> Any:
     """Exit status, stdout and stderr, as bytes."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **extra}
+    environment = {**os.environ, **extra}
     words = [str(word) for word in command]
     done = subprocess.run(words, input=typed, capture_output=True, timeout=DEADLINE, cwd=cwd, env=environment)
     return done.returncode, done.stdout, done.stderr

@@ -26,12 +26,16 @@ def runtime_folder() -> Iterator[Path]:
         assert list(folder.iterdir()) == []
 
 
+@pytest.fixture
+def ways(tmp_path: Path) -> list[list[str]]:
+    """The commands that stand in for `python`."""
+    return [HEADLESS, [*STEPDBG, "trace", "--effects", "--fingerprints", "-o", str(tmp_path / "trace.jsonl")]]
+
+
 @pytest.fixture(params=["headless", "trace"])
-def stepdbg(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
-    """The command that stands in for `python`."""
-    if request.param == "headless":
-        return HEADLESS
-    return [*STEPDBG, "trace", "--effects", "--fingerprints", "-o", str(tmp_path / "trace.jsonl")]
+def stepdbg(request: pytest.FixtureRequest, ways: list[list[str]]) -> list[str]:
+    """One of them."""
+    return ways[request.param == "trace"]
 
 
 TRAIN = TRAINING + "train(2)\n"
@@ -109,47 +113,50 @@ def address_free(printed: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("what", SCRIPTS)
-def test_a_script_is_what_it_is_under_python(stepdbg: list[str], tmp_path: Path, what: str) -> None:
+def test_a_script_is_what_it_is_under_python(ways: list[list[str]], tmp_path: Path, what: str) -> None:
     script = write(tmp_path, SCRIPTS[what])
     write(tmp_path, "x = (\n", "broken.py")
     (tmp_path / "elsewhere").mkdir()
     command = [os.path.relpath(script, tmp_path / "elsewhere"), "--flag", "b c", ""]
-    bare, ours = (
-        run(*start, *command, cwd=tmp_path / "elsewhere", typed=b"typed\n") for start in ([sys.executable], stepdbg)
+    bare, *ours = (
+        run(*start, *command, cwd=tmp_path / "elsewhere", typed=b"typed\n") for start in ([sys.executable], *ways)
     )
-    assert ours[0] == bare[0]
-    assert address_free(ours[1]) == address_free(bare[1])
-    assert address_free(ours[2]) == address_free(bare[2])
+    for status, out, err in ours:
+        assert status == bare[0]
+        assert address_free(out) == address_free(bare[1])
+        assert address_free(err) == address_free(bare[2])
 
 
-def test_a_module_is_run_as_python_m_does(stepdbg: list[str], tmp_path: Path) -> None:
+def test_a_module_is_run_as_python_m_does(ways: list[list[str]], tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     write(tmp_path / "package", "print('package')\n", "__init__.py")
     write(tmp_path / "package", "names = ['w']\n", "names.py")
     text = "from .names import names\nprint(__name__, __package__, __spec__.name, sys.argv, sys.path, names)\n1 / 0\n"
     write(tmp_path / "package", TRAIN + text)
     command = ["-m", "package.train", "a"]
-    assert run(*stepdbg, *command, cwd=tmp_path) == run(sys.executable, *command, cwd=tmp_path)
+    bare = run(sys.executable, *command, cwd=tmp_path)
+    assert [run(*way, *command, cwd=tmp_path) for way in ways] == [bare, bare]
 
 
-def test_a_folder_and_a_zip_file_are_run_as_python_does(stepdbg: list[str], tmp_path: Path) -> None:
+def test_a_folder_and_a_zip_file_are_run_as_python_does(ways: list[list[str]], tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     write(tmp_path / "app", TRAIN + "print(__name__, __file__, sys.argv, sys.path)\n", "__main__.py")
     with zipfile.ZipFile(tmp_path / "app.pyz", "w") as archive:
         archive.write(tmp_path / "app" / "__main__.py", "__main__.py")
     for name in ("app", "app.pyz"):
-        assert run(*stepdbg, name, "x", cwd=tmp_path) == run(sys.executable, name, "x", cwd=tmp_path)
+        bare = run(sys.executable, name, "x", cwd=tmp_path)
+        assert [run(*way, name, "x", cwd=tmp_path) for way in ways] == [bare, bare]
 
 
-def test_a_sitecustomize_that_is_there_runs_as_ever(stepdbg: list[str], tmp_path: Path) -> None:
+def test_a_sitecustomize_that_is_there_runs_as_ever(ways: list[list[str]], tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     script = write(tmp_path, TRAIN + "import sitecustomize\nprint(sitecustomize.__file__, sys.path)\n")
     # stepdbg and its hub are Python too, and have it run for themselves
     text = f"import sys\nif sys.orig_argv[1] == {str(script)!r}:\n    print('mine', __file__, __name__, sys.path)\n"
     write(tmp_path / "site", text, "sitecustomize.py")
     path = os.pathsep.join(filter(None, (str(tmp_path / "site"), os.environ.get("PYTHONPATH"))))
-    bare, ours = (run(*start, script, PYTHONPATH=path) for start in ([sys.executable], stepdbg))
-    assert ours == bare
+    bare, *ours = (run(*start, script, PYTHONPATH=path) for start in ([sys.executable], *ways))
+    assert ours == [bare, bare]
     assert bare[1].startswith(b"mine ")
 
 
@@ -179,10 +186,10 @@ def test_ctrl_c_at_the_terminal_reaches_the_script_once(stepdbg: list[str], tmp_
         assert process.wait(60) == 4
 
 
-def test_a_reader_that_goes_away_is_the_scripts_own_trouble(stepdbg: list[str], tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_is_the_scripts_own_trouble(ways: list[list[str]], tmp_path: Path) -> None:
     script = write(tmp_path, TRAIN + "while True:\n    print('x' * 1000)\n")
     results = []
-    for start in ([sys.executable], stepdbg):
+    for start in ([sys.executable], *ways):
         with running(*start, script) as process:
             assert process.stdout is not None
             assert process.stderr is not None
@@ -190,7 +197,7 @@ def test_a_reader_that_goes_away_is_the_scripts_own_trouble(stepdbg: list[str], 
             process.stdout.close()
             results.append((process.stderr.read(), process.wait(60)))
             process.stdout = None
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
     assert b"BrokenPipeError" in results[0][0]
 
 

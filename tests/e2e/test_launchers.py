@@ -19,7 +19,7 @@ from stepdbg.protocol.messages import Leave, Steer
 BIN = Path(sys.executable).parent
 PATIENCE = 120.0
 """Seconds: three processes import torch, on cores that other tests want too."""
-LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo", "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo", "MASTER_ADDR": "127.0.0.1"}
 
 TRAIN = """
 import hashlib, sys

@@ -11,37 +11,28 @@ from harness.stepping import leave, printed, step_to, wait_stop
 ARGUMENTS = {"mnist.py": ("--updates", "4", "--digest"), "plain.py": ("--epochs", "2", "--updates", "3", "--digest")}
 
 
-def bare(place: Place, demo: str) -> bytes:
-    """What the demo writes to a terminal with nobody watching."""
+@pytest.mark.parametrize("demo", ARGUMENTS)
+def test_free_stepped_and_continued_a_run_ends_in_the_bits_of_a_bare_one(place: Place, demo: str) -> None:
     terminal = place.terminal([sys.executable, DEMOS / demo, *ARGUMENTS[demo]])
     assert terminal.wait_exit(60) == 0
-    assert b"digest " in terminal.transcript
-    return bytes(terminal.transcript)
+    bare = bytes(terminal.transcript)
+    assert b"digest " in bare
 
-
-@pytest.mark.parametrize("demo", ARGUMENTS)
-def test_free_running_headless_changes_no_bit(place: Place, demo: str) -> None:
     terminal = place.terminal([STEPDBG, "run", "--headless", DEMOS / demo, *ARGUMENTS[demo]])
     assert terminal.wait_exit(60) == 0
-    assert bytes(terminal.transcript) == bare(place, demo)
+    assert bytes(terminal.transcript) == bare
     place.wait_empty()
 
-
-@pytest.mark.parametrize("demo", ARGUMENTS)
-def test_stepped_to_its_end_changes_no_bit(place: Place, demo: str) -> None:
     terminal = place.stepdbg(DEMOS / demo, *ARGUMENTS[demo])
     step_to(terminal, None, limit=80)
     stepped = printed(place)
     leave(terminal, "go on")
     assert terminal.wait_exit() == 0
-    assert stepped == bare(place, demo)
+    assert stepped == bare
     place.wait_empty()
 
-
-@pytest.mark.parametrize("demo", ARGUMENTS)
-def test_continued_in_the_screen_changes_no_bit(place: Place, demo: str) -> None:
     terminal = place.stepdbg(DEMOS / demo, *ARGUMENTS[demo])
     wait_stop(terminal)
     terminal.press("c")
     terminal.wait_for("at the end of the script", seconds=60)
-    assert printed(place) == bare(place, demo)
+    assert printed(place) == bare

@@ -38,28 +38,34 @@ def script(name: str) -> str:
     return str(SCRIPTS / name)
 
 
-def run_bare(name: str) -> Outcome:
-    """The run that all others must equal."""
-    found = Outcome(*bare(script(name)))
-    assert found.status == 0, found.stderr
-    assert "digest " in found.stdout
-    return found
-
-
 def outcome(done: subprocess.CompletedProcess[str]) -> Outcome:
     """What a command came to."""
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def run_free(place: Place, name: str) -> Outcome:
-    """`stepdbg run --headless`."""
-    return outcome(place.run(STEPDBG, "run", "--headless", script(name), seconds=120))
+class Runs(NamedTuple):
+    """One script, four ways."""
+
+    bare: Outcome
+    free: Outcome
+    traced: Outcome
+    stepped: Outcome
+    boundaries: list[Any]
+    """Of the trace."""
+    stops: list[m.Stop]
+    names: set[str]
+    """Of all objects and optimizers that were listed on the way."""
 
 
-def run_traced(place: Place, name: str, file: Path) -> tuple[Outcome, list[Any]]:
-    """`stepdbg trace`, and the boundaries that it writes."""
-    done = place.run(STEPDBG, "trace", "-o", file, script(name), seconds=120)
-    return outcome(done), read_trace(file)
+def run(place: Place, name: str, file: Path) -> Runs:
+    """Run that script bare, free, traced to `file`, and stepped boundary by boundary."""
+    found = Outcome(*bare(script(name)))
+    assert found.status == 0, found.stderr
+    assert "digest " in found.stdout
+    free = outcome(place.run(STEPDBG, "run", "--headless", script(name), seconds=120))
+    traced = outcome(place.run(STEPDBG, "trace", "-o", file, script(name), seconds=120))
+    stops, names, stepped = step_through(name)
+    return Runs(found, free, traced, stepped, read_trace(file), stops, names)
 
 
 def read_trace(file: Path) -> list[Any]:

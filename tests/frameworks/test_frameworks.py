@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from frameworks.running import effects, needs, phases, run_bare, run_free, run_traced, script, step_through
+from frameworks.running import effects, needs, phases, run, script
 from harness.place import Place
+
+from stepdbg.protocol import messages as m
 
 
 class Expected(NamedTuple):
@@ -116,41 +118,31 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_free_run_changes_no_bit(place: Place, name: str) -> None:
-    needs(*EXPECTED[name].packages)
-    assert run_free(place, name) == run_bare(name)
+def test_free_traced_and_stepped_it_ends_in_the_same_bits_and_goes_by_the_user_s_names(
+    place: Place, name: str, tmp_path: Path
+) -> None:
+    expected = EXPECTED[name]
+    needs(*expected.packages)
+    runs = run(place, name, tmp_path / "trace.jsonl")
+    assert runs.free == runs.bare
+    assert runs.traced == runs.bare
+    assert runs.stepped == runs.bare
+    assert phases(runs.boundaries) == expected.phases
+    assert phases([stop.boundary for stop in runs.stops]) == expected.phases
+    assert expected.names <= runs.names
+    assert expected.touched <= effects(runs.stops)
+    check_the_frames(name, expected, next(stop for stop in runs.stops if stop.boundary.next == "backward"))
     place.wait_empty()
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_traced_run_changes_no_bit_and_tells_the_phases_of_each_update(
-    place: Place, name: str, tmp_path: Path
-) -> None:
-    needs(*EXPECTED[name].packages)
-    outcome, boundaries = run_traced(place, name, tmp_path / "trace.jsonl")
-    assert outcome == run_bare(name)
-    assert phases(boundaries) == EXPECTED[name].phases
-
-
-@pytest.mark.parametrize("name", EXPECTED)
-def test_stepped_at_every_boundary_it_ends_in_the_same_bits_and_goes_by_the_user_s_names(name: str) -> None:
-    expected = EXPECTED[name]
-    needs(*expected.packages)
-    stops, names, outcome = step_through(name)
-    assert outcome == run_bare(name)
-    assert expected.names <= names
-    assert expected.touched <= effects(stops)
-    before_backward = next(stop.boundary for stop in stops if stop.boundary.next == "backward")
-    assert before_backward.file == script(name)
-    line = Path(script(name)).read_text().splitlines()[before_backward.line - 1]
+def check_the_frames(name: str, expected: Expected, stop: m.Stop) -> None:
+    """The user's own frame is the one that is shown; the trainer's are at hand below it."""
+    assert stop.boundary.file == script(name)
+    assert stop.boundary.line is not None
+    line = Path(script(name)).read_text().splitlines()[stop.boundary.line - 1]
     assert line.strip() == expected.line
-    assert phases([stop.boundary for stop in stops]) == expected.phases
-
-
-def test_the_trainer_s_own_frames_are_at_hand_below_the_user_s() -> None:
-    needs("ignite")
-    stops, _, _ = step_through("ignite_engine.py")
-    stop = next(stop for stop in stops if stop.boundary.next == "backward")
     mine = next(place for place, frame in enumerate(stop.frames) if not frame.library)
-    assert stop.frames[mine].function == "main"
-    assert any(f"{frame.file}".endswith("ignite/engine/__init__.py") for frame in stop.frames[:mine])
+    assert (stop.frames[mine].file, stop.frames[mine].line) == (stop.boundary.file, stop.boundary.line)
+    if name == "ignite_engine.py":
+        assert stop.frames[mine].function == "main"
+        assert any(frame.file.endswith("ignite/engine/__init__.py") for frame in stop.frames[:mine])

@@ -47,7 +47,6 @@ class Place:
             "STEPDBG_RUNTIME_DIR": str(self.runtime),
             "COLORTERM": "truecolor",
             "LANG": "C.UTF-8",
-            "OMP_NUM_THREADS": "1",  # several tests share two cores
             "PYTHONDONTWRITEBYTECODE": "",
             **extra,
         }

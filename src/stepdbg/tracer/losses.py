@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from stepdbg.protocol.page import LOSS_NAMES
 from stepdbg.tracer.course import Course
 from stepdbg.tracer.rank import Rank
 
@@ -37,6 +38,8 @@ class Losses:
     def __init__(self, course: Course, rank: Rank) -> None:
         self._course = course
         self._rank = rank
+        self._indices: dict[str, int] = {}
+        """Of the names that the page's ring knows."""
         self._underway: deque[_Copy] = deque()
         self._spare: list[_Copy] = []
 
@@ -46,8 +49,7 @@ class Losses:
             self._send_for(loss, name, update)
             self.settle()
         elif not loss.is_meta:
-            self._course.loss = value = loss.item()
-            self._rank.say_loss(update, name, value)
+            self._say(loss.item(), name, update)
 
     def settle(self, *, wait: bool = False) -> None:
         """Pick up what has arrived meanwhile, or, where training stops anyhow, all of it."""
@@ -58,8 +60,7 @@ class Losses:
             elif not copy.event.query():
                 return
             self._underway.popleft()
-            self._course.loss = value = float(copy.value)
-            self._rank.say_loss(copy.update, copy.name, value)
+            self._say(float(copy.value), copy.name, copy.update)
             self._spare.append(copy)
 
     def _send_for(self, loss: torch.Tensor, name: str, update: int) -> None:
@@ -74,3 +75,14 @@ class Losses:
             copy.value.copy_(loss.detach().reshape(()), non_blocking=True)
         copy.event.record(torch.cuda.current_stream(loss.device))
         self._underway.append(copy)
+
+    def _say(self, value: float, name: str, update: int) -> None:
+        self._course.loss = value
+        page = self._rank.page
+        if page is None:
+            return
+        index = self._indices.get(name)
+        if index is None:
+            index = self._indices[name] = min(len(self._indices), LOSS_NAMES - 1)
+            page.name_loss(index, name)
+        page.add_loss(update, index, value)

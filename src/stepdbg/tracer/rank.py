@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from stepdbg.protocol import messages as m
-from stepdbg.protocol.page import LOSS_NAMES, Page, padded
+from stepdbg.protocol.page import Page, padded
 from stepdbg.tracer.course import Course
 from stepdbg.tracer.link import HubLost, Link
 
@@ -23,7 +23,6 @@ class Rank:
         self.number = 0
         self._folder = folder
         self.page: Page | None = None
-        self._losses: dict[str, int] = {}
         self.padded: dict[str, bytes] = {}
         """Names of phases as the page holds them."""
 
@@ -71,16 +70,6 @@ class Rank:
         if name is None:
             name = self.padded[phase] = padded(phase)
         return name
-
-    def say_loss(self, update: int, name: str, value: float) -> None:
-        """Add a value to the page's ring."""
-        if self.page is None:
-            return
-        index = self._losses.get(name)
-        if index is None:
-            index = self._losses[name] = min(len(self._losses), LOSS_NAMES - 1)
-            self.page.name_loss(index, name)
-        self.page.add_loss(update, index, value)
 
     def leave(self) -> None:
         """Leave the session for good."""

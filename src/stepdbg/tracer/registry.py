@@ -132,7 +132,8 @@ class Registry:
         """`backward` is called on that tensor."""
         slots = self._slots.get("loss")
         if slots is None or slots[0].ref() is not tensor:
-            self.note("loss", tensor, name)
+            self._serial += 1
+            self._slots["loss"] = [Slot("loss", weakref.ref(tensor), name, self._serial, "loss")]
 
     def is_newest(self, kind: Kind, tensor: torch.Tensor) -> bool:
         """Whether that very tensor is among the newest noted of its kind."""

@@ -10,6 +10,12 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 
+def tell(line):
+    """Print a line whole: beside another process's, and unbuffered, `print` may write it in pieces."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main():
     set_seed(1)
     accelerator = Accelerator(cpu=True, gradient_accumulation_steps=2)
@@ -30,12 +36,11 @@ def main():
                 optimizer.step()
                 scheduler.step()
                 optimizer.zero_grad()
-        accelerator.print("loss", loss.item())
+        if accelerator.is_main_process:
+            tell(f"loss {loss.item()}")
     model.eval()
     with torch.no_grad():
-        value = model(x[:4]).sum().item()
-        sys.stdout.write(f"eval {accelerator.process_index} {value}\n")  # whole, also beside another process's
-        sys.stdout.flush()
+        tell(f"eval {accelerator.process_index} {model(x[:4]).sum().item()}")
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         report(accelerator.unwrap_model(model), optimizer)

@@ -137,11 +137,15 @@ class Backward:
 
     def _named(self, tensor: torch.Tensor) -> tuple[torch.Tensor, str]:
         """The tensor that is the loss to the user, and its name: a variable's where it is, or was made of, one."""
-        frame = frames.user_frame(sys._getframe(3))
-        if frame is None:
-            return tensor, "loss"
+        frame = sys._getframe(3)
         place = (id(frame.f_code), frame.f_lasti)  # a code object's own hash goes through all its constants
         known = self._names.get(place)
+        if known is None:  # only places in the user's own code are kept
+            users = frames.user_frame(frame)
+            if users is None:
+                return tensor, "loss"
+            frame, place = users, (id(users.f_code), users.f_lasti)
+            known = self._names.get(place)
         if known is not None and not known.variable:
             return tensor, known.name
         variables = frames.local_variables(frame)

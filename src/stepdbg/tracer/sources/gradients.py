@@ -100,10 +100,9 @@ class Gradients:
                 raise
             finally:
                 optimizers.open.remove(key)
+            tracer.course.note_step(key)
             if optimizers.stepped == key:
-                optimizers.note_step(optimizer, key)
-            else:
-                tracer.course.note_step(key)
+                tracer.registry.note_optimizer(optimizer).steps += 1
             if phase is not None:
                 phase.skipped = optimizers.stepped != key
                 tracer.end(phase)

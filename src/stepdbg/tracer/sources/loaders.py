@@ -47,7 +47,6 @@ class Loaders:
 
     def install(self) -> None:
         """Hook them."""
-        self._models.on_forward = self._fed
         wrap(DataLoader, "__iter__", self._iter)
         wrap(dataloader._BaseDataLoaderIter, "__next__", self._next)
 
@@ -61,6 +60,7 @@ class Loaders:
                 leave(tracer, None, error)
                 raise
             if tracer.listening():
+                hooks._models.on_forward = hooks._fed
                 loader, dataset = hooks._source(self), hooks._source(getattr(self, "dataset", self))
                 for source in {loader, dataset}:
                     source.epochs += 1

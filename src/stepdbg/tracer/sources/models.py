@@ -51,7 +51,7 @@ class Models:
         """The one that was called last with gradients."""
         self.on_new: Callable[[nn.Module], object] = lambda _: None
         """Told of each new model."""
-        self.on_forward: Callable[[bool], object] = lambda _: None
+        self.on_forward: Callable[[bool], object] | None = None
         """Told of each call, and whether it was made with gradients."""
 
     @property
@@ -138,7 +138,8 @@ class Models:
         tracer, course = self._tracer, self._tracer.course
         phase = None
         training = torch.is_grad_enabled()
-        self.on_forward(training)
+        if self.on_forward is not None:
+            self.on_forward(training)
         if training:
             if self._trained is None or self._trained() is not model:
                 self._trained = weakref.ref(model)

@@ -27,6 +27,8 @@ class Optimizers:
         self._models = models
         self.open: list[int] = []
         """Those whose step runs, by their keys."""
+        self.stepped: int | None = None
+        """The one that has stepped last."""
         self._zero_grad = as_phase(tracer, "zero_grad", self._zeroed)
 
     def install(self) -> None:
@@ -114,20 +116,13 @@ class Optimizers:
             if outermost or (hooks.open and key == hooks.open[-1]):
                 hooks.stepped = key
             if outermost:
-                hooks.note_step(optimizer, key)
+                tracer.registry.note_optimizer(optimizer).steps += 1
+                tracer.course.note_step(key)
                 if phase is not None:
                     tracer.end(phase)
             return result
 
         return step
-
-    stepped: int | None = None
-    """The optimizer that has stepped last."""
-
-    def note_step(self, optimizer: Optimizer, key: int | None) -> None:
-        """Count a step that has been made."""
-        self._tracer.registry.note_optimizer(optimizer).steps += 1
-        self._tracer.course.note_step(key)
 
     def _with_closure(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], key: int | None
