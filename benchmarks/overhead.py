@@ -57,7 +57,7 @@ def ways() -> list[Way]:
         Way("pdb, a condition never true", pdb, "bare"),
         Way("torch.autograd.set_detect_anomaly", (python,), "anomaly", slower=2),
         Way('wandb.watch(log="all", log_freq=1), offline', (python,), "wandb", needs="wandb", slower=10),
-        Way("TorchLens, log_forward_pass", (python,), "torchlens", needs="torchlens", slower=40),
+        Way("TorchLens, trace", (python,), "torchlens", needs="torchlens", slower=40),
     ]
 
 

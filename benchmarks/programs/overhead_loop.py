@@ -46,7 +46,7 @@ elif way == "torchlens":
 
     def forward(batch):
         """One more pass, logged."""
-        torchlens.log_forward_pass(model, batch)
+        torchlens.trace(model, batch)
 
 
 def train(count):
