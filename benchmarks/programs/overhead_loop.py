@@ -1,7 +1,7 @@
 """A training loop that times itself, with nobody watching or under one of the ways people look into training today.
 
-`overhead_loop.py SIZE UPDATES WAY`: SIZE is 0.4ms, 5ms or 100ms (an update on one core), WAY one of `WAYS`. Prints the
-seconds per update of the fastest of five stretches, so that what else runs on the machine does not count.
+`overhead_loop.py SIZE UPDATES WAY`: SIZE is 0.4ms, 5ms or 100ms (an update on one core), WAY one of `WAYS`. For each
+line that it reads it runs so many updates and prints the seconds that one took; the end of its input ends it.
 """
 
 import sys
@@ -14,7 +14,6 @@ from torch import nn
 SIZES = {"0.4ms": (64, 64, 4), "5ms": (256, 800, 2), "100ms": (512, 4000, 2)}
 """Width, batch, layers: bound by arithmetic."""
 WAYS = ("bare", "settrace", "anomaly", "wandb", "torchlens")
-STRETCHES = 5
 
 size, updates, way = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 width, batch, depth = SIZES[size]
@@ -64,9 +63,8 @@ def train(count):
 
 
 train(3)
-seconds = []
-for _ in range(STRETCHES):
+print("ready", flush=True)
+for _ in iter(sys.stdin.readline, ""):
     began = time.perf_counter()
-    train(max(1, updates // STRETCHES))
-    seconds.append((time.perf_counter() - began) / max(1, updates // STRETCHES))
-print(min(seconds))
+    train(updates)
+    print((time.perf_counter() - began) / updates, flush=True)
