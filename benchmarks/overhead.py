@@ -135,9 +135,10 @@ def page(found: dict[str, Times]) -> str:
     lines = [
         "# What it costs to be watched",
         "",
-        "Written by `make bench` (`benchmarks/overhead.py`): all ways at once, each running a stretch of updates in its",
-        "turn, on one thread of a machine that others use too. A ratio is the median over the rounds of a way's time by",
-        "the time of bare python in the same round; in brackets the median of what an update took beyond bare python.",
+        "Written by `make bench` (`benchmarks/overhead.py`): all ways at once, each running a stretch of updates",
+        "in its turn, on one thread of a machine that others use too. A ratio is the median over the rounds",
+        "of the time of a way by the time of bare python in the same round; in brackets the median of what an",
+        "update took beyond bare python.",
         "",
         f"| | {' | '.join(f'updates of {size}' for size in UPDATES)} |",
         f"| --- | {' | '.join('---' for _ in UPDATES)} |",
