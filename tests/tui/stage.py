@@ -110,7 +110,7 @@ async def stage(
             here = Stage(app, pilot, hub, fakes[0])
             states = lambda: [rank.state for rank in app.snapshot.session.ranks]  # noqa: E731
             await here.until(lambda: states() == ["paused"] * ranks, "every rank's first stop")
-            await here.until(lambda: app.snapshot.paused and app.furniture.panels, "the first stop")
+            await here.until(lambda: app.snapshot.paused and app.focused is not None, "the first stop, on the panels")
             await here.until(lambda: app.questions and not app.questions.busy, "the first answers")
             yield here
             for fake in fakes:
