@@ -283,21 +283,24 @@ class Registry:
             self._losses = [*self._losses[-_LOSSES:], weakref.ref(newest)]
         if not spaces:
             return
+        outputs = [slot.ref() for slot in self._slots.get("output", ())]
+        made = max((_age(output) for output in outputs if output is not None), default=-1)
         candidates = {
             name: value
             for name, value in spaces[0].items()
             if is_a(value, torch.Tensor)
             and value.numel() == 1
-            and value.grad_fn is not None
+            and _age(value) >= max(made, 0)  # an earlier one is of an earlier forward
             and not any(loss() is value for loss in self._losses)  # a discriminator's, still there at the generator's
         }
-        if not candidates:
-            return
         known = self._learned.get(("loss", 0), "loss")
-        likely = [name for name in candidates if name == known or "loss" in name.lower()] or list(candidates)
-        name = known if known in candidates else likely[0]
-        if known in candidates or len(likely) == 1:
-            self.add_loss(candidates[name], name)
+        likely = [name for name in candidates if name == known or "loss" in name.lower()]
+        if not likely:  # an output of one number looks like a loss
+            likely = [name for name, value in candidates.items() if _age(value) > made]
+        if known in candidates:
+            likely = [known]
+        if len(likely) == 1:
+            self.add_loss(candidates[likely[0]], likely[0])
 
     # listing
 
@@ -371,6 +374,11 @@ def _maker(tensor: torch.Tensor) -> int | None:
     if tensor.dim() == 0 and (node := tensor.grad_fn) is not None:
         return node._sequence_nr()
     return None
+
+
+def _age(tensor: torch.Tensor) -> int:
+    """Grows with each operation that made a tensor; -1 for one without a graph."""
+    return -1 if tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
 
 
 def gradient(parameter: torch.Tensor) -> torch.Tensor | None:
