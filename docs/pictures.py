@@ -1,130 +1,88 @@
-"""`make pictures`: pictures of the screen, taken from real runs of the real program on a pty.
+"""`make pictures`: all pictures of README and docs, taken from real runs of the real program on a pty.
 
-The program steps through demos/mnist.py as a user would; what a terminal emulator then shows is written cell by cell
-as SVG, and as PNG beside it.
+The program steps through the demos as a user would, scene by scene; what a terminal emulator then shows is written as
+SVG, and as PNG beside it for eyes that have no browser at hand. `python docs/pictures.py tour` takes one scene alone.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from xml.sax.saxutils import escape
+from typing import NamedTuple
 
-import pyte.screens
+from drawing import svg
 from harness.place import Place
-from harness.screen import EmulatedScreen
-from harness.stepping import step_to, wait_stop
+from harness.stepping import move, step_to, wait_stop
 from harness.terminal import Terminal
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
-SIZES = {"small": (80, 24), "wide": (160, 50)}
-WIDTH, HEIGHT, FONT = 8.43, 18, 14
-"""Of a cell, and of the letters, in pixels."""
-MARGIN = 12
-INK, PAPER = "#d8dee9", "#121212"
-NAMED = {
-    "black": "#1c1f26", "red": "#e06c75", "green": "#98c379", "brown": "#d19a66", "blue": "#61afef",
-    "magenta": "#c678dd", "cyan": "#56b6c2", "white": "#d8dee9", "brightblack": "#5c6370", "brightred": "#e88388",
-    "brightgreen": "#a9d18e", "brightbrown": "#e5c07b", "brightblue": "#7cc0f4", "brightmagenta": "#d291e4",
-    "brightcyan": "#73c7d1", "brightwhite": "#ffffff",
-}  # fmt: skip
+SMALL, MEDIUM, WIDE = (80, 24), (100, 30), (160, 50)
 
 
-def svg(screen: EmulatedScreen, title: str) -> str:
-    """The screen as a picture: one rectangle per run of a background, one text per run of a style."""
-    columns, rows = screen.columns, screen.lines
-    wide, high = columns * WIDTH + 2 * MARGIN, rows * HEIGHT + 2 * MARGIN
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" '
-        f'width="{wide:.0f}" height="{high:.0f}">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="100%" height="100%" rx="8" fill="{PAPER}"/>',
-        f'<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="{FONT}">',
-    ]
-    for row in range(rows):
-        parts += _row(screen, row)
-    return "\n".join([*parts, "</g>", "</svg>", ""])
+class Scene(NamedTuple):
+    """A run of the program, and the moments of it that are pictures."""
+
+    arguments: tuple[str, ...]
+    size: tuple[int, int]
+    play: Callable[[Terminal], Iterator[str]]
+    """Presses keys, and yields the name of a picture whenever the screen shows what it is of."""
 
 
-def _row(screen: EmulatedScreen, row: int) -> Iterator[str]:
-    cells = [(column, screen.buffer[row][column]) for column in range(screen.columns)]
-    top = MARGIN + row * HEIGHT
-    for (ink, paper, bold, italic, underlined), run in groupby(cells, key=lambda cell: _style(cell[1])):
-        found = list(run)
-        left = MARGIN + found[0][0] * WIDTH
-        if paper != PAPER:
-            wide = len(found) * WIDTH + 0.3
-            yield f'<rect x="{left:.2f}" y="{top}" width="{wide:.2f}" height="{HEIGHT}" fill="{paper}"/>'
-        for column, cell in found:
-            yield from _shape(cell.data, MARGIN + column * WIDTH, top, ink)
-        drawn = [(column, cell.data) for column, cell in found if cell.data.strip() and not _is_shape(cell.data)]
-        if drawn:
-            places = " ".join(f"{MARGIN + column * WIDTH:.1f}" for column, _ in drawn)
-            style = ' font-weight="bold"' if bold else ""
-            style += ' font-style="italic"' if italic else ""
-            style += ' text-decoration="underline"' if underlined else ""
-            text = escape("".join(letter for _, letter in drawn))
-            yield f'<text x="{places}" y="{top + HEIGHT - 5}" fill="{ink}"{style}>{text}</text>'
-
-
-def _is_shape(letter: str) -> bool:
-    return len(letter) == 1 and ("\u2581" <= letter <= "\u2588" or "\u2800" <= letter <= "\u28ff")
-
-
-def _shape(letter: str, left: float, top: float, ink: str) -> Iterator[str]:
-    """Blocks and braille are drawn, since many fonts lack them."""
-    if not _is_shape(letter):
-        return
-    if letter <= "\u2588":
-        high = (ord(letter) - 0x2580) / 8 * HEIGHT
-        place = f'x="{left:.2f}" y="{top + HEIGHT - high:.2f}" width="{WIDTH + 0.3:.2f}" height="{high:.2f}"'
-        yield f'<rect {place} fill="{ink}"/>'
-        return
-    for bit, (column, row) in enumerate(((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))):
-        if (ord(letter) - 0x2800) >> bit & 1:
-            x, y = left + (column + 0.5) * WIDTH / 2, top + (row + 0.5) * HEIGHT / 4
-            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.3" fill="{ink}"/>'
-
-
-def _style(cell: pyte.screens.Char) -> tuple[str, str, bool, bool, bool]:
-    ink = INK if cell.fg == "default" else NAMED.get(cell.fg, f"#{cell.fg}")
-    paper = PAPER if cell.bg == "default" else NAMED.get(cell.bg, f"#{cell.bg}")
-    if cell.reverse:
-        ink, paper = paper, ink
-    return ink, paper, cell.bold, cell.italics, cell.underscore
-
-
-def show_the_gradients(terminal: Terminal) -> None:
+def gradients_written(name: str) -> Callable[[Terminal], Iterator[str]]:
     """Stop in the third update, right after `backward` has written the gradients."""
-    wait_stop(terminal)
-    for _ in range(2):
+
+    def play(terminal: Terminal) -> Iterator[str]:
+        for _ in range(2):
+            step_to(terminal, "step")
+            step_to(terminal, "data")
         step_to(terminal, "step")
-        step_to(terminal, "data")
-    step_to(terminal, "step")
-    terminal.read_for(1.0)  # the panels' figures come after the rail
+        yield name
+
+    return play
 
 
-def main() -> int:
-    """Take all pictures."""
+def first_update(terminal: Terminal) -> Iterator[str]:
+    """Each phase of the first update of two weights."""
+    for number, phase in enumerate(("zero_grad", "forward", "loss", "backward", "step"), start=1):
+        move(terminal, "n")
+        yield f"tour-{number}-{phase}"
+
+
+SCENES = {
+    "small": Scene(("demos/mnist.py",), SMALL, gradients_written("small")),
+    "wide": Scene(("demos/mnist.py",), WIDE, gradients_written("wide")),
+    "tour": Scene(("demos/tour.py",), MEDIUM, first_update),
+}
+"""By the names that the command line takes."""
+
+
+def take(scene: Scene) -> None:
+    """Play a scene, and write its pictures."""
     import cairosvg
 
-    FOLDER.mkdir(exist_ok=True)
-    for name, size in SIZES.items():
-        place = Place()
-        try:
-            terminal = place.stepdbg("demos/mnist.py", size=size)
-            show_the_gradients(terminal)
-            title = f"stepdbg demos/mnist.py at {size[0]}×{size[1]}, stopped after backward"
+    place = Place()
+    try:
+        terminal = place.stepdbg(*scene.arguments, size=scene.size)
+        wait_stop(terminal)
+        for name in scene.play(terminal):
+            terminal.read_for(1.0)  # the panels' figures come after the rail
+            title = f"stepdbg {' '.join(scene.arguments)} at {scene.size[0]}×{scene.size[1]}: {name}"
             picture = svg(terminal.emulator.screen, title)
             (FOLDER / f"{name}.svg").write_text(picture)
             cairosvg.svg2png(bytestring=picture.encode(), write_to=str(FOLDER / f"{name}.png"), scale=1.5)
             print(terminal.picture())
-        finally:
-            place.clean()
+    finally:
+        place.clean()
+
+
+def main(names: list[str]) -> int:
+    """Take the pictures of these scenes, or of all."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in names or SCENES:
+        take(SCENES[name])
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

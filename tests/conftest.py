@@ -12,6 +12,9 @@ from hypothesis import settings
 os.environ["OMP_NUM_THREADS"] = "1"
 """For every program that a test starts: several share two cores, and the number of threads is part of the bits."""
 
+pytest.register_assert_rewrite("scripts.checking")
+"""What several files of tests check tells as much when it does not hold."""
+
 settings.register_profile("stepdbg", deadline=None)
 settings.load_profile("stepdbg")
 """No test is timed: on a busy machine any example may take long."""

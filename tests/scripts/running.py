@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +14,15 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from harness.place import STEPDBG, Place
-from tracer.bare_hub import debuggee
+from tracer.bare_hub import Debuggee, debuggee
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import Page
 
-PROGRAMS = Path(__file__).parent / "programs"
 SECONDS = 100
 """The longest that a run may take; inductor compiles."""
+Look = Callable[[Debuggee, m.Stop], None]
+"""What a test does at a stop: ask the debuggee whatever it likes."""
 
 
 class Outcome(NamedTuple):
@@ -46,6 +48,7 @@ class Stepped:
 class Runs(NamedTuple):
     """One program, three ways."""
 
+    script: Path
     bare: Outcome
     traced: Outcome
     stepped: Outcome
@@ -54,17 +57,18 @@ class Runs(NamedTuple):
     stepping: Stepped
 
 
-def run(place: Place, name: str, file: Path) -> Runs:
-    """Run that program of `programs/`, and write its trace to `file`."""
-    script = str(PROGRAMS / f"{name}.py")
+def run(place: Place, script: Path, file: Path, *arguments: str, look: Look | None = None) -> Runs:
+    """Run that script with these arguments, and write its trace to `file`; `look` may ask at each stop of stepping."""
+    command = [str(script), *arguments]
+    tracing = [STEPDBG, "trace", "-o", str(file), "--effects", "--fingerprints"]
     with ThreadPoolExecutor(3) as pool:
-        bare = pool.submit(_finish, [sys.executable, script], place)
-        traced = pool.submit(_finish, [STEPDBG, "trace", "-o", str(file), "--effects", "--fingerprints", script], place)
-        stepped = pool.submit(_step_through, script)
+        bare = pool.submit(_finish, [sys.executable, *command], place)
+        traced = pool.submit(_finish, [*tracing, *command], place)
+        stepped = pool.submit(step_through, *command, look=look)
         outcome, stepping = stepped.result()
         outcomes = (bare.result(), traced.result(), outcome)
     lines = [json.loads(line, object_hook=lambda fields: SimpleNamespace(**fields)) for line in file.open()]
-    return Runs(*outcomes, lines, stepping)
+    return Runs(script, *outcomes, lines, stepping)
 
 
 def _finish(command: list[str], place: Place) -> Outcome:
@@ -75,11 +79,14 @@ def _finish(command: list[str], place: Place) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def _step_through(script: str) -> tuple[Outcome, Stepped]:
+def step_through(*command: str, look: Look | None = None) -> tuple[Outcome, Stepped]:
+    """Stop at every boundary of a script with its arguments."""
     stepping = Stepped()
-    with debuggee(script) as training:
+    with debuggee(*command) as training:
         for stop in training.stops():
             stepping.stops.append(stop)
+            if look is not None:
+                look(training, stop)
             if "step" in (stop.boundary.next, stop.boundary.done) or len(stepping.stops) % 7 == 0:
                 _look_round(training, stepping.names)
         assert training.hello is not None
@@ -89,7 +96,7 @@ def _step_through(script: str) -> tuple[Outcome, Stepped]:
     return outcome, stepping
 
 
-def _look_round(training: Any, names: set[str]) -> None:
+def _look_round(training: Debuggee, names: set[str]) -> None:
     rows = training.ask(m.ListObjects()).rows
     names |= {row.name for row in rows}
     names |= {optimizer.name for optimizer in training.ask(m.ListOptimizers()).optimizers}

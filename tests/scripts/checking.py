@@ -1,0 +1,56 @@
+"""Whether a program that ran three ways did what its course says, and the same each time."""
+
+from __future__ import annotations
+
+from scripts.courses.course import Course
+from scripts.running import Runs, course, passing_over_evaluation
+
+
+def check(runs: Runs, expected: Course) -> None:
+    """All that a course says of a run, and that stepdbg changed nothing.
+
+    Raises:
+        AssertionError: something is otherwise.
+    """
+    _nothing_was_changed(runs, expected)
+    _phases(runs, expected)
+    _names(runs, expected)
+    _places(runs, expected)
+
+
+def _nothing_was_changed(runs: Runs, expected: Course) -> None:
+    assert runs.bare.status == expected.status
+    assert "digest " in runs.bare.stdout
+    said = "".join(f"stepdbg: {notice}\n" for notice in runs.stepping.notices)
+    assert said in runs.traced.stderr
+    assert runs.traced._replace(stderr=runs.traced.stderr.replace(said, "")) == runs.bare
+    assert runs.stepped == runs.bare
+
+
+def _phases(runs: Runs, expected: Course) -> None:
+    updates = [update.strip() for update in expected.updates]
+    assert course(runs.lines) == updates
+    assert course([stop.boundary for stop in runs.stepping.stops]) == passing_over_evaluation(updates)
+    epochs = list(dict.fromkeys(line.epoch for line in runs.lines if line.done is not None))
+    assert [epoch for epoch in epochs if epoch is not None] == [e for e in expected.epochs if e is not None]
+
+
+def _names(runs: Runs, expected: Course) -> None:
+    assert expected.names - runs.stepping.names == set()
+    assert runs.stepping.losses == expected.losses
+    for phase, objects in expected.effects.items():
+        affected = next(line.effects for line in runs.lines if line.done == phase)
+        assert objects - {effect.object for effect in affected} == set()
+    for part in expected.notices:
+        assert any(part in notice for notice in runs.stepping.notices)
+    assert expected.notices or not runs.stepping.notices
+
+
+def _places(runs: Runs, expected: Course) -> None:
+    text = runs.script.read_text().splitlines()
+    for boundary in [*runs.lines, *(stop.boundary for stop in runs.stepping.stops)]:
+        if boundary.next is not None:
+            assert boundary.file == str(runs.script)
+    for phase, line in expected.lines.items():
+        boundary = next(line for line in runs.lines if line.next == phase)
+        assert text[boundary.line - 1].strip() == line
