@@ -17,7 +17,7 @@ from harness.stepping import move, step_to, wait_stop
 from harness.terminal import Terminal
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
-SMALL, MEDIUM, WIDE = (80, 24), (100, 30), (160, 50)
+SMALL, FLAT, WIDE = (80, 24), (100, 22), (160, 50)
 
 
 class Scene(NamedTuple):
@@ -49,10 +49,37 @@ def first_update(terminal: Terminal) -> Iterator[str]:
         yield f"tour-{number}-{phase}"
 
 
+def added_to(terminal: Terminal) -> Iterator[str]:
+    """The second backward of a loop that never clears its gradients."""
+    step_to(terminal, "step")
+    step_to(terminal, "data")
+    step_to(terminal, "step")
+    yield "broken-no-zero-grad"
+
+
+def left_out(terminal: Terminal) -> Iterator[str]:
+    """The first step of an optimizer that lacks a layer."""
+    step_to(terminal, "step")
+    move(terminal, "n")
+    yield "broken-forgotten-layer"
+
+
+def squeezed(terminal: Terminal) -> Iterator[str]:
+    """What comes out of a model that takes the softmax itself."""
+    step_to(terminal, "loss")
+    terminal.wait_for("scores")
+    terminal.press("end", "enter")
+    terminal.wait_for("64×10")
+    yield "broken-double-softmax"
+
+
 SCENES = {
     "small": Scene(("demos/mnist.py",), SMALL, gradients_written("small")),
     "wide": Scene(("demos/mnist.py",), WIDE, gradients_written("wide")),
-    "tour": Scene(("demos/tour.py",), MEDIUM, first_update),
+    "tour": Scene(("demos/tour.py",), FLAT, first_update),
+    "no-zero-grad": Scene(("demos/broken.py", "--no-zero-grad"), FLAT, added_to),
+    "forgotten-layer": Scene(("demos/broken.py", "--forgotten-layer"), (120, 28), left_out),
+    "double-softmax": Scene(("demos/broken.py", "--double-softmax"), FLAT, squeezed),
 }
 """By the names that the command line takes."""
 
