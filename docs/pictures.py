@@ -49,6 +49,22 @@ def first_update(terminal: Terminal) -> Iterator[str]:
         yield f"tour-{number}-{phase}"
 
 
+def dead_relu(terminal: Terminal) -> Iterator[str]:
+    """The first update again, after an edit that leaves relu nothing to let through."""
+    terminal.wait_for("w1")
+    terminal.press("e")
+    terminal.wait_for("enter: preview")
+    terminal.type("-2")
+    terminal.press("enter")
+    terminal.wait_for("enter: do it")
+    terminal.press("enter")
+    terminal.wait_for_no("enter: do it")
+    step_to(terminal, "step")
+    move(terminal, "n")
+    terminal.wait_for_no("▌", seconds=30)  # what was edited is said for a while
+    yield "tour-dead"
+
+
 def added_to(terminal: Terminal) -> Iterator[str]:
     """The second backward of a loop that never clears its gradients."""
     step_to(terminal, "step")
@@ -77,6 +93,7 @@ SCENES = {
     "small": Scene(("demos/mnist.py",), SMALL, gradients_written("small")),
     "wide": Scene(("demos/mnist.py",), WIDE, gradients_written("wide")),
     "tour": Scene(("demos/tour.py",), FLAT, first_update),
+    "dead-relu": Scene(("demos/tour.py",), FLAT, dead_relu),
     "no-zero-grad": Scene(("demos/broken.py", "--no-zero-grad"), FLAT, added_to),
     "forgotten-layer": Scene(("demos/broken.py", "--forgotten-layer"), (120, 28), left_out),
     "double-softmax": Scene(("demos/broken.py", "--double-softmax"), FLAT, squeezed),
