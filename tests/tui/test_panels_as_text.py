@@ -35,7 +35,7 @@ from stepdbg.tui.losses import MOST_POINTS, grown
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.transcript import Transcript
 from stepdbg.tui.views import breaks, loss, model, optimizer, output, source, tensor
-from stepdbg.tui.views.lines import ASCII, Drawing, Frame, text
+from stepdbg.tui.views.lines import ASCII, UNICODE, Drawing, Frame, text
 from stepdbg.tui.views.numbers import figure
 
 VIEWS = (model, tensor, optimizer, loss, source, output, breaks)
@@ -226,3 +226,16 @@ def test_a_panel_draws_at_any_size(view, width: int, height: int, top: int) -> N
 @given(st.floats() | st.integers(-(10**15), 10**15) | st.none())
 def test_a_figure_is_short(value: float | None) -> None:
     assert 0 < len(figure(value)) <= 9
+
+
+@pytest.mark.parametrize("width", [80, 40, 34])
+def test_of_an_edit_the_numbers_are_shown_also_where_there_is_little_room(width: int) -> None:
+    line = next(line for line in drawn(breaks.draw(full(), Frame(width, 8))).splitlines() if "→" in line)
+    assert "0.12 → 0.06" in line
+    assert line.rstrip().endswith("update 3")
+    assert len(line.rstrip()) <= width
+
+
+def test_an_edit_that_was_taken_back_is_said_to_be() -> None:
+    edit = Edit(1, "model.fc1.weight", (0, 3), "old * 0.5", "0.12", "0.06", 7, 3, undone=True)
+    assert breaks.edit_words(edit, UNICODE) == "undone: model.fc1.weight[0, 3] is 0.12 again"

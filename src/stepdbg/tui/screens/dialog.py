@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from stepdbg.tui.views.lines import Glyphs
 
@@ -52,6 +52,14 @@ class Dialog(ModalScreen[T | None]):
     def fill(self) -> list[Widget]:
         """What stands below the title."""
         raise NotImplementedError
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """A sign before the line that enter takes: its colour alone would not do."""
+        options = event.option_list
+        for index, option in enumerate(options.options):
+            words = str(option.prompt).removeprefix(f"{self.glyphs.cursor} ").removeprefix("  ")
+            sign = self.glyphs.cursor if index == options.highlighted else " "
+            options.replace_option_prompt_at_index(index, f"{sign} {words}")
 
     def action_dismiss_dialog(self) -> None:
         """Leave without an answer."""

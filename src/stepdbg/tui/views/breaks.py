@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from rich.cells import cell_len
+
 from stepdbg.hub.breakpoint_text import describe
 from stepdbg.protocol.messages import Breakpoint, Edit
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, plain, shortened
+from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, plain, shortened, shortened_name
 from stepdbg.tui.views.numbers import plural
 
 
@@ -32,9 +34,28 @@ def items(snapshot: Snapshot) -> list[Item]:
 
 
 def edit_words(edit: Edit, glyphs: Glyphs) -> str:
-    """`fc1.weight[0, 3]  0.12 → 0.06  (old * 0.5)`."""
-    index = f"[{', '.join(map(str, edit.index))}]" if edit.index else ""
-    return f"{edit.object}{index}  {edit.old} {glyphs.becomes} {edit.new}  ({edit.expression})"
+    """`fc1.weight[0, 3]  0.12 → 0.06  (old * 0.5)`, or that it was taken back."""
+    if edit.undone:
+        return f"undone: {_object(edit)} is {edit.old} again"
+    return f"{_object(edit)}  {_change(edit, glyphs)}  ({edit.expression})"
+
+
+def _object(edit: Edit) -> str:
+    return edit.object + (f"[{', '.join(map(str, edit.index))}]" if edit.index else "")
+
+
+def _change(edit: Edit, glyphs: Glyphs) -> str:
+    return f"{edit.old} {glyphs.becomes} {edit.new}"
+
+
+def _fitting(edit: Edit, width: int, glyphs: Glyphs) -> str:
+    """The edit in so many cells: the expression gives way first, then the beginning of the name, the numbers last."""
+    change = _change(edit, glyphs)
+    words = f"{_object(edit)}  {change}  ({edit.expression})"
+    if cell_len(words) <= width:
+        return plain(words)
+    name = shortened_name(plain(_object(edit)), max(6, width - cell_len(change) - 2), glyphs.ellipsis)
+    return shortened(f"{name}  {plain(change)}", width, glyphs.ellipsis)
 
 
 def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
@@ -65,7 +86,7 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
             Span(plain(describe(one)), emphasis or ("" if one.enabled else "dim")), Span(off + hits, "dim"),
         )  # fmt: skip
     if item.edit is not None:
-        words = shortened(plain(edit_words(item.edit, glyphs)), max(4, frame.width - 24), glyphs.ellipsis)
         after = f"  update {item.edit.update}" + ("  undone" if item.edit.undone else "")
+        words = _fitting(item.edit, max(4, frame.width - len(after) - 4), glyphs)
         return (cursor, Span(f"   {words}", emphasis or ("dim" if item.edit.undone else "")), Span(after, "dim"))
     return (cursor, Span(f" {item.words}", "heading" if item.words == "edits" else "dim"))
