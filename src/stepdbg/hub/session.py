@@ -149,6 +149,7 @@ class Session:
             self.exit_status,
             self.launch.readonly,
             self.launch.terminal,
+            self.launch.cwd,
         )
 
     # ------------------------------------------------------------ clients

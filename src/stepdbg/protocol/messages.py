@@ -301,6 +301,7 @@ class TensorPart(Part, frozen=True):
     """`value`, `grad`, or the key of a state entry: `exp_avg`."""
     object: str
     statistics: Statistics | None = None
+    shape: tuple[int, ...] = ()
 
 
 class TensorView(Message, frozen=True):
@@ -324,6 +325,119 @@ class TensorView(Message, frozen=True):
     window: Window | None = None
     note: str = ""
     """What a reader must know: `sparse: shown dense`, `1 of 512 elements sampled`."""
+
+
+class LookAtMaps(Message, frozen=True):
+    """Heat maps of one slice of several tensors of the same shape. Answer: `HeatMaps`.
+
+    A slice is what is left when all but the last two dimensions are fixed; a vector is a slice of one row. It is
+    pooled in the rank to at most `rows` × `columns` pixels, so that no more is sent than is seen.
+    """
+
+    objects: tuple[str, ...]
+    slice: tuple[int, ...] = ()
+    """The indices of the dimensions that are fixed."""
+    rows: int = 16
+    columns: int = 64
+    row: int = 0
+    """Of the element under the cursor, in the slice."""
+    column: int = 0
+
+
+class HeatMap(Part, frozen=True):
+    """One tensor's slice as levels, row by row."""
+
+    object: str
+    rows: int
+    """Pixels."""
+    columns: int
+    levels: bytes
+    """0 to 15 from `low` to `high`; 16 is NaN, 17 infinity, 18 minus infinity."""
+    low: float
+    high: float
+    """The scale's ends, of the whole tensor and rounded outwards, so that it seldom moves."""
+    diverging: bool = False
+    """True where the scale lies around 0: levels 7 and 8 meet there."""
+    here: float | None = None
+    """The element under the cursor."""
+    sampled: bool = False
+    """True where only every so-manieth element of a pixel's block was looked at."""
+
+
+class HeatMaps(Message, frozen=True):
+    """Answer to `LookAtMaps`; what is gone, has no numbers or another shape is left out."""
+
+    slice: tuple[int, ...]
+    total_rows: int
+    """Of the slice, in elements."""
+    total_columns: int
+    block_rows: int
+    """Elements that a pixel stands for, downwards; it shows the extreme of them, the one farthest from 0."""
+    block_columns: int
+    maps: tuple[HeatMap, ...] = ()
+
+
+class LookAtPictures(Message, frozen=True):
+    """Images of a batch, made smaller where they have to be. Answer: `Pictures`.
+
+    The tensor is read as images of `channels` × `height` × `width`, whatever its own dimensions are.
+    """
+
+    object: str
+    channels: int
+    height: int
+    width: int
+    first: int
+    count: int
+    pixels_high: int
+    """Rows of pixels that a picture may take."""
+    pixels_wide: int
+
+
+class Pictures(Message, frozen=True):
+    """Answer to `LookAtPictures`."""
+
+    object: str
+    first: int
+    count: int
+    channels: int
+    """1 (grey) or 3 (red, green, blue)."""
+    rows: int
+    """Pixels of each picture."""
+    columns: int
+    levels: bytes
+    """0 to 15 for each pixel of each channel of each picture, in that order; 16 where it is not finite."""
+    low: float
+    high: float
+    """What levels 0 and 15 stand for."""
+    labels: tuple[str, ...] = ()
+    """One for each picture; empty where the batch holds none."""
+    labels_of: str = ""
+    """The tensor that they are from: `y`."""
+
+
+SaveFormat = Literal["safetensors", "npy", "csv", "txt"]
+
+
+class Save(Message, frozen=True):
+    """Write tensors to a file, from the training thread. Answer: `Saved`, or `Refusal`. No file is overwritten."""
+
+    path: str
+    """Absolute."""
+    format: SaveFormat
+    object: str = ""
+    """One tensor; empty for the whole state: parameters, buffers, gradients, optimizer state."""
+
+
+class Saved(Message, frozen=True):
+    """Answer to `Save`."""
+
+    path: str
+    tensors: int
+    bytes: int
+    """Of the file."""
+    left_out: tuple[str, ...] = ()
+    """Names of what the format cannot hold, each with the reason."""
 
 
 class ListOptimizers(Message, frozen=True):
@@ -465,8 +579,32 @@ class Refusal(Message, frozen=True):
     problem: str
 
 
-Query = ListObjects | Summarise | LookAt | ListOptimizers | PreviewEdit | ApplyEdit | UndoEdit | ReadSource
-Result = Objects | Summaries | TensorView | Optimizers | EditPreview | EditDone | SourceText | Refusal
+Query = (
+    ListObjects
+    | Summarise
+    | LookAt
+    | LookAtMaps
+    | LookAtPictures
+    | ListOptimizers
+    | PreviewEdit
+    | ApplyEdit
+    | UndoEdit
+    | ReadSource
+    | Save
+)
+Result = (
+    Objects
+    | Summaries
+    | TensorView
+    | HeatMaps
+    | Pictures
+    | Optimizers
+    | EditPreview
+    | EditDone
+    | SourceText
+    | Saved
+    | Refusal
+)
 
 
 class Ask(Message, frozen=True):
@@ -719,6 +857,8 @@ class SessionState(Part, frozen=True):
     readonly: bool = False
     terminal: bool = True
     """False for a headless session: no output to show, no input to send."""
+    directory: str = ""
+    """Where the target was started: what is saved goes there, unless the user says otherwise."""
 
 
 class Welcome(Message, frozen=True):

@@ -26,6 +26,8 @@ from stepdbg.protocol.messages import (
     ListObjects,
     ListOptimizers,
     LookAt,
+    LookAtMaps,
+    LookAtPictures,
     ObjectRow,
     Objects,
     OptimizerInfo,
@@ -36,6 +38,7 @@ from stepdbg.protocol.messages import (
     ReadSource,
     Refusal,
     Result,
+    Save,
     StateEntry,
     Statistics,
     Summaries,
@@ -46,7 +49,9 @@ from stepdbg.protocol.messages import (
     UndoEdit,
     Window,
 )
+from stepdbg.testing.maps import heat_maps
 from stepdbg.testing.network import Adam, Network, Tensor
+from stepdbg.testing.saving import save
 
 LR = "optimizer.param_groups[0]['lr']"
 _CLASSES = {"model": "Network", "model.fc1": "Linear", "model.norm": "BatchNorm1d", "model.fc2": "Linear"}
@@ -105,6 +110,9 @@ class Inspection:
                 found[name] = Held(kind, value)
         return found
 
+    def _tensors(self) -> dict[str, Tensor]:
+        return {name: held.tensor for name, held in self.objects().items()}
+
     def census(self) -> Census:
         """How much is alive."""
         parameters = self._model.parameters.values()
@@ -122,6 +130,13 @@ class Inspection:
                     return Summaries(tuple(self._summary(name, alive) for name in names if name in alive))
                 case LookAt():
                     return self._look_at(query)
+                case LookAtMaps():
+                    maps = heat_maps(query, self._tensors())
+                    return maps or Refusal(f"{query.objects[0]} has no numbers to draw at this stop")
+                case LookAtPictures(object=name):
+                    return Refusal(f"{name} holds no images")
+                case Save():
+                    return save(query, self._tensors())
                 case ListOptimizers():
                     return self._list_optimizers()
                 case PreviewEdit():
@@ -171,7 +186,12 @@ class Inspection:
         prefix = f"optimizer.state[{owner}]."
         names |= {name.removeprefix(prefix): name for name in alive if name.startswith(prefix)}
         parts = tuple(
-            TensorPart(label, name, _statistics(alive[name].tensor.values) if query.statistics else None)
+            TensorPart(
+                label,
+                name,
+                _statistics(alive[name].tensor.values) if query.statistics else None,
+                alive[name].tensor.shape,
+            )
             for label, name in names.items()
             if name in alive
         )

@@ -12,13 +12,15 @@ import torch
 from torch import nn
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import tensors
+from stepdbg.tracer import heat, tensors
 from stepdbg.tracer.course import Course
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Editor, Refused
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.figures import Figures
+from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Alive, Registry, gradient
+from stepdbg.tracer.saving import save
 
 _LEDGER = 2_000
 """Rows of an optimizer's ledger that are sent."""
@@ -67,6 +69,12 @@ class Desk:
                 return m.Summaries(tuple(row for name in objects if (row := self._summary(name)) is not None))
             case m.LookAt():
                 return self._view(query)
+            case m.LookAtMaps():
+                return heat.heat_maps(self._registry, query, self._statistics)
+            case m.LookAtPictures():
+                return pictures(self._registry, query)
+            case m.Save():
+                return save(self._registry, query)
             case m.ListOptimizers():
                 return m.Optimizers(tuple(self._optimizers()))
             case m.PreviewEdit() | m.ApplyEdit() | m.UndoEdit():
@@ -178,7 +186,7 @@ class Desk:
             return m.Refusal(f"{query.object} is no tensor but {entry.value!r}")
         value, note = tensors.readable(tensor)
         parts = tuple(
-            m.TensorPart(label, name, self._statistics(name) if query.statistics else None)
+            m.TensorPart(label, name, self._statistics(name) if query.statistics else None, self._shape(name))
             for label, name in self._family(query.object, entry)
         )
         return m.TensorView(
@@ -216,6 +224,10 @@ class Desk:
             if state.kind == "state" and state.tensor is not None and f".state[{base}]." in other:
                 parts.append((other.rsplit(".", 1)[-1], other))
         return parts
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        tensor = self._registry.alive[name].tensor
+        return tuple(tensor.shape) if tensor is not None else ()
 
     def _statistics(self, name: str) -> m.Statistics | None:
         entry = self._registry.alive.get(name)

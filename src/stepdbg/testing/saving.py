@@ -1,0 +1,24 @@
+"""What the fake debuggee saves: the numbers as text, which stand in for every format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stepdbg.new_file import SaveError, new_file
+from stepdbg.protocol.messages import Refusal, Save, Saved
+from stepdbg.testing.network import Tensor
+
+
+def save(query: Save, alive: dict[str, Tensor]) -> Saved | Refusal:
+    """Write one tensor or all, a line for each."""
+    if query.object and query.object not in alive:
+        return Refusal(f"{query.object} is not there at this stop; nothing was saved")
+    names = [query.object] if query.object else list(alive)
+    try:
+        with new_file(Path(query.path)) as file:
+            for name in names:
+                file.write(f"{name} {' '.join(map(repr, alive[name].values))}\n".encode())
+            size = file.tell()
+    except SaveError as error:
+        return Refusal(str(error))
+    return Saved(query.path, len(names), size)

@@ -1,0 +1,187 @@
+"""Heat maps: a slice of a tensor as 16 levels, pooled to what a screen has room for.
+
+A pixel that stands for several elements shows their extreme, the one farthest from 0: a single exploding weight is
+then seen, where a mean would drown it. Of a very large slice only some elements of each block are looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+import torch
+
+from stepdbg.protocol.messages import HeatMap, HeatMaps, LookAtMaps, Statistics
+from stepdbg.tracer import tensors
+from stepdbg.tracer.edits import Refused
+from stepdbg.tracer.registry import Registry
+
+LEVELS = 16
+NAN, INFINITY, MINUS_INFINITY = 16, 17, 18
+_MOST = 1 << 21
+"""Elements of a slice that are looked at."""
+_STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+"""The ends of a scale are such numbers times a power of ten."""
+
+
+class Scale(NamedTuple):
+    """What the levels stand for."""
+
+    low: float
+    high: float
+    diverging: bool
+
+
+class Blocks(NamedTuple):
+    """How a slice is divided into pixels."""
+
+    rows: int
+    """Pixels."""
+    columns: int
+    high: int
+    """Elements of the slice that a pixel stands for, downwards."""
+    wide: int
+
+
+class Levels(NamedTuple):
+    """The pixels of a slice."""
+
+    levels: bytes
+    scale: Scale
+    sampled: bool
+
+
+def heat_maps(registry: Registry, query: LookAtMaps, statistics: Callable[[str], Statistics | None]) -> HeatMaps:
+    """The maps that are asked for.
+
+    Args:
+        registry: What is alive.
+        query: The objects, the slice, the room for it.
+        statistics: Of a whole tensor, by its name.
+
+    Raises:
+        Refused: none of the objects has numbers to show.
+    """
+    shown: HeatMaps | None = None
+    shape: torch.Size | None = None
+    maps: list[HeatMap] = []
+    for name in query.objects:
+        entry = registry.alive.get(name)
+        value = None if entry is None or entry.tensor is None else tensors.readable(entry.tensor)[0]
+        if value is None or not value.numel() or (shape is not None and value.shape != shape):
+            continue
+        shape = value.shape
+        part = slice_of(value, query.slice)
+        high, wide = part.shape
+        divided = blocks(high, wide, query.rows, query.columns)
+        found = levels(part, divided, statistics(name))
+        inside = 0 <= query.row < high and 0 <= query.column < wide
+        maps.append(
+            HeatMap(
+                object=name,
+                rows=divided.rows,
+                columns=divided.columns,
+                levels=found.levels,
+                low=found.scale.low,
+                high=found.scale.high,
+                diverging=found.scale.diverging,
+                here=float(part[query.row, query.column]) if inside else None,
+                sampled=found.sampled,
+            )
+        )
+        shown = HeatMaps(query.slice, high, wide, divided.high, divided.wide)
+    if shown is None:
+        raise Refused(f"{query.objects[0] if query.objects else 'nothing'} has no numbers to draw at this stop")
+    return msgspec.structs.replace(shown, maps=tuple(maps))
+
+
+def slice_of(tensor: torch.Tensor, fixed: tuple[int, ...]) -> torch.Tensor:
+    """The two last dimensions at these indices of the others, which are clipped to what there is."""
+    if tensor.dim() < 2:
+        return tensor.reshape(1, -1)
+    for place in (*fixed, *[0] * tensor.dim())[: tensor.dim() - 2]:
+        tensor = tensor[max(0, min(place, tensor.shape[0] - 1))]
+    return tensor
+
+
+def blocks(rows: int, columns: int, most_rows: int, most_columns: int) -> Blocks:
+    """Blocks of equal size (the last ones may be smaller), as small as they can be for so many pixels."""
+    high = max(1, math.ceil(rows / max(1, most_rows)))
+    wide = max(1, math.ceil(columns / max(1, most_columns)))
+    return Blocks(math.ceil(rows / high), math.ceil(columns / wide), high, wide)
+
+
+def levels(part: torch.Tensor, divided: Blocks, known: Statistics | None) -> Levels:
+    """The pixels of a readable slice.
+
+    Args:
+        part: Two dimensions.
+        divided: The pixels.
+        known: Figures of the whole tensor, for the scale; those of the slice serve where they are not finite.
+    """
+    pixels, sampled = _pooled(part, divided)
+    scale = _scale(pixels, known)
+    span = scale.high - scale.low
+    places = ((pixels - scale.low) * (LEVELS / span)).floor().nan_to_num(0.0).clamp(0, LEVELS - 1)
+    places = torch.where(torch.isnan(pixels), float(NAN), places)
+    places = torch.where(pixels == math.inf, float(INFINITY), places)
+    places = torch.where(pixels == -math.inf, float(MINUS_INFINITY), places)
+    return Levels(bytes(places.to(torch.uint8).reshape(-1).tolist()), scale, sampled)
+
+
+def rounded_up(value: float) -> float:
+    """The next of `_STEPS` times a power of ten."""
+    if value <= 0 or not math.isfinite(value):
+        return 0.0
+    power = math.floor(math.log10(value))
+    unit = math.pow(10.0, power)
+    step = next(step for step in _STEPS if value <= step * unit * (1 + 1e-9) or step == 10)
+    return float(f"{step * unit:.3g}") or value
+
+
+def _pooled(part: torch.Tensor, divided: Blocks) -> tuple[torch.Tensor, bool]:
+    """The extreme of each block as float64 on the CPU, and whether elements were passed over."""
+    rows, columns = part.shape
+    down, across = 1, 1
+    while divided.rows * -(-divided.high // down) * divided.columns * -(-divided.wide // across) > _MOST:
+        if divided.high // down >= divided.wide // across and down < divided.high:
+            down += 1
+        elif across < divided.wide:
+            across += 1
+        else:
+            break
+    place = part.device
+    if (divided.high, divided.wide) != (1, 1):
+        part = part.index_select(0, _places(divided.rows, divided.high, down, rows, place))
+        part = part.index_select(1, _places(divided.columns, divided.wide, across, columns, place))
+    numbers = part.cpu().to(torch.float64)
+    blocked = numbers.reshape(divided.rows, -(-divided.high // down), divided.columns, -(-divided.wide // across))
+    top, bottom = blocked.amax((1, 3)), blocked.amin((1, 3))
+    return torch.where(-bottom > top, bottom, top), (down, across) != (1, 1)
+
+
+def _places(number: int, size: int, step: int, length: int, device: torch.device) -> torch.Tensor:
+    """The indices of the elements that are looked at along one dimension; the last block repeats its last one."""
+    starts = torch.arange(0, number, dtype=torch.int64, device=device).mul(size).reshape(-1, 1)
+    within = torch.arange(0, size, step, dtype=torch.int64, device=device).reshape(1, -1)
+    return (starts + within).clamp(max=length - 1).reshape(-1)
+
+
+def _scale(pixels: torch.Tensor, known: Statistics | None) -> Scale:
+    low, high = (known.min, known.max) if known is not None else (None, None)
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        finite = pixels[torch.isfinite(pixels)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.numel() else (0.0, 0.0)
+    if low < 0 < high:
+        end = rounded_up(max(-low, high))
+        return Scale(-end, end, True)
+    if low == high == 0:
+        return Scale(0.0, 1.0, False)
+    if low > high / 2 and low != high:  # far from 0: a scale that began there would show one colour
+        step = rounded_up(high - low) / 10
+        return Scale(math.floor(low / step) * step, math.ceil(high / step) * step, False)
+    if low >= 0:
+        return Scale(0.0, rounded_up(high), False)
+    return Scale(-rounded_up(-low), 0.0, False)
