@@ -327,6 +327,10 @@ class TensorView(Message, frozen=True):
     """What a reader must know: `sparse: shown dense`, `1 of 512 elements sampled`."""
 
 
+Pool = Literal["extreme", "mean"]
+"""What a pixel that stands for several elements shows: the one farthest from 0, or their mean."""
+
+
 class LookAtMaps(Message, frozen=True):
     """Heat maps of one slice of several tensors of the same shape. Answer: `HeatMaps`.
 
@@ -342,6 +346,7 @@ class LookAtMaps(Message, frozen=True):
     row: int = 0
     """Of the element under the cursor, in the slice."""
     column: int = 0
+    pool: Pool = "extreme"
 
 
 class HeatMap(Part, frozen=True):
@@ -355,7 +360,7 @@ class HeatMap(Part, frozen=True):
     """0 to 15 from `low` to `high`; 16 is NaN, 17 infinity, 18 minus infinity."""
     low: float
     high: float
-    """The scale's ends, of the whole tensor and rounded outwards, so that it seldom moves."""
+    """The scale's ends, rounded outwards so that it seldom moves: of the whole tensor, or of the means in the slice."""
     diverging: bool = False
     """True where the scale lies around 0: levels 7 and 8 meet there."""
     here: float | None = None
@@ -372,7 +377,7 @@ class HeatMaps(Message, frozen=True):
     """Of the slice, in elements."""
     total_columns: int
     block_rows: int
-    """Elements that a pixel stands for, downwards; it shows the extreme of them, the one farthest from 0."""
+    """Elements that a pixel stands for, downwards."""
     block_columns: int
     maps: tuple[HeatMap, ...] = ()
 
@@ -389,9 +394,9 @@ class LookAtPictures(Message, frozen=True):
     width: int
     first: int
     count: int
-    pixels_high: int
-    """Rows of pixels that a picture may take."""
-    pixels_wide: int
+    rows: int
+    """Pixels that each picture is averaged down to; it is never made larger."""
+    columns: int
 
 
 class Pictures(Message, frozen=True):

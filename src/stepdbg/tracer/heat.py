@@ -1,7 +1,8 @@
 """Heat maps: a slice of a tensor as 16 levels, pooled to what a screen has room for.
 
-A pixel that stands for several elements shows their extreme, the one farthest from 0: a single exploding weight is
-then seen, where a mean would drown it. Of a very large slice only some elements of each block are looked at.
+A pixel that stands for several elements shows their extreme, the one farthest from 0, or their mean: the first lets a
+single exploding weight be seen, the second what is under the noise. Of a very large slice only some elements of each
+block are looked at.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 import torch
 
-from stepdbg.protocol.messages import HeatMap, HeatMaps, LookAtMaps, Statistics
+from stepdbg.protocol.messages import HeatMap, HeatMaps, LookAtMaps, Pool, Statistics
 from stepdbg.tracer import tensors
 from stepdbg.tracer.edits import Refused
 from stepdbg.tracer.registry import Registry
@@ -76,7 +77,7 @@ def heat_maps(registry: Registry, query: LookAtMaps, statistics: Callable[[str],
         part = slice_of(value, query.slice)
         high, wide = part.shape
         divided = blocks(high, wide, query.rows, query.columns)
-        found = levels(part, divided, statistics(name))
+        found = levels(part, divided, statistics(name), query.pool)
         inside = 0 <= query.row < high and 0 <= query.column < wide
         maps.append(
             HeatMap(
@@ -113,16 +114,18 @@ def blocks(rows: int, columns: int, most_rows: int, most_columns: int) -> Blocks
     return Blocks(math.ceil(rows / high), math.ceil(columns / wide), high, wide)
 
 
-def levels(part: torch.Tensor, divided: Blocks, known: Statistics | None) -> Levels:
+def levels(part: torch.Tensor, divided: Blocks, known: Statistics | None, pool: Pool = "extreme") -> Levels:
     """The pixels of a readable slice.
 
     Args:
         part: Two dimensions.
         divided: The pixels.
         known: Figures of the whole tensor, for the scale; those of the slice serve where they are not finite.
+        pool: What a pixel shows of its block.
     """
-    pixels, sampled = _pooled(part, divided)
-    scale = _scale(pixels, known)
+    pixels, sampled = _pooled(part, divided, pool)
+    averaged = pool == "mean" and (divided.high, divided.wide) != (1, 1)
+    scale = _scale(pixels, None if averaged else known)
     span = scale.high - scale.low
     places = ((pixels - scale.low) * (LEVELS / span)).floor().nan_to_num(0.0).clamp(0, LEVELS - 1)
     places = torch.where(torch.isnan(pixels), float(NAN), places)
@@ -141,8 +144,8 @@ def rounded_up(value: float) -> float:
     return float(f"{step * unit:.3g}") or value
 
 
-def _pooled(part: torch.Tensor, divided: Blocks) -> tuple[torch.Tensor, bool]:
-    """The extreme of each block as float64 on the CPU, and whether elements were passed over."""
+def _pooled(part: torch.Tensor, divided: Blocks, pool: Pool) -> tuple[torch.Tensor, bool]:
+    """The extreme or the mean of each block as float64 on the CPU, and whether elements were passed over."""
     rows, columns = part.shape
     down, across = 1, 1
     while divided.rows * -(-divided.high // down) * divided.columns * -(-divided.wide // across) > _MOST:
@@ -158,8 +161,11 @@ def _pooled(part: torch.Tensor, divided: Blocks) -> tuple[torch.Tensor, bool]:
         part = part.index_select(1, _places(divided.columns, divided.wide, across, columns, place))
     numbers = part.cpu().to(torch.float64)
     blocked = numbers.reshape(divided.rows, -(-divided.high // down), divided.columns, -(-divided.wide // across))
+    sampled = (down, across) != (1, 1)
+    if pool == "mean":
+        return blocked.mean((1, 3)), sampled
     top, bottom = blocked.amax((1, 3)), blocked.amin((1, 3))
-    return torch.where(-bottom > top, bottom, top), (down, across) != (1, 1)
+    return torch.where(-bottom > top, bottom, top), sampled
 
 
 def _places(number: int, size: int, step: int, length: int, device: torch.device) -> torch.Tensor:

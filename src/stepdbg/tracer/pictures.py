@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -34,7 +32,7 @@ def pictures(registry: Registry, query: LookAtPictures) -> Pictures:
     part = batch[first : first + max(0, min(query.count, _MOST))]
     images = part.cpu().to(torch.float64).reshape(-1, query.channels, query.height, query.width)
     low, high = _range(images, tensor.dtype)
-    rows, columns = fitting(query.height, query.width, query.pixels_high, query.pixels_wide)
+    rows, columns = max(1, min(query.rows, query.height)), max(1, min(query.columns, query.width))
     if (rows, columns) != (query.height, query.width):
         images = adaptive_avg_pool2d(images, (rows, columns))
     levels = ((images - low) * (_LEVELS / ((high - low) or 1.0))).floor().nan_to_num(0.0).clamp(0, _LEVELS - 1)
@@ -53,12 +51,6 @@ def pictures(registry: Registry, query: LookAtPictures) -> Pictures:
         labels=tuple(str(label) for label in labels[first : first + len(images)].tolist()) if labels_of else (),
         labels_of=labels_of,
     )
-
-
-def fitting(height: int, width: int, rows: int, columns: int) -> tuple[int, int]:
-    """The size of a picture of that shape that is no larger than the place nor than itself."""
-    part = min(1.0, max(1, rows) / height, max(1, columns) / width)
-    return max(1, math.floor(height * part + 1e-9)), max(1, math.floor(width * part + 1e-9))
 
 
 def _range(images: torch.Tensor, dtype: torch.dtype) -> tuple[float, float]:

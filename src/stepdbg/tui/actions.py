@@ -30,6 +30,8 @@ class Situation:
     """Whether there is something under the cursor that can be edited."""
     selected: bool = False
     """Whether there is something under the cursor that enter opens or switches."""
+    offers: frozenset[str] = frozenset()
+    """Actions that apply because the panel in focus says so."""
 
 
 Applies = Callable[[Situation], bool]
@@ -71,6 +73,10 @@ def _several_ranks(here: Situation) -> bool:
 
 def _in(*panels: str) -> Applies:
     return lambda here: here.panel in panels
+
+
+def _offered(action: str) -> Applies:
+    return lambda here: action in here.offers
 
 
 def _on_breakpoint(here: Situation) -> bool:
@@ -159,6 +165,41 @@ ACTIONS: tuple[Action, ...] = (
         _in("tensor"),
         footer=True,
     ),
+    Action(
+        "map",
+        ("m",),
+        "numbers/map",
+        "show the tensor as numbers, as a heat map, as both; a batch of images as pictures, too",
+        "Look",
+        _offered("map"),
+        True,
+    ),
+    Action(
+        "pool",
+        ("M",),
+        "extreme/mean",
+        "a pixel of the heat map shows the extreme of its elements, or their mean",
+        "Look",
+        _offered("pool"),
+        True,
+    ),
+    Action(
+        "slice_next",
+        ("full_stop",),
+        "next slice",
+        "show the next slice of a tensor of many dimensions, or the next picture",
+        "Look",
+        _offered("slice_next"),
+        True,
+    ),
+    Action(
+        "slice_previous",
+        ("comma",),
+        "previous slice",
+        "show the previous slice or picture",
+        "Look",
+        _offered("slice_previous"),
+    ),
     Action("input", ("i",), "type to script", "send a line to the script's standard input", "Look", _input, True),
     *(
         Action(f"panel_{name}", (digit,), NAMES[name], f"go to the panel {NAMES[name]}", "Panels", palette=True)
@@ -182,7 +223,8 @@ ACTIONS: tuple[Action, ...] = (
 )
 BY_ID = {action.id: action for action in ACTIONS}
 _SHOWN = {
-    "question_mark": "?", "ctrl+c": "ctrl+c", "pageup": "page up", "pagedown": "page down", "f5": "F5", "f9": "F9",
+    "question_mark": "?", "full_stop": ".", "comma": ",",
+    "ctrl+c": "ctrl+c", "pageup": "page up", "pagedown": "page down", "f5": "F5", "f9": "F9",
     "f10": "F10",
 }  # fmt: skip
 

@@ -87,7 +87,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
     def __init__(self, folder: Path, *, ascii_only: bool = False) -> None:
         super().__init__(ansi_color="NO_COLOR" in os.environ or None)
         self.folder = folder
-        self.glyphs = ASCII if ascii_only else UNICODE
+        self.glyphs = ASCII if ascii_only else UNICODE._replace(half_blocks="NO_COLOR" not in os.environ)
         script = folder.name.rpartition("-")[0] or folder.name
         self.snapshot = Snapshot(SessionState(folder.name, "", script, "starting", since=time.time()))
         self.connection: HubConnection | None = None
@@ -259,6 +259,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
             self.furniture.focused_name(),
             editable=panel is not None and panel.may_edit(),
             selected=self.deeds.has_selection(panel),
+            offers=panel.offers() if panel is not None else frozenset(),
         )
 
     async def action_press(self, key: str) -> None:

@@ -193,6 +193,18 @@ class Deeds:
     async def _part(self) -> None:
         self._tensor().next_part()
 
+    async def _map(self) -> None:
+        self._tensor().next_mode()
+
+    async def _pool(self) -> None:
+        self._tensor().next_pool()
+
+    async def _slice_next(self) -> None:
+        self._tensor().step_slice(1)
+
+    async def _slice_previous(self) -> None:
+        self._tensor().step_slice(-1)
+
     async def _input(self) -> None:
         from stepdbg.tui.screens.script_input import InputDialog
 

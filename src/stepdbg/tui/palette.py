@@ -9,6 +9,8 @@ from rich.color import ColorParseError
 from rich.style import Style
 from textual.color import Color
 
+from stepdbg.tui.tones import tone_style
+
 _PLAIN = {
     "strong": Style(bold=True), "accent": Style(bold=True), "selected": Style(reverse=True),
     "cell.here": Style(reverse=True), "heading": Style(underline=False), "title": Style(bold=True),
@@ -67,6 +69,8 @@ class Palette:
     def _made(self, role: str) -> Style:
         if role.startswith("sgr:"):
             return _sgr(role[4:], self._colour, self._dark)
+        if role.startswith("tone:"):
+            return tone_style(role, self._dark) if self._colour else Style.null()
         if role == "here" or role.endswith(".here"):
             under = self._styles.get("here", Style(reverse=True))
             return self.style(role.rpartition(".")[0]) + under if "." in role else under

@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from stepdbg.protocol.messages import (
+    HeatMaps,
     LossPoints,
     Notice,
     Objects,
     Optimizers,
     Output,
+    Pictures,
     Progress,
     RankState,
     Refusal,
@@ -44,7 +46,7 @@ class Arrived:
     """What a question was answered."""
 
     slot: str
-    """What it was asked for: `objects`, `summaries`, `tensor`, `part`, `optimizers`, `source`."""
+    """What it was asked for: `objects`, `summaries`, `tensor`, `part`, `maps`, `pictures`, `optimizers`, `source`."""
     boundary: int
     """The index of the boundary at which it was asked."""
     result: Result
@@ -75,6 +77,10 @@ class Snapshot:
     """The selected tensor, with the figures of everything that hangs on it."""
     part: TensorView | None = None
     """The part of it that is shown in full: its histogram and the window of numbers."""
+    maps: HeatMaps | None = None
+    """Heat maps of its parts."""
+    pictures: Pictures | None = None
+    """Its images, where it holds some."""
     tensor_problem: str = ""
     optimizers: Optimizers | None = None
     sources: dict[str, SourceText] = field(default_factory=dict)
@@ -186,10 +192,18 @@ def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
             return replace(snapshot, tensor=result, tensor_problem="")
         case TensorView():
             return replace(snapshot, part=result, tensor_problem="")
+        case HeatMaps():
+            return replace(snapshot, maps=result)
+        case Pictures():
+            return replace(snapshot, pictures=result)
         case Optimizers():
             return replace(snapshot, optimizers=result)
         case SourceText(file=file):
             return replace(snapshot, sources={**snapshot.sources, file: result})
         case Refusal(problem=problem) if answer.slot in ("tensor", "part"):
             return replace(snapshot, tensor_problem=problem)
+        case Refusal() if answer.slot == "maps":
+            return replace(snapshot, maps=None)
+        case Refusal() if answer.slot == "pictures":
+            return replace(snapshot, pictures=None)
     return snapshot

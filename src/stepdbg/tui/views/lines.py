@@ -45,6 +45,8 @@ class Glyphs(NamedTuple):
     tick: str = "┤"
     bars: str = " ▁▂▃▄▅▆▇█"
     braille: bool = True
+    half_blocks: bool = True
+    """Whether a cell can show two colours: neither under `--ascii` nor under `NO_COLOR`."""
     more_left: str = "‹"
     more_right: str = "›"
 
@@ -53,7 +55,7 @@ UNICODE = Glyphs()
 ASCII = Glyphs(
     rule="-", arrow=">", loop="@", dot=".", ellipsis="~", times="x", breakpoint="o", switched_off="-", cursor=">",
     done="+", yes="y", no=".", branch="v", becomes="->", column="|", corner="+", tick="+", bars=" ._-=+*%#",
-    braille=False, more_left="<", more_right=">",
+    braille=False, half_blocks=False, more_left="<", more_right=">",
 )  # fmt: skip
 
 

@@ -1,15 +1,16 @@
-"""Panel 2: the selected tensor, its gradient and its optimizer state side by side, and the numbers of one of them.
+"""Panel 2: the selected tensor, its gradient and its optimizer state: figures, maps, numbers, pictures.
 
 Numbers come only for the window that is on the screen. All but the last dimension run down, the last runs across.
 """
 
 from __future__ import annotations
 
+import math
 import struct
-from typing import NamedTuple
 
 from stepdbg.protocol.messages import Histogram, Statistics, TensorView, Window
 from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views import heat, pictures
 from stepdbg.tui.views.lines import (
     Drawing,
     Frame,
@@ -25,31 +26,9 @@ from stepdbg.tui.views.lines import (
     whole,
 )
 from stepdbg.tui.views.numbers import figure, plural, shape, size
+from stepdbg.tui.views.tensor_layout import CELL, Layout, Mode, divided
 
-CELL = 10
-"""Cells of the terminal that a number takes, with the space before it."""
-MOST_BINS = 48
 _FIGURES = ("min", "max", "mean", "std", "norm")
-
-
-class Grid(NamedTuple):
-    """How many numbers fit on the panel."""
-
-    rows: int
-    columns: int
-    bins: int
-    head: int
-    """Lines above the numbers."""
-
-
-def grid(frame: Frame, parts: int, total_rows: int = 1) -> Grid:
-    """What fits into a frame below the table of parts and the histogram."""
-    # title of the table, the parts, the histogram with its scale, the column numbers
-    full = 1 + parts + 3
-    head = full if frame.height >= full + 3 else (1 + parts + 1 if frame.height >= parts + 4 else 1)
-    gutter = max(5, len(str(total_rows)) + 2)
-    across = max(1, (frame.width - gutter) // CELL)
-    return Grid(max(1, frame.height - head), across, min(MOST_BINS, max(8, frame.width - 30)), head)
 
 
 def numbers(window: Window) -> list[float] | list[int] | list[bool]:
@@ -69,7 +48,15 @@ def index_of(view: TensorView, row: int, column: int) -> tuple[int, ...]:
     return tuple(index)
 
 
-def draw(snapshot: Snapshot, frame: Frame, part: str = "value", row: int = 0, column: int = 0) -> Drawing:
+def draw(
+    snapshot: Snapshot,
+    frame: Frame,
+    part: str = "value",
+    row: int = 0,
+    column: int = 0,
+    mode: Mode | None = "numbers",
+    pool: str = "extreme",
+) -> Drawing:
     """The panel.
 
     Args:
@@ -78,29 +65,54 @@ def draw(snapshot: Snapshot, frame: Frame, part: str = "value", row: int = 0, co
         part: The label of the part whose numbers are shown: `value`, `grad`, `exp_avg`.
         row: The row of the cell under the cursor.
         column: Its column.
+        mode: Numbers, heat maps, both or pictures; None: what suits.
+        pool: What a pixel of a heat map shows of the elements that it stands for.
     """
     view = snapshot.tensor
     if view is None:
         words = snapshot.tensor_problem or "No tensor is selected. Press enter on a row of the Model panel."
         return Drawing(title=(Span("none selected", "dim"),), body=lesson(words, frame))
     shown = view if part == "value" else snapshot.part
-    known = grid(frame, len(view.parts), shown.window.total_rows if shown and shown.window else 1)
+    layout = divided(frame, view, part, mode, shown.window.total_rows if shown and shown.window else 1)
     head: list[Line] = []
-    if known.head > 1:
+    if layout.parts:
         head.append(_heading(frame.width))
         head += [_part_line(each.label, each.statistics, each.label == part, frame) for each in view.parts]
-    if known.head > len(view.parts) + 2:
+    if layout.histogram:
         head += _histogram_lines(shown.histogram if shown else None, frame.width, frame.glyphs)
     if snapshot.tensor_problem:
         head.append((Span(f" {snapshot.tensor_problem}"[: frame.width], "error"),))
         return Drawing(_title(view, frame), tuple(head), (), 0)
-    if shown is None or shown.window is None:
-        return Drawing(_title(view, frame), tuple(head), (), 0)
-    lines = _window_lines(shown.window, frame, known, row, column)
-    if known.head == 1 or known.head == len(view.parts) + 2 or known.head > len(view.parts) + 2:
-        head.append(lines[0])
-    body = tuple(lines[1:])
-    return Drawing(_title(view, frame, shown, row, column), tuple(head), body, shown.window.total_rows)
+    total = math.prod(view.shape[:-1]) if view.shape else 1
+    title = _title(view, frame, view, row, column)
+    if layout.strip is not None:
+        head += _strip_lines(snapshot, view, layout, row, frame)
+    if layout.maps is not None and snapshot.maps is not None:
+        maps = snapshot.maps
+        known = {one.object for one in maps.maps}
+        if (maps.total_rows, maps.total_columns) == heat.size_of(view.shape) and known & {
+            one.object for one in view.parts
+        }:
+            head += heat.draw(maps, layout.maps, view, part, row, column, frame.width, frame.glyphs, pool)
+    if layout.maps is not None or layout.strip is not None:
+        missing = (layout.maps.lines if layout.maps else 0) - (len(head) - _heads(layout, view))
+        head += [()] * max(0, missing)
+    if shown is None or shown.window is None or not layout.rows:
+        return Drawing(title if shown is not None else _title(view, frame), tuple(head), (), total)
+    lines = _window_lines(shown.window, frame, layout, row, column)
+    return Drawing(title, (*head, lines[0]), tuple(lines[1:]), shown.window.total_rows)
+
+
+def _heads(layout: Layout, view: TensorView) -> int:
+    """Lines above maps and numbers."""
+    return (1 + len(view.parts) if layout.parts else 0) + (2 if layout.histogram else 0)
+
+
+def _strip_lines(snapshot: Snapshot, view: TensorView, layout: Layout, row: int, frame: Frame) -> list[Line]:
+    strip, found = layout.strip, snapshot.pictures
+    if strip is None or found is None or found.object != view.object or found.channels != strip.images.channels:
+        return []
+    return pictures.draw(found, strip, row // strip.images.rows, frame.width, frame.glyphs)
 
 
 def _title(
@@ -167,7 +179,7 @@ def _histogram_lines(histogram: Histogram | None, width: int, glyphs: Glyphs) ->
     ]
 
 
-def _window_lines(window: Window, frame: Frame, known: Grid, row: int, column: int) -> list[Line]:
+def _window_lines(window: Window, frame: Frame, known: Layout, row: int, column: int) -> list[Line]:
     """The column numbers, and the rows of numbers."""
     gutter = max(5, len(str(window.total_rows)) + 2)
     across = min(known.columns, window.columns)

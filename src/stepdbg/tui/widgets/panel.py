@@ -95,6 +95,10 @@ class Panel(Sheet, can_focus=True):
         """Whether the cursor is on something that is on or off."""
         return self.breakpoint() is not None
 
+    def offers(self) -> frozenset[str]:
+        """Ids of the actions that only the panel knows to apply here."""
+        return frozenset()
+
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """Called before a new snapshot is drawn: keep the selection where it belongs."""
 
@@ -137,13 +141,17 @@ class Panel(Sheet, can_focus=True):
         focused = ".focused" if self.has_focus else ""
         name = NAMES[self.panel]
         label = (Span(f" {DIGITS[self.panel]} {name} ", f"title{focused}"),) if not self.alone else (Span(" "),)
-        position = ""
-        if self.total > self.body_rows:
-            position = f" {self.top + 1}-{min(self.total, self.top + self.body_rows)} of {self.total} "
+        position = self.position()
         left = (*whole((*label, *words), max(0, width - len(position) - 2)), Span(" "))
         rest = width - width_of(left) - cell_len(position)
         rule = Span(self.glyphs.rule * max(0, rest), f"rule{focused}")
         return (*left, rule, Span(position, "dim"))
+
+    def position(self) -> str:
+        """Which rows are in view, for the title; empty where all are."""
+        if self.total <= self.body_rows:
+            return ""
+        return f" {self.top + 1}-{min(self.total, self.top + self.body_rows)} of {self.total} "
 
     # moving
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages import LookAt
+from stepdbg.protocol.messages import LookAt, LookAtMaps, LookAtPictures, Pool, TensorView
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import tensor
+from stepdbg.tui.views import heat, tensor
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs
+from stepdbg.tui.views.tensor_layout import Layout, Mode, divided, modes
 from stepdbg.tui.wants import Want
 from stepdbg.tui.widgets.panel import Editable, Panel
 
@@ -26,12 +27,16 @@ class TensorPanel(Panel):
         """The first column in view."""
         self.column = 0
         """The column of the cursor."""
+        self.mode: Mode | None = None
+        """Numbers, heat maps, both or pictures; None: what suits the tensor and the place."""
+        self.pool: Pool = "extreme"
+        """What a pixel of a heat map shows of the elements that it stands for."""
         self._columns = 1
 
     def look_at(self, name: str) -> None:
         """Show another object."""
         if name != self.object:
-            self.object, self.part = name, "value"
+            self.object, self.part, self.mode = name, "value", None
             self.top = self.cursor = self.left = self.column = 0
         self.moved()
 
@@ -45,6 +50,54 @@ class TensorPanel(Panel):
         labels = self._labels()
         if labels:
             self.show_part(labels[(labels.index(self.part) + 1) % len(labels)] if self.part in labels else labels[0])
+
+    def next_mode(self) -> None:
+        """Numbers, heat maps, both, pictures where there are some, and round again."""
+        available = modes(self.view)
+        self.mode = available[(available.index(self._layout().mode) + 1) % len(available)]
+        self.moved()
+
+    def next_pool(self) -> None:
+        """Extremes or means."""
+        self.pool = "mean" if self.pool == "extreme" else "extreme"
+        self.moved()
+
+    def step_slice(self, step: int) -> None:
+        """To the next or the previous slice of a heat map, or picture of a batch."""
+        layout = self._layout()
+        if layout.strip is not None:
+            self._to_image(step, layout)
+        elif self.view is not None:
+            rows = heat.size_of(self.view.shape)[0]
+            if 0 <= self.cursor + step * rows < self.total:
+                self.cursor += step * rows
+                self.top = self.kept_in_view()
+                self.moved()
+
+    def _to_image(self, step: int, layout: Layout) -> None:
+        assert layout.strip is not None
+        images = layout.strip.images
+        chosen = max(0, min(self.cursor // images.rows + step, images.count - 1))
+        self.cursor, self.column = chosen * images.rows, 0
+        self.top = self.kept_in_view()
+        self.moved()
+
+    def offers(self) -> frozenset[str]:
+        """Maps always; slices where there is more than one; means where a pixel stands for several elements."""
+        found = {"map"} if self.view is not None and self.view.shape else set()
+        layout = self._layout()
+        if (layout.strip is not None and layout.strip.images.count > 1) or (self.view is not None and self.total > heat.size_of(self.view.shape)[0] and len(self.view.shape) > 2):
+            found |= {"slice_previous", "slice_next"}
+        maps = self.snapshot.maps if self.snapshot is not None else None
+        if layout.maps is not None and maps is not None and (maps.block_rows, maps.block_columns) != (1, 1):
+            found.add("pool")
+        return frozenset(found) | super().offers()
+
+    @property
+    def view(self) -> TensorView | None:
+        """The tensor that is looked at, once it is known."""
+        view = self.snapshot.tensor if self.snapshot is not None else None
+        return view if view is not None and view.object == self.object else None
 
     def _labels(self) -> list[str]:
         view = self.snapshot.tensor if self.snapshot else None
@@ -66,38 +119,74 @@ class TensorPanel(Panel):
 
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
         """The table of parts, the histogram, the numbers."""
-        drawing = tensor.draw(snapshot, frame, self.part, self.cursor, self.column)
-        shown = snapshot.tensor if self.part == "value" else snapshot.part
-        window = shown.window if shown else None
-        self._columns = window.total_columns if window else 1
+        drawing = tensor.draw(snapshot, frame, self.part, self.cursor, self.column, self.mode, self.pool)
+        view = snapshot.tensor
+        self._columns = heat.size_of(view.shape)[1] if view is not None else 1
         return drawing
 
-    def _grid(self, snapshot: Snapshot | None) -> tensor.Grid:
+    def position(self) -> str:
+        """Which rows of numbers are in view, or which image is under the cursor."""
+        layout = self._layout()
+        if layout.strip is not None:
+            images = layout.strip.images
+            return f" {self.cursor // images.rows + 1} of {images.count} "
+        return super().position() if layout.rows else ""
+
+    def _layout(self) -> Layout:
+        snapshot = self.snapshot
         view = snapshot.tensor if snapshot else None
         shown = view if self.part == "value" or snapshot is None else snapshot.part
         total = shown.window.total_rows if shown and shown.window else 1
         width, height = self.size
-        return tensor.grid(Frame(width, height - 1), len(view.parts) if view else 1, total)
+        return divided(Frame(width, height - 1, glyphs=self.glyphs), view, self.part, self.mode, total)
 
     def wants(self, snapshot: Snapshot) -> list[Want]:
-        """The figures of all parts, and the window of the one that is shown."""
+        """The figures of all parts, and of the one that is shown what is in view: numbers, maps, pictures."""
         if not self.object or not snapshot.paused:
             return []
+        layout = self._layout()
         if self.part == "value":
-            return [Want("tensor", self._look(self.object), snapshot.boundary)]
-        return [
-            Want("tensor", LookAt(self.object), snapshot.boundary),
-            Want("part", self._look(self._part_object(snapshot), statistics=False), snapshot.boundary),
-        ]
+            found = [Want("tensor", self._look(self.object, layout), snapshot.boundary)]
+        else:
+            part = self._look(self._part_object(snapshot), layout, statistics=False)
+            found = [
+                Want("tensor", LookAt(self.object), snapshot.boundary),
+                Want("part", part, snapshot.boundary),
+            ]
+        view = snapshot.tensor
+        if view is None or view.object != self.object:
+            return found
+        if layout.maps is not None:
+            index, row = heat.slice_at(view.shape, self.cursor)
+            names = tuple(part.object for part in layout.maps.parts)
+            size = (layout.maps.rows, layout.maps.columns)
+            query = LookAtMaps(names, index, *size, row, self.column, self.pool)
+            found.append(Want("maps", query, snapshot.boundary))
+        if layout.strip is not None:
+            strip, images = layout.strip, layout.strip.images
+            first = self.cursor // images.rows // strip.number * strip.number
+            size = (images.channels, images.height, images.width)
+            pictures = LookAtPictures(self.object, *size, first, strip.number, strip.rows, strip.columns)
+            found.append(Want("pictures", pictures, snapshot.boundary))
+        return found
 
-    def _look(self, name: str, *, statistics: bool = True) -> LookAt:
-        grid = self._grid(self.snapshot)
-        return LookAt(name, self.top, grid.rows, self.left, grid.columns, statistics, grid.bins)
+    def _look(self, name: str, layout: Layout, *, statistics: bool = True) -> LookAt:
+        """The window of numbers, or the one number under the cursor."""
+        if not layout.rows:
+            return LookAt(name, self.cursor, 1, self.column, 1, statistics, layout.bins)
+        return LookAt(name, self.top, layout.rows, self.left, layout.columns, statistics, layout.bins)
 
     def move(self, rows: int, columns: int = 0) -> None:
-        """Move the cursor over the numbers; the window follows."""
+        """Move the cursor over the numbers, pixel by pixel over a map, or from picture to picture."""
+        layout = self._layout()
+        if layout.strip is not None:
+            self._to_image(columns + rows * layout.strip.across, layout)
+            return
+        maps = self.snapshot.maps if self.snapshot is not None else None
+        if layout.mode == "map" and maps is not None:
+            rows, columns = rows * maps.block_rows, columns * maps.block_columns
         self.column = max(0, min(self.column + columns, self._columns - 1))
-        across = self._grid(self.snapshot).columns
+        across = layout.columns
         if self.column < self.left:
             self.left = max(0, self.column - across + 1) if columns < -1 else self.column
         elif self.column >= self.left + across:
@@ -106,17 +195,41 @@ class TensorPanel(Panel):
         self.top = self.kept_in_view()
         self.moved()
 
+    def page(self, pages: int) -> None:
+        """By what fits: rows of numbers, the height of a map, a strip of pictures."""
+        layout = self._layout()
+        if layout.strip is not None:
+            self._to_image(pages * layout.strip.number, layout)
+        elif layout.rows:
+            super().page(pages)
+        else:
+            self.move(pages * max(1, (layout.maps.rows if layout.maps else 2) - 1))
+
+    def scrolled(self, rows: int) -> None:
+        """The wheel: through numbers, slices of a map, pictures."""
+        layout = self._layout()
+        if layout.rows:
+            super().scrolled(rows)
+        elif layout.strip is not None:
+            self._to_image(layout.strip.across if rows > 0 else -layout.strip.across, layout)
+        else:
+            self.step_slice(1 if rows > 0 else -1)
+
     def on_resize(self, event: object) -> None:
         """Another size shows another window; the cursor stays in it."""
-        across = self._grid(self.snapshot).columns
+        across = self._layout().columns
         if self.column >= self.left + across:
             self.left = self.column - across + 1
         self.repaint()
         self.post_message(self.Looked(self))
 
     def pick_cell(self, row: int, column: int) -> None:
-        """A number was clicked."""
+        """A number, a pixel or a picture was clicked."""
         self.cursor, self.column = row, column
+        across = self._layout().columns
+        if not self.left <= column < self.left + across:
+            self.left = max(0, column - across + 1) if column >= self.left else column
+        self.top = self.kept_in_view()
         self.moved()
 
     def picked_row(self, row: int) -> None:

@@ -1,0 +1,177 @@
+"""Heat maps of the parts of a tensor, side by side under one cursor: value, gradient, optimizer state."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from stepdbg.protocol.messages import HeatMap, HeatMaps, TensorPart, TensorView
+from stepdbg.tui.views.lines import Glyphs, Line, Span, cropped, plain, width_of
+from stepdbg.tui.views.numbers import figure, shape
+from stepdbg.tui.views.shades import enlarged, legend, shaded
+
+NARROWEST = 25
+"""Cells that a map needs for its legend."""
+OVERHEAD = 3
+"""Lines beside the pixels: the name with the value under the cursor, the scale, what a pixel stands for."""
+LARGEST = 8
+"""Cells across that one element takes at most."""
+WIDEST, HIGHEST = 96, 64
+"""Pixels of one map at most, for the bytes that they cost over a slow link."""
+
+
+class Plan(NamedTuple):
+    """How maps are laid out in a place: what to ask for, and how large to draw it."""
+
+    parts: tuple[TensorPart, ...]
+    """Those that have a map, left to right."""
+    width: int
+    """Cells for each."""
+    rows: int
+    """Pixels of each, as asked for."""
+    columns: int
+    wide: int
+    """Cells that a pixel takes."""
+    high: int
+    """Rows of pixels (half lines, or lines without half blocks) that it takes."""
+    lines: int
+    """With everything around the pixels."""
+
+
+def plan(view: TensorView, part: str, width: int, height: int, glyphs: Glyphs) -> Plan:
+    """As many maps as there is room for, the shown part among them; each as large as fits."""
+    rows, columns = size_of(view.shape)
+    alike = tuple(one for one in view.parts if one.shape == view.shape)
+    number = max(1, min(len(alike), (width + 1) // NARROWEST))
+    place = next((index for index, one in enumerate(alike) if one.label == part), 0)
+    start = max(0, place - number + 1)
+    each = max(4, (width - 1 - 2 * (number - 1)) // number)
+    room = max(1, height - OVERHEAD) * (2 if glyphs.half_blocks else 1)
+    down, across = _pixels(rows, min(room, HIGHEST)), _pixels(columns, min(each, WIDEST))
+    wide = max(1, min(each // across, LARGEST, room // down if glyphs.half_blocks else 2 * (room // down)))
+    if glyphs.half_blocks:
+        high = min(4, room) if rows == 1 else wide
+    else:
+        high = max(1, wide // 2)
+    drawn = math.ceil(down * high / (2 if glyphs.half_blocks else 1))
+    return Plan(alike[start : start + number], each, down, across, wide, high, drawn + OVERHEAD)
+
+
+def size_of(sizes: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of a slice."""
+    return (sizes[-2] if len(sizes) > 1 else 1), (sizes[-1] if sizes else 1)
+
+
+def slice_at(sizes: tuple[int, ...], row: int) -> tuple[tuple[int, ...], int]:
+    """The slice that a row of the table is in, and its row there."""
+    number, inside = divmod(row, max(1, size_of(sizes)[0]))
+    index = []
+    for size in reversed(sizes[:-2]):
+        number, place = divmod(number, max(1, size))
+        index.append(place)
+    return tuple(reversed(index)), inside
+
+
+def draw(
+    maps: HeatMaps, planned: Plan, view: TensorView, part: str, row: int, column: int, width: int, glyphs: Glyphs,
+    pool: str = "extreme",
+) -> list[Line]:  # fmt: skip
+    """The maps.
+
+    Args:
+        maps: What was answered.
+        planned: How it is laid out.
+        view: The tensor.
+        part: The label of the part that is shown.
+        row: Of the cell under the cursor, in the table of all rows.
+        column: Its column.
+        width: Cells of the panel.
+        glyphs: What the terminal can draw.
+        pool: What a pixel shows of its block.
+    """
+    index, inside = slice_at(view.shape, row)
+    known = {one.object: one for one in maps.maps}
+    columns: list[list[Line]] = []
+    for each in planned.parts:
+        found = known.get(each.object)
+        if found is None:
+            columns.append([(Span(f"{each.label}: none", "dim"),)])
+            continue
+        chosen = each.label == part
+        first = row - inside
+        columns.append(_map(found, maps, planned, each.label, chosen, (first, inside, column), glyphs))
+    lines = [_beside([one[y] if y < len(one) else () for one in columns], planned.width) for y in range(planned.lines)]
+    lines[-1] = _caption(maps, index, view.shape, glyphs, pool)
+    return [cropped(line, width) for line in lines]
+
+
+def _map(
+    found: HeatMap,
+    maps: HeatMaps,
+    planned: Plan,
+    label: str,
+    chosen: bool,
+    cursor: tuple[int, int, int],
+    glyphs: Glyphs,
+) -> list[Line]:
+    first, inside, column = cursor
+    scale = "d" if found.diverging else "s"
+    odd = {16: "nan", 17: "inf", 18: "-inf"}
+    tones = [
+        [odd.get(level) or f"{scale}{level}" for level in found.levels[y * found.columns : (y + 1) * found.columns]]
+        for y in range(found.rows)
+    ]
+    grid = enlarged(tones, planned.wide, planned.high)
+    _mark(grid, inside // maps.block_rows, column // maps.block_columns, planned, glyphs)
+
+    def target(y: int, x: int) -> str:
+        down = min(maps.total_rows - 1, y // planned.high * maps.block_rows)
+        across = min(maps.total_columns - 1, x // planned.wide * maps.block_columns)
+        return f"cell:{first + down}:{across}"
+
+    name = Span(plain(label), "accent" if chosen else "strong", f"part:{label}")
+    value = Span(f" {figure(found.here)}", "number")
+    low, high = figure(found.low), figure(found.high)
+    ends = (Span(f"{low} ", "dim"), *legend(scale, glyphs), Span(f" {high}", "dim"))
+    return [(name, value), *shaded(grid, glyphs, target), ends]
+
+
+def _mark(grid: list[list[str]], row: int, column: int, planned: Plan, glyphs: Glyphs) -> None:
+    """Put the cursor on a pixel: all of it, or its middle where it is large."""
+    edge_x, edge_y = (1 if planned.wide > 2 else 0), (1 if planned.high > 2 else 0)
+    for y in range(row * planned.high + edge_y, (row + 1) * planned.high - edge_y):
+        for x in range(column * planned.wide + edge_x, (column + 1) * planned.wide - edge_x):
+            if 0 <= y < len(grid) and 0 <= x < len(grid[y]):
+                grid[y][x] = "here" if glyphs.half_blocks else f"here{grid[y][x]}"
+
+
+def _beside(lines: list[Line], width: int) -> Line:
+    spans: list[Span] = []
+    for number, line in enumerate(lines):
+        short = cropped(line, width)
+        gap = width - width_of(short) + 2 if number + 1 < len(lines) else 0
+        spans += [Span(" " if number == 0 else "", ""), *short, Span(" " * gap, "")]
+    return tuple(span for span in spans if span.text)
+
+
+def _caption(maps: HeatMaps, index: tuple[int, ...], sizes: tuple[int, ...], glyphs: Glyphs, pool: str) -> Line:
+    """What a pixel stands for, which slice it is, what the signs mean."""
+    pieces = []
+    if (maps.block_rows, maps.block_columns) != (1, 1):
+        block = shape((maps.block_rows, maps.block_columns), glyphs.times)
+        pieces.append(f"a pixel: {pool} of {block}")
+    if len(sizes) > 2:
+        places = ", ".join(map(str, index))
+        pieces.append(f"slice [{places}] of {shape(sizes[:-2], glyphs.times)}")
+    levels = b"".join(one.levels for one in maps.maps)
+    pieces += [words for level, words in ((16, "! nan"), (17, "^ inf"), (18, "v -inf")) if level in levels]
+    if any(one.sampled for one in maps.maps):
+        pieces.append("sampled")
+    return (Span(" " + "  ".join(pieces), "dim"),) if pieces else ()
+
+
+def _pixels(length: int, room: int) -> int:
+    """Pixels that a length of elements takes in that room, by blocks of equal size."""
+    return max(1, math.ceil(length / max(1, math.ceil(length / max(1, room)))))
+
+

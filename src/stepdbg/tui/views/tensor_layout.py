@@ -1,0 +1,86 @@
+"""How the Tensor panel divides its place: which heads, and then numbers, heat maps, both, or pictures."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from stepdbg.protocol.messages import TensorView
+from stepdbg.tui.views import heat, pictures
+from stepdbg.tui.views.lines import Frame
+
+Mode = Literal["numbers", "map", "both", "pictures"]
+CELL = 10
+"""Cells of the terminal that a number takes, with the space before it."""
+MOST_BINS = 48
+_BOTH = 14
+"""Lines below the heads from which on maps and numbers are shown together."""
+_NUMBERS = 4
+"""Lines of numbers that are kept below maps."""
+
+
+class Layout(NamedTuple):
+    """The panel's division."""
+
+    mode: Mode
+    parts: bool
+    """Whether the table of parts is shown."""
+    histogram: bool
+    rows: int
+    """Numbers that fit, downwards; 0 where none are shown."""
+    columns: int
+    """Numbers that fit across."""
+    bins: int
+    maps: heat.Plan | None = None
+    strip: pictures.Strip | None = None
+
+
+def modes(view: TensorView | None) -> tuple[Mode, ...]:
+    """What there is to choose from."""
+    if view is not None and pictures.images_in(view) is not None:
+        return ("numbers", "map", "both", "pictures")
+    return ("numbers", "map", "both")
+
+
+def divided(frame: Frame, view: TensorView | None, part: str, mode: Mode | None, total_rows: int = 1) -> Layout:
+    """The division.
+
+    Args:
+        frame: The panel's place.
+        view: The tensor, where it is known.
+        part: The label of the part that is shown.
+        mode: What the user wants to see; None: what suits the tensor and the place.
+        total_rows: Of the table, for the width of the row numbers.
+    """
+    number = len(view.parts) if view is not None else 1
+    heads = ((1 + number + 2, True, True), (1 + number, True, False), (0, False, False))
+    shown = _mode(view, mode, frame.height - heads[0][0])
+    least = {"numbers": 4, "map": 8, "both": 11, "pictures": 9}[shown]
+    if shown == "numbers":  # the histogram gives way first, then the table of parts
+        heads = (heads[0], (1 + number, True, False), heads[2])
+    head, parts, histogram = next((one for one in heads if frame.height >= one[0] + least), heads[-1])
+    room = max(1, frame.height - head)
+    gutter = max(5, len(str(total_rows)) + 2)
+    across = max(1, (frame.width - gutter) // CELL)
+    bins = min(MOST_BINS, max(8, frame.width - 30)) if histogram else 0
+    found = Layout(shown, parts, histogram, max(1, room - 1), across, bins)
+    if view is None or shown == "numbers":
+        return found
+    if shown == "pictures":
+        images = pictures.images_in(view)
+        assert images is not None  # or the mode would be another
+        return found._replace(rows=0, strip=pictures.strip(images, frame.width, room, frame.glyphs))
+    planned = heat.plan(view, part, frame.width, room if shown == "map" else room - _NUMBERS, frame.glyphs)
+    if shown == "map":
+        return found._replace(rows=0, maps=planned)
+    return found._replace(rows=max(1, room - planned.lines - 1), maps=planned)
+
+
+def _mode(view: TensorView | None, mode: Mode | None, room: int) -> Mode:
+    available = modes(view)
+    if mode in available:
+        return mode
+    if view is None or not view.shape or 0 in view.shape:
+        return "numbers"
+    if pictures.at_first_sight(view):
+        return "pictures"
+    return "both" if room >= _BOTH else "numbers"
