@@ -14,7 +14,7 @@ NARROWEST = 25
 """Cells that a map needs for its legend."""
 OVERHEAD = 3
 """Lines beside the pixels: the name with the value under the cursor, the scale, what a pixel stands for."""
-LARGEST = 8
+LARGEST = 6
 """Cells across that one element takes at most."""
 WIDEST, HIGHEST = 96, 64
 """Pixels of one map at most, for the bytes that they cost over a slow link."""
@@ -54,12 +54,18 @@ def plan(view: TensorView, part: str, width: int, height: int, glyphs: Glyphs) -
     else:
         high = max(1, wide // 2)
     drawn = math.ceil(down * high / (2 if glyphs.half_blocks else 1))
+    each = min(each, max(NARROWEST - 2, across * wide))
     return Plan(alike[start : start + number], each, down, across, wide, high, drawn + OVERHEAD)
 
 
 def size_of(sizes: tuple[int, ...]) -> tuple[int, int]:
     """Rows and columns of a slice."""
     return (sizes[-2] if len(sizes) > 1 else 1), (sizes[-1] if sizes else 1)
+
+
+def slices(sizes: tuple[int, ...]) -> int:
+    """How many slices there are."""
+    return math.prod(sizes[:-2])
 
 
 def slice_at(sizes: tuple[int, ...], row: int) -> tuple[tuple[int, ...], int]:
@@ -138,7 +144,7 @@ def _map(
 
 def _mark(grid: list[list[str]], row: int, column: int, planned: Plan, glyphs: Glyphs) -> None:
     """Put the cursor on a pixel: all of it, or its middle where it is large."""
-    edge_x, edge_y = (1 if planned.wide > 2 else 0), (1 if planned.high > 2 else 0)
+    edge_x, edge_y = (planned.wide - 1) // 2, (planned.high - 1) // 2
     for y in range(row * planned.high + edge_y, (row + 1) * planned.high - edge_y):
         for x in range(column * planned.wide + edge_x, (column + 1) * planned.wide - edge_x):
             if 0 <= y < len(grid) and 0 <= x < len(grid[y]):
@@ -173,5 +179,3 @@ def _caption(maps: HeatMaps, index: tuple[int, ...], sizes: tuple[int, ...], gly
 def _pixels(length: int, room: int) -> int:
     """Pixels that a length of elements takes in that room, by blocks of equal size."""
     return max(1, math.ceil(length / max(1, math.ceil(length / max(1, room)))))
-
-

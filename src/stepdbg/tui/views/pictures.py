@@ -21,7 +21,7 @@ _GAP = 1
 class Images(NamedTuple):
     """How a tensor reads as images."""
 
-    count: int
+    number: int
     channels: int
     height: int
     width: int
@@ -90,7 +90,7 @@ def strip(images: Images, width: int, height: int, glyphs: Glyphs) -> Strip:
         found = Strip(images, rows, wide, across, down, lines)
         if best is None or (found.number > best.number and high >= _LEAST):
             best = found
-        if best.number >= min(images.count, _ENOUGH) or high <= _LEAST:
+        if best.number >= min(images.number, _ENOUGH) or high <= _LEAST:
             break
     return best or Strip(images, 2 if glyphs.half_blocks else 1, 2, max(1, width // 3), 1, 1)
 
@@ -138,9 +138,7 @@ def _picture(found: Pictures, planned: Strip, place: int, glyphs: Glyphs) -> lis
     area = found.rows * found.columns
     start = place * found.channels * area
     planes = [found.levels[start + channel * area : start + (channel + 1) * area] for channel in range(found.channels)]
-    grid: Grid = [
-        [_tone(planes, y * found.columns + x) for x in range(found.columns)] for y in range(found.rows)
-    ]
+    grid: Grid = [[_tone(planes, y * found.columns + x) for x in range(found.columns)] for y in range(found.rows)]
     target = _target(planned.images, found.first + place)
     return shaded(grid, glyphs, lambda y, x: target)
 

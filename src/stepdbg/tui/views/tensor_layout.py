@@ -69,7 +69,8 @@ def divided(frame: Frame, view: TensorView | None, part: str, mode: Mode | None,
         images = pictures.images_in(view)
         assert images is not None  # or the mode would be another
         return found._replace(rows=0, strip=pictures.strip(images, frame.width, room, frame.glyphs))
-    planned = heat.plan(view, part, frame.width, room if shown == "map" else room - _NUMBERS, frame.glyphs)
+    place = room if shown == "map" else room - max(_NUMBERS, room // 3)
+    planned = heat.plan(view, part, frame.width, place, frame.glyphs)
     if shown == "map":
         return found._replace(rows=0, maps=planned)
     return found._replace(rows=max(1, room - planned.lines - 1), maps=planned)

@@ -7,6 +7,7 @@ from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import heat, tensor
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs
+from stepdbg.tui.views.pictures import Strip
 from stepdbg.tui.views.tensor_layout import Layout, Mode, divided, modes
 from stepdbg.tui.wants import Want
 from stepdbg.tui.widgets.panel import Editable, Panel
@@ -77,7 +78,7 @@ class TensorPanel(Panel):
     def _to_image(self, step: int, layout: Layout) -> None:
         assert layout.strip is not None
         images = layout.strip.images
-        chosen = max(0, min(self.cursor // images.rows + step, images.count - 1))
+        chosen = max(0, min(self.cursor // images.rows + step, images.number - 1))
         self.cursor, self.column = chosen * images.rows, 0
         self.top = self.kept_in_view()
         self.moved()
@@ -86,7 +87,11 @@ class TensorPanel(Panel):
         """Maps always; slices where there is more than one; means where a pixel stands for several elements."""
         found = {"map"} if self.view is not None and self.view.shape else set()
         layout = self._layout()
-        if (layout.strip is not None and layout.strip.images.count > 1) or (self.view is not None and self.total > heat.size_of(self.view.shape)[0] and len(self.view.shape) > 2):
+        if layout.strip is not None:
+            several = layout.strip.images.number > 1
+        else:
+            several = self.view is not None and heat.slices(self.view.shape) > 1
+        if several:
             found |= {"slice_previous", "slice_next"}
         maps = self.snapshot.maps if self.snapshot is not None else None
         if layout.maps is not None and maps is not None and (maps.block_rows, maps.block_columns) != (1, 1):
@@ -129,11 +134,12 @@ class TensorPanel(Panel):
         layout = self._layout()
         if layout.strip is not None:
             images = layout.strip.images
-            return f" {self.cursor // images.rows + 1} of {images.count} "
+            return f" {self.cursor // images.rows + 1} of {images.number} "
         return super().position() if layout.rows else ""
 
-    def _layout(self) -> Layout:
-        snapshot = self.snapshot
+    def _layout(self, snapshot: Snapshot | None = None) -> Layout:
+        """The division for what is drawn, or for a newer snapshot."""
+        snapshot = snapshot or self.snapshot
         view = snapshot.tensor if snapshot else None
         shown = view if self.part == "value" or snapshot is None else snapshot.part
         total = shown.window.total_rows if shown and shown.window else 1
@@ -144,7 +150,7 @@ class TensorPanel(Panel):
         """The figures of all parts, and of the one that is shown what is in view: numbers, maps, pictures."""
         if not self.object or not snapshot.paused:
             return []
-        layout = self._layout()
+        layout = self._layout(snapshot)
         if self.part == "value":
             found = [Want("tensor", self._look(self.object, layout), snapshot.boundary)]
         else:
@@ -159,16 +165,25 @@ class TensorPanel(Panel):
         if layout.maps is not None:
             index, row = heat.slice_at(view.shape, self.cursor)
             names = tuple(part.object for part in layout.maps.parts)
-            size = (layout.maps.rows, layout.maps.columns)
-            query = LookAtMaps(names, index, *size, row, self.column, self.pool)
+            maps = layout.maps
+            query = LookAtMaps(names, index, maps.rows, maps.columns, row, self.column, self.pool)
             found.append(Want("maps", query, snapshot.boundary))
         if layout.strip is not None:
-            strip, images = layout.strip, layout.strip.images
-            first = self.cursor // images.rows // strip.number * strip.number
-            size = (images.channels, images.height, images.width)
-            pictures = LookAtPictures(self.object, *size, first, strip.number, strip.rows, strip.columns)
-            found.append(Want("pictures", pictures, snapshot.boundary))
+            found.append(Want("pictures", self._images(layout.strip), snapshot.boundary))
         return found
+
+    def _images(self, strip: Strip) -> LookAtPictures:
+        images = strip.images
+        return LookAtPictures(
+            self.object,
+            images.channels,
+            images.height,
+            images.width,
+            first=self.cursor // images.rows // strip.number * strip.number,
+            count=strip.number,
+            rows=strip.rows,
+            columns=strip.columns,
+        )
 
     def _look(self, name: str, layout: Layout, *, statistics: bool = True) -> LookAt:
         """The window of numbers, or the one number under the cursor."""
