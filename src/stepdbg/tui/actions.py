@@ -159,7 +159,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "part",
         ("v",),
-        "value/grad/state",
+        "part",
         "show the next part of the tensor: value, gradient, optimizer state",
         "Look",
         _in("tensor"),
@@ -168,7 +168,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "map",
         ("m",),
-        "numbers/map",
+        "map",
         "show the tensor as numbers, as a heat map, as both; a batch of images as pictures, too",
         "Look",
         _offered("map"),
@@ -177,7 +177,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "pool",
         ("M",),
-        "extreme/mean",
+        "mean",
         "a pixel of the heat map shows the extreme of its elements, or their mean",
         "Look",
         _offered("pool"),
@@ -186,7 +186,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "slice_next",
         ("full_stop",),
-        "next slice",
+        "slice",
         "show the next slice of a tensor of many dimensions, or the next picture",
         "Look",
         _offered("slice_next"),
@@ -199,6 +199,31 @@ ACTIONS: tuple[Action, ...] = (
         "show the previous slice or picture",
         "Look",
         _offered("slice_previous"),
+    ),
+    Action(
+        "copy",
+        ("y",),
+        "copy",
+        "copy what is under the cursor to the terminal's clipboard",
+        "Keep",
+        _offered("copy"),
+        True,
+    ),
+    Action(
+        "copy_more",
+        ("Y",),
+        "copy more",
+        "copy the figures of the tensor; in the other panels, the panel",
+        "Keep",
+        _offered("copy"),
+    ),
+    Action(
+        "save",
+        ("ctrl+s",),
+        "save",
+        "save a tensor, the whole state, a table or the screen to a file",
+        "Keep",
+        footer=True,
     ),
     Action("input", ("i",), "type to script", "send a line to the script's standard input", "Look", _input, True),
     *(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -145,6 +146,21 @@ class StepdbgApp(App[int], inherit_bindings=False):
         """Write changed cells only, where Textual would write whole stretches of lines."""
         super()._display(screen, ChangedCells.of(renderable))
 
+    def write_to_terminal(self, sequence: str) -> None:
+        """Send an escape sequence that draws nothing."""
+        if self._driver is not None:
+            self._driver.write(sequence)
+
+    def picture(self) -> str:
+        """What is on the screen below any dialog, as SVG."""
+        from rich.console import Console
+
+        width, height = self.size
+        console = Console(width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor",
+                          record=True, legacy_windows=False, safe_box=False)  # fmt: skip
+        console.print(self.screen_stack[0]._compositor.render_update(full=True, simplify=False))
+        return console.export_svg(title=f"stepdbg {self.snapshot.session.script}")
+
     # the conversation with the hub
 
     async def _converse(self) -> None:
@@ -259,7 +275,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
             self.furniture.focused_name(),
             editable=panel is not None and panel.may_edit(),
             selected=self.deeds.has_selection(panel),
-            offers=panel.offers() if panel is not None else frozenset(),
+            offers=panel.offers() if panel is not None else frozenset({"copy"}),
         )
 
     async def action_press(self, key: str) -> None:

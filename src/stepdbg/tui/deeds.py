@@ -19,6 +19,7 @@ from stepdbg.protocol.messages import (
     SwitchBreakpoint,
     UndoEdit,
 )
+from stepdbg.tui.keeping import Keeping
 from stepdbg.tui.snapshot import next_rank
 from stepdbg.tui.views.breaks import edit_words
 from stepdbg.tui.widgets.panel import Panel
@@ -38,6 +39,7 @@ class Deeds:
 
     def __init__(self, app: StepdbgApp) -> None:
         self._app = app
+        self._keeping = Keeping(app, self._answer)
         self._pauses = 0
         """Pauses asked for since training last stood."""
         self._pauses_since = (0, 0)
@@ -204,6 +206,15 @@ class Deeds:
 
     async def _slice_previous(self) -> None:
         self._tensor().step_slice(-1)
+
+    async def _copy(self) -> None:
+        self._keeping.copy(more=False)
+
+    async def _copy_more(self) -> None:
+        self._keeping.copy(more=True)
+
+    async def _save(self) -> None:
+        self._keeping.save()
 
     async def _input(self) -> None:
         from stepdbg.tui.screens.script_input import InputDialog

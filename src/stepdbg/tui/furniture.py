@@ -151,6 +151,16 @@ class Furniture:
         name = self.focused_name()
         return None if name == "rail" or not self.is_shown(name) else self.panels.get(name)
 
+    def selected_object(self) -> str:
+        """What the Tensor panel shows."""
+        panel = self.panels.get("tensor")
+        return panel.selected_object() if panel is not None else ""
+
+    def panel_text(self, name: str) -> str:
+        """What a panel shows."""
+        panel = self.panels.get(name)
+        return (panel.text() if panel is not None else self.top.text()) + "\n"
+
     def output_size(self, size: Size) -> tuple[int, int]:
         """Columns and rows for the script's terminal."""
         panel = self.panels.get("output")

@@ -37,6 +37,27 @@ def numbers(window: Window) -> list[float] | list[int] | list[bool]:
     return list(struct.unpack(f"<{total}{window.format}", window.values))
 
 
+_DIGITS = {"float32": 9, "float16": 5, "bfloat16": 4}
+"""Significant digits after which a number reads back as the same bits; others take 17."""
+
+
+def number_at(view: TensorView, row: int, column: int) -> str | None:
+    """The number in a cell of the table with all its digits; None where it is not in the window."""
+    window = view.window
+    if window is None:
+        return None
+    y, x = row - window.row, column - window.column
+    if not (0 <= y < window.rows and 0 <= x < window.columns):
+        return None
+    value = numbers(window)[y * window.columns + x]
+    return f"{value:.{_DIGITS.get(view.dtype, 17)}g}" if isinstance(value, float) else str(value)
+
+
+def figures_in_words(statistics: Statistics) -> str:
+    """`min -0.3 max 0.4 …`, all digits."""
+    return " ".join(f"{name} {getattr(statistics, name)}" for name in (*_FIGURES, "zeros", "nan", "inf"))
+
+
 def index_of(view: TensorView, row: int, column: int) -> tuple[int, ...]:
     """The index of the cell at a row and column of the table, as Python writes it."""
     if not view.shape:

@@ -7,7 +7,7 @@ from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import breaks, model, optimizer
 from stepdbg.tui.views.lines import Drawing, Frame
 from stepdbg.tui.wants import Want
-from stepdbg.tui.widgets.panel import Editable, Panel
+from stepdbg.tui.widgets.panel import Copied, Editable, Panel
 
 
 class ModelPanel(Panel):
@@ -47,6 +47,12 @@ class ModelPanel(Panel):
         rows = self.snapshot.objects.rows if self.snapshot and self.snapshot.objects else ()
         return next((row.name for row in rows[self.cursor :] if row.node in model.TENSORS), "")
 
+    def copied(self) -> Copied | None:
+        """The name of the object under the cursor."""
+        rows = self.snapshot.objects.rows if self.snapshot and self.snapshot.objects else ()
+        name = rows[self.cursor].name.strip() if self.cursor < len(rows) else ""
+        return Copied("the name", name) if name else None
+
     def editable(self) -> Editable | None:
         """The whole tensor under the cursor."""
         rows = self.snapshot.objects.rows if self.snapshot and self.snapshot.objects else ()
@@ -81,6 +87,13 @@ class OptimizerPanel(Panel):
         """The parameter of the ledger's row."""
         item = self._item()
         return item.object if item and item.kind == "ledger" else ""
+
+    def copied(self) -> Copied | None:
+        """The value of the hyperparameter, or the name of the parameter in the ledger."""
+        item = self._item()
+        if item is not None and item.kind == "hyperparameter":
+            return Copied(item.words, item.value)
+        return Copied("the name", item.object) if item is not None and item.object else super().copied()
 
     def editable(self) -> Editable | None:
         """The hyperparameter under the cursor."""

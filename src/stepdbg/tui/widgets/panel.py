@@ -29,6 +29,13 @@ class Editable(NamedTuple):
     """The index of one element, or None for the whole."""
 
 
+class Copied(NamedTuple):
+    """Words for the clipboard, and what they are."""
+
+    what: str
+    words: str
+
+
 class Panel(Sheet, can_focus=True):
     """One numbered panel."""
 
@@ -97,7 +104,22 @@ class Panel(Sheet, can_focus=True):
 
     def offers(self) -> frozenset[str]:
         """Ids of the actions that only the panel knows to apply here."""
-        return frozenset()
+        return frozenset({"copy"}) if self.copied() is not None else frozenset()
+
+    def copied(self) -> Copied | None:
+        """What `y` copies: the row under the cursor, unless the panel knows better."""
+        lines = self.text().splitlines()
+        row = 1 + self._head + self.cursor - self.top
+        words = lines[row].strip(f" {self.glyphs.cursor}") if 0 < row < len(lines) else ""
+        return Copied("the row", words) if words else None
+
+    def copied_more(self) -> Copied:
+        """What `Y` copies: what the panel shows."""
+        return Copied(f"the panel {NAMES[self.panel]}", self.text())
+
+    def selected_object(self) -> str:
+        """The name of the tensor that is selected here, to be saved; empty where none is."""
+        return self.chosen()
 
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """Called before a new snapshot is drawn: keep the selection where it belongs."""

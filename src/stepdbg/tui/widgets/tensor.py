@@ -10,7 +10,7 @@ from stepdbg.tui.views.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.views.pictures import Strip
 from stepdbg.tui.views.tensor_layout import Layout, Mode, divided, modes
 from stepdbg.tui.wants import Want
-from stepdbg.tui.widgets.panel import Editable, Panel
+from stepdbg.tui.widgets.panel import Copied, Editable, Panel
 
 
 class TensorPanel(Panel):
@@ -263,3 +263,27 @@ class TensorPanel(Panel):
         if snapshot.tensor.object != self.object:
             return None  # the answer for the new object is still under way
         return Editable(self._part_object(snapshot), tensor.index_of(shown, self.cursor, self.column))
+
+    def selected_object(self) -> str:
+        """The part that is shown."""
+        return self._part_object(self.snapshot) if self.snapshot is not None else ""
+
+    def copied(self) -> Copied | None:
+        """The element under the cursor, with all its digits."""
+        target = self.editable()
+        snapshot = self.snapshot
+        if target is None or snapshot is None:
+            return None
+        shown = snapshot.tensor if self.part == "value" else snapshot.part
+        value = tensor.number_at(shown, self.cursor, self.column) if shown is not None else None
+        index = f"[{', '.join(map(str, target.element))}]" if target.element else ""
+        return None if value is None else Copied(f"{target.object}{index}", value)
+
+    def copied_more(self) -> Copied:
+        """The figures of the part that is shown."""
+        snapshot = self.snapshot
+        parts = snapshot.tensor.parts if snapshot is not None and snapshot.tensor is not None else ()
+        figures = next((one.statistics for one in parts if one.label == self.part), None)
+        if figures is None:
+            return super().copied_more()
+        return Copied("the figures", f"{self._part_object(snapshot)}: {tensor.figures_in_words(figures)}")  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import loss, output, source
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.wants import Want
-from stepdbg.tui.widgets.panel import Panel
+from stepdbg.tui.widgets.panel import Copied, Panel
 
 
 class LossPanel(Panel):
@@ -19,6 +19,14 @@ class LossPanel(Panel):
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
         """The chart."""
         return loss.draw(snapshot, frame)
+
+    def copied(self) -> Copied | None:
+        """The newest loss."""
+        series = self.snapshot.losses if self.snapshot is not None else ()
+        newest = max((one for one in series if one.points), key=lambda one: one.points[-1].update, default=None)
+        if newest is None:
+            return None
+        return Copied(f"{newest.name} of update {newest.points[-1].update}", repr(newest.points[-1].value))
 
 
 class SourcePanel(Panel):
@@ -82,6 +90,11 @@ class OutputPanel(Panel):
         self.top = max(0, min(self.top + rows, last))
         self.follows = self.top >= last
         self.moved()
+
+    def copied(self) -> Copied | None:
+        """The last line in view."""
+        lines = [line for line in self.text().splitlines()[1:] if line.strip()]
+        return Copied("the last line", lines[-1].strip()) if lines else None
 
     def picked_row(self, row: int) -> None:
         """There is no cursor."""

@@ -1,0 +1,111 @@
+"""The deeds that keep something of a session beyond it: copy to the clipboard, save to a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from stepdbg.errors import StepdbgError
+from stepdbg.new_file import SaveError
+from stepdbg.protocol.messages import Query, Refusal, Result, Save, Saved, Summaries, Summarise
+from stepdbg.tui import saving, tables
+from stepdbg.tui.clipboard import sequence
+from stepdbg.tui.snapshot import Arrived, reduced
+from stepdbg.tui.views import header, model
+from stepdbg.tui.views.numbers import plural, size
+from stepdbg.tui.widgets.panel import Copied
+
+if TYPE_CHECKING:
+    from stepdbg.tui.app import StepdbgApp
+    from stepdbg.tui.screens.save import Wish
+
+_TOLD = 40
+"""Characters of what was copied that the notice repeats."""
+
+
+class Keeping:
+    """Copies and saves."""
+
+    def __init__(self, app: StepdbgApp, ask: Callable[[Query], Awaitable[Result]]) -> None:
+        self._app = app
+        self._ask = ask
+
+    def copy(self, *, more: bool) -> None:
+        """What is under the cursor, or more of it, to the terminal's clipboard; and say what."""
+        app = self._app
+        panel = app.furniture.in_focus()
+        if panel is not None:
+            found = panel.copied_more() if more else panel.copied()
+        elif more:
+            found = Copied("header, rail and sentence", app.furniture.top.text())
+        else:
+            found = Copied("the sentence", header.below(app.snapshot))
+        if found is None or not found.words:
+            return
+        try:
+            written = sequence(found.words, tmux=bool(os.environ.get("TMUX")))
+        except ValueError as error:
+            app.notify(f"not copied: {error}", severity="warning", markup=False)
+            return
+        app.write_to_terminal(written)
+        first = found.words.splitlines()[0]
+        told = first if len(first) <= _TOLD and first == found.words else first[:_TOLD] + app.glyphs.ellipsis
+        app.notify(f"copied {found.what}: {told}", markup=False)
+
+    def save(self) -> None:
+        """Ask what and where."""
+        from stepdbg.tui.screens.save import SaveDialog
+
+        app = self._app
+        snapshot = app.snapshot
+        name = app.furniture.focused_name()
+        panel = app.furniture.in_focus()
+        chosen = (panel.selected_object() if panel is not None else "") or app.furniture.selected_object()
+        dialog = SaveDialog(
+            saving.choices(snapshot, name, chosen),
+            saving.directory(snapshot),
+            lambda choice: saving.file_name(choice, snapshot),
+            self._save,
+            app.glyphs,
+        )
+        app.push_screen(dialog, self._saved)
+
+    def _saved(self, words: str | None) -> None:
+        if words is not None:
+            self._app.notify(words, timeout=8, markup=False)
+
+    async def _save(self, wish: Wish) -> str:
+        """Save, and say what was saved.
+
+        Raises:
+            StepdbgError: why it could not be.
+        """
+        choice, path = wish
+        if choice.what in ("tensor", "state"):
+            name = choice.name if choice.what == "tensor" else ""
+            result = await self._ask(Save(str(path), choice.suffix, name))  # type: ignore[arg-type]
+            if isinstance(result, Refusal):
+                raise SaveError(result.problem)
+            if not isinstance(result, Saved):
+                raise StepdbgError("that was not answered")
+            left = f"; left out: {', '.join(result.left_out)}" if result.left_out else ""
+            return f"saved {plural(result.tensors, 'tensor')}, {size(result.bytes)}, to {result.path}{left}"
+        written = saving.write_text(path, await self._text(choice))
+        return f"saved {size(written)} to {path}"
+
+    async def _text(self, choice: saving.Choice) -> str:
+        app = self._app
+        if choice.what == "screen":
+            return app.picture()
+        if choice.name not in tables.TABLES:
+            return app.furniture.panel_text(choice.name)
+        snapshot = app.snapshot
+        if choice.name == "model" and snapshot.paused:
+            rows = snapshot.objects.rows if snapshot.objects else ()
+            names = tuple(row.name for row in rows if row.node in model.TENSORS)
+            result = await self._ask(Summarise(names))
+            if isinstance(result, Summaries):
+                snapshot = reduced(snapshot, Arrived("summaries", snapshot.boundary, result, snapshot.rank))
+        rows_of = tables.table(choice.name, snapshot)
+        return tables.as_csv(rows_of) if choice.suffix == "csv" else tables.as_text(rows_of)
