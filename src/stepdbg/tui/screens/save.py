@@ -48,7 +48,7 @@ class SaveDialog(Dialog[str]):
         super().__init__("Save", glyphs)
         self._choices = {choice.id: choice for choice in choices}
         self._directory = directory
-        self._name = name
+        self._named = name
         self._save = save
         self._proposed = ""
 
@@ -72,7 +72,7 @@ class SaveDialog(Dialog[str]):
         choice = self._choices[event.option_id or ""]
         field = self.query_one(Input)
         if field.value in ("", self._proposed):
-            self._propose(free_name(self._directory / self._name(choice)))
+            self._propose(free_name(self._directory / self._named(choice)))
         elif field.value:
             field.value = str(Path(field.value).with_suffix(f".{choice.suffix}"))
 
@@ -93,7 +93,7 @@ class SaveDialog(Dialog[str]):
             return
         path = self._directory / Path(words).expanduser()
         if path.is_dir():
-            path = path / self._name(choice)
+            path = path / self._named(choice)
         if (free := free_name(path)) != path:
             self._propose(free)
             self._say(f"{path.name} exists already and is not overwritten; {free.name} is free")
