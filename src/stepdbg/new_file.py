@@ -77,11 +77,11 @@ def _name(part: Path, path: Path) -> None:
 def _why(path: Path, error: OSError) -> str:
     folder = path.parent
     match error.errno:
-        case errno.ENOENT:
+        case errno.ENOENT if not folder.exists():
             return f"there is no folder {folder}; make it first, or choose another"
         case errno.ENOTDIR:
             return f"{folder} is no folder; choose another"
-        case errno.EACCES | errno.EPERM:
+        case errno.EACCES | errno.EPERM | errno.ENOENT:
             return f"{folder} may not be written to ({error.strerror}); choose another folder"
         case errno.EROFS:
             return f"{folder} is on a read-only file system; choose another folder"

@@ -21,7 +21,7 @@ from stepdbg.tracer.registry import Registry
 
 LEVELS = 16
 NAN, INFINITY, MINUS_INFINITY = 16, 17, 18
-_MOST = 1 << 21
+_MOST = 1 << 20
 """Elements of a slice that are looked at."""
 _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 """The ends of a scale are such numbers times a power of ten."""
@@ -155,24 +155,37 @@ def _pooled(part: torch.Tensor, divided: Blocks, pool: Pool) -> tuple[torch.Tens
             across += 1
         else:
             break
-    place = part.device
-    if (divided.high, divided.wide) != (1, 1):
-        part = part.index_select(0, _places(divided.rows, divided.high, down, rows, place))
-        part = part.index_select(1, _places(divided.columns, divided.wide, across, columns, place))
-    numbers = part.cpu().to(torch.float64)
-    blocked = numbers.reshape(divided.rows, -(-divided.high // down), divided.columns, -(-divided.wide // across))
+    # Rows first, in the tensor's own type, which runs at the speed of memory; what is left then is small.
+    tall, broad = -(-divided.high // down), -(-divided.wide // across)
+    if divided.rows * tall != rows or down > 1:
+        part = part.index_select(0, _places(divided.rows, divided.high, down, rows, part.device))
+    if divided.columns * broad != columns or across > 1:
+        part = part.index_select(1, _places(divided.columns, divided.wide, across, columns, part.device))
     sampled = (down, across) != (1, 1)
+    blocked = _split(part, 0, divided.rows, tall)
     if pool == "mean":
-        return blocked.mean((1, 3)), sampled
-    top, bottom = blocked.amax((1, 3)), blocked.amin((1, 3))
+        means = blocked.mean(1, dtype=torch.float32 if part.device.type == "mps" else torch.float64)
+        return _split(means.cpu().to(torch.float64), 1, divided.columns, broad).mean(2), sampled
+    bottom, top = (blocked.squeeze(1),) * 2 if tall == 1 else torch.aminmax(blocked, dim=1)
+    bottom, top = (_split(found.cpu().to(torch.float64), 1, divided.columns, broad) for found in (bottom, top))
+    bottom, top = bottom.amin(2), top.amax(2)
     return torch.where(-bottom > top, bottom, top), sampled
 
 
+def _split(tensor: torch.Tensor, dim: int, number: int, size: int) -> torch.Tensor:
+    """A view in which a dimension is that many blocks of that size."""
+    found: torch.Tensor = tensor.unflatten(dim, (number, size))  # type: ignore[no-untyped-call]
+    return found
+
+
 def _places(number: int, size: int, step: int, length: int, device: torch.device) -> torch.Tensor:
-    """The indices of the elements that are looked at along one dimension; the last block repeats its last one."""
+    """The indices of the elements that are looked at along one dimension; a smaller last block has some of its own
+    twice, evenly.
+    """
     starts = torch.arange(0, number, dtype=torch.int64, device=device).mul(size).reshape(-1, 1)
     within = torch.arange(0, size, step, dtype=torch.int64, device=device).reshape(1, -1)
-    return (starts + within).clamp(max=length - 1).reshape(-1)
+    sizes = (length - starts).clamp(max=size)
+    return (starts + (within * sizes).div(size, rounding_mode="floor")).reshape(-1)
 
 
 def _scale(pixels: torch.Tensor, known: Statistics | None) -> Scale:

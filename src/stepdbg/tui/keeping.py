@@ -69,6 +69,7 @@ class Keeping:
             self._save,
             app.glyphs,
         )
+        app.clear_notifications()  # a picture of the screen is to show the screen
         app.push_screen(dialog, self._saved)
 
     def _saved(self, words: str | None) -> None:

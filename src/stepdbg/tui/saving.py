@@ -51,7 +51,7 @@ def choices(snapshot: Snapshot, panel: str, name: str) -> list[Choice]:
     if snapshot.paused and name:
         found += [Choice("tensor", suffix, f"{name} as {words}", name) for suffix, words in _FORMATS]
     if snapshot.paused:
-        words = "the whole state as safetensors: parameters, buffers, gradients, optimizer"
+        words = "the whole state: parameters, buffers, grads, optimizer"
         found.append(Choice("state", "safetensors", words, "state"))
     if panel in tables.TABLES:
         found.append(Choice("panel", "csv", f"the table of the panel {NAMES[panel]} as CSV", panel))

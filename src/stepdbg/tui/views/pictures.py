@@ -49,7 +49,10 @@ class Strip(NamedTuple):
 
 
 def images_in(view: TensorView) -> Images | None:
-    """How a tensor reads as images: N×1×H×W, N×3×H×W, N×H×W, H×W, or N×F where F is a square; None otherwise."""
+    """How a tensor reads as images: N×1×H×W, N×3×H×W, N×H×W, H×W, or N×F where F is a square; None otherwise.
+
+    A matrix counts only where it comes with a batch or out of the model: of weights the heat map is the picture.
+    """
     sizes = view.shape
     if view.dtype.startswith("complex") or view.dtype == "bool":
         return None
@@ -58,7 +61,7 @@ def images_in(view: TensorView) -> Images | None:
         return Images(sizes[0], sizes[1], sizes[2], sizes[3], sizes[1] * sizes[2])
     if len(sizes) == 3 and fit and sizes[0]:
         return Images(sizes[0], 1, sizes[1], sizes[2], sizes[1])
-    if len(sizes) == 2 and sizes[0]:
+    if len(sizes) == 2 and sizes[0] and view.kind in ("batch", "output"):
         side = math.isqrt(sizes[1])
         if side * side == sizes[1] and SMALLEST <= side <= LARGEST:
             return Images(sizes[0], 1, side, side, 1)

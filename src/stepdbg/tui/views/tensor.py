@@ -196,7 +196,7 @@ def _histogram_lines(histogram: Histogram | None, width: int, glyphs: Glyphs) ->
     words = "  sampled" if histogram.sampled else ""
     return [
         (),
-        (Span(f"   {low} ", "dim"), Span(bars, "chart.0"), Span(f" {high}{words}"[: max(0, width)], "dim")),
+        cropped((Span(f"   {low} ", "dim"), Span(bars, "chart.0"), Span(f" {high}{words}", "dim")), width),
     ]
 
 
