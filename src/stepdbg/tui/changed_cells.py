@@ -2,10 +2,14 @@
 
 Textual 8.2 writes a changed region of a widget from the widget's left edge up to the region's right end
 (`ChopsUpdate.render_segments` crops from 0), so that one figure at the end of a line costs the whole line. Over a slow
-link that is most of a step's bytes.
+link that is most of a step's bytes. It also names every colour anew for each run of cells and resets it after, of which
+only the differences are written here: in a heat map, where each cell is a run, that is a third.
 """
 
 from __future__ import annotations
+
+import re
+from typing import NamedTuple
 
 from rich.console import Console, RenderableType
 from rich.control import Control
@@ -32,4 +36,67 @@ class ChangedCells(ChopsUpdate):
                     continue
                 written.append(Control.move_to(left, y).segment.text)
                 written.append(strip.crop(left - start, right - start).render(console))
-        return "".join(written)
+        return spared("".join(written))
+
+
+class _Look(NamedTuple):
+    """What characters are written in, as parameters of SGR sequences."""
+
+    attributes: tuple[str, ...] = ()
+    front: str = ""
+    back: str = ""
+
+
+_SEQUENCE = re.compile(r"\x1b\[([0-9;]*)([mH])")
+
+
+def spared(written: str) -> str:
+    """The same cells with the fewest sequences: a colour is named where it differs from that of the cell before."""
+    kept: list[str] = []
+    have = want = _Look()
+    place = 0
+    for found in _SEQUENCE.finditer(written):
+        if found.start() > place:
+            kept += [_from(have, want), written[place : found.start()]]
+            have = want
+        place = found.end()
+        if found[2] == "H":
+            kept.append(found[0])
+        else:
+            want = _after(want, found[1])
+    if place < len(written):
+        kept += [_from(have, want), written[place:]]
+        have = want
+    kept.append(_from(have, _Look()))
+    return "".join(kept)
+
+
+def _after(look: _Look, parameters: str) -> _Look:
+    """The look after a sequence."""
+    if parameters in ("", "0"):
+        return _Look()
+    codes = iter(parameters.split(";"))
+    for code in codes:
+        if code in ("38", "48"):
+            kind = next(codes, "5")
+            colour = ";".join([code, kind, *(next(codes, "0") for _ in range(1 if kind == "5" else 3))])
+            look = look._replace(front=colour) if code == "38" else look._replace(back=colour)
+        elif code == "0":
+            look = _Look()
+        else:
+            look = look._replace(attributes=(*look.attributes, code))
+    return look
+
+
+def _from(have: _Look, want: _Look) -> str:
+    """What turns one look into another."""
+    if have == want:
+        return ""
+    lost = have.attributes != want.attributes or (have.front and not want.front) or (have.back and not want.back)
+    if lost:
+        if want == _Look():
+            return "\x1b[0m"
+        start = ["0"] if have != _Look() else []
+        return f"\x1b[{';'.join([*start, *want.attributes, *filter(None, (want.front, want.back))])}m"
+    differing = [new for old, new in zip(have[1:], want[1:], strict=True) if new != old]
+    return f"\x1b[{';'.join(differing)}m"

@@ -41,7 +41,7 @@ class Plan(NamedTuple):
 def plan(view: TensorView, part: str, width: int, height: int, glyphs: Glyphs) -> Plan:
     """As many maps as there is room for, the shown part among them; each as large as fits."""
     rows, columns = size_of(view.shape)
-    alike = tuple(one for one in view.parts if one.shape == view.shape)
+    alike = tuple(one for one in parts_of(view) if one.shape == view.shape)
     number = max(1, min(len(alike), (width + 1) // NARROWEST))
     place = next((index for index, one in enumerate(alike) if one.label == part), 0)
     start = max(0, place - number + 1)
@@ -56,6 +56,13 @@ def plan(view: TensorView, part: str, width: int, height: int, glyphs: Glyphs) -
     drawn = math.ceil(down * high / (2 if glyphs.half_blocks else 1))
     each = min(each, max(NARROWEST - 2, across * wide))
     return Plan(alike[start : start + number], each, down, across, wide, high, drawn + OVERHEAD)
+
+
+def parts_of(view: TensorView) -> tuple[TensorPart, ...]:
+    """The parts of a tensor; a gradient that is not there keeps its place, so that nothing moves when it comes."""
+    if view.kind != "parameter" or not view.requires_grad or any(one.label == "grad" for one in view.parts):
+        return view.parts
+    return (*view.parts[:1], TensorPart("grad", f"{view.object}.grad", None, view.shape), *view.parts[1:])
 
 
 def size_of(sizes: tuple[int, ...]) -> tuple[int, int]:

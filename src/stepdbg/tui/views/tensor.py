@@ -64,8 +64,8 @@ def index_of(view: TensorView, row: int, column: int) -> tuple[int, ...]:
         return ()
     index = [column]
     for length in reversed(view.shape[:-1]):
-        index.insert(0, row % length)
-        row //= length
+        index.insert(0, row % max(1, length))
+        row //= max(1, length)
     return tuple(index)
 
 
@@ -98,7 +98,7 @@ def draw(
     head: list[Line] = []
     if layout.parts:
         head.append(_heading(frame.width))
-        head += [_part_line(each.label, each.statistics, each.label == part, frame) for each in view.parts]
+        head += [_part_line(each.label, each.statistics, each.label == part, frame) for each in heat.parts_of(view)]
     if layout.histogram:
         head += _histogram_lines(shown.histogram if shown else None, frame.width, frame.glyphs)
     if snapshot.tensor_problem:
@@ -110,10 +110,8 @@ def draw(
         head += _strip_lines(snapshot, view, layout, row, frame)
     if layout.maps is not None and snapshot.maps is not None:
         maps = snapshot.maps
-        known = {one.object for one in maps.maps}
-        if (maps.total_rows, maps.total_columns) == heat.size_of(view.shape) and known & {
-            one.object for one in view.parts
-        }:
+        known = {one.object for one in maps.maps} & {one.object for one in view.parts}
+        if (maps.total_rows, maps.total_columns) == heat.size_of(view.shape) and known:
             head += heat.draw(maps, layout.maps, view, part, row, column, frame.width, frame.glyphs, pool)
     if layout.maps is not None or layout.strip is not None:
         missing = (layout.maps.lines if layout.maps else 0) - (len(head) - _heads(layout, view))
@@ -126,7 +124,7 @@ def draw(
 
 def _heads(layout: Layout, view: TensorView) -> int:
     """Lines above maps and numbers."""
-    return (1 + len(view.parts) if layout.parts else 0) + (2 if layout.histogram else 0)
+    return (1 + len(heat.parts_of(view)) if layout.parts else 0) + (2 if layout.histogram else 0)
 
 
 def _strip_lines(snapshot: Snapshot, view: TensorView, layout: Layout, row: int, frame: Frame) -> list[Line]:
@@ -171,7 +169,7 @@ def _part_line(label: str, statistics: Statistics | None, here: bool, frame: Fra
     spans = [Span(bad, "error", target), Span(f"{mark} ", "accent" if here else "", target)]
     spans.append(Span(padded(plain(label), name, frame.glyphs.ellipsis), "strong" if here else "", target))
     if statistics is None:
-        return (*spans, Span(right("none", field), "dim", target))
+        return cropped((*spans, Span(right("none", field), "dim", target)), frame.width)
     for each in _FIGURES:
         spans.append(Span(right(figure(getattr(statistics, each), field - 1), field), "number", target))
     if statistics.nan:

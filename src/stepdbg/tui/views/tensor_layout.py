@@ -51,7 +51,7 @@ def divided(frame: Frame, view: TensorView | None, part: str, mode: Mode | None,
         mode: What the user wants to see; None: what suits the tensor and the place.
         total_rows: Of the table, for the width of the row numbers.
     """
-    number = len(view.parts) if view is not None else 1
+    number = len(heat.parts_of(view)) if view is not None else 1
     heads = ((1 + number + 2, True, True), (1 + number, True, False), (0, False, False))
     shown = _mode(view, mode, frame.height - heads[0][0])
     least = {"numbers": 4, "map": 8, "both": 11, "pictures": 9}[shown]
