@@ -177,8 +177,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "pool",
         ("M",),
-        "mean",
-        "a pixel of the heat map shows the extreme of its elements, or their mean",
+        "extreme",
+        "a pixel of the heat map shows the mean of its elements, or the one farthest from 0",
         "Look",
         _offered("pool"),
         True,

@@ -30,7 +30,7 @@ class TensorPanel(Panel):
         """The column of the cursor."""
         self.mode: Mode | None = None
         """Numbers, heat maps, both or pictures; None: what suits the tensor and the place."""
-        self.pool: Pool = "extreme"
+        self.pool: Pool = "mean"
         """What a pixel of a heat map shows of the elements that it stands for."""
         self._columns = 1
 
@@ -54,13 +54,16 @@ class TensorPanel(Panel):
 
     def next_mode(self) -> None:
         """Numbers, heat maps, both, pictures where there are some, and round again."""
-        available = modes(self.view)
-        self.mode = available[(available.index(self._layout().mode) + 1) % len(available)]
+        if self.view is None:  # its answer is under way
+            self.mode = "map"
+        else:
+            available = modes(self.view)
+            self.mode = available[(available.index(self._layout().mode) + 1) % len(available)]
         self.moved()
 
     def next_pool(self) -> None:
-        """Extremes or means."""
-        self.pool = "mean" if self.pool == "extreme" else "extreme"
+        """Means or extremes."""
+        self.pool = "extreme" if self.pool == "mean" else "mean"
         self.moved()
 
     def step_slice(self, step: int) -> None:
@@ -85,7 +88,7 @@ class TensorPanel(Panel):
 
     def offers(self) -> frozenset[str]:
         """Maps always; slices where there is more than one; means where a pixel stands for several elements."""
-        found = {"map"} if self.view is not None and self.view.shape else set()
+        found = {"map"} if self.view is None or self.view.shape else set()
         layout = self._layout()
         if layout.strip is not None:
             several = layout.strip.images.number > 1
