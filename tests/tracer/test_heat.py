@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepdbg.protocol.messages import Statistics
+from stepdbg.protocol.messages import LookAtMaps, Statistics
 from stepdbg.tracer import heat, tensors
+from stepdbg.tracer.registry import Alive, Registry
 
 SIDES = st.integers(1, 40)
 
@@ -96,3 +97,15 @@ def test_the_leading_dimensions_choose_the_slice() -> None:
     assert torch.equal(heat.slice_of(tensor, (9, 0)), tensor[1, 0])
     assert heat.slice_of(torch.arange(5), ()).shape == (1, 5)
     assert heat.slice_of(torch.tensor(3.0), ()).shape == (1, 1)
+
+
+def test_small_slices_come_as_a_page_of_tiles_unpooled() -> None:
+    kernels = torch.randn(3, 2, 4, 5, generator=torch.Generator().manual_seed(0)).transpose(0, 1)
+    known = Registry(alive={"w": Alive("parameter", kernels)})
+    query = LookAtMaps(("w",), (1, 1), tiles=4, rows=2, columns=2)
+    found = heat.heat_maps(known, query, lambda _: tensors.statistics(kernels))
+    assert (found.first, found.tiles, found.block_rows, found.block_columns) == (4, 2, 1, 1)
+    (only,) = found.maps
+    assert (only.rows, only.columns) == (4, 5)
+    expected = [heat.levels(one, heat.blocks(4, 5, 4, 5), tensors.statistics(kernels)).levels for one in kernels[1, 1:]]
+    assert only.levels == b"".join(expected)

@@ -107,6 +107,19 @@ def test_a_tensor_of_many_dimensions_is_shown_slice_by_slice() -> None:
     assert "slice [2, 1] of 8×2" in shown(lines_of(tensor.draw(snapshot, Frame(60, 20), row=17, mode="map")))
 
 
+def test_the_kernels_of_a_convolution_stand_as_tiles_and_each_pixel_finds_its_element() -> None:
+    found = view((8, 1, 3, 3), kind="buffer")
+    planned = heat.plan(found, "value", 60, 20, UNICODE)
+    assert planned.tiles == 8
+    page = HeatMaps(
+        (), 3, 3, 1, 1, (HeatMap("w.value", 3, 3, bytes(72), -0.5, 0.5, True, 0.25),), first=0, tiles=8
+    )  # fmt: skip
+    lines = lines_of(tensor.draw(shot(found, maps=page), Frame(60, 24), row=4, mode="map"))
+    targets = {span.target for line in lines for span in line if span.role.startswith("tone")}
+    assert targets == {f"cell:{row}:{column}" for row in range(24) for column in range(3)} | {""}
+    assert "slices 0-7 of 8  slice [1, 0] of 8×1" in shown(lines)
+
+
 def test_images_are_known_by_their_shape() -> None:
     def found(shape: tuple[int, ...], dtype: str = "float32") -> tuple[int, ...] | None:
         return pictures.images_in(view(shape, kind="batch", dtype=dtype))

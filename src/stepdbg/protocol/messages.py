@@ -341,6 +341,8 @@ class LookAtMaps(Message, frozen=True):
     objects: tuple[str, ...]
     slice: tuple[int, ...] = ()
     """The indices of the dimensions that are fixed."""
+    tiles: int = 1
+    """So many slices are sent, unpooled: those of the page that the slice is on, if pages are of that length."""
     rows: int = 16
     columns: int = 64
     row: int = 0
@@ -350,11 +352,11 @@ class LookAtMaps(Message, frozen=True):
 
 
 class HeatMap(Part, frozen=True):
-    """One tensor's slice as levels, row by row."""
+    """One tensor's slice as levels, row by row; of several slices one after the other."""
 
     object: str
     rows: int
-    """Pixels."""
+    """Pixels of a slice."""
     columns: int
     levels: bytes
     """0 to 15 from `low` to `high`; 16 is NaN, 17 infinity, 18 minus infinity."""
@@ -380,6 +382,10 @@ class HeatMaps(Message, frozen=True):
     """Elements that a pixel stands for, downwards."""
     block_columns: int
     maps: tuple[HeatMap, ...] = ()
+    first: int = 0
+    """The number of the first slice in row-major order, where several are sent."""
+    tiles: int = 1
+    """How many are."""
 
 
 class LookAtPictures(Message, frozen=True):

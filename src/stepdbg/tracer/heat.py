@@ -23,6 +23,8 @@ LEVELS = 16
 NAN, INFINITY, MINUS_INFINITY = 16, 17, 18
 _MOST = 1 << 20
 """Elements of a slice that are looked at."""
+_MOST_TILES = 512
+"""Slices that are sent at a time."""
 _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 """The ends of a scale are such numbers times a power of ten."""
 
@@ -76,13 +78,18 @@ def heat_maps(registry: Registry, query: LookAtMaps, statistics: Callable[[str],
         shape = value.shape
         part = slice_of(value, query.slice)
         high, wide = part.shape
-        divided = blocks(high, wide, query.rows, query.columns)
-        found = levels(part, divided, statistics(name), query.pool)
+        first, tiles = 0, 1
+        if query.tiles > 1:
+            first, tiles, stacked = _page(value, query.slice, query.tiles)
+            divided = Blocks(tiles * high, wide, 1, 1)
+        else:
+            stacked, divided = part, blocks(high, wide, query.rows, query.columns)
+        found = levels(stacked, divided, statistics(name), query.pool)
         inside = 0 <= query.row < high and 0 <= query.column < wide
         maps.append(
             HeatMap(
                 object=name,
-                rows=divided.rows,
+                rows=divided.rows // tiles,
                 columns=divided.columns,
                 levels=found.levels,
                 low=found.scale.low,
@@ -92,7 +99,7 @@ def heat_maps(registry: Registry, query: LookAtMaps, statistics: Callable[[str],
                 sampled=found.sampled,
             )
         )
-        shown = HeatMaps(query.slice, high, wide, divided.high, divided.wide)
+        shown = HeatMaps(query.slice, high, wide, divided.high, divided.wide, first=first, tiles=tiles)
     if shown is None:
         raise Refused(f"{query.objects[0] if query.objects else 'nothing'} has no numbers to draw at this stop")
     return msgspec.structs.replace(shown, maps=tuple(maps))
@@ -105,6 +112,18 @@ def slice_of(tensor: torch.Tensor, fixed: tuple[int, ...]) -> torch.Tensor:
     for place in (*fixed, *[0] * tensor.dim())[: tensor.dim() - 2]:
         tensor = tensor[max(0, min(place, tensor.shape[0] - 1))]
     return tensor
+
+
+def _page(value: torch.Tensor, fixed: tuple[int, ...], tiles: int) -> tuple[int, int, torch.Tensor]:
+    """The number of the first slice of the page, how many are on it, and all of them below each other."""
+    outer = tuple(value.shape[:-2])
+    number = 0
+    for place, size in zip((*fixed, *[0] * len(outer)), outer, strict=False):
+        number = number * size + max(0, min(place, size - 1))
+    first = number // tiles * tiles
+    last = min(first + min(tiles, _MOST_TILES), math.prod(outer))
+    slices = [slice_of(value, tensors.unravel(number, outer)) for number in range(first, last)]
+    return first, len(slices), torch.cat(slices)
 
 
 def blocks(rows: int, columns: int, most_rows: int, most_columns: int) -> Blocks:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from stepdbg.protocol.messages import HeatMap, HeatMaps, TensorPart, TensorView
 from stepdbg.tui.views.lines import Glyphs, Line, Span, cropped, plain, width_of
 from stepdbg.tui.views.numbers import figure, shape
-from stepdbg.tui.views.shades import enlarged, legend, shaded
+from stepdbg.tui.views.shades import Grid, enlarged, legend, shaded
 
 NARROWEST = 25
 """Cells that a map needs for its legend."""
@@ -18,6 +18,10 @@ LARGEST = 6
 """Cells across that one element takes at most."""
 WIDEST, HIGHEST = 96, 64
 """Pixels of one map at most, for the bytes that they cost over a slow link."""
+TILE = 16
+"""Rows and columns up to which slices are shown as tiles: the kernels of a convolution."""
+_MANY = 16
+"""So many tiles are wanted at once before each is made larger."""
 
 
 class Plan(NamedTuple):
@@ -36,6 +40,14 @@ class Plan(NamedTuple):
     """Rows of pixels (half lines, or lines without half blocks) that it takes."""
     lines: int
     """With everything around the pixels."""
+    across: int = 1
+    """Slices side by side, where they are so small that several are shown as tiles."""
+    down: int = 1
+
+    @property
+    def tiles(self) -> int:
+        """Slices of each part in view."""
+        return self.across * self.down
 
 
 def plan(view: TensorView, part: str, width: int, height: int, glyphs: Glyphs) -> Plan:
@@ -47,15 +59,38 @@ def plan(view: TensorView, part: str, width: int, height: int, glyphs: Glyphs) -
     start = max(0, place - number + 1)
     each = max(4, (width - 1 - 2 * (number - 1)) // number)
     room = max(1, height - OVERHEAD) * (2 if glyphs.half_blocks else 1)
+    found = Plan(alike[start : start + number], each, rows, columns, 1, 1, 0)
+    number_of_slices = slices(view.shape)
+    if number_of_slices > 1 and rows <= min(TILE, room) and columns <= min(TILE, each):
+        return _tiled(found, number_of_slices, room, glyphs)
     down, across = _pixels(rows, min(room, HIGHEST)), _pixels(columns, min(each, WIDEST))
     wide = max(1, min(each // across, LARGEST, room // down if glyphs.half_blocks else 2 * (room // down)))
     if glyphs.half_blocks:
         high = min(4, room) if rows == 1 else wide
     else:
         high = max(1, wide // 2)
-    drawn = math.ceil(down * high / (2 if glyphs.half_blocks else 1))
-    each = min(each, max(NARROWEST - 2, across * wide))
-    return Plan(alike[start : start + number], each, down, across, wide, high, drawn + OVERHEAD)
+    return _sized(found._replace(rows=down, columns=across, wide=wide, high=high), glyphs)
+
+
+def _tiled(found: Plan, number: int, room: int, glyphs: Glyphs) -> Plan:
+    """The largest tiles of which many fit."""
+    best = found
+    for wide in (4, 3, 2, 1):
+        high = wide if glyphs.half_blocks else max(1, wide // 2)
+        across = (found.width + 1) // (found.columns * wide + 1)
+        down = (room + 1) // (found.rows * high + 1)
+        best = found._replace(wide=wide, high=high, across=max(1, min(across, number)), down=max(1, down))
+        if across and down and best.tiles >= min(number, _MANY):
+            break
+    rows_needed = -(-number // best.across)
+    return _sized(best._replace(down=min(best.down, rows_needed)), glyphs)
+
+
+def _sized(found: Plan, glyphs: Glyphs) -> Plan:
+    """The plan with the width and the lines that its pixels take."""
+    high, wide = found.down * (found.rows * found.high + 1) - 1, found.across * (found.columns * found.wide + 1) - 1
+    lines = math.ceil(high / (2 if glyphs.half_blocks else 1)) + OVERHEAD
+    return found._replace(width=min(found.width, max(NARROWEST - 2, wide)), lines=lines)
 
 
 def parts_of(view: TensorView) -> tuple[TensorPart, ...]:
@@ -130,26 +165,43 @@ def _map(
     first, inside, column = cursor
     scale = "d" if found.diverging else "s"
     odd = {16: "nan", 17: "inf", 18: "-inf"}
-    tones = [
-        [odd.get(level) or f"{scale}{level}" for level in found.levels[y * found.columns : (y + 1) * found.columns]]
-        for y in range(found.rows)
+    area = found.rows * found.columns
+    tiles = [
+        [
+            [odd.get(level) or f"{scale}{level}" for level in found.levels[start + y : start + y + found.columns]]
+            for y in range(0, area, found.columns)
+        ]
+        for start in range(0, len(found.levels), area)
     ]
-    grid = enlarged(tones, planned.wide, planned.high)
-    _mark(grid, inside // maps.block_rows, column // maps.block_columns, planned, glyphs)
+    high, wide = found.rows * planned.high + 1, found.columns * planned.wide + 1
+    here = first // maps.total_rows - maps.first if maps.tiles > 1 else 0
+    grid: Grid = []
+    for start in range(0, len(tiles), planned.across):
+        row = [enlarged(tile, planned.wide, planned.high) for tile in tiles[start : start + planned.across]]
+        if start <= here < start + planned.across:
+            _mark(row[here - start], inside // maps.block_rows, column // maps.block_columns, planned, glyphs)
+        if grid:
+            grid.append([""] * len(grid[0]))
+        joined = [[tone for tile in row for tone in (*tile[y], "")][:-1] for y in range(high - 1)]
+        grid += [line + [""] * (len(grid[0]) - len(line)) if grid else line for line in joined]
 
     def target(y: int, x: int) -> str:
+        (tile_y, y), (tile_x, x) = divmod(y, high), divmod(x, wide)
+        tile = tile_y * planned.across + tile_x
+        if y == high - 1 or x == wide - 1 or tile >= len(tiles):
+            return ""
         down = min(maps.total_rows - 1, y // planned.high * maps.block_rows)
         across = min(maps.total_columns - 1, x // planned.wide * maps.block_columns)
-        return f"cell:{first + down}:{across}"
+        start = (maps.first + tile) * maps.total_rows if maps.tiles > 1 else first
+        return f"cell:{start + down}:{across}"
 
     name = Span(plain(label), "accent" if chosen else "strong", f"part:{label}")
     value = Span(f" {figure(found.here)}", "number")
-    low, high = figure(found.low), figure(found.high)
-    ends = (Span(f"{low} ", "dim"), *legend(scale, glyphs), Span(f" {high}", "dim"))
+    ends = (Span(f"{figure(found.low)} ", "dim"), *legend(scale, glyphs), Span(f" {figure(found.high)}", "dim"))
     return [(name, value), *shaded(grid, glyphs, target), ends]
 
 
-def _mark(grid: list[list[str]], row: int, column: int, planned: Plan, glyphs: Glyphs) -> None:
+def _mark(grid: Grid, row: int, column: int, planned: Plan, glyphs: Glyphs) -> None:
     """Put the cursor on a pixel: all of it, or its middle where it is large."""
     edge_x, edge_y = (planned.wide - 1) // 2, (planned.high - 1) // 2
     for y in range(row * planned.high + edge_y, (row + 1) * planned.high - edge_y):
@@ -175,6 +227,9 @@ def _caption(maps: HeatMaps, index: tuple[int, ...], sizes: tuple[int, ...], gly
         pieces.append(f"a pixel: {pool} of {block}")
     if len(sizes) > 2:
         places = ", ".join(map(str, index))
+        last = maps.first + maps.tiles - 1
+        if maps.tiles > 1:
+            pieces.append(f"slices {maps.first}-{last} of {slices(sizes)}")
         pieces.append(f"slice [{places}] of {shape(sizes[:-2], glyphs.times)}")
     levels = b"".join(one.levels for one in maps.maps)
     pieces += [words for level, words in ((16, "! nan"), (17, "^ inf"), (18, "v -inf")) if level in levels]

@@ -169,7 +169,7 @@ class TensorPanel(Panel):
             index, row = heat.slice_at(view.shape, self.cursor)
             names = tuple(part.object for part in layout.maps.parts)
             maps = layout.maps
-            query = LookAtMaps(names, index, maps.rows, maps.columns, row, self.column, self.pool)
+            query = LookAtMaps(names, index, maps.tiles, maps.rows, maps.columns, row, self.column, self.pool)
             found.append(Want("maps", query, snapshot.boundary))
         if layout.strip is not None:
             found.append(Want("pictures", self._images(layout.strip), snapshot.boundary))
