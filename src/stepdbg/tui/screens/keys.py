@@ -16,7 +16,9 @@ PANEL_HELP = {
     "rail": "The loop, phase by phase; the arrow stands before the one that comes next. Under each phase: what it did.",
     "model": "Every parameter and buffer. The sign at the left is what the phase just done did to its value; the sign "
     "before the gradient norm is what it did to its gradient.",
-    "tensor": "One tensor, its gradient and its optimizer state; the numbers of the part that is marked.",
+    "tensor": "One tensor, its gradient and its optimizer state: figures, heat maps side by side (m), the numbers of "
+    "the part that is marked; a batch of images as pictures with their labels. The scale under a map says what "
+    "its colours stand for; ! is NaN, ^ and v are infinities.",
     "optimizer": "Groups with their hyperparameters, and what the optimizer keeps of each parameter (norms).",
     "loss": "Each loss over the updates.",
     "source": "Your code: the phase done and the phase next are named in the margin.",
