@@ -23,6 +23,7 @@ def main() -> int:
         [
             Row('with stepdbg.phase("ema"): pass', microseconds('with stepdbg.phase("ema"): pass'), "µs", 1),
             Row("stepdbg.breakpoint()", microseconds("stepdbg.breakpoint()"), "µs", 1),
+            Row('stepdbg.watch("acc", 0.5)', microseconds('stepdbg.watch("acc", 0.5)'), "µs", 1),
         ],
     )
 

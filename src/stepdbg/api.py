@@ -1,4 +1,4 @@
-"""What a training script may call: `loop`, `phase` and `breakpoint`.
+"""What a training script may call: `loop`, `phase`, `breakpoint` and `watch`.
 
 Outside a session each is a few bytecodes (budget: 1 µs a call). Inside one the tracer puts itself into `tracer`; this
 module never imports it, so that a script which merely mentions stepdbg loads nothing else.
@@ -24,6 +24,7 @@ class Tracer(Protocol):
     def enter_phase(self, name: str) -> None: ...
     def leave_phase(self) -> None: ...
     def stop_here(self) -> None: ...
+    def watch(self, name: str, value: object) -> None: ...
 
 
 tracer: Tracer | None = None
@@ -144,3 +145,14 @@ def breakpoint() -> None:
     """Stop here, when a session is there to stop; does nothing outside one."""
     if tracer is not None:
         tracer.stop_here()
+
+
+def watch(name: str, value: object) -> None:
+    """Draw a value over the updates, as a line of that name beside the losses; does nothing outside a session.
+
+    Args:
+        name: What the line is called.
+        value: A number, or a tensor of one element. One on a GPU is read when it is there, and not waited for.
+    """
+    if tracer is not None:
+        tracer.watch(name, value)

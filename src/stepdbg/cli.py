@@ -30,7 +30,10 @@ options
                     "before backward at update 40"
   --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)
   --readonly        forbid edits
+  --fresh           begin without what was kept of this script (breakpoints, layout), and keep nothing
   --ascii           draw with plain characters only
+  --no-hints        no guided first run
+  --keys            print every action with its keys, as the settings name them
   --version         print the version
   --help            print this
 
@@ -52,6 +55,8 @@ class RunOptions:
     readonly: bool = False
     ascii_only: bool = False
     headless: bool = False
+    fresh: bool = False
+    hints: bool = True
     output: str | None = None
     """The file of a trace; None for stderr."""
     updates: int | None = None
@@ -64,7 +69,7 @@ class Request:
     """A parsed command line."""
 
     command: str
-    """`run`, `trace`, `ls`, `attach`, `stop`, `help` or `version`."""
+    """`run`, `trace`, `ls`, `attach`, `stop`, `help`, `keys` or `version`."""
     options: RunOptions = RunOptions()
     session: str | None = None
 
@@ -103,7 +108,10 @@ def _parse_session_command(command: str, words: list[str]) -> Request:
 
 _VALUED = {"run": ("--break", "--python"), "trace": ("--python", "-o", "--output", "--updates")}
 """The options of each command that take a value."""
-_FLAGS = {"run": ("--readonly", "--ascii", "--headless"), "trace": ("--effects", "--fingerprints")}
+_FLAGS = {
+    "run": ("--readonly", "--ascii", "--headless", "--fresh", "--no-hints"),
+    "trace": ("--effects", "--fingerprints"),
+}
 
 
 def _parse_run(command: str, words: list[str]) -> Request:
@@ -114,6 +122,8 @@ def _parse_run(command: str, words: list[str]) -> Request:
             return Request("help")
         if word in ("--version", "-V"):
             return Request("version")
+        if word == "--keys":
+            return Request("keys")
         if word not in (*_VALUED[command], *_FLAGS[command]):
             raise UsageError(f"there is no option {word}; see `stepdbg --help` (options come before TARGET)")
         if word in _VALUED[command] and not equals:
@@ -131,6 +141,10 @@ def _parse_run(command: str, words: list[str]) -> Request:
                 options = replace(options, readonly=True)
             case "--ascii":
                 options = replace(options, ascii_only=True)
+            case "--fresh":
+                options = replace(options, fresh=True)
+            case "--no-hints":
+                options = replace(options, hints=False)
             case "--headless":
                 options = replace(options, headless=True)
             case "-o" | "--output":
@@ -167,9 +181,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _obey(request: Request) -> int:
     options = request.options
+    remarks: tuple[str, ...] = ()
+    guided = False
     match request.command:
         case "help":
             print(USAGE, end="")
+            return 0
+        case "keys":
+            from stepdbg.tui.actions import settings_table
+
+            print(settings_table(), end="")
             return 0
         case "version":
             from importlib.metadata import version
@@ -201,9 +222,14 @@ def _obey(request: Request) -> int:
                 return run_headless(
                     options.target, python=options.python, breaks=options.breakpoints, readonly=options.readonly
                 )
-            folder = start_session(
-                options.target, python=options.python, breaks=options.breakpoints, readonly=options.readonly
+            started = start_session(
+                options.target,
+                python=options.python,
+                breaks=options.breakpoints,
+                readonly=options.readonly,
+                fresh=options.fresh,
             )
+            folder, remarks, guided = started.folder, started.remarks, started.guided and options.hints
     from stepdbg.tui.app import run_app  # only now: the hub and the target are starting meanwhile
 
-    return run_app(folder, ascii_only=options.ascii_only)
+    return run_app(folder, ascii_only=options.ascii_only, remarks=remarks, guided=guided)

@@ -16,6 +16,8 @@ UNDERSTOOD = {
         "run", RunOptions(("t.py",), python="py", breakpoints=("backward", "step"))
     ),
     "--readonly --ascii t.py:loop": Request("run", RunOptions(("t.py:loop",), readonly=True, ascii_only=True)),
+    "--fresh --no-hints t.py --fresh": Request("run", RunOptions(("t.py", "--fresh"), fresh=True, hints=False)),
+    "--keys": Request("keys"),
     "run --headless t.py": Request("run", RunOptions(("t.py",), headless=True)),
     "run t.py": Request("run", RunOptions(("t.py",))),
     "trace -o f --updates 3 --effects --fingerprints --python py t.py -o x": Request(

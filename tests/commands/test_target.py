@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stepdbg.commands.target import find_target
+from stepdbg.commands.target import Target, find_target
 from stepdbg.errors import UsageError
 
 GENERATOR = "def train():\n    yield 'forward'\n\ndef helper():\n    def inner():\n        yield 1\n    return inner\n"
@@ -128,3 +128,22 @@ def test_another_interpreter_that_has_all_is_taken(script: Path, tmp_path: Path)
     assert find_target(["-m", "json.tool"], str(python)).argv == (str(python), "-m", "json.tool")
     with pytest.raises(UsageError, match="no module nope"):
         find_target(["-m", "nope"], str(python))
+
+
+def test_what_is_kept_of_a_script_is_kept_by_its_path_whatever_its_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def identity(*argv: str) -> str:
+        return Target(argv, "train.py").identity
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text("")
+    (tmp_path / "link.py").symlink_to("train.py")
+    path = str((tmp_path / "train.py").resolve())
+    assert identity("python", "train.py", "--lr", "1") == path
+    assert identity("python", "-m", "stepdbg.tracer.drive", "train.py", "loop") == path
+    assert identity("torchrun", "--nproc-per-node", "2", path) == path
+    assert identity("python", "link.py") == path
+    module = identity("python", "-m", "pkg.train", "train.py")
+    assert module == f"{Path.cwd()} -m pkg.train"
+    assert identity("make", "train") not in (module, identity("make", "test"))

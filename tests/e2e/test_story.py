@@ -156,7 +156,7 @@ def test_resizing_in_the_middle_keeps_the_stop_and_the_panel(place: Place, size:
 def test_a_click_on_a_tab_goes_to_its_panel(place: Place) -> None:
     terminal = place.stepdbg(DEMOS / "plain.py")
     step_to(terminal, "loss")
-    terminal.click_on("4 Optimizer")
+    terminal.click_on("4 Optim")
     terminal.wait_for("momentum")
     terminal.click_on("6 Source")
     terminal.wait_for("loss_fn(y_hat, y)")

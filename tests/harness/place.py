@@ -31,6 +31,9 @@ class Place:
 
     def __init__(self) -> None:
         self.runtime = Path(tempfile.mkdtemp(prefix="sd-", dir="/tmp"))
+        self.home = Path(tempfile.mkdtemp(prefix="sd-home-", dir="/tmp"))
+        """Settings and state: those of a user who has seen the hints."""
+        (self.home / "hints.toml").write_text("finished = true\n")
         self._terminals: list[Terminal] = []
 
     def env(self, **extra: str) -> dict[str, str]:
@@ -45,6 +48,8 @@ class Place:
         return {
             **kept,
             "STEPDBG_RUNTIME_DIR": str(self.runtime),
+            "STEPDBG_CONFIG_DIR": str(self.home),
+            "STEPDBG_STATE_DIR": str(self.home),
             "COLORTERM": "truecolor",
             "LANG": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "",
@@ -137,6 +142,7 @@ class Place:
             for pid in pids:
                 _wait_end(pid, 5.0)
         shutil.rmtree(self.runtime, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
 
 def wait_end(pid: int, seconds: float) -> None:

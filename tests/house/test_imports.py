@@ -27,12 +27,12 @@ def loaded_by(modules: Iterable[str]) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("folder", ["cli", "commands", "hub", "protocol", "testing", "tui"])
+@pytest.mark.parametrize("folder", ["cli", "commands", "home", "hub", "protocol", "testing", "tui"])
 def test_no_torch_and_no_numpy_outside_the_tracer(folder: str) -> None:
     assert not HEAVY & loaded_by(modules_of(folder))
 
 
-@pytest.mark.parametrize("folder", ["hub", "protocol", "testing"])
+@pytest.mark.parametrize("folder", ["home", "hub", "protocol", "testing"])
 def test_what_has_no_screen_loads_no_textual(folder: str) -> None:
     assert not {"textual", "rich"} & loaded_by(modules_of(folder))
 

@@ -11,7 +11,18 @@ from hub.room import DEADLINE, Screen, real_hub, runtime
 
 from stepdbg.hub.card import living_sessions, read_card
 from stepdbg.hub.launch import INJECT, Launch, start_hub, target_variables
-from stepdbg.protocol.messages import Leave, ResizeTerminal, SendInput, ShowStack, Steer
+from stepdbg.protocol.messages import (
+    AddBreakpoint,
+    Breakpoint,
+    Leave,
+    Output,
+    ResizeTerminal,
+    Restart,
+    SendInput,
+    ShowStack,
+    Steer,
+    SwitchBreakpoint,
+)
 
 
 async def test_a_session_from_first_stop_to_the_removal_of_its_folder() -> None:
@@ -141,3 +152,55 @@ async def test_a_process_that_hangs_before_its_first_phase_shows_its_stack_and_g
         screen.connection.send(SendInput(b"\r"))
         session = await screen.until_state("exited")
         assert session.exit_status == 0
+
+
+async def test_a_restart_runs_the_same_again_in_the_same_session_with_breakpoints_kept(tmp_path: Path) -> None:
+    program = (
+        "import os; print('run', os.getpid(), os.getcwd(), flush=True); "
+        "from stepdbg.testing.__main__ import main; main()"
+    )
+    async with real_hub("-c", program, "5") as folder:
+        screen = await Screen.open(folder)
+        await screen.until_next("data")
+        first = screen.session.ranks[0].pid
+        screen.connection.send(AddBreakpoint(Breakpoint(0, "backward")))
+        screen.connection.send(Steer("continue"))
+        await screen.until(lambda s: s.stop.reason == "breakpoint" and s.session.breakpoints[0].hits)
+        screen.heard.clear()
+        screen.connection.send(Restart())  # while it waits
+        await screen.until(lambda s: s.session.run == 2)
+        await screen.until_next("data")
+        second = screen.session.ranks[0].pid
+        assert second != first
+        assert [(one.phase, one.hits) for one in screen.session.breakpoints] == [("backward", 0)]
+        assert screen.session.edits == ()
+        await screen.until(lambda s: f"run {second} {os.getcwd()}".encode() in s.output)
+        assert screen.output.startswith(b"run")
+        (start,) = [message.start for message in screen.heard if isinstance(message, Output)][:1]
+        assert start == 0
+        screen.connection.send(SwitchBreakpoint(1, False))
+        screen.connection.send(Steer("continue"))
+        await screen.until(lambda s: s.stop.reason == "exit")
+        screen.connection.send(Steer("continue"))
+        await screen.until_state("exited")
+        assert read_card(folder).state == "exited"  # type: ignore[union-attr]
+        screen.connection.send(Restart())  # after its end
+        await screen.until(lambda s: s.session.run == 3)
+        await screen.until_next("data")
+        assert screen.session.exit_status is None
+        assert [card.name for card in living_sessions()] == [folder.name]
+        assert read_card(folder).state == "paused"  # type: ignore[union-attr]
+        assert screen.session.ranks[0].pid not in (first, second)
+
+
+async def test_a_target_that_ignores_its_end_is_killed_and_run_again() -> None:
+    program = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
+    async with real_hub("-c", program) as folder:
+        screen = await Screen.open(folder)
+        await screen.until(lambda s: b"ready" in s.output)
+        screen.heard.clear()
+        screen.connection.send(Restart())
+        screen.connection.send(Restart())
+        await screen.until(lambda s: s.session.run == 2 and b"ready" in s.output)
+        assert screen.output.count(b"ready") == 1
+        assert screen.session.state == "starting"

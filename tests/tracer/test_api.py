@@ -49,9 +49,10 @@ def test_a_function_without_yield_is_refused() -> None:
         stepdbg.loop(lambda: None)()
 
 
-def test_phase_and_breakpoint_do_nothing_outside_a_session() -> None:
+def test_phase_breakpoint_and_watch_do_nothing_outside_a_session() -> None:
     with stepdbg.phase("ema"):
         assert stepdbg.breakpoint() is None
+        assert stepdbg.watch("nonsense", object()) is None
 
 
 def test_an_exception_in_a_loop_shows_none_of_our_frames() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from hub.room import hub_here
 from textual.pilot import Pilot
@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from stepdbg.hub.server import Hub
 from stepdbg.testing import FakeDebuggee
 from stepdbg.tui.app import StepdbgApp
+from stepdbg.tui.config import Config
 from stepdbg.tui.widgets.bars import Footer
 from stepdbg.tui.widgets.panel import Panel
 from stepdbg.tui.widgets.tensor import TensorPanel
@@ -96,12 +97,19 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def stage(
-    size: tuple[int, int] = (80, 24), *, ascii_only: bool = False, ranks: int = 1, **how: object
+    size: tuple[int, int] = (80, 24),
+    *,
+    ascii_only: bool = False,
+    ranks: int = 1,
+    config: Config | None = None,
+    remarks: Sequence[str] = (),
+    guided: bool = False,
+    **how: object,
 ) -> AsyncIterator[Stage]:
-    """The app at its first stop. `how` goes to each of the fake debuggees, `readonly` to the session."""
-    session = {"readonly": True} if how.pop("readonly", False) else {}
+    """The app at its first stop. `how` goes to each of the fake debuggees, `readonly` and `kept` to the session."""
+    session = {name: how.pop(name) for name in ("readonly", "kept") if name in how}
     async with hub_here(**session) as hub:
-        app = StepdbgApp(hub.folder, ascii_only=ascii_only)
+        app = StepdbgApp(hub.folder, ascii_only=ascii_only, config=config, remarks=remarks, guided=guided)
         async with app.run_test(size=size) as pilot:
             fakes = [
                 FakeDebuggee(hub.folder, rank=rank, world=ranks, **how).start()  # type: ignore[arg-type]

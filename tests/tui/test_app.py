@@ -75,7 +75,7 @@ async def test_the_digits_go_to_the_panels_and_tab_goes_round() -> None:
 async def test_clicks_on_tabs_phases_rows_and_footer_do_what_the_keys_do() -> None:
     async with stage() as here:
         await here.step()
-        await here.click_on("4 Optimizer")
+        await here.click_on("4 Optim")
         await here.until_seen("betas")
         await here.click_on("1 Model")
         await here.click_on("fc2")
@@ -249,6 +249,22 @@ async def test_while_training_runs_the_screen_goes_on_and_p_pauses_it(size: tupl
         assert here.app.snapshot.stop.reason == "pause"
 
 
+async def test_a_watched_value_has_a_line_and_the_header_shows_the_loss_all_the_same() -> None:
+    async with stage(watch="accuracy", updates=100_000, pace=0.002) as here:
+        await here.press("5")
+        await here.step("f")
+        await here.step("f")
+        await here.until_seen("accuracy -2", "2 lines", "loss ")
+        await here.press("c")
+        await here.until_seen("RUNNING in ", "loss ")
+        progress = lambda: here.app.snapshot.progress  # noqa: E731
+        await here.until(lambda: progress() and progress().update > 4, "progress")
+        assert progress().loss >= 0
+        assert "loss -" not in here.text.splitlines()[0]
+        await here.press("p")
+        await here.until_seen("PAUSED before")
+
+
 async def test_an_exception_is_a_stop_that_can_be_looked_at() -> None:
     async with stage(fail_at=(2, "forward")) as here:
         await here.press("c")
@@ -311,15 +327,6 @@ async def test_any_size_shows_the_state_and_says_what_is_hidden(size: tuple[int,
         await here.step()
 
 
-async def test_wide_shows_all_panels_and_z_one() -> None:
-    async with stage((160, 50)) as here:
-        assert len(here.app.furniture.visible()) == len(PANELS)
-        await here.press("5", "z")
-        assert [panel.panel for panel in here.app.furniture.visible()] == ["loss"]
-        await here.press("z")
-        assert len(here.app.furniture.visible()) == len(PANELS)
-
-
 async def test_ascii_draws_with_plain_characters_only() -> None:
     async with stage((160, 50), ascii_only=True) as here:
         await here.step_to("step")
@@ -329,12 +336,15 @@ async def test_ascii_draws_with_plain_characters_only() -> None:
             await here.pilot.pause()
             assert here.text.isascii()
             await here.press("escape")
+        await here.press("ctrl+p")
+        await here.until_seen("set a breakpoint", "Search")
+        assert here.text.isascii()
 
 
 async def test_help_and_palette_list_the_actions() -> None:
     async with stage() as here:
         await here.press("question_mark")
-        await here.until_seen("Keys", "Signs")
+        await here.until_seen("Keys", "Signs", "In this panel, now", "open what is under the cursor")
         await here.press("escape")
         names = [command.title for command in here.app.get_system_commands(here.app.screen)]
         assert any(name.startswith("next (n") for name in names)

@@ -31,7 +31,7 @@ from stepdbg.protocol.messages import (
     TensorView,
     Window,
 )
-from stepdbg.tui.losses import MOST_POINTS, grown
+from stepdbg.tui.losses import MOST_POINTS, Point, Series, grown
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.transcript import Transcript
 from stepdbg.tui.views import breaks, loss, model, optimizer, output, source, tensor
@@ -146,7 +146,7 @@ def test_the_optimizer_panel_lists_hyperparameters_and_ledger() -> None:
 
 
 def test_the_chart_has_axes_with_figures_and_falls_with_the_loss() -> None:
-    lines = loss.chart(list(full().losses), 70, 12, loss.Glyphs())
+    lines = loss.chart(loss.curves(full().losses, ()), 70, 12, loss.Glyphs())
     assert len(lines) == 12
     assert "2.000" in text(lines[0])
     assert "update 1" in text(lines[-1])
@@ -154,6 +154,30 @@ def test_the_chart_has_axes_with_figures_and_falls_with_the_loss() -> None:
     first, last = text(lines[0]), text(lines[-3])
     assert any(0x2800 < ord(character) < 0x2900 for character in first[9:20])
     assert any(0x2800 < ord(character) < 0x2900 for character in last[40:])
+
+
+def test_a_watched_value_is_drawn_beside_the_loss_in_its_own_range_which_the_legend_tells() -> None:
+    points = tuple(Point(update, update * 100.0) for update in range(1, 60))
+    snapshot = dataclasses.replace(full(), watches=(Series("norm", points),))
+    drawing = loss.draw(snapshot, Frame(70, 12))
+    legend = text(drawing.head[0])
+    assert "loss " in legend
+    assert "norm 5900 (100.0 to 5900)" in legend
+    assert len(drawing.head) + len(drawing.body) == 12
+    assert "2.000" in text(drawing.body[0])
+    colours = {span.role for line in drawing.body for span in line if span.text.strip()}
+    assert {"chart.0", "chart.1"} <= colours
+    plain_characters = loss.draw(snapshot, Frame(70, 12, glyphs=ASCII))
+    assert {"*", "a"} <= set(drawn(plain_characters)) <= set(map(chr, range(128)))
+
+
+def test_a_legend_of_many_lines_takes_rows_and_leaves_room_for_the_chart() -> None:
+    many = tuple(Series(f"value{number}", (Point(1, 0.5), Point(2, number))) for number in range(16))
+    drawing = loss.draw(dataclasses.replace(full(), losses=(), watches=many), Frame(60, 10))
+    assert "16 lines" in text(drawing.title)
+    assert len(drawing.head) + len(drawing.body) == 10
+    assert len(drawing.body) >= 5
+    assert widest(drawing.head) <= 60
 
 
 def test_a_loss_that_is_not_finite_is_said_and_does_not_break_the_chart() -> None:

@@ -6,11 +6,15 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from stepdbg.commands.headless import end_likewise, run_target
 from stepdbg.commands.target import find_target
 from stepdbg.errors import UsageError
+from stepdbg.home.first_run import wants_hints
+from stepdbg.home.folders import script_file
+from stepdbg.home.script_state import read_state
 from stepdbg.hub.breakpoint_text import parse
 from stepdbg.hub.launch import Launch, start_hub
 
@@ -27,10 +31,33 @@ def need_terminal() -> None:
         raise UsageError("TERM=dumb cannot show a screen; use another, or `stepdbg run --headless TARGET`")
 
 
+@dataclass(frozen=True)
+class Started:
+    """A session that has just been started."""
+
+    folder: Path
+    remarks: tuple[str, ...] = ()
+    """What the user is to be told on the screen."""
+    guided: bool = False
+    """Whether the screen is to show its hints."""
+
+
 def start_session(
-    words: Sequence[str], *, python: str | None = None, breaks: Sequence[str] = (), readonly: bool = False
-) -> Path:
-    """Start hub and target; returns the folder of the session, to which a screen may connect at once.
+    words: Sequence[str],
+    *,
+    python: str | None = None,
+    breaks: Sequence[str] = (),
+    readonly: bool = False,
+    fresh: bool = False,
+) -> Started:
+    """Start hub and target; a screen may connect to the session's folder at once.
+
+    Args:
+        words: TARGET and its arguments.
+        python: The interpreter of `--python`.
+        breaks: Breakpoints as they are written on the command line.
+        readonly: Edits are refused.
+        fresh: What is kept of the script is neither read nor written.
 
     Raises:
         UsageError: the target cannot run, there is no terminal, or no place for the session.
@@ -39,17 +66,23 @@ def start_session(
     target = find_target(words, python)
     need_terminal()
     size = shutil.get_terminal_size()
-    return start_hub(
-        Launch(
-            target.argv,
-            target.script,
-            os.getcwd(),
-            breakpoints,
-            readonly=readonly,
-            columns=max(20, size.columns),
-            rows=max(5, size.lines),
-        )
+    kept, remarks = "", list[str]()
+    if not fresh:
+        file = script_file(target.identity, target.script)
+        state, remark = read_state(file)
+        breakpoints = (*state.breakpoints, *breakpoints)
+        kept, remarks = str(file), [remark] if remark else []
+    launch = Launch(
+        target.argv,
+        target.script,
+        os.getcwd(),
+        breakpoints,
+        readonly=readonly,
+        kept=kept,
+        columns=max(20, size.columns),
+        rows=max(5, size.lines),
     )
+    return Started(start_hub(launch), tuple(remarks), wants_hints(target.identity))
 
 
 def run_headless(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 import shutil
 import zipfile
 from collections.abc import Sequence
@@ -31,6 +32,15 @@ class Target:
     def files(self) -> tuple[str, ...]:
         """The words of the command that are files, the program itself among them."""
         return tuple(word for word in self.argv if os.path.isfile(word))
+
+    @property
+    def identity(self) -> str:
+        """What tells it from other targets, whatever its arguments: a script's path, a module in its folder."""
+        words = self.argv[1:]
+        if words[:1] == ("-m",) and words[1:2] != ("stepdbg.tracer.drive",):
+            return f"{os.getcwd()} -m {words[1]}"
+        script = next((word for word in words if word.endswith(".py") and os.path.isfile(word)), None)
+        return os.path.realpath(script) if script is not None else shlex.join((os.getcwd(), *self.argv))
 
 
 def find_target(words: Sequence[str], python: str | None = None) -> Target:

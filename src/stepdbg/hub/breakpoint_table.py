@@ -45,3 +45,7 @@ class BreakpointTable:
             msgspec.structs.replace(breakpoint, hits=breakpoint.hits + 1) if breakpoint.number == number else breakpoint
             for breakpoint in self.all
         )
+
+    def forget_hits(self) -> None:
+        """A new run counts from 0."""
+        self.all = tuple(msgspec.structs.replace(breakpoint, hits=0) for breakpoint in self.all)

@@ -37,6 +37,8 @@ class Launch(msgspec.Struct, frozen=True):
     """False: the target runs elsewhere, as a child of a launcher, with no pty."""
     trace: Tracing | None = None
     """Every boundary is told to the launcher."""
+    kept: str = ""
+    """The file in which screens keep breakpoints and layout of this script; empty: nothing is kept."""
     columns: int = 80
     rows: int = 24
 

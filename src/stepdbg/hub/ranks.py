@@ -23,7 +23,7 @@ from stepdbg.protocol.messages import (
     Stop,
     ToRank,
 )
-from stepdbg.protocol.page import Page
+from stepdbg.protocol.page import LOSS_NAMES, Page
 
 _SMOOTHING_SECONDS = 2.0
 """The rate of updates is averaged over about so long."""
@@ -53,6 +53,8 @@ class Rank:
         self.stop: Stop | None = None
         self.timeline = Timeline()
         self.losses = LossHistory()
+        self.watches = LossHistory()
+        """The values of `stepdbg.watch`."""
         self.said_exiting = False
         self.asked: dict[int, tuple[Asker, int]] = {}
         """Who asked the question of that number, and under which number of its own."""
@@ -120,16 +122,30 @@ class Rank:
         """Answers to somebody who has gone go nowhere."""
         self.asked = {number: asked for number, asked in self.asked.items() if asked[0] is not asker}
 
-    def new_losses(self) -> LossPoints | None:
-        """What has been added to the page's ring since the last look."""
+    def new_losses(self) -> list[LossPoints]:
+        """What has been added to the page's ring since the last look: losses, and watched values."""
         self._sequence, entries = self.page.losses_since(self._sequence)
-        self.losses.names = self.page.loss_names()
-        if not entries:
-            return None
-        last = max(0, len(self.losses.names) - 1)
-        points = [LossPoint(update, min(index, last), value) for update, index, value in entries]
-        self.losses.extend(points)
-        return LossPoints(self.number, self.losses.names, tuple(points))
+        self.losses.names, self.watches.names = self.page.loss_names(), self.page.watch_names()
+        told = []
+        for history, first, watched in ((self.losses, 0, False), (self.watches, LOSS_NAMES, True)):
+            last = max(0, len(history.names) - 1)
+            points = [
+                LossPoint(update, min(index - first, last), value)
+                for update, index, value in entries
+                if (index >= LOSS_NAMES) == watched
+            ]
+            if points:
+                history.extend(points)
+                told.append(LossPoints(self.number, history.names, tuple(points), watched))
+        return told
+
+    def all_losses(self) -> list[LossPoints]:
+        """The losses and the watched values so far."""
+        return [
+            LossPoints(self.number, history.names, tuple(history.points), watched)
+            for history, watched in ((self.losses, False), (self.watches, True))
+            if history.points
+        ]
 
     def progress(self) -> Progress:
         """Where it is just now, off its page."""

@@ -64,8 +64,17 @@ class Hub:
         """One for each process of the target that has not hung up."""
         self._heard = self._handing_on = 0
         self.session = Session(
-            folder, self.launch, self._terminal, self._output, self._later, self._ended.set, self._state_changed
+            folder,
+            self.launch,
+            self._terminal,
+            self._output,
+            self._later,
+            self._ended.set,
+            self._run_again,
+            self._state_changed,
         )
+        self._silence: asyncio.TimerHandle | None = None
+        self._starting: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Start the target and serve until the session is over; then remove its folder."""
@@ -75,16 +84,15 @@ class Hub:
         rank_listener.bind(str(self.folder / RANK_SOCKET))
         ranks = await asyncio.start_unix_server(self._serve_process, sock=rank_listener)
         clients = await asyncio.start_unix_server(self._serve_client, sock=self._listener)
-        if self._terminal is not None:
-            launch = self.launch
-            variables = target_variables(self.folder, dict(os.environ))
-            await self._terminal.start(self.folder, launch.argv, launch.cwd, variables, launch.columns, launch.rows)
+        await self._start_target()
         ticking = loop.create_task(self._tick())
-        silence = loop.call_later(SILENCE_SECONDS, self.session.remark_on_silence)
         try:
             await self._ended.wait()
         finally:
-            silence.cancel()
+            if self._silence is not None:
+                self._silence.cancel()
+            if self._starting is not None:
+                self._starting.cancel()
             ticking.cancel()
             clients.close()
             ranks.close()
@@ -96,6 +104,40 @@ class Hub:
             if self._terminal is not None:
                 self._terminal.close()
             self._output.close()
+
+    async def _start_target(self) -> None:
+        """Start the keeper and through it the target, where the session has a terminal."""
+        self._silence = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self.session.remark_on_silence)
+        if self._terminal is not None:
+            launch = self.launch
+            variables = target_variables(self.folder, dict(os.environ))
+            await self._terminal.start(self.folder, launch.argv, launch.cwd, variables, *self.session.size)
+
+    def _run_again(self) -> None:
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.get_running_loop().create_task(self._start_again())
+
+    async def _start_again(self) -> None:
+        """Let go of the run before, and start the target on a terminal and a log of its own."""
+        if self._silence is not None:
+            self._silence.cancel()
+        for task in list(self._hearing):  # what outlives its run goes on undebugged
+            task.cancel()
+        if self._hearing:
+            await asyncio.wait(list(self._hearing), timeout=1.0)
+        if self._terminal is not None:
+            self._terminal.close()
+        self._output.close()
+        for name in (OUTPUT_LOG, f"{OUTPUT_LOG}.1"):
+            (self.folder / name).unlink(missing_ok=True)  # the old keeper may have its own open still
+        self._terminal = Terminal(self._keeper_says, self._keeper_gone)
+        self._output = OutputTail(self.folder / OUTPUT_LOG)
+        self.session.begin(self._terminal, self._output)
+        try:
+            await self._start_target()
+        except OSError as error:
+            _log.exception("the keeper does not start")
+            self.session.target_cannot_start(f"{self.launch.script}: {error.strerror}")
 
     def end(self) -> None:
         """End the session's hub; training goes on undebugged."""
@@ -245,6 +287,8 @@ class Hub:
             self._later(LINGER_SECONDS, self._end_if_unattended)
 
     def _end_if_unattended(self) -> None:
+        if self.session.state != "exited":
+            return  # it was run again
         if self.session.screens:
             self._later(LINGER_SECONDS, self._end_if_unattended)
         else:

@@ -30,13 +30,13 @@ from stepdbg.protocol.messages import (
     FromClient,
     FromRank,
     Leave,
-    LossPoints,
     Notice,
     Output,
     RankHello,
     RankWelcome,
     RemoveBreakpoint,
     ResizeTerminal,
+    Restart,
     Resumed,
     SendInput,
     SessionChanged,
@@ -83,6 +83,7 @@ class Session:
         output: the log of that terminal.
         later: calls a function in so many seconds.
         end: ends the hub.
+        run_again: has the target started anew; `begin` is called when it is about to be.
         state_changed: told of each new state.
     """
 
@@ -94,23 +95,36 @@ class Session:
         output: OutputTail,
         later: Callable[[float, Callable[[], None]], object],
         end: Callable[[], None],
+        run_again: Callable[[], None],
         state_changed: Callable[[State], None] = lambda _: None,
     ) -> None:
-        self.folder, self.launch, self.terminal, self._output = folder, launch, terminal, output
-        self._later, self._end, self._state_changed = later, end, state_changed
-        self._roll = Roll(folder, launch.go)
+        self.folder, self.launch = folder, launch
+        self._later, self._end, self._run_again, self._state_changed = later, end, run_again, state_changed
         self._audience = Audience(later, self._state_to_tell, lambda: self._roll.anybody_runs)
         self.breakpoints = BreakpointTable(launch.breakpoints)
-        self._questions = Questions(readonly=launch.readonly)
-        self.exit_status: int | None = None
+        self.run = 0
+        self.size = (launch.columns, launch.rows)
+        """Columns and rows of the target's terminal, as a screen has told last."""
         self.stopping = False
-        self._keeper_lost = False
         self._abandoned = False
-        self._breakpoints_hold = True
         self._said_goodbye = False
-        self._doing = "starting " + launch.script
-        self._shown: tuple[State, str] = ("starting", self._doing)
+        self._shown: tuple[State, str] = ("starting", "")
         self._since = time.time()
+        self.begin(terminal, output)
+
+    def begin(self, terminal: Target | None, output: OutputTail) -> None:
+        """The target is about to be started, for the first time or anew: nothing is known of this run yet."""
+        self.terminal, self._output = terminal, output
+        self.run += 1
+        self._roll = Roll(self.folder, self.launch.go)
+        self._questions = Questions(readonly=self.launch.readonly)
+        self.breakpoints.forget_hits()
+        self.exit_status: int | None = None
+        self.restarting = False
+        self._keeper_lost = False
+        self._breakpoints_hold = True
+        self._doing = f"starting {self.launch.script}" + (" again" if self.run > 1 else "")
+        self._changed()
 
     # ------------------------------------------------------------ what is known
 
@@ -150,6 +164,8 @@ class Session:
             self.launch.readonly,
             self.launch.terminal,
             self.launch.cwd,
+            self.launch.kept,
+            self.run,
         )
 
     # ------------------------------------------------------------ clients
@@ -162,8 +178,8 @@ class Session:
         if client.role != "screen":
             return
         for rank in self._roll:
-            if rank.losses.points:
-                client.send(LossPoints(rank.number, rank.losses.names, tuple(rank.losses.points)))
+            for points in rank.all_losses():
+                client.send(points)
         start, data = self._output.kept
         if data:
             client.send(Output(start, data))
@@ -210,12 +226,15 @@ class Session:
                 if self.terminal is not None:
                     self.terminal.type(data)
             case ResizeTerminal(columns=columns, rows=rows):
+                self.size = (columns, rows)
                 if self.terminal is not None:
                     self.terminal.resize(columns, rows)
             case ShowStack(rank=number):
                 ranks = [rank for rank in self._roll if number in (None, rank.number)]
                 if not show_stacks(self._roll.births, ranks):
                     client.send(Notice("no process of the target can show its stack just now", "warning"))
+            case Restart():
+                self.restart()
             case Leave(how=how):
                 self._leave(client, how)
             case TargetExited(status=status):
@@ -290,7 +309,7 @@ class Session:
                 self._read_losses(rank)
                 self.read_output()
                 rank_goes_on = rank.stopped(_numbered(stop, rank.number))
-                if self.stopping:
+                if self.stopping or self.restarting:
                     rank.send(Disarm())
                     rank.state = "running"
                 elif not self.screens and stop.reason in ("exit", "exception"):
@@ -351,6 +370,9 @@ class Session:
             self._read_losses(rank)
             if rank.state != "lost":
                 rank.state = "exited"
+        if self.restarting:
+            self._run_again()
+            return
         if not self.ranks and not self.stopping:
             why = why_no_training(self.launch.script, status, born=self._roll.anybody_born)
             self._audience.notify(why, "warning", screens_only=status != 0)  # who fails says why on the same stderr
@@ -383,17 +405,32 @@ class Session:
         if self.exit_status is not None or self._abandoned:
             self._end_if_over()
             return
+        self._end_target(self._end)
+
+    def restart(self) -> None:
+        """End the target, if it has not ended, and have it run again."""
+        if self.terminal is None or self.restarting or self.stopping:
+            return
+        self.restarting = True
+        if self.exit_status is not None:
+            self._run_again()
+            return
+        self._end_target(self._run_again)
+
+    def _end_target(self, at_last: Callable[[], None]) -> None:
+        """End the target, kindly at first; what is to be done `at_last`, where nobody tells that it has ended."""
         self._signal_target(signal.SIGTERM)
         for rank in self._roll:
             if rank.state == "paused":
                 self._later(KILL_SECONDS / 2, lambda rank=rank: rank.send(Disarm()))  # type: ignore[misc]
-        self._later(KILL_SECONDS, lambda: self._signal_target(signal.SIGKILL))
-        self._later(KILL_SECONDS + 1, self._end)
+        run = self.run
+        self._later(KILL_SECONDS, lambda: self._signal_target(signal.SIGKILL) if self.run == run else None)
+        self._later(KILL_SECONDS + 1, lambda: at_last() if self.run == run else None)
 
     def _signal_target(self, number: int) -> None:
         if self.exit_status is not None:
             return
-        if self.terminal is not None:
+        if self.terminal is not None and not self._keeper_lost:
             self.terminal.signal(number)
             if number == signal.SIGKILL:  # torchrun, killed, leaves its ranks, which have sessions of their own
                 signal_processes([birth.get("pid") for birth in self._roll.births], number)
@@ -430,8 +467,7 @@ class Session:
         self._changed()
 
     def _read_losses(self, rank: Rank) -> None:
-        points = rank.new_losses()
-        if points is not None:
+        for points in rank.new_losses():
             self._audience.tell_screens(points)
 
     def _now_doing(self, doing: str) -> None:

@@ -811,6 +811,10 @@ class ShowStack(Message, frozen=True):
     """Of that one only; None for all."""
 
 
+class Restart(Message, frozen=True):
+    """End the target and run it again in the same session: the same command, breakpoints kept."""
+
+
 class Leave(Message, frozen=True):
     """How a client goes: training goes on, stays as it is, or is ended."""
 
@@ -828,7 +832,7 @@ class LossPoint(Part, frozen=True, array_like=True):
 
     update: int
     loss: int
-    """Index into the rank's `losses`."""
+    """Index into the names that come with it."""
     value: float
 
 
@@ -870,6 +874,10 @@ class SessionState(Part, frozen=True):
     """False for a headless session: no output to show, no input to send."""
     directory: str = ""
     """Where the target was started: what is saved goes there, unless the user says otherwise."""
+    kept: str = ""
+    """The file in which screens keep breakpoints and layout of the script; empty: nothing is kept."""
+    run: int = 1
+    """How often the target was started. What is known of an earlier run is of no use for a later one."""
 
 
 class Welcome(Message, frozen=True):
@@ -899,11 +907,13 @@ class Progress(Message, frozen=True):
 
 
 class LossPoints(Message, frozen=True):
-    """New points, oldest first."""
+    """New points, oldest first: of the losses, or of the values that the script watches."""
 
     rank: int
     losses: tuple[str, ...]
     points: tuple[LossPoint, ...]
+    watched: bool = False
+    """True for the values of `stepdbg.watch`."""
 
 
 class Output(Message, frozen=True):
@@ -923,6 +933,7 @@ FromClient = (
     | SendInput
     | ResizeTerminal
     | ShowStack
+    | Restart
     | Leave
     | TargetExited
 )

@@ -15,11 +15,13 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-MAGIC = b"stepdbg1"
+MAGIC = b"stepdbg2"
 RING = 4096
 """Losses that the ring holds: at 5 readings a second enough for 20,000 losses a second."""
 LOSS_NAMES = 16
 """Losses that have a name of their own; further ones share the last."""
+WATCH_NAMES = 16
+"""Watched values that have one. In the ring they are counted from `LOSS_NAMES` on."""
 NAME_BYTES = 48
 
 _NAN = float("nan")
@@ -33,11 +35,12 @@ pack_phase = _PHASE.pack_into
 _PROGRESS = struct.Struct("<qq")
 """Update, epoch (-1: none): written where one of them moves."""
 _PROGRESS_AT = PHASE_AT + _PHASE.size
-_SEQUENCE = struct.Struct("<q")
+_SEQUENCE = struct.Struct("<qd")
+"""How many entries the ring has had, and the newest loss (watched values share the ring)."""
 _SEQUENCE_AT = _PROGRESS_AT + _PROGRESS.size
 _NAMES_AT = _SEQUENCE_AT + _SEQUENCE.size
 _POINT = struct.Struct("<qqd")  # update, index of the loss, value
-_POINTS_AT = _NAMES_AT + LOSS_NAMES * NAME_BYTES
+_POINTS_AT = _NAMES_AT + (LOSS_NAMES + WATCH_NAMES) * NAME_BYTES
 SIZE = _POINTS_AT + RING * _POINT.size
 
 
@@ -77,10 +80,12 @@ class Page:
         if create:
             self.enter(0, 0, b"")
             self.progress(0, None)
+            _SEQUENCE.pack_into(self.memory, _SEQUENCE_AT, 0, _NAN)
             self.memory[: len(MAGIC)] = MAGIC
         elif self.memory[: len(MAGIC)] != MAGIC:
             raise ValueError(f"{path} is no page of this version of stepdbg")
         self._written = 0
+        self._loss = _NAN
 
     # the training process writes
 
@@ -93,15 +98,17 @@ class Page:
         _PROGRESS.pack_into(self.memory, _PROGRESS_AT, update, -1 if epoch is None else epoch)
 
     def name_loss(self, index: int, name: str) -> None:
-        """Give the loss of that index (below `LOSS_NAMES`) its name."""
+        """Give the loss of that index (below `LOSS_NAMES`) its name; from there on, a watched value."""
         start = _NAMES_AT + index * NAME_BYTES
         self.memory[start : start + NAME_BYTES] = padded(name)
 
     def add_loss(self, update: int, index: int, value: float) -> None:
-        """Append to the ring; the oldest entry gives way."""
+        """Append a loss, or a watched value, to the ring; the oldest entry gives way."""
         _POINT.pack_into(self.memory, _POINTS_AT + self._written % RING * _POINT.size, update, index, value)
         self._written += 1
-        _SEQUENCE.pack_into(self.memory, _SEQUENCE_AT, self._written)
+        if index < LOSS_NAMES:
+            self._loss = value
+        _SEQUENCE.pack_into(self.memory, _SEQUENCE_AT, self._written, self._loss)
 
     def bell(self) -> bool:
         """Whether there is mail on the socket."""
@@ -121,16 +128,20 @@ class Page:
         """Where the training process is; fields may be of two neighbouring boundaries."""
         boundary, since_ns, phase = _PHASE.unpack_from(self.memory, PHASE_AT)
         update, epoch = _PROGRESS.unpack_from(self.memory, _PROGRESS_AT)
-        (newest,) = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
-        loss = _NAN
-        if newest:
-            _, _, loss = _POINT.unpack_from(self.memory, _POINTS_AT + (newest - 1) % RING * _POINT.size)
+        _, loss = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
         return Status(boundary, update, None if epoch < 0 else epoch, since_ns, loss, unpadded(phase))
 
     def loss_names(self) -> tuple[str, ...]:
-        """The names given so far."""
+        """The names of losses given so far."""
+        return self._names(range(LOSS_NAMES))
+
+    def watch_names(self) -> tuple[str, ...]:
+        """The names of watched values given so far."""
+        return self._names(range(LOSS_NAMES, LOSS_NAMES + WATCH_NAMES))
+
+    def _names(self, indices: range) -> tuple[str, ...]:
         names = []
-        for index in range(LOSS_NAMES):
+        for index in indices:
             start = _NAMES_AT + index * NAME_BYTES
             name = unpadded(self.memory[start : start + NAME_BYTES])
             if not name:
@@ -143,10 +154,10 @@ class Page:
 
         Entries that have been overwritten meanwhile are missing.
         """
-        (newest,) = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
+        newest, _ = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
         first = max(sequence, newest - RING)
         points = [_POINT.unpack_from(self.memory, _POINTS_AT + n % RING * _POINT.size) for n in range(first, newest)]
-        (after,) = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
+        after, _ = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
         overwritten = max(0, after - RING - first + 1) if after != newest else 0
         return newest, points[overwritten:]
 

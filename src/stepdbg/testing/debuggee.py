@@ -45,7 +45,7 @@ from stepdbg.protocol.messages import (
     Stopped,
     ToRank,
 )
-from stepdbg.protocol.page import Page, padded
+from stepdbg.protocol.page import LOSS_NAMES, Page, padded
 from stepdbg.testing import textbook
 from stepdbg.testing.comparing import Fingerprints, effects_between, fingerprints, meets
 from stepdbg.testing.inspection import Inspection
@@ -75,6 +75,7 @@ class FakeDebuggee:
         fail_at: an update and a phase in which the script raises.
         pace: seconds that each phase is made to last, so that a free run can be watched.
         echo: where a line per update is printed.
+        watch: the name under which it watches the number of the update, negated; empty: it watches nothing.
     """
 
     def __init__(
@@ -88,9 +89,10 @@ class FakeDebuggee:
         fail_at: tuple[int, str] | None = None,
         pace: float = 0.0,
         echo: TextIO | None = None,
+        watch: str = "",
     ) -> None:
         self.folder, self.updates, self.rank, self.world = folder, updates, rank, world
-        self.fail_at, self.pace, self.echo = fail_at, pace, echo
+        self.fail_at, self.pace, self.echo, self.watch = fail_at, pace, echo, watch
         self.model = Network()
         self.optimizer = Adam(self.model.parameters)
         self.ended = threading.Event()
@@ -180,6 +182,8 @@ class FakeDebuggee:
             (self.folder / name).unlink()
         self._page = Page(self.folder / name, create=True)
         self._page.name_loss(0, "loss")
+        if self.watch:
+            self._page.name_loss(LOSS_NAMES, self.watch)
         self._line.send(
             RankHello(PROTOCOL_VERSION, os.getpid(), self.rank, self.world, name, "none", platform.python_version())
         )
@@ -241,6 +245,8 @@ class FakeDebuggee:
         loss = variables["loss"].values[0] if done in ("loss", "backward", "step") else None
         if done == "loss":
             self._page.add_loss(update, 0, loss or 0.0)
+            if self.watch:
+                self._page.add_loss(update, LOSS_NAMES, -float(update))
         if done == "step" and self.echo is not None:
             print(f"update {update}  loss {variables['loss'].values[0]:.4f}", file=self.echo, flush=True)
         opens = None

@@ -31,6 +31,7 @@ from stepdbg.tracer.losses import Losses
 from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.trace import Trace
+from stepdbg.tracer.watches import Watches
 
 
 class Tracer:
@@ -47,6 +48,7 @@ class Tracer:
         """Called where an update opens after another."""
         self._rank = Rank(link, folder)
         self._losses = Losses(self.course, self._rank)
+        self._watches = Watches(self._losses)
         self._halt = Halt(self._rank, self.course, self.registry)
         self._trace: Trace | None = None
         self._thread = get_ident()
@@ -206,6 +208,16 @@ class Tracer:
                 self._halt.wait(_placed(boundary, frame), cause)
         except HubLost:
             self.disarm()
+        except Exception as error:
+            self._let_go(error)
+
+    def watch(self, name: str, value: object) -> None:
+        """`stepdbg.watch(name, value)`: a number, or a tensor of one, for the chart."""
+        if not self.listening():
+            return
+        try:
+            if (problem := self._watches.take(name, value, self.course.update)) is not None:
+                self.tell(problem, "warning")
         except Exception as error:
             self._let_go(error)
 

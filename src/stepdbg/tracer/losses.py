@@ -1,4 +1,4 @@
-"""The values of losses for the live chart, read without making training wait.
+"""The values of losses and of what is watched, for the live chart, read without making training wait.
 
 On the CPU a value is there to be read. On CUDA it is copied into pinned memory on the stream that computes it, and
 picked up at a later boundary, when an event says that it has arrived: reading it at once would wait for the whole
@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from stepdbg.protocol.page import LOSS_NAMES
+from stepdbg.protocol.page import LOSS_NAMES, WATCH_NAMES
 from stepdbg.tracer.course import Course
 from stepdbg.tracer.rank import Rank
 
@@ -30,26 +30,31 @@ class _Copy:
     """One float64 in pinned memory."""
     name: str
     update: int
+    watched: bool
 
 
 class Losses:
-    """Reads each loss once and passes it on to the course and the shared page."""
+    """Reads each loss and each watched value once; a loss goes to the course, both go to the shared page."""
 
     def __init__(self, course: Course, rank: Rank) -> None:
         self._course = course
         self._rank = rank
-        self._indices: dict[str, int] = {}
-        """Of the names that the page's ring knows."""
+        self._indices: dict[tuple[str, bool], int] = {}
+        """Of the names that the page's ring knows, of losses and of watched values."""
         self._underway: deque[_Copy] = deque()
         self._spare: list[_Copy] = []
 
-    def read(self, loss: torch.Tensor, name: str, update: int) -> None:
-        """Take the value of a loss: a tensor of one real number."""
+    def read(self, loss: torch.Tensor, name: str, update: int, *, watched: bool = False) -> None:
+        """Take the value of a loss, or of what is watched: a tensor of one real number."""
         if loss.is_cuda:
-            self._send_for(loss, name, update)
+            self._send_for(loss, name, update, watched)
             self.settle()
         elif not loss.is_meta:
-            self._say(loss.item(), name, update)
+            self._say(loss.item(), name, update, watched)
+
+    def watch(self, value: float, name: str, update: int) -> None:
+        """Take a watched number that is there already."""
+        self._say(value, name, update, True)
 
     def settle(self, *, wait: bool = False) -> None:
         """Pick up what has arrived meanwhile, or, where training stops anyhow, all of it."""
@@ -60,29 +65,35 @@ class Losses:
             elif not copy.event.query():
                 return
             self._underway.popleft()
-            self._say(float(copy.value), copy.name, copy.update)
+            self._say(float(copy.value), copy.name, copy.update, copy.watched)
             self._spare.append(copy)
 
-    def _send_for(self, loss: torch.Tensor, name: str, update: int) -> None:
+    def _send_for(self, loss: torch.Tensor, name: str, update: int, watched: bool) -> None:
         if torch.cuda.is_current_stream_capturing() or len(self._underway) >= _UNDERWAY:
             return
         if not self._spare:
             value = torch.empty((), dtype=torch.float64, pin_memory=True)
-            self._spare.append(_Copy(torch.cuda.Event(), value, name, update))  # type: ignore[no-untyped-call]
+            self._spare.append(_Copy(torch.cuda.Event(), value, name, update, watched))  # type: ignore[no-untyped-call]
         copy = self._spare.pop()
-        copy.name, copy.update = name, update
+        copy.name, copy.update, copy.watched = name, update, watched
         with torch.no_grad():
             copy.value.copy_(loss.detach().reshape(()), non_blocking=True)
         copy.event.record(torch.cuda.current_stream(loss.device))
         self._underway.append(copy)
 
-    def _say(self, value: float, name: str, update: int) -> None:
-        self._course.loss = value
+    def _say(self, value: float, name: str, update: int, watched: bool) -> None:
+        if not watched:
+            self._course.loss = value
         page = self._rank.page
         if page is None:
             return
-        index = self._indices.get(name)
+        index = self._indices.get((name, watched))
         if index is None:
-            index = self._indices[name] = min(len(self._indices), LOSS_NAMES - 1)
+            index = self._indices[name, watched] = self._next_index(watched)
             page.name_loss(index, name)
         page.add_loss(update, index, value)
+
+    def _next_index(self, watched: bool) -> int:
+        """A place among the names of its kind; the last one is shared by all for whom there is none."""
+        taken = sum(kind == watched for _, kind in self._indices)
+        return LOSS_NAMES + min(taken, WATCH_NAMES - 1) if watched else min(taken, LOSS_NAMES - 1)

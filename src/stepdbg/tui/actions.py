@@ -5,6 +5,9 @@ An action says where it applies; where it does not, its key does nothing, and it
 
 from __future__ import annotations
 
+import contextlib
+import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -32,6 +35,12 @@ class Situation:
     """Whether there is something under the cursor that enter opens or switches."""
     offers: frozenset[str] = frozenset()
     """Actions that apply because the panel in focus says so."""
+    columns: bool = False
+    """Whether there is room for several panels at once."""
+    hinted: bool = False
+    """Whether hints for newcomers are shown."""
+    actions: tuple[Action, ...] = field(default_factory=lambda: ACTIONS)
+    """The registry, with the user's own keys."""
 
 
 Applies = Callable[[Situation], bool]
@@ -69,6 +78,18 @@ def _edited(here: Situation) -> bool:
 
 def _several_ranks(here: Situation) -> bool:
     return len(here.snapshot.session.ranks) > 1
+
+
+def _restartable(here: Situation) -> bool:
+    return here.snapshot.session.terminal and not here.snapshot.lost
+
+
+def _hinted(here: Situation) -> bool:
+    return here.hinted
+
+
+def _columns(here: Situation) -> bool:
+    return here.columns
 
 
 def _in(*panels: str) -> Applies:
@@ -233,7 +254,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("rail", ("0",), "rail", "go to the rail: left and right select a phase, b acts on it", "Panels"),
     Action("focus_next", ("tab",), "next panel", "go to the next panel", "Panels", palette=False),
     Action("focus_previous", ("shift+tab",), "previous panel", "go to the panel before", "Panels", palette=False),
-    Action("zoom", ("z",), "zoom", "show one panel alone, or all again", "Panels"),
+    Action("zoom", ("z",), "zoom", "show one panel alone, or all again", "Panels", _columns),
     Action("up", ("up", "k"), "up", "move up", "Move", palette=False),
     Action("down", ("down", "j"), "down", "move down", "Move", palette=False),
     Action("left", ("left", "h"), "left", "move left", "Move", _in("tensor", "rail"), palette=False),
@@ -242,21 +263,38 @@ ACTIONS: tuple[Action, ...] = (
     Action("page_down", ("pagedown",), "page down", "move down by a page", "Move", palette=False),
     Action("first", ("home", "g"), "first", "go to the first row", "Move", palette=False),
     Action("last", ("end", "G"), "last", "go to the last row", "Move", palette=False),
+    Action(
+        "restart",
+        ("R",),
+        "run again",
+        "run the script again from its start, breakpoints kept; it asks first while training is alive",
+        "Session",
+        _restartable,
+    ),
+    Action("no_hints", ("H",), "no hints", "no more hints, now or later", "Session", _hinted),
     Action("help", ("question_mark",), "help", "show the keys and the signs", "Session", footer=True),
     Action("quit", ("q", "ctrl+q"), "quit", "leave: detach, or stop training; it asks first", "Session", footer=True),
     Action("command_palette", ("ctrl+p",), "palette", "find a command by its name", "Session", palette=False),
 )
 BY_ID = {action.id: action for action in ACTIONS}
 _SHOWN = {
-    "question_mark": "?", "full_stop": ".", "comma": ",",
-    "ctrl+c": "ctrl+c", "pageup": "page up", "pagedown": "page down", "f5": "F5", "f9": "F9",
-    "f10": "F10",
+    "escape": "esc", "pageup": "page up", "pagedown": "page down", "slash": "/", "backslash": "\\", "at": "@",
+    "minus": "-", "plus": "+", "underscore": "_",
 }  # fmt: skip
+_FUNCTION = re.compile(r"f\d+\Z")
 
 
 def key_name(key: str) -> str:
-    """A key as people write it."""
-    return _SHOWN.get(key, key)
+    """A key as people write it: `page up`, `F5`, `?`, `ctrl+/`."""
+    *modifiers, base = key.split("+")
+    shown = _SHOWN.get(base, base)
+    if _FUNCTION.match(base):
+        shown = base.upper()
+    elif shown == base and len(base) > 1:
+        with contextlib.suppress(KeyError):
+            sign = unicodedata.lookup(base.replace("_", " "))
+            shown = sign if sign.isprintable() and not sign.isspace() else base
+    return "+".join([*modifiers, shown])
 
 
 def shown_keys(action: Action) -> str:
@@ -266,7 +304,7 @@ def shown_keys(action: Action) -> str:
 
 def applicable(key: str, here: Situation) -> Action | None:
     """What a key does here, or None."""
-    return next((action for action in ACTIONS if key in action.keys and action.applies(here)), None)
+    return next((action for action in here.actions if key in action.keys and action.applies(here)), None)
 
 
 def markdown_table() -> str:
@@ -276,3 +314,11 @@ def markdown_table() -> str:
         keys = ", ".join(f"`{key_name(key)}`" for key in action.keys)
         rows.append(f"| {keys} | {action.help} |")
     return "\n".join(rows) + "\n"
+
+
+def settings_table() -> str:
+    """Every action as a line of the settings, with what it does."""
+    lines = [f"{action.id} = [{', '.join(f'{key!r}' for key in map(key_name, action.keys))}]" for action in ACTIONS]
+    width = max(map(len, lines)) + 2
+    told = zip(lines, ACTIONS, strict=True)
+    return "\n".join(["[keys]", *(f"{line:<{width}}# {action.help}" for line, action in told)]) + "\n"

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -22,11 +22,14 @@ os.environ.setdefault("TEXTUAL_FPS", "15")  # read when Textual is imported; the
 from rich.console import RenderableType
 from textual import events
 from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.binding import BindingType
+from textual.command import CommandPalette
+from textual.containers import Container
 from textual.screen import Screen
+from textual.theme import BUILTIN_THEMES
 
 from stepdbg.errors import StepdbgError
+from stepdbg.home.folders import config_file
 from stepdbg.hub.client import HubConnection
 from stepdbg.protocol.messages import (
     FromClient,
@@ -38,15 +41,19 @@ from stepdbg.protocol.messages import (
     SessionState,
     ToClient,
 )
-from stepdbg.tui.actions import ACTIONS, BY_ID, Situation, applicable, shown_keys
+from stepdbg.tui.abilities import why_plain
+from stepdbg.tui.actions import BY_ID, Situation, applicable, shown_keys
 from stepdbg.tui.changed_cells import ChangedCells
+from stepdbg.tui.config import THEMES, Config, read_config
 from stepdbg.tui.deeds import Deeds
 from stepdbg.tui.furniture import Furniture
+from stepdbg.tui.guide import Guide
+from stepdbg.tui.memory import Memory
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.questions import Questions
 from stepdbg.tui.snapshot import Arrived, Lost, Snapshot, looking_at, reduced
 from stepdbg.tui.views.lines import ASCII, UNICODE
-from stepdbg.tui.widgets.bars import Footer, Tabs
+from stepdbg.tui.widgets.bars import Footer, HintLine, Tabs
 from stepdbg.tui.widgets.panel import Panel
 from stepdbg.tui.widgets.sheet import Sheet
 from stepdbg.tui.widgets.top import Top
@@ -65,30 +72,53 @@ class StepdbgApp(App[int], inherit_bindings=False):
     """The screen of one session."""
 
     CSS = """
-    Screen { background: $background; layers: base; }
+    Screen { layers: base; }
     #body { height: 1fr; }
-    .column { width: 1fr; height: 1fr; }
-    #column-0 { width: 1.1fr; }
-    #column-1 { width: 1.2fr; }
-    #column-2 { width: 0.8fr; }
-    .apart { margin-left: 1; }
     .hidden { display: none; }
+    .-plain Toast { border: none; }
+    .-plain SearchIcon { display: none; }
+    .-plain CommandPalette #--input, .-plain CommandPalette > Vertical, .-plain CommandList { border: none; }
+    .-plain CommandPalette CommandList { border: none; scrollbar-size: 0 0; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, f"press('{key}')", action.label, show=False)
-        for action in ACTIONS
-        for key in action.keys
-        if action.id not in ("focus_next", "focus_previous", "command_palette")
-    ]
-    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = []
+    ENABLE_COMMAND_PALETTE = False
+    """Textual would bind its own key to it; ours is in the registry."""
     ALLOW_SELECT = False
     AUTO_FOCUS = None
     TITLE = "stepdbg"
 
-    def __init__(self, folder: Path, *, ascii_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ascii_only: bool = False,
+        config: Config | None = None,
+        remarks: Sequence[str] = (),
+        guided: bool = False,
+    ) -> None:
+        """The screen of the session in `folder`.
+
+        Args:
+            folder: Where its hub listens.
+            ascii_only: Draw with plain characters, whatever the settings say.
+            config: The user's settings.
+            remarks: What is to be told first.
+            guided: Show the hints for newcomers, if the settings do not forbid it.
+        """
         super().__init__(ansi_color="NO_COLOR" in os.environ or None)
         self.folder = folder
-        self.glyphs = ASCII if ascii_only else UNICODE._replace(half_blocks="NO_COLOR" not in os.environ)
+        self.config = config or Config()
+        signs = UNICODE._replace(half_blocks="NO_COLOR" not in os.environ)
+        self.glyphs = ASCII if ascii_only or self.config.ascii else signs
+        self.set_class(not self.glyphs.braille, "-plain")
+        self.remarks = (*self.config.problems, *remarks)
+        """What is told first."""
+        for key in {key for action in self.config.actions for key in action.keys}:
+            self.bind(key, f"press('{key}')", show=False)
+        if self.config.theme:
+            self.theme = self.config.theme
+        self.configured_theme = self.theme
+        """The one that is in force until the user chooses another."""
         script = folder.name.rpartition("-")[0] or folder.name
         self.snapshot = Snapshot(SessionState(folder.name, "", script, "starting", since=time.time()))
         self.connection: HubConnection | None = None
@@ -97,6 +127,8 @@ class StepdbgApp(App[int], inherit_bindings=False):
         """What to say on the terminal when the screen is gone."""
         self.deeds = Deeds(self)
         self.furniture = Furniture(self)
+        self.memory = Memory(self)
+        self.guide = Guide(self, wanted=guided and self.config.hints)
         self._paint_at: asyncio.TimerHandle | None = None
         self._runs_since = 0.0
         """When training was last seen to go on, by the loop's clock."""
@@ -108,13 +140,15 @@ class StepdbgApp(App[int], inherit_bindings=False):
         palette = self.palette()
         yield Top(palette, self.snapshot, self.glyphs)
         yield Tabs(palette, self.glyphs)
-        yield Horizontal(id="body")
+        yield Container(id="body")
+        yield HintLine(palette, self.glyphs)
         yield Footer(palette, self.situation())
 
     def palette(self) -> Palette:
         """The colours of the theme in force."""
-        dark = self.current_theme.dark
-        return Palette(self.get_css_variables(), colour="NO_COLOR" not in os.environ, dark=dark)
+        theme = self.current_theme
+        colour = "NO_COLOR" not in os.environ
+        return Palette(self.get_css_variables(), colour=colour, dark=theme.dark, ansi=theme.ansi)
 
     async def on_mount(self) -> None:
         """Connect, and furnish the room after the first frame."""
@@ -122,6 +156,9 @@ class StepdbgApp(App[int], inherit_bindings=False):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 asyncio.get_running_loop().add_signal_handler(number, self._signalled, number)
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
+        self.guide.begin()
+        for remark in self.remarks:
+            self.notify(remark, severity="warning", timeout=12, markup=False)
         self.furniture.arrange(self.size)
         self.run_worker(self._converse(), exit_on_error=True)
         self.set_interval(TICK, self._tick)
@@ -137,6 +174,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
         palette = self.palette()
         for sheet in self.screen_stack[0].query(Sheet):
             sheet.recolour(palette)
+        self.memory.look()
 
     def _signalled(self, number: int) -> None:
         """SIGTERM, SIGHUP, SIGINT: Textual alone would leave the terminal in its alternate screen (8.2)."""
@@ -172,6 +210,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
             return
         self.questions = Questions(self.connection, self._answered, self._settled)
         self.take(self.connection.welcome)
+        self.memory.begin(self.snapshot.session.kept)
         self.tell_terminal_size()
         async for message in self.connection:
             self.take(message)
@@ -186,6 +225,8 @@ class StepdbgApp(App[int], inherit_bindings=False):
         self.snapshot = reduced(before, message)  # type: ignore[arg-type]
         if self.snapshot is before:
             return
+        if self.snapshot.session.run != before.session.run and self.questions is not None:
+            self.questions.forget()
         if self.snapshot.state == "running":
             # Until the next stop, or for a moment: a mixture of the last stop and what runs would only confuse.
             now = asyncio.get_running_loop().time()
@@ -259,6 +300,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
             self._paint_at = None
         if self.is_running and self.screen_stack:
             self.furniture.show(self.snapshot)
+            self.memory.look()
 
     def _tick(self) -> None:
         """Only times that pass need it: a start, or a long phase whose rank says nothing."""
@@ -276,6 +318,9 @@ class StepdbgApp(App[int], inherit_bindings=False):
             editable=panel is not None and panel.may_edit(),
             selected=self.deeds.has_selection(panel),
             offers=panel.offers() if panel is not None else frozenset({"copy"}),
+            columns=self.furniture.has_columns,
+            hinted=self.guide.active,
+            actions=self.config.actions,
         )
 
     async def action_press(self, key: str) -> None:
@@ -287,7 +332,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
     async def on_sheet_picked(self, event: Sheet.Picked) -> None:
         """Something was clicked that stands for something."""
         kind, _, name = event.target.partition(":")
-        if kind == "action" and BY_ID[name].applies(self.situation()):
+        if kind == "action" and BY_ID[name].applies(self.situation()):  # its keys do not matter
             await self.deeds.do(name)
         else:
             self.deeds.picked(kind, name)
@@ -310,39 +355,65 @@ class StepdbgApp(App[int], inherit_bindings=False):
         if len(self.screen_stack) > 1:
             self.screen.focus_next()
         else:
-            self.furniture.cycle(1)
+            self.call_later(self.action_press, "tab")
 
     def action_focus_previous(self) -> None:
         """Shift+tab."""
         if len(self.screen_stack) > 1:
             self.screen.focus_previous()
         else:
-            self.furniture.cycle(-1)
+            self.call_later(self.action_press, "shift+tab")
+
+    def action_command_palette(self) -> None:
+        """The palette, without the ellipsis that Textual ends its invitation with."""
+        if not CommandPalette.is_open(self):  # type: ignore[arg-type]  # any app has one
+            self.push_screen(CommandPalette(placeholder="Search for a command by its name", id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the actions that apply, and the themes."""
         here = self.situation()
-        for action in ACTIONS:
+        for action in here.actions:
             if action.palette and action.applies(here):
                 yield SystemCommand(
                     f"{action.label} ({shown_keys(action)})", action.help, lambda name=action.id: self._command(name)
                 )
-        yield SystemCommand("theme", "choose another theme", self.action_change_theme)
+        for name, theme in THEMES.items():
+            if theme != self.theme:
+                yield SystemCommand(f"theme {name}", f"draw in {theme}", lambda theme=theme: self._draw(theme))
+        yield SystemCommand("theme", "choose among all themes", self.action_change_theme)
+
+    def _draw(self, theme: str) -> None:
+        self.theme = theme
 
     def _command(self, name: str) -> None:
         self.call_later(self.deeds.do, name)
 
 
-def run_app(folder: Path, *, ascii_only: bool = False) -> int:
+def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = (), guided: bool = False) -> int:
     """Open the screen on the session in `folder`, and stay until the user leaves it.
+
+    Args:
+        folder: The session's.
+        ascii_only: Draw with plain characters, whatever the settings say.
+        remarks: What is to be told first.
+        guided: Show the hints for newcomers.
 
     Returns:
         The exit status: 0, 2 when there is no such session, or 128 and the number of the signal that ended it.
     """
-    app = StepdbgApp(folder, ascii_only=ascii_only)
+    config = read_config(config_file(), BUILTIN_THEMES)
+    if not ascii_only and config.ascii is None and (why := why_plain(os.environ, _encoding())):
+        ascii_only, remarks = True, (*remarks, why)
+    app = StepdbgApp(folder, ascii_only=ascii_only, config=config, remarks=remarks, guided=guided)
     status = app.run()
+    app.memory.end()
     if app.farewell:
         sys.stderr.write(f"stepdbg: {app.farewell}\n")
     if app.return_code:
         return app.return_code
     return status or 0
+
+
+def _encoding() -> str:
+    """How Textual writes to the terminal (8.2: through Python's own stderr)."""
+    return sys.__stderr__.encoding if sys.__stderr__ is not None else "utf-8"

@@ -1,21 +1,71 @@
-"""Where the panels go at a size of the terminal: three columns, one panel with tabs, or none at all."""
+"""Where the panels go at a size of the terminal: three columns, two, one panel with tabs, or none at all.
+
+Columns are cut into slots. A slot holds one panel or several, of which the one that was gone to last is in front; the
+others are named in its title, by their numbers. All of it is pure: sizes in, boxes out.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 WIDE = (140, 40)
-"""Columns and rows from which on all panels are shown together."""
-COLUMNS: tuple[tuple[str, ...], ...] = (("source", "output"), ("model", "tensor"), ("optimizer", "loss", "breaks"))
-"""The wide layout, left to right and top to bottom."""
-SHARES = {"source": 5, "output": 3, "model": 4, "tensor": 5, "optimizer": 4, "loss": 4, "breaks": 2}
-"""How much of its column's height each panel takes."""
+"""Columns and rows from which on there are three columns."""
+MEDIUM = (100, 30)
+"""Columns and rows from which on there are two."""
+
+Kind = Literal["wide", "medium", "tabs", "tiny"]
+
+
+class Slot(NamedTuple):
+    """A stretch of a column."""
+
+    panels: tuple[str, ...]
+    """Those that share it, in the order of its title; those that the program does not have are left out."""
+    share: int
+    """How much of the column's height it takes."""
+
+
+class Column(NamedTuple):
+    """A column of slots."""
+
+    slots: tuple[Slot, ...]
+    share: int
+    """How much of the width it takes."""
+
+
+COLUMNS: dict[Kind, tuple[Column, ...]] = {
+    "wide": (
+        Column((Slot(("source",), 5), Slot(("output", "console"), 3)), 11),
+        Column((Slot(("model",), 4), Slot(("tensor",), 5)), 12),
+        Column((Slot(("effects",), 4), Slot(("optimizer",), 4), Slot(("loss", "breaks"), 4)), 8),
+    ),
+    "medium": (
+        Column((Slot(("model", "source", "breaks"), 3), Slot(("output", "console"), 2)), 1),
+        Column((Slot(("tensor",), 1), Slot(("effects", "optimizer", "loss"), 1)), 1),
+    ),
+}
+"""The layouts with columns, left to right and top to bottom."""
+GAP = 1
+"""Cells between two columns."""
+
+
+class Box(NamedTuple):
+    """Where a panel stands below the top, in cells."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    beside: tuple[str, ...] = ()
+    """All panels of its slot, itself among them, where there are several."""
 
 
 class Arrangement(NamedTuple):
     """How the screen is divided."""
 
-    kind: Literal["wide", "tabs", "tiny"]
+    kind: Kind
     top: int
     """Lines for header, rail and sentence."""
     hidden: str = ""
@@ -33,9 +83,55 @@ def arranged(width: int, height: int, zoomed: bool = False, *, ranks: bool = Fal
     """
     if width >= WIDE[0] and height >= WIDE[1]:
         return Arrangement("tabs" if zoomed else "wide", 7 + ranks)
+    if width >= MEDIUM[0] and height >= MEDIUM[1]:
+        return Arrangement("tabs" if zoomed else "medium", 7 + ranks)
     if height >= 20:
         return Arrangement("tabs", 7 + ranks)
     if height >= 9 and width >= 24:
         return Arrangement("tabs", (3 if height < 14 else 6) + ranks)
     hidden = f"hidden: panels ({width}x{height})" if width >= 28 else "hidden: panels"
     return Arrangement("tiny", max(1, height - 1), hidden)
+
+
+def boxes(kind: Kind, width: int, height: int, recent: Sequence[str]) -> dict[str, Box]:
+    """The panels that are seen, and where.
+
+    Args:
+        kind: The layout.
+        width: Columns of the room below the top.
+        height: Its rows.
+        recent: The panels that there are, the one that was gone to last first.
+    """
+    if kind == "tiny" or not recent:
+        return {}
+    if kind == "tabs":
+        return {recent[0]: Box(0, 0, width, height)}
+    found: dict[str, Box] = {}
+    columns = [column for column in COLUMNS[kind] if any(_known(slot, recent) for slot in column.slots)]
+    x = 0
+    widths = _divided(width - GAP * (len(columns) - 1), [column.share for column in columns])
+    for column, wide in zip(columns, widths, strict=True):
+        slots = [(_known(slot, recent), slot.share) for slot in column.slots if _known(slot, recent)]
+        y = 0
+        for (panels, _), high in zip(slots, _divided(height, [share for _, share in slots]), strict=True):
+            front = min(panels, key=list(recent).index)
+            found[front] = Box(x, y, wide, high, panels if len(panels) > 1 else ())
+            y += high
+        x += wide + GAP
+    return found
+
+
+def _known(slot: Slot, recent: Sequence[str]) -> tuple[str, ...]:
+    return tuple(panel for panel in slot.panels if panel in recent)
+
+
+def _divided(cells: int, shares: Sequence[int]) -> list[int]:
+    """Cells shared out in whole numbers that add up."""
+    edges = [cells * sum(shares[:count]) // sum(shares) for count in range(len(shares) + 1)]
+    return [max(0, end - start) for start, end in pairwise(edges)]
+
+
+def order(panels: Sequence[str], recent: Sequence[str]) -> list[str]:
+    """The panels that there are by when they were gone to, newest first; the others follow as they come in `panels`."""
+    known = [panel for panel in dict.fromkeys(recent) if panel in panels]
+    return known + [panel for panel in panels if panel not in known]

@@ -12,6 +12,7 @@ from stepdbg.protocol.messages import (
     Query,
     Refusal,
     RemoveBreakpoint,
+    Restart,
     Result,
     SendInput,
     ShowStack,
@@ -19,6 +20,7 @@ from stepdbg.protocol.messages import (
     SwitchBreakpoint,
     UndoEdit,
 )
+from stepdbg.tui.actions import key_name
 from stepdbg.tui.keeping import Keeping
 from stepdbg.tui.snapshot import next_rank
 from stepdbg.tui.views.breaks import edit_words
@@ -54,6 +56,8 @@ class Deeds:
             app.furniture.go_to(name.removeprefix("panel_"))
         elif name == "command_palette":
             app.action_command_palette()
+        elif name in ("focus_next", "focus_previous"):
+            app.furniture.cycle(1 if name == "focus_next" else -1)
         elif name in ("up", "down", "left", "right", "page_up", "page_down", "first", "last"):
             self._move(name)
         else:
@@ -223,6 +227,13 @@ class Deeds:
         dialog = InputDialog(app.snapshot.session.script, app.glyphs)
         app.push_screen(dialog, lambda line: app.send(SendInput(line.encode())) if line is not None else None)
 
+    def key_of(self, name: str) -> str:
+        """The key of an action, as people write it."""
+        return next(key_name(action.keys[0]) for action in self._app.config.actions if action.id == name)
+
+    async def _no_hints(self) -> None:
+        self._app.guide.dismiss()
+
     async def _rail(self) -> None:
         self._app.furniture.go_to_rail()
 
@@ -233,6 +244,17 @@ class Deeds:
         from stepdbg.tui.screens.keys import HelpDialog
 
         self._app.push_screen(HelpDialog(self._app.situation(), self._app.glyphs))
+
+    async def _restart(self) -> None:
+        """Run the script again; asks while there is something to lose."""
+        from stepdbg.tui.screens.restart import RestartDialog
+
+        app = self._app
+        if not app.snapshot.trains:
+            app.send(Restart())
+            return
+        dialog = RestartDialog(app.snapshot, app.glyphs)
+        app.push_screen(dialog, lambda again: app.send(Restart()) if again else None)
 
     async def _quit(self) -> None:
         from stepdbg.tui.screens.leave import LeaveDialog

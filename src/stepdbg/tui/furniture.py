@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from textual.containers import Vertical
 from textual.css.query import NoMatches
 from textual.geometry import Size
 
-from stepdbg.tui.actions import PANELS
-from stepdbg.tui.arrangement import COLUMNS, SHARES, Arrangement, arranged
+from stepdbg.tui.actions import DIGITS, PANELS
+from stepdbg.tui.arrangement import COLUMNS, Arrangement, Box, arranged, boxes, order
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.ranks import several
-from stepdbg.tui.widgets.bars import Footer, Tabs
+from stepdbg.tui.widgets.bars import Footer, HintLine, Tabs
 from stepdbg.tui.widgets.panel import Panel
 from stepdbg.tui.widgets.top import Top
 
 if TYPE_CHECKING:
     from stepdbg.tui.app import StepdbgApp
+
+HINTED = 20
+"""Rows from which on there is room for the line of the hints."""
 
 
 class Furniture:
@@ -26,10 +29,12 @@ class Furniture:
     def __init__(self, app: StepdbgApp) -> None:
         self._app = app
         self.panels: dict[str, Panel] = {}
-        self.current = "model"
-        """The panel in front where one is shown at a time; the one in focus otherwise."""
+        self.recent: list[str] = ["model"]
+        """The panels as they were gone to, the newest first: it is the one that has the focus, or had it last."""
         self.zoomed = False
         self.arrangement = Arrangement("tabs", 7)
+        self._boxes: dict[str, Box] = {}
+        """Where each panel stands that is seen."""
         self._ranks = False
         """Whether there is room for the line of the ranks."""
 
@@ -45,41 +50,60 @@ class Furniture:
         for kind in kinds:
             panel = kind(palette, app.glyphs)
             panel.snapshot = app.snapshot
+            panel.styles.position = "absolute"
             self.panels[panel.panel] = panel
-        columns = []
-        for number, names in enumerate(COLUMNS):
-            for name in names:
-                self.panels[name].styles.height = f"{SHARES[name]}fr"
-            column = Vertical(*(self.panels[name] for name in names), id=f"column-{number}", classes="column")
-            columns.append(column)
         self.arrange(app.size)
-        await app.query_one("#body").mount(*columns)
+        await app.query_one("#body").mount(*self.panels.values())
         self.arrange(app.size)
         self.go_to(self.current)
         app.tell_terminal_size()
         app.ask()
         app.paint()
 
+    @property
+    def current(self) -> str:
+        """The panel that was gone to last."""
+        return self.recent[0]
+
     def arrange(self, size: Size) -> None:
         """Divide the screen for a size."""
         self._ranks = several(self._app.snapshot)
         self.arrangement = arrangement = arranged(size.width, size.height, self.zoomed, ranks=self._ranks)
+        tabbed = arrangement.kind == "tabs"
+        hinted = self._app.guide.active and size.height >= HINTED and arrangement.kind != "tiny"
+        room = size.height - arrangement.top - tabbed - hinted - 1
+        there = [name for name in PANELS.values() if name in self.panels]
+        self._boxes = boxes(arrangement.kind, size.width, room, order(there, self.recent))
         try:
             top, tabs, body = self.top, self._app.query_one(Tabs), self._app.query_one("#body")
+            self._app.query_one(HintLine).set_class(not hinted, "hidden")
         except NoMatches:
             return
         top.styles.height = arrangement.top
-        tabs.set_class(arrangement.kind != "tabs", "hidden")
+        tabs.set_class(not tabbed, "hidden")
         body.set_class(arrangement.kind == "tiny", "hidden")
-        for number, names in enumerate(COLUMNS):
-            shown = [name for name in names if self.is_shown(name)]
-            for column in body.query(f"#column-{number}"):
-                column.set_class(not shown, "hidden")
-                column.set_class(number > 0 and arrangement.kind == "wide", "apart")
-            for name in names:
-                if name in self.panels:
-                    self.panels[name].set_class(name not in shown, "hidden")
-                    self.panels[name].alone = arrangement.kind == "tabs"
+        for name, panel in self.panels.items():
+            box = self._boxes.get(name)
+            panel.set_class(box is None, "hidden")
+            panel.alone = tabbed
+            if box is not None:
+                panel.beside = box.beside
+                panel.styles.offset = (box.x, box.y)
+                panel.styles.width, panel.styles.height = box.width, box.height
+        base = self._app.screen_stack[0]
+        if base.focused is None and self.current in self._boxes and self.panels[self.current].is_attached:
+            base.set_focus(self.panels[self.current])  # it was hidden while there was no room
+
+    def arrange_anew(self) -> None:
+        """Something else than the size has changed what there is room for."""
+        self.arrange(self._app.size)
+        self._app.paint()
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether there is room for several panels at once."""
+        size = self._app.size
+        return arranged(size.width, size.height).kind in COLUMNS
 
     @property
     def top(self) -> Top:
@@ -88,7 +112,7 @@ class Furniture:
 
     def is_shown(self, name: str) -> bool:
         """Whether a panel is on the screen."""
-        return self.arrangement.kind == "wide" or (self.arrangement.kind == "tabs" and name == self.current)
+        return name in self._boxes
 
     def visible(self) -> list[Panel]:
         """The panels on the screen."""
@@ -103,18 +127,33 @@ class Furniture:
         for panel in self.visible():
             panel.show(snapshot)
         if self.arrangement.kind == "tabs":
-            base.query_one(Tabs).show(self.current)
+            base.query_one(Tabs).show(self.current, zoomed=self.zoomed and self.has_columns)
+        if self._app.guide.active:
+            base.query_one(HintLine).show(self._app.guide.look(), self._app.deeds.key_of("no_hints"))
         base.query_one(Footer).show(self._app.situation(), self.arrangement.hidden)
 
     def go_to(self, name: str) -> None:
-        """Bring a panel to the front and put the focus on it."""
-        self.current = name
+        """Bring a panel to the front of its slot and put the focus on it."""
+        self._came(name)
         self.arrange(self._app.size)
         panel = self.panels.get(name)
         if panel is not None:
             self._app.screen_stack[0].set_focus(panel)
             self._app.ask()
             self._app.paint()
+
+    def _came(self, name: str) -> None:
+        """The focus is on that panel."""
+        if self.recent[0] != name:
+            self.recent = [name, *(other for other in self.recent if other != name)]
+
+    def restore(self, recent: Sequence[str], *, zoomed: bool) -> None:
+        """Have the panels in front that were in front before, newest first; names that no panel has are left out."""
+        known = [name for name in dict.fromkeys(recent) if name in DIGITS]
+        if known:
+            self.recent, self.zoomed = known, zoomed
+            if self.panels:
+                self.go_to(self.current)
 
     def go_to_rail(self) -> None:
         """Put the focus on the rail."""
@@ -142,7 +181,7 @@ class Furniture:
         if isinstance(focused, Top):
             return "rail"
         if isinstance(focused, Panel):
-            self.current = focused.panel if self.arrangement.kind == "wide" else self.current
+            self._came(focused.panel)
             return focused.panel
         return self.current
 
@@ -164,8 +203,10 @@ class Furniture:
     def output_size(self, size: Size) -> tuple[int, int]:
         """Columns and rows for the script's terminal."""
         panel = self.panels.get("output")
-        if panel is not None and panel.size.width > 2:
+        if panel is not None and self.is_shown("output") and panel.size.width > 2:
             return panel.size.width - 1, max(2, panel.size.height - 1)
         if self.arrangement.kind == "wide":
             return max(20, size.width * 4 // 13 - 1), max(2, size.height // 3)
+        if self.arrangement.kind == "medium":
+            return size.width // 2 - 1, max(2, size.height // 4)
         return max(2, size.width - 1), max(2, size.height - 10)

@@ -24,23 +24,39 @@ _ANSI = (
     "#7f848e", "#f08a92", "#a6d189", "#ecc98a", "#8abaf2", "#d3a5e6", "#7fd0d8", "#ffffff",
 )  # fmt: skip
 """The sixteen colours that scripts print in: readable on the panels of dark and of light themes."""
+_NAMES = tuple(
+    f"{bright}{name}"
+    for bright in ("", "bright_")
+    for name in ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+)
+"""The same as the terminal has them."""
 
 
 class Palette:
     """Roles to styles, for one theme."""
 
-    def __init__(self, variables: dict[str, str], *, colour: bool = True, dark: bool = True) -> None:
+    def __init__(
+        self, variables: dict[str, str], *, colour: bool = True, dark: bool = True, ansi: bool = False
+    ) -> None:
         """Take the colours of a theme.
 
         Args:
             variables: The theme's variables, as Textual computes them.
             colour: False under `NO_COLOR`.
             dark: Whether the theme is a dark one.
+            ansi: Whether it has no colours but the terminal's own sixteen.
         """
         self._colour = colour
         self._dark = dark
-        self._styles: dict[str, Style] = dict(_PLAIN) if not colour else _coloured(variables, dark)
-        self._base = Style(bgcolor=Color.parse(variables["background"]).hex6) if colour else Style.null()
+        self._ansi = ansi
+        self._styles: dict[str, Style]
+        if not colour:
+            self._styles, self._base = dict(_PLAIN), Style.null()
+        elif ansi:
+            self._styles, self._base = _of_the_terminal(dark), Style.null()
+        else:
+            self._styles = _coloured(variables, dark)
+            self._base = Style(bgcolor=Color.parse(variables["background"]).hex6)
         self._painted: dict[str, Style] = {}
 
     def painted(self, role: str) -> Style:
@@ -68,7 +84,7 @@ class Palette:
 
     def _made(self, role: str) -> Style:
         if role.startswith("sgr:"):
-            return _sgr(role[4:], self._colour, self._dark)
+            return _sgr(role[4:], self._colour, self._dark, _NAMES if self._ansi else _ANSI)
         if role.startswith("tone:"):
             return tone_style(role, self._dark) if self._colour else Style.null()
         if role == "here" or role.endswith(".here"):
@@ -90,7 +106,7 @@ def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
     def grey(strength: float) -> str:
         return background.blend(text, strength).hex6
 
-    accent = shade("accent") if not dark else "#f2b45a"
+    accent = "#f2b45a" if dark else "#9c5600"
     row = background.blend(Color.parse(variables["primary"]), 0.28 if dark else 0.16).hex6
     ink = background.hex6
     good, bad, cold, warm = ("#8fc78f", "#e8787f", "#7db3e8", "#d9a5e0") if dark else (
@@ -111,6 +127,7 @@ def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
         "module": Style(color=cold),
         "effect": Style(color=good),
         "sentence": Style(color=grey(0.92)),
+        "hint": Style(color=good),
         "title": Style(color=grey(0.9), bold=True),
         "title.focused": Style(color=accent, bold=True),
         "rule": Style(color=grey(0.24)),
@@ -143,7 +160,59 @@ def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
     }
 
 
-def _sgr(parameters: str, colour: bool, dark: bool) -> Style:
+def _of_the_terminal(dark: bool) -> dict[str, Style]:
+    """The roles in the terminal's own colours, whatever those are: on its own background, its own text."""
+    quiet = Style(dim=True)
+    accent = Style(color="yellow" if dark else "magenta", bold=True)
+    chosen = Style(color="black" if dark else "bright_white", bgcolor="yellow" if dark else "magenta", bold=True)
+    good, bad, cold, warm = (Style(color=name) for name in ("green", "red", "blue", "magenta" if dark else "cyan"))
+    bold = Style(bold=True)
+    return {
+        "": Style(),
+        "strong": bold,
+        "dim": quiet,
+        "faint": quiet,
+        "heading": quiet,
+        "accent": accent,
+        "selected": chosen,
+        "cell.here": chosen,
+        "cursor": accent,
+        "here": Style(reverse=True),
+        "module": cold,
+        "effect": good,
+        "hint": good,
+        "title": bold,
+        "title.focused": accent,
+        "rule": quiet,
+        "rule.focused": accent + Style(bold=False),
+        "tab": quiet,
+        "tab.here": accent,
+        "key": accent,
+        "breakpoint": bad + bold,
+        "warning": Style(color="yellow" if dark else "red"),
+        "error": bad + bold,
+        "running": good,
+        "mark.changed": accent,
+        "mark.created": good + bold,
+        "mark.freed": bad,
+        "state.accent": accent,
+        "state.running": good + bold,
+        "state.error": bad + bold,
+        "state.dim": bold,
+        "chart.0": cold,
+        "chart.1": warm,
+        "chart.2": good,
+        "chart.3": accent + Style(bold=False),
+        "code.comment": Style(dim=True, italic=True),
+        "code.keyword": warm,
+        "code.string": good,
+        "code.number": accent + Style(bold=False),
+        "code.name": cold,
+        "code.builtin": cold,
+    }
+
+
+def _sgr(parameters: str, colour: bool, dark: bool, sixteen: tuple[str, ...]) -> Style:
     """The style of a script's own colours, from the parameters of its SGR sequences."""
     bold = dim = italic = underline = reverse = False
     front: str | None = None
@@ -167,22 +236,22 @@ def _sgr(parameters: str, colour: bool, dark: bool) -> Style:
         elif code in (23, 24, 27):
             italic, underline, reverse = italic and code != 23, underline and code != 24, reverse and code != 27
         elif 30 <= code <= 37 or 90 <= code <= 97:
-            front = _ANSI[code - 30 if code < 90 else code - 82]
+            front = sixteen[code - 30 if code < 90 else code - 82]
         elif 40 <= code <= 47 or 100 <= code <= 107:
-            back = _ANSI[code - 40 if code < 100 else code - 92]
+            back = sixteen[code - 40 if code < 100 else code - 92]
         elif code == 39:
             front = None
         elif code == 49:
             back = None
         elif code in (38, 48):
-            found, length = _extended(parts[position + 1 :])
+            found, length = _extended(parts[position + 1 :], sixteen)
             position += length
             if code == 38:
                 front = found
             else:
                 back = found
         position += 1
-    if front and not dark and not back:
+    if front and front.startswith("#") and not dark and not back:
         front = Color.parse(front).darken(0.25).hex6
     try:
         return Style(
@@ -193,11 +262,11 @@ def _sgr(parameters: str, colour: bool, dark: bool) -> Style:
         return Style(bold=bold)
 
 
-def _extended(parts: list[int]) -> tuple[str | None, int]:
+def _extended(parts: list[int], sixteen: tuple[str, ...]) -> tuple[str | None, int]:
     """A colour of 256 (`5;n`) or of 16 million (`2;r;g;b`), and how many parameters it took."""
     if len(parts) >= 2 and parts[0] == 5:
         number = min(255, parts[1])
-        return (_ANSI[number] if number < 16 else f"color({number})"), 2
+        return (sixteen[number] if number < 16 else f"color({number})"), 2
     if len(parts) >= 4 and parts[0] == 2:
         red, green, blue = (min(255, part) for part in parts[1:4])
         return f"#{red:02x}{green:02x}{blue:02x}", 4

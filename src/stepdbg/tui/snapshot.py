@@ -67,6 +67,8 @@ class Snapshot:
     """What is known of the ranks that are not looked at; never changed in place."""
     progress: Progress | None = None
     losses: tuple[Series, ...] = ()
+    watches: tuple[Series, ...] = ()
+    """The values that the script hands to `stepdbg.watch`."""
     output: Transcript = field(default_factory=Transcript)
     objects: Objects | None = None
     summaries: dict[str, Summary] = field(default_factory=dict)
@@ -127,6 +129,15 @@ class Snapshot:
         )
 
     @property
+    def trains(self) -> bool:
+        """Whether a process is alive that would lose what it has learned: it starts, runs, or waits before a phase."""
+        if self.over:
+            return False
+        alive = [rank for rank in self.session.ranks if rank.state in ("running", "paused")]
+        ended = [rank for rank in alive if rank.stop is not None and rank.stop.reason in ("exit", "exception")]
+        return len(ended) < len(alive) or not self.session.ranks
+
+    @property
     def boundary(self) -> int:
         """The index of the boundary of `stop`; 0 before there is one."""
         stop = self.stop
@@ -137,6 +148,8 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost) -> Snapshot:
     """The snapshot after a message."""
     match message:
         case Welcome(session=session) | SessionChanged(session=session):
+            if session.run != snapshot.session.run:
+                snapshot = Snapshot(session)
             known = {state.rank for state in session.ranks}
             keeps = not known or (snapshot.chosen and snapshot.rank in known)
             return looking_at(replace(snapshot, session=session), snapshot.rank if keeps else min(known))
@@ -145,6 +158,8 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost) -> Snapshot:
             return replace(snapshot, others={**snapshot.others, rank: other})
         case Progress():
             return replace(snapshot, progress=message)
+        case LossPoints(watched=True):
+            return replace(snapshot, watches=grown(snapshot.watches, message))
         case LossPoints():
             return replace(snapshot, losses=grown(snapshot.losses, message))
         case Output():

@@ -34,6 +34,7 @@ class Dialog(ModalScreen[T | None]):
     Dialog .hint { color: $text-muted; margin-top: 1; }
     Dialog Input, Dialog Input:focus { border: none; height: 1; padding: 0 1; background: $boost; }
     Dialog OptionList, Dialog OptionList:focus { border: none; height: auto; padding: 0; background: transparent; }
+    Dialog OptionList:nocolor > .option-list--option-highlighted { text-style: bold reverse; }
     """
     AUTO_FOCUS = "OptionList, Input"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss_dialog", "cancel", show=False)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from stepdbg.tui.actions import ACTIONS, NAMES, Situation, shown_keys
+from stepdbg.tui.actions import NAMES, Situation, shown_keys
 from stepdbg.tui.screens.dialog import Dialog
 from stepdbg.tui.views.lines import Glyphs
 
@@ -34,18 +36,24 @@ RANKS = (
 SIGNS = "* changed   ~ written, same value   + created   - freed   ! not finite"
 
 
-def help_text(here: Situation) -> str:
-    """The help as plain text, for the panel in focus."""
-    lines = [f"{NAMES.get(here.panel, 'stepdbg')}: {PANEL_HELP.get(here.panel, '')}", "", f"Signs: {SIGNS}"]
+def help_text(here: Situation, width: int = 90) -> str:
+    """The help as plain text, at most so wide, for the panel in focus."""
+    lines = textwrap.wrap(f"{NAMES.get(here.panel, 'stepdbg')}: {PANEL_HELP.get(here.panel, '')}", width)
+    lines += ["", f"Signs: {SIGNS}"]
     if len(here.snapshot.session.ranks) > 1:
-        lines += ["", RANKS]
-    width = max(len(shown_keys(action)) for action in ACTIONS) + 2
-    groups = dict.fromkeys(action.group for action in ACTIONS)
-    for group in groups:
-        lines += ["", group]
-        for action in ACTIONS:
-            if action.group == group:
-                lines.append(f"  {shown_keys(action):<{width}}{action.help}")
+        lines += ["", *textwrap.wrap(RANKS, width)]
+    anywhere = replace(here, panel="", editable=False, selected=False)
+    own = [action for action in here.actions if action.applies(here) and not action.applies(anywhere)]
+    groups = {"In this panel, now": own} if own else {}
+    for action in here.actions:
+        groups.setdefault(action.group, []).append(action)
+    column = max(len(shown_keys(action)) for action in here.actions) + 4
+    for heading, actions in groups.items():
+        lines += ["", heading]
+        for action in actions:
+            first, *rest = textwrap.wrap(action.help, max(20, width - column)) or [""]
+            lines.append(f"  {shown_keys(action)}".ljust(column) + first)
+            lines += [" " * column + line for line in rest]
     return "\n".join(lines)
 
 
@@ -69,7 +77,7 @@ class HelpDialog(Dialog[None]):
 
     def fill(self) -> list[Widget]:
         """The text."""
-        return [Static(help_text(self._here), markup=False)]
+        return [Static(help_text(self._here, min(90, self.app.size.width - 7)), markup=False)]
 
     def action_scroll(self, lines: int) -> None:
         """Move the text."""

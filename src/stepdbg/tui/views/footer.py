@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.cells import cell_len
 
-from stepdbg.tui.actions import ACTIONS, DIGITS, NAMES, Situation, key_name
-from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span
+from stepdbg.tui.actions import DIGITS, NAMES, Situation, key_name
+from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, clipped, width_of
+
+SHORT_NAMES = {"optimizer": "Optim"}
+"""For a terminal of 80 columns, on which the tabs of all panels are to be read."""
+_UNZOOM = " z: all panels "
 
 
 def draw(here: Situation, width: int) -> Line:
     """The actions that apply, as many as fit whole; help and quit always come along."""
-    entries = [action for action in ACTIONS if action.footer and action.applies(here)]
+    entries = [action for action in here.actions if action.footer and action.applies(here)]
     always = [action for action in entries if action.id in ("help", "quit")]
     rest = [action for action in entries if action not in always]
 
@@ -24,21 +30,53 @@ def draw(here: Situation, width: int) -> Line:
     for action in chosen:
         target = f"action:{action.id}"
         spans += [Span(f" {key_name(action.keys[0])}", "key", target), Span(f" {action.label} ", "dim", target)]
-    return tuple(spans) if cells([*chosen]) <= width else (Span(" ? help", "key", "action:help"),)
+    return tuple(spans) if cells([*chosen]) <= width else (Span(_help(here), "key", "action:help"),)
 
 
-def tabs(current: str, width: int, glyphs: Glyphs = UNICODE) -> Line:
-    """The numbered tabs; where the names do not fit, the digits and the name of the one in front."""
-    names = list(DIGITS)
-    full = [f" {DIGITS[name]} {NAMES[name]} " for name in names]
-    short = sum(map(len, full)) > width
-    spans: list[Span] = []
-    for name, words in zip(names, full, strict=True):
-        here = name == current
-        if short and not here:
-            words = f" {DIGITS[name]} "
-        spans.append(Span(words, "tab.here" if here else "tab", f"panel:{name}"))
-    if sum(len(span.text) for span in spans) > width:
-        spans = [Span(f"{DIGITS[current]} {NAMES[current]}" if current in DIGITS else "", "tab.here")]
-    rest = width - sum(len(span.text) for span in spans)
-    return (*spans, Span(glyphs.rule * max(0, rest), "rule"))
+def _help(here: Situation) -> str:
+    """How to find the keys, where there is room for nothing else."""
+    return "".join(f" {key_name(action.keys[0])} help" for action in here.actions if action.id == "help")
+
+
+def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: bool = False) -> Line:
+    """The numbered tabs; where the names do not fit, the digits and the name of the one in front.
+
+    Args:
+        current: The panel in front.
+        width: Cells.
+        glyphs: What to draw with.
+        zoomed: Whether there is room for more than the one: then it is said how to see them.
+    """
+    room = width - (len(_UNZOOM) if zoomed and width > 3 * len(_UNZOOM) else 0)
+    spans = next(
+        (spans for spans in _ways_to_name(current) if sum(len(span.text) for span in spans) <= room),
+        (Span(f"{DIGITS[current]} {NAMES[current]}" if current in DIGITS else "", "tab.here"),),
+    )
+    rest = room - sum(len(span.text) for span in spans)
+    gap = Span(" " if rest > 0 and not spans[-1].text.endswith(" ") else "")
+    unzoom = Span(_UNZOOM, "dim", "action:zoom") if room < width else Span("")
+    return (*spans, gap, Span(glyphs.rule * max(0, rest - len(gap.text)), "rule"), unzoom)
+
+
+def _ways_to_name(current: str) -> Iterator[Line]:
+    """The tabs with all the room they like, then with less and less: narrower, shorter names, digits."""
+    for after, names in ((" ", NAMES), ("", NAMES), ("", {**NAMES, **SHORT_NAMES}), (" ", {})):
+        words = {
+            name: f" {digit} {names.get(name, NAMES[name] if name == current else '')}".rstrip() + after
+            for name, digit in DIGITS.items()
+        }
+        yield tuple(
+            Span(text, "tab.here" if name == current else "tab", f"panel:{name}") for name, text in words.items()
+        )
+
+
+def hint(words: str, key: str, width: int, glyphs: Glyphs = UNICODE) -> Line:
+    """A hint for a newcomer, and at the right the key that dismisses all of them."""
+    if not words:
+        return ()
+    left: Line = (Span(f" {glyphs.arrow} ", "accent"), Span(words, "hint"))
+    dismiss = f"{key}: no hints "
+    rest = width - width_of(left) - cell_len(dismiss)
+    if rest < 1:
+        return clipped(left, width, glyphs.ellipsis)
+    return (*left, Span(" " * rest), Span(dismiss, "faint", "action:no_hints"))

@@ -165,8 +165,9 @@ def below(snapshot: Snapshot) -> str:
     if state == "exited" and not snapshot.over:
         return f"rank {snapshot.rank} has ended, others have not; press r to show the next"
     if state == "exited":
+        again = ", R to run it again" if session.terminal else ""
         seen = "what was seen last stays to be read" if stop else "it never trained: no training loop was seen"
-        return f"{session.script} ended {exit_words(session.exit_status)}; {seen}. Press q to leave"
+        return f"{session.script} ended {exit_words(session.exit_status)}; {seen}. Press q to leave{again}"
     if state == "starting":
         return "training stops before its first phase; the output of the script is in panel 7"
     if state == "running" and waiting:

@@ -1,74 +1,129 @@
-"""Panel 5: each loss over the updates, as a chart with axes.
+"""Panel 5: each loss, and each value that the script watches, over the updates, as a chart with axes.
 
-Braille cells hold 2×4 dots, so a chart of 60×10 cells shows 120×40 points. Under `--ascii` a point is an asterisk, and
-every further loss has a letter of its own.
+Braille cells hold 2×4 dots, so a chart of 60×10 cells shows 120×40 points. Under `--ascii` a point of the first line is
+an asterisk, and every further line has a letter of its own. The losses share the vertical axis; a watched value may be
+of any size, so it is drawn from its own lowest to its own highest, which the legend tells.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from stepdbg.tui.losses import Point, Series
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, lesson, plain, right
+from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, lesson, plain, right, whole, width_of
 from stepdbg.tui.views.numbers import count, figure
 
 GUTTER = 9
 """Cells of the vertical axis with its figures."""
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-_LETTERS = "*abcdefgh"
+_LETTERS = "*abcdefghijklmnopqrstuvwxyz"
+
+
+class Curve(NamedTuple):
+    """A line of the chart."""
+
+    name: str
+    points: tuple[Point, ...]
+    low: float
+    """The value at the bottom of the chart."""
+    high: float
+    """The value at its top."""
+    own: bool = False
+    """Whether low and high are its own, and not those of the axis."""
+
+
+def curves(losses: Sequence[Series], watches: Sequence[Series]) -> list[Curve]:
+    """The lines to draw. The axis is that of the losses; where there are none, that of the first watched value."""
+    losses = [one for one in losses if one.points]
+    watches = [one for one in watches if one.points]
+    axis = _range(losses or watches[:1])
+    found = [Curve(one.name, one.points, *axis) for one in losses]
+    for one in watches:
+        own = bool(found)
+        found.append(Curve(one.name, one.points, *(_range([one]) if own else axis), own))
+    return found
+
+
+def _range(series: Sequence[Series]) -> tuple[float, float]:
+    """The lowest and the highest finite value, never the same."""
+    finite = [point.value for one in series for point in one.points if math.isfinite(point.value)]
+    if not finite:
+        return (0.0, 1.0)
+    low, high = min(finite), max(finite)
+    if high == low:
+        return low - (abs(low) or 1) * 0.5, high + (abs(high) or 1) * 0.5
+    return low, high
 
 
 def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     """The panel."""
-    series = [one for one in snapshot.losses if one.points]
-    if not series:
-        words = "No loss yet. It is the tensor that backward is called on; the chart grows while training runs."
+    lines = curves(snapshot.losses, snapshot.watches)
+    if not lines:
+        words = (
+            "No loss yet. It is the tensor that backward is called on; the chart grows while training runs. "
+            'stepdbg.watch("name", value) in your script draws a line beside it.'
+        )
         return Drawing(title=(Span("no loss yet", "dim"),), body=lesson(words, frame))
-    return Drawing(_title(series, frame.glyphs), (), tuple(chart(series, frame.width, frame.height, frame.glyphs)))
+    title, head = _legend(lines, frame)
+    room = frame.height - len(head)
+    return Drawing(title, head, tuple(chart(lines, frame.width, room, frame.glyphs)))
 
 
-def _title(series: list[Series], glyphs: Glyphs) -> Line:
-    spans: list[Span] = []
-    for index, one in enumerate(series):
-        sign = (glyphs.rule * 2) if glyphs.braille else _LETTERS[index % len(_LETTERS)]
-        spans.append(Span(f"{sign} ", f"chart.{index % 4}"))
-        spans.append(Span(f"{plain(one.name)} {figure(one.points[-1].value)}  "))
+def _legend(lines: list[Curve], frame: Frame) -> tuple[Line, tuple[Line, ...]]:
+    """Names and newest values: in the title where there is one line, else in rows below it, as few as hold them."""
+    entries = [_entry(place, one, frame.glyphs, alone=len(lines) == 1) for place, one in enumerate(lines)]
+    broken = sum(not math.isfinite(point.value) for one in lines for point in one.points)
+    warning: Line = (Span(f"{broken} not finite", "error"),) if broken else ()
+    if len(entries) == 1:
+        return (*entries[0], *warning), ()
+    rows: list[list[Span]] = [[]]
+    for entry in entries:
+        if rows[-1] and width_of((*rows[-1], *entry)) > frame.width - 1:
+            rows.append([])
+        rows[-1] += entry
+    most = max(1, frame.height - 5)
+    kept = rows[:most]
+    left_out = len(entries) - sum(span.role.startswith("chart.") for row in kept for span in row)
+    more = f"{len(entries)} lines" + (f", {left_out} more than the legend holds  " if left_out else "  ")
+    return (Span(more, "dim"), *warning), tuple(whole((Span(" "), *row), frame.width) for row in kept)
+
+
+def _entry(place: int, one: Curve, glyphs: Glyphs, *, alone: bool) -> Line:
+    sign = (glyphs.rule * 2) if glyphs.braille else _LETTERS[place % len(_LETTERS)]
+    spans = [Span(f"{sign} ", f"chart.{place % 4}"), Span(f"{plain(one.name)} {figure(one.points[-1].value)} ")]
+    if one.own:
+        spans.append(Span(f"({figure(one.low)} to {figure(one.high)}) ", "dim"))
+    elif alone:
         lowest = min((point.value for point in one.points if math.isfinite(point.value)), default=None)
-        if lowest is not None and len(series) == 1:
-            spans.append(Span(f"lowest {figure(lowest)}  ", "dim"))
-    broken = sum(not math.isfinite(point.value) for one in series for point in one.points)
-    if broken:
-        spans.append(Span(f"{broken} not finite", "error"))
-    return tuple(spans)
+        spans.append(Span(f" lowest {figure(lowest)} ", "dim")) if lowest is not None else None
+    return (*spans, Span(" "))
 
 
-def chart(series: list[Series], width: int, height: int, glyphs: Glyphs) -> list[Line]:
+def chart(lines: Sequence[Curve], width: int, height: int, glyphs: Glyphs) -> list[Line]:
     """The chart in exactly `height` lines, with a vertical axis, and a horizontal one in the last two."""
     across, down = max(2, width - GUTTER - 2), max(1, height - 2)
-    finite = [point for one in series for point in one.points if math.isfinite(point.value)]
-    if not finite or height < 3:
+    if height < 3 or not any(math.isfinite(point.value) for one in lines for point in one.points):
         broken: Line = (Span(" every value is nan or infinite", "error"),)
-        return [broken][:height]
-    low, high = min(point.value for point in finite), max(point.value for point in finite)
-    if high == low:
-        low, high = low - (abs(low) or 1) * 0.5, high + (abs(high) or 1) * 0.5
-    first = min(one.points[0].update for one in series)
-    last = max(max(one.points[-1].update for one in series), first + 1)
-    cells = _braille(series, across, down, (first, last), (low, high)) if glyphs.braille else None
-    if cells is None:
-        cells = _letters(series, across, down, (first, last), (low, high))
+        return [broken][:height] if height >= 3 else []
+    low, high = lines[0].low, lines[0].high
+    first = min(one.points[0].update for one in lines)
+    last = max(max(one.points[-1].update for one in lines), first + 1)
+    drawn = _braille if glyphs.braille else _letters
+    cells = drawn(lines, across, down, (first, last))
     labels = {0: high, down - 1: low}
     if down >= 5:
         labels[(down - 1) // 2] = high - (high - low) * ((down - 1) // 2) / max(1, down - 1)
-    lines: list[Line] = []
+    rows: list[Line] = []
     for y in range(down):
         words = right(figure(labels[y]), GUTTER - 1) if y in labels else " " * (GUTTER - 1)
         axis = glyphs.tick if y in labels else glyphs.column
-        lines.append((Span(words, "dim"), Span(axis, "faint"), *_runs(cells[y])))
-    lines.append((Span(" " * (GUTTER - 1) + glyphs.corner + glyphs.rule * across, "faint"),))
-    lines.append(_scale(first, last, across))
-    return lines[:height]
+        rows.append((Span(words, "dim"), Span(axis, "faint"), *_runs(cells[y])))
+    rows.append((Span(" " * (GUTTER - 1) + glyphs.corner + glyphs.rule * across, "faint"),))
+    rows.append(_scale(first, last, across))
+    return rows[:height]
 
 
 def _runs(cells: list[tuple[str, int]]) -> list[Span]:
@@ -128,13 +183,11 @@ def _path(
     return dots
 
 
-def _braille(
-    series: list[Series], across: int, down: int, x: tuple[int, int], y: tuple[float, float]
-) -> list[list[tuple[str, int]]]:
+def _braille(lines: Sequence[Curve], across: int, down: int, x: tuple[int, int]) -> list[list[tuple[str, int]]]:
     bits = [[0] * across for _ in range(down)]
     owner = [[0] * across for _ in range(down)]
-    for index, one in enumerate(series):
-        for column, row in _path(one.points, across * 2, down * 4, x, y):
+    for index, one in enumerate(lines):
+        for column, row in _path(one.points, across * 2, down * 4, x, (one.low, one.high)):
             bits[row // 4][column // 2] |= _DOTS[row % 4][column % 2]
             owner[row // 4][column // 2] = index
     return [
@@ -142,11 +195,9 @@ def _braille(
     ]
 
 
-def _letters(
-    series: list[Series], across: int, down: int, x: tuple[int, int], y: tuple[float, float]
-) -> list[list[tuple[str, int]]]:
+def _letters(lines: Sequence[Curve], across: int, down: int, x: tuple[int, int]) -> list[list[tuple[str, int]]]:
     cells = [[(" ", 0)] * across for _ in range(down)]
-    for index, one in enumerate(series):
-        for column, row in _path(one.points, across, down, x, y):
+    for index, one in enumerate(lines):
+        for column, row in _path(one.points, across, down, x, (one.low, one.high)):
             cells[row][column] = (_LETTERS[index % len(_LETTERS)], index)
     return cells

@@ -1,4 +1,4 @@
-"""The two lines that lead somewhere: the tabs of the panels, and the footer with the keys that apply."""
+"""The lines that lead somewhere: the tabs of the panels, the footer with the keys that apply, and the hint above it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ class Tabs(Sheet):
         super().__init__(palette, id="tabs")
         self.glyphs = glyphs
         self.current = "model"
+        self.zoomed = False
 
-    def show(self, current: str) -> None:
+    def show(self, current: str, *, zoomed: bool = False) -> None:
         """Another panel is in front."""
-        self.current = current
+        self.current, self.zoomed = current, zoomed
         self.repaint()
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The tabs."""
-        return [footer.tabs(self.current, width, self.glyphs)]
+        return [footer.tabs(self.current, width, self.glyphs, zoomed=self.zoomed)]
 
 
 class Footer(Sheet):
@@ -50,3 +51,27 @@ class Footer(Sheet):
         if self.hidden:
             return [cropped((Span(f" {self.hidden}", "warning"),), width)]
         return [footer.draw(self.here, width)]
+
+
+class HintLine(Sheet):
+    """What a newcomer may press next, above the footer; gone when the hints are over."""
+
+    def __init__(self, palette: Palette, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__(palette, id="hint")
+        self.glyphs = glyphs
+        self.words = ""
+        self.key = ""
+
+    def show(self, words: str, key: str) -> None:
+        """Another hint.
+
+        Args:
+            words: It says.
+            key: That dismisses it.
+        """
+        self.words, self.key = words, key
+        self.repaint()
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The hint, and how to be rid of it."""
+        return [footer.hint(self.words, self.key, width, self.glyphs)]

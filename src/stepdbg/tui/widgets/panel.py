@@ -70,6 +70,8 @@ class Panel(Sheet, can_focus=True):
         self.total = 0
         self.alone = False
         """Whether the tabs name the panel already."""
+        self.beside: tuple[str, ...] = ()
+        """The panels that share its slot, itself among them; empty where it has one of its own."""
         self._head = 0
 
     # what a panel of its own says
@@ -161,8 +163,7 @@ class Panel(Sheet, can_focus=True):
 
     def _title(self, words: Line, width: int) -> Line:
         focused = ".focused" if self.has_focus else ""
-        name = NAMES[self.panel]
-        label = (Span(f" {DIGITS[self.panel]} {name} ", f"title{focused}"),) if not self.alone else (Span(" "),)
+        label = (Span(" "),) if self.alone else self._names(focused)
         position = self.position()
         left = (*whole((*label, *words), max(0, width - len(position) - 2)), Span(" "))
         rest = width - width_of(left) - cell_len(position)
@@ -174,6 +175,16 @@ class Panel(Sheet, can_focus=True):
         if self.total <= self.body_rows:
             return ""
         return f" {self.top + 1}-{min(self.total, self.top + self.body_rows)} of {self.total} "
+
+    def _names(self, focused: str) -> Line:
+        """Its number and name, among those of the panels that it stands in front of."""
+        spans = []
+        for name in self.beside or (self.panel,):
+            role = f"title{focused}" if name == self.panel else "tab"
+            spans.append(Span(f" {DIGITS[name]} {NAMES[name]} ", role, f"panel:{name}" if self.beside else ""))
+        if self.beside:
+            spans.append(Span(f"{self.glyphs.column} ", "rule"))
+        return tuple(spans)
 
     # moving
 

@@ -1,0 +1,38 @@
+"""Whether this is the first time: the file `hints.toml` in the state folder knows."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import stepdbg
+from stepdbg.home.folders import state_folder
+from stepdbg.home.toml_files import Broken, read_toml, write_toml
+
+DEMOS = Path(stepdbg.__file__).resolve().parents[2] / "demos"
+"""The demos, where stepdbg runs from its checkout."""
+
+
+def wants_hints(script: str) -> bool:
+    """Whether the hints are to be shown on that script (its path).
+
+    They are shown on a demo, and on whatever is the first script that this user ever steps through; never again once
+    they were gone through or dismissed.
+    """
+    file = _file()
+    try:
+        known = read_toml(file)
+    except (Broken, OSError):
+        known = {"used": True}
+    return not known.get("finished") and (not known or Path(script).parent == DEMOS)
+
+
+def note_use(*, finished: bool = False) -> None:
+    """Remember that the hints were shown, or that they are not to come back. Where it cannot be written, they do."""
+    document = {"used": True, "finished": finished}
+    with contextlib.suppress(OSError):
+        write_toml(_file(), document, "Whether stepdbg has shown its hints. Delete this file to see them again.")
+
+
+def _file() -> Path:
+    return state_folder() / "hints.toml"

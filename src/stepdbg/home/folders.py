@@ -1,0 +1,43 @@
+"""Where settings and state lie, as the system has it; two environment variables put them elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+CONFIG_VARIABLE = "STEPDBG_CONFIG_DIR"
+"""Puts the settings elsewhere."""
+STATE_VARIABLE = "STEPDBG_STATE_DIR"
+"""Puts the state of the scripts elsewhere."""
+
+
+def config_file() -> Path:
+    """The user's settings; on Linux `~/.config/stepdbg/config.toml`. It need not exist."""
+    if folder := os.environ.get(CONFIG_VARIABLE):
+        return Path(folder) / "config.toml"
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("stepdbg", appauthor=False)) / "config.toml"
+
+
+def state_folder() -> Path:
+    """Where state lies; on Linux `~/.local/state/stepdbg`. It need not exist."""
+    if folder := os.environ.get(STATE_VARIABLE):
+        return Path(folder)
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("stepdbg", appauthor=False))
+
+
+def script_file(identity: str, name: str) -> Path:
+    """The file that keeps what belongs to one script: `scripts/mnist-3f9c01ab.toml`.
+
+    Args:
+        identity: Tells the script from all others: its path.
+        name: For people: `mnist.py`.
+    """
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "", Path(name).stem)[:40] or "script"
+    mark = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return state_folder() / "scripts" / f"{stem}-{mark}.toml"

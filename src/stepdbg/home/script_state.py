@@ -1,0 +1,117 @@
+"""What is kept of a script from one session to the next: breakpoints, the layout, the console's history.
+
+The file is for people to read: a breakpoint stands in it as it is written on the command line. Edits are not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from stepdbg.errors import UsageError
+from stepdbg.home.toml_files import Broken, read_toml, write_toml
+from stepdbg.hub.breakpoint_text import describe, parse
+from stepdbg.protocol.messages import Breakpoint
+
+MOST_HISTORY = 500
+"""Lines of the console that are kept, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptState:
+    """What is kept of one script."""
+
+    breakpoints: tuple[Breakpoint, ...] = ()
+    """Without numbers and hits: those are the session's."""
+    panels: tuple[str, ...] = ()
+    """As they were gone to, the one in front first."""
+    zoomed: bool = False
+    theme: str = ""
+    """Textual's name of it, where the user has chosen one for this script; else empty."""
+    history: tuple[str, ...] = ()
+    """Lines of the console, oldest first."""
+
+
+class _Point(msgspec.Struct, forbid_unknown_fields=True):
+    at: str
+    enabled: bool = True
+
+
+class _Layout(msgspec.Struct):
+    panels: tuple[str, ...] = ()
+    zoomed: bool = False
+    theme: str = ""
+
+
+class _Console(msgspec.Struct):
+    history: tuple[str, ...] = ()
+
+
+class _File(msgspec.Struct):
+    """The file's shape."""
+
+    script: str = ""
+    breakpoints: tuple[_Point, ...] = ()
+    layout: _Layout = msgspec.field(default_factory=_Layout)
+    console: _Console = msgspec.field(default_factory=_Console)
+
+
+def read_state(path: Path) -> tuple[ScriptState, str]:
+    """What is kept in that file, and a remark for the user where it could not be read.
+
+    A broken file is set aside under the name `….broken`, so that nothing in it is lost.
+    """
+    try:
+        return _state(read_toml(path)), ""
+    except (Broken, msgspec.ValidationError, UsageError) as error:
+        aside = path.with_name(path.name + ".broken")
+        with contextlib.suppress(OSError):
+            os.replace(path, aside)
+        return ScriptState(), f"what was kept of this script cannot be read ({error}); it is set aside as {aside}"
+    except OSError as error:
+        return ScriptState(), f"what was kept of this script cannot be read: {path} ({error.strerror})"
+
+
+def write_state(path: Path, state: ScriptState, script: str) -> None:
+    """Keep that.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    document: dict[str, Any] = {"script": script}
+    if state.breakpoints:
+        document["breakpoints"] = [_document(one) for one in state.breakpoints]
+    layout = {"panels": list(state.panels), "zoomed": state.zoomed}
+    document["layout"] = {**layout, "theme": state.theme} if state.theme else layout
+    if state.history:
+        document["console"] = {"history": list(state.history[-MOST_HISTORY:])}
+    comment = (
+        "What stepdbg keeps of this script. It may be edited while no session of it is open, and deleted at any time;\n"
+        "`stepdbg --fresh` begins without it."
+    )
+    write_toml(path, document, comment)
+
+
+def _document(breakpoint: Breakpoint) -> dict[str, Any]:
+    at = {"at": describe(breakpoint)}
+    return at if breakpoint.enabled else {**at, "enabled": False}
+
+
+def _state(document: dict[str, Any]) -> ScriptState:
+    """The state that a file says.
+
+    Raises:
+        ValidationError: something in it has the wrong type; says where.
+        UsageError: a breakpoint cannot be understood.
+    """
+    file = msgspec.convert(document, _File)
+    points = [msgspec.structs.replace(parse(point.at), enabled=point.enabled) for point in file.breakpoints]
+    layout = file.layout
+    return ScriptState(
+        tuple(points), tuple(layout.panels), layout.zoomed, layout.theme, tuple(file.console.history[-MOST_HISTORY:])
+    )

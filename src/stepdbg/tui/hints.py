@@ -1,0 +1,99 @@
+"""The guided first run: what the hints say, and when each has done its work. All of it is here, and pure.
+
+In a text `{next}` is the key of the action `next`; besides the actions there are `{comes}`, `{done}` and `{grads}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from stepdbg.tui.actions import Action, key_name
+from stepdbg.tui.snapshot import Snapshot
+
+COMES = {
+    "data": "data fetches a batch",
+    "zero_grad": "zero_grad clears the gradients",
+    "forward": "forward calls the model",
+    "loss": "the loss is computed from the output",
+    "backward": "backward walks from the loss to the parameters",
+    "step": "step changes the parameters",
+}
+"""What comes next, in words."""
+
+
+class Moment(NamedTuple):
+    """Where the user is, and where the hint that is shown began."""
+
+    snapshot: Snapshot
+    panel: str
+    """What has the focus."""
+    since: int = 0
+    """The boundary at which the hint was first shown."""
+    from_panel: str = ""
+    """What had the focus then."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether training has moved since the hint was shown."""
+        return self.snapshot.boundary > self.since
+
+
+class Hint(NamedTuple):
+    """One hint, and when it is over."""
+
+    text: str
+    over: Callable[[Moment], bool]
+
+
+def _done(*phases: str) -> Callable[[Moment], bool]:
+    """Training stands after one of these phases, or a whole update has passed without them."""
+
+    def over(moment: Moment) -> bool:
+        stop = moment.snapshot.stop
+        if stop is None or not moment.snapshot.paused:
+            return False
+        return moment.moved and (stop.boundary.done in phases or stop.boundary.opens is not None)
+
+    return over
+
+
+HINTS = (
+    Hint("press {next}: {comes}", lambda moment: moment.moved),
+    Hint("the rail says what {done} did, in figures; now {next} again", lambda moment: moment.moved),
+    Hint("{next} goes on; watch the rail until backward is done", _done("backward")),
+    Hint("look at the rail: backward wrote {grads}; {next} runs step", _done("step")),
+    Hint(
+        "* marks what step changed; {panel_model}, {open} on a parameter shows it",
+        lambda moment: moment.panel == "tensor" != moment.from_panel,
+    ),
+    Hint(
+        "its value, gradient, optimizer state: {part} shows the next of them",
+        lambda moment: moment.moved or moment.panel != "tensor",
+    ),
+    Hint(
+        "{break}, then enter: a breakpoint; {continue} runs to the next one met",
+        lambda moment: bool(moment.snapshot.session.breakpoints),
+    ),
+    Hint("{help} shows every key, {quit} leaves; no hints from here on", lambda moment: moment.moved),
+)
+"""In the order in which they are shown."""
+
+
+def advanced(place: int, moment: Moment) -> int:
+    """The place of the hint to show, `len(HINTS)` after the last."""
+    return place + 1 if place < len(HINTS) and HINTS[place].over(moment) else place
+
+
+def words(place: int, snapshot: Snapshot, actions: tuple[Action, ...]) -> str:
+    """What the hint says here; nothing while training does not stand."""
+    stop = snapshot.stop
+    if place >= len(HINTS) or stop is None or not snapshot.paused:
+        return ""
+    fields = {action.id: key_name(action.keys[0]) for action in actions}
+    following = stop.boundary.next or ""
+    fields["comes"] = COMES.get(following, f"{following} comes next" if following else "the script goes on to its end")
+    fields["done"] = stop.boundary.done or "the phase"
+    written = sum(one.count for one in stop.effects.counts if one.kind == "grad") if stop.effects is not None else 0
+    fields["grads"] = f"{written} grads" if written else "the gradients"
+    return HINTS[place].text.format_map(fields)

@@ -1,0 +1,104 @@
+"""Remembers breakpoints and layout of the script: read when the screen opens, written when they have changed.
+
+Writing happens in a thread, one file at a time, since a home directory may be slow. Where it cannot be done, that is
+said once and nothing else is different.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from stepdbg.home.folders import STATE_VARIABLE
+from stepdbg.home.script_state import MOST_HISTORY, ScriptState, read_state, write_state
+
+if TYPE_CHECKING:
+    from stepdbg.tui.app import StepdbgApp
+
+SOON = 0.3
+"""Seconds that a change waits for others, to be written together."""
+
+
+class Memory:
+    """What is kept of the script of one screen."""
+
+    def __init__(self, app: StepdbgApp) -> None:
+        self._app = app
+        self._file: Path | None = None
+        self.state = ScriptState()
+        """What the file says."""
+        self.history: list[str] = []
+        """Lines of the console, oldest first: to be appended to, and kept."""
+        self._writing: asyncio.Task[None] | None = None
+        self._cannot = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being written."""
+        return self._writing is None
+
+    def begin(self, file: str) -> None:
+        """The session is known: read what is kept of its script, and restore the layout."""
+        if not file or self._file is not None:
+            return
+        self._file = Path(file)
+        self.state, remark = read_state(self._file)
+        self.history = list(self.state.history)
+        app = self._app
+        if remark and remark not in app.remarks:
+            app.notify(remark, severity="warning", timeout=10, markup=False)
+        if self.state.panels:
+            app.furniture.restore(self.state.panels, zoomed=self.state.zoomed)
+        else:
+            self.state = replace(self.state, panels=tuple(app.furniture.recent))
+        if self.state.theme in app.available_themes:
+            app.theme = self.state.theme
+
+    def look(self) -> None:
+        """Called when something may have changed: write it soon, if it has."""
+        if self._file is not None and self._writing is None and not self._cannot and self._now() != self.state:
+            self._writing = asyncio.get_running_loop().create_task(self._write_soon())
+
+    def end(self) -> None:
+        """The screen closes: write what has not been written."""
+        if self._file is None or self._cannot or (state := self._now()) == self.state:
+            return
+        try:
+            write_state(self._file, state, self._app.snapshot.session.script)
+        except OSError:
+            return  # there is no screen left to say so on
+
+    async def _write_soon(self) -> None:
+        await asyncio.sleep(SOON)
+        assert self._file is not None
+        state = self._now()
+        try:
+            await asyncio.to_thread(write_state, self._file, state, self._app.snapshot.session.script)
+        except OSError as error:
+            self._cannot = True
+            why = (
+                f"breakpoints and layout are not kept: {self._file} ({error.strerror}); "
+                f"set {STATE_VARIABLE} to a folder of yours"
+            )
+            self._app.notify(why, severity="warning", markup=False)
+        self.state = state
+        self._writing = None
+        self.look()
+
+    def _now(self) -> ScriptState:
+        """What is to be kept as things stand."""
+        app = self._app
+        points = tuple(msgspec.structs.replace(one, number=0, hits=0) for one in app.snapshot.session.breakpoints)
+        furniture = app.furniture
+        return replace(
+            self.state,
+            breakpoints=points,
+            panels=tuple(furniture.recent),
+            zoomed=furniture.zoomed,
+            history=tuple(self.history[-MOST_HISTORY:]),
+            theme="" if app.theme == app.configured_theme else app.theme,
+        )
