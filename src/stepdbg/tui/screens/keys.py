@@ -17,6 +17,9 @@ PANEL_HELP = {
     "model": "Every parameter and buffer. The sign at the left is what the phase just done did to its value; the sign "
     "before the gradient norm is what it did to its gradient.",
     "tensor": "One tensor, its gradient and its optimizer state; the numbers of the part that is marked.",
+    "effects": "What each phase of this update did to each kind of object; enter lists the names behind a count, and "
+    "from a name leads on to the tensor. a shows who owns a tensor: the model and the optimizer hold the same tensor, "
+    "and its gradient hangs on it.",
     "optimizer": "Groups with their hyperparameters, and what the optimizer keeps of each parameter (norms).",
     "loss": "Each loss over the updates.",
     "source": "Your code: the phase done and the phase next are named in the margin.",

@@ -7,10 +7,15 @@ from rich.cells import cell_len
 from stepdbg.tui.actions import ACTIONS, DIGITS, NAMES, Situation, key_name
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span
 
+PAST = ("back", "earlier", "later")
+"""What leads out of the past, and about in it, comes first there."""
+
 
 def draw(here: Situation, width: int) -> Line:
     """The actions that apply, as many as fit whole; help and quit always come along."""
     entries = [action for action in ACTIONS if action.footer and action.applies(here)]
+    if here.snapshot.past_at is not None:
+        entries.sort(key=lambda action: action.id not in PAST)
     always = [action for action in entries if action.id in ("help", "quit")]
     rest = [action for action in entries if action not in always]
 
@@ -31,6 +36,8 @@ def tabs(current: str, width: int, glyphs: Glyphs = UNICODE) -> Line:
     """The numbered tabs; where the names do not fit, the digits and the name of the one in front."""
     names = list(DIGITS)
     full = [f" {DIGITS[name]} {NAMES[name]} " for name in names]
+    if sum(map(len, full)) > width:
+        full = [f" {DIGITS[name]} {NAMES[name]}" for name in names]
     short = sum(map(len, full)) > width
     spans: list[Span] = []
     for name, words in zip(names, full, strict=True):
