@@ -182,7 +182,7 @@ class Deeds:
         app = self._app
         app.notify(edit_words(edit, app.glyphs), markup=False)
         if app.questions is not None:
-            app.questions.forget("tensor", "part", "summaries", "optimizers", "identity")
+            app.questions.forget("tensor", "part", "maps", "pictures", "summaries", "optimizers", "identity")
         app.ask()
 
     async def _undo(self) -> None:
