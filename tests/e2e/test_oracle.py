@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from harness.place import DEMOS, STEPDBG, Place
-from harness.stepping import leave, printed, step_to, wait_stop
+from harness.stepping import leave, move, printed, step_to, wait_stop
 
 ARGUMENTS = {"mnist.py": ("--updates", "4", "--digest"), "plain.py": ("--epochs", "2", "--updates", "3", "--digest")}
 
@@ -36,3 +36,38 @@ def test_free_stepped_and_continued_a_run_ends_in_the_bits_of_a_bare_one(place: 
     terminal.press("c")
     terminal.wait_for("at the end of the script", seconds=60)
     assert printed(place) == bare
+
+
+def test_with_every_tensor_owner_and_past_looked_at_it_ends_in_the_same_bits(place: Place) -> None:
+    arguments = ("--updates", "2", "--digest")
+    terminal = place.terminal([sys.executable, DEMOS / "mnist.py", *arguments])
+    assert terminal.wait_exit(60) == 0
+    bare = bytes(terminal.transcript)
+
+    terminal = place.stepdbg(DEMOS / "mnist.py", *arguments, size=(100, 40))
+    stop = wait_stop(terminal)
+    terminal.press("3")
+    terminal.wait_for("hyperparameter")
+    terminal.wait_for("ONE tensor, 2 owners")  # below the matrix, asked anew at each stop
+    rows = [(1, "conv.bias"), (4, "fc1.weight"), (2, "norm.weight"), (7, "fc2.bias")]
+    while stop.next is not None:
+        if stop.next == "step":  # by way of the names of the gradients to the owners of two
+            for row, name in (rows.pop(0), rows.pop(0)):
+                terminal.press("\r")
+                terminal.wait_for("model.conv.weight.grad")
+                terminal.press("j" * row)
+                terminal.wait_for(f"\u203a+ model.{name}.grad")
+                terminal.press("a")
+                terminal.wait_for(f"\u250c\u2500 model.{name} ")
+        if stop.next == "backward":
+            terminal.press("[")
+            terminal.wait_for("PAST")
+            terminal.press("[")
+            terminal.wait_for("esc now")
+            terminal.press("\x1b")
+            terminal.wait_for("PAUSED before backward")
+        stop = move(terminal, "n")
+    assert not rows
+    assert printed(place) == bare
+    leave(terminal, "go on")
+    assert terminal.wait_exit() == 0

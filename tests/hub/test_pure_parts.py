@@ -18,7 +18,7 @@ from stepdbg.hub.output import OutputTail
 from stepdbg.hub.remarks import why_no_training
 from stepdbg.hub.source import read_source
 from stepdbg.hub.timeline import LossHistory, Timeline
-from stepdbg.protocol.messages import Boundary, Breakpoint, LossPoint, Stop
+from stepdbg.protocol.messages import Boundary, Breakpoint, LossPoint, PhaseRecord, Stop, Tick
 
 PLACES = {
     "backward": Breakpoint(0, "backward"),
@@ -75,6 +75,19 @@ def test_the_timeline_forgets_the_oldest_stops_first() -> None:
     for index in range(1, 6):
         timeline.append(stop(index))
     assert [timeline[n].boundary.index for n in range(len(timeline))] == [3, 4, 5]
+
+
+def test_the_timeline_finds_a_stop_by_its_boundary_and_by_the_phase_before_it() -> None:
+    timeline = Timeline(most_stops=3)
+    records = (PhaseRecord("forward"), PhaseRecord("backward"), PhaseRecord("forward"))
+    for index, done in enumerate((None, "forward", "backward", "forward"), 1):
+        timeline.append(Stop(Boundary(index, 7, done, "next"), "step", phases=records[: index - 1]))
+    assert timeline.at(3) == timeline[1]
+    assert timeline.at(1) is None
+    assert [timeline.after_phase(7, "forward", n) for n in (1, 2, 3)] == [timeline[0], timeline[2], None]
+    assert timeline.after_phase(6, "backward", 1) is None
+    assert [tick.boundary for tick in timeline.ticks()] == [2, 3, 4]
+    assert timeline.ticks(3) == (Tick(4, 7, "forward", "next"),)
 
 
 def test_the_timeline_is_bounded_in_bytes_and_keeps_at_least_the_last_stop() -> None:

@@ -6,7 +6,7 @@ import itertools
 
 import msgspec
 
-from stepdbg.hub.ranks import Asker, Rank
+from stepdbg.hub.ranks import Asked, Asker, Rank
 from stepdbg.hub.source import read_source
 from stepdbg.protocol.messages import (
     Answer,
@@ -14,9 +14,18 @@ from stepdbg.protocol.messages import (
     Ask,
     Edit,
     EditDone,
+    HubQuery,
+    ListStops,
+    PastStop,
     PreviewEdit,
+    ReadPhase,
     ReadSource,
+    ReadStop,
+    Recall,
     Refusal,
+    Remembered,
+    Result,
+    Stops,
     UndoEdit,
 )
 
@@ -36,8 +45,8 @@ class Questions:
 
     def ask(self, client: Asker, ask: Ask, rank: Rank | None) -> None:
         """Pass a question on, or answer it here."""
-        if isinstance(ask.query, ReadSource):
-            client.send(Answer(ask.number, read_source(ask.query.file)))
+        if isinstance(ask.query, HubQuery):
+            client.send(Answer(ask.number, _answered_here(ask.query, rank)))
         elif rank is None or rank.peer is None:
             client.send(Answer(ask.number, Refusal("there is no training process to ask")))
         elif rank.state != "paused":
@@ -47,17 +56,21 @@ class Questions:
             client.send(Answer(ask.number, Refusal(problem)))
         else:
             number = next(self._numbers)
-            rank.asked[number] = (client, ask.number)
+            rank.asked[number] = Asked(client, ask.number, ask.query, rank.stop.boundary.index if rank.stop else 0)
             rank.send(Ask(number, ask.query, ask.rank))
 
     def answered(self, rank: Rank, answer: Answer) -> bool:
         """Pass an answer back. True where the journal has changed."""
-        client, number = rank.asked.pop(answer.number, (None, 0))
+        asked = rank.asked.pop(answer.number, None)
         result = answer.result
         if isinstance(result, EditDone):
             result = EditDone(self._entered(rank, result.edit))
-        if client is not None:
-            client.send(Answer(number, result))
+            if rank.stop is not None:
+                rank.recollection.forget(rank.stop.boundary.index)
+        if asked is not None:
+            asked.asker.send(Answer(asked.number, result))
+            if isinstance(asked.query, Remembered):
+                rank.recollection.keep(asked.boundary, asked.query, result)
         return isinstance(result, EditDone)
 
     def _entered(self, rank: Rank, edit: Edit) -> Edit:
@@ -70,8 +83,30 @@ class Questions:
         return edit
 
 
+def _answered_here(query: HubQuery, rank: Rank | None) -> Result:
+    """The answer to what no training process needs to be asked."""
+    if isinstance(query, ReadSource):
+        return read_source(query.file)
+    if rank is None:
+        return Refusal("there is no training process yet, and no stop of it")
+    match query:
+        case ListStops(after=after):
+            return Stops(rank.timeline.ticks(after))
+        case ReadStop(boundary=boundary):
+            stop = rank.timeline.at(boundary)
+        case ReadPhase(update=update, phase=phase, ordinal=ordinal):
+            stop = rank.timeline.after_phase(update, phase, ordinal)
+        case Recall(boundary=boundary, query=remembered):
+            stop = rank.timeline.at(boundary)
+            if stop is not None:
+                return rank.recollection.recall(boundary, stop.registry, remembered)
+    if stop is None:
+        return Refusal("not recorded: there was no stop, or it is so long ago that it has given way to newer ones")
+    return PastStop(stop)
+
+
 def refuse_all(rank: Rank) -> None:
     """Tell whoever waits for an answer of `rank` that there will be none."""
-    for client, number in rank.asked.values():
-        client.send(Answer(number, Refusal("the training process has gone")))
+    for asked in rank.asked.values():
+        asked.asker.send(Answer(asked.number, Refusal("the training process has gone")))
     rank.asked.clear()

@@ -6,8 +6,9 @@ import contextlib
 import os
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from stepdbg.hub.recollection import Recollection
 from stepdbg.hub.timeline import LossHistory, Timeline
 from stepdbg.protocol.messages import (
     Answer,
@@ -16,6 +17,7 @@ from stepdbg.protocol.messages import (
     LossPoints,
     Pause,
     Progress,
+    Query,
     RankHello,
     RankState,
     Resume,
@@ -43,6 +45,17 @@ class Asker(Protocol):
     def send(self, message: Answer) -> None: ...
 
 
+class Asked(NamedTuple):
+    """A question under way."""
+
+    asker: Asker
+    number: int
+    """The asker's own number for it."""
+    query: Query
+    boundary: int
+    """The index of the boundary at which training waits."""
+
+
 class Rank:
     """One training process: its state, its stop, its past."""
 
@@ -56,8 +69,9 @@ class Rank:
         self.watches = LossHistory()
         """The values of `stepdbg.watch`."""
         self.said_exiting = False
-        self.asked: dict[int, tuple[Asker, int]] = {}
-        """Who asked the question of that number, and under which number of its own."""
+        self.recollection = Recollection()
+        self.asked: dict[int, Asked] = {}
+        """The questions under way, by their numbers."""
         self.edits: dict[int, int] = {}
         """The number in the session's journal of each edit that this process has numbered."""
         self._queued: Go | None = None
@@ -120,7 +134,7 @@ class Rank:
 
     def forget_questions_of(self, asker: object) -> None:
         """Answers to somebody who has gone go nowhere."""
-        self.asked = {number: asked for number, asked in self.asked.items() if asked[0] is not asker}
+        self.asked = {number: asked for number, asked in self.asked.items() if asked.asker is not asker}
 
     def new_losses(self) -> list[LossPoints]:
         """What has been added to the page's ring since the last look: losses, and watched values."""

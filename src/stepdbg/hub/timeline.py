@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
-from stepdbg.protocol.messages import LossPoint, Stop
+from stepdbg.protocol.messages import LISTED_STOPS, LossPoint, Stop, Tick
 
 MOST_STOPS = 10_000
 MOST_BYTES = 64 * 1024 * 1024
@@ -15,12 +18,21 @@ MOST_LOSSES = 200_000
 """Points of one rank; beyond it every second one is dropped."""
 
 
+class _Kept(NamedTuple):
+    """A stop, with what it is found by."""
+
+    tick: Tick
+    ordinal: int
+    """How many phases of the name of the one done its update has had by then."""
+    encoded: bytes
+
+
 class Timeline:
     """The stops of one rank, oldest first; the oldest give way."""
 
     def __init__(self, most_stops: int = MOST_STOPS, most_bytes: int = MOST_BYTES) -> None:
         self._most_stops, self._most_bytes = most_stops, most_bytes
-        self._stops: deque[bytes] = deque()
+        self._stops: deque[_Kept] = deque()
         self._bytes = 0
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Stop)
@@ -29,15 +41,36 @@ class Timeline:
         return len(self._stops)
 
     def __getitem__(self, position: int) -> Stop:
-        return self._decoder.decode(self._stops[position])
+        return self._decoder.decode(self._stops[position].encoded)
 
     def append(self, stop: Stop) -> None:
         """Remember a stop. It is kept encoded, since most are never looked at again."""
         encoded = self._encoder.encode(stop)
-        self._stops.append(encoded)
+        boundary = stop.boundary
+        tick = Tick(
+            boundary.index, boundary.update, boundary.done, boundary.next, boundary.opens is not None, stop.reason
+        )
+        self._stops.append(_Kept(tick, sum(record.name == boundary.done for record in stop.phases), encoded))
         self._bytes += len(encoded)
         while len(self._stops) > 1 and (len(self._stops) > self._most_stops or self._bytes > self._most_bytes):
-            self._bytes -= len(self._stops.popleft())
+            self._bytes -= len(self._stops.popleft().encoded)
+
+    def ticks(self, after: int = 0) -> tuple[Tick, ...]:
+        """The stops after the boundary of that index, in short."""
+        newest = itertools.takewhile(lambda kept: kept.tick.boundary > after, reversed(self._stops))
+        return tuple(kept.tick for kept in itertools.islice(newest, LISTED_STOPS))[::-1]
+
+    def at(self, boundary: int) -> Stop | None:
+        """The stop at the boundary of that index, if it was one and is kept still."""
+        return self._newest(lambda kept: kept.tick.boundary == boundary)
+
+    def after_phase(self, update: int, phase: str, ordinal: int) -> Stop | None:
+        """The stop that followed on the so-manieth phase of that name in that update."""
+        return self._newest(lambda kept: (kept.tick.update, kept.tick.done, kept.ordinal) == (update, phase, ordinal))
+
+    def _newest(self, wanted: Callable[[_Kept], bool]) -> Stop | None:
+        found = next((kept for kept in reversed(self._stops) if wanted(kept)), None)
+        return None if found is None else self._decoder.decode(found.encoded)
 
 
 class LossHistory:

@@ -569,6 +569,68 @@ class EditDone(Message, frozen=True):
     edit: Edit
 
 
+class Identify(Message, frozen=True):
+    """Who holds this tensor, and what hangs on it? Of a gradient or a state entry: of the parameter that it belongs
+    to. Answer: `Identity`.
+    """
+
+    object: str
+
+
+class Owner(Part, frozen=True):
+    """One way that leads to a tensor."""
+
+    kind: Literal["model", "optimizer", "variable"]
+    expression: str
+    """As the user could write it: `model.fc.weight`, `optimizer.param_groups[0]["params"][2]`, `w`."""
+    cls: str = ""
+    """The class of the module that the attribute is of, or of the optimizer; the function that a variable is in."""
+
+
+class Hanging(Part, frozen=True):
+    """What hangs on a tensor and not on the model: its gradient, and what optimizers keep under it."""
+
+    kind: Literal["grad", "state"]
+    object: str
+    expression: str
+    """As the user could write it: `model.fc.weight.grad`, `optimizer.state[model.fc.weight]["exp_avg"]`."""
+    text: str
+    """The value of a number, the shape of a tensor."""
+    norm: float | None = None
+
+
+class Identity(Message, frozen=True):
+    """Answer to `Identify`: one tensor, all that holds it, and all that hangs on it."""
+
+    object: str
+    kind: Kind
+    shape: tuple[int, ...]
+    dtype: str
+    device: str
+    id: int
+    """What Python's `id` says: two owners hold one tensor where this is the same."""
+    pointer: int | None = None
+    """Where its numbers begin in memory (`data_ptr`); None where it has no memory of its own."""
+    requires_grad: bool = False
+    grad_fn: str = ""
+    """The node of the graph that made it; empty for a leaf."""
+    owners: tuple[Owner, ...] = ()
+    """At most `OWNERS`: models first, then optimizers, then variables."""
+    left_out: int = 0
+    """Owners beyond those."""
+    hangs: tuple[Hanging, ...] = ()
+    shares: tuple[str, ...] = ()
+    """Names of other tensors over the same memory (views of it)."""
+    models: tuple[str, ...] = ()
+    """All models that are known, be it theirs or not."""
+    optimizers: tuple[str, ...] = ()
+    """All optimizers that are known, be it theirs or not."""
+
+
+OWNERS = 64
+"""So many owners of one tensor are told."""
+
+
 class ReadSource(Message, frozen=True):
     """The text of a source file; the hub answers. Answer: `SourceText`."""
 
@@ -584,12 +646,73 @@ class SourceText(Message, frozen=True):
     """Why there is no text."""
 
 
+class ListStops(Message, frozen=True):
+    """The stops that this rank has made after the boundary of that index; the hub answers. Answer: `Stops`."""
+
+    after: int = 0
+
+
+class Tick(Part, frozen=True, array_like=True):
+    """One stop, as the strip of the timeline marks it."""
+
+    boundary: int
+    update: int
+    done: str | None = None
+    next: str | None = None
+    opens: bool = False
+    """Whether an update opens here."""
+    reason: Reason = "step"
+
+
+class Stops(Message, frozen=True):
+    """Answer to `ListStops`, oldest first: the newest `LISTED_STOPS` at the most."""
+
+    ticks: tuple[Tick, ...]
+
+
+LISTED_STOPS = 4_000
+
+
+class ReadStop(Message, frozen=True):
+    """An earlier stop as it was; the hub answers. Answer: `PastStop`."""
+
+    boundary: int
+
+
+class ReadPhase(Message, frozen=True):
+    """The stop that followed on a phase, for the names behind its counts; the hub answers. Answer: `PastStop`."""
+
+    update: int
+    phase: str
+    ordinal: int = 1
+    """The first, second, … phase of that name in that update."""
+
+
+class PastStop(Message, frozen=True):
+    """Answer to `ReadStop` and `ReadPhase`."""
+
+    stop: Stop
+
+
+Remembered = ListObjects | Summarise | LookAt | LookAtMaps | LookAtPictures | ListOptimizers | Identify
+"""Questions whose answers the hub keeps, for looking back."""
+
+
+class Recall(Message, frozen=True):
+    """What was answered to such a question at an earlier stop; the hub answers, with the same result or a `Refusal`."""
+
+    boundary: int
+    query: Remembered
+
+
 class Refusal(Message, frozen=True):
     """Why there is no answer, with the remedy, in one or two sentences."""
 
     problem: str
 
 
+HubQuery = ReadSource | ListStops | ReadStop | ReadPhase | Recall
+"""Questions that the hub answers by itself, whatever the rank does."""
 Query = (
     ListObjects
     | Summarise
@@ -597,11 +720,12 @@ Query = (
     | LookAtMaps
     | LookAtPictures
     | ListOptimizers
+    | Identify
     | PreviewEdit
     | ApplyEdit
     | UndoEdit
-    | ReadSource
     | Save
+    | HubQuery
 )
 Result = (
     Objects
@@ -610,10 +734,13 @@ Result = (
     | HeatMaps
     | Pictures
     | Optimizers
+    | Identity
     | EditPreview
     | EditDone
     | SourceText
     | Saved
+    | Stops
+    | PastStop
     | Refusal
 )
 

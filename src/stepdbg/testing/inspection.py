@@ -21,6 +21,7 @@ from stepdbg.protocol.messages import (
     EditPreview,
     Histogram,
     Hyperparameter,
+    Identify,
     Kind,
     LedgerRow,
     ListObjects,
@@ -35,7 +36,6 @@ from stepdbg.protocol.messages import (
     ParameterGroup,
     PreviewEdit,
     Query,
-    ReadSource,
     Refusal,
     Result,
     Save,
@@ -49,6 +49,7 @@ from stepdbg.protocol.messages import (
     UndoEdit,
     Window,
 )
+from stepdbg.testing.identity import identify
 from stepdbg.testing.maps import heat_maps
 from stepdbg.testing.network import Adam, Network, Tensor
 from stepdbg.testing.saving import save
@@ -145,8 +146,10 @@ class Inspection:
                     return self._apply(token)
                 case UndoEdit():
                     return self._undo()
-                case ReadSource(file=file):
-                    return Refusal(f"the hub reads {file}, not the training process")
+                case Identify(object=name):
+                    return identify(name, self._model, self._optimizer, self.variables)
+                case _:
+                    return Refusal(f"the hub answers a {type(query).__name__}, not the training process")
         except _Refused as refused:
             return Refusal(str(refused))
 

@@ -18,6 +18,7 @@ from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Editor, Refused
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.figures import Figures
+from stepdbg.tracer.identity import identify
 from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Alive, Registry, gradient
 from stepdbg.tracer.saving import save
@@ -36,6 +37,7 @@ class Desk:
         self._deltas = deltas
         self._editor = Editor(registry)
         self._figures = Figures()
+        self._stack: list[FrameType] = []
 
     @property
     def edited(self) -> bool:
@@ -45,11 +47,13 @@ class Desk:
     def open(self, stack: list[FrameType], boundary: m.Boundary, picture: Picture) -> None:
         """Training has stopped here, with this picture of everything."""
         self._figures.open(picture)
+        self._stack = stack
         self._editor.open(stack, boundary, self._course.pending_backward)
 
     def close(self) -> None:
         """Training goes on: let go of the frames."""
         self._figures.close()
+        self._stack = []
         self._editor.close()
 
     def answer(self, query: m.Query) -> m.Result:
@@ -77,6 +81,8 @@ class Desk:
                 return save(self._registry, query)
             case m.ListOptimizers():
                 return m.Optimizers(tuple(self._optimizers()))
+            case m.Identify(object=name):
+                return identify(name, self._registry, self._stack, self._figures)
             case m.PreviewEdit() | m.ApplyEdit() | m.UndoEdit():
                 if not isinstance(query, m.PreviewEdit):
                     self._figures.forget()

@@ -80,6 +80,12 @@ def look_around(spaces: Sequence[Mapping[str, Any]]) -> Sight:
     return sight
 
 
+def expressions_for(space: Mapping[str, Any], wanted: object) -> list[str]:
+    """All that leads from these variables to that very object, nearest first; what is private comes last."""
+    found = [(hidden, name) for name, value, hidden in _leads(space) if value is wanted and name != "self"]
+    return [name for _, name in sorted(found, key=lambda lead: lead[0])]
+
+
 def _leads(space: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
     """The values that the variables of a frame lead to, nearest first: the expression, the value, and whether the
     expression is a name of last resort.

@@ -11,13 +11,16 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.snapshot import Snapshot, neighbour
 
-PANELS = {"1": "model", "2": "tensor", "4": "optimizer", "5": "loss", "6": "source", "7": "output", "8": "breaks"}
+PANELS = {
+    "1": "model", "2": "tensor", "3": "effects", "4": "optimizer", "5": "loss", "6": "source", "7": "output",
+    "8": "breaks",
+}  # fmt: skip
 """The panels by the digit that goes to them."""
 NAMES = {
-    "model": "Model", "tensor": "Tensor", "optimizer": "Optimizer", "loss": "Loss", "source": "Source",
-    "output": "Output", "breaks": "Breaks", "rail": "Rail",
+    "model": "Model", "tensor": "Tensor", "effects": "Effects", "optimizer": "Optimizer", "loss": "Loss",
+    "source": "Source", "output": "Output", "breaks": "Breaks", "rail": "Rail",
 }  # fmt: skip
 DIGITS = {panel: digit for digit, panel in PANELS.items()}
 
@@ -41,6 +44,10 @@ class Situation:
     """Whether hints for newcomers are shown."""
     actions: tuple[Action, ...] = field(default_factory=lambda: ACTIONS)
     """The registry, with the user's own keys."""
+    view: str = ""
+    """Which of its views the panel shows, where it has several: `matrix`, `names`, `identity`."""
+    ownable: bool = False
+    """Whether there is a tensor under the cursor whose owners can be asked for."""
 
 
 Applies = Callable[[Situation], bool]
@@ -68,12 +75,37 @@ def _alive(here: Situation) -> bool:
 
 
 def _editable(here: Situation) -> bool:
-    return here.snapshot.paused and here.editable and not here.snapshot.session.readonly
+    return _now(here) and here.editable and not here.snapshot.session.readonly
+
+
+def _now(here: Situation) -> bool:
+    """Training waits, and it is not its past that is looked at."""
+    return here.snapshot.paused and here.snapshot.past_at is None
+
+
+def _has_earlier(here: Situation) -> bool:
+    return neighbour(here.snapshot, -1) is not None
+
+
+def _in_the_past(here: Situation) -> bool:
+    return here.snapshot.past_at is not None
+
+
+def _leads_back(here: Situation) -> bool:
+    return _in_the_past(here) or (here.panel == "effects" and here.view in ("names", "identity"))
+
+
+def _ownable(here: Situation) -> bool:
+    return here.ownable and (here.snapshot.paused or _in_the_past(here))
+
+
+def _counted(here: Situation) -> bool:
+    return here.panel == "effects" and here.view == "matrix"
 
 
 def _edited(here: Situation) -> bool:
     edits = [edit for edit in here.snapshot.session.edits if edit.rank == here.snapshot.rank]
-    return here.snapshot.paused and any(not edit.undone for edit in edits) and not here.snapshot.session.readonly
+    return _now(here) and any(not edit.undone for edit in edits) and not here.snapshot.session.readonly
 
 
 def _several_ranks(here: Situation) -> bool:
@@ -109,7 +141,7 @@ def _input(here: Situation) -> bool:
 
 
 def _opens(here: Situation) -> bool:
-    return here.panel in ("model", "optimizer") and here.selected
+    return here.panel in ("model", "optimizer", "effects") and here.selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +208,36 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("edit_all", ("E",), "edit all", "edit the whole tensor", "Edit", _editable),
     Action("undo", ("x",), "undo edit", "undo the last edit", "Edit", _edited, footer=True),
+    Action("back", ("escape",), "back", "back to the matrix; from the past back to now", "Look", _leads_back, True),
     Action("open", ("enter",), "open", "open what is under the cursor in the Tensor panel", "Look", _opens, True),
+    Action("names", ("enter",), "names", "list the objects behind the count under the cursor", "Look", _counted, True),
+    Action(
+        "owners",
+        ("a",),
+        "owners",
+        "show who owns the tensor under the cursor, and what hangs on it",
+        "Look",
+        _ownable,
+        True,
+    ),
+    Action(
+        "earlier",
+        ("left_square_bracket",),
+        "earlier",
+        "look at the stop before, without going there",
+        "Look",
+        _has_earlier,
+        True,
+    ),
+    Action(
+        "later",
+        ("right_square_bracket",),
+        "later",
+        "look at the stop after; the last one is now",
+        "Look",
+        _in_the_past,
+        True,
+    ),
     Action(
         "part",
         ("v",),
@@ -244,6 +305,7 @@ ACTIONS: tuple[Action, ...] = (
         "save",
         "save a tensor, the whole state, a table or the screen to a file",
         "Keep",
+        lambda here: not _in_the_past(here),  # only the present can be saved, and that is not what is seen
         footer=True,
     ),
     Action("input", ("i",), "type to script", "send a line to the script's standard input", "Look", _input, True),
@@ -257,8 +319,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("zoom", ("z",), "zoom", "show one panel alone, or all again", "Panels", _columns),
     Action("up", ("up", "k"), "up", "move up", "Move", palette=False),
     Action("down", ("down", "j"), "down", "move down", "Move", palette=False),
-    Action("left", ("left", "h"), "left", "move left", "Move", _in("tensor", "rail"), palette=False),
-    Action("right", ("right", "l"), "right", "move right", "Move", _in("tensor", "rail"), palette=False),
+    Action("left", ("left", "h"), "left", "move left", "Move", _in("tensor", "effects", "rail"), palette=False),
+    Action("right", ("right", "l"), "right", "move right", "Move", _in("tensor", "effects", "rail"), palette=False),
     Action("page_up", ("pageup",), "page up", "move up by a page", "Move", palette=False),
     Action("page_down", ("pagedown",), "page down", "move down by a page", "Move", palette=False),
     Action("first", ("home", "g"), "first", "go to the first row", "Move", palette=False),
@@ -279,7 +341,7 @@ ACTIONS: tuple[Action, ...] = (
 BY_ID = {action.id: action for action in ACTIONS}
 _SHOWN = {
     "escape": "esc", "pageup": "page up", "pagedown": "page down", "slash": "/", "backslash": "\\", "at": "@",
-    "minus": "-", "plus": "+", "underscore": "_",
+    "minus": "-", "plus": "+", "underscore": "_", "left_square_bracket": "[", "right_square_bracket": "]",
 }  # fmt: skip
 _FUNCTION = re.compile(r"f\d+\Z")
 

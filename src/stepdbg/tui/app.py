@@ -33,10 +33,12 @@ from stepdbg.home.folders import config_file
 from stepdbg.hub.client import HubConnection
 from stepdbg.protocol.messages import (
     FromClient,
+    ListStops,
     LossPoints,
     Notice,
     Output,
     Progress,
+    ReadStop,
     ResizeTerminal,
     SessionState,
     ToClient,
@@ -51,8 +53,9 @@ from stepdbg.tui.guide import Guide
 from stepdbg.tui.memory import Memory
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.questions import Questions
-from stepdbg.tui.snapshot import Arrived, Lost, Snapshot, looking_at, reduced
+from stepdbg.tui.snapshot import Arrived, Lost, Snapshot, looking_at, looking_at_stop, reduced
 from stepdbg.tui.views.lines import ASCII, UNICODE
+from stepdbg.tui.wants import Want, recalled
 from stepdbg.tui.widgets.bars import Footer, HintLine, Tabs
 from stepdbg.tui.widgets.panel import Panel
 from stepdbg.tui.widgets.sheet import Sheet
@@ -121,6 +124,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
         """The one that is in force until the user chooses another."""
         script = folder.name.rpartition("-")[0] or folder.name
         self.snapshot = Snapshot(SessionState(folder.name, "", script, "starting", since=time.time()))
+        self._seen = (self.snapshot, self.snapshot)
         self.connection: HubConnection | None = None
         self.questions: Questions | None = None
         self.farewell = ""
@@ -248,10 +252,32 @@ class StepdbgApp(App[int], inherit_bindings=False):
         busy = self.questions is not None and self.questions.busy
         self.paint_within(TOGETHER if busy else 0)
 
+    def look_at_stop(self, boundary: int | None) -> None:
+        """Show the stop at that boundary as it was; None shows the present. Training stays where it is."""
+        before = self.snapshot
+        self.snapshot = looking_at_stop(before, boundary)
+        if self.snapshot is not before:
+            self.ask()
+            busy = self.questions is not None and self.questions.busy
+            self.paint_within(TOGETHER if busy else 0)
+
+    @property
+    def seen(self) -> Snapshot:
+        """What is to be drawn: the present, or the past that is looked at."""
+        snapshot, seen = self._seen
+        if snapshot is not self.snapshot:
+            seen = self.snapshot.seen
+            self._seen = (self.snapshot, seen)
+        return seen
+
     def _answered(self, answer: Arrived) -> None:
+        wanted = self.snapshot.past_at
         self.snapshot = reduced(self.snapshot, answer)
+        if wanted is not None and self.snapshot.past_at is None:
+            self.notify("that stop is not kept any more; this is now", severity="warning", markup=False)
+        seen = self.seen
         for panel in self.furniture.visible():
-            panel.took(panel.snapshot, self.snapshot) if panel.snapshot is not self.snapshot else None
+            panel.took(panel.snapshot, seen) if panel.snapshot is not seen else None
         self.ask()
 
     def _settled(self) -> None:
@@ -263,8 +289,18 @@ class StepdbgApp(App[int], inherit_bindings=False):
         """Ask what the visible panels need now."""
         if self.questions is None or self.snapshot.lost:
             return
-        wants = [want for panel in self.furniture.visible() for want in panel.wants(self.snapshot)]
-        self.questions.want(wants, self.snapshot.boundary, self.snapshot.rank)
+        snapshot, seen = self.snapshot, self.seen
+        if snapshot.stop is not None and not (snapshot.stops and snapshot.stops[-1].boundary >= snapshot.boundary):
+            listed = snapshot.stops[-1].boundary if snapshot.stops else 0
+            stops = Want("stops", ListStops(listed), snapshot.boundary)
+            self.questions.want([stops], snapshot.boundary, snapshot.rank)
+        if snapshot.past_at is not None:
+            past = Want("past.stop", ReadStop(snapshot.past_at), snapshot.past_at)
+            self.questions.want([past], snapshot.past_at, snapshot.rank)
+        wants = [want for panel in self.furniture.visible() for want in panel.wants(seen)]
+        if seen.looking_back:
+            wants = recalled(wants, seen.boundary)
+        self.questions.want(wants, seen.boundary, snapshot.rank)
 
     def send(self, message: FromClient) -> None:
         """Say something to the hub; when it is gone, the header says so already."""
@@ -299,7 +335,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
             self._paint_at.cancel()
             self._paint_at = None
         if self.is_running and self.screen_stack:
-            self.furniture.show(self.snapshot)
+            self.furniture.show(self.seen)
             self.memory.look()
 
     def _tick(self) -> None:
@@ -321,6 +357,8 @@ class StepdbgApp(App[int], inherit_bindings=False):
             columns=self.furniture.has_columns,
             hinted=self.guide.active,
             actions=self.config.actions,
+            view=panel.showing() if panel is not None else "",
+            ownable=panel is not None and bool(panel.tensor_at_hand()),
         )
 
     async def action_press(self, key: str) -> None:

@@ -14,6 +14,8 @@ WIDE = (140, 40)
 """Columns and rows from which on there are three columns."""
 MEDIUM = (100, 30)
 """Columns and rows from which on there are two."""
+STRIP = 30
+"""Rows from which on the top has a line more, for the strip of the timeline."""
 
 Kind = Literal["wide", "medium", "tabs", "tiny"]
 
@@ -39,7 +41,7 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
     "wide": (
         Column((Slot(("source",), 5), Slot(("output", "console"), 3)), 11),
         Column((Slot(("model",), 4), Slot(("tensor",), 5)), 12),
-        Column((Slot(("effects",), 4), Slot(("optimizer",), 4), Slot(("loss", "breaks"), 4)), 8),
+        Column((Slot(("effects",), 5), Slot(("optimizer",), 4), Slot(("loss", "breaks"), 4)), 8),
     ),
     "medium": (
         Column((Slot(("model", "source", "breaks"), 3), Slot(("output", "console"), 2)), 1),
@@ -67,7 +69,7 @@ class Arrangement(NamedTuple):
 
     kind: Kind
     top: int
-    """Lines for header, rail and sentence."""
+    """Lines for header, rail, the strip of the timeline and the sentence."""
     hidden: str = ""
     """What there is no room for, in words."""
 
@@ -81,12 +83,13 @@ def arranged(width: int, height: int, zoomed: bool = False, *, ranks: bool = Fal
         zoomed: One panel alone, however much room there is.
         ranks: The top has a line more, for the ranks.
     """
+    strip = height >= STRIP
     if width >= WIDE[0] and height >= WIDE[1]:
-        return Arrangement("tabs" if zoomed else "wide", 7 + ranks)
+        return Arrangement("tabs" if zoomed else "wide", 7 + strip + ranks)
     if width >= MEDIUM[0] and height >= MEDIUM[1]:
-        return Arrangement("tabs" if zoomed else "medium", 7 + ranks)
+        return Arrangement("tabs" if zoomed else "medium", 7 + strip + ranks)
     if height >= 20:
-        return Arrangement("tabs", 7 + ranks)
+        return Arrangement("tabs", 7 + strip + ranks)
     if height >= 9 and width >= 24:
         return Arrangement("tabs", (3 if height < 14 else 6) + ranks)
     hidden = f"hidden: panels ({width}x{height})" if width >= 28 else "hidden: panels"

@@ -22,13 +22,14 @@ from stepdbg.protocol.messages import (
 )
 from stepdbg.tui.actions import key_name
 from stepdbg.tui.keeping import Keeping
-from stepdbg.tui.snapshot import next_rank
+from stepdbg.tui.snapshot import neighbour, next_rank
 from stepdbg.tui.views.breaks import edit_words
 from stepdbg.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from stepdbg.protocol.messages import Breakpoint
     from stepdbg.tui.app import StepdbgApp
+    from stepdbg.tui.widgets.effects import EffectsPanel
     from stepdbg.tui.widgets.tensor import TensorPanel
 
 PATIENCE = 2.0
@@ -50,6 +51,7 @@ class Deeds:
         """Do the action of that id. The caller has seen that it applies."""
         app = self._app
         if name in _STEERING:
+            app.look_at_stop(None)
             app.look_at_rank(app.snapshot.rank)
             app.send(Steer(_STEERING[name], app.snapshot.rank))  # type: ignore[arg-type]
         elif name.startswith("panel_"):
@@ -73,6 +75,12 @@ class Deeds:
             furniture.go_to(name)
         elif kind == "rank":
             self._app.look_at_rank(int(name))
+        elif kind == "stop":
+            self._app.look_at_stop(int(name))
+        elif kind == "effect":
+            self._effects().pick_column(name)
+        elif kind == "owned":
+            self.open(name)
         elif kind == "part":
             self._tensor().show_part(name)
         elif kind == "cell":
@@ -93,6 +101,10 @@ class Deeds:
     def _tensor(self) -> TensorPanel:
         panel = self._app.furniture.panels["tensor"]
         return cast("TensorPanel", panel)
+
+    def _effects(self) -> EffectsPanel:
+        panel = self._app.furniture.panels["effects"]
+        return cast("EffectsPanel", panel)
 
     def _move(self, name: str) -> None:
         panel = self._app.furniture.in_focus()
@@ -174,7 +186,7 @@ class Deeds:
         app = self._app
         app.notify(edit_words(edit, app.glyphs), markup=False)
         if app.questions is not None:
-            app.questions.forget("tensor", "part", "summaries", "optimizers")
+            app.questions.forget("tensor", "part", "maps", "pictures", "summaries", "optimizers", "identity")
         app.ask()
 
     async def _undo(self) -> None:
@@ -195,6 +207,30 @@ class Deeds:
         panel = self._app.furniture.in_focus()
         if panel is not None and (name := panel.chosen()):
             self.open(name)
+
+    async def _names(self) -> None:
+        self._effects().list_names()
+
+    async def _owners(self) -> None:
+        """Show who owns what is under the cursor."""
+        panel = self._app.furniture.in_focus()
+        if panel is not None and (name := panel.tensor_at_hand()):
+            self._effects().identify(name)
+            self._app.furniture.go_to("effects")
+
+    async def _back(self) -> None:
+        """One thing at a time: out of a list first, then out of the past."""
+        effects = self._effects()
+        if self._app.furniture.in_focus() is effects and effects.showing() != "matrix":
+            effects.show_matrix()
+        else:
+            self._app.look_at_stop(None)
+
+    async def _earlier(self) -> None:
+        self._app.look_at_stop(neighbour(self._app.snapshot, -1))
+
+    async def _later(self) -> None:
+        self._app.look_at_stop(neighbour(self._app.snapshot, 1))
 
     async def _part(self) -> None:
         self._tensor().next_part()

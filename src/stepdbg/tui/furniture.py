@@ -40,16 +40,19 @@ class Furniture:
 
     async def furnish(self) -> None:
         """Mount the panels; the first frame is on the screen by now."""
+        from stepdbg.tui.widgets.effects import EffectsPanel
         from stepdbg.tui.widgets.lists import BreaksPanel, ModelPanel, OptimizerPanel
         from stepdbg.tui.widgets.tensor import TensorPanel
         from stepdbg.tui.widgets.texts import LossPanel, OutputPanel, SourcePanel
 
         app = self._app
         palette = app.palette()
-        kinds = (ModelPanel, TensorPanel, OptimizerPanel, LossPanel, SourcePanel, OutputPanel, BreaksPanel)
+        kinds = (
+            ModelPanel, TensorPanel, EffectsPanel, OptimizerPanel, LossPanel, SourcePanel, OutputPanel, BreaksPanel,
+        )  # fmt: skip
         for kind in kinds:
             panel = kind(palette, app.glyphs)
-            panel.snapshot = app.snapshot
+            panel.snapshot = app.seen
             panel.styles.position = "absolute"
             self.panels[panel.panel] = panel
         self.arrange(app.size)

@@ -40,7 +40,7 @@ class Keeping:
         elif more:
             found = Copied("header, rail and sentence", app.furniture.top.text())
         else:
-            found = Copied("the sentence", header.below(app.snapshot))
+            found = Copied("the sentence", header.below(app.seen))
         if found is None or not found.words:
             return
         try:

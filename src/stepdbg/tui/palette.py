@@ -18,6 +18,7 @@ _PLAIN = {
     "mark.changed": Style(bold=True), "mark.created": Style(bold=True), "tab.here": Style(reverse=True),
     "module": Style(bold=True), "state.accent": Style(reverse=True), "state.running": Style(reverse=True),
     "state.error": Style(reverse=True), "state.dim": Style(reverse=True), "code.keyword": Style(bold=True),
+    "state.past": Style(reverse=True), "past": Style(bold=True),
 }  # fmt: skip
 _ANSI = (
     "#45475a", "#e06c75", "#8fbf6f", "#d9b56b", "#6aa5e8", "#c08ad8", "#5fb8c0", "#c8ccd4",
@@ -147,6 +148,8 @@ def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
         "state.running": Style(color=good, bold=True),
         "state.error": Style(color=bad, bold=True),
         "state.dim": Style(color=grey(0.8), bold=True),
+        "state.past": Style(color=ink, bgcolor=warm, bold=True),
+        "past": Style(color=warm, bold=True),
         "chart.0": Style(color=cold),
         "chart.1": Style(color=warm),
         "chart.2": Style(color=good),

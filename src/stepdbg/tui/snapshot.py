@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from stepdbg.protocol.messages import (
+    LISTED_STOPS,
     HeatMaps,
+    Identity,
     LossPoints,
     Notice,
     Objects,
     Optimizers,
     Output,
+    PastStop,
     Pictures,
     Progress,
     RankState,
@@ -23,9 +28,11 @@ from stepdbg.protocol.messages import (
     SessionState,
     SourceText,
     Stop,
+    Stops,
     Summaries,
     Summary,
     TensorView,
+    Tick,
     Welcome,
 )
 from stepdbg.tui.losses import Series, grown
@@ -46,7 +53,9 @@ class Arrived:
     """What a question was answered."""
 
     slot: str
-    """What it was asked for: `objects`, `summaries`, `tensor`, `part`, `maps`, `pictures`, `optimizers`, `source`."""
+    """What it was asked for: `objects`, `summaries`, `tensor`, `part`, `maps`, `pictures`, `optimizers`, `source`,
+    `identity`, `phase`, `stops`; after `past.` the same for the past that is looked at, whose own is `past.stop`.
+    """
     boundary: int
     """The index of the boundary at which it was asked."""
     result: Result
@@ -85,7 +94,21 @@ class Snapshot:
     """Its images, where it holds some."""
     tensor_problem: str = ""
     optimizers: Optimizers | None = None
+    identity: Identity | None = None
+    """Who holds the tensor whose owners were asked for, and what hangs on it."""
+    identity_problem: str = ""
+    phase: Stop | None = None
+    """The stop that followed on the earlier phase whose effects were asked for by name."""
+    phase_problem: str = ""
     sources: dict[str, SourceText] = field(default_factory=dict)
+    stops: tuple[Tick, ...] = ()
+    """The stops so far, oldest first."""
+    past_at: int | None = None
+    """The boundary of the earlier stop that is looked at; None at the present."""
+    past: Snapshot | None = None
+    """What is known of that stop, or of the one looked at before, until the hub has answered."""
+    looking_back: bool = False
+    """Whether this is the past itself, as `seen` makes it."""
     lost: str = ""
     """Why the hub is gone; empty while it is there."""
 
@@ -143,6 +166,23 @@ class Snapshot:
         stop = self.stop
         return stop.boundary.index if stop else 0
 
+    @property
+    def seen(self) -> Snapshot:
+        """What is to be drawn: this, or the past that is looked at, with what is not of one moment as it is now."""
+        if self.past is None or self.past_at is None:
+            return self
+        past = self.past
+        return replace(
+            past,
+            session=_standing_at(self.session, past.rank, past.stop),
+            others=self.others,
+            losses=self.losses,
+            output=self.output,
+            sources=self.sources,
+            stops=self.stops,
+            past_at=self.past_at,
+        )
+
 
 def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost) -> Snapshot:
     """The snapshot after a message."""
@@ -171,12 +211,35 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost) -> Snapshot:
     return snapshot
 
 
+def looking_at_stop(snapshot: Snapshot, boundary: int | None) -> Snapshot:
+    """The snapshot with the stop at that boundary in view, or, for None or the present one, with the present."""
+    if boundary is None or boundary >= snapshot.boundary:
+        return replace(snapshot, past_at=None, past=None) if snapshot.past_at is not None else snapshot
+    return replace(snapshot, past_at=boundary)
+
+
+def neighbour(snapshot: Snapshot, step: int) -> int | None:
+    """The boundary of the stop before (-1) or after (1) the one in view; None where there is none kept."""
+    here = snapshot.boundary if snapshot.past_at is None else snapshot.past_at
+    if step < 0:
+        return next((tick.boundary for tick in reversed(snapshot.stops) if tick.boundary < here), None)
+    return next((tick.boundary for tick in snapshot.stops if tick.boundary > here), None)
+
+
+def _standing_at(session: SessionState, rank: int, stop: Stop | None) -> SessionState:
+    """The session as if that rank stood at that stop."""
+    ranks = tuple(
+        msgspec.structs.replace(one, state="paused", stop=stop) if one.rank == rank else one for one in session.ranks
+    )
+    return msgspec.structs.replace(session, state="paused", ranks=ranks)
+
+
 def looking_at(snapshot: Snapshot, rank: int) -> Snapshot:
     """The snapshot with another rank in view. What was known of it is there again, and of this one is kept."""
     if rank == snapshot.rank:
         return snapshot
     others = {number: other for number, other in snapshot.others.items() if number != rank}
-    others[snapshot.rank] = replace(snapshot, others={}, output=Transcript(), sources={})
+    others[snapshot.rank] = replace(looking_at_stop(snapshot, None), others={}, output=Transcript(), sources={})
     return replace(
         snapshot.of_rank(rank),
         session=snapshot.session,
@@ -196,6 +259,12 @@ def next_rank(snapshot: Snapshot) -> int:
 
 def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
     result = answer.result
+    if answer.slot == "past.stop":
+        return _arrived_in_the_past(snapshot, answer)
+    if answer.slot.startswith("past."):
+        if snapshot.past is None or snapshot.past.boundary != answer.boundary:
+            return snapshot
+        return replace(snapshot, past=_answered(snapshot.past, replace(answer, slot=answer.slot[5:])))
     match result:
         case Objects():
             return replace(snapshot, objects=result)
@@ -215,10 +284,34 @@ def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
             return replace(snapshot, optimizers=result)
         case SourceText(file=file):
             return replace(snapshot, sources={**snapshot.sources, file: result})
+        case Identity():
+            return replace(snapshot, identity=result, identity_problem="")
+        case PastStop(stop=stop) if answer.slot == "phase":
+            return replace(snapshot, phase=stop, phase_problem="")
+        case Stops(ticks=ticks):
+            known = snapshot.stops[-1].boundary if snapshot.stops else 0
+            newer = tuple(tick for tick in ticks if tick.boundary > known)
+            return replace(snapshot, stops=(*snapshot.stops, *newer)[-LISTED_STOPS:])
         case Refusal(problem=problem) if answer.slot in ("tensor", "part"):
             return replace(snapshot, tensor_problem=problem)
         case Refusal() if answer.slot == "maps":
             return replace(snapshot, maps=None)
         case Refusal() if answer.slot == "pictures":
             return replace(snapshot, pictures=None)
+        case Refusal(problem=problem) if answer.slot == "identity":
+            return replace(snapshot, identity=None, identity_problem=problem)
+        case Refusal(problem=problem) if answer.slot == "phase":
+            return replace(snapshot, phase=None, phase_problem=problem)
     return snapshot
+
+
+def _arrived_in_the_past(snapshot: Snapshot, answer: Arrived) -> Snapshot:
+    """The earlier stop that was asked for is here; where it is not kept any more, the present is looked at again."""
+    if answer.boundary != snapshot.past_at:
+        return snapshot
+    if not isinstance(answer.result, PastStop):
+        return looking_at_stop(snapshot, None)
+    session = _standing_at(snapshot.session, snapshot.rank, answer.result.stop)
+    known = snapshot.objects
+    objects = known if known is not None and known.registry == answer.result.stop.registry else None
+    return replace(snapshot, past=Snapshot(session, snapshot.rank, objects=objects, looking_back=True))

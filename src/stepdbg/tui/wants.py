@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from stepdbg.protocol.messages import Query
+from stepdbg.protocol.messages import HubQuery, Query, ReadSource, Recall, Remembered
 
 
 class Want(NamedTuple):
@@ -15,3 +15,19 @@ class Want(NamedTuple):
     query: Query
     holds_for: Hashable
     """What the answer stays true for: the boundary, the registry's number, the file."""
+
+
+def recalled(wants: list[Want], boundary: int) -> list[Want]:
+    """The same questions about an earlier stop, put to what the hub remembers of it.
+
+    What only the present can answer is not asked: it would be shown as if it had been so then.
+    """
+    found = []
+    for want in wants:
+        if isinstance(want.query, ReadSource):
+            found.append(want)
+        elif isinstance(want.query, Remembered):
+            found.append(Want(f"past.{want.slot}", Recall(boundary, want.query), boundary))
+        elif isinstance(want.query, HubQuery):
+            found.append(Want(f"past.{want.slot}", want.query, boundary))
+    return found

@@ -21,6 +21,9 @@ PANEL_HELP = {
     "tensor": "One tensor, its gradient and its optimizer state: figures, heat maps side by side (m), the numbers of "
     "the part that is marked; a batch of images as pictures with their labels. The scale under a map says what "
     "its colours stand for; ! is NaN, ^ and v are infinities.",
+    "effects": "What each phase of this update did to each kind of object; enter lists the names behind a count, and "
+    "from a name leads on to the tensor. a shows who owns a tensor: the model and the optimizer hold the same tensor, "
+    "and its gradient hangs on it.",
     "optimizer": "Groups with their hyperparameters, and what the optimizer keeps of each parameter (norms).",
     "loss": "Each loss over the updates.",
     "source": "Your code: the phase done and the phase next are named in the margin.",

@@ -13,10 +13,15 @@ SHORT_NAMES = {"optimizer": "Optim"}
 """For a terminal of 80 columns, on which the tabs of all panels are to be read."""
 _UNZOOM = " z: all panels "
 
+PAST = ("back", "earlier", "later")
+"""What leads out of the past, and about in it, comes first there."""
+
 
 def draw(here: Situation, width: int) -> Line:
     """The actions that apply, as many as fit whole; help and quit always come along."""
     entries = [action for action in here.actions if action.footer and action.applies(here)]
+    if here.snapshot.past_at is not None:
+        entries.sort(key=lambda action: action.id not in PAST)
     always = [action for action in entries if action.id in ("help", "quit")]
     rest = [action for action in entries if action not in always]
 

@@ -10,8 +10,9 @@ import signal
 
 from rich.cells import cell_len
 
+from stepdbg.protocol.messages import Stop
 from stepdbg.tui.losses import Series
-from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.snapshot import Snapshot, neighbour
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, plain, shortened
 from stepdbg.tui.views.numbers import count, figure, plural, size
 from stepdbg.tui.views.ranks import LONG, several
@@ -29,6 +30,8 @@ def state_words(snapshot: Snapshot, now: float) -> tuple[str, str]:
     """
     session = snapshot.session
     stop = snapshot.stop
+    if snapshot.looking_back and stop is not None:
+        return "PAST", _past_words(stop)
     match snapshot.state:
         case "lost":
             return "LOST", "the session's hub is gone" if snapshot.lost else "the training process is gone"
@@ -51,6 +54,22 @@ def state_words(snapshot: Snapshot, now: float) -> tuple[str, str]:
             long = f" for {progress.phase_seconds:.0f} s" if progress.phase_seconds >= LONG else ""
             return "RUNNING", f"in {progress.phase}{long}"
     return snapshot.state.upper(), session.doing
+
+
+def _past_words(stop: Stop) -> str:
+    """`update 12, before backward`."""
+    boundary = stop.boundary
+    where = f"before {boundary.next}" if boundary.next is not None else "at the end of the script"
+    if stop.reason == "exception" and stop.failure:
+        where = f"on {stop.failure.type}"
+    done = " done" if boundary.opens is not None and boundary.done else ""
+    return f"update {count(boundary.update)}{done}, {where}"
+
+
+def _way_back(snapshot: Snapshot) -> str:
+    """How to come back from the past."""
+    newest = snapshot.stops[-1].boundary if snapshot.stops else 0
+    return "] goes back to now" if neighbour(snapshot, 1) in (None, newest) else "] later, esc now"
 
 
 def exit_words(status: int | None) -> str:
@@ -91,22 +110,27 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
     start = [Span(" "), Span(f"{shortened(script, max(8, width // 4), glyphs.ellipsis)}  ", "strong")]
     if several(snapshot):
         start.append(Span(f"rank {snapshot.rank} ", "strong"))
-    start.append(Span(f"{state} ", f"state.{_ROLES.get(snapshot.state, 'dim')}"))
+    role = "past" if snapshot.looking_back else _ROLES.get(snapshot.state, "")
+    if snapshot.looking_back:
+        start += [Span(f" {state} ", "state.past"), Span(" ")]
+    else:
+        start.append(Span(f"{state} ", f"state.{role or 'dim'}"))
     if words and snapshot.state in ("starting", "exited", "lost"):
         words = f"{glyphs.dot} {words}"
-    start.append(Span(words, _ROLES.get(snapshot.state, "")))
+    start.append(Span(words, role))
     if width < 40:
-        start = [Span(state, f"state.{_ROLES.get(snapshot.state, 'dim')}"), Span(f" {words}")]
+        start = [Span(state, f"state.{role or 'dim'}"), Span(f" {words}")]
     left = _middle(snapshot)
     right_end = _census(snapshot)
     spark = sparkline(snapshot.losses[0], 12 if width >= 120 else 6, glyphs) if snapshot.losses else ""
+    spark = "" if snapshot.looking_back else spark
     used = sum(cell_len(span.text) for span in start)
     line = list(start)
     for words in left:
         piece = f" {glyphs.dot} {words}"
         if used + cell_len(piece) > width:
             break
-        line.append(Span(piece, ""))
+        line.append(Span(piece, "past" if words.startswith("]") else ""))
         used += cell_len(piece)
     if spark and left and used + len(spark) + 2 <= width:
         line.append(Span(f" {spark}", "chart.0"))
@@ -135,10 +159,13 @@ def _middle(snapshot: Snapshot) -> list[str]:
     if stop is None:
         return []
     boundary = stop.boundary
-    parts = [f"epoch {boundary.epoch}"] if boundary.epoch is not None else []
-    parts.append(f"update {count(boundary.update)}{' done' if boundary.opens is not None and boundary.done else ''}")
+    parts = [_way_back(snapshot)] if snapshot.looking_back else []
+    parts += [f"epoch {boundary.epoch}"] if boundary.epoch is not None else []
+    if not snapshot.looking_back:
+        done = " done" if boundary.opens is not None and boundary.done else ""
+        parts.append(f"update {count(boundary.update)}{done}")
     newest = boundary.loss
-    if newest is None and snapshot.losses and snapshot.losses[0].points:
+    if newest is None and not snapshot.looking_back and snapshot.losses and snapshot.losses[0].points:
         newest = snapshot.losses[0].points[-1].value
     if newest is not None:
         parts.append(f"loss {figure(newest)}")
@@ -179,11 +206,16 @@ def below(snapshot: Snapshot) -> str:
         return "training runs; press p to pause it at the next boundary between two phases"
     if stop is None:
         return ""
-    models = [row.name for row in snapshot.objects.rows if row.node == "model"] if snapshot.objects else []
-    words = sentence(stop, models[0] if len(models) == 1 else "")
+    words = sentence(stop, model_name(snapshot))
     if stop.reason == "breakpoint" and stop.detail:
         return f"{stop.detail}: {words}"
     return words
+
+
+def model_name(snapshot: Snapshot) -> str:
+    """What the user calls the model, where there is one and it is known."""
+    models = [row.name for row in snapshot.objects.rows if row.node == "model"] if snapshot.objects else []
+    return models[0] if len(models) == 1 else ""
 
 
 def _waiting(snapshot: Snapshot) -> str:

@@ -85,6 +85,8 @@ class Drawing(NamedTuple):
     """The rows from `Frame.top`, no more than fit."""
     total: int = 0
     """Rows of the whole body."""
+    foot: tuple[Line, ...] = ()
+    """Stays below the body."""
 
 
 def text(line: Line) -> str:

@@ -14,6 +14,7 @@ from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, lesson, 
 from stepdbg.tui.views.numbers import figure, plural, shape, size
 
 SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
+NOT_RECORDED = "not recorded"
 TENSORS = ("parameter", "buffer", "variable")
 """The rows that have numbers."""
 
@@ -84,6 +85,8 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         words = "Nothing is known of the model yet. Press n: it is found at its first forward, or by its optimizer."
         if not snapshot.paused:
             words = "Nothing is known of the model: nobody has looked at it while training stood still."
+        if snapshot.looking_back:
+            words = "Not recorded: nobody had the model listed at this stop."
         return Drawing(title=(Span("model", "dim"),), body=lesson(words, frame), total=0)
     rows = objects.rows
     wide = columns(frame.width, rows, frame.glyphs)
@@ -91,10 +94,16 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     seen = marks(snapshot.stop)
     end = frame.top + max(0, frame.height - 1)
     body = tuple(
-        _row(row, snapshot.summaries.get(row.name), seen.get(row.name, Marks()), wide, index == frame.cursor, frame)
+        _row(row, _figures(row, snapshot), seen.get(row.name, Marks()), wide, index == frame.cursor, frame)
         for index, row in enumerate(rows[frame.top : end], frame.top)
     )
     return Drawing(title=_title(rows, snapshot), head=(head,), body=body, total=len(rows))
+
+
+def _figures(row: ObjectRow, snapshot: Snapshot) -> Summary | str | None:
+    """The figures of a row, or why a past stop has none; None where they are still to come."""
+    summary = snapshot.summaries.get(row.name)
+    return NOT_RECORDED if summary is None and snapshot.looking_back else summary
 
 
 def _title(rows: tuple[ObjectRow, ...], snapshot: Snapshot) -> Line:
@@ -118,8 +127,9 @@ def _heading(wide: Columns, glyphs: Glyphs) -> Line:
     return tuple(parts)
 
 
-def _row(row: ObjectRow, summary: Summary | None, mark: Marks, wide: Columns, here: bool, frame: Frame) -> Line:
+def _row(row: ObjectRow, known: Summary | str | None, mark: Marks, wide: Columns, here: bool, frame: Frame) -> Line:
     glyphs = frame.glyphs
+    summary = known if isinstance(known, Summary) else None
     target = f"object:{row.name}"
     tensor = row.node in TENSORS
     sign = SIGNS.get(mark.value, " ")
@@ -152,6 +162,9 @@ def _row(row: ObjectRow, summary: Summary | None, mark: Marks, wide: Columns, he
     if wide.dtype:
         spans.append(Span(padded(row.dtype, wide.dtype), "dim", target))
     bad = summary is not None and not summary.finite
+    if isinstance(known, str):
+        spans.append(Span(right(known, wide.norm + wide.grad + wide.ratio, glyphs.ellipsis), "past", target))
+        wide = wide._replace(norm=0, grad=0, ratio=0)
     if wide.norm:
         norm = figure(summary.norm) if summary else ""
         role = f"mark.{mark.value}" if mark.value else ("error" if bad else "number")

@@ -61,6 +61,8 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     rows = items(snapshot)
     if not rows:
         words = "No optimizer has been seen yet. It is found at its first zero_grad or step."
+        if snapshot.looking_back and snapshot.optimizers is None:
+            words = "Not recorded: nobody asked for the optimizers at this stop."
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     optimizers = snapshot.optimizers.optimizers if snapshot.optimizers else ()
     title = (Span(plain(", ".join(f"{one.name} {one.cls}" for one in optimizers[:2]))),)

@@ -113,6 +113,9 @@ def draw(
         known = {one.object for one in maps.maps} & {one.object for one in view.parts}
         if (maps.total_rows, maps.total_columns) == heat.size_of(view.shape) and known:
             head += heat.draw(maps, layout.maps, view, part, row, column, frame.width, frame.glyphs, pool)
+    drawn = snapshot.maps if layout.maps is not None else snapshot.pictures
+    if snapshot.looking_back and drawn is None and (layout.maps is not None or layout.strip is not None):
+        head.append((Span(f" {'map' if layout.maps is not None else 'pictures'} not recorded", "past"),))
     if layout.maps is not None or layout.strip is not None:
         missing = (layout.maps.lines if layout.maps else 0) - (len(head) - _heads(layout, view))
         head += [()] * max(0, missing)

@@ -29,7 +29,7 @@ class ModelPanel(Panel):
         names = [row.name for row in rows]
         if name in names:
             self.cursor = names.index(name)
-        elif not old:
+        elif not old and not self.cursor:
             self.cursor = next((index for index, row in enumerate(rows) if row.node in model.TENSORS), 0)
 
     def wants(self, snapshot: Snapshot) -> list[Want]:
@@ -71,7 +71,7 @@ class OptimizerPanel(Panel):
 
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """At first the cursor is on the first figure that can be edited."""
-        if snapshot.optimizers and (before is None or before.optimizers is None):
+        if snapshot.optimizers and (before is None or before.optimizers is None) and not self.cursor:
             rows = optimizer.items(snapshot)
             self.cursor = next((index for index, item in enumerate(rows) if item.editable), 0)
 
@@ -105,6 +105,7 @@ class BreaksPanel(Panel):
     """Panel 8: breakpoints and edits."""
 
     panel = "breaks"
+    of_the_moment = False
 
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
         """Breakpoints, then edits."""

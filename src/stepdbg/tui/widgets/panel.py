@@ -44,6 +44,8 @@ class Panel(Sheet, can_focus=True):
     """
     panel = ""
     """Its name in the registry of actions."""
+    of_the_moment = True
+    """Whether what it shows is of one stop; then its title says when that is a past one."""
 
     class Looked(Message):
         """The cursor or the window has moved: other things are to be asked."""
@@ -96,6 +98,14 @@ class Panel(Sheet, can_focus=True):
         """The object under the cursor that enter opens, or an empty string."""
         return ""
 
+    def tensor_at_hand(self) -> str:
+        """The tensor whose owners `a` shows: the one under the cursor, or an empty string."""
+        return self.chosen()
+
+    def showing(self) -> str:
+        """Which of its views it shows; empty where it has only one."""
+        return ""
+
     def breakpoint(self) -> Breakpoint | None:
         """The breakpoint under the cursor."""
         return None
@@ -145,14 +155,15 @@ class Panel(Sheet, can_focus=True):
             return [self._title((), width)]
         drawing = self.drawing(self.snapshot, self.frame(width, height))
         self._head = len(drawing.head)
-        self.body_rows = max(1, height - 1 - self._head)
+        self.body_rows = max(1, height - 1 - self._head - len(drawing.foot))
         self.total = drawing.total
-        self.cursor = max(0, min(self.cursor, drawing.total - 1))
+        if drawing.total:  # while there is nothing to show (yet), the cursor stays where it is to be again
+            self.cursor = max(0, min(self.cursor, drawing.total - 1))
         top = self.kept_in_view()
         if top != self.top:
             self.top = top
             drawing = self.drawing(self.snapshot, self.frame(width, height))
-        return [self._title(drawing.title, width), *drawing.head, *drawing.body]
+        return [self._title(drawing.title, width), *drawing.head, *drawing.body, *drawing.foot]
 
     def kept_in_view(self) -> int:
         """The first row to show so that the cursor is in view."""
@@ -163,8 +174,10 @@ class Panel(Sheet, can_focus=True):
 
     def _title(self, words: Line, width: int) -> Line:
         focused = ".focused" if self.has_focus else ""
-        label = (Span(" "),) if self.alone else self._names(focused)
+        label: Line = (Span(" "),) if self.alone else self._names(focused)
         position = self.position()
+        if self.of_the_moment and self.snapshot is not None and self.snapshot.looking_back:
+            label = (*label, Span("past ", "past"))
         left = (*whole((*label, *words), max(0, width - len(position) - 2)), Span(" "))
         rest = width - width_of(left) - cell_len(position)
         rule = Span(self.glyphs.rule * max(0, rest), f"rule{focused}")

@@ -253,6 +253,10 @@ class TensorPanel(Panel):
     def picked_row(self, row: int) -> None:
         """Rows are picked by their numbers."""
 
+    def tensor_at_hand(self) -> str:
+        """The tensor that is looked at."""
+        return self.object
+
     def may_edit(self) -> bool:
         """Whatever is selected."""
         return bool(self.object)

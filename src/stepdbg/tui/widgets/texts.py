@@ -15,6 +15,7 @@ class LossPanel(Panel):
     """Panel 5: the chart."""
 
     panel = "loss"
+    of_the_moment = False
 
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
         """The chart."""
@@ -62,6 +63,7 @@ class OutputPanel(Panel):
     """Panel 7: what the script prints; it follows the end until it is scrolled away from it."""
 
     panel = "output"
+    of_the_moment = False
 
     def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
         super().__init__(palette, glyphs)

@@ -1,4 +1,4 @@
-"""What is always on top: the header, the phase rail, the sentence."""
+"""What is always on top: the header, the phase rail, where there is room the strip of the timeline, the sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textual import events
 
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import header, rail, ranks
+from stepdbg.tui.views import header, rail, ranks, timeline
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, cropped, wrapped
 from stepdbg.tui.widgets.sheet import Sheet
 
@@ -40,6 +40,10 @@ class Top(Sheet, can_focus=True):
         if ranks.several(self.snapshot) and height > 3:
             top.append(ranks.draw(self.snapshot, width, self.glyphs))
             height -= 1
+        strip: list[Line] = []
+        if height >= rail.HEIGHT + 4:
+            strip.append(timeline.draw(self.snapshot, width, self.glyphs))
+            height -= 1
         phases = rail.draw(self.snapshot, width, self.selected, self.has_focus, self.glyphs)
         room = max(1, height - 1 - rail.HEIGHT) if height > 1 + rail.HEIGHT else 1
         words = wrapped(header.below(self.snapshot), max(1, width - 2), room, self.glyphs.ellipsis)
@@ -50,7 +54,7 @@ class Top(Sheet, can_focus=True):
             return [*top, phases[0], *below][: len(top) - 1 + height]
         if height < 1 + rail.HEIGHT + 1:
             return [*top, phases[0], phases[1], *below][: len(top) - 1 + height]
-        return [*top, *phases, *below]
+        return [*top, *phases, *strip, *below]
 
     def phase(self) -> str | None:
         """The phase that a breakpoint would be set on."""

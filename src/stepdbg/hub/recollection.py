@@ -1,0 +1,112 @@
+"""What was asked at each stop, and answered: so that the past shows the figures that were seen, and no others."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import msgspec
+
+from stepdbg.protocol.messages import (
+    ListObjects,
+    LookAt,
+    Objects,
+    Refusal,
+    Remembered,
+    Result,
+    Summaries,
+    Summarise,
+    Summary,
+)
+
+MOST_BYTES = 32 * 1024 * 1024
+"""Of answers of one rank; the oldest stops lose theirs first."""
+NOT_RECORDED = "not recorded: nobody asked for it at this stop"
+
+
+class Recollection:
+    """The answers of one rank, by the index of the boundary at which they were given.
+
+    The newest answer holds. An edit makes the earlier ones of its stop untrue; they are forgotten.
+    """
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._stops: OrderedDict[int, dict[Remembered | str, bytes]] = OrderedDict()
+        """Answers by question; lines of figures by the name of their object."""
+        self._objects: OrderedDict[int, bytes] = OrderedDict()
+        """The trees of objects, by the number of the registry: most stops share one."""
+        self._encoder = msgspec.msgpack.Encoder()
+        self._result = msgspec.msgpack.Decoder(Result)
+        self._summary = msgspec.msgpack.Decoder(Summary)
+
+    def keep(self, boundary: int, query: Remembered, result: Result) -> None:
+        """Remember what was answered at that boundary."""
+        if isinstance(result, Refusal):
+            return
+        if isinstance(result, Objects):
+            self._bytes -= len(self._objects.pop(result.registry, b""))
+            self._objects[result.registry] = self._encoded(result)
+        elif isinstance(result, Summaries):
+            for row in result.rows:
+                self._put(boundary, row.object, row)
+        else:
+            self._put(boundary, query, result)
+        self._thin()
+
+    def forget(self, boundary: int) -> None:
+        """Something was edited there."""
+        for encoded in self._stops.pop(boundary, {}).values():
+            self._bytes -= len(encoded)
+
+    def recall(self, boundary: int, registry: int, query: Remembered) -> Result:
+        """The answer of then; a `Refusal` where nobody asked.
+
+        Args:
+            boundary: The index of the boundary.
+            registry: The number of the registry at that stop.
+            query: The question.
+        """
+        known = self._stops.get(boundary, {})
+        encoded: bytes | None = None
+        match query:
+            case ListObjects():
+                encoded = self._objects.get(registry)
+            case Summarise(objects=names):
+                return Summaries(tuple(self._summary.decode(known[name]) for name in names if name in known))
+            case LookAt():
+                encoded = known.get(query) or self._similar(known, query)
+            case _:
+                encoded = known.get(query)
+        if encoded is None:
+            return Refusal(NOT_RECORDED)
+        result: Result = self._result.decode(encoded)
+        return result
+
+    def _similar(self, known: dict[Remembered | str, bytes], query: LookAt) -> bytes | None:
+        """The newest look at the same tensor, be it at another window of its numbers."""
+        looks = [
+            (asked, encoded)
+            for asked, encoded in known.items()
+            if isinstance(asked, LookAt) and asked.object == query.object and asked.statistics >= query.statistics
+        ]
+        windows = [encoded for asked, encoded in looks if asked.rows or not query.rows]
+        others = [encoded for _, encoded in looks]
+        return next(reversed(windows or others), None)
+
+    def _put(self, boundary: int, key: Remembered | str, answer: Result | Summary) -> None:
+        answers = self._stops.setdefault(boundary, {})
+        self._bytes -= len(answers.pop(key, b""))
+        answers[key] = self._encoded(answer)
+
+    def _encoded(self, answer: Result | Summary) -> bytes:
+        encoded = self._encoder.encode(answer)
+        self._bytes += len(encoded)
+        return encoded
+
+    def _thin(self) -> None:
+        while self._bytes > self._most_bytes and (len(self._stops) > 1 or len(self._objects) > 1):
+            if len(self._stops) > 1:
+                self.forget(next(iter(self._stops)))
+            else:
+                self._bytes -= len(self._objects.popitem(last=False)[1])

@@ -1,0 +1,258 @@
+"""Panel 3: what each phase of this update did to each kind of object.
+
+Rows are the phases of the rail, those to come dim, with what they did the last time. A cell holds signs and counts:
+`+8` created, `*8` changed, `~8` written with the same value, `-8` freed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rich.cells import cell_len
+
+from stepdbg.protocol.messages import Effects, Kind, ReadPhase, Stop
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views import rail
+from stepdbg.tui.views.header import model_name
+from stepdbg.tui.views.lines import (
+    Drawing,
+    Frame,
+    Line,
+    Span,
+    cropped,
+    lesson,
+    padded,
+    plain,
+    right,
+    wrapped,
+)
+from stepdbg.tui.views.model import SIGNS
+from stepdbg.tui.views.numbers import plural
+from stepdbg.tui.views.sentence import NOUNS, sentence
+
+KINDS: tuple[Kind, ...] = ("parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch")
+_SHORT = {"parameter": "param", "hyperparameter": "hyper"}
+_NARROW = {
+    "parameter": "par", "grad": "grd", "buffer": "buf", "state": "sta", "hyperparameter": "hyp", "output": "out",
+    "batch": "bat",
+}  # fmt: skip
+_ORDER = ("created", "changed", "touched", "freed")
+WORDS = 3
+"""Lines for the sentence below the matrix."""
+LEGEND = "+ created  * changed  ~ same value  - freed"
+NOT_RECORDED = "not recorded"
+
+
+class Row(NamedTuple):
+    """A phase, and how the stop that followed on it is found."""
+
+    box: rail.Box
+    asked: ReadPhase | None = None
+    """None where there is nothing to ask: the phase was never run, or it is the one just done."""
+    just_done: bool = False
+
+
+def rows(snapshot: Snapshot) -> list[Row]:
+    """The phases of this update, top to bottom."""
+    stop = snapshot.stop
+    boxes = rail.boxes(snapshot)
+    if stop is None or snapshot.state == "running":
+        return [Row(box) for box in boxes]
+    last = max([index for index, box in enumerate(boxes) if box.when == "done"], default=-1)
+    found = []
+    for index, box in enumerate(boxes):
+        if index == last and stop.boundary.done == box.name:
+            found.append(Row(box, None, True))
+        elif box.when == "done":
+            number = sum(other.name == box.name for other in boxes[: index + 1])
+            found.append(Row(box, ReadPhase(stop.boundary.update, box.name, number)))
+        elif box.record is not None:
+            number = _place(box, stop)
+            found.append(Row(box, ReadPhase(stop.boundary.update - 1, box.name, number)))
+        else:
+            found.append(Row(box))
+    return found
+
+
+def _place(box: rail.Box, stop: Stop) -> int:
+    """The so-manieth phase of its name that a foretold one was in the last update."""
+    number = 0
+    for record in stop.previous:
+        number += record.name == box.name
+        if record is box.record:
+            break
+    return max(1, number)
+
+
+def row_done(snapshot: Snapshot) -> int:
+    """The row of the phase just done; the first where none is."""
+    found = rows(snapshot)
+    done = [index for index, row in enumerate(found) if row.box.when == "done"]
+    return done[-1] if done else 0
+
+
+def stop_after(snapshot: Snapshot, row: Row) -> Stop | None:
+    """The stop that followed on the phase of a row, where it is known."""
+    if row.just_done:
+        return snapshot.stop
+    stop, asked = snapshot.phase, row.asked
+    if stop is None or asked is None:
+        return None
+    number = sum(record.name == asked.phase for record in stop.phases)
+    same = (stop.boundary.update, stop.boundary.done, number) == (asked.update, asked.phase, asked.ordinal)
+    return stop if same else None
+
+
+class Columns(NamedTuple):
+    """The kinds that are shown, each with its heading and its width, and the width of the names."""
+
+    name: int
+    kinds: tuple[tuple[Kind, str, int], ...]
+    cut: bool = False
+    """Whether there is no room for all that something was done to."""
+
+
+def columns(found: list[Row], width: int) -> Columns:
+    """What fits: all kinds under their whole names, under short ones, or only those that something was done to."""
+    name = max([8, *(cell_len(row.box.name) + row.box.depth * 2 for row in found)]) + 3
+    cells = {kind: max([0, *(cell_len(cell(row.box, kind)) for row in found)]) for kind in KINDS}
+    used = tuple(kind for kind in KINDS if cells[kind]) or tuple(kind for kind in KINDS if kind != "hyperparameter")
+    heads = {**_SHORT, **_NARROW}
+    for kinds, names in ((KINDS, {}), (KINDS, _SHORT), (used, _SHORT), (used, heads)):
+        wide = {kind: max(len(names.get(kind, kind)), cells[kind]) + 1 for kind in kinds}
+        if name + sum(wide.values()) <= width:
+            more = min(4, (width - name - sum(wide.values())) // len(kinds))
+            return Columns(name, tuple((kind, names.get(kind, kind), wide[kind] + more) for kind in kinds))
+    room = width - name - 2
+    kept: list[tuple[Kind, str, int]] = []
+    for kind in used:
+        room -= wide[kind]
+        if room < 0:
+            break
+        kept.append((kind, heads.get(kind, kind), wide[kind]))
+    return Columns(name, tuple(kept) or ((used[0], "", 1),), True)
+
+
+def cell(box: rail.Box, kind: Kind) -> str:
+    """`+8`, `*2+1`; empty where nothing was done, or nobody looked."""
+    effects = box.record.effects if box.record is not None and box.when != "unknown" else None
+    counts = dict.fromkeys(_ORDER, 0)
+    for one in effects.counts if effects is not None else ():
+        if one.kind == kind:
+            counts[one.what] += one.count
+    return "".join(f"{SIGNS[what]}{_short(counts[what])}" for what in _ORDER if counts[what])
+
+
+def _short(number: int) -> str:
+    return str(number) if number < 10_000 else f"{number // 1000}k"
+
+
+def draw(snapshot: Snapshot, frame: Frame, kind: Kind, beneath: tuple[Line, ...] = ()) -> Drawing:
+    """The matrix.
+
+    Args:
+        snapshot: What is known.
+        frame: The place; `cursor` is the row.
+        kind: The column that the cursor is on.
+        beneath: Lines that follow on it, where there is room.
+    """
+    found = rows(snapshot)
+    stop = snapshot.stop
+    if stop is None:
+        words = "Here stands what each phase does to each kind of object. Press n to run the first one."
+        return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
+    shape = columns(found, frame.width)
+    words = _words(snapshot, found[min(frame.cursor, len(found) - 1)], kind) if found else ""
+    below = [(Span(f" {line}", "sentence"),) for line in wrapped(words, max(10, frame.width - 2), WORDS)]
+    spare = frame.height - 1 - len(found) - len(below)
+    foot: list[Line] = [*([()] if spare > 0 else []), *below]
+    if spare > 2 and len(LEGEND) + 2 <= frame.width:
+        foot.append((Span(f" {LEGEND}", "faint"),))
+    if beneath and spare > 4:
+        foot += [(Span(frame.glyphs.rule * frame.width, "rule"),), *beneath[: spare - 3]]
+    height = max(1, frame.height - 1 - len(foot))
+    body = tuple(
+        _line(row, shape, kind, index == frame.cursor, frame)
+        for index, row in enumerate(found[frame.top : frame.top + height], frame.top)
+    )
+    return Drawing(_title(snapshot, stop), (_heading(shape, kind, frame),), body, len(found), tuple(foot))
+
+
+def room_beneath(snapshot: Snapshot, frame: Frame) -> int:
+    """Lines that are left below the matrix and its sentence."""
+    return frame.height - 1 - len(rows(snapshot)) - WORDS - 3
+
+
+def _title(snapshot: Snapshot, stop: Stop) -> Line:
+    boundary = stop.boundary
+    done = f", {boundary.done} done" if boundary.done else ""
+    hint = "  a hint (version counters)" if stop.effects and stop.effects.basis == "counters" else ""
+    return (Span(f"update {boundary.update}{done}"), Span(hint, "warning"))
+
+
+def _heading(shape: Columns, kind: Kind, frame: Frame) -> Line:
+    spans = [Span(" " * shape.name)]
+    for each, heading, wide in shape.kinds:
+        spans.append(Span(right(heading, wide), "accent" if each == kind and frame.focused else "heading"))
+    if shape.cut:
+        spans.append(Span(f" {frame.glyphs.more_right}", "dim"))
+    return cropped(tuple(spans), frame.width)
+
+
+def _line(row: Row, shape: Columns, kind: Kind, here: bool, frame: Frame) -> Line:
+    box, glyphs = row.box, frame.glyphs
+    done = glyphs.done if glyphs.braille else " "  # a `+` means created here
+    sign = {"done": done, "next": glyphs.arrow, "running": glyphs.arrow}.get(box.when, " ")
+    role = {"done": "", "next": "accent", "running": "accent"}.get(box.when, "dim")
+    label = "  " * box.depth + plain(box.name) + ("?" if box.predicted else "")
+    spans = [
+        Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim"),
+        Span(f"{sign} ", "effect" if box.when == "done" else role),
+        Span(padded(label, shape.name - 3, glyphs.ellipsis), role),
+    ]
+    nobody = box.when == "done" and (box.record is None or box.record.effects is None)
+    if box.record is not None and box.record.skipped:
+        return (*spans, Span("  skipped", "warning"))
+    if nobody:
+        return (*spans, Span(f"  {NOT_RECORDED}", "cell.here" if here and frame.focused else "dim"))
+    for each, _, wide in shape.kinds:
+        words = cell(box, each) or ("" if box.record is None or box.record.effects is None else glyphs.dot)
+        blank = " " * max(0, wide - cell_len(words))
+        target = f"effect:{each}"
+        spans.append(Span(blank, "", target))
+        spans.append(Span(words or "", _cell_role(words, box, here and each == kind, frame), target))
+    return cropped(tuple(spans), frame.width)
+
+
+def _cell_role(words: str, box: rail.Box, here: bool, frame: Frame) -> str:
+    if here:
+        return "cell.here" if frame.focused else "strong"
+    if words == frame.glyphs.dot:
+        return "faint"
+    if box.when != "done":
+        return "dim"
+    what = next((what for what, sign in SIGNS.items() if words.startswith(sign)), "")
+    return f"mark.{what}" if what else ""
+
+
+def _words(snapshot: Snapshot, row: Row, kind: Kind) -> str:
+    """The plain sentence of the row under the cursor."""
+    box = row.box
+    if snapshot.state == "running":
+        return "training runs; the matrix is drawn anew at the next stop"
+    if box.record is None:
+        return f"{box.name} has not been run yet" + ("; press n to run it" if box.when == "next" else "")
+    if box.record.effects is None:
+        return f"{box.name}: {NOT_RECORDED}, since nobody looked before it"
+    stop = stop_after(snapshot, row)
+    words = sentence(stop, model_name(snapshot)) if stop is not None else _counted(box.name, box.record.effects)
+    if box.when == "next":
+        return f"{box.name} comes next. The last time {words}"
+    return words if box.when == "done" else f"the last time {words}"
+
+
+def _counted(name: str, effects: Effects) -> str:
+    """What is known of a phase whose names are not at hand."""
+    counts = [one for one in effects.counts if one.count and one.kind != "rng"]
+    parts = [f"{plural(one.count, *NOUNS[one.kind])} {one.what}" for one in counts]
+    return f"{name}: {', '.join(parts)}" if parts else f"{name} changed nothing that stepdbg watches"

@@ -1,0 +1,164 @@
+"""Panel 3: a cursor over the matrix of effects, the names behind a cell, and who owns a tensor."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from textual import events
+
+from stepdbg.protocol.messages import Identify, Kind, ListObjects
+from stepdbg.tui.palette import Palette
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views import effect_names, effects, identity
+from stepdbg.tui.views.lines import Drawing, Frame, Glyphs
+from stepdbg.tui.wants import Want
+from stepdbg.tui.widgets.panel import Panel
+
+IDENTITY_ROWS = 12
+"""With so many lines below the matrix the owners of a tensor are shown there, and do not take its place."""
+
+
+class EffectsPanel(Panel):
+    """Phases × kinds of object."""
+
+    panel = "effects"
+
+    def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
+        super().__init__(palette, glyphs)
+        self.view: Literal["matrix", "names", "identity"] = "matrix"
+        self.kind: Kind = "parameter"
+        """The column of the matrix that the cursor is on."""
+        self.object = ""
+        """The tensor whose owners are shown."""
+        self._row = 0
+        """The row of the matrix, while another view has the cursor."""
+        self._roomy = False
+        """Whether the owners have room below the matrix."""
+
+    # what it shows
+
+    def showing(self) -> str:
+        """Its view; the owners below the matrix leave the keys to the matrix."""
+        return "matrix" if self.view == "identity" and self._roomy else self.view
+
+    def show_matrix(self) -> None:
+        """Back from the names or the owners."""
+        if self.view != "matrix":
+            self.view = "matrix"
+            self.cursor, self.top = self._row, 0
+            self.moved()
+
+    def list_names(self) -> None:
+        """The names behind the cell under the cursor."""
+        self._row, self.view = self._matrix_row(), "names"
+        self.cursor = self.top = 0
+        self.moved()
+
+    def identify(self, name: str) -> None:
+        """Who owns that tensor."""
+        self.object = name
+        if self.view != "identity":
+            self._row, self.view = self._matrix_row(), "identity"
+            if self._roomy:
+                self.cursor = self._row
+            else:
+                self.cursor = self.top = 0
+        self.moved()
+
+    def _matrix_row(self) -> int:
+        return self.cursor if self.showing() == "matrix" else self._row
+
+    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+        """At another stop the cursor is on the phase just done, in a column that it did something to."""
+        if before is not None and before.stop is not None and before.boundary == snapshot.boundary:
+            return
+        if self.view == "names":
+            self.view, self.top = "matrix", 0
+        self._row = effects.row_done(snapshot)
+        if self.showing() == "matrix":
+            self.cursor = self._row
+        found = effects.rows(snapshot)
+        if found:
+            box = found[self._row].box
+            told = [kind for kind in effects.KINDS if effects.cell(box, kind)]
+            if told and self.kind not in told:
+                self.kind = told[0]
+
+    def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
+        """The matrix, the names or the owners."""
+        roomy = effects.room_beneath(snapshot, frame) >= IDENTITY_ROWS
+        if roomy != self._roomy:
+            self.call_later(self.moved)  # the owners are, or are not, to be asked for
+            if self.view == "identity":
+                self.cursor = self._row if roomy else 0
+                frame = frame._replace(cursor=self.cursor)
+        self._roomy = roomy
+        if self.view == "names":
+            return effect_names.draw(snapshot, frame, self._named_row(snapshot), self.kind)
+        if self.showing() == "identity":
+            return identity.draw(snapshot, frame, self._owned(snapshot))
+        beneath = identity.lines(snapshot, frame, self._owned(snapshot)) if self._roomy and snapshot.stop else ()
+        return effects.draw(snapshot, frame, self.kind, beneath)
+
+    def _owned(self, snapshot: Snapshot) -> str:
+        """The tensor whose owners are shown: the first parameter, until another one is chosen."""
+        rows = snapshot.objects.rows if snapshot.objects else ()
+        return self.object or next((row.name for row in rows if row.node == "parameter"), "")
+
+    def _named_row(self, snapshot: Snapshot) -> effects.Row:
+        found = effects.rows(snapshot)
+        return found[min(self._row, len(found) - 1)]
+
+    def wants(self, snapshot: Snapshot) -> list[Want]:
+        """The names of an earlier phase under the cursor, and the owners of the tensor where they are shown."""
+        stop = snapshot.stop
+        if stop is None or not snapshot.paused:
+            return []
+        wants = [Want("objects", ListObjects(), stop.registry)]
+        found = effects.rows(snapshot)
+        row = found[min(self._matrix_row(), len(found) - 1)] if found else None
+        if row is not None and row.asked is not None and row.box.record is not None and row.box.record.effects:
+            wants.append(Want("phase", row.asked, snapshot.boundary))
+        name = self._owned(snapshot)
+        if name and (self.view == "identity" or self._roomy):
+            wants.append(Want("identity", Identify(name), snapshot.boundary))
+        return wants
+
+    # the cursor
+
+    def chosen(self) -> str:
+        """The object under the cursor of the list of names."""
+        if self.view != "names" or self.snapshot is None:
+            return ""
+        known = effect_names.names(self.snapshot, self._named_row(self.snapshot), self.kind).effects
+        return known[self.cursor].object if self.cursor < len(known) else ""
+
+    def tensor_at_hand(self) -> str:
+        """The object under the cursor, or the one whose owners were shown last."""
+        if self.view == "names" or self.snapshot is None:
+            return self.chosen()
+        return self._owned(self.snapshot)
+
+    def move(self, rows: int, columns: int = 0) -> None:
+        """Over the cells of the matrix, or along the list."""
+        if columns and self.showing() == "matrix" and self.snapshot is not None:
+            shown = [kind for kind, _, _ in effects.columns(effects.rows(self.snapshot), self.size.width).kinds]
+            here = shown.index(self.kind) if self.kind in shown else 0
+            self.kind = shown[max(0, min(here + columns, len(shown) - 1))]
+        if self.showing() == "identity":
+            self.scrolled(rows)
+        else:
+            super().move(rows)
+
+    def pick_column(self, kind: str) -> None:
+        """A cell of that column was clicked; its row is picked as any row is."""
+        self.kind = next((each for each in effects.KINDS if each == kind), self.kind)
+        self.moved()
+
+    def on_click(self, event: events.Click) -> None:
+        """A second click on a cell lists its names."""
+        matrix = self.showing() == "matrix"
+        super().on_click(event)
+        event.prevent_default()  # else Textual calls the handler of the base class as well, on what is shown by then
+        if matrix and event.chain == 2 and 0 <= event.y - 1 - self._head < self.total:
+            self.list_names()

@@ -1,0 +1,116 @@
+"""The Effects panel under a pilot: over the cells, to the names, to the tensor and its owners, by keys and by mouse."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+from tui.stage import SIZES, Stage, stage
+
+from stepdbg.tui.actions import applicable
+from stepdbg.tui.widgets.effects import EffectsPanel
+
+both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+
+
+def panel(here: Stage) -> EffectsPanel:
+    return cast("EffectsPanel", here.panel("effects"))
+
+
+@both_sizes
+async def test_enter_leads_from_a_count_to_its_names_to_the_tensor_and_escape_back(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("step")
+        await here.press("3")
+        await here.until(lambda: "backward" in panel(here).text(), "the matrix")
+        assert panel(here).kind == "grad"
+        await here.press("enter")
+        await here.until(lambda: "+ model.fc1.weight.grad" in panel(here).text(), "the names")
+        assert panel(here).text().count(".grad") == 4
+        await here.press("down", "escape")
+        assert panel(here).view == "matrix"
+        await here.press("enter", "down", "enter")
+        assert here.app.furniture.focused_name() == "tensor"
+        assert here.tensor.object == "model.fc1.bias.grad"
+
+
+@both_sizes
+async def test_the_names_of_an_earlier_phase_and_of_the_last_update_come_from_the_hub(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("step")
+        await here.press("3", "up", "up")
+        await here.until(lambda: "called `model`" in panel(here).text(), "the sentence of forward")
+        await here.press("right", "enter")
+        await here.until(lambda: "* model.norm.running_mean" in panel(here).text(), "the buffers")
+        await here.press("escape")
+        await here.step()
+        await here.step_to("backward")
+        await here.press("down", "down")
+        await here.until(lambda: "the last time step changed" in panel(here).text(), "the foretold sentence")
+        await here.press(*["left"] * 8, "enter")
+        await here.until(lambda: "* model.fc2.bias" in panel(here).text(), "the parameters of the update before")
+        assert "step last time" in panel(here).text()
+
+
+@both_sizes
+async def test_a_from_the_model_shows_one_tensor_and_its_two_owners(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("backward")
+        await here.press("a")
+        text = panel(here).text
+        await here.until(lambda: "ONE tensor, 2 owners" in text(), "the owners")
+        assert "┌─ model.fc1.weight" in text()
+        assert '["params"][0]' in text()
+        assert "None until the next" in text()
+        await here.step()
+        await here.until(lambda: ".grad  " in text() and "None until the next" not in text(), "the gradient on it")
+        await here.press("escape")
+        assert panel(here).view == "matrix"
+
+
+async def test_where_there_is_room_the_owners_stand_below_the_matrix() -> None:
+    async with stage((120, 50)) as here:
+        await here.step_to("step")
+        await here.press("3")
+        await here.until(lambda: "ONE tensor" in panel(here).text(), "the owners")
+        assert "✓ backward" in panel(here).text()
+        await here.press("enter")
+        await here.until(lambda: "+ model.fc1.weight.grad" in panel(here).text(), "the names")
+        await here.press("down", "down", "a")
+        await here.until(lambda: "┌─ model.fc2.weight" in panel(here).text(), "the other tensor's owners")
+        assert "✓ backward" in panel(here).text()
+
+
+async def test_clicks_select_a_cell_list_its_names_and_open_what_hangs_on_a_tensor() -> None:
+    async with stage() as here:
+        await here.step_to("step")
+        await here.click_on("3 Effects")
+        await here.until_seen("✓ forward", "*2")
+        await here.click_on("*2")
+        assert (panel(here).kind, panel(here).cursor) == ("buffer", 2)
+        for y, line in enumerate(here.text.splitlines()):
+            if "*2" in line:
+                await here.pilot.click(offset=(line.index("*2"), y), times=2)
+                break
+        await here.until_seen("* model.norm.running_mean", "esc back")
+        await here.click_on("esc back")
+        await here.until_seen("✓ forward", "a owners")
+        await here.click_on("a owners")
+        await here.until_seen("ONE tensor", "├─ .grad")
+        await here.click_on("├─ .grad")
+        await here.until(lambda: here.app.furniture.focused_name() == "tensor", "the tensor panel")
+        assert here.tensor.object == "model.fc1.weight.grad"
+
+
+async def test_keys_and_palette_offer_what_applies_and_nothing_else() -> None:
+    async with stage() as here:
+        await here.press("3")
+        assert applicable("escape", here.app.situation()) is None
+        assert applicable("enter", here.app.situation()).id == "names"
+        await here.press("enter")
+        assert applicable("escape", here.app.situation()).id == "back"
+        assert applicable("a", here.app.situation()) is None  # a list with nothing in it
+        await here.press("escape", "4")
+        assert applicable("escape", here.app.situation()) is None
+        names = [command.title for command in here.app.get_system_commands(here.app.screen)]
+        assert "Effects (3)" in names

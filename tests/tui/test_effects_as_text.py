@@ -1,0 +1,272 @@
+"""The matrix of effects, the names behind a cell, who owns a tensor, and the strip of the timeline, as text."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tui.builders import PARAMETERS, at, effects, shown, stop_after, widest
+
+from stepdbg.protocol.messages import Edit, Hanging, Identity, Owner, PhaseRecord, Tick
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views import effect_names, header, identity, timeline
+from stepdbg.tui.views import effects as matrix
+from stepdbg.tui.views.lines import ASCII, Drawing, Frame, text
+
+NAME = "model.fc1.weight"
+STATE = tuple(
+    Hanging("state", f"optimizer.state[{NAME}].{key}", f'optimizer.state[{NAME}]["{key}"]', words)
+    for key, words in (("step", "3"), ("exp_avg", "64×784"))
+)
+KNOWN = Identity(
+    NAME,
+    "parameter",
+    (64, 784),
+    "float32",
+    "cpu",
+    0x7F88C19AC5A0,
+    0x563A28791000,
+    True,
+    owners=(
+        Owner("model", NAME, "Linear"),
+        Owner("optimizer", 'optimizer.param_groups[0]["params"][2]', "Adam"),
+        Owner("variable", "w", "train()"),
+    ),
+    hangs=(Hanging("grad", f"{NAME}.grad", f"{NAME}.grad", "64×784", 0.25), *STATE),
+    models=("model",),
+    optimizers=("optimizer",),
+)
+
+
+def drawn(drawing: Drawing) -> str:
+    return shown([drawing.title, *drawing.head, *drawing.body, *drawing.foot])
+
+
+def row(words: str, phase: str) -> list[str]:
+    """The cells of a phase's row."""
+    line = next(line for line in words.splitlines() if line[3:].startswith(phase) and line[2] == " ")
+    return line[3:].removeprefix(phase).split()
+
+
+# the matrix
+
+
+def test_a_cell_holds_sign_and_count_and_what_is_to_come_stands_as_it_was_the_last_time() -> None:
+    words = drawn(matrix.draw(at(stop_after("backward")), Frame(80, 16, cursor=4), "grad"))
+    assert "parameter" in words
+    assert "hyperparameter" in words
+    assert row(words, "zero_grad") == ["·", "-8", *"······"]
+    assert row(words, "forward") == ["·", "·", "*3", "·", "·", "·", "+1", "·"]
+    assert row(words, "backward") == ["·", "+8", *"······"]
+    assert row(words, "step") == ["*8", "·", "·", "*24", *"····"]
+    assert "▶ step" in words
+    assert "backward walked the graph from `loss` and wrote the .grad of 8 parameters; the" in words
+
+
+def test_several_fates_stand_in_one_cell_each_with_its_sign() -> None:
+    record = PhaseRecord("step", effects=effects(("state", "created", 2), ("state", "changed", 6)))
+    snapshot = at(msgspec.structs.replace(stop_after("step"), phases=(record,)))
+    assert "+2*6" in drawn(matrix.draw(snapshot, Frame(80, 16), "state"))
+
+
+def test_what_nobody_recorded_says_so() -> None:
+    stop = stop_after("backward")
+    phases = (*stop.phases[:-2], msgspec.structs.replace(stop.phases[-2], effects=None), stop.phases[-1])
+    snapshot = at(msgspec.structs.replace(stop, phases=phases))
+    words = drawn(matrix.draw(snapshot, Frame(80, 16, cursor=3), "grad"))
+    assert "not recorded" in " ".join(row(words, "loss"))
+    assert "since nobody looked before it" in words
+    found = matrix.rows(snapshot)
+    assert "not recorded" in effect_names.names(snapshot, found[3], "grad").problem
+
+
+def test_the_names_of_the_phase_done_are_at_hand_and_those_of_others_are_asked_for() -> None:
+    snapshot = at(stop_after("backward"))
+    found = matrix.rows(snapshot)
+    done = next(row for row in found if row.just_done)
+    told = effect_names.names(snapshot, done, "grad").effects
+    assert [one.object for one in told] == [f"{name}.grad" for name in PARAMETERS]
+    assert effect_names.names(snapshot, done, "buffer").problem == "backward did nothing to any buffer"
+    earlier = found[1]
+    assert (earlier.asked.update, earlier.asked.phase, earlier.asked.ordinal) == (42, "zero_grad", 1)
+    assert effect_names.names(snapshot, earlier, "grad").problem == "asking for the names"
+    known = dataclasses.replace(snapshot, phase=stop_after("zero_grad"))
+    assert len(effect_names.names(known, earlier, "grad").effects) == 8
+    foretold = found[-1]
+    assert (foretold.asked.update, foretold.asked.phase) == (41, "step")
+
+
+def test_the_second_phase_of_a_name_is_asked_for_as_the_second() -> None:
+    stop = stop_after("backward")
+    twice = (*stop.phases, *stop.phases[2:])
+    found = matrix.rows(at(msgspec.structs.replace(stop, phases=twice)))
+    asked = [(row.box.name, row.asked.ordinal) for row in found if row.asked and row.asked.update == 42]
+    assert asked[2:] == [("forward", 1), ("loss", 1), ("backward", 1), ("forward", 2), ("loss", 2)]
+
+
+def test_where_there_is_little_room_kinds_that_nothing_was_done_to_give_way() -> None:
+    words = drawn(matrix.draw(at(stop_after("backward")), Frame(42, 16), "grad"))
+    assert "hyp" not in words
+    assert row(words, "step")[0] == "*8"
+    kinds = [kind for kind, _, _ in matrix.columns(matrix.rows(at(stop_after("backward"))), 42).kinds]
+    assert kinds == ["parameter", "grad", "buffer", "state", "loss", "output", "batch"]
+
+
+@given(st.integers(1, 170), st.integers(1, 40), st.integers(0, 7), st.sampled_from(matrix.KINDS))
+def test_matrix_names_and_owners_draw_at_any_size(width: int, height: int, cursor: int, kind: str) -> None:
+    snapshot = dataclasses.replace(at(stop_after("backward")), identity=KNOWN)
+    frame = Frame(width, height, cursor=cursor, focused=True)
+    found = matrix.rows(snapshot)
+    for drawing in (
+        matrix.draw(snapshot, frame, kind),  # type: ignore[arg-type]
+        matrix.draw(at(None, "starting"), frame, kind),  # type: ignore[arg-type]
+        matrix.draw(snapshot, frame, kind, identity.lines(snapshot, frame, NAME)),  # type: ignore[arg-type]
+        effect_names.draw(snapshot, frame, found[min(cursor, len(found) - 1)], kind),  # type: ignore[arg-type]
+        identity.draw(snapshot, frame, NAME),
+    ):
+        if width >= 40 and height >= 8:
+            lines = [*drawing.head, *drawing.body, *drawing.foot]
+            assert widest(lines) <= width
+            assert len(lines) <= height
+
+
+def test_under_ascii_all_of_it_has_plain_characters_only() -> None:
+    snapshot = dataclasses.replace(at(stop_after("backward")), identity=KNOWN, stops=ticks(20), past_at=9)
+    frame = Frame(80, 30, glyphs=ASCII)
+    below = identity.lines(snapshot, frame, NAME)
+    assert drawn(matrix.draw(snapshot, frame, "grad", below)).isascii()
+    assert text(timeline.draw(snapshot, 80, ASCII)).isascii()
+    assert text(header.draw(dataclasses.replace(snapshot, looking_back=True), 80, 0.0, ASCII)).isascii()
+
+
+# who owns a tensor
+
+
+def owners(known: Identity, width: int = 80) -> str:
+    snapshot = dataclasses.replace(at(stop_after("backward")), identity=known)
+    return drawn(identity.draw(snapshot, Frame(width, 40), known.object))
+
+
+def test_lines_lead_from_every_owner_to_one_box_and_the_gradient_hangs_on_it() -> None:
+    words = owners(KNOWN)
+    assert " ┌─ model.fc1.weight                        attribute of Linear" in words
+    assert ' ├─ optimizer.param_groups[0]["params"][2]  in Adam\'s list' in words
+    assert " ├─ w " in words
+    assert " └─▶┃ ONE tensor, 2 owners" in words
+    assert "64×784 float32 cpu" in words
+    assert "id 0x7f88c19ac5a0" in words
+    assert "├─ .grad            64×784  norm 0.2500  + just created by backward" in words
+    assert "└─ optimizer.state  step 3, exp_avg 64×784" in words
+    meaning = " ".join(words.split())
+    assert "The model and the optimizer hold this very tensor, not copies." in meaning
+    assert "backward wrote it there, and never called the model" in meaning
+
+
+def test_what_the_phase_just_done_did_to_the_tensor_stands_beside_it() -> None:
+    assert "just changed" not in owners(KNOWN)
+    stepped = dataclasses.replace(at(stop_after("step")), identity=KNOWN)
+    words = drawn(identity.draw(stepped, Frame(80, 40), NAME))
+    assert "┃  * just changed by step" in words
+    assert "just created" not in words
+    freed = dataclasses.replace(at(stop_after("zero_grad")), identity=msgspec.structs.replace(KNOWN, hangs=()))
+    words = drawn(identity.draw(freed, Frame(80, 40), NAME))
+    assert ".grad  None  - just freed by zero_grad" in words
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME}.grad", f"optimizer.state[{NAME}].exp_avg"])
+def test_gradient_and_state_lead_to_the_tensor_that_they_hang_on(name: str) -> None:
+    snapshot = dataclasses.replace(at(stop_after("backward")), identity=KNOWN)
+    assert "ONE tensor" in drawn(identity.draw(snapshot, Frame(80, 20), name))
+    assert "asking" in drawn(identity.draw(snapshot, Frame(80, 20), "model.fc2.weight"))
+
+
+def test_a_parameter_in_no_optimizer_and_a_gradient_that_is_none_are_plainly_said() -> None:
+    known = msgspec.structs.replace(KNOWN, owners=KNOWN.owners[:1], hangs=())
+    words = owners(known)
+    assert "! in no optimizer: step will never change it" in words
+    assert ".grad  None until the next backward" in words
+    assert "1 owner" in words
+    assert "copies" not in words
+    cold = msgspec.structs.replace(known, requires_grad=False)
+    assert "None, for ever: requires_grad is False" in owners(cold)
+    nobody_steps = msgspec.structs.replace(known, optimizers=())
+    assert "in no optimizer" not in owners(nobody_steps)
+
+
+def test_a_tensor_that_an_optimizer_holds_and_no_model_does_is_plainly_said() -> None:
+    orphan = msgspec.structs.replace(KNOWN, owners=KNOWN.owners[1:2], hangs=())
+    words = " ".join(owners(orphan).split())
+    assert "! in no model: what step does to it, no model sees" in words
+    assert "The optimizer holds it and model does not" in words
+    assert "With no gradient on it, step passes it by." in words
+    assert "None: no backward has reached it" in words
+    assert "thereby" not in words
+    bare = msgspec.structs.replace(orphan, models=())
+    assert "in no model" not in owners(bare)
+
+
+def test_tied_parameters_and_shared_memory_are_told() -> None:
+    head = Owner("model", "model.head.weight", "Linear")
+    tied = msgspec.structs.replace(KNOWN, owners=(KNOWN.owners[0], head, KNOWN.owners[1]), shares=("view",))
+    words = " ".join(owners(tied).split())
+    assert "ONE tensor, 3 owners" in words
+    assert "Tied: 2 attributes of the model are this one tensor." in words
+    assert "the same memory as view" in words
+
+
+def test_a_buffer_and_a_loss_are_told_from_a_parameter() -> None:
+    buffer = msgspec.structs.replace(KNOWN, kind="buffer", owners=KNOWN.owners[:1], hangs=())
+    assert "A buffer is the model's alone" in " ".join(owners(buffer).split())
+    loss = msgspec.structs.replace(KNOWN, kind="loss", owners=KNOWN.owners[2:], hangs=(), grad_fn="NllLossBackward0")
+    assert "NllLossBackward0): backward walks it and writes" in " ".join(owners(loss).split())
+
+
+# the timeline
+
+
+def ticks(number: int, per_update: int = 6) -> tuple[Tick, ...]:
+    phases = ("data", "zero_grad", "forward", "loss", "backward", "step")
+    return tuple(
+        Tick(n + 1, n // per_update + 1, phases[n % 6], phases[(n + 1) % 6], n % 6 == 5) for n in range(number)
+    )
+
+
+def at_stops(number: int, past_at: int | None = None, **fields: object) -> Snapshot:
+    return dataclasses.replace(at(stop_after("backward")), stops=ticks(number), past_at=past_at, **fields)
+
+
+def test_the_strip_sets_updates_apart_and_ends_with_now() -> None:
+    assert text(timeline.draw(at_stops(15), 80)) == " stops │1······│2······│3··▶"
+
+
+def test_the_strip_shows_where_one_looks_and_what_was_there() -> None:
+    assert text(timeline.draw(at_stops(8, past_at=3), 80)) == " stops │1··[·]···│2·▶ now"
+    snapshot = at_stops(8)
+    stops = (snapshot.stops[0], msgspec.structs.replace(snapshot.stops[1], reason="breakpoint"), *snapshot.stops[2:])
+    edit = Edit(1, "model.fc1.weight", None, "0", "1", "0", 4, 1)
+    session = msgspec.structs.replace(snapshot.session, edits=(edit,))
+    marked = dataclasses.replace(snapshot, stops=stops, session=session)
+    assert text(timeline.draw(marked, 80)) == " stops │1·●·e··│2·▶"
+    assert [span.target for span in timeline.draw(marked, 80) if span.text == "●"] == ["stop:2"]
+
+
+@given(st.integers(1, 200), st.integers(1, 400), st.integers(0, 400))
+def test_a_strip_of_any_length_fits_and_has_the_stop_looked_at_in_it(width: int, number: int, looked: int) -> None:
+    past_at = looked if 0 < looked < number else None
+    line = timeline.draw(at_stops(number, past_at), width)
+    assert widest([line]) <= width
+    if width >= 40:
+        assert any(span.target == f"stop:{past_at or number}" for span in line)
+        assert ("[" in text(line)) == (past_at is not None)
+
+
+def test_the_header_says_past_and_how_to_come_back() -> None:
+    past = dataclasses.replace(at(stop_after("loss")), looking_back=True, stops=ticks(300), past_at=256)
+    assert text(header.draw(past, 80, 0.0)).startswith(
+        " mnist.py   PAST  update 42, before backward · ] later, esc now · epoch 1"
+    )
+    last = dataclasses.replace(past, stops=ticks(257), past_at=256)
+    assert "PAST  update 42, before backward · ] goes back to now" in text(header.draw(last, 80, 0.0))

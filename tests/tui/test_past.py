@@ -1,0 +1,169 @@
+"""Looking back under a pilot: every stop is there as it was, marked as past, and nothing in it can be changed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import pytest
+from tui.builders import at, stop_after
+from tui.stage import SIZES, Stage, stage
+
+from stepdbg.protocol.messages import Optimizers, PastStop, RankState, Refusal
+from stepdbg.tui.actions import applicable
+from stepdbg.tui.snapshot import Arrived, Snapshot, looking_at, looking_at_stop, reduced
+
+both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+
+
+async def look(here: Stage, key: str, *words: str) -> None:
+    """Press `[` or `]` and wait until these words are on the screen."""
+    await here.press({"[": "left_square_bracket", "]": "right_square_bracket"}[key])
+    await here.until_seen(*words)
+    await here.until(lambda: here.app.questions and not here.app.questions.busy, "the answers")
+
+
+@both_sizes
+async def test_earlier_stops_are_shown_as_they_were_and_training_stays_where_it_is(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.until(lambda: here.panel("model").text().count("weight") >= 2, "the figures")
+        figures = here.panel("model").text().splitlines()[1:]
+        await here.step_to("step")
+        await here.step()
+        now = here.app.snapshot.boundary
+        await look(here, "[", "PAST", "before step", "] goes back to now")
+        assert "backward walked the graph" in here.text
+        await look(here, "[", "before backward", "esc now")
+        assert here.hub.session.ranks[0].stop.boundary.index == now
+        for _ in range(3):
+            await here.press("left_square_bracket")
+        await here.until_seen("PAST", "before zero_grad")
+        await look(here, "[", "before data", "nothing is done yet")
+        await here.until(lambda: here.panel("model").text().splitlines()[1:] == figures, "the figures of then")
+        assert "past" in here.panel("model").text().splitlines()[0]
+        await here.press("escape")
+        await here.until(lambda: here.app.snapshot.past_at is None and "PAUSED" in here.text, "now")
+        assert here.app.snapshot.boundary == now
+
+
+@both_sizes
+async def test_figures_of_the_past_are_those_of_then_and_what_nobody_asked_for_says_so(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.press("2")
+        await here.until(lambda: here.tensor.editable(), "the numbers")
+        await here.step_to("zero_grad")
+        await here.until(lambda: here.tensor.editable(), "the numbers")
+        before = here.tensor.text().splitlines()[2:]
+        if size[0] < 100:  # where the panel is not in front it asks for nothing
+            await here.press("8")
+        await here.step_to("step")
+        await here.step()
+        await here.press("2")
+        await here.until(lambda: here.tensor.text().splitlines()[2:] != before, "the numbers after the step")
+        if size[0] < 100:
+            await look(here, "[", "PAST", "not recorded")
+        while here.app.snapshot.past_at != 2:
+            await here.press("left_square_bracket")
+        await here.until(lambda: here.tensor.text().splitlines()[2:] == before, "the numbers of then")
+
+
+@both_sizes
+async def test_the_past_cannot_be_edited_and_steering_goes_on_from_the_present(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("forward")
+        now = here.app.snapshot.boundary
+        await here.press("1")
+        await look(here, "[", "PAST")
+        situation = here.app.situation()
+        assert all(applicable(key, situation) is None for key in ("e", "E", "x"))
+        assert "e edit" not in here.footer
+        assert "] later" in here.footer
+        await here.step("n")
+        assert here.app.snapshot.past_at is None
+        assert here.app.snapshot.boundary == now + 1
+        await here.until_seen("PAUSED before loss")
+
+
+async def test_the_source_and_the_matrix_follow_into_the_past_and_the_cursor_stays() -> None:
+    async with stage((160, 50)) as here:
+        await here.step_to("step")
+        await here.press("1", "end", "up")
+        cursor = here.panel("model").cursor
+        line = here.panel("source").text().splitlines()[0]
+        await look(here, "[", "PAST")
+        assert here.panel("model").cursor == cursor
+        assert "▶ backward" in here.panel("effects").text()
+        await here.until(lambda: here.panel("source").text().splitlines()[0] != line, "the line of then")
+        await look(here, "]", "PAUSED before step")
+        assert here.panel("model").cursor == cursor
+
+
+async def test_a_click_on_the_strip_looks_at_that_stop_and_one_on_its_end_at_now() -> None:
+    async with stage((100, 30)) as here:
+        await here.step_to("step")
+        await here.until_seen("stops │1·····▶")
+        await here.click_on("│1··", start=False)
+        await here.until_seen("PAST", "[·]", "now")
+        await here.click_on("▶ now")
+        await here.until_seen("PAUSED before step")
+
+
+async def test_the_past_is_there_while_training_runs_and_after_its_end() -> None:
+    async with stage(updates=100_000, pace=0.002) as here:
+        await here.step_to("loss")
+        await here.press("c")
+        await here.until_seen("RUNNING")
+        await look(here, "[", "PAST", "before forward")
+        assert here.hub.session.state == "running"
+        here.fake.vanish()
+        await here.until(lambda: here.app.snapshot.state in ("lost", "exited"), "the end")
+        await look(here, "[", "PAST", "before zero_grad")
+        await here.press("escape")
+        await here.until(lambda: "EXITED" in here.text or "LOST" in here.text, "now")
+
+
+async def test_a_screen_that_comes_later_knows_the_stops_before_it() -> None:
+    from stepdbg.tui.app import StepdbgApp
+
+    async with stage() as here:
+        await here.step_to("backward")
+        app = StepdbgApp(here.hub.folder)
+        async with app.run_test(size=(80, 24)) as pilot:
+            late = Stage(app, pilot, here.hub, here.fake)
+            await late.until(lambda: len(app.snapshot.stops) == 5, "the stops")
+            await look(late, "[", "PAST", "before loss")
+
+
+def looking_back(boundary: int) -> Snapshot:
+    """A snapshot at the stop after step, that looks at the one after backward."""
+    then = stop_after("backward")
+    assert then.boundary.index == boundary
+    snapshot = looking_at_stop(at(stop_after("step")), boundary)
+    return reduced(snapshot, Arrived("past.stop", boundary, PastStop(then)))
+
+
+def test_answers_about_a_stop_that_is_looked_at_no_more_change_nothing() -> None:
+    snapshot = looking_back(257)
+    assert snapshot.seen.looking_back
+    assert snapshot.seen.stop == stop_after("backward")
+    assert reduced(snapshot, Arrived("past.optimizers", 256, Optimizers(()))) is snapshot
+    there = reduced(snapshot, Arrived("past.optimizers", 257, Optimizers(())))
+    assert there.seen.optimizers == Optimizers(())
+    assert there.optimizers is None
+    assert looking_at_stop(there, None).seen.optimizers is None
+
+
+def test_a_stop_that_has_given_way_leads_back_to_now() -> None:
+    snapshot = reduced(looking_at_stop(looking_back(257), 3), Arrived("past.stop", 3, Refusal("gone")))
+    assert snapshot.past_at is None
+    assert snapshot.seen is snapshot
+
+
+def test_another_rank_is_shown_as_it_is_now() -> None:
+    snapshot = looking_back(257)
+    ranks = (*snapshot.session.ranks, RankState(1, 4712, "paused", stop_after("loss"), ("loss",)))
+    snapshot = dataclasses.replace(snapshot, session=msgspec.structs.replace(snapshot.session, ranks=ranks))
+    other = looking_at(snapshot, 1)
+    assert not other.seen.looking_back
+    assert other.seen.stop == stop_after("loss")
+    assert not looking_at(other, 0).seen.looking_back
