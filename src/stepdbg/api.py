@@ -20,6 +20,9 @@ R = TypeVar("R")
 class Tracer(Protocol):
     """What the tracer offers to the public names."""
 
+    quiet: bool
+    """True while nothing is to be made into boundaries."""
+
     def drive(self, generator: Generator[object, Any, Any]) -> Any: ...
     def enter_phase(self, name: str) -> None: ...
     def leave_phase(self) -> None: ...

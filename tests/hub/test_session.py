@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 
 import msgspec
+import pytest
 from hub.room import Screen, hub_here
 
+from stepdbg.hub.ranks import Asked
 from stepdbg.protocol.messages import (
     AddBreakpoint,
     ApplyEdit,
     Breakpoint,
     EditDone,
     EditPreview,
+    Evaluate,
+    Evaluated,
+    Interrupt,
+    Interruptible,
     Leave,
+    ListLocals,
     ListObjects,
+    Locals,
     LookAt,
     Objects,
     PreviewEdit,
@@ -292,3 +300,55 @@ async def test_a_continue_typed_ahead_of_a_step_s_stop_is_not_lost() -> None:
         screen.connection.send(Steer("continue"))
         await screen.until(lambda one: one.stop is not None and one.stop.reason == "exit")
         assert debuggee.crash is None
+
+
+async def test_python_is_run_for_the_console_unless_the_session_is_read_only() -> None:
+    async with hub_here() as hub:
+        FakeDebuggee(hub.folder).start()
+        screen = await Screen.open(hub.folder)
+        await screen.until_next("data")
+        assert await screen.connection.ask(Evaluate(0, "epoch + 1")) == Evaluated("2")
+    async with hub_here(readonly=True) as hub:
+        FakeDebuggee(hub.folder).start()
+        screen = await Screen.open(hub.folder)
+        await screen.until_next("data")
+        assert isinstance(await screen.connection.ask(ListLocals(0)), Locals)
+        refusal = await screen.connection.ask(Evaluate(0, "epoch + 1"))
+        assert isinstance(refusal, Refusal)
+        assert "--readonly" in refusal.problem
+
+
+async def test_a_process_is_signalled_only_once_it_has_said_by_which_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.kill", lambda pid, number: sent.append((pid, number)))
+    async with hub_here() as hub:
+        FakeDebuggee(hub.folder).start()
+        screen = await Screen.open(hub.folder)
+        await screen.until_next("data")
+        screen.connection.send(Interrupt(0))
+        await screen.until(lambda s: any("cannot be interrupted" in words for words in s.notices))
+        assert not sent
+        rank = hub.session.ranks[0]
+        hub.session.heard(rank, Interruptible(60))
+        screen.connection.send(Interrupt(0))
+        await screen.connection.ask(ListLocals(0))
+        assert sent == [(rank.hello.pid, 60)]
+
+
+async def test_what_a_screen_leaves_running_is_interrupted_when_the_screen_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.kill", lambda pid, number: sent.append((pid, number)))
+    async with hub_here() as hub:
+        FakeDebuggee(hub.folder).start()
+        screen = await Screen.open(hub.folder)
+        await screen.until_next("data")
+        rank = hub.session.ranks[0]
+        hub.session.heard(rank, Interruptible(60))
+        (client,) = hub.session.screens
+        rank.asked[900] = Asked(client, 1, Evaluate(0, "while True: pass"), 1)
+        await screen.connection.close()
+        other = await Screen.open(hub.folder)
+        await other.until(lambda _: sent)
+        assert sent == [(rank.hello.pid, 60)]

@@ -27,12 +27,20 @@ DEADLINE = 60.0
 class Debuggee:
     """A training process under the tracer."""
 
-    def __init__(self, arguments: list[str], folder: Path, go: m.Go | None, breakpoints: tuple[m.Breakpoint, ...]):
+    def __init__(
+        self,
+        arguments: list[str],
+        folder: Path,
+        go: m.Go | None,
+        breakpoints: tuple[m.Breakpoint, ...],
+        readonly: bool = False,
+    ):
         self.folder = folder
         self.said: list[dict[str, Any]] = []
         self.notices: list[str] = []
         self.hello: m.RankHello | None = None
-        self._go, self._breakpoints = go, breakpoints
+        self.interrupt_signal: int | None = None
+        self._go, self._breakpoints, self._readonly = go, breakpoints, readonly
         self._splitter = frames.Splitter("FromRank")
         self._messages: list[Any] = []
         self._rest = b""
@@ -65,7 +73,10 @@ class Debuggee:
         while not self._messages:
             if not self._read():
                 return None
-        return self._messages.pop(0)
+        message = self._messages.pop(0)
+        if isinstance(message, m.Interruptible):
+            self.interrupt_signal = message.signal
+        return message
 
     def send(self, message: m.Message) -> None:
         self.socket.sendall(frames.encode(message))
@@ -75,7 +86,7 @@ class Debuggee:
         while (message := self.next_message()) is not None:
             if isinstance(message, m.RankHello):
                 self.hello = message
-                self.send(m.RankWelcome(m.PROTOCOL_VERSION, self._go, self._breakpoints))
+                self.send(m.RankWelcome(m.PROTOCOL_VERSION, self._go, self._breakpoints, self._readonly))
             elif isinstance(message, m.Notice):
                 self.notices.append(message.text)
             elif isinstance(message, m.Stopped):
@@ -109,10 +120,12 @@ class Debuggee:
 
 
 @contextmanager
-def debuggee(*arguments: str, go: m.Go | None = None, breakpoints: tuple[m.Breakpoint, ...] = ()) -> Iterator[Debuggee]:
+def debuggee(
+    *arguments: str, go: m.Go | None = None, breakpoints: tuple[m.Breakpoint, ...] = (), readonly: bool = False
+) -> Iterator[Debuggee]:
     """A training process that is gone when the test is."""
     folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="sd-"))
-    training = Debuggee(list(arguments), folder, go, breakpoints)
+    training = Debuggee(list(arguments), folder, go, breakpoints, readonly)
     try:
         yield training
     finally:

@@ -14,6 +14,7 @@ from stepdbg.protocol.messages import (
     Ask,
     Edit,
     EditDone,
+    Evaluate,
     HubQuery,
     ListStops,
     PastStop,
@@ -53,6 +54,9 @@ class Questions:
             client.send(Answer(ask.number, Refusal("training is running; press p to pause")))
         elif self._readonly and isinstance(ask.query, PreviewEdit | ApplyEdit | UndoEdit):
             problem = "this session is read-only; start it without --readonly to edit"
+            client.send(Answer(ask.number, Refusal(problem)))
+        elif self._readonly and isinstance(ask.query, Evaluate):
+            problem = "this session is read-only, and Python can change anything; start it without --readonly"
             client.send(Answer(ask.number, Refusal(problem)))
         else:
             number = next(self._numbers)

@@ -12,6 +12,7 @@ from stepdbg.hub.recollection import Recollection
 from stepdbg.hub.timeline import LossHistory, Timeline
 from stepdbg.protocol.messages import (
     Answer,
+    Evaluate,
     Go,
     LossPoint,
     LossPoints,
@@ -72,6 +73,8 @@ class Rank:
         self.recollection = Recollection()
         self.asked: dict[int, Asked] = {}
         """The questions under way, by their numbers."""
+        self.interrupt_signal = 0
+        """What interrupts an `Evaluate`; 0 until the process has said it."""
         self.edits: dict[int, int] = {}
         """The number in the session's journal of each edit that this process has numbered."""
         self._queued: Go | None = None
@@ -131,6 +134,10 @@ class Rank:
         self.timeline.append(stop)
         queued, self._queued = self._queued, None
         return queued is not None and stop.reason == "step" and self.resume(queued)
+
+    def evaluates_for(self, asker: object) -> bool:
+        """Whether it runs Python that this one has typed."""
+        return any(asked.asker is asker and isinstance(asked.query, Evaluate) for asked in self.asked.values())
 
     def forget_questions_of(self, asker: object) -> None:
         """Answers to somebody who has gone go nowhere."""

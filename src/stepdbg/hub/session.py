@@ -19,7 +19,7 @@ from stepdbg.hub.questions import Questions, refuse_all
 from stepdbg.hub.ranks import Peer, Rank
 from stepdbg.hub.remarks import NOBODY_BORN, why_no_training
 from stepdbg.hub.roll import Roll
-from stepdbg.hub.signals import show_stacks, signal_processes
+from stepdbg.hub.signals import interrupt, show_stacks, signal_processes
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
     AddBreakpoint,
@@ -29,6 +29,8 @@ from stepdbg.protocol.messages import (
     Disarm,
     FromClient,
     FromRank,
+    Interrupt,
+    Interruptible,
     Leave,
     Notice,
     Output,
@@ -198,6 +200,8 @@ class Session:
             return
         self._audience.clients.remove(client)
         for rank in self._roll:
+            if rank.evaluates_for(client):  # nobody is left to interrupt it, should it never end
+                interrupt(rank)
             rank.forget_questions_of(client)
         if client.role == "launcher" and self.exit_status is None:
             self._abandon_if_empty()
@@ -235,6 +239,11 @@ class Session:
                     client.send(Notice("no process of the target can show its stack just now", "warning"))
             case Restart():
                 self.restart()
+            case Interrupt(rank=number):
+                if (rank := self.ranks.get(number)) is not None and not interrupt(rank):
+                    client.send(
+                        Notice("this process cannot be interrupted: it trains in a thread of its own", "warning")
+                    )
             case Leave(how=how):
                 self._leave(client, how)
             case TargetExited(status=status):
@@ -317,6 +326,8 @@ class Session:
                 self._changed(RUNNING_SECONDS if rank_goes_on else 0)
             case Resumed():
                 pass
+            case Interruptible(signal=number):
+                rank.interrupt_signal = number
             case BreakpointHit(number=number):
                 self.breakpoints.hit(number)
             case Traced(boundary=boundary):

@@ -29,6 +29,14 @@ def show_stacks(births: Iterable[dict[str, Any]], ranks: Iterable[Rank]) -> bool
     return shown
 
 
+def interrupt(rank: Rank) -> bool:
+    """Interrupt what the console has a process evaluate, if it has said by which signal; whether it got one.
+
+    A handler of ours takes it, which does nothing when nothing is evaluated.
+    """
+    return bool(rank.interrupt_signal) and signal_processes([rank.hello.pid], rank.interrupt_signal)
+
+
 def signal_processes(pids: Iterable[object], number: int) -> bool:
     """Send a signal to each of these; whether any got it."""
     reached = False

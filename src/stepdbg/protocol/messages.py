@@ -17,7 +17,8 @@ PROTOCOL_VERSION = 1
 """Moves when a message changes its meaning. Both sides say theirs in the hello and refuse another one."""
 
 State = Literal["starting", "running", "paused", "replaying", "exited", "lost"]
-Kind = Literal["parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng"]
+Kind = Literal["parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng", "variable"]
+"""A `variable` is a tensor that only a variable of the user's leads to; no effect is told of it."""
 What = Literal["changed", "touched", "created", "freed"]
 Reason = Literal["step", "breakpoint", "pause", "exception", "exit"]
 TraceReason = Literal["exit", "exception", "breakpoint", "updates"]
@@ -705,6 +706,83 @@ class Recall(Message, frozen=True):
     query: Remembered
 
 
+class ListLocals(Message, frozen=True):
+    """The variables of one frame. Answer: `Locals`."""
+
+    frame: int
+    """Its place in `Stop.frames`; -1, where those are none, for the variables of `__main__`."""
+
+
+class Local(Part, frozen=True):
+    """A variable of a frame, summarised without running any code of the user's."""
+
+    name: str
+    text: str = ""
+    """The value in a few words; of a tensor only where it has a single element."""
+    shape: tuple[int, ...] | None = None
+    """Of a tensor; None for everything else."""
+    dtype: str = ""
+    device: str = ""
+    min: float | None = None
+    """Smallest and largest element, where they are quickly found."""
+    max: float | None = None
+    object: str = ""
+    """What `LookAt` knows a tensor by."""
+
+
+class Locals(Message, frozen=True):
+    """Answer to `ListLocals`: tensors first, else in the frame's own order."""
+
+    frame: int
+    rows: tuple[Local, ...]
+    left_out: int = 0
+    """Modules, functions and classes of a module's frame, and what there is beyond `LOCALS`."""
+
+
+LOCALS = 300
+"""So many variables of a frame are listed."""
+
+
+class Evaluate(Message, frozen=True):
+    """Run Python in one frame of the stop. Answer: `Evaluated`; meanwhile `Interrupt` has something to interrupt."""
+
+    frame: int
+    """As in `ListLocals`."""
+    source: str
+    """Complete statements, or an expression."""
+
+
+class Evaluated(Message, frozen=True):
+    """Answer to `Evaluate`."""
+
+    value: str = ""
+    """The `repr` of the last expression, cut where it is very long; empty for None and for statements."""
+    output: str = ""
+    """What was printed, to stdout and stderr together."""
+    failure: str = ""
+    """The traceback, with nothing of ours in it, where an exception was raised."""
+    note: str = ""
+    """What a user must know: where an assignment went that the frame has no room for."""
+    interrupted: bool = False
+
+
+class Complete(Message, frozen=True):
+    """What the name that `text` ends with could go on as. Answer: `Completions`."""
+
+    frame: int
+    """As in `ListLocals`."""
+    text: str
+    """The line up to the cursor."""
+
+
+class Completions(Message, frozen=True):
+    """Answer to `Complete`."""
+
+    start: int
+    """Where in the text the name begins that these replace."""
+    names: tuple[str, ...] = ()
+
+
 class Refusal(Message, frozen=True):
     """Why there is no answer, with the remedy, in one or two sentences."""
 
@@ -726,6 +804,9 @@ Query = (
     | UndoEdit
     | Save
     | HubQuery
+    | ListLocals
+    | Evaluate
+    | Complete
 )
 Result = (
     Objects
@@ -741,6 +822,9 @@ Result = (
     | Saved
     | Stops
     | PastStop
+    | Locals
+    | Evaluated
+    | Completions
     | Refusal
 )
 
@@ -850,6 +934,12 @@ class BreakpointHit(Message, frozen=True):
     number: int
 
 
+class Interruptible(Message, frozen=True):
+    """From now on that signal interrupts an `Evaluate`, and does nothing at any other time."""
+
+    signal: int
+
+
 class Notice(Message, frozen=True):
     """Something to tell the user in a sentence. From a rank to the hub, and from the hub to its clients."""
 
@@ -877,7 +967,7 @@ class Disarm(Message, frozen=True):
     """Go on, and never stop or report again: the session has ended."""
 
 
-FromRank = RankHello | Stopped | Resumed | BreakpointHit | Traced | Notice | Answer
+FromRank = RankHello | Stopped | Resumed | BreakpointHit | Traced | Interruptible | Notice | Answer
 ToRank = RankWelcome | Resume | Pause | SetBreakpoints | Disarm | Ask
 
 
@@ -940,6 +1030,12 @@ class ShowStack(Message, frozen=True):
 
 class Restart(Message, frozen=True):
     """End the target and run it again in the same session: the same command, breakpoints kept."""
+
+
+class Interrupt(Message, frozen=True):
+    """Interrupt what a rank evaluates for the console."""
+
+    rank: int = 0
 
 
 class Leave(Message, frozen=True):
@@ -1061,6 +1157,7 @@ FromClient = (
     | ResizeTerminal
     | ShowStack
     | Restart
+    | Interrupt
     | Leave
     | TargetExited
 )

@@ -323,7 +323,7 @@ class FakeDebuggee:
         frame = self._frame() if failure is None else None
         stack: tuple[Frame, ...] = (Frame(__file__, 0, "train", True),)
         if boundary.file and boundary.line:
-            stack = (Frame(boundary.file, boundary.line, "train"), *stack)
+            stack = (Frame(boundary.file, boundary.line, "train"), *stack, Frame(boundary.file, 1, "<module>"))
         self._line.send(
             Stopped(
                 Stop(

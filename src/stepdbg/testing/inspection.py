@@ -16,14 +16,17 @@ import msgspec
 from stepdbg.protocol.messages import (
     ApplyEdit,
     Census,
+    Complete,
     Edit,
     EditDone,
     EditPreview,
+    Evaluate,
     Histogram,
     Hyperparameter,
     Identify,
     Kind,
     LedgerRow,
+    ListLocals,
     ListObjects,
     ListOptimizers,
     LookAt,
@@ -49,6 +52,7 @@ from stepdbg.protocol.messages import (
     UndoEdit,
     Window,
 )
+from stepdbg.testing import python
 from stepdbg.testing.identity import identify
 from stepdbg.testing.maps import heat_maps
 from stepdbg.testing.network import Adam, Network, Tensor
@@ -89,6 +93,8 @@ class Inspection:
         """‖Δw‖ / ‖w‖ of the last step, by parameter."""
         self.pending_backward = False
         self.boundary = self.update = 0
+        self.evaluated: list[str] = []
+        """What the console has sent, oldest first."""
         self._tokens = itertools.count(1)
         self._previews: dict[int, _Pending] = {}
         self._journal: list[tuple[Edit, Tensor, array[float]]] = []
@@ -148,6 +154,15 @@ class Inspection:
                     return self._undo()
                 case Identify(object=name):
                     return identify(name, self._model, self._optimizer, self.variables)
+                case ListLocals(frame=frame):
+                    return python.list_locals(frame, python.variables_of(frame, self.variables), set(self.objects()))
+                case Evaluate(frame=frame, source=source):
+                    if self.readonly:
+                        return Refusal("this session is read-only, and Python can change anything")
+                    self.evaluated.append(source)
+                    return python.evaluate(source, dict(python.variables_of(frame, self.variables)))
+                case Complete(frame=frame, text=text):
+                    return python.complete(text, python.variables_of(frame, self.variables))
                 case _:
                     return Refusal(f"the hub answers a {type(query).__name__}, not the training process")
         except _Refused as refused:

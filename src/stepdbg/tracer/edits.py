@@ -137,7 +137,7 @@ class Editor:
         new = self._evaluate(request.expression, old_value)
         fitted = _fit(new, target)
         warning = ""
-        if self._pending_backward and entry.kind in ("parameter", "buffer", "output", "batch"):
+        if self._pending_backward and entry.kind in ("parameter", "buffer", "output", "batch", "variable"):
             warning = (
                 "Autograd has saved this tensor for the backward that comes: after this edit loss.backward() will "
                 "refuse (“modified by an inplace operation”). Edit it before forward or after backward instead."

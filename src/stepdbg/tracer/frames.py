@@ -106,12 +106,15 @@ def traceback_frames(traceback: TracebackType | None) -> tuple[list[FrameType], 
 
 def without_ours(traceback: TracebackType | None) -> TracebackType | None:
     """The traceback with our frames cut out of it."""
-    if traceback is None:
-        return None
-    rest = without_ours(traceback.tb_next)
-    if origin(traceback.tb_frame.f_code.co_filename) == "stepdbg":
-        return rest
-    return TracebackType(rest, traceback.tb_frame, traceback.tb_lasti, traceback.tb_lineno)
+    kept = []
+    while traceback is not None:
+        if origin(traceback.tb_frame.f_code.co_filename) != "stepdbg":
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    rest = None
+    for one in reversed(kept):  # in a loop, since a recursion without end may have made it a thousand deep
+        rest = TracebackType(rest, one.tb_frame, one.tb_lasti, one.tb_lineno)
+    return rest
 
 
 def local_variables(frame: FrameType) -> dict[str, Any]:

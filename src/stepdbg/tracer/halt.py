@@ -58,7 +58,7 @@ class Halt:
         self._course = course
         self._registry = registry
         self._deltas = Deltas()
-        self._desk = Desk(registry, course, self._deltas)
+        self._desk = Desk(registry, course, self._deltas, lambda number: rank.link.send(m.Interruptible(number)))
         self._held: list[object] = []
         """Models and optimizers, while somebody steps: the last step of a function can then still be looked at."""
 
@@ -89,9 +89,10 @@ class Halt:
         Raises:
             HubLost: nobody is there any more.
         """
+        gradients = torch.is_grad_enabled()
         try:
             with torch.no_grad():
-                stop = self._describe(boundary, cause)
+                stop = self._describe(boundary, cause, gradients)
                 self._rank.link.send(m.Stopped(stop))
                 self._serve(cause)
         finally:
@@ -103,7 +104,7 @@ class Halt:
         self.before = self._counters = None
         self._held = []
 
-    def _describe(self, boundary: m.Boundary, cause: Cause) -> m.Stop:
+    def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         course, registry = self._course, self._registry
         registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
         after = effects.take(registry)
@@ -120,7 +121,7 @@ class Halt:
         loss = registry.newest_loss()
         if loss is not None and loss.numel() == 1 and course.pending_backward:
             boundary = msgspec.structs.replace(boundary, loss=float(loss))
-        self._desk.open(cause.stack, boundary, after)
+        self._desk.open(cause.stack, boundary, after, gradients=gradients)
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
         return m.Stop(

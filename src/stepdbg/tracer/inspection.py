@@ -5,6 +5,7 @@ Every look happens in the training thread, under `no_grad`, and changes nothing 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import heat, tensors
+from stepdbg.tracer.console import Console
 from stepdbg.tracer.course import Course
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Editor, Refused
@@ -22,6 +24,7 @@ from stepdbg.tracer.identity import identify
 from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Alive, Registry, gradient
 from stepdbg.tracer.saving import save
+from stepdbg.tracer.variables import Variables
 
 _LEDGER = 2_000
 """Rows of an optimizer's ledger that are sent."""
@@ -30,7 +33,7 @@ _LEDGER = 2_000
 class Desk:
     """Where questions are answered while training waits."""
 
-    def __init__(self, registry: Registry, course: Course, deltas: Deltas) -> None:
+    def __init__(self, registry: Registry, course: Course, deltas: Deltas, tell_signal: Callable[[int], None]) -> None:
         self.readonly = False
         self._registry = registry
         self._course = course
@@ -38,23 +41,29 @@ class Desk:
         self._editor = Editor(registry)
         self._figures = Figures()
         self._stack: list[FrameType] = []
+        self._variables = Variables(registry)
+        self._console = Console(registry, self._variables, tell_signal)
 
     @property
     def edited(self) -> bool:
         """Whether something was changed at this stop."""
-        return self._editor.changed
+        return self._editor.changed or self._console.used
 
-    def open(self, stack: list[FrameType], boundary: m.Boundary, picture: Picture) -> None:
-        """Training has stopped here, with this picture of everything."""
-        self._figures.open(picture)
+    def open(self, stack: list[FrameType], boundary: m.Boundary, picture: Picture, *, gradients: bool) -> None:
+        """Training has stopped here, with this picture of everything; `gradients`: it records for autograd."""
         self._stack = stack
+        self._variables.open(stack)
+        self._console.gradients = gradients
+        self._figures.open(picture)
         self._editor.open(stack, boundary, self._course.pending_backward)
 
     def close(self) -> None:
         """Training goes on: let go of the frames."""
         self._figures.close()
-        self._stack = []
         self._editor.close()
+        self._variables.close()
+        self._console.close()
+        self._stack = []
 
     def answer(self, query: m.Query) -> m.Result:
         """The answer; a `Refusal` that says why where there is none."""
@@ -66,6 +75,12 @@ class Desk:
             return m.Refusal(f"{type(query).__name__} failed: {type(error).__name__}: {error}")
 
     def _answer(self, query: m.Query) -> m.Result:
+        match query:
+            case m.LookAt() | m.LookAtPictures() | m.PreviewEdit() | m.Save():
+                self._variables.make_known(query.object)
+            case m.LookAtMaps(objects=names):
+                for name in names:
+                    self._variables.make_known(name)
         match query:
             case m.ListObjects():
                 return m.Objects(self._registry.version, tuple(self._rows()))
@@ -89,8 +104,23 @@ class Desk:
                 if self.readonly:
                     return m.Refusal("this session is read-only; start it without --readonly to edit")
                 return self._editor.answer(query)
+            case m.ListLocals(frame=frame):
+                return self._variables.listed(frame)
+            case m.Evaluate(frame=frame, source=source):
+                return self._evaluate(frame, source)
+            case m.Complete(frame=frame, text=text):
+                return self._console.complete(frame, text)
             case _:
                 return m.Refusal(f"a training process does not answer {type(query).__name__}")
+
+    def _evaluate(self, frame: int, source: str) -> m.Result:
+        """Run it, and look anew at what there is: it may have changed anything."""
+        if self.readonly:
+            return m.Refusal("this session is read-only, and Python can change anything; start it without --readonly")
+        self._figures.forget()
+        result = self._console.evaluate(frame, source)
+        self._registry.refresh(self._stack, pending_backward=self._course.pending_backward)
+        return result
 
     # the tree
 

@@ -158,6 +158,11 @@ class Registry:
         slots = self._slots.get("loss")
         return slots[0].ref() if slots else None
 
+    def batch(self) -> torch.Tensor | tuple[torch.Tensor, ...] | None:
+        """The tensors of the batch noted last, if they are still there."""
+        tensors = [tensor for slot in self._slots.get("batch", ()) if (tensor := slot.ref()) is not None]
+        return tensors[0] if len(tensors) == 1 else tuple(tensors) or None
+
     # what a stop asks
 
     def models(self) -> list[tuple[str, nn.Module]]:
