@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 
 import pytest
+from tui.builders import at, stop_after
 from tui.stage import SIZES, stage
 
-from stepdbg.tui.actions import ACTIONS, PANELS, applicable
+from stepdbg.tui.actions import ACTIONS, NAMES, PANELS, Situation, applicable
+from stepdbg.tui.exchanges import Exchange
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
@@ -378,9 +381,19 @@ async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
         assert len(here.app.screen_stack) == 1
 
 
-def test_no_key_means_two_things_at_once() -> None:
-    keys = [key for action in ACTIONS for key in action.keys if action.id not in ("switch", "open")]
-    assert len(keys) == len(set(keys))
+@pytest.mark.parametrize("typing", [False, True])
+@pytest.mark.parametrize("panel", NAMES)
+def test_no_key_means_two_things_at_once(panel: str, typing: bool) -> None:
+    typed = (Exchange("while True: pass", "train:7"),)
+    for snapshot in (
+        at(stop_after("loss")),
+        at(stop_after("loss"), "running"),
+        dataclasses.replace(at(stop_after("loss")), console=typed),
+    ):
+        here = Situation(snapshot, panel, editable=True, selected=True, typing=typing)
+        for key in {key for action in ACTIONS for key in action.keys}:
+            meant = [action.id for action in ACTIONS if key in action.keys and action.applies(here)]
+            assert len(meant) <= 1, (key, meant)
 
 
 def test_the_app_imports_neither_torch_nor_numpy_nor_a_highlighter() -> None:

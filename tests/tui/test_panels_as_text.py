@@ -15,6 +15,7 @@ from tui.builders import at, model_objects, shown, stop_after, widest
 from stepdbg.protocol.messages import (
     Breakpoint,
     Edit,
+    Evaluated,
     Histogram,
     Hyperparameter,
     LedgerRow,
@@ -31,14 +32,15 @@ from stepdbg.protocol.messages import (
     TensorView,
     Window,
 )
+from stepdbg.tui.exchanges import Exchange
 from stepdbg.tui.losses import MOST_POINTS, Point, Series, grown
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.transcript import Transcript
-from stepdbg.tui.views import breaks, loss, model, optimizer, output, source, tensor
+from stepdbg.tui.views import breaks, console, loss, model, optimizer, output, source, tensor
 from stepdbg.tui.views.lines import ASCII, UNICODE, Drawing, Frame, text
 from stepdbg.tui.views.numbers import figure
 
-VIEWS = (model, tensor, optimizer, loss, source, output, breaks)
+VIEWS = (model, tensor, optimizer, loss, source, output, breaks, console)
 
 
 def full() -> Snapshot:
@@ -76,6 +78,7 @@ def full() -> Snapshot:
         optimizers=Optimizers((OptimizerInfo("optimizer", "Adam", 12, (group,), (row,)),)),
         losses=grown((), LossPoints(0, ("loss",), tuple(LossPoint(n, 0, 2.0 / n) for n in range(1, 60)))),
         sources={"/x/train.py": SourceText("/x/train.py", "for x in y:\n    loss.backward()\n    opt.step()  # now\n")},
+        console=(Exchange("loss.item()", "train:2", Evaluated("0.5")), Exchange("1/0", "train:2")),
         output=Transcript().fed(0, b"epoch 1\n\x1b[32mok\x1b[0m\n"),
     )
 

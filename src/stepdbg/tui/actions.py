@@ -9,18 +9,20 @@ import contextlib
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from stepdbg.tui import frames
+from stepdbg.tui.exchanges import under_way
 from stepdbg.tui.snapshot import Snapshot, neighbour
 
 PANELS = {
     "1": "model", "2": "tensor", "3": "effects", "4": "optimizer", "5": "loss", "6": "source", "7": "output",
-    "8": "breaks",
+    "8": "breaks", "9": "console",
 }  # fmt: skip
 """The panels by the digit that goes to them."""
 NAMES = {
     "model": "Model", "tensor": "Tensor", "effects": "Effects", "optimizer": "Optimizer", "loss": "Loss",
-    "source": "Source", "output": "Output", "breaks": "Breaks", "rail": "Rail",
+    "source": "Source", "output": "Output", "breaks": "Breaks", "console": "Console", "rail": "Rail",
 }  # fmt: skip
 DIGITS = {panel: digit for digit, panel in PANELS.items()}
 
@@ -48,6 +50,8 @@ class Situation:
     """Which of its views the panel shows, where it has several: `matrix`, `names`, `identity`."""
     ownable: bool = False
     """Whether there is a tensor under the cursor whose owners can be asked for."""
+    typing: bool = False
+    """Whether keys go to the input of the console."""
 
 
 Applies = Callable[[Situation], bool]
@@ -141,7 +145,31 @@ def _input(here: Situation) -> bool:
 
 
 def _opens(here: Situation) -> bool:
-    return here.panel in ("model", "optimizer", "effects") and here.selected
+    return here.panel in ("model", "optimizer", "effects", "source") and here.selected
+
+
+def _frames(here: Situation) -> bool:
+    return here.snapshot.past_at is None and len(frames.shown(here.snapshot)) > 1
+
+
+def _libraries(here: Situation) -> bool:
+    return here.panel in ("source", "console") and frames.has_libraries(here.snapshot)
+
+
+def _variables(here: Situation) -> bool:
+    return here.panel == "source" and here.snapshot.stop is not None
+
+
+def _console(here: Situation) -> bool:
+    return here.snapshot.past_at is None and not here.snapshot.session.readonly
+
+
+def _evaluates(here: Situation) -> bool:
+    return under_way(here.snapshot.console)
+
+
+def _said(here: Situation) -> bool:
+    return here.panel == "console" and bool(here.snapshot.console)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +184,32 @@ class Action:
     help: str
     """A sentence, for help and palette."""
     group: str
-    applies: Applies = field(default=_always)
+    where: Applies = field(default=_always)
     footer: bool = False
     """Whether the footer shows it where it applies."""
     palette: bool = True
+    typing: bool | None = False
+    """Whether it is for while something is typed into the console: then only, never, or (None) then as well."""
+
+    def applies(self, here: Situation) -> bool:
+        """Whether it does something here."""
+        return self.typing in (None, here.typing) and self.where(here)
 
 
 ACTIONS: tuple[Action, ...] = (
     Action("next", ("n", "f10"), "next", "run the next phase and stop", "Steer", _paused, footer=True),
     Action("finish", ("f",), "finish", "finish this update: stop where the next one opens", "Steer", _goes_on, True),
     Action("continue", ("c", "f5"), "continue", "run until a breakpoint or the end", "Steer", _paused, True),
+    Action(
+        "console_interrupt",
+        ("ctrl+c",),
+        "interrupt",
+        "interrupt what the console runs",
+        "Console",
+        _evaluates,
+        True,
+        typing=None,
+    ),
     Action(
         "pause",
         ("p", "ctrl+c"),
@@ -184,7 +228,15 @@ ACTIONS: tuple[Action, ...] = (
         _several_ranks,
         True,
     ),
-    Action("break", ("b", "f9"), "break", "set a breakpoint on the selected phase", "Breakpoints", _alive, footer=True),
+    Action(
+        "break",
+        ("b", "f9"),
+        "break",
+        "set a breakpoint on the selected phase, or on the phase of the line under the cursor",
+        "Breakpoints",
+        _alive,
+        footer=True,
+    ),
     Action(
         "switch",
         ("space", "enter"),
@@ -282,6 +334,34 @@ ACTIONS: tuple[Action, ...] = (
         "Look",
         _offered("slice_previous"),
     ),
+    Action("frame_up", ("u",), "frame up", "look at the frame that called this one", "Look", _frames),
+    Action("frame_down", ("d",), "frame down", "look at the frame that this one has called", "Look", _frames),
+    Action(
+        "unfold",
+        ("U",),
+        "library frames",
+        "show the frames of libraries among the user's own, or fold them away",
+        "Look",
+        _libraries,
+    ),
+    Action(
+        "variables",
+        ("L",),
+        "code/variables",
+        "put the cursor on the variables of the frame, or back on the code",
+        "Look",
+        _variables,
+        True,
+    ),
+    Action(
+        "console",
+        ("exclamation_mark",),
+        "console",
+        "type Python that is run in the chosen frame (u and d choose it)",
+        "Console",
+        _console,
+        True,
+    ),
     Action(
         "copy",
         ("y",),
@@ -309,6 +389,47 @@ ACTIONS: tuple[Action, ...] = (
         footer=True,
     ),
     Action("input", ("i",), "type to script", "send a line to the script's standard input", "Look", _input, True),
+    Action(
+        "console_run",
+        ("enter",),
+        "run",
+        "run what was typed; a block ends with an empty line",
+        "Console",
+        footer=True,
+        palette=False,
+        typing=True,
+    ),
+    Action(
+        "console_complete",
+        ("tab",),
+        "complete",
+        "complete a name; at the start of a line, indent it",
+        "Console",
+        footer=True,
+        palette=False,
+        typing=True,
+    ),
+    Action(
+        "console_history",
+        ("up", "down"),
+        "history",
+        "what was typed before, and after that",
+        "Console",
+        footer=True,
+        palette=False,
+        typing=True,
+    ),
+    Action(
+        "console_leave",
+        ("escape",),
+        "leave",
+        "leave the input, so that keys step again",
+        "Console",
+        footer=True,
+        palette=False,
+        typing=True,
+    ),
+    Action("console_clear", ("ctrl+l",), "clear", "clear the console", "Console", _said, palette=True, typing=None),
     *(
         Action(f"panel_{name}", (digit,), NAMES[name], f"go to the panel {NAMES[name]}", "Panels", palette=True)
         for digit, name in PANELS.items()
@@ -338,6 +459,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("quit", ("q", "ctrl+q"), "quit", "leave: detach, or stop training; it asks first", "Session", footer=True),
     Action("command_palette", ("ctrl+p",), "palette", "find a command by its name", "Session", palette=False),
 )
+_NEVER_TYPED = ("f5", "f9", "f10", "ctrl+q")
+"""Keys that do the same while something is typed."""
 BY_ID = {action.id: action for action in ACTIONS}
 _SHOWN = {
     "escape": "esc", "pageup": "page up", "pagedown": "page down", "slash": "/", "backslash": "\\", "at": "@",
@@ -366,6 +489,8 @@ def shown_keys(action: Action) -> str:
 
 def applicable(key: str, here: Situation) -> Action | None:
     """What a key does here, or None."""
+    if here.typing and key in _NEVER_TYPED:
+        here = replace(here, typing=False)
     return next((action for action in here.actions if key in action.keys and action.applies(here)), None)
 
 

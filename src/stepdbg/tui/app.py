@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 os.environ.setdefault("TEXTUAL_FPS", "15")  # read when Textual is imported; the hub was started before
 
@@ -60,6 +60,9 @@ from stepdbg.tui.widgets.bars import Footer, HintLine, Tabs
 from stepdbg.tui.widgets.panel import Panel
 from stepdbg.tui.widgets.sheet import Sheet
 from stepdbg.tui.widgets.top import Top
+
+if TYPE_CHECKING:
+    from stepdbg.tui.widgets.console_input import ConsoleInput
 
 TOGETHER = 0.03
 """Seconds that a stop waits for the answers that belong to it, to be painted in one frame."""
@@ -359,6 +362,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
             actions=self.config.actions,
             view=panel.showing() if panel is not None else "",
             ownable=panel is not None and bool(panel.tensor_at_hand()),
+            typing=panel is not None and panel.typing,
         )
 
     async def action_press(self, key: str) -> None:
@@ -370,8 +374,9 @@ class StepdbgApp(App[int], inherit_bindings=False):
     async def on_sheet_picked(self, event: Sheet.Picked) -> None:
         """Something was clicked that stands for something."""
         kind, _, name = event.target.partition(":")
-        if kind == "action" and BY_ID[name].applies(self.situation()):  # its keys do not matter
-            await self.deeds.do(name)
+        if kind == "action":
+            if BY_ID[name].applies(self.situation()):  # its keys do not matter
+                await self.deeds.do(name)
         else:
             self.deeds.picked(kind, name)
 
@@ -383,6 +388,14 @@ class StepdbgApp(App[int], inherit_bindings=False):
     def on_panel_opened(self, event: Panel.Opened) -> None:
         """A double click on an object."""
         self.deeds.open(event.name)
+
+    def on_console_input_submitted(self, event: ConsoleInput.Submitted) -> None:
+        """Something is to be run: not here, since it may take for ever."""
+        self.run_worker(self.deeds.console.evaluate(event.source))
+
+    def on_console_input_asked(self, event: ConsoleInput.Asked) -> None:
+        """A name is to be completed."""
+        self.run_worker(self.deeds.console.complete(event.text))
 
     def on_descendant_focus(self) -> None:
         """Another panel, other keys."""
@@ -409,7 +422,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the actions that apply, and the themes."""
-        here = self.situation()
+        here = replace(self.situation(), typing=False)
         for action in here.actions:
             if action.palette and action.applies(here):
                 yield SystemCommand(

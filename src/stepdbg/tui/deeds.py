@@ -20,9 +20,11 @@ from stepdbg.protocol.messages import (
     SwitchBreakpoint,
     UndoEdit,
 )
+from stepdbg.tui import frames
 from stepdbg.tui.actions import key_name
+from stepdbg.tui.console_deeds import ConsoleDeeds
 from stepdbg.tui.keeping import Keeping
-from stepdbg.tui.snapshot import neighbour, next_rank
+from stepdbg.tui.snapshot import Snapshot, neighbour, next_rank
 from stepdbg.tui.views.breaks import edit_words
 from stepdbg.tui.widgets.panel import Panel
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from stepdbg.protocol.messages import Breakpoint
     from stepdbg.tui.app import StepdbgApp
     from stepdbg.tui.widgets.effects import EffectsPanel
+    from stepdbg.tui.widgets.source import SourcePanel
     from stepdbg.tui.widgets.tensor import TensorPanel
 
 PATIENCE = 2.0
@@ -43,6 +46,7 @@ class Deeds:
     def __init__(self, app: StepdbgApp) -> None:
         self._app = app
         self._keeping = Keeping(app, self._answer)
+        self.console = ConsoleDeeds(app)
         self._pauses = 0
         """Pauses asked for since training last stood."""
         self._pauses_since = (0, 0)
@@ -56,6 +60,8 @@ class Deeds:
             app.send(Steer(_STEERING[name], app.snapshot.rank))  # type: ignore[arg-type]
         elif name.startswith("panel_"):
             app.furniture.go_to(name.removeprefix("panel_"))
+        elif name.startswith("console"):
+            await self.console.do(name)
         elif name == "command_palette":
             app.action_command_palette()
         elif name in ("focus_next", "focus_previous"):
@@ -86,6 +92,10 @@ class Deeds:
         elif kind == "cell":
             row, _, column = name.partition(":")
             self._tensor().pick_cell(int(row), int(column))
+        elif kind == "frame":
+            self._look(frames.looking_at_frame(self._app.snapshot, int(name)))
+        elif kind == "local":
+            self._source().pick_variable(int(name))
         elif kind == "switch":
             self._app.call_later(self._switch)
 
@@ -105,6 +115,9 @@ class Deeds:
     def _effects(self) -> EffectsPanel:
         panel = self._app.furniture.panels["effects"]
         return cast("EffectsPanel", panel)
+
+    def _source(self) -> SourcePanel:
+        return cast("SourcePanel", self._app.furniture.panels["source"])
 
     def _move(self, name: str) -> None:
         panel = self._app.furniture.in_focus()
@@ -141,7 +154,8 @@ class Deeds:
         from stepdbg.tui.screens.breakpoint import BreakpointDialog
 
         app = self._app
-        phase = app.furniture.top.phase()
+        on_line = self._source().phase() if app.furniture.focused_name() == "source" else None
+        phase = on_line or app.furniture.top.phase()
         if phase is None:
             app.notify("there is no phase to stop at yet", severity="warning", markup=False)
             return
@@ -255,6 +269,26 @@ class Deeds:
 
     async def _save(self) -> None:
         self._keeping.save()
+
+    # frames
+
+    def _look(self, snapshot: Snapshot) -> None:
+        """Another frame is looked at."""
+        self._app.snapshot = snapshot
+        self._app.ask()
+        self._app.paint()
+
+    async def _frame_up(self) -> None:
+        self._look(frames.walked(self._app.snapshot, 1))
+
+    async def _frame_down(self) -> None:
+        self._look(frames.walked(self._app.snapshot, -1))
+
+    async def _unfold(self) -> None:
+        self._look(frames.unfolded(self._app.snapshot))
+
+    async def _variables(self) -> None:
+        self._source().switch()
 
     async def _input(self) -> None:
         from stepdbg.tui.screens.script_input import InputDialog

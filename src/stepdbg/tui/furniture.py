@@ -40,15 +40,18 @@ class Furniture:
 
     async def furnish(self) -> None:
         """Mount the panels; the first frame is on the screen by now."""
+        from stepdbg.tui.widgets.console import ConsolePanel
         from stepdbg.tui.widgets.effects import EffectsPanel
         from stepdbg.tui.widgets.lists import BreaksPanel, ModelPanel, OptimizerPanel
+        from stepdbg.tui.widgets.source import SourcePanel
         from stepdbg.tui.widgets.tensor import TensorPanel
-        from stepdbg.tui.widgets.texts import LossPanel, OutputPanel, SourcePanel
+        from stepdbg.tui.widgets.texts import LossPanel, OutputPanel
 
         app = self._app
         palette = app.palette()
         kinds = (
             ModelPanel, TensorPanel, EffectsPanel, OptimizerPanel, LossPanel, SourcePanel, OutputPanel, BreaksPanel,
+            ConsolePanel,
         )  # fmt: skip
         for kind in kinds:
             panel = kind(palette, app.glyphs)
@@ -183,9 +186,11 @@ class Furniture:
         focused = self._app.screen_stack[0].focused
         if isinstance(focused, Top):
             return "rail"
-        if isinstance(focused, Panel):
-            self._came(focused.panel)
-            return focused.panel
+        around = focused.ancestors_with_self if focused is not None else ()
+        panel = next((one for one in around if isinstance(one, Panel)), None)
+        if panel is not None:
+            self._came(panel.panel)
+            return panel.panel
         return self.current
 
     def in_focus(self) -> Panel | None:

@@ -13,6 +13,7 @@ from stepdbg.protocol.messages import (
     LISTED_STOPS,
     HeatMaps,
     Identity,
+    Locals,
     LossPoints,
     Notice,
     Objects,
@@ -35,7 +36,9 @@ from stepdbg.protocol.messages import (
     Tick,
     Welcome,
 )
+from stepdbg.tui.exchanges import Cleared, Exchange, Replied, Typed, after
 from stepdbg.tui.losses import Series, grown
+from stepdbg.tui.phase_lines import PhaseLines, learned
 from stepdbg.tui.transcript import Transcript
 
 FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Notice
@@ -54,7 +57,8 @@ class Arrived:
 
     slot: str
     """What it was asked for: `objects`, `summaries`, `tensor`, `part`, `maps`, `pictures`, `optimizers`, `source`,
-    `identity`, `phase`, `stops`; after `past.` the same for the past that is looked at, whose own is `past.stop`.
+    `locals`, `identity`, `phase`, `stops`; after `past.` the same for the past that is looked at, whose own is
+    `past.stop`.
     """
     boundary: int
     """The index of the boundary at which it was asked."""
@@ -109,6 +113,18 @@ class Snapshot:
     """What is known of that stop, or of the one looked at before, until the hub has answered."""
     looking_back: bool = False
     """Whether this is the past itself, as `seen` makes it."""
+    frame: int | None = None
+    """The frame that the user has chosen, by its place in `Stop.frames`."""
+    frame_at: int = 0
+    """The boundary that it was chosen at."""
+    unfolded: bool = False
+    """Whether the frames of libraries are gone through, too."""
+    locals: Locals | None = None
+    locals_at: int = 0
+    """The boundary that they are of."""
+    phase_lines: PhaseLines = field(default_factory=dict)
+    """Where phases were seen to be called; never changed in place."""
+    console: tuple[Exchange, ...] = ()
     lost: str = ""
     """Why the hub is gone; empty while it is there."""
 
@@ -180,11 +196,13 @@ class Snapshot:
             output=self.output,
             sources=self.sources,
             stops=self.stops,
+            phase_lines=self.phase_lines,
+            console=self.console,
             past_at=self.past_at,
         )
 
 
-def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost) -> Snapshot:
+def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost | Typed | Replied | Cleared) -> Snapshot:
     """The snapshot after a message."""
     match message:
         case Welcome(session=session) | SessionChanged(session=session):
@@ -192,8 +210,11 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost) -> Snapshot:
                 snapshot = Snapshot(session)
             known = {state.rank for state in session.ranks}
             keeps = not known or (snapshot.chosen and snapshot.rank in known)
-            return looking_at(replace(snapshot, session=session), snapshot.rank if keeps else min(known))
-        case Progress(rank=rank) | LossPoints(rank=rank) if rank != snapshot.rank:
+            fresh = looking_at(replace(snapshot, session=session), snapshot.rank if keeps else min(known))
+            return replace(fresh, phase_lines=learned(fresh.phase_lines, fresh.stop))
+        case Progress(rank=rank) | LossPoints(rank=rank) | Typed(rank=rank) | Replied(rank=rank) if (
+            rank != snapshot.rank
+        ):
             other = reduced(snapshot.of_rank(rank), message)
             return replace(snapshot, others={**snapshot.others, rank: other})
         case Progress():
@@ -204,6 +225,8 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost) -> Snapshot:
             return replace(snapshot, losses=grown(snapshot.losses, message))
         case Output():
             return replace(snapshot, output=snapshot.output.fed(message.start, message.data))
+        case Typed() | Replied() | Cleared():
+            return replace(snapshot, console=after(snapshot.console, message))
         case Lost(why=why):
             return replace(snapshot, lost=why)
         case Arrived(rank=rank) if rank == snapshot.rank:
@@ -282,6 +305,8 @@ def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
             return replace(snapshot, pictures=result)
         case Optimizers():
             return replace(snapshot, optimizers=result)
+        case Locals():
+            return replace(snapshot, locals=result, locals_at=answer.boundary)
         case SourceText(file=file):
             return replace(snapshot, sources={**snapshot.sources, file: result})
         case Identity():

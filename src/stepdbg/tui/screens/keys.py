@@ -26,9 +26,12 @@ PANEL_HELP = {
     "and its gradient hangs on it.",
     "optimizer": "Groups with their hyperparameters, and what the optimizer keeps of each parameter (norms).",
     "loss": "Each loss over the updates.",
-    "source": "Your code: the phase done and the phase next are named in the margin.",
+    "source": "Your code: the margin names the phases at the lines where they were seen to begin, and marks "
+    "breakpoints. Below it, the frames (u, d) and the variables of the one that is looked at (L goes there).",
     "output": "What the script prints.",
     "breaks": "Breakpoints, and the edits made.",
+    "console": "Python in the frame that is looked at. model, optimizer, loss and batch are at hand, unless the frame "
+    "has variables of these names. An assignment to a variable of the frame arrives in training.",
 }
 RANKS = (
     "Ranks: every training process stops at its first phase. n, f, c and p steer the rank that is shown, r shows the "

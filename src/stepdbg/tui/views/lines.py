@@ -86,7 +86,7 @@ class Drawing(NamedTuple):
     total: int = 0
     """Rows of the whole body."""
     foot: tuple[Line, ...] = ()
-    """Stays below the body."""
+    """Stays at the bottom while the body scrolls."""
 
 
 def text(line: Line) -> str:

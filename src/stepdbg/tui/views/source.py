@@ -1,41 +1,51 @@
-"""Panel 6: the user's own code at the stop. The margin names the phase done and the phase next, at their lines."""
+"""Panel 6: the user's own code, at the stop or in a frame around it. The margin names the phases at their lines."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from stepdbg.protocol.messages import Stop
+from stepdbg.tui import frames
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, clipped, lesson, padded, plain, shortened_name
 
-MARGIN = 12
-"""Cells for the names of the phases at the left."""
+MARGIN = 13
+"""Cells for a breakpoint and the names of the phases at the left."""
 
 
-def place(stop: Stop | None) -> tuple[str, int] | None:
-    """The file and line to show: where the next phase is, else the phase done, else the user's innermost frame."""
+def place(snapshot: Snapshot) -> tuple[str, int] | None:
+    """The file and line to show: the chosen frame's; until one is chosen, where the next phase is, else the phase
+    done, else the user's innermost frame.
+    """
+    stop = snapshot.stop
     if stop is None:
         return None
-    if stop.failure:
-        frame = next((frame for frame in stop.frames if not frame.library), None)
-        if frame:
-            return frame.file, frame.line
+    frame = frames.chosen_frame(snapshot)
+    if frame is not None and (stop.failure or frames.chosen(snapshot) != frames.innermost(stop)):
+        return frame.file, frame.line
     if stop.line_next:
         return stop.line_next
     if stop.line_done:
         return stop.line_done
-    frame = next((frame for frame in stop.frames if not frame.library), None)
-    if frame:
+    if frame is not None and not frame.library:
         return frame.file, frame.line
     boundary = stop.boundary
     return (boundary.file, boundary.line) if boundary.file and boundary.line else None
 
 
+def phase_at(snapshot: Snapshot, row: int) -> str | None:
+    """The phase that begins at a row of the body, as far as stops have shown it."""
+    where = place(snapshot)
+    names = snapshot.phase_lines.get((where[0], row + 1), ()) if where else ()
+    return names[0] if names else None
+
+
 def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     """The panel; its body has a row per line of the file. `cursor` is the line under the cursor, from 0."""
-    stop = snapshot.stop
-    where = place(stop)
-    if stop is None or where is None:
+    where = place(snapshot)
+    if where is None:
+        if snapshot.stop is not None:
+            words = "The script has come to its end: no line of it runs any more. Its variables are below."
+            return Drawing(title=(Span("at the end", "dim"),), body=lesson(words, frame))
         words = "The code is shown at the first stop."
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     file, line = where
@@ -52,30 +62,43 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     digits = len(str(len(rows)))
     body = []
     for number, code in enumerate(rows[frame.top : frame.top + frame.height], frame.top + 1):
-        name, sign, role = _margin(stop, file, number, line, frame)
-        margin = padded(name, MARGIN - 3, frame.glyphs.ellipsis) + " " + sign + " "
+        name, sign, role = _margin(snapshot, file, number, line, frame)
         here = frame.focused and number == frame.cursor + 1
         spans = (
-            Span(margin, role),
-            Span(f"{number:>{digits}} ", "accent" if here else ("strong" if role else "faint")),
+            _breakpoint(snapshot, file, number, frame),
+            Span(padded(name, MARGIN - 4, frame.glyphs.ellipsis) + " " + sign + " ", role),
+            Span(f"{number:>{digits}} ", "accent" if here else ("strong" if role not in ("", "faint") else "faint")),
             *code,
         )
         body.append(clipped(spans, frame.width, frame.glyphs.ellipsis))
     return Drawing(title, (), tuple(body), len(rows))
 
 
-def _margin(stop: Stop, file: str, number: int, line: int, frame: Frame) -> tuple[str, str, str]:
+def _breakpoint(snapshot: Snapshot, file: str, number: int, frame: Frame) -> Span:
+    """A mark at the line of a phase that has a breakpoint."""
+    names = snapshot.phase_lines.get((file, number), ())
+    there = [one for one in snapshot.session.breakpoints if one.phase in names] if names else []
+    if any(one.enabled for one in there):
+        return Span(frame.glyphs.breakpoint, "breakpoint", "panel:breaks")
+    return Span(frame.glyphs.switched_off if there else " ", "dim")
+
+
+def _margin(snapshot: Snapshot, file: str, number: int, line: int, frame: Frame) -> tuple[str, str, str]:
     """The name, sign and role at the left of a line."""
+    stop = snapshot.stop
+    assert stop is not None
     boundary = stop.boundary
-    if stop.failure and (file, number) == (file, line):
+    here = (file, number) == (file, line)
+    if stop.failure and here:
         return stop.failure.type.rpartition(".")[2], "!", "error"
     if stop.line_next == (file, number):
         return boundary.next or "end", frame.glyphs.arrow, "accent"
     if stop.line_done == (file, number):
         return boundary.done or "", frame.glyphs.done, "effect"
-    if number == line:
-        return boundary.next or "", frame.glyphs.arrow, "accent"
-    return "", " ", ""
+    known = snapshot.phase_lines.get((file, number), ())
+    if here:
+        return known[0] if known else "called", frame.glyphs.arrow, "accent"
+    return (known[0] if known else ""), " ", "faint" if known else ""
 
 
 @lru_cache(maxsize=8)

@@ -138,6 +138,16 @@ class Panel(Sheet, can_focus=True):
 
     # drawing
 
+    @property
+    def typing(self) -> bool:
+        """Whether keys go to an input on the panel."""
+        return False
+
+    @property
+    def in_focus(self) -> bool:
+        """Whether the keys come here."""
+        return self.has_focus
+
     def show(self, snapshot: Snapshot) -> None:
         """Take a new snapshot and repaint what has changed."""
         before, self.snapshot = self.snapshot, snapshot
@@ -147,7 +157,7 @@ class Panel(Sheet, can_focus=True):
 
     def frame(self, width: int, height: int) -> Frame:
         """Where to draw."""
-        return Frame(width, height - 1, self.top, self.cursor, 0, self.has_focus, self.glyphs)
+        return Frame(width, height - 1, self.top, self.cursor, 0, self.in_focus, self.glyphs)
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The title, the head, the body."""
@@ -163,7 +173,11 @@ class Panel(Sheet, can_focus=True):
         if top != self.top:
             self.top = top
             drawing = self.drawing(self.snapshot, self.frame(width, height))
-        return [self._title(drawing.title, width), *drawing.head, *drawing.body, *drawing.foot]
+        lines = [self._title(drawing.title, width), *drawing.head, *drawing.body]
+        if drawing.foot:
+            lines += [()] * (height - len(lines) - len(drawing.foot))
+            lines[max(1, height - len(drawing.foot)) :] = drawing.foot
+        return lines
 
     def kept_in_view(self) -> int:
         """The first row to show so that the cursor is in view."""
@@ -173,7 +187,7 @@ class Panel(Sheet, can_focus=True):
         return max(0, min(top, self.total - self.body_rows))
 
     def _title(self, words: Line, width: int) -> Line:
-        focused = ".focused" if self.has_focus else ""
+        focused = ".focused" if self.in_focus else ""
         label: Line = (Span(" "),) if self.alone else self._names(focused)
         position = self.position()
         if self.of_the_moment and self.snapshot is not None and self.snapshot.looking_back:
@@ -249,7 +263,8 @@ class Panel(Sheet, can_focus=True):
         super().on_click(event)
         row = event.y - 1 - self._head
         if row >= 0:
-            self.picked_row(self.top + row)
+            if row < self.body_rows:
+                self.picked_row(self.top + row)
             if event.chain == 2 and (name := self.chosen()):
                 self.post_message(self.Opened(name))
 

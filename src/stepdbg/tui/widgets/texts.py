@@ -1,13 +1,11 @@
-"""The panels that are read: Loss, Source, Output."""
+"""The panels that are read: Loss, Output."""
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages import ReadSource
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import loss, output, source
+from stepdbg.tui.views import loss, output
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs
-from stepdbg.tui.wants import Want
 from stepdbg.tui.widgets.panel import Copied, Panel
 
 
@@ -30,48 +28,16 @@ class LossPanel(Panel):
         return Copied(f"{newest.name} of update {newest.points[-1].update}", repr(newest.points[-1].value))
 
 
-class SourcePanel(Panel):
-    """Panel 6: the user's code; it follows the stops."""
-
-    panel = "source"
-
-    def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
-        """The file with its margin."""
-        return source.draw(snapshot, frame)
-
-    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
-        """A new place brings its line into view, with some lines around it."""
-        where = source.place(snapshot.stop)
-        if where is None:
-            return
-        had = before is not None and where[0] in before.sources
-        if before is not None and had and source.place(before.stop) == where:
-            return
-        if where[0] in snapshot.sources:
-            self.total = max(self.total, where[1])
-            self.cursor = where[1] - 1
-            if not self.top + 2 <= self.cursor < self.top + self.body_rows - 2:
-                self.top = max(0, self.cursor - self.body_rows // 2)
-
-    def wants(self, snapshot: Snapshot) -> list[Want]:
-        """The text of the file."""
-        where = source.place(snapshot.stop)
-        return [Want("source", ReadSource(where[0]), where[0])] if where else []
-
-
-class OutputPanel(Panel):
-    """Panel 7: what the script prints; it follows the end until it is scrolled away from it."""
-
-    panel = "output"
-    of_the_moment = False
+class Reading(Panel):
+    """A text that grows: its end is followed until it is scrolled away from it."""
 
     def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
         super().__init__(palette, glyphs)
         self.follows = True
 
-    def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
-        """The newest lines, or those that were scrolled to."""
-        return output.draw(snapshot, frame)
+    def follow(self) -> None:
+        """Go back to the end."""
+        self.follows = True
 
     def kept_in_view(self) -> int:
         """The end, while it is followed."""
@@ -100,3 +66,13 @@ class OutputPanel(Panel):
 
     def picked_row(self, row: int) -> None:
         """There is no cursor."""
+
+
+class OutputPanel(Reading):
+    """Panel 7: what the script prints."""
+
+    panel = "output"
+
+    def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
+        """The newest lines, or those that were scrolled to."""
+        return output.draw(snapshot, frame)

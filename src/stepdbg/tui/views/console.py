@@ -1,0 +1,105 @@
+"""Panel 9: Python in the frame that is looked at. What was typed, and below each what came of it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rich.cells import cell_len
+
+from stepdbg.protocol.messages import Evaluated, Refusal
+from stepdbg.tui import frames
+from stepdbg.tui.exchanges import Exchange, under_way
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, lesson, plain, wrapped
+from stepdbg.tui.views.source import highlighted
+
+PROMPT, GOES_ON = ">>> ", "... "
+"""As Python writes them."""
+READONLY = "This session is read-only, and Python can change anything: start it without --readonly to use the console."
+_LESSON = (
+    "Python in the frame that is looked at (u and d walk through the frames). model, optimizer, loss and batch are at "
+    "hand. Press ! to type; enter runs a line or a block, tab completes, up and down go through what was typed before, "
+    "escape leaves."
+)
+
+
+def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
+    """The panel without its input; its body has a row per line as broken at its width."""
+    if snapshot.session.readonly:
+        return Drawing(title=(Span("read-only", "dim"),), body=lesson(READONLY, frame))
+    title: tuple[Span, ...] = (Span(f"in {plain(frames.in_words(frames.chosen_frame(snapshot)))}", "dim"),)
+    if under_way(snapshot.console):
+        title = (Span("runs; ctrl+c interrupts it", "running"),)
+    elif snapshot.looking_back:
+        title = (Span("in the present only", "dim"),)
+    elif not snapshot.paused:
+        title = (Span("at a stop only; p pauses" if snapshot.state == "running" else "at a stop only", "dim"),)
+    found = rows(snapshot.console, max(1, frame.width - 1))
+    if not found:
+        return Drawing(title=title, body=lesson(_LESSON, frame))
+    body = tuple((Span(" "), *line) for line in found[frame.top : frame.top + frame.height])
+    return Drawing(title, (), body, len(found))
+
+
+def prompts(number: int, *, typing: bool, waits: bool) -> tuple[Line, ...]:
+    """What stands before so many lines of the input."""
+    role = "accent" if typing and not waits else "dim"
+    return tuple((Span(f" {PROMPT if place == 0 else GOES_ON}", role, "action:console"),) for place in range(number))
+
+
+@lru_cache(maxsize=4)
+def rows(exchanges: tuple[Exchange, ...], width: int) -> tuple[Line, ...]:
+    """All exchanges as lines of that width."""
+    return tuple(line for exchange in exchanges for line in _exchange(exchange, width))
+
+
+@lru_cache(maxsize=512)
+def _exchange(exchange: Exchange, width: int) -> tuple[Line, ...]:
+    lines: list[Line] = []
+    for place, code in enumerate(highlighted(exchange.source)):
+        lines += _broken((Span(PROMPT if place == 0 else GOES_ON, "dim"), *code), width)
+    match exchange.result:
+        case Evaluated() as result:
+            way, _, what = result.failure.rpartition("\n")
+            for words, role in ((result.output, ""), (result.value, "number"), (way, "dim"), (what, "error")):
+                for line in words.rstrip("\n").split("\n") if words else ():
+                    lines += _broken((Span(plain(line.expandtabs(8)), role),), width)
+            if result.interrupted:
+                lines += _broken((Span("interrupted; what it had done until then stays done", "warning"),), width)
+            for words in (plain(sentence) for sentence in wrapped(result.note, width, 9)):
+                lines.append((Span(words, "warning"),))
+        case Refusal(problem=problem):
+            lines += _broken((Span(plain(problem), "error"),), width)
+    return tuple(lines)
+
+
+def _broken(line: Line, width: int) -> list[Line]:
+    """A line broken wherever it is too long: nothing of a value is cut off."""
+    lines: list[list[Span]] = [[]]
+    room = width
+    for span in line:
+        rest = span.text
+        while rest:
+            piece = rest if cell_len(rest) <= room else _fitting(rest, room)
+            if piece:
+                lines[-1].append(span._replace(text=piece))
+                room -= cell_len(piece)
+                rest = rest[len(piece) :]
+            if rest:
+                lines.append([])
+                room = width
+                if not piece and not _fitting(rest, room):
+                    return [tuple(one) for one in lines if one]  # not even one character fits
+    return [tuple(one) for one in lines]
+
+
+def _fitting(words: str, room: int) -> str:
+    """The longest beginning that fits into so many cells."""
+    if words.isascii():
+        return words[:room]
+    width = 0
+    for place, character in enumerate(words):
+        width += cell_len(character)
+        if width > room:
+            return words[:place]
+    return words

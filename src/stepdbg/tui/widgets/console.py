@@ -1,0 +1,125 @@
+"""Panel 9: what was typed and what came of it, with an input below that keys go to while it has the focus."""
+
+from __future__ import annotations
+
+from textual import on
+
+from stepdbg.protocol.messages import Completions
+from stepdbg.tui.exchanges import under_way
+from stepdbg.tui.palette import Palette
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views import console
+from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Span, cropped, plain
+from stepdbg.tui.widgets.console_input import ConsoleInput
+from stepdbg.tui.widgets.texts import Reading
+
+
+class ConsolePanel(Reading):
+    """It follows the end. The input is mounted when it is first typed into."""
+
+    panel = "console"
+
+    def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
+        super().__init__(palette, glyphs)
+        self.input: ConsoleInput | None = None
+        self._opening = False
+        self._offered: tuple[str, ...] = ()
+        """Names that what is typed could go on as."""
+        self._problem = ""
+        """Why something was not taken."""
+        self._said_of = ""
+        """The input as it was when either was said."""
+
+    @property
+    def typing(self) -> bool:
+        """Whether keys go to the input, or will as soon as it is there: until then they must not step training."""
+        return self._opening or (self.input is not None and self.screen.focused is self.input)
+
+    @property
+    def in_focus(self) -> bool:
+        """Whether keys come here or to the input."""
+        return self.has_focus or self.typing
+
+    def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
+        """The exchanges, what could be typed, the prompt."""
+        if snapshot.session.readonly:
+            return console.draw(snapshot, frame)
+        rows, waits = self._input_rows(), self.waits(snapshot)
+        foot = [*self._below(frame), *console.prompts(rows, typing=self.typing, waits=waits)]
+        foot = foot[-max(1, frame.height - 1) :]
+        return console.draw(snapshot, frame._replace(height=frame.height - len(foot)))._replace(foot=tuple(foot))
+
+    def waits(self, snapshot: Snapshot | None) -> bool:
+        """Whether a command is still run."""
+        return snapshot is not None and under_way(snapshot.console)
+
+    def _input_rows(self) -> int:
+        """Lines of the input that are shown."""
+        lines = self.input.document.line_count if self.input is not None else 1
+        return max(1, min(lines, self.size.height // 2))
+
+    def _below(self, frame: Frame) -> list[tuple[Span, ...]]:
+        """Between exchanges and prompt: names on offer, or why something was not taken."""
+        if self._problem:
+            return [cropped((Span(f" {plain(self._problem)}", "warning"),), frame.width)]
+        if self._offered:
+            words = "  ".join(self._offered[:60])
+            return [cropped((Span(f"     {words}", "dim"),), frame.width)]
+        return []
+
+    async def type(self) -> None:
+        """Put the focus on the input."""
+        if self.snapshot is not None and self.snapshot.session.readonly:
+            return
+        self._opening = True
+        if self.input is None:
+            self.input = ConsoleInput()
+            await self.mount(self.input)
+        self.screen.set_focus(self.input)
+        self._opening = False
+        self.follow()
+        self.repaint()
+
+    def offer(self, text: str, found: Completions) -> None:
+        """What the line could go on as: put what is certain, show what is not."""
+        if self.input is None:
+            return
+        self.input.complete_with(text, found.start, found.names)
+        self._offered = found.names if len(found.names) > 1 else ()
+        self._problem = "" if found.names else "nothing is known that goes on so"
+        self._said_of = self.input.text
+        self.repaint()
+
+    def done(self) -> None:
+        """The command was taken."""
+        if self.input is not None:
+            self.input.done()
+        self.follow()
+
+    def say(self, problem: str) -> None:
+        """Why something was not taken."""
+        self._problem, self._offered = problem, ()
+        self._said_of = self.input.text if self.input is not None else ""
+        self.repaint()
+
+    @on(ConsoleInput.Changed)
+    def _resize_input(self, event: ConsoleInput.Changed) -> None:
+        event.stop()
+        if self.input is not None:
+            if self.input.text != self._said_of:
+                self._offered, self._problem = (), ""
+            self.input.styles.height = self._input_rows()
+        self.repaint()
+
+    @on(ConsoleInput.Refused)
+    def _refused(self, event: ConsoleInput.Refused) -> None:
+        event.stop()
+        self.say(event.problem)
+
+    def on_descendant_focus(self) -> None:
+        """The prompt lights up."""
+        self.repaint()
+
+    def on_descendant_blur(self) -> None:
+        """The prompt fades."""
+        self.repaint()
