@@ -129,5 +129,5 @@ def _situations() -> Iterator[Situation]:
     for state in states:
         ranks = tuple(RankState(rank, 1, state, stop) for rank in (0, 1)) if state != "starting" else ()
         snapshot = Snapshot(SessionState("s", "t", "t.py", state, ranks=ranks, edits=(edit,)))
-        for panel, editable, selected in itertools.product(NAMES, (False, True), (False, True)):
-            yield Situation(snapshot, panel, editable, selected, offers, columns=True, hinted=True)
+        for panel, editable, selected, typing in itertools.product(NAMES, (False, True), (False, True), (False, True)):
+            yield Situation(snapshot, panel, editable, selected, offers, columns=True, hinted=True, typing=typing)
