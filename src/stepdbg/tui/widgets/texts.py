@@ -31,6 +31,8 @@ class LossPanel(Panel):
 class Reading(Panel):
     """A text that grows: its end is followed until it is scrolled away from it."""
 
+    of_the_moment = False
+
     def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
         super().__init__(palette, glyphs)
         self.follows = True
