@@ -56,7 +56,7 @@ async def test_m_shows_maps_and_numbers_in_turn_and_the_cursor_is_one(size: tupl
 
 
 async def test_a_click_on_a_pixel_puts_the_cursor_there_and_the_footer_switches() -> None:
-    async with stage((100, 40)) as here:
+    async with stage((99, 40)) as here:
         await mapped(here)
         labels = [y for y, line in enumerate(here.text.splitlines()) if line.startswith(" value ")]
         await here.pilot.click(offset=(12, labels[-1] + 4))
