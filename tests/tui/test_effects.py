@@ -71,7 +71,7 @@ async def test_a_from_the_model_shows_one_tensor_and_its_two_owners(size: tuple[
 async def test_where_there_is_room_the_owners_stand_below_the_matrix() -> None:
     async with stage((120, 50)) as here:
         await here.step_to("step")
-        await here.press("3")
+        await here.press("3", "z")
         await here.until(lambda: "ONE tensor" in panel(here).text(), "the owners")
         assert "✓ backward" in panel(here).text()
         await here.press("enter")

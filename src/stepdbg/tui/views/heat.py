@@ -166,6 +166,8 @@ def _map(
     scale = "d" if found.diverging else "s"
     odd = {16: "nan", 17: "inf", 18: "-inf"}
     area = found.rows * found.columns
+    if not area:  # a tensor of no elements
+        return []
     tiles = [
         [
             [odd.get(level) or f"{scale}{level}" for level in found.levels[start + y : start + y + found.columns]]

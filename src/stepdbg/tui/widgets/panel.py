@@ -268,6 +268,11 @@ class Panel(Sheet, can_focus=True):
             if event.chain == 2 and (name := self.chosen()):
                 self.post_message(self.Opened(name))
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Other rows are in view, and must be asked for. (Textual calls this of every base class, `Sheet` last.)"""
+        self.repaint()
+        self.post_message(self.Looked(self))
+
     def on_focus(self) -> None:
         """The cursor shows."""
         self.repaint()

@@ -238,8 +238,6 @@ class TensorPanel(Panel):
         across = self._layout().columns
         if self.column >= self.left + across:
             self.left = self.column - across + 1
-        self.repaint()
-        self.post_message(self.Looked(self))
 
     def pick_cell(self, row: int, column: int) -> None:
         """A number, a pixel or a picture was clicked."""
