@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,15 +13,24 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from harness.place import STEPDBG, Place
-from tracer.bare_hub import Debuggee, debuggee
+from tracer.bare_hub import Debuggee, bare, debuggee
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import Page
 
 SECONDS = 100
-"""The longest that a run may take; inductor compiles."""
+"""The longest that the traced run may take; inductor compiles."""
 Look = Callable[[Debuggee, m.Stop], None]
 """What a test does at a stop: ask the debuggee whatever it likes."""
+COMPILED = "dynamo has to be imported after the tracer, as it always is: it keeps what it finds in torch as it starts"
+COLD = {
+    "as_under_python": "prints what it sees of the interpreter",
+    "compiled_aot_eager": COMPILED,
+    "compiled_inductor": COMPILED,
+    "compiled_step": COMPILED,
+    "compiled_update": COMPILED,
+}
+"""Programs whose bare and stepped runs, too, get a Python that starts with nothing, and why."""
 
 
 class Outcome(NamedTuple):
@@ -60,18 +68,19 @@ class Runs(NamedTuple):
 def run(place: Place, script: Path, file: Path, *arguments: str, look: Look | None = None) -> Runs:
     """Run that script with these arguments, and write its trace to `file`; `look` may ask at each stop of stepping."""
     command = [str(script), *arguments]
-    tracing = [STEPDBG, "trace", "-o", str(file), "--effects", "--fingerprints"]
     with ThreadPoolExecutor(3) as pool:
-        bare = pool.submit(_finish, [sys.executable, *command], place)
-        traced = pool.submit(_finish, [*tracing, *command], place)
-        stepped = pool.submit(step_through, *command, look=look)
+        bare_run = pool.submit(bare, *command, cold=script.stem in COLD)
+        traced = pool.submit(_trace, command, file, place)
+        stepped = pool.submit(step_through, *command, look=look, cold=script.stem in COLD)
         outcome, stepping = stepped.result()
-        outcomes = (bare.result(), traced.result(), outcome)
+        outcomes = (Outcome(*bare_run.result()), traced.result(), outcome)
     lines = [json.loads(line, object_hook=lambda fields: SimpleNamespace(**fields)) for line in file.open()]
     return Runs(script, *outcomes, lines, stepping)
 
 
-def _finish(command: list[str], place: Place) -> Outcome:
+def _trace(script: list[str], file: Path, place: Place) -> Outcome:
+    """By the command as a user types it: here everything starts with nothing."""
+    command = [STEPDBG, "trace", "-o", str(file), "--effects", "--fingerprints", *script]
     env = {**os.environ, "STEPDBG_RUNTIME_DIR": str(place.runtime)}
     done = subprocess.run(
         command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False
@@ -79,10 +88,10 @@ def _finish(command: list[str], place: Place) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def step_through(*command: str, look: Look | None = None) -> tuple[Outcome, Stepped]:
-    """Stop at every boundary of a script with its arguments."""
+def step_through(*command: str, look: Look | None = None, cold: bool = False) -> tuple[Outcome, Stepped]:
+    """Stop at every boundary of a script with its arguments; `cold` as for `bare`."""
     stepping = Stepped()
-    with debuggee(*command) as training:
+    with debuggee(*command, cold=cold) as training:
         for stop in training.stops():
             stepping.stops.append(stop)
             if look is not None:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness import warm
+
 import stepdbg
 from stepdbg.protocol import frames
 from stepdbg.protocol import messages as m
@@ -34,6 +36,7 @@ class Debuggee:
         go: m.Go | None,
         breakpoints: tuple[m.Breakpoint, ...],
         readonly: bool = False,
+        cold: bool = False,
     ):
         self.folder = folder
         self.said: list[dict[str, Any]] = []
@@ -50,9 +53,7 @@ class Debuggee:
         listener.listen()
         listener.settimeout(DEADLINE)
         env = dict(os.environ, STEPDBG_SESSION=str(folder), PYTHONPATH=str(INJECT))
-        self.process = subprocess.Popen(
-            [sys.executable, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        self.process = _start(arguments, env, cold)
         self.socket, _ = listener.accept()
         self.socket.settimeout(DEADLINE)
         listener.close()
@@ -121,25 +122,45 @@ class Debuggee:
 
 @contextmanager
 def debuggee(
-    *arguments: str, go: m.Go | None = None, breakpoints: tuple[m.Breakpoint, ...] = (), readonly: bool = False
+    *arguments: str,
+    go: m.Go | None = None,
+    breakpoints: tuple[m.Breakpoint, ...] = (),
+    readonly: bool = False,
+    cold: bool = False,
 ) -> Iterator[Debuggee]:
-    """A training process that is gone when the test is."""
+    """A training process that is gone when the test is; `cold` as for `bare`."""
     folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="sd-"))
-    training = Debuggee(list(arguments), folder, go, breakpoints, readonly)
+    training = Debuggee(list(arguments), folder, go, breakpoints, readonly, cold)
     try:
         yield training
     finally:
         training.socket.close()
-        if training.process.poll() is None:
-            training.process.kill()
-        training.process.communicate()
-        shutil.rmtree(folder)
+        training.process.kill()
+        with training.process:
+            shutil.rmtree(folder)
 
 
-def bare(*arguments: str) -> tuple[int, str, str]:
-    """Exit status, stdout and stderr of the same program without stepdbg."""
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=DEADLINE, check=False)
-    return done.returncode, done.stdout, done.stderr
+def bare(*arguments: str, cold: bool = False) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of the same program without stepdbg.
+
+    It runs in a Python that is forked from one which has imported torch (`harness.warm`), or where `cold` in one that
+    starts with nothing: for what measures itself, or looks at the interpreter.
+    """
+    with _start(list(arguments), dict(os.environ), cold) as process:
+        try:
+            out, err = process.communicate(timeout=DEADLINE)
+        finally:
+            process.kill()
+    return process.wait(), out, err
+
+
+def _start(arguments: list[str], env: dict[str, str], cold: bool) -> subprocess.Popen[str] | warm.Process:
+    if not cold:
+        return warm.Process(arguments, env)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, *arguments], env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+    )
 
 
 def write(folder: Path, text: str, name: str = "script.py") -> str:

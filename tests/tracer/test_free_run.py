@@ -1,4 +1,7 @@
-"""A free run: it leaves nothing behind, and on a GPU it makes nobody wait."""
+"""A free run: it leaves nothing behind, and on a GPU it makes nobody wait.
+
+All in a Python of their own: one measures its memory, and a GPU is not for forks.
+"""
 
 from __future__ import annotations
 
@@ -62,20 +65,20 @@ ON_CUDA = """
 
 def test_ten_thousand_updates_keep_no_more_memory_than_a_bare_run(tmp_path: Path) -> None:
     script = write(tmp_path, UPDATES)
-    with debuggee(script, go="continue") as training:
+    with debuggee(script, go="continue", cold=True) as training:
         list(training.stops("continue"))
         status, out, err = training.end()
     assert (status, err) == (0, "")
-    assert int(out) - int(bare(script)[1]) <= MEGABYTES * 1024
+    assert int(out) - int(bare(script, cold=True)[1]) <= MEGABYTES * 1024
 
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_free_run_on_a_gpu_adds_no_synchronisation_and_changes_no_bit(tmp_path: Path) -> None:
     script = write(tmp_path, ON_CUDA)
-    with debuggee(script, go="continue") as training:
+    with debuggee(script, go="continue", cold=True) as training:
         list(training.stops("continue"))
-        assert training.end() == bare(script)
+        assert training.end() == bare(script, cold=True)
     assert not training.notices
 
 
@@ -83,9 +86,9 @@ def test_a_free_run_on_a_gpu_adds_no_synchronisation_and_changes_no_bit(tmp_path
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_stepped_run_on_a_gpu_changes_no_bit_and_sees_each_loss(tmp_path: Path) -> None:
     script = write(tmp_path, ON_CUDA.replace("train(50)", "").replace('"error"', '"default"'))
-    with debuggee(script) as training:
+    with debuggee(script, cold=True) as training:
         stops = list(training.stops())
-        assert training.end() == bare(script)
+        assert training.end() == bare(script, cold=True)
     losses = [stop.boundary.loss for stop in stops if stop.boundary.done == "backward"]
     assert len(losses) == 3
     assert all(loss is not None for loss in losses)

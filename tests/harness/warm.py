@@ -1,0 +1,140 @@
+"""Programs run in a Python that has imported torch already: most of what a short program takes is that import.
+
+One server for each pytest process forks for every run (`warm_server`). What a program prints, computes and ends with
+is what it is in a Python of its own; the tests of `tests/scripts` hold each against a run of the real command. What a
+program can see: torch and `torch._dynamo` are loaded before its first line, there is a frame below its own, and the
+hash seed is that of the others. What looks at such things is run by `sys.executable`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple, Self
+
+SERVER = Path(__file__).with_name("warm_server.py")
+
+
+class Server(NamedTuple):
+    """The process to fork, and the socket on which it is asked to."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+
+
+@functools.cache
+def server() -> Server:
+    """The server of this process, which ends with it, killed or not: its socket then has no other end."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVER.read_text(), str(theirs.fileno())],
+            env=environment,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.PIPE,  # pipes, as a program's own will be: Python looks at what they are as it starts
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    atexit.register(_end, process, ours)
+    return Server(process, ours)
+
+
+def _end(process: subprocess.Popen[bytes], control: socket.socket) -> None:
+    control.close()
+    process.communicate()
+
+
+class Process:
+    """A program that runs; in its ways a `subprocess.Popen` in text mode, as far as tests need one."""
+
+    def __init__(self, arguments: list[str], env: dict[str, str]) -> None:
+        """Start `python arguments`, a script first, with nothing to read."""
+        self.returncode: int | None = None
+        self._reply, reply = socket.socketpair()
+        out, stdout = os.pipe()
+        err, stderr = os.pipe()
+        stdin = os.open(os.devnull, os.O_RDONLY)
+        self.stdout, self.stderr = os.fdopen(out), os.fdopen(err)
+        request = json.dumps({"cwd": os.getcwd(), "environment": env, "arguments": arguments}).encode()
+        given = [stdin, stdout, stderr, reply.detach()]
+        socket.send_fds(server().control, [request], given)
+        for descriptor in given:
+            os.close(descriptor)
+        self._told = self._reply.makefile("rb")
+        line = self._told.readline()
+        if not line:
+            raise RuntimeError(f"the warm Python has ended: {server().process.communicate()[1].decode()}")
+        self.pid = int(line)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status; that of a signal is negative.
+
+        Raises:
+            TimeoutError: it still runs after these seconds.
+        """
+        if self.returncode is None:
+            self._reply.settimeout(timeout)
+            self.returncode = os.waitstatus_to_exitcode(int(self._told.readline()))
+            self._told.close()
+            self._reply.close()
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """The exit status; None while it runs."""
+        if self.returncode is None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._reply, selectors.EVENT_READ)
+                if not selector.select(0):
+                    return None
+        return self.wait()
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, 9)
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """All that it still prints, to its end."""
+        ends = time.monotonic() + timeout
+        found: dict[int, bytes] = {}
+        with selectors.DefaultSelector() as selector:
+            for stream in (self.stdout, self.stderr):
+                found[stream.fileno()] = b""
+                selector.register(stream, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = selector.select(max(0.0, ends - time.monotonic()))
+                if not ready:
+                    raise TimeoutError(f"still running after {timeout} s, has printed {list(found.values())}")
+                for key, _ in ready:
+                    data = os.read(key.fd, 1 << 16)
+                    found[key.fd] += data
+                    if not data:
+                        selector.unregister(key.fileobj)
+        self.wait(max(0.1, ends - time.monotonic()))
+        return tuple(data.decode() for data in found.values())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stdout.close()
+        self.stderr.close()
+        self.wait()
+
+
+def finish(arguments: list[str], env: dict[str, str], seconds: float) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of `python arguments`."""
+    with Process(arguments, env) as process:
+        try:
+            out, err = process.communicate(seconds)
+        finally:
+            process.kill()
+    return process.wait(), out, err

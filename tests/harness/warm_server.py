@@ -1,0 +1,109 @@
+"""A Python that has imported torch, and forks itself for each program that it is asked to run (see `warm`).
+
+It is run by `python -c`, so that its frames, which lie below those of a program, are none of a file of the user's.
+What it imports is what torch imports by itself at the first call of an optimizer, and nothing of stepdbg.
+
+A request is one packet on the socket whose descriptor is the only argument: cwd, environment and arguments as JSON,
+with four descriptors: stdin, stdout, stderr, and a socket on which the process id and then the wait status are told.
+When the other end of that socket is closed the program is killed; when that of the first is, all of them are.
+"""
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import types
+from multiprocessing import process
+
+import torch._dynamo  # noqa: F401
+
+
+def serve(control):
+    """Fork at each request. Returns in each fork, with the request, and nowhere else."""
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    waiting = selectors.DefaultSelector()
+    waiting.register(control, selectors.EVENT_READ)
+    running = {}  # process id and its socket, by both its descriptors
+    while True:
+        for key, _ in waiting.select():
+            if key.fileobj in running:
+                pid, ended, told = running[key.fileobj]
+                if key.fileobj == told:
+                    os.kill(pid, signal.SIGKILL)
+                _, status = os.waitpid(pid, 0)
+                with socket.socket(fileno=told) as reply:
+                    with contextlib.suppress(OSError):  # nobody waits for it any more
+                        reply.send(b"%d\n" % status)
+                    for descriptor in (ended, told):
+                        waiting.unregister(descriptor)
+                        del running[descriptor]
+                os.close(ended)
+                break  # what else was found ready may be gone
+            request, streams, _, _ = socket.recv_fds(control, 1 << 20, 4)
+            if not request:
+                for pid, _, _ in running.values():
+                    os.kill(pid, signal.SIGKILL)
+                os._exit(0)
+            pid = os.fork()
+            if pid == 0:
+                waiting.close()
+                control.detach()
+                signal.signal(signal.SIGINT, interrupted)
+                for number, stream in enumerate(streams[:3]):
+                    os.dup2(stream, number)
+                os.closerange(3, 1024)
+                return json.loads(request)
+            for stream in streams[:3]:
+                os.close(stream)
+            entry = (pid, os.pidfd_open(pid), streams[3])
+            os.write(streams[3], b"%d\n" % pid)
+            for descriptor in entry[1:]:
+                running[descriptor] = entry
+                waiting.register(descriptor, selectors.EVENT_READ)
+
+
+def become(cwd, environment, arguments):
+    """Make of this process what Python is before it runs the script that `arguments` begins with."""
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = list(arguments)
+    sys.orig_argv = [sys.executable, *arguments]
+    main = types.ModuleType("__main__")
+    main.__dict__.update({name: globals()[name] for name in ("__annotations__", "__builtins__") if name in globals()})
+    sys.modules["__main__"] = main
+    process.ORIGINAL_DIR = cwd
+    if "numpy.random" in sys.modules:  # `random` seeds itself anew after a fork
+        sys.modules["numpy.random"].seed()
+    site = list(filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))
+    sys.path[:1] = site
+    if site:
+        sys.modules.pop("sitecustomize", None)
+        with contextlib.suppress(ImportError):
+            import sitecustomize  # noqa: F401
+    sys.path.insert(0, os.path.dirname(os.path.realpath(arguments[0])))
+
+
+def run(script):
+    """Run the file as `python script` does, with the very function of the interpreter that does it then.
+
+    It handles `SystemExit` and prints what is not caught. (An uncaught `KeyboardInterrupt` ends with 1 here, and not by
+    the signal.)
+    """
+    libc = ctypes.CDLL(None)
+    libc.fopen.restype = ctypes.c_void_p
+    path = os.fsencode(os.path.abspath(script))
+    file = ctypes.c_void_p(libc.fopen(path, b"rb"))
+    sys.exit(ctypes.pythonapi.PyRun_SimpleFileExFlags(file, path, 1, None) != 0)
+
+
+control = socket.socket(fileno=int(sys.argv[1]))
+gc.freeze()
+request = serve(control)
+become(**request)
+run(request["arguments"][0])
