@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tracer import bare_hub
+
 STEPDBG = [sys.executable, "-m", "stepdbg"]
 HEADLESS = [*STEPDBG, "run", "--headless"]
 DEMOS = Path(__file__).parents[2] / "demos"
@@ -34,12 +36,24 @@ def train(updates):
         optimizer.step()
 """
 """Five boundaries an update, and one at the end."""
+BACKWARD = """\
+import sys, torch
+model = torch.nn.Linear(3, 1)
+model(torch.ones(4, 3)).sum().backward()
+"""
+"""Training enough where a test is about something else. An optimizer's first call makes torch import half of itself."""
 
 
 def write(folder: Path, text: str, name: str = "train.py") -> Path:
     path = folder / name
     path.write_text(text)
     return path
+
+
+def bare(*command: str | Path) -> tuple[int, bytes, bytes]:
+    """What `python command` comes to, in a Python that has imported torch already."""
+    status, out, err = bare_hub.bare(*map(str, command))
+    return status, out.encode(), err.encode()
 
 
 def run(*command: str | Path, cwd: Path | None = None, typed: bytes = b"", **extra: str) -> Any:

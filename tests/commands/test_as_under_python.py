@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hub.room import runtime
 
-from commands.scripts import HEADLESS, STEPDBG, TRAINING, run, running, write
+from commands.scripts import BACKWARD, HEADLESS, STEPDBG, TRAINING, run, running, write
 
 
 @pytest.fixture(autouse=True)
@@ -62,48 +62,46 @@ for deed in (lambda: model(torch.ones(2, 2)), lambda: optimizer.step(closure), t
 train(1)
 """
 SCRIPTS = {
-    "what it sees of itself": TRAIN
+    "what it sees of itself, and a message as status": TRAIN
     + "import os, random, signal, threading\n"
     + "print(__name__, __file__, __spec__, __package__, sys.argv, sys.path, os.getcwd())\n"
     + "print(sys.modules['__main__'].__dict__ is globals(), sys.flags, sys.orig_argv[1:])\n"
     + "print('err', file=sys.stderr)\nprint(sys.stdin.read())\n"
     + "print(sys.stdin.isatty(), sys.stdout.isatty(), sys.stdout.line_buffering, sys.stderr.line_buffering)\n"
     + "print([signal.getsignal(n) for n in (1, 2, 10, 12, 13, 15)], threading.enumerate())\n"
-    + "print(torch.rand(3), torch.initial_seed(), 'textual' in sys.modules)\n",
+    + "print(torch.rand(3), torch.initial_seed(), 'textual' in sys.modules)\n"
+    + "sys.exit('that was all')\n",
     "bytes, atexit and a status": TRAIN
     + "import atexit\nfor n in range(3):\n    atexit.register(print, n, len(model.state_dict()))\nprint('end')\n"
     + "sys.stdout.buffer.write(bytes(range(256)) * 5000)\nsys.stderr.buffer.write(bytes(range(256)))\nsys.exit(7)\n",
-    "a message as status": TRAIN + "sys.exit('that was all')\n",
-    "an exception caused by another": TRAIN
+    "exceptions that it catches, and one caused by another": TRAIN
+    + CAUGHT
     + "try:\n    model(torch.ones(2, 2))\nexcept RuntimeError as error:\n    raise ValueError('shape') from error\n",
-    "exceptions that it catches": TRAIN + CAUGHT,
-    "an excepthook of its own": TRAIN
-    + "sys.excepthook = lambda kind, error, traceback: print('mine', kind, error)\nraise ValueError('no')\n",
-    "os._exit": TRAIN + "import os\nprint('unflushed')\nos._exit(9)\n",
-    "pickles of its own classes": TRAIN
+    "pickles of its own classes, and an excepthook of its own": TRAIN
     + "import copy, io, pickle\nclass Net(nn.Linear):\n    pass\nnet = Net(3, 1)\n"
     + "optimizer = torch.optim.SGD(net.parameters(), lr=0.1)\n"
     + "net(torch.ones(2, 3)).sum().backward()\noptimizer.step()\n"
     + "print(pickle.dumps(Net), pickle.dumps(net), pickle.loads(pickle.dumps(net)), copy.deepcopy(optimizer))\n"
-    + "file = io.BytesIO()\ntorch.save((net, optimizer), file)\nprint(file.getvalue())\n",
-    "warnings and the line they name": TRAIN
+    + "file = io.BytesIO()\ntorch.save((net, optimizer), file)\nprint(file.getvalue())\n"
+    + "sys.excepthook = lambda kind, error, traceback: print('mine', kind, error)\nraise ValueError('no')\n",
+    "warnings and the line they name, and os._exit": TRAIN
     + "scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)\n"
     + "fresh = torch.optim.SGD(model.parameters(), lr=0.1)\n"
-    + "late = torch.optim.lr_scheduler.StepLR(fresh, 1)\nlate.step()\nscheduler.step(5)\n",
-    "spawned processes": "import torch.multiprocessing as mp\n"
+    + "late = torch.optim.lr_scheduler.StepLR(fresh, 1)\nlate.step()\nscheduler.step(5)\n"
+    + "import os\nprint('unflushed')\nos._exit(9)\n",
+    "spawned processes, and one that fails": "import torch.multiprocessing as mp\n"
     + TRAINING
     + "class Result:\n    pass\ndef work(n, queue):\n    train(1)\n    queue.put((n, Result, __name__, loss_of(n)))\n"
     + "def loss_of(n):\n    return float(model(torch.full((1, 3), float(n))).detach())\n"
+    + "def fail(n):\n    train(1)\n    sys.exit(5)\n"
     + "if __name__ == '__main__':\n    train(1)\n    queue = mp.get_context('spawn').SimpleQueue()\n"
     + "    mp.spawn(work, (queue,), nprocs=2)\n"
-    + "    print(sorted([queue.get() for _ in range(2)], key=lambda found: found[0]))\n",
-    "a spawned process that fails": "import torch.multiprocessing as mp\n"
-    + TRAINING
-    + "def work(n):\n    train(1)\n    sys.exit(5)\nif __name__ == '__main__':\n    mp.spawn(work, nprocs=1)\n",
-    "forked processes": TRAIN
+    + "    print(sorted([queue.get() for _ in range(2)], key=lambda found: found[0]))\n"
+    + "    mp.spawn(fail, nprocs=1)\n",
+    "forked processes, and death by a signal": TRAIN
     + "import os\npid = os.fork()\nif not pid:\n    train(1)\n    print('child', flush=True)\n    os._exit(3)\n"
-    + "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\ntrain(1)\n",
-    "death by a signal": TRAIN + "import os\nos.kill(os.getpid(), 15)\n",
+    + "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)\ntrain(1)\n"
+    + "os.kill(os.getpid(), 15)\n",
 }
 
 
@@ -132,7 +130,7 @@ def test_a_module_is_run_as_python_m_does(ways: list[list[str]], tmp_path: Path)
     write(tmp_path / "package", "print('package')\n", "__init__.py")
     write(tmp_path / "package", "names = ['w']\n", "names.py")
     text = "from .names import names\nprint(__name__, __package__, __spec__.name, sys.argv, sys.path, names)\n1 / 0\n"
-    write(tmp_path / "package", TRAIN + text)
+    write(tmp_path / "package", BACKWARD + text)
     command = ["-m", "package.train", "a"]
     bare = run(sys.executable, *command, cwd=tmp_path)
     assert [run(*way, *command, cwd=tmp_path) for way in ways] == [bare, bare]
@@ -140,7 +138,7 @@ def test_a_module_is_run_as_python_m_does(ways: list[list[str]], tmp_path: Path)
 
 def test_a_folder_and_a_zip_file_are_run_as_python_does(ways: list[list[str]], tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
-    write(tmp_path / "app", TRAIN + "print(__name__, __file__, sys.argv, sys.path)\n", "__main__.py")
+    write(tmp_path / "app", BACKWARD + "print(__name__, __file__, sys.argv, sys.path)\n", "__main__.py")
     with zipfile.ZipFile(tmp_path / "app.pyz", "w") as archive:
         archive.write(tmp_path / "app" / "__main__.py", "__main__.py")
     for name in ("app", "app.pyz"):
@@ -150,7 +148,7 @@ def test_a_folder_and_a_zip_file_are_run_as_python_does(ways: list[list[str]], t
 
 def test_a_sitecustomize_that_is_there_runs_as_ever(ways: list[list[str]], tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
-    script = write(tmp_path, TRAIN + "import sitecustomize\nprint(sitecustomize.__file__, sys.path)\n")
+    script = write(tmp_path, BACKWARD + "import sitecustomize\nprint(sitecustomize.__file__, sys.path)\n")
     # stepdbg and its hub are Python too, and have it run for themselves
     text = f"import sys\nif sys.orig_argv[1] == {str(script)!r}:\n    print('mine', __file__, __name__, sys.path)\n"
     write(tmp_path / "site", text, "sitecustomize.py")
@@ -160,34 +158,38 @@ def test_a_sitecustomize_that_is_there_runs_as_ever(ways: list[list[str]], tmp_p
     assert bare[1].startswith(b"mine ")
 
 
-@pytest.mark.parametrize(
-    ("number", "handled"), [(signal.SIGTERM, True), (signal.SIGHUP, False), (signal.SIGUSR1, True)]
-)
-def test_a_signal_to_us_is_the_scripts(stepdbg: list[str], tmp_path: Path, number: int, handled: bool) -> None:
-    handler = f"signal.signal({number}, lambda *_: sys.exit(5))\n" if handled else ""
-    text = TRAIN + f"import signal\n{handler}print('ready', flush=True)\nwhile True:\n    signal.pause()\n"
-    with running(*stepdbg, write(tmp_path, text)) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        process.send_signal(number)
-        assert process.wait(60) == (5 if handled else -number)
-
-
-def test_ctrl_c_at_the_terminal_reaches_the_script_once(stepdbg: list[str], tmp_path: Path) -> None:
-    text = TRAIN + (
-        "import signal\nprint('ready', flush=True)\ntry:\n    while True:\n        signal.pause()\n"
-        "except KeyboardInterrupt:\n    print('interrupted', flush=True)\nprint('and on', flush=True)\nsys.exit(4)\n"
+def test_signals_to_us_are_the_scripts_and_ctrl_c_reaches_it_once(stepdbg: list[str], tmp_path: Path) -> None:
+    text = BACKWARD + (
+        "import signal, time\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('noted', flush=True))\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
+        "try:\n    print('ready', flush=True)\n    while True:\n        time.sleep(0.05)\n"
+        "except KeyboardInterrupt:\n    print('interrupted', flush=True)\n"
+        "while True:\n    time.sleep(0.05)\n"  # a signal just before `pause` would not end it
     )
     with running(*stepdbg, write(tmp_path, text)) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         os.killpg(process.pid, signal.SIGINT)  # as the terminal sends it, to all in the foreground
-        assert process.stdout.read() == b"interrupted\nand on\n"
-        assert process.wait(60) == 4
+        assert process.stdout.readline() == b"interrupted\n"
+        process.send_signal(signal.SIGUSR1)
+        assert process.stdout.readline() == b"noted\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == b""
+        assert process.wait(60) == 5
+
+
+def test_a_signal_that_the_script_does_not_handle_ends_it_and_us(stepdbg: list[str], tmp_path: Path) -> None:
+    text = BACKWARD + "import signal\nprint('ready', flush=True)\nsignal.pause()\n"
+    with running(*stepdbg, write(tmp_path, text)) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == -signal.SIGHUP
 
 
 def test_a_reader_that_goes_away_is_the_scripts_own_trouble(ways: list[list[str]], tmp_path: Path) -> None:
-    script = write(tmp_path, TRAIN + "while True:\n    print('x' * 1000)\n")
+    script = write(tmp_path, BACKWARD + "while True:\n    print('x' * 1000)\n")
     results = []
     for start in ([sys.executable], *ways):
         with running(*start, script) as process:
@@ -208,7 +210,7 @@ def test_a_script_that_never_trains_is_said_to_in_one_line(stepdbg: list[str], t
 
 
 def test_a_target_whose_python_shuts_us_out_is_told_how_to_mend_it(stepdbg: list[str], tmp_path: Path) -> None:
-    script = write(tmp_path, TRAIN + "print('trained')\n")
+    script = write(tmp_path, BACKWARD + "print('trained')\n")
     status, out, err = run(*stepdbg, sys.executable, "-I", script)
     assert (status, out) == (0, b"trained\n")
     assert b"-I, -E or -S" in err
@@ -217,7 +219,7 @@ def test_a_target_whose_python_shuts_us_out_is_told_how_to_mend_it(stepdbg: list
 
 def test_a_home_that_cannot_be_written_is_no_hindrance(stepdbg: list[str], tmp_path: Path) -> None:
     (tmp_path / "home").write_text("no folder: nothing can be made below it")
-    script = write(tmp_path, TRAIN + "print('trained')\n")
+    script = write(tmp_path, BACKWARD + "print('trained')\n")
     home = str(tmp_path / "home")
     places = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home, "XDG_STATE_HOME": home}
     assert run(*stepdbg, script, **places) == (0, b"trained\n", b"")
@@ -228,10 +230,10 @@ def test_a_generator_that_yields_what_is_no_phase_is_refused_with_its_line(
     stepdbg: list[str], tmp_path: Path, yielded: str
 ) -> None:
     loop = f"x = 1\ndef loop():\n    yield 'forward'\n    model(torch.ones(2, 3))\n    yield {yielded}\n"
-    script = write(tmp_path, TRAINING + loop)
+    script = write(tmp_path, BACKWARD + loop)
     status, out, err = run(*stepdbg, f"{script}:loop")
     assert (status, out) == (2, b"")
-    assert err.startswith(f"stepdbg: {script}:18 yields ".encode())
+    assert err.startswith(f"stepdbg: {script}:8 yields ".encode())
     assert b"yields the name of the phase that comes next" in err
     assert err.count(b"\n") == 1
 

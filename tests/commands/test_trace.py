@@ -19,7 +19,7 @@ from harness.place import Place
 from hub.room import Screen, runtime
 from tracer.bare_hub import debuggee
 
-from commands.scripts import DEMOS, STEPDBG, TRAINING, read, run, running, write
+from commands.scripts import DEMOS, STEPDBG, TRAINING, bare, read, run, running, write
 from stepdbg.hub.card import read_card
 from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, Leave, Steer
 
@@ -79,7 +79,7 @@ def test_without_a_file_whole_lines_go_to_stderr(tmp_path: Path) -> None:
 def test_a_traced_demo_ends_in_the_bits_and_the_output_of_a_bare_one(demo: str, file: Path) -> None:
     arguments = (DEMOS / demo, "--updates", "3", "--epochs", "2", "--digest")
     traced = run(*TRACE, "-o", file, "--effects", "--fingerprints", *arguments)
-    assert traced == run(sys.executable, *arguments)
+    assert traced == bare(*arguments)
     assert b"digest" in traced[1]
     assert sum(line["done"] == "step" for line in read(file)) == (6 if demo == "plain.py" else 3)
 
@@ -138,11 +138,11 @@ def test_fingerprints_are_the_same_in_another_process_and_differ_where_the_bytes
 
 
 def test_a_loss_that_is_no_number_is_valid_json(tmp_path: Path, file: Path) -> None:
-    script = write(tmp_path, TRAINING.replace(".mean()", ".mean() * float(sys.argv[1])") + "train(1)\n")
-    for written, named in (("nan", "nan"), ("inf", "inf"), ("-inf", "-inf")):
-        assert run(*TRACE, "-o", file, script, written)[0] == 0
-        last = read(file)[-1]
-        assert (last["loss"], last["loss_is"]) == (None, named)
+    loss = TRAINING.replace(".mean()", ".mean() * factor")
+    each = "for factor in map(float, sys.argv[1:]):\n    for p in model.parameters():\n        nn.init.ones_(p)\n    train(1)\n"
+    assert run(*TRACE, "-o", file, write(tmp_path, loss + each), "inf", "-inf", "nan")[0] == 0
+    found = [(line["loss"], line["loss_is"]) for line in read(file) if line["done"] == "step"]
+    assert found == [(None, "inf"), (None, "-inf"), (None, "nan")]
 
 
 def test_phases_of_a_closure_lie_inside_step(tmp_path: Path, file: Path) -> None:
@@ -170,7 +170,7 @@ def test_evaluation_is_traced(file: Path) -> None:
 
 def test_an_exception_is_the_last_line_and_the_status_is_the_scripts(tmp_path: Path, file: Path) -> None:
     script = write(tmp_path, TRAINING + "train(1)\nmodel(torch.ones(2, 2))\n")
-    assert run(*TRACE, "-o", file, "--effects", script) == run(sys.executable, script)
+    assert run(*TRACE, "-o", file, "--effects", script) == bare(script)
     last = read(file)[-1]
     assert (last["reason"], last["next"], last["done"], last["inside"]) == ("exception", None, None, ["forward"])
     assert last["failure"]["type"] == "RuntimeError"
@@ -190,7 +190,8 @@ ENDS = {
 def test_nothing_is_lost_however_the_script_ends(tmp_path: Path, file: Path, end: str) -> None:
     script = write(tmp_path, TRAINING + f"train(60)\n{end}\n")
     traced = run(*TRACE, "-o", file, "--fingerprints", script)
-    assert traced == run(sys.executable, script)
+    by_itself = run(sys.executable, script) if "KeyboardInterrupt" in end else bare(script)
+    assert traced == by_itself
     assert ENDS[end] in (traced[0], None)
     lines = [line for line in read(file) if line["next"] is not None]
     assert [line["boundary"] for line in lines] == list(range(1, 301))
@@ -198,16 +199,16 @@ def test_nothing_is_lost_however_the_script_ends(tmp_path: Path, file: Path, end
 
 def test_a_reader_that_is_slow_loses_nothing(tmp_path: Path) -> None:
     layers = TRAINING.replace("nn.Linear(3, 1)", "nn.Sequential(*[nn.Linear(3, 3) for _ in range(300)])")
-    script = write(tmp_path, layers + "train(40)\nprint('trained', flush=True)\n")
+    script = write(tmp_path, layers + "train(10)\nprint('trained', flush=True)\n")
     with running(*TRACE, "--fingerprints", script) as tracing:
         assert tracing.stdout is not None
         assert tracing.stderr is not None
         first = tracing.stderr.readline()
-        rest = tracing.stderr.read()  # some 30 MB, much more than all the pipes and sockets hold
+        rest = tracing.stderr.read()  # some 8 MB, much more than all the pipes and sockets hold
         assert tracing.stdout.read() == b"trained\n"
         assert tracing.wait() == 0
     (tmp_path / "caught").write_bytes(first + rest)
-    assert [line["boundary"] for line in read(tmp_path / "caught")] == list(range(1, 202))
+    assert [line["boundary"] for line in read(tmp_path / "caught")] == list(range(1, 52))
 
 
 FINALLY = """

@@ -9,18 +9,25 @@ hash seed is that of the others. What looks at such things is run by `sys.execut
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import json
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple, Self
 
 SERVER = Path(__file__).with_name("warm_server.py")
+
+
+_starting = threading.Lock()
+"""Held while the server is asked for: threads of a test shall not start two."""
 
 
 class Server(NamedTuple):
@@ -66,7 +73,9 @@ class Process:
         self.stdout, self.stderr = os.fdopen(out), os.fdopen(err)
         request = json.dumps({"cwd": os.getcwd(), "environment": env, "arguments": arguments}).encode()
         given = [stdin, stdout, stderr, reply.detach()]
-        socket.send_fds(server().control, [request], given)
+        with _starting:
+            control = server().control
+        socket.send_fds(control, [request], given)
         for descriptor in given:
             os.close(descriptor)
         self._told = self._reply.makefile("rb")
@@ -99,7 +108,8 @@ class Process:
 
     def kill(self) -> None:
         if self.poll() is None:
-            os.kill(self.pid, 9)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and that is still to be told
+                os.kill(self.pid, signal.SIGKILL)
 
     def communicate(self, timeout: float) -> tuple[str, str]:
         """All that it still prints, to its end."""

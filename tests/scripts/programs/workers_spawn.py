@@ -1,4 +1,4 @@
-"""Two persistent workers, started by spawn; the data set calls a model for each sample, gradients on."""
+"""A persistent worker, started by spawn; the data set calls a model for each sample, gradients on."""
 
 import torch
 from digest import report
@@ -20,7 +20,7 @@ class Features(Dataset):
 def main():
     torch.manual_seed(47)
     loader = DataLoader(
-        Features(), batch_size=4, num_workers=2, multiprocessing_context="spawn", persistent_workers=True
+        Features(), batch_size=4, num_workers=1, multiprocessing_context="spawn", persistent_workers=True
     )
     model = nn.Linear(3, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
