@@ -139,7 +139,8 @@ def test_fingerprints_are_the_same_in_another_process_and_differ_where_the_bytes
 
 def test_a_loss_that_is_no_number_is_valid_json(tmp_path: Path, file: Path) -> None:
     loss = TRAINING.replace(".mean()", ".mean() * factor")
-    each = "for factor in map(float, sys.argv[1:]):\n    for p in model.parameters():\n        nn.init.ones_(p)\n    train(1)\n"
+    ones = "    for p in model.parameters():\n        nn.init.ones_(p)\n"
+    each = f"for factor in map(float, sys.argv[1:]):\n{ones}    train(1)\n"
     assert run(*TRACE, "-o", file, write(tmp_path, loss + each), "inf", "-inf", "nan")[0] == 0
     found = [(line["loss"], line["loss_is"]) for line in read(file) if line["done"] == "step"]
     assert found == [(None, "inf"), (None, "-inf"), (None, "nan")]

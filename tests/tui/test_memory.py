@@ -24,18 +24,20 @@ async def test_breakpoints_layout_and_theme_are_written_when_they_change_and_the
     async with stage((160, 50), kept=str(file)) as here:
         assert not file.exists()
         here.app.send(AddBreakpoint(Breakpoint(0, "backward")))
+        await here.press("exclamation_mark", *"1+2", "enter", "escape")
         await here.press("2", "8", "z")
         here.app.theme = "textual-light"
-        here.app.memory.history.append("loss.item()")
         await here.until(lambda: file.exists() and read_state(file)[0].theme, "the file")
         state, remark = read_state(file)
-        assert (remark, state.history) == ("", ("loss.item()",))
+        assert (remark, state.history) == ("", ("1+2",))
         assert (state.panels[:2], state.zoomed, state.theme) == (("breaks", "tensor"), True, "textual-light")
         assert [(one.phase, one.enabled) for one in state.breakpoints] == [("backward", True)]
     async with stage((160, 50), kept=str(file)) as here:
         await here.until(lambda: here.app.furniture.focused_name() == "breaks", "the panel")
         assert [panel.panel for panel in here.app.furniture.visible()] == ["breaks"]
         assert here.app.theme == "textual-light"
+        await here.press("exclamation_mark", "up")
+        await here.until_seen("1+2")
 
 
 async def test_without_a_file_nothing_is_kept() -> None:

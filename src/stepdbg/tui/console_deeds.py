@@ -32,6 +32,8 @@ class ConsoleDeeds:
             case "console":
                 app.furniture.go_to("console")
                 await self._panel.type()
+                if (begun := self._panel.input) is not None:
+                    begun.past = app.memory.history  # grows there, and is kept with the script
                 app.paint()
             case "console_leave":
                 app.furniture.go_to("console")
