@@ -2,7 +2,7 @@
 
 One server for each pytest process forks for every run (`warm_server`). What a program prints, computes and ends with
 is what it is in a Python of its own; the tests of `tests/scripts` hold each against a run of the real command. What a
-program can see: torch and `torch._dynamo` are loaded before its first line, there is a frame below its own, and the
+program can see: torch and `torch._dynamo` are loaded before its first line, there are frames below its own, and the
 hash seed is that of the others. What looks at such things is run by `sys.executable`.
 """
 
@@ -13,6 +13,7 @@ import contextlib
 import functools
 import json
 import os
+import py_compile
 import selectors
 import signal
 import socket
@@ -41,10 +42,12 @@ class Server(NamedTuple):
 def server() -> Server:
     """The server of this process, which ends with it, killed or not: its socket then has no other end."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    program = Path(__file__).parent / "__pycache__" / SERVER.stem
+    py_compile.compile(str(SERVER), str(program / "__main__.pyc"), dfile="<frozen warm>", doraise=True)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-c", SERVER.read_text(), str(theirs.fileno())],
+            [sys.executable, str(program), str(theirs.fileno())],
             env=environment,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.PIPE,  # pipes, as a program's own will be: Python looks at what they are as it starts

@@ -1,6 +1,6 @@
 """A Python that has imported torch, and forks itself for each program that it is asked to run (see `warm`).
 
-It is run by `python -c`, so that its frames, which lie below those of a program, are none of a file of the user's.
+Its frames lie below those of a program; it is compiled under a name by which they count as the interpreter's own.
 What it imports is what torch imports by itself at the first call of an optimizer, and nothing of stepdbg.
 
 A request is one packet on the socket whose descriptor is the only argument: cwd, environment and arguments as JSON,
