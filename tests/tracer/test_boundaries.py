@@ -286,3 +286,16 @@ def test_a_worker_makes_no_boundary(tmp_path: Path) -> None:
     with debuggee(write(tmp_path, script)) as training:
         done = [stop.boundary.done for stop in training.stops()]
     assert done[:7] == [None, "data", "zero_grad", "forward", "loss", "backward", "step"]
+
+
+def test_the_loss_is_placed_at_the_line_that_computes_it(tmp_path: Path) -> None:
+    script = write(tmp_path, LOOP)
+    text = Path(script).read_text().splitlines()
+    with debuggee(script) as training:
+        stops = list(training.stops())
+    for stop in stops:
+        if stop.boundary.next == "loss":
+            assert text[stop.line_next[1] - 1].strip() == "loss = y_hat.square().mean()"
+        if stop.boundary.done == "loss":
+            assert text[stop.line_done[1] - 1].strip() == "loss = y_hat.square().mean()"
+    assert sum(stop.boundary.done == "loss" for stop in stops) == 3

@@ -107,7 +107,9 @@ def test_parameters_that_no_optimizer_holds_are_given_away_where_there_is_room()
     objects = model_objects()
     rows = tuple(msgspec.structs.replace(row, owner="") for row in objects.rows)
     snapshot = dataclasses.replace(full(), objects=msgspec.structs.replace(objects, rows=rows))
-    assert "no optimizer" in drawn(model.draw(snapshot, Frame(120, 16)))
+    for width in (120, 80, 62):
+        assert "no optimizer" in drawn(model.draw(snapshot, Frame(width, 16)))
+        assert "no optimizer" not in drawn(model.draw(full(), Frame(width, 16)))
 
 
 def test_only_the_rows_in_view_are_drawn() -> None:

@@ -183,6 +183,12 @@ def test_a_forward_that_changes_parameters_is_given_away() -> None:
 
 
 def test_an_exception_is_named_with_its_phase() -> None:
-    stop = stop_after("forward", reason="exception", failure=Failure("RuntimeError", "shapes differ", ""))
-    assert sentence(stop) == "RuntimeError in forward: shapes differ"
+    stop = stop_after("zero_grad", reason="exception", failure=Failure("RuntimeError", "shapes differ", ""))
+    left = msgspec.structs.replace(stop.boundary, done=None, inside=("forward",))
+    assert sentence(msgspec.structs.replace(stop, boundary=left)) == "RuntimeError in forward: shapes differ"
     assert "PAUSED on RuntimeError" in text(header.draw(at(stop), 80, 0.0))
+
+
+def test_an_exception_of_the_users_own_code_is_placed_after_the_phase_that_is_done() -> None:
+    stop = stop_after("backward", reason="exception", failure=Failure("ValueError", "no", ""))
+    assert sentence(stop) == "ValueError after backward: no"

@@ -251,7 +251,8 @@ class Tracer:
         if course.update != update and self.on_update is not None:
             self.on_update()
         if frame is not None:
-            phase.place = (frame.f_code.co_filename, frame.f_lineno or 0)
+            line = (frames.line_after(frame) if returning else None) or frame.f_lineno or 0
+            phase.place = (frame.f_code.co_filename, line)
         self._rank.say_where(course, name, now)
         return phase
 

@@ -80,6 +80,21 @@ def stack(frame: FrameType | None) -> list[FrameType]:
     return found
 
 
+def line_after(frame: FrameType | None) -> int | None:
+    """The line that runs when the call of ours which that frame has made returns: the next one in its code.
+
+    Where a branch or the end of a loop comes between, that is a guess. None where none follows, and where not that
+    frame but a library's makes the call.
+    """
+    if frame is None or calling(sys._getframe(1)) is not frame:
+        return None
+    here = frame.f_lineno or 0
+    for start, _, line in frame.f_code.co_lines():
+        if start > frame.f_lasti and line is not None and line > here:
+            return line
+    return None
+
+
 def describe(frames: list[FrameType], lines: dict[int, int] | None = None) -> tuple[Frame, ...]:
     """The frames as they are sent; `lines` overrides the line of a frame, by its `id` (a traceback's lines)."""
     return tuple(

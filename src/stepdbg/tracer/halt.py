@@ -133,7 +133,7 @@ class Halt:
             previous=course.previous(),
             frames=described,
             line_done=(os.path.abspath(done.place[0]), done.place[1]) if done and done.place else None,
-            line_next=(mine.file, mine.line) if mine and boundary.next else None,
+            line_next=(mine.file, frames.line_after(cause.returning) or mine.line) if mine and boundary.next else None,
             census=registry.census(),
             registry=registry.version,
             pending_backward=course.pending_backward,

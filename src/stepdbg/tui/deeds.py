@@ -26,6 +26,7 @@ from stepdbg.tui.console_deeds import ConsoleDeeds
 from stepdbg.tui.keeping import Keeping
 from stepdbg.tui.snapshot import Snapshot, neighbour, next_rank
 from stepdbg.tui.views.breaks import edit_words
+from stepdbg.tui.views.header import exit_words
 from stepdbg.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -355,6 +356,8 @@ class Deeds:
                 "stay": f"detached, training stays as it is; `stepdbg attach {name}` comes back",
                 "stop": "training is stopped",
             }[how]
+        elif (status := app.snapshot.session.exit_status) is not None and status != 0:
+            app.farewell = f"{app.snapshot.session.script} ended {exit_words(status)}"
         if app.questions is not None:
             app.questions.close()
         if app.connection is not None:

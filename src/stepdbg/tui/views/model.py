@@ -17,6 +17,8 @@ SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
 NOT_RECORDED = "not recorded"
 TENSORS = ("parameter", "buffer", "variable")
 """The rows that have numbers."""
+ORPHAN = "no optimizer"
+"""Beside a parameter that no step will ever change."""
 
 
 class Marks(NamedTuple):
@@ -142,6 +144,9 @@ def _row(row: ObjectRow, known: Summary | str | None, mark: Marks, wide: Columns
         role = "heading"
     if tensor and mark.value:
         role = f"mark.{mark.value}"
+    orphan = row.node == "parameter" and row.trainable and not row.owner
+    if orphan and not wide.owner and len(indent) + len(label) + len(ORPHAN) + 3 <= wide.name:
+        label = f"{label}  {ORPHAN}"
     name = padded(indent + label, wide.name - 1, glyphs.ellipsis) + " "
     if not tensor and row.cls and len(indent) + len(label) + 2 < wide.name:
         name = f"{indent}{label}"
@@ -184,7 +189,7 @@ def _row(row: ObjectRow, known: Summary | str | None, mark: Marks, wide: Columns
         ratio = summary.update_ratio if summary else None
         spans.append(Span(right("" if ratio is None else figure(ratio), wide.ratio), "number", target))
     if wide.owner:
-        owner = row.owner or ("no optimizer" if row.node == "parameter" and row.trainable else "")
+        owner = row.owner or (ORPHAN if orphan else "")
         words = f"  {state} {owner}" if owner else ""
         spans.append(Span(padded(words, wide.owner, glyphs.ellipsis), "dim" if row.owner else "warning", target))
     return tuple(spans)

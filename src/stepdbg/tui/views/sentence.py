@@ -36,8 +36,8 @@ def sentence(stop: Stop, model: str = "") -> str:
     done = boundary.done
     if stop.reason == "exception" and stop.failure:
         failure = stop.failure
-        where = f" in {done or (boundary.inside[-1] if boundary.inside else boundary.next)}"
-        return f"{failure.type}{where if where != ' in None' else ''}: {failure.message}".strip()
+        where = f" in {boundary.inside[-1]}" if boundary.inside else (f" after {done}" if done else "")
+        return f"{failure.type}{where}: {failure.message}".strip()
     if done is None:
         if boundary.inside:
             return f"inside {' > '.join(boundary.inside)}; {boundary.next or 'the end'} comes next"
