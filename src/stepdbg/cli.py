@@ -5,6 +5,7 @@ Options come before TARGET; everything after TARGET is the target's own.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -230,6 +231,9 @@ def _obey(request: Request) -> int:
                 fresh=options.fresh,
             )
             folder, remarks, guided = started.folder, started.remarks, started.guided and options.hints
+    gc.disable()  # what is imported stays: looking through it for garbage takes a tenth of the time to the first paint
     from stepdbg.tui.app import run_app  # only now: the hub and the target are starting meanwhile
 
+    gc.freeze()
+    gc.enable()
     return run_app(folder, ascii_only=options.ascii_only, remarks=remarks, guided=guided)

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +109,8 @@ def _check_file(interpreter: str, file: str) -> None:
 
 def _is_application(path: Path) -> bool:
     """Whether it is a zip file that Python runs."""
+    import zipfile  # rarely needed, and read before the first paint
+
     try:
         with zipfile.ZipFile(path) as archive:
             return "__main__.py" in archive.namelist()

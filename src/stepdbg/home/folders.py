@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
+import zlib
 from pathlib import Path
 
 CONFIG_VARIABLE = "STEPDBG_CONFIG_DIR"
@@ -39,5 +39,5 @@ def script_file(identity: str, name: str) -> Path:
         name: For people: `mnist.py`.
     """
     stem = re.sub(r"[^A-Za-z0-9_.-]", "", Path(name).stem)[:40] or "script"
-    mark = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    mark = f"{zlib.crc32(identity.encode('utf-8', 'surrogateescape')):08x}"
     return state_folder() / "scripts" / f"{stem}-{mark}.toml"

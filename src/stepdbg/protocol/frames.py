@@ -6,6 +6,7 @@ on the same socket before torch is there.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import msgspec
@@ -17,12 +18,6 @@ MAX_FRAME = 64 * 1024 * 1024 - 1
 """Bytes. A longer frame ends its connection."""
 
 _encoder = msgspec.msgpack.Encoder()
-_decoders = {
-    "FromRank": msgspec.msgpack.Decoder(messages.FromRank),
-    "ToRank": msgspec.msgpack.Decoder(messages.ToRank),
-    "FromClient": msgspec.msgpack.Decoder(messages.FromClient),
-    "ToClient": msgspec.msgpack.Decoder(messages.ToClient),
-}
 
 
 def encode(message: messages.Message) -> bytes:
@@ -44,9 +39,21 @@ def decode(direction: str, body: bytes | bytearray | memoryview) -> Any:
         ProtocolError: the bytes are no such message.
     """
     try:
-        return _decoders[direction].decode(body)
+        return _decoder(direction).decode(body)
     except msgspec.MsgspecError as error:
         raise ProtocolError(f"a malformed frame: {error}") from error
+
+
+@functools.cache
+def _decoder(direction: str) -> msgspec.msgpack.Decoder[Any]:
+    """Made when it is first needed: that takes a millisecond, and a process reads one direction or two."""
+    unions = {
+        "FromRank": messages.FromRank,
+        "ToRank": messages.ToRank,
+        "FromClient": messages.FromClient,
+        "ToClient": messages.ToClient,
+    }
+    return msgspec.msgpack.Decoder(unions[direction])
 
 
 def body_length(header: bytes | bytearray | memoryview) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 
 from stepdbg.tui.snapshot import Snapshot
@@ -28,6 +27,8 @@ def table(panel: str, snapshot: Snapshot) -> Table:
 
 def as_csv(rows: Table) -> str:
     """Comma separated, quoted where it has to be."""
+    import csv  # needed when a table is saved, not for the first paint
+
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerows(rows)
     return written.getvalue()
