@@ -37,6 +37,14 @@ def test_what_a_phase_did_stands_under_it(width: int) -> None:
     assert "8 grads" in text(lines[1])[: text(lines[0]).index("forward")], "zero_grad freed them"
 
 
+def test_where_there_is_room_for_one_effect_a_sign_says_that_there_are_more() -> None:
+    lines = rail.draw(at(stop_after("backward")), 80)
+    column = text(lines[0]).index("forward")
+    assert text(lines[1])[column:].startswith("1 output ")
+    assert text(lines[2])[column:].startswith("new… ")
+    assert "written " in text(lines[2])
+
+
 def test_the_arrow_stands_before_the_next_phase() -> None:
     assert "▶ step" in text(rail.draw(at(stop_after("backward")), 80)[0])
 

@@ -133,8 +133,8 @@ def noun(one: EffectCount) -> str:
     return plural(one.count, name, _MORE.get(name, ""))
 
 
-def _effect_lines(box: Box, tall: bool) -> tuple[str, str]:
-    """Two lines on what the phase did; `tall` breaks the first effect over both."""
+def _effect_lines(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
+    """Two lines on what the phase did; `tall` breaks the first effect over both, with a sign where there are more."""
     record = box.record
     if record is None or box.when == "unknown":
         return "", ""
@@ -147,7 +147,7 @@ def _effect_lines(box: Box, tall: bool) -> tuple[str, str]:
         return ("nothing", "changed") if tall else ("nothing changed", "")
     first = effects[0]
     if tall:
-        return noun(first), verb(first, box.name)
+        return noun(first), verb(first, box.name) + (glyphs.ellipsis if len(effects) > 1 else "")
     second = f"{noun(effects[1])} {verb(effects[1], box.name)}" if len(effects) > 1 else ""
     return f"{noun(first)} {verb(first, box.name)}", second
 
@@ -216,7 +216,7 @@ def _wide(box: Box, tall: bool, glyphs: Glyphs) -> int:
     time = milliseconds(box.record.ms) if box.record and box.when == "done" else ""
     return max(
         cell_len(_label(box, glyphs)) + (4 if tall else 5),
-        *(cell_len(words) + 1 for words in (*_effect_lines(box, tall), time)),
+        *(cell_len(words) + 1 for words in (*_effect_lines(box, tall, glyphs), time)),
     )
 
 
@@ -258,7 +258,7 @@ def _draw_box(
         top.append(Span(" " + rule, "faint"))
         top.append(Span((glyphs.arrow if arrow else "") + " ", "accent" if arrow else "faint"))
     under = "effect" if box.when == "done" else "faint"
-    first, second = _effect_lines(box, tall)
+    first, second = _effect_lines(box, tall, glyphs)
     time = milliseconds(box.record.ms) if box.record and box.when == "done" else ""
     if box.when in ("next", "foretold") and first:
         time = "last time"
