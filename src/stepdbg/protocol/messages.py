@@ -13,8 +13,9 @@ from typing import Literal
 
 import msgspec
 
-PROTOCOL_VERSION = 1
-"""Moves when a message changes its meaning. Both sides say theirs in the hello and refuse another one."""
+PROTOCOL_VERSION = 2
+"""Moves when a message changes its meaning, or comes that the other side would not know. Both sides say
+theirs in the hello and refuse another one."""
 
 State = Literal["starting", "running", "paused", "replaying", "exited", "lost"]
 Kind = Literal["parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng", "variable"]
