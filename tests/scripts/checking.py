@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 from scripts.courses.course import Course
-from scripts.running import Runs, course, passing_over_evaluation
+from scripts.running import Free, Runs, course, passing_over_evaluation
+
+from stepdbg.protocol import messages as m
 
 
 def check(runs: Runs, expected: Course) -> None:
@@ -16,6 +19,8 @@ def check(runs: Runs, expected: Course) -> None:
     _phases(runs, expected)
     _names(runs, expected)
     _places(runs, expected)
+    if runs.free is not None:
+        _came_to_the_same(runs, runs.free)
 
 
 def _nothing_was_changed(runs: Runs, expected: Course) -> None:
@@ -54,3 +59,22 @@ def _places(runs: Runs, expected: Course) -> None:
     for phase, line in expected.lines.items():
         boundary = next(line for line in runs.lines if line.next == phase)
         assert text[boundary.line - 1].strip() == line
+
+
+def _came_to_the_same(runs: Runs, free: Free) -> None:
+    """The free run, which only notes what passes by, ends where the others do."""
+    stepped = runs.stepping.stops[-1]
+    assert free.outcome == runs.bare
+    assert (free.end.reason, free.end.detail) == (stepped.reason, stepped.detail)
+    assert _replaced(free.end.boundary) == _replaced(stepped.boundary)
+    for mine, theirs in ((free.end.phases, stepped.phases), (free.end.previous, stepped.previous)):
+        assert [_what(record) for record in mine] == [_what(record) for record in theirs]
+    assert free.points == runs.stepping.points
+
+
+def _replaced(boundary: m.Boundary) -> m.Boundary:
+    return msgspec.structs.replace(boundary, ms=None)
+
+
+def _what(record: m.PhaseRecord) -> tuple[str, tuple[str, ...], bool]:
+    return record.name, record.inside, record.skipped

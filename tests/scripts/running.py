@@ -50,11 +50,23 @@ class Stepped:
     """Of all objects and optimizers that were listed on the way."""
     losses: list[str] = field(default_factory=list)
     """What `backward` was called on, in the order of appearance, as the chart names them."""
+    points: list[tuple[int, int, float]] = field(default_factory=list)
+    """Update, index and value of each."""
     notices: list[str] = field(default_factory=list)
 
 
+class Free(NamedTuple):
+    """What came of a free run."""
+
+    outcome: Outcome
+    end: m.Stop
+    """Where the script has ended; the course is told of there."""
+    points: list[tuple[int, int, float]]
+    """The losses on the page."""
+
+
 class Runs(NamedTuple):
-    """One program, three ways."""
+    """One program, several ways."""
 
     script: Path
     bare: Outcome
@@ -63,19 +75,33 @@ class Runs(NamedTuple):
     lines: list[Any]
     """Of the trace."""
     stepping: Stepped
+    free: Free | None = None
 
 
-def run(place: Place, script: Path, file: Path, *arguments: str, look: Look | None = None) -> Runs:
-    """Run that script with these arguments, and write its trace to `file`; `look` may ask at each stop of stepping."""
+def run(place: Place, script: Path, file: Path, *arguments: str, look: Look | None = None, free: bool = False) -> Runs:
+    """Run that script with these arguments, and write its trace to `file`.
+
+    `look` may ask at each stop of stepping; `free` has it run free as well.
+    """
     command = [str(script), *arguments]
     with ThreadPoolExecutor(3) as pool:
         bare_run = pool.submit(bare, *command, cold=script.stem in COLD)
         traced = pool.submit(_trace, command, file, place)
         stepped = pool.submit(step_through, *command, look=look, cold=script.stem in COLD)
         outcome, stepping = stepped.result()
+        freely = run_free(*command) if free else None
         outcomes = (Outcome(*bare_run.result()), traced.result(), outcome)
     lines = [json.loads(line, object_hook=lambda fields: SimpleNamespace(**fields)) for line in file.open()]
-    return Runs(script, *outcomes, lines, stepping)
+    return Runs(script, *outcomes, lines, stepping, freely)
+
+
+def run_free(*command: str) -> Free:
+    """Run a script with its arguments past all its boundaries."""
+    with debuggee(*command, go="continue") as training:
+        (end,) = training.stops("continue")
+        assert training.hello is not None
+        points = Page(training.folder / training.hello.page).losses_since(0)[1]
+        return Free(Outcome(*training.end()), end, points)
 
 
 def _trace(script: list[str], file: Path, place: Place) -> Outcome:
@@ -99,7 +125,8 @@ def step_through(*command: str, look: Look | None = None, cold: bool = False) ->
             if "step" in (stop.boundary.next, stop.boundary.done) or len(stepping.stops) % 7 == 0:
                 _look_round(training, stepping.names)
         assert training.hello is not None
-        stepping.losses = list(Page(training.folder / training.hello.page).loss_names())
+        page = Page(training.folder / training.hello.page)
+        stepping.losses, stepping.points = list(page.loss_names()), page.losses_since(0)[1]
         outcome = Outcome(*training.end())
         stepping.notices = training.notices
     return outcome, stepping

@@ -10,6 +10,7 @@ import multiprocessing.process
 import multiprocessing.util
 import os
 import sys
+import weakref
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from threading import get_ident
@@ -28,6 +29,7 @@ from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.halt import Cause, Halt, failure
 from stepdbg.tracer.link import HubLost, Link
 from stepdbg.tracer.losses import Losses
+from stepdbg.tracer.passing import NOTED, Passing
 from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.trace import Trace
@@ -38,7 +40,6 @@ class Tracer:
     """The tracer of this process: silent until the first boundary, quiet for good once the hub is gone."""
 
     def __init__(self, link: Link, folder: Path) -> None:
-        self.course = Course()
         self.registry = Registry()
         self.quiet = False
         """True when nothing is to be made into boundaries any more."""
@@ -46,12 +47,17 @@ class Tracer:
         """True while a generator loop runs: only its yields make boundaries."""
         self.on_update: Callable[[], None] | None = None
         """Called where an update opens after another."""
+        self.lagging = Course()
+        """The course, in a free run as it was some moments ago: for what is no matter of phases."""
         self._rank = Rank(link, folder)
-        self._losses = Losses(self.course, self._rank)
+        self._losses = Losses(self.lagging, self._rank)
         self._watches = Watches(self._losses)
-        self._halt = Halt(self._rank, self.course, self.registry)
+        self._halt = Halt(self._rank, self.lagging, self.registry)
+        self.passing = Passing(self.lagging, self.registry, self._rank, self._losses)
+        self._padded = self._rank.padded
         self._trace: Trace | None = None
-        self._thread = get_ident()
+        self.thread = get_ident()
+        """The one that trains."""
         self._pausing = False
         self._stopped_at = 0
         """The boundary of the last stop."""
@@ -63,9 +69,16 @@ class Tracer:
 
     # what the sources call
 
+    @property
+    def course(self) -> Course:
+        """Where training is."""
+        if self.passing.notes:
+            self.passing.catch_up()
+        return self.lagging
+
     def listening(self) -> bool:
         """Whether a call in this thread can make boundaries."""
-        return not self.quiet and get_ident() == self._thread
+        return not self.quiet and get_ident() == self.thread
 
     def admits(self, name: str) -> bool:
         """Whether a call of that phase makes a boundary here.
@@ -73,8 +86,9 @@ class Tracer:
         Not while a generator loop is driven, and not inside a call of the same phase: what an override calls of its
         base is no phase of its own.
         """
-        return not (self.quiet or self.driving or get_ident() != self._thread) and (
-            self.course.open is None or not self.course.within(name)
+        return not (self.quiet or self.driving or get_ident() != self.thread) and (
+            (self.passing.open is None and self.lagging.open is None)
+            or (self.passing.open != name and not self.course.within(name))
         )
 
     def begin(
@@ -101,43 +115,63 @@ class Tracer:
             returning: A model's output is just being returned to the user's frame.
             at: The user's frame, where it is not on the stack (a suspended generator).
         """
-        page = self._rank.page
-        if page is not None and self._halt.free and not page.memory[BELL]:
-            # a free run comes by here at each boundary: no call that can be spared
-            course, now = self.course, monotonic_ns()
-            if course.running is not None:
-                course.close_running(course.running, now)
-            if not silent:
-                course.index += 1
-            if course.stepped and course.opens_with(name, optimizer):
-                page.progress(course.update, course.epoch)
-                if self.on_update is not None:
-                    self.on_update()
-            phase = Phase(name, now, course.update, course.open, kept)
-            course.last = None
+        # a free run comes by here at each boundary: no call that can be spared
+        passing, now = self.passing, monotonic_ns()
+        if now < passing.due and passing.open is None and kept and not silent and not passing.memory[BELL]:
+            passing.index = index = passing.index + 1
+            note = passing.notes.append
+            note(name)
+            note(optimizer)
+            note(now)
             if call:
-                course.open = phase
+                passing.open = name
             else:
-                course.running = phase
-            pack_phase(
-                page.memory, PHASE_AT, course.index, now, self._rank.padded.get(name) or self._rank.page_bytes(name)
-            )
-            return phase
-        return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at)
+                note(0)
+            padded = self._padded.get(name) or self._rank.page_bytes(name)
+            pack_phase(passing.memory, PHASE_AT, index, now, padded)
+            return NOTED
+        passing.due = 0
+        page = self._rank.page
+        if page is None or not self._halt.free or page.memory[BELL]:
+            return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at)
+        course = self.course
+        update = course.update
+        phase = course.pass_by(name, optimizer, now, call, kept, silent)
+        self._rank.say_where(course, name, now)
+        if course.update != update and self.on_update is not None:
+            self.on_update()
+        return phase
 
     def end(self, phase: Phase) -> None:
         """The call of that phase has returned."""
+        passing, now = self.passing, monotonic_ns()
+        if phase is NOTED or phase is passing.phase:
+            passing.open = None
+            if passing.phase is None:
+                passing.notes.append(now)
+                return
+            phase, passing.phase = passing.phase, None
+            if phase.name == "step":
+                self.lagging.note_step(passing.key)
         course = self.course
-        if course.open is phase and course.running is None:  # nearly always: `leave` without the call
-            phase.ended_ns = monotonic_ns()
-            course.open, course.last = phase.outer, phase
-            if phase.update == course.update:
-                course.phases.append(phase)
-        else:
-            course.leave(phase, monotonic_ns())
+        course.leave(phase, now)
+        if course.open is None and self._halt.free and self._may_pass():
+            passing.arm(now)
+
+    def as_made(self, phase: Phase) -> Phase:
+        """That phase, whose call is open, as it is in the course."""
+        if phase is not NOTED:
+            return phase
+        if self.passing.phase is None:
+            self.passing.catch_up()
+        assert self.passing.phase is not None
+        return self.passing.phase
 
     def broke(self, phase: Phase) -> None:
         """An exception has left that phase."""
+        phase = self.as_made(phase)
+        if phase is self.passing.phase:
+            self.passing.open = self.passing.phase = None
         if not self._broken and phase.ended_ns == 0:
             self._broken = (*phase.inside, phase.name)
         self.end(phase)
@@ -149,7 +183,7 @@ class Tracer:
     def loss_at_backward(self, loss: torch.Tensor, name: str) -> None:
         """`backward` is about to be called on that tensor, or on what was made of it."""
         if loss.numel() == 1 and not loss.is_complex():
-            self.registry.add_loss(loss, name)
+            self.registry.add_loss(weakref.ref(loss), name)
             self._losses.read(loss, name, self.course.update)
 
     def tell(self, text: str, severity: m.Severity = "information") -> None:
@@ -192,6 +226,7 @@ class Tracer:
         if not self.listening():
             return
         course = self.course
+        self.passing.due = 0
         course.index += 1
         running = course.inside if course.running is None else (*course.inside, course.running.name)
         boundary = m.Boundary(
@@ -369,6 +404,10 @@ class Tracer:
         except Exception as error:
             self._let_go(error)
 
+    def _may_pass(self) -> bool:
+        """Whether phases may go by unseen: each is a call, nobody is told of updates, no step is one by hand."""
+        return not self.quiet and not self.driving and self.on_update is None and self.registry.has_optimizers
+
     # the hub
 
     def _join(self) -> None:
@@ -381,7 +420,7 @@ class Tracer:
         self._halt.begin(welcome)
         if welcome.trace is not None:
             self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self.registry)
-        self._thread = get_ident()
+        self.thread = get_ident()
         if multiprocessing.process.parent_process() is not None:  # it ends by os._exit, and runs no atexit
             multiprocessing.util.Finalize(None, self.finish, exitpriority=100)
 
@@ -419,7 +458,7 @@ class Tracer:
 
     def disarm(self) -> None:
         """The hub is gone, or this process is none of the session's: never stop or report again."""
-        self.quiet = True
+        self.quiet, self.passing.due = True, 0
         api.tracer = None
         self._halt.let_go()
         self._rank.leave()

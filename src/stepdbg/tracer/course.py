@@ -108,10 +108,7 @@ class Course:
         Returns:
             The phase done, and the number of the update that opens here.
         """
-        if self.running is not None:
-            self.close_running(self.running, now_ns)
-        if not silent:
-            self.index += 1
+        self._arrive(following, optimizer, now_ns, silent)
         return self.last, self._opens(following, optimizer)
 
     def boundary(
@@ -144,14 +141,20 @@ class Course:
             self.running = phase
         return phase
 
-    # in a free run (the rest of it is written out in `boundary.py`, which calls nothing that it can spare)
+    # while nobody looks
 
-    def opens_with(self, name: str, optimizer: Hashable) -> bool:
-        """Whether an update opens with that phase, now that an optimizer has stepped in this one; it is then open."""
-        opens = self._opens(name, optimizer)
-        if opens is not None:
-            self._open(opens)
-        return opens is not None
+    def pass_by(
+        self,
+        name: str,
+        optimizer: Hashable,
+        now_ns: int,
+        call: bool = True,
+        kept: bool = True,
+        silent: bool = False,
+    ) -> Phase:
+        """`advance` and `depart` at once."""
+        self._arrive(name, optimizer, now_ns, silent)
+        return self.depart(name, now_ns, self._opens(name, optimizer), call, kept)
 
     # what has ended
 
@@ -172,7 +175,7 @@ class Course:
         self.last, self.running = phase, None
 
     def close_running(self, phase: Phase, now_ns: int) -> None:
-        """The phase that runs has ended and none is known to follow."""
+        """That phase has ended, if it still runs, and none is known to follow."""
         if self.running is phase:
             self.running = None
             if phase.doubt is not None and not phase.doubt():
@@ -180,16 +183,13 @@ class Course:
                 return
             self.last = phase
             self._end(phase, now_ns)
+            if not self.stepped and phase.name == "step" and phase.outer is None:
+                self.stepped.add("by hand")
 
     def note_step(self, optimizer: Hashable) -> None:
         """That optimizer has stepped, or would have (its scaler skipped the step)."""
         self.stepped.add(optimizer)
         self.fresh.discard(optimizer)
-
-    def note_use(self, optimizer: Hashable) -> None:
-        """Gradients of that optimizer are zeroed: if others have stepped in this update, it still will."""
-        if self.stepped and not (optimizer is None or optimizer in self.stepped or optimizer in self.fresh):
-            self.in_use.add(optimizer)
 
     def note_made(self, optimizer: Hashable) -> None:
         """That optimizer was made: it will step. In the first update nothing else has been learned yet."""
@@ -267,12 +267,23 @@ class Course:
         """Those of the last complete update."""
         return _records(self.before)
 
+    def _arrive(self, following: str | None, optimizer: Hashable, now_ns: int, silent: bool) -> None:
+        stepped = self.stepped
+        if (
+            following == "zero_grad"
+            and stepped
+            and not (optimizer is None or optimizer in stepped or optimizer in self.fresh)
+        ):  # if its gradients are zeroed when others have stepped in this update, it still will
+            self.in_use.add(optimizer)
+        if self.running is not None:
+            self.close_running(self.running, now_ns)
+        if not silent:
+            self.index += 1
+
     def _end(self, phase: Phase, now_ns: int) -> None:
         phase.ended_ns = phase.ended_ns or now_ns
         if phase.update == self.update:
             self.phases.append(phase)
-        if not self.stepped and phase.name == "step" and phase.outer is None:
-            self.stepped.add("by hand")
 
     def _retracted(self) -> None:
         self.last = next((phase for phase in reversed(self.phases) if phase.outer is self.open), None)

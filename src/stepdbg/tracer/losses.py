@@ -50,11 +50,20 @@ class Losses:
             self._send_for(loss, name, update, watched)
             self.settle()
         elif not loss.is_meta:
-            self._say(loss.item(), name, update, watched)
+            self.take(loss.item(), name, update, watched=watched)
 
-    def watch(self, value: float, name: str, update: int) -> None:
-        """Take a watched number that is there already."""
-        self._say(value, name, update, True)
+    def take(self, value: float, name: str, update: int, *, watched: bool = False) -> None:
+        """Take a number that is there already."""
+        if not watched:
+            self._course.loss = value
+        page = self._rank.page
+        if page is None:
+            return
+        index = self._indices.get((name, watched))
+        if index is None:
+            index = self._indices[name, watched] = self._next_index(watched)
+            page.name_loss(index, name)
+        page.add_loss(update, index, value)
 
     def settle(self, *, wait: bool = False) -> None:
         """Pick up what has arrived meanwhile, or, where training stops anyhow, all of it."""
@@ -65,7 +74,7 @@ class Losses:
             elif not copy.event.query():
                 return
             self._underway.popleft()
-            self._say(float(copy.value), copy.name, copy.update, copy.watched)
+            self.take(float(copy.value), copy.name, copy.update, watched=copy.watched)
             self._spare.append(copy)
 
     def _send_for(self, loss: torch.Tensor, name: str, update: int, watched: bool) -> None:
@@ -80,18 +89,6 @@ class Losses:
             copy.value.copy_(loss.detach().reshape(()), non_blocking=True)
         copy.event.record(torch.cuda.current_stream(loss.device))
         self._underway.append(copy)
-
-    def _say(self, value: float, name: str, update: int, watched: bool) -> None:
-        if not watched:
-            self._course.loss = value
-        page = self._rank.page
-        if page is None:
-            return
-        index = self._indices.get((name, watched))
-        if index is None:
-            index = self._indices[name, watched] = self._next_index(watched)
-            page.name_loss(index, name)
-        page.add_loss(update, index, value)
 
     def _next_index(self, watched: bool) -> int:
         """A place among the names of its kind; the last one is shared by all for whom there is none."""

@@ -111,9 +111,8 @@ class Registry:
         """A batch, an output or a loss has come into being; it takes the place of the one before."""
         self._serial += 1
         if isinstance(value, torch.Tensor):
-            self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind)]
-            if kind == "output" and value.dim() == 0:
-                self._slots[kind][0].maker = _maker(value)
+            maker = _maker(value) if kind == "output" and value.dim() == 0 else None
+            self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind, maker)]
             return
         tensors = list(islice(tensors_in(value), _FEW))
         self._slots[kind] = [
@@ -128,12 +127,17 @@ class Registry:
             for path, tensor in tensors
         ]
 
-    def add_loss(self, tensor: torch.Tensor, name: str) -> None:
-        """`backward` is called on that tensor."""
+    def note_output(self, tensor: weakref.ref[torch.Tensor]) -> None:
+        """A model returned that tensor, no number, some time ago."""
+        self._serial += 1
+        self._slots["output"] = [Slot("output", tensor, "", self._serial, "output")]
+
+    def add_loss(self, tensor: weakref.ref[torch.Tensor], name: str) -> None:
+        """`backward` is called on that tensor, or was."""
         slots = self._slots.get("loss")
-        if slots is None or slots[0].ref() is not tensor:
+        if slots is None or slots[0].ref() is not tensor():
             self._serial += 1
-            self._slots["loss"] = [Slot("loss", weakref.ref(tensor), name, self._serial, "loss")]
+            self._slots["loss"] = [Slot("loss", tensor, name, self._serial, "loss")]
 
     def is_newest(self, kind: Kind, tensor: torch.Tensor) -> bool:
         """Whether that very tensor is among the newest noted of its kind."""
@@ -305,7 +309,7 @@ class Registry:
         if known in candidates:
             likely = [known]
         if len(likely) == 1:
-            self.add_loss(candidates[likely[0]], likely[0])
+            self.add_loss(weakref.ref(candidates[likely[0]]), likely[0])
 
     # listing
 

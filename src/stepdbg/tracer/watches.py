@@ -26,7 +26,7 @@ class Watches:
                 if isinstance(value, torch.Tensor):
                     self._losses.read(value.detach(), name, update, watched=True)
                 else:
-                    self._losses.watch(float(value), name, update)  # type: ignore[arg-type]  # a real number
+                    self._losses.take(float(value), name, update, watched=True)  # type: ignore[arg-type]  # a real number
             except Exception as error:  # a tensor inside vmap, an integer beyond all floats
                 problem = f"stepdbg.watch({name!r}, …) is not drawn: {type(error).__name__}: {error}"
         if problem is None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Mapping
+from threading import get_ident
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.compiler import is_compiling
+from torch import compiler as compiling
+from torch.compiler import is_dynamo_compiling
 
 from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.passing import LOSS, NOTED
 from stepdbg.tracer.sources.by_hand import ByHand
 from stepdbg.tracer.sources.gradients import Gradients
 from stepdbg.tracer.sources.models import Models
@@ -59,15 +63,18 @@ class Backward:
         wrap(torch.autograd, "grad", self._grad)
 
     def _wrapper(self, original: Any) -> Callable[..., Any]:
-        hooks, tracer = self, self._tracer
+        hooks, tracer, passing = self, self._tracer, self._tracer.passing
 
         def backward(*args: Any, **kwargs: Any) -> Any:
-            if is_compiling():
+            if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
             phase = None
-            outermost = not hooks._open and tracer.listening()
+            outermost = not hooks._open and not tracer.quiet and get_ident() == tracer.thread
             if outermost:
-                phase = hooks._begin(args[0] if args else kwargs.get("tensors"))
+                of = args[0] if args else kwargs.get("tensors")
+                if passing.notes and passing.open is None:
+                    phase = hooks._begin_usual(of)
+                phase = phase or hooks._begin(of)
                 hooks._open = True
             try:
                 result = original(*args, **kwargs)
@@ -79,7 +86,7 @@ class Backward:
                     hooks._open = False
             if phase is not None:
                 tracer.end(phase)
-                if phase.outer is None and not tracer.registry.has_optimizers:
+                if phase is not NOTED and phase.outer is None and not tracer.registry.has_optimizers:
                     hooks._by_hand.expect(args[0] if args else kwargs.get("tensors"))
             return result
 
@@ -89,7 +96,7 @@ class Backward:
         hooks, tracer = self, self._tracer
 
         def grad(*args: Any, **kwargs: Any) -> Any:
-            if is_compiling():
+            if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
             phase = None
             outermost = not hooks._open and tracer.admits("backward") and not _compiling(sys._getframe(1).f_code)
@@ -133,6 +140,31 @@ class Backward:
             phase.loss = name
         if not retained and not self._models.is_open:
             course.pending_backward = False
+        return phase
+
+    def _begin_usual(self, loss: Any) -> Phase | None:
+        """In a free run, where nothing about the loss is unusual: a number on the CPU, made of a model's output.
+
+        It is read and noted, in one function since that is what most loops come by.
+        """
+        tracer, models = self._tracer, self._models
+        if type(loss) is not torch.Tensor or not loss.is_cpu or loss.numel() != 1 or loss.is_complex():
+            return None
+        if _is_functorchs(loss) or self._gradients.scaled is not None or not tracer.lagging.pending_backward:
+            return None
+        if models.returned_number or models.output is None or models.output() is loss:
+            return None
+        frame = sys._getframe(2)
+        known = self._names.get((id(frame.f_code), frame.f_lasti))
+        if known is None or known.variable:
+            return None
+        name = known.name
+        tracer.passing.notes += (LOSS, name, loss.item(), 0)
+        tracer.passing.loss = weakref.ref(loss), name
+        phase = tracer.begin("backward")
+        if phase is not NOTED:
+            phase.loss = name
+        tracer.lagging.pending_backward = False
         return phase
 
     def _named(self, tensor: torch.Tensor) -> tuple[torch.Tensor, str]:

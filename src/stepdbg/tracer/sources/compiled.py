@@ -39,7 +39,7 @@ class Compiled:
             function = args[0] if args else kwargs.get("model")
             if function is not None and not isinstance(function, nn.Module) and not tracer.quiet:
                 hooks._names.append(getattr(function, "__qualname__", type(function).__name__))
-                tracer.on_update = hooks._say_what_is_hidden
+                tracer.on_update, tracer.passing.due = hooks._say_what_is_hidden, 0
             try:
                 return original(*args, **kwargs)
             except BaseException as error:

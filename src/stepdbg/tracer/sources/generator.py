@@ -25,7 +25,7 @@ def drive(tracer: Tracer, generator: Generator[object, Any, Any]) -> Any:
         from stepdbg.api import run
 
         return run(generator)
-    tracer.driving = True
+    tracer.driving, tracer.passing.due = True, 0
     phase: Phase | None = None
     try:
         while True:

@@ -26,7 +26,7 @@ class Gradients:
     def __init__(self, tracer: Tracer, optimizers: Optimizers) -> None:
         self._tracer = tracer
         self._optimizers = optimizers
-        self._scaled: tuple[weakref.ref[torch.Tensor], weakref.ref[torch.Tensor]] | None = None
+        self.scaled: tuple[weakref.ref[torch.Tensor], weakref.ref[torch.Tensor]] | None = None
         """The newest tensor that a scaler has scaled, and what it was before."""
 
     def install(self) -> None:
@@ -41,9 +41,9 @@ class Gradients:
 
     def unscaled(self, loss: torch.Tensor) -> torch.Tensor:
         """What a scaler has made that loss from."""
-        if self._scaled is None or self._scaled[0]() is not loss:
+        if self.scaled is None or self.scaled[0]() is not loss:
             return loss
-        before = self._scaled[1]()
+        before = self.scaled[1]()
         return loss if before is None else before
 
     def _scale(self, original: Any) -> Callable[..., Any]:
@@ -56,7 +56,7 @@ class Gradients:
                 leave(tracer, None, error)
                 raise
             if isinstance(outputs, torch.Tensor) and isinstance(result, torch.Tensor):
-                hooks._scaled = (weakref.ref(result), weakref.ref(outputs))
+                hooks.scaled = (weakref.ref(result), weakref.ref(outputs))
             return result
 
         return scale
@@ -104,7 +104,7 @@ class Gradients:
             if optimizers.stepped == key:
                 tracer.registry.note_optimizer(optimizer).steps += 1
             if phase is not None:
-                phase.skipped = optimizers.stepped != key
+                tracer.as_made(phase).skipped = optimizers.stepped != key
                 tracer.end(phase)
             return result
 

@@ -77,14 +77,17 @@ class Loaders:
             training = torch.is_grad_enabled() and tracer.listening() and hooks._feeds(self)
             if training and tracer.admits("data"):
                 phase = tracer.begin("data")
+                if hooks._in_doubt(self):
+                    phase = tracer.as_made(phase)
             try:
                 batch = original(self)
             except BaseException as error:
                 if isinstance(error, StopIteration):
                     hooks._since = [read for read in hooks._since if read is not hooks._read.get(self)]
                     if phase is not None:
-                        tracer.course.take_back(phase)
+                        tracer.course.take_back(tracer.as_made(phase))
                         tracer.end(phase)
+                        phase = None
                 leave(tracer, phase, error)
                 raise
             if training:
@@ -130,8 +133,13 @@ class Loaders:
         elif known and loader.feeds is None:
             known = not self._models.evaluating  # another loader over the data that training uses
         if known:
-            self._tracer.course.epoch = max(loader.epochs, dataset.epochs if loader.epochs == 1 else 0)
+            self._tracer.lagging.epoch = max(loader.epochs, dataset.epochs if loader.epochs == 1 else 0)
         return known
+
+    def _in_doubt(self, iterator: Any) -> bool:
+        """Whether it may still turn out that the loader does not feed training."""
+        read = self._read.get(iterator)
+        return read is not None and read[0].feeds is None
 
     def _fed(self, training: bool) -> None:
         """A model is called, with gradients or without: it is likely to get what was read last."""

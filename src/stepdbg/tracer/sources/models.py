@@ -13,11 +13,13 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import compiler as compiling
 from torch import nn
-from torch.compiler import is_compiling
+from torch.compiler import is_dynamo_compiling
 
 from stepdbg.tracer.course import Phase
 from stepdbg.tracer.registry import tensors_in
@@ -43,7 +45,7 @@ class Models:
         self._open: nn.Module | None = None
         """The model whose forward runs; what it calls is no phase of its own."""
         self._open_phase: Phase | None = None
-        self._output: weakref.ref[torch.Tensor] | None = None
+        self.output: weakref.ref[torch.Tensor] | None = None
         """What the newest forward returned, where it was one tensor."""
         self.returned_number = False
         """Whether the newest forward may have returned a loss: one number, or a nest of tensors."""
@@ -74,31 +76,22 @@ class Models:
 
     def made(self, tensor: torch.Tensor) -> bool:
         """Whether the newest forward returned that very tensor."""
-        if self._output is not None:
-            return self._output() is tensor
+        if self.output is not None:
+            return self.output() is tensor
         return self._tracer.registry.is_newest("output", tensor)
 
     def made_at(self, node: Any) -> bool:
         """Whether this node of the graph made an output of the newest forward, a number."""
         return self._tracer.registry.made_at("output", node)
 
-    def _claims(self, module: nn.Module) -> bool:
-        """Whether that call, which lies in no other model's, is a model's; a new one is known from now on."""
-        reference = self._known.get(id(module))
-        new = reference is None or reference() is not module
-        if (new and not _is_model(module)) or (self._tracer.course.open is not None and self._buried()):
-            return False
-        if new:
-            self._adopt(module)
-        return True
-
     def _buried(self) -> bool:
         """Whether a phase is open in which a call of a model is no phase: a data set's, an adjoint method's."""
         course = self._tracer.course
         return course.within("data") or course.within("backward")
 
-    def _adopt(self, module: nn.Module) -> None:
-        self._known[id(module)] = weakref.ref(module, functools.partial(self._forget, id(module)))
+    def _adopt(self, module: nn.Module) -> weakref.ref[nn.Module]:
+        """A model is known from now on."""
+        reference = self._known[id(module)] = weakref.ref(module, functools.partial(self._forget, id(module)))
         self._tracer.registry.note_model(module)
         self.on_new(module)
         kind = type(module)
@@ -108,6 +101,7 @@ class Models:
             if getattr(original, "__wrapped__", None) is self._plain_call:
                 original = self._plain_call
             kind.__call__ = self._wrapper(original)  # type: ignore[method-assign]
+        return reference
 
     def _forget(self, key: int, _: Any) -> None:
         self._known.pop(key, None)
@@ -116,11 +110,9 @@ class Models:
         models, tracer = self, self._tracer
 
         def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if is_compiling():
+            if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(self, *args, **kwargs)
-            mine = models._open is None and tracer.listening() and models._claims(self)
-            if mine:
-                models._begin(self)
+            mine = models._open is None and not tracer.quiet and get_ident() == tracer.thread and models._begin(self)
             try:
                 result = original(self, *args, **kwargs)
             except BaseException as error:
@@ -134,29 +126,40 @@ class Models:
 
         return wrapper_of(original, __call__)
 
-    def _begin(self, model: nn.Module) -> None:
-        tracer, course = self._tracer, self._tracer.course
+    def _begin(self, model: nn.Module) -> bool:
+        """Whether that call, which lies in no other model's, is a model's; if so, its phase begins."""
+        tracer = self._tracer
+        reference = self._known.get(id(model))
+        new = reference is None or reference() is not model
+        if new and not _is_model(model):
+            return False
+        if (tracer.lagging.open is not None or tracer.passing.open is not None) and self._buried():
+            return False
+        if new:
+            reference = self._adopt(model)
         phase = None
         training = torch.is_grad_enabled()
         if self.on_forward is not None:
             self.on_forward(training)
         if training:
-            if self._trained is None or self._trained() is not model:
-                self._trained = weakref.ref(model)
+            self._trained = reference
             if self._watching:
                 self._stop_watching()
         if not tracer.driving:
+            pending = tracer.lagging.pending_backward
             if training:
-                silent = course.pending_backward and course.running is not None and course.running.name == "loss"
-                if silent:
-                    course.retract()
-                phase = tracer.begin("forward", None, True, True, silent)
-            elif not course.pending_backward:
+                if pending and (running := tracer.course.running) is not None and running.name == "loss":
+                    tracer.course.retract()
+                    phase = tracer.begin("forward", None, True, True, True)
+                else:
+                    phase = tracer.begin("forward")
+            elif not pending:
                 phase = tracer.begin("eval", None, True, False)
         self._open, self._open_phase = model, phase
+        return True
 
     def _end(self, output: Any) -> None:
-        tracer, course = self._tracer, self._tracer.course
+        tracer = self._tracer
         phase, self._open, self._open_phase = self._open_phase, None, None
         if phase is not None:
             tracer.end(phase)
@@ -164,10 +167,13 @@ class Models:
             return
         single = type(output) is torch.Tensor
         if output.requires_grad if single else any(tensor.requires_grad for _, tensor in tensors_in(output)):
-            course.pending_backward = True
-            self._output = weakref.ref(output) if single else None
+            tracer.lagging.pending_backward = True
+            self.output = reference = weakref.ref(output) if single else None
             self.returned_number = not single or output.dim() == 0
-            tracer.registry.note("output", output)
+            if reference is not None and tracer.passing.notes and not self.returned_number:
+                tracer.passing.output = reference
+            else:
+                tracer.registry.note("output", output)
             if phase is not None:
                 tracer.begin("loss", None, False, predicted=True, returning=True)
 

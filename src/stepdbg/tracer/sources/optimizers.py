@@ -5,13 +5,17 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
+from torch import compiler as compiling
 from torch import nn
-from torch.compiler import is_compiling
+from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer, lr_scheduler
 
 from stepdbg.tracer import frames
+from stepdbg.tracer.passing import NOTED
+from stepdbg.tracer.registry import Named
 from stepdbg.tracer.sources.models import Models
 from stepdbg.tracer.sources.wrapping import as_phase, key_of, leave, wrap, wrap_once, wrapper_of
 
@@ -29,7 +33,9 @@ class Optimizers:
         """Those whose step runs, by their keys."""
         self.stepped: int | None = None
         """The one that has stepped last."""
-        self._zero_grad = as_phase(tracer, "zero_grad", self._zeroed)
+        self._used: Named | None = None
+        """The optimizer used last, or what it wraps."""
+        self._zero_grad = as_phase(tracer, "zero_grad", key_of)
 
     def install(self) -> None:
         """Hook them."""
@@ -83,22 +89,16 @@ class Optimizers:
             if attribute in vars(owner):
                 wrap_once(owner, attribute, make)
 
-    def _zeroed(self, owner: Any) -> int | None:
-        key, course = key_of(owner), self._tracer.course
-        if course.stepped:
-            course.note_use(key)
-        return key
-
     def _step(self, original: Any) -> Callable[..., Any]:
         hooks, tracer = self, self._tracer
 
         def step(*args: Any, **kwargs: Any) -> Any:
-            if is_compiling():
+            if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
             optimizer = args[0]
             key = key_of(optimizer)
             phase = None
-            outermost = tracer.listening() and key is not None and key not in hooks.open
+            outermost = not tracer.quiet and get_ident() == tracer.thread and key is not None and key not in hooks.open
             if outermost:
                 if not tracer.driving:
                     phase = tracer.begin("step", key)
@@ -116,8 +116,12 @@ class Optimizers:
             if outermost or (hooks.open and key == hooks.open[-1]):
                 hooks.stepped = key
             if outermost:
-                tracer.registry.note_optimizer(optimizer).steps += 1
-                tracer.course.note_step(key)
+                used = hooks._used
+                if used is None or used.ref() is not optimizer:
+                    used = hooks._used = tracer.registry.note_optimizer(optimizer)
+                used.steps += 1
+                if phase is not NOTED:
+                    tracer.course.note_step(key)
                 if phase is not None:
                     tracer.end(phase)
             return result

@@ -1,7 +1,8 @@
 """Wrappers around torch's functions: they say that a phase begins, call through, and say that it has ended.
 
 Each bears the file name of `frames.INVISIBLE_FILE` and takes itself out of the tracebacks that pass through it. In what
-`torch.compile` compiles they do nothing: its tracer knows `is_compiling()` to be true and sees the call alone.
+`torch.compile` compiles they do nothing: its tracer knows `is_dynamo_compiling()` to be true and sees the call alone.
+(`torch.compiler.is_compiling()` asks both that are asked here, in two more calls, at each boundary of a free run.)
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from torch.compiler import is_compiling
+from torch import compiler as compiling
+from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 
 from stepdbg.tracer import compiler, frames
@@ -53,7 +55,7 @@ def as_phase(
 
     def make(original: Any) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            if is_compiling():
+            if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
             phase = tracer.begin(name, key(args[0]) if args else None) if tracer.admits(name) else None
             try:

@@ -1,0 +1,110 @@
+"""Phases that are only noted come to the same course, losses and page as phases that are looked at one by one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepdbg.protocol.page import Page
+from stepdbg.tracer.course import Course
+from stepdbg.tracer.link import Link
+from stepdbg.tracer.losses import Losses
+from stepdbg.tracer.passing import LOSS, Passing
+from stepdbg.tracer.rank import Rank
+from stepdbg.tracer.registry import Registry
+
+
+class Call(NamedTuple):
+    """A call of torch's, at the level of the script."""
+
+    name: str
+    optimizer: int | None = None
+
+
+FORWARD = (Call("forward"), Call("loss"))
+CALLS = st.sampled_from(
+    [
+        (Call("data"),), FORWARD, (*FORWARD, Call("backward")), (Call("zero_grad", 1),), (Call("zero_grad", 2),),
+        (Call("zero_grad"),), (Call("step", 1),), (Call("step", 2),), (Call("scheduler", 1),), (Call("clip"),),
+        (Call("backward"),),
+    ]
+)  # fmt: skip
+UPDATES = st.lists(CALLS, min_size=1, max_size=8).map(lambda calls: list(itertools.chain(*calls)))
+RUNS = st.lists(st.tuples(UPDATES, st.integers(1, 9)), min_size=1, max_size=4).map(
+    lambda parts: [call for update, times in parts for call in update * times]
+)
+
+
+_NUMBERS = itertools.count()
+
+
+class Side:
+    """A process's course, and what it writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.course = Course()
+        self.course.in_use = {1}
+        rank = Rank(cast(Link, None), folder)
+        rank.page = self.page = Page(folder / f"page-{next(_NUMBERS)}", create=True)
+        self.losses = Losses(self.course, rank)
+        self.passing = Passing(self.course, Registry(), rank, self.losses)
+        self.passing.arm(0)
+
+    def told(self) -> object:
+        """All that anybody can see of it."""
+        course = self.course
+        phases = [
+            [(phase.name, phase.began_ns, phase.ended_ns, phase.update, phase.loss) for phase in done]
+            for done in (course.phases, course.before)
+        ]
+        open_now = course.running and course.running.name
+        return (
+            course.index, course.update, course.loss, open_now, course.stepped, course.in_use, phases,
+            self.page.losses_since(0), self.page.status().update,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pages lie."""
+    return tmp_path_factory.mktemp("pages")
+
+
+@given(run=RUNS, pauses=st.sets(st.integers(0, 200)))
+def test_it_does_not_matter_how_many_phases_go_by_before_somebody_looks(
+    run: list[Call], pauses: set[int], folder: Path
+) -> None:
+    one, many = Side(folder), Side(folder)
+    for side, looked_at in ((one, set(range(len(run)))), (many, pauses)):
+        clock = itertools.count(1)
+        for number, call in enumerate(run):
+            note(side.passing, call, clock)
+            if number in looked_at:
+                side.passing.catch_up()
+        side.passing.catch_up()
+    assert many.told() == one.told()
+    for side in (one, many):
+        side.page.close()
+
+
+def test_a_call_that_is_looked_at_while_it_is_open_is_open_in_the_course(tmp_path: Path) -> None:
+    side = Side(tmp_path)
+    side.passing.notes += ("forward", None, 5)
+    side.passing.open = "forward"
+    side.passing.catch_up()
+    assert side.course.inside == ("forward",)
+    assert side.passing.phase is side.course.open
+    side.page.close()
+
+
+def note(passing: Passing, call: Call, clock: Iterator[int]) -> None:
+    """As `Tracer.begin` and `Tracer.end` do."""
+    if call.name == "backward":
+        passing.notes += (LOSS, "loss", float(next(clock)), 0)
+    passing.notes += (call.name, call.optimizer, next(clock), 0 if call.name == "loss" else next(clock))
