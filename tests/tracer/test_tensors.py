@@ -29,6 +29,17 @@ def test_statistics_agree_with_torch(size: int, shift: float, seed: int) -> None
         assert found.std == pytest.approx(float(exact.std()), rel=1e-2, abs=2e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.int64, torch.bool])
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_a_tensor_of_one_number_is_that_number_in_the_type_of_python(dtype: torch.dtype, shape: tuple[int]) -> None:
+    tensor = torch.full(shape, -1).to(dtype).requires_grad_(dtype.is_floating_point)
+    value = tensors.single(tensor)
+    assert value == (True if dtype is torch.bool else -1)
+    assert type(value) is type(tensor.tolist() if not shape else tensor.flatten().tolist()[0])
+    assert tensors.single(tensor.detach().flatten().repeat(2)) is None
+    assert tensors.single(torch.tensor(1j)) is None
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.int8, torch.int64, torch.bool])
 def test_statistics_of_other_types_agree_with_float64(dtype: torch.dtype) -> None:
     tensor = (torch.arange(-5, 50) % 7 - 3).to(dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import struct
 
 import msgspec
@@ -21,6 +22,7 @@ from stepdbg.protocol.messages import (
     LedgerRow,
     LossPoint,
     LossPoints,
+    ObjectRow,
     OptimizerInfo,
     Optimizers,
     ParameterGroup,
@@ -98,9 +100,26 @@ def test_the_model_shows_what_the_phase_did_to_each_gradient_by_a_sign(width: in
     words = drawn(model.draw(full(), Frame(width, 16)))
     weight = next(line for line in words.splitlines() if "weight" in line)
     assert "2.500" in weight
-    assert "+0.2500" in weight
+    assert re.search(r"\+ +0\.2500", weight), "a mark, and not the number's sign"
     assert "Conv2d" in words
     assert "running_mean" in words
+
+
+def test_a_tensor_of_one_number_shows_that_number_and_any_other_its_norm() -> None:
+    snapshot = full()
+    assert snapshot.objects is not None
+    row = ObjectRow("model.scale", "scale", "parameter", 1, "", (), "float32", "cpu", 1, 4, True, "optimizer[0]")
+    found = Summary("model.scale", 0.5, 0.125, finite=True, value=-0.5, grad_value=-0.125)
+    summaries = {**snapshot.summaries, "model.scale": found}
+    for others in (snapshot.objects.rows, ()):
+        objects = msgspec.structs.replace(snapshot.objects, rows=(*others, row))
+        drawing = model.draw(dataclasses.replace(snapshot, objects=objects, summaries=summaries), Frame(80, 16))
+        scale = next(line for line in drawn(drawing).splitlines() if "scale" in line)
+        sign = "=" if others else ""
+        assert f" {sign}-0.5000 " in scale
+        assert f" {sign}-0.1250" in scale
+        assert ("a value, no norm" in shown(drawing.foot)) == bool(others)
+        assert ("norm" in text(drawing.head[0])) == bool(others)
 
 
 def test_parameters_that_no_optimizer_holds_are_given_away_where_there_is_room() -> None:

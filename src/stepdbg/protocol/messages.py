@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 """Moves when a message changes its meaning, or comes that the other side would not know. Both sides say
 theirs in the hello and refuse another one."""
 
@@ -233,6 +233,10 @@ class Summary(Part, frozen=True):
     """‖Δw‖ / ‖w‖ of the last step; None where it was not recorded."""
     finite: bool = True
     """False where value or gradient holds a NaN or an infinity."""
+    value: bool | int | float | None = None
+    """The one number that a tensor of a single element holds; None of any other."""
+    grad_value: bool | int | float | None = None
+    """The same of its `.grad`."""
 
 
 class Summaries(Message, frozen=True):

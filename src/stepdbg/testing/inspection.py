@@ -191,6 +191,8 @@ class Inspection:
             None if grad is None else _norm(grad.values),
             self.ratios.get(name),
             all(map(math.isfinite, numbers)),
+            value=_single(tensor.values),
+            grad_value=_single(grad.values) if grad is not None else None,
         )
 
     def _look_at(self, query: LookAt) -> TensorView:
@@ -368,6 +370,10 @@ def _row(name: str, held: Held, depth: int, label: str) -> ObjectRow:
         trainable,
         "optimizer[0]" if trainable else "",
     )
+
+
+def _single(numbers: array[float]) -> float | None:
+    return numbers[0] if len(numbers) == 1 else None
 
 
 def _norm(numbers: array[float]) -> float:

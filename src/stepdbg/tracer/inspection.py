@@ -206,10 +206,19 @@ class Desk:
         size = self._figures.norm(name, entry.tensor)
         if size is None:
             return m.Summary(name)
-        grad = self._registry.alive.get(f"{name}.grad")
-        grad_size = self._figures.norm(f"{name}.grad", grad.tensor) if grad and grad.tensor is not None else None
+        found = self._registry.alive.get(f"{name}.grad")
+        grad = found.tensor if found is not None else None
+        grad_size = self._figures.norm(f"{name}.grad", grad) if grad is not None else None
         finite = abs(size) < float("inf") and (grad_size is None or abs(grad_size) < float("inf"))
-        return m.Summary(name, size, grad_size, self._deltas.ratios.get(name), finite)
+        return m.Summary(
+            name,
+            size,
+            grad_size,
+            self._deltas.ratios.get(name),
+            finite,
+            value=tensors.single(entry.tensor),
+            grad_value=tensors.single(grad) if grad is not None else None,
+        )
 
     # one tensor
 

@@ -50,6 +50,15 @@ def norm(tensor: torch.Tensor) -> float:
     return math.sqrt(sum(float(part.to(torch.float64).square().sum()) for part in _parts(tensor)))
 
 
+def single(tensor: torch.Tensor) -> bool | int | float | None:
+    """The number of a tensor that holds a single one; None of any other, and where it is no real number."""
+    if tensor.numel() != 1 or tensor.is_complex():
+        return None
+    value, _ = readable(tensor)
+    number = None if value is None else value.item()
+    return number if isinstance(number, (bool, int, float)) else None
+
+
 def statistics(tensor: torch.Tensor) -> Statistics:
     """Of a readable tensor, over all its elements."""
     count = tensor.numel()

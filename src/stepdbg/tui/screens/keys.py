@@ -16,8 +16,10 @@ from stepdbg.tui.views.lines import Glyphs
 
 PANEL_HELP = {
     "rail": "The loop, phase by phase; the arrow stands before the one that comes next. Under each phase: what it did.",
-    "model": "Every parameter and buffer. The sign at the left is what the phase just done did to its value; the sign "
-    "before the gradient norm is what it did to its gradient.",
+    "model": "Every parameter and buffer. The sign at the left is what the phase just done did to its value, the one "
+    "before the gradient what it did to that, the one before its optimizer what it did to the state kept there. "
+    "Figures are 2-norms; a tensor of one number shows the number itself, after a = where there are others too. "
+    "Δ/‖w‖ is how far the last step moved it: the norm of the change over the norm of the value.",
     "tensor": "One tensor, its gradient and its optimizer state: figures, heat maps side by side (m), the numbers of "
     "the part that is marked; a batch of images as pictures with their labels. The scale under a map says what "
     "its colours stand for; ! is NaN, ^ and v are infinities.",
@@ -83,7 +85,8 @@ class HelpDialog(Dialog[None]):
 
     def fill(self) -> list[Widget]:
         """The text."""
-        return [Static(help_text(self._here, min(90, self.app.size.width - 7)), markup=False)]
+        words = help_text(self._here, min(90, self.app.size.width - 7))
+        return [Static(words if self.glyphs.braille else words.replace("Δ/‖w‖", "dw/|w|"), markup=False)]
 
     def action_scroll(self, lines: int) -> None:
         """Move the text."""

@@ -1,7 +1,8 @@
 """Panel 1: every parameter and buffer as a tree of modules, with what the phase just done did to each.
 
 The marks are signs, so that nothing hangs on a colour: `*` changed, `~` written with the same value, `+` created,
-`-` freed. A parameter's gradient has a mark of its own, before the gradient's norm.
+`-` freed. Each stands in a column of its own, so that none is taken for the sign of a number: a row's at its left, its
+gradient's and its optimizer state's before those. A tensor of one number shows that number, any other its norm.
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
 NOT_RECORDED = "not recorded"
 TENSORS = ("parameter", "buffer", "variable")
 """The rows that have numbers."""
+GRAD = 12
+"""Cells for a gradient: its mark between two blanks, and its figure."""
+LEGEND = "+ created  * changed  ~ same value  - freed"
+"""What the marks mean."""
+SINGLE = "= a value, no norm"
+"""What a figure means that stands behind a `=`."""
 ORPHAN = "no optimizer"
 """Beside a parameter that no step will ever change."""
 
@@ -68,7 +75,7 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs) -> Columns:
     sizes = max([5, *(len(shape(row.shape, glyphs.times)) for row in rows if row.node in TENSORS)])
     sizes = min(16, sizes)
     wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + 6 for row in rows)])
-    fixed = {"norm": 11, "grad": 11, "shape": sizes + 1, "ratio": 10, "dtype": 10, "owner": 18}
+    fixed = {"norm": 11, "grad": GRAD, "shape": sizes + 1, "ratio": 10, "dtype": 10, "owner": 18}
     kept: dict[str, int] = {}
     room = width - 4 - min(wish, 34, max(12, width // 3))
     for column, wide in fixed.items():
@@ -92,14 +99,30 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         return Drawing(title=(Span("model", "dim"),), body=lesson(words, frame), total=0)
     rows = objects.rows
     wide = columns(frame.width, rows, frame.glyphs)
-    head = _heading(wide, frame.glyphs)
+    singles = {row.elements == 1 for row in rows if row.node in TENSORS}
+    head = _heading(wide, frame.glyphs, singles)
     seen = marks(snapshot.stop)
-    end = frame.top + max(0, frame.height - 1)
+    foot = _legend(frame, mixed=len(singles) == 2) if len(rows) + 2 < frame.height else ()
+    end = frame.top + max(0, frame.height - 1 - len(foot))
     body = tuple(
-        _row(row, _figures(row, snapshot), seen.get(row.name, Marks()), wide, index == frame.cursor, frame)
+        _row(
+            row,
+            _figures(row, snapshot),
+            seen.get(row.name, Marks()),
+            wide,
+            index == frame.cursor,
+            frame,
+            equals="=" if len(singles) == 2 else "",
+        )
         for index, row in enumerate(rows[frame.top : end], frame.top)
     )
-    return Drawing(title=_title(rows, snapshot), head=(head,), body=body, total=len(rows))
+    return Drawing(_title(rows, snapshot), (head,), body, len(rows), foot)
+
+
+def _legend(frame: Frame, *, mixed: bool) -> tuple[Line, ...]:
+    """What the signs mean, where a line is left for it."""
+    words = f"{LEGEND}  {SINGLE}" if mixed else LEGEND
+    return ((Span(f" {words if len(words) < frame.width else LEGEND}"[: frame.width], "faint"),),)
 
 
 def _figures(row: ObjectRow, snapshot: Snapshot) -> Summary | str | None:
@@ -117,19 +140,25 @@ def _title(rows: tuple[ObjectRow, ...], snapshot: Snapshot) -> Line:
     return (Span(plain(words)), Span(f"  {plural(tensors, 'parameter')}", "dim"), Span(hint, "warning"))
 
 
-def _heading(wide: Columns, glyphs: Glyphs) -> Line:
+def _heading(wide: Columns, glyphs: Glyphs, singles: set[bool]) -> Line:
+    """The columns' names; `singles` says whether there are tensors of one number, others, or both."""
+    figures = "norm" if True not in singles else "norm/=value" if False in singles else "value"
     ratio = "Δ/‖w‖" if glyphs.braille else "dw/|w|"
     parts = [Span("    " + padded("name", wide.name), "heading")]
     for words, field, left in (
-        ("shape", wide.shape, True), ("dtype", wide.dtype, True), ("norm", wide.norm, False),
-        ("grad norm", wide.grad, False), (ratio, wide.ratio, False), ("    in", wide.owner, True),
+        ("shape", wide.shape, True), ("dtype", wide.dtype, True), (figures, wide.norm, False),
+        ("grad" if figures == "value" else "grad norm", wide.grad, False), (ratio, wide.ratio, False),
+        ("    in", wide.owner, True),
     ):  # fmt: skip
         if field:
             parts.append(Span(padded(f"{words}", field) if left else right(words, field), "heading"))
     return tuple(parts)
 
 
-def _row(row: ObjectRow, known: Summary | str | None, mark: Marks, wide: Columns, here: bool, frame: Frame) -> Line:
+def _row(
+    row: ObjectRow, known: Summary | str | None, mark: Marks, wide: Columns, here: bool, frame: Frame, *, equals: str
+) -> Line:
+    """A row; a figure that is no norm but a value stands behind `equals`."""
     glyphs = frame.glyphs
     summary = known if isinstance(known, Summary) else None
     target = f"object:{row.name}"
@@ -171,20 +200,19 @@ def _row(row: ObjectRow, known: Summary | str | None, mark: Marks, wide: Columns
         spans.append(Span(right(known, wide.norm + wide.grad + wide.ratio, glyphs.ellipsis), "past", target))
         wide = wide._replace(norm=0, grad=0, ratio=0)
     if wide.norm:
-        norm = figure(summary.norm) if summary else ""
+        norm = _value_or_norm(summary.value, summary.norm, equals) if summary else ""
         role = f"mark.{mark.value}" if mark.value else ("error" if bad else "number")
         spans.append(Span(right(("!" if bad else "") + norm, wide.norm), role, target))
     if wide.grad:
-        grad_sign = SIGNS.get(mark.grad, "")
-        words = figure(summary.grad_norm) if summary and row.node != "buffer" else ""
-        if row.node == "variable":
-            words = ""
+        words = ""
+        if summary and row.node == "parameter":
+            words = _value_or_norm(summary.grad_value, summary.grad_norm, equals)
         if mark.grad == "freed":
             words = "freed"
         elif row.node == "parameter" and not row.trainable:
             words = "frozen"
         role = f"mark.{mark.grad}" if mark.grad else "number"
-        spans.append(Span(right(f"{grad_sign}{words}", wide.grad), role, target))
+        spans.append(Span(f" {SIGNS.get(mark.grad, ' ')}{right(words, wide.grad - 2)}", role, target))
     if wide.ratio:
         ratio = summary.update_ratio if summary else None
         spans.append(Span(right("" if ratio is None else figure(ratio), wide.ratio), "number", target))
@@ -193,6 +221,10 @@ def _row(row: ObjectRow, known: Summary | str | None, mark: Marks, wide: Columns
         words = f"  {state} {owner}" if owner else ""
         spans.append(Span(padded(words, wide.owner, glyphs.ellipsis), "dim" if row.owner else "warning", target))
     return tuple(spans)
+
+
+def _value_or_norm(value: float | None, norm: float | None, equals: str) -> str:
+    return figure(norm) if value is None else f"{equals}{figure(value)}"
 
 
 def describe(row: ObjectRow) -> str:
