@@ -63,7 +63,9 @@ def test_a_cell_holds_sign_and_count_and_what_is_to_come_stands_as_it_was_the_la
     assert row(words, "backward") == ["·", "+8", *"······"]
     assert row(words, "step") == ["*8", "·", "·", "*24", *"····"]
     assert "▶ step" in words
-    assert "backward walked the graph from `loss` and wrote the .grad of 8 parameters; the" in words
+    assert "walked the graph" not in words, "that sentence stands under the rail already"
+    words = drawn(matrix.draw(at(stop_after("backward")), Frame(80, 16, cursor=5), "grad"))
+    assert "step comes next. The last time step: 8 parameters changed" in words
 
 
 def test_several_fates_stand_in_one_cell_each_with_its_sign() -> None:
@@ -113,6 +115,19 @@ def test_where_there_is_little_room_kinds_that_nothing_was_done_to_give_way() ->
     assert row(words, "step")[0] == "*8"
     kinds = [kind for kind, _, _ in matrix.columns(matrix.rows(at(stop_after("backward"))), 42).kinds]
     assert kinds == ["parameter", "grad", "buffer", "state", "loss", "output", "batch"]
+
+
+def test_headings_are_whole_words_by_turns_on_two_lines_where_the_column_is_narrow_and_there_is_height() -> None:
+    snapshot = at(stop_after("backward"))
+    upper, lower = (text(line) for line in matrix.draw(snapshot, Frame(42, 16), "grad").head)
+    assert lower.split() == ["parameter", "buffer", "loss", "batch"]
+    assert upper.split() == ["grad", "state", "output"]
+    line = next(line for line in drawn(matrix.draw(snapshot, Frame(42, 16), "grad")).splitlines() if "+8" in line)
+    assert line.index("+8") + 2 == upper.index("grad") + 4, "a heading ends where its column does"
+    words = drawn(matrix.draw(snapshot, Frame(42, 16), "grad"))
+    assert all(piece in words for piece in matrix.LEGEND)
+    (only,) = matrix.draw(snapshot, Frame(42, 8), "grad").head
+    assert "grd" in text(only)
 
 
 @given(st.integers(1, 170), st.integers(1, 40), st.integers(0, 7), st.sampled_from(matrix.KINDS))

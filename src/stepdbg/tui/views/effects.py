@@ -23,10 +23,9 @@ from stepdbg.tui.views.lines import (
     lesson,
     padded,
     plain,
-    right,
     wrapped,
 )
-from stepdbg.tui.views.model import SIGNS
+from stepdbg.tui.views.model import LEGEND, SIGNS, legend
 from stepdbg.tui.views.numbers import plural
 from stepdbg.tui.views.sentence import NOUNS, sentence
 
@@ -39,7 +38,6 @@ _NARROW = {
 _ORDER = ("created", "changed", "touched", "freed")
 WORDS = 3
 """Lines for the sentence below the matrix."""
-LEGEND = "+ created  * changed  ~ same value  - freed"
 NOT_RECORDED = "not recorded"
 
 
@@ -110,15 +108,25 @@ class Columns(NamedTuple):
     kinds: tuple[tuple[Kind, str, int], ...]
     cut: bool = False
     """Whether there is no room for all that something was done to."""
+    staggered: bool = False
+    """Whether the headings stand on two lines by turns, so that whole words have room over narrow columns."""
 
 
-def columns(found: list[Row], width: int) -> Columns:
-    """What fits: all kinds under their whole names, under short ones, or only those that something was done to."""
+def columns(found: list[Row], width: int, *, tall: bool = False) -> Columns:
+    """What fits: all kinds under their whole names, under short ones, or only those that something was done to.
+
+    Args:
+        found: The rows.
+        width: Cells.
+        tall: There may be two lines of headings; it changes nothing about which kinds are shown.
+    """
     name = max([8, *(cell_len(row.box.name) + row.box.depth * 2 for row in found)]) + 3
     cells = {kind: max([0, *(cell_len(cell(row.box, kind)) for row in found)]) for kind in KINDS}
     used = tuple(kind for kind in KINDS if cells[kind]) or tuple(kind for kind in KINDS if kind != "hyperparameter")
     heads = {**_SHORT, **_NARROW}
-    for kinds, names in ((KINDS, {}), (KINDS, _SHORT), (used, _SHORT), (used, heads)):
+    for kinds, names in ((KINDS, {}), (KINDS, _SHORT), (used, {}), (used, heads)):
+        if names is heads and tall and (whole := _staggered(used, cells, name, width)):
+            return Columns(name, whole, staggered=True)
         wide = {kind: max(len(names.get(kind, kind)), cells[kind]) + 1 for kind in kinds}
         if name + sum(wide.values()) <= width:
             more = min(4, (width - name - sum(wide.values())) // len(kinds))
@@ -131,6 +139,22 @@ def columns(found: list[Row], width: int) -> Columns:
             break
         kept.append((kind, heads.get(kind, kind), wide[kind]))
     return Columns(name, tuple(kept) or ((used[0], "", 1),), True)
+
+
+def _staggered(
+    kinds: tuple[Kind, ...], cells: dict[Kind, int], name: int, width: int
+) -> tuple[tuple[Kind, str, int], ...]:
+    """Columns that take whole words as headings, the first on the lower of two lines, the second on the upper, and so
+    on: a word may be as long as its column and the one before it. Empty where that does not fit.
+    """
+    wide: list[int] = []
+    for kind in kinds:
+        before = wide[-1] if wide else name
+        wide.append(max(len(_NARROW.get(kind, kind)) + 1, cells[kind] + 1, len(kind) + 1 - before))
+    if name + sum(wide) > width:
+        return ()
+    more = min(4, (width - name - sum(wide)) // len(kinds))
+    return tuple((kind, kind, each + more) for kind, each in zip(kinds, wide, strict=True))
 
 
 def cell(box: rail.Box, kind: Kind) -> str:
@@ -161,21 +185,24 @@ def draw(snapshot: Snapshot, frame: Frame, kind: Kind, beneath: tuple[Line, ...]
     if stop is None:
         words = "Here stands what each phase does to each kind of object. Press n to run the first one."
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
-    shape = columns(found, frame.width)
     words = _words(snapshot, found[min(frame.cursor, len(found) - 1)], kind) if found else ""
     below = [(Span(f" {line}", "sentence"),) for line in wrapped(words, max(10, frame.width - 2), WORDS)]
-    spare = frame.height - 1 - len(found) - len(below)
-    foot: list[Line] = [*([()] if spare > 0 else []), *below]
-    if spare > 2 and len(LEGEND) + 2 <= frame.width:
-        foot.append((Span(f" {LEGEND}", "faint"),))
+    shape = columns(found, frame.width, tall=frame.height > 2 + len(found) + len(below))
+    head = _headings(shape, kind, frame)
+    spare = frame.height - len(head) - len(found) - len(below)
+    foot: list[Line] = [*([()] if spare > 0 and below else []), *below]
+    signs = legend(LEGEND, frame.width)
+    if spare > 1 + len(signs):
+        foot += [*([] if below else [()]), *signs]
     if beneath and spare > 4:
-        foot += [(Span(frame.glyphs.rule * frame.width, "rule"),), *beneath[: spare - 3]]
-    height = max(1, frame.height - 1 - len(foot))
+        room = frame.height - len(head) - len(found) - len(foot) - 1
+        foot += [(Span(frame.glyphs.rule * frame.width, "rule"),), *beneath[:room]]
+    height = max(1, frame.height - len(head) - len(foot))
     body = tuple(
         _line(row, shape, kind, index == frame.cursor, frame)
         for index, row in enumerate(found[frame.top : frame.top + height], frame.top)
     )
-    return Drawing(_title(snapshot, stop), (_heading(shape, kind, frame),), body, len(found), tuple(foot))
+    return Drawing(_title(snapshot, stop), head, body, len(found), tuple(foot))
 
 
 def room_beneath(snapshot: Snapshot, frame: Frame) -> int:
@@ -190,13 +217,23 @@ def _title(snapshot: Snapshot, stop: Stop) -> Line:
     return (Span(f"update {boundary.update}{done}"), Span(hint, "warning"))
 
 
-def _heading(shape: Columns, kind: Kind, frame: Frame) -> Line:
-    spans = [Span(" " * shape.name)]
-    for each, heading, wide in shape.kinds:
-        spans.append(Span(right(heading, wide), "accent" if each == kind and frame.focused else "heading"))
-    if shape.cut:
-        spans.append(Span(f" {frame.glyphs.more_right}", "dim"))
-    return cropped(tuple(spans), frame.width)
+def _headings(shape: Columns, kind: Kind, frame: Frame) -> tuple[Line, ...]:
+    """The kinds over their columns: on one line, or by turns on two."""
+    lines = 2 if shape.staggered else 1
+    found: list[Line] = []
+    for number in range(lines):
+        spans, blank = [], shape.name
+        for place, (each, heading, wide) in enumerate(shape.kinds):
+            if (lines - 1 - place) % lines != number:
+                blank += wide
+                continue
+            role = "accent" if each == kind and frame.focused else "heading"
+            spans += [Span(" " * (blank + wide - len(heading))), Span(heading, role)]
+            blank = 0
+        if shape.cut:
+            spans.append(Span(f" {frame.glyphs.more_right}", "dim"))
+        found.append(cropped(tuple(spans), frame.width))
+    return tuple(found)
 
 
 def _line(row: Row, shape: Columns, kind: Kind, here: bool, frame: Frame) -> Line:
@@ -236,7 +273,7 @@ def _cell_role(words: str, box: rail.Box, here: bool, frame: Frame) -> str:
 
 
 def _words(snapshot: Snapshot, row: Row, kind: Kind) -> str:
-    """The plain sentence of the row under the cursor."""
+    """The plain sentence of the row under the cursor; that of the phase just done stands under the rail."""
     box = row.box
     if snapshot.state == "running":
         return "training runs; the matrix is drawn anew at the next stop"
@@ -244,6 +281,8 @@ def _words(snapshot: Snapshot, row: Row, kind: Kind) -> str:
         return f"{box.name} has not been run yet" + ("; press n to run it" if box.when == "next" else "")
     if box.record.effects is None:
         return f"{box.name}: {NOT_RECORDED}, since nobody looked before it"
+    if row.just_done:
+        return ""
     stop = stop_after(snapshot, row)
     words = sentence(stop, model_name(snapshot)) if stop is not None else _counted(box.name, box.record.effects)
     if box.when == "next":

@@ -20,7 +20,7 @@ TENSORS = ("parameter", "buffer", "variable")
 """The rows that have numbers."""
 GRAD = 12
 """Cells for a gradient: its mark between two blanks, and its figure."""
-LEGEND = "+ created  * changed  ~ same value  - freed"
+LEGEND = ("+ created", "* changed", "~ same value", "- freed")
 """What the marks mean."""
 SINGLE = "= a value, no norm"
 """What a figure means that stands behind a `=`."""
@@ -102,7 +102,9 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     singles = {row.elements == 1 for row in rows if row.node in TENSORS}
     head = _heading(wide, frame.glyphs, singles)
     seen = marks(snapshot.stop)
-    foot = _legend(frame, mixed=len(singles) == 2) if len(rows) + 2 < frame.height else ()
+    spare = frame.height - 2 - len(rows)
+    foot = _legend(wide, frame, mixed=len(singles) == 2)
+    foot = foot[: max(0, spare)]
     end = frame.top + max(0, frame.height - 1 - len(foot))
     body = tuple(
         _row(
@@ -119,10 +121,22 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     return Drawing(_title(rows, snapshot), (head,), body, len(rows), foot)
 
 
-def _legend(frame: Frame, *, mixed: bool) -> tuple[Line, ...]:
-    """What the signs mean, where a line is left for it."""
-    words = f"{LEGEND}  {SINGLE}" if mixed else LEGEND
-    return ((Span(f" {words if len(words) < frame.width else LEGEND}"[: frame.width], "faint"),),)
+def _legend(wide: Columns, frame: Frame, *, mixed: bool) -> tuple[Line, ...]:
+    """What signs and figures mean."""
+    single = (SINGLE,) if mixed else ()
+    ratio = (f"{_ratio(frame.glyphs)} size of the last step, to the value's",) if wide.ratio else ()
+    return legend((*LEGEND, *single, *ratio), frame.width)
+
+
+def legend(pieces: tuple[str, ...], width: int) -> tuple[Line, ...]:
+    """What signs mean, in as few lines as it takes; none where one of the pieces has no room."""
+    lines: list[str] = []
+    for piece in pieces:
+        if lines and len(lines[-1]) + 2 + len(piece) <= width:
+            lines[-1] += f"  {piece}"
+        else:
+            lines.append(f" {piece}")
+    return tuple((Span(line, "faint"),) for line in lines) if all(len(line) <= width for line in lines) else ()
 
 
 def _figures(row: ObjectRow, snapshot: Snapshot) -> Summary | str | None:
@@ -143,16 +157,19 @@ def _title(rows: tuple[ObjectRow, ...], snapshot: Snapshot) -> Line:
 def _heading(wide: Columns, glyphs: Glyphs, singles: set[bool]) -> Line:
     """The columns' names; `singles` says whether there are tensors of one number, others, or both."""
     figures = "norm" if True not in singles else "norm/=value" if False in singles else "value"
-    ratio = "Δ/‖w‖" if glyphs.braille else "dw/|w|"
     parts = [Span("    " + padded("name", wide.name), "heading")]
     for words, field, left in (
         ("shape", wide.shape, True), ("dtype", wide.dtype, True), (figures, wide.norm, False),
-        ("grad" if figures == "value" else "grad norm", wide.grad, False), (ratio, wide.ratio, False),
+        ("grad" if figures == "value" else "grad norm", wide.grad, False), (_ratio(glyphs), wide.ratio, False),
         ("    in", wide.owner, True),
     ):  # fmt: skip
         if field:
             parts.append(Span(padded(f"{words}", field) if left else right(words, field), "heading"))
     return tuple(parts)
+
+
+def _ratio(glyphs: Glyphs) -> str:
+    return "Δ/‖w‖" if glyphs.braille else "dw/|w|"
 
 
 def _row(
