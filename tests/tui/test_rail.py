@@ -96,6 +96,24 @@ def test_inner_phases_hang_under_their_outer_one() -> None:
     assert "↳forward" in text(rail.draw(at(Stop(boundary, "step", phases=phases)), 80)[0])
 
 
+@pytest.mark.parametrize("width", [80, 160])
+def test_where_there_are_several_models_and_optimizers_the_rail_and_the_sentence_say_whose_phase_it_is(
+    width: int,
+) -> None:
+    owners = {"zero_grad": "optimizer_d", "forward": "discriminator", "backward": "loss_d", "step": "optimizer_d"}
+    phases = tuple(msgspec.structs.replace(record, of=owners.get(record.name, "")) for record in ROUND)
+    stop = msgspec.structs.replace(stop_after("zero_grad", phases=phases[:2], next_of="generator"), previous=phases)
+    lines = rail.draw(at(stop), width)
+    under = {name: text(lines[3])[text(lines[0]).index(name) :] for name in ORDER}
+    assert under["zero_grad"].startswith("optimizer_d")
+    assert under["forward"].startswith("generator"), "what comes next is not what came last time"
+    assert under["step"].startswith("optimizer_d")
+    assert widest(lines) <= width
+    assert sentence(stop).startswith("zero_grad of `optimizer_d` freed the gradients")
+    forward = stop_after("forward", phases=phases[:3])
+    assert sentence(forward, "model").startswith("forward called `discriminator`: ")
+
+
 def test_a_long_loop_keeps_the_next_phase_in_view_and_counts_the_rest() -> None:
     phases = tuple(PhaseRecord(f"phase_number_{index}", 1.0) for index in range(20))
     boundary = Boundary(12, 3, done="phase_number_9", next="phase_number_10")

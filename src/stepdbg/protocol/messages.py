@@ -111,6 +111,8 @@ class PhaseRecord(Part, frozen=True):
     effects: Effects | None = None
     """Counts only (no names); None where nobody looked."""
     skipped: bool = False
+    of: str = ""
+    """Whose it was, where there are several models or optimizers: `optimizer_d`, `generator`, the loss's name."""
 
 
 class Frame(Part, frozen=True):
@@ -170,6 +172,8 @@ class Stop(Part, frozen=True):
     loss_name: str | None = None
     """What the user's frame calls the newest loss."""
     failure: Failure | None = None
+    next_of: str = ""
+    """Whose phase comes next, as in `PhaseRecord.of`."""
 
 
 # ---------------------------------------------------------------- questions to a rank, and their answers

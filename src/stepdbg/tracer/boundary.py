@@ -34,6 +34,7 @@ from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.trace import Trace
 from stepdbg.tracer.watches import Watches
+from stepdbg.tracer.whose import owner_at
 
 
 class Tracer:
@@ -274,6 +275,7 @@ class Tracer:
         self._losses.settle(wait=True)
         done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent)
         frame = frames.user_frame(at or sys._getframe(2))
+        whose = self._halt.coming = None if predicted or at is not None else owner_at(sys._getframe(2))
         try:
             self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
         except HubLost:
@@ -283,6 +285,7 @@ class Tracer:
         now = monotonic_ns()
         update = course.update
         phase = course.depart(name, now, opens, call, kept)
+        phase.whose = whose
         if course.update != update and self.on_update is not None:
             self.on_update()
         if frame is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec import Struct
 
@@ -35,6 +36,8 @@ class Phase(Struct, eq=False):
     place: tuple[str, int] | None = None
     """File and line where it was called; known only while somebody looks."""
     skipped: bool = False
+    whose: Any = None
+    """A weak reference to the model or optimizer whose call it is; known only while somebody looks."""
     loss: str | None = None
     """What the loss that a backward starts from is called."""
     doubt: Callable[[], bool] | None = None

@@ -22,6 +22,7 @@ from stepdbg.tracer.inspection import Desk
 from stepdbg.tracer.link import HubLost
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.whose import Names, Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Halt:
         """True where each boundary is told of."""
         self.before: effects.Picture | None = None
         """With fingerprints, from the start of the phase that runs; None where nobody will look."""
+        self.coming: Owner = None
+        """Whose phase comes next."""
         self._counters: effects.Picture | None = None
         """From the last halt."""
         self._rank = rank
@@ -122,6 +125,7 @@ class Halt:
         if loss is not None and loss.numel() == 1 and course.pending_backward:
             boundary = msgspec.structs.replace(boundary, loss=float(loss))
         self._desk.open(cause.stack, boundary, after, gradients=gradients)
+        names = Names(registry)
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
         return m.Stop(
@@ -129,8 +133,9 @@ class Halt:
             reason=cause.reason,
             detail=cause.detail,
             effects=found,
-            phases=course.records(),
-            previous=course.previous(),
+            phases=names.told(course.records(), course.phases),
+            previous=names.told(course.previous(), course.before),
+            next_of=names.loss(registry.loss_name()) if boundary.next == "backward" else names.of(self.coming),
             frames=described,
             line_done=(os.path.abspath(done.place[0]), done.place[1]) if done and done.place else None,
             line_next=(mine.file, frames.line_after(cause.returning) or mine.line) if mine and boundary.next else None,

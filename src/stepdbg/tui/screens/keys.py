@@ -15,7 +15,8 @@ from stepdbg.tui.screens.dialog import Dialog
 from stepdbg.tui.views.lines import Glyphs
 
 PANEL_HELP = {
-    "rail": "The loop, phase by phase; the arrow stands before the one that comes next. Under each phase: what it did.",
+    "rail": "The loop, phase by phase; the arrow stands before the one that comes next. Under each phase: what it did "
+    "and how long it took or, where there are several models or optimizers, whose it is.",
     "model": "Every parameter and buffer. The sign at the left is what the phase just done did to its value, the one "
     "before the gradient what it did to that, the one before its optimizer what it did to the state kept there. "
     "Figures are 2-norms; a tensor of one number shows the number itself, after a = where there are others too. "

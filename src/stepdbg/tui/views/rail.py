@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, PhaseRecord, Stop
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, cropped, padded
+from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, cropped, padded, plain, shortened_name
 from stepdbg.tui.views.numbers import milliseconds, plural
 
 TEXTBOOK = ("data", "zero_grad", "forward", "loss", "backward", "step")
@@ -24,6 +24,8 @@ SHORT = {
     "loss": "loss", "output": "output", "batch": "tensor", "rng": "rng",
 }  # fmt: skip
 _MORE = {"loss": "losses", "state entry": "state entries"}
+OWNER = 14
+"""Cells for the name of the model or optimizer whose phase it is."""
 HEIGHT = 4
 """Lines: the phases, two of effects, the times."""
 
@@ -36,6 +38,8 @@ class Box(NamedTuple):
     record: PhaseRecord | None = None
     predicted: bool = False
     depth: int = 0
+    of: str = ""
+    """Whose phase it is, where there are several models or optimizers."""
 
 
 def boxes(snapshot: Snapshot) -> list[Box]:
@@ -46,13 +50,19 @@ def boxes(snapshot: Snapshot) -> list[Box]:
     if snapshot.state == "running" and snapshot.progress is not None:
         return _running(stop, snapshot.progress.phase)
     boundary = stop.boundary
-    found = [Box(record.name, "done", record, depth=len(record.inside)) for record in stop.phases]
+    found = [Box(record.name, "done", record, depth=len(record.inside), of=record.of) for record in stop.phases]
     if boundary.next is None:
         return found or [Box(name, "unknown") for name in TEXTBOOK]
     if boundary.opens is not None and found:
         # The update is complete: its loop stays on the rail, and the next round begins at its left end.
-        return [*found, Box(boundary.next, "next", predicted=boundary.predicted)] if not _loops(found, stop) else found
-    found.append(Box(boundary.next, "next", _foretold(stop, boundary.next), boundary.predicted, len(boundary.inside)))
+        return (
+            [*found, Box(boundary.next, "next", predicted=boundary.predicted, of=stop.next_of)]
+            if not _loops(found, stop)
+            else found
+        )
+    last_time = _foretold(stop, boundary.next)
+    of = stop.next_of or (last_time.of if last_time and boundary.predicted else "")
+    found.append(Box(boundary.next, "next", last_time, boundary.predicted, len(boundary.inside), of))
     return found + _to_come(stop)
 
 
@@ -63,10 +73,10 @@ def _loops(found: list[Box], stop: Stop) -> bool:
 
 def _running(stop: Stop, phase: str) -> list[Box]:
     order = stop.previous or stop.phases
-    names = [(record.name, len(record.inside)) for record in order] or [(name, 0) for name in TEXTBOOK]
-    if phase and all(name != phase for name, _ in names):
-        names.append((phase, 0))
-    return [Box(name, "running" if name == phase else "foretold", depth=depth) for name, depth in names]
+    names = [(record.name, len(record.inside), record.of) for record in order] or [(name, 0, "") for name in TEXTBOOK]
+    if phase and all(name != phase for name, _, _ in names):
+        names.append((phase, 0, ""))
+    return [Box(name, "running" if name == phase else "foretold", depth=depth, of=of) for name, depth, of in names]
 
 
 def _foretold(stop: Stop, name: str) -> PhaseRecord | None:
@@ -90,7 +100,10 @@ def _to_come(stop: Stop) -> list[Box]:
         ahead = [index for index in range(position, len(stop.previous)) if stop.previous[index].name == name]
         if ahead:
             position = ahead[0] + 1
-    return [Box(record.name, "foretold", record, depth=len(record.inside)) for record in stop.previous[position:]]
+    return [
+        Box(record.name, "foretold", record, depth=len(record.inside), of=record.of)
+        for record in stop.previous[position:]
+    ]
 
 
 def next_box(rail: list[Box], snapshot: Snapshot) -> int:
@@ -213,11 +226,21 @@ def _marks(breakpoints: tuple[Breakpoint, ...], glyphs: Glyphs) -> dict[str, tup
 
 
 def _wide(box: Box, tall: bool, glyphs: Glyphs) -> int:
-    time = milliseconds(box.record.ms) if box.record and box.when == "done" else ""
     return max(
         cell_len(_label(box, glyphs)) + (4 if tall else 5),
-        *(cell_len(words) + 1 for words in (*_effect_lines(box, tall, glyphs), time)),
+        *(cell_len(words) + 1 for words in (*_effect_lines(box, tall, glyphs), _foot(box, 0, glyphs))),
     )
+
+
+def _foot(box: Box, wide: int, glyphs: Glyphs) -> str:
+    """The last line under a phase: whose it is where that must be told, how long it took where there is room."""
+    time = milliseconds(box.record.ms) if box.record and box.when == "done" else ""
+    if box.when in ("next", "foretold") and _effect_lines(box, False, glyphs)[0]:
+        time = "last time"
+    if not box.of:
+        return time
+    of = shortened_name(plain(box.of), OWNER, glyphs.ellipsis)
+    return f"{of} {time}" if time and cell_len(of) + cell_len(time) + 2 <= wide else of
 
 
 def _window(columns: list[int], keep: int, room: int) -> tuple[int, int]:
@@ -259,11 +282,6 @@ def _draw_box(
         top.append(Span((glyphs.arrow if arrow else "") + " ", "accent" if arrow else "faint"))
     under = "effect" if box.when == "done" else "faint"
     first, second = _effect_lines(box, tall, glyphs)
-    time = milliseconds(box.record.ms) if box.record and box.when == "done" else ""
-    if box.when in ("next", "foretold") and first:
-        time = "last time"
-    elif box.when == "unknown" and box.name and not first:
-        time = ""
     lines[1].append(Span(padded(first, wide), under, target))
     lines[2].append(Span(padded(second, wide), under if tall else ("dim" if box.when == "done" else "faint"), target))
-    lines[3].append(Span(padded(time, wide), "faint", target))
+    lines[3].append(Span(padded(_foot(box, wide, glyphs), wide), "dim" if box.of else "faint", target))

@@ -48,7 +48,10 @@ def sentence(stop: Stop, model: str = "") -> str:
         return f"{done} was skipped: the gradients were not finite, and nothing changed"
     if stop.effects is None:
         return f"{done} is done; what it changed was not recorded, since nothing was looked at before it"
-    words = _by_phase(done, stop, stop.effects, model)
+    of = stop.phases[-1].of if stop.phases and stop.phases[-1].name == done else ""
+    words = _by_phase(done, stop, stop.effects, model, of)
+    if of and done not in _NAMING and words.startswith(done):
+        words = f"{done} of `{of}`{words.removeprefix(done)}"
     hint = "" if stop.effects.basis == "fingerprint" else " (a hint from version counters, since the last stop)"
     ending = "; the script has ended" if boundary.next is None and stop.reason == "exit" else ""
     return words + hint + ending
@@ -72,13 +75,18 @@ def _listed(effects: Effects, kind: str, *what: str) -> str:
     return plural(number, *NOUNS[kind])
 
 
-def _by_phase(done: str, stop: Stop, effects: Effects, model: str) -> str:
+_NAMING = ("forward", "eval", "loss", "backward")
+"""Phases whose sentence says by itself whose they are."""
+
+
+def _by_phase(done: str, stop: Stop, effects: Effects, model: str, of: str) -> str:
     if done == "backward":
         return _backward(stop, effects)
     if done == "zero_grad":
         return _zero_grad(effects)
     if done in ("forward", "eval"):
-        return _forward(done, effects, model)
+        changed = (one.object.split(".")[0] for one in effects.named if one.kind in ("buffer", "parameter"))
+        return _forward(done, effects, of or next(changed, model))
     if done == "step":
         return _step(effects)
     if done == "data":
@@ -119,8 +127,6 @@ def _zero_grad(effects: Effects) -> str:
 
 
 def _forward(done: str, effects: Effects, model: str) -> str:
-    changed = (one.object.split(".")[0] for one in effects.named if one.kind in ("buffer", "parameter"))
-    model = next(changed, model)
     outputs = _listed(effects, "output", "created", "changed")
     words = f"{done} called `{model}`" if model else f"{done} called the model"
     if counted(effects, "output", "created", "changed"):

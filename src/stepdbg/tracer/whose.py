@@ -1,0 +1,77 @@
+"""Whose forward, whose step, whose zero_grad: the model or the optimizer that a call of ours was made on.
+
+It is read off the wrapper's own frame, and only while somebody looks: a free run notes nothing. Names are looked up at
+a stop. Where there is one model and one optimizer, nobody needs to be told.
+"""
+
+from __future__ import annotations
+
+import weakref
+from types import FrameType
+from typing import Any
+
+import msgspec
+from torch import nn
+from torch.optim import Optimizer
+
+from stepdbg.protocol.messages import PhaseRecord
+from stepdbg.tracer import frames, wrappers
+from stepdbg.tracer.course import Phase
+from stepdbg.tracer.naming import is_a
+from stepdbg.tracer.registry import Registry
+
+Owner = weakref.ref[Any] | None
+
+
+def owner_at(frame: FrameType | None) -> Owner:
+    """The model or optimizer that the innermost wrapper of ours, from `frame` outwards, was called on."""
+    while frame is not None and frames.origin(frame.f_code.co_filename) == "stepdbg":
+        if frame.f_code.co_filename == frames.INVISIBLE_FILE:
+            found = frames.local_variables(frame)
+            return _owner(found.get("self")) or _owner(next(iter(found.get("args") or ()), None))
+        frame = frame.f_back
+    return None
+
+
+def _owner(value: object) -> Owner:
+    if is_a(value, nn.Module):
+        return weakref.ref(value)
+    if is_a(value, Optimizer):
+        return weakref.ref(wrappers.innermost(value))  # type: ignore[arg-type]
+    scheduled = vars(value).get("optimizer") if hasattr(value, "__dict__") else None
+    return weakref.ref(wrappers.innermost(scheduled)) if is_a(scheduled, Optimizer) else None  # type: ignore[arg-type]
+
+
+class Names:
+    """The names of owners at a stop, where there are several that could be meant."""
+
+    def __init__(self, registry: Registry) -> None:
+        models, optimizers = registry.models(), registry.optimizers()
+        self._several = len(models) > 1 or len(optimizers) > 1
+        self._known = {id(model): name for name, model in models if len(models) > 1}
+        self._known |= {id(optimizer): named.name for named, optimizer in optimizers if len(optimizers) > 1}
+
+    def of(self, owner: Owner) -> str:
+        """Its name; empty where it is the only one, or not known."""
+        held = owner() if owner is not None else None
+        while held is not None:
+            if name := self._known.get(id(held)):
+                return name
+            held = wrappers.wrapped(held) if isinstance(held, nn.Module) else None
+        return ""
+
+    def loss(self, name: str | None) -> str:
+        """The name of a loss, where there may be others."""
+        return name or "" if self._several else ""
+
+    def told(self, records: tuple[PhaseRecord, ...], phases: list[Phase]) -> tuple[PhaseRecord, ...]:
+        """The records of these phases, each with whose it was; a loss is that of the backward which follows on it."""
+        found: list[PhaseRecord] = []
+        coming = ""
+        kept = [phase for phase in phases if phase.kept]
+        for record, phase in zip(reversed(records), reversed(kept), strict=True):
+            if phase.name == "backward":
+                coming = self.loss(phase.loss)
+            of = coming if phase.name in ("loss", "backward") else self.of(phase.whose)
+            found.append(msgspec.structs.replace(record, of=of) if of else record)
+        return tuple(reversed(found))
