@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tui.builders import ORDER, ROUND, at, effects, session, shown, stop_after, widest
 
 from stepdbg.protocol.messages import Boundary, Breakpoint, Failure, PhaseRecord, Progress, Stop
+from stepdbg.tui.actions import Situation
+from stepdbg.tui.screens.keys import session_lines
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import header, rail
 from stepdbg.tui.views.lines import ASCII, target_at, text
@@ -125,9 +127,41 @@ def test_a_long_loop_keeps_the_next_phase_in_view_and_counts_the_rest() -> None:
     assert widest(lines) <= 80
 
 
+@pytest.mark.parametrize(
+    ("target", "script", "given"),
+    [
+        ("/usr/bin/python demos/mnist.py --lr 0.1 'a b'", "mnist.py", "--lr 0.1 'a b'"),
+        ("/usr/bin/python -m stepdbg.tracer.drive loop.py train 3", "loop.py", "3"),
+        ("python -m package.train --fast", "package.train", "--fast"),
+        ("torchrun --nproc 2 train.py", "torchrun", "--nproc 2 train.py"),
+        ("mnist.py", "mnist.py", ""),
+    ],
+)
+def test_the_scripts_arguments_are_told_as_they_were_typed(target: str, script: str, given: str) -> None:
+    shot = at(stop_after("backward"))
+    told = msgspec.structs.replace(shot.session, target=target, script=script)
+    assert header.arguments(told) == given
+    line = text(header.draw(dataclasses.replace(shot, session=told), 160, 0.0))
+    assert line.startswith(f" {script}  {given}  PAUSED before step" if given else f" {script}  PAUSED before step")
+    assert target in session_lines(Situation(dataclasses.replace(shot, session=told), "model"), 90)[0]
+
+
+def test_where_there_is_little_room_the_arguments_give_way_to_state_and_loss() -> None:
+    shot = at(stop_after("backward"))
+    target = "python mnist.py --a-very-long-argument with-a-very-long-value --and-another-one"
+    shot = dataclasses.replace(shot, session=msgspec.structs.replace(shot.session, target=target))
+    line = text(header.draw(shot, 80, 0.0))
+    assert "PAUSED before step · epoch 1 · update 42 · loss 0.4312" in line
+    assert "mnist.py  --a-very-lon" in line
+    assert "…  PAUSED" in line
+    assert "--a" not in text(header.draw(shot, 66, 0.0))
+
+
 @given(st.integers(1, 200), st.sampled_from(ORDER), st.booleans())
 def test_the_rail_and_the_header_fit_any_width(width: int, done: str, plain: bool) -> None:
     snapshot = at(stop_after(done))
+    target = "python mnist.py --learning-rate 0.125"
+    snapshot = dataclasses.replace(snapshot, session=msgspec.structs.replace(snapshot.session, target=target))
     glyphs = ASCII if plain else rail.UNICODE
     assert widest(rail.draw(snapshot, width, glyphs=glyphs)) <= width
     if width >= 20:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from stepdbg.tui.actions import NAMES, Situation, shown_keys
 from stepdbg.tui.screens.dialog import Dialog
-from stepdbg.tui.views.lines import Glyphs
+from stepdbg.tui.views.lines import Glyphs, plain
 
 PANEL_HELP = {
     "rail": "The loop, phase by phase; the arrow stands before the one that comes next. Under each phase: what it did "
@@ -42,7 +42,25 @@ RANKS = (
     "every rank: where one is paused, show it with r and let it go on, too. q and g let all go on."
 )
 """Told where several processes train."""
+RANKS_TOLD = 8
+"""So many ranks are listed with their processes."""
 SIGNS = "* changed   ~ written, same value   + created   - freed   ! not finite"
+
+
+def session_lines(here: Situation, width: int) -> list[str]:
+    """What runs, where, and since when it is known in which processes."""
+    session = here.snapshot.session
+    told = [f"Session {session.name}: {session.target}"]
+    if session.directory:
+        told.append(f"in {session.directory}")
+    told += [
+        f"rank {rank.rank}: process {rank.pid}, Python {rank.python}, torch {rank.torch}"
+        for rank in session.ranks[:RANKS_TOLD]
+        if rank.python
+    ]
+    if len(session.ranks) > RANKS_TOLD:
+        told.append(f"and {len(session.ranks) - RANKS_TOLD} more ranks")
+    return [line for words in told for line in textwrap.wrap(plain(words), width, subsequent_indent="  ")]
 
 
 def help_text(here: Situation, width: int = 90) -> str:
@@ -63,7 +81,7 @@ def help_text(here: Situation, width: int = 90) -> str:
             first, *rest = textwrap.wrap(action.help, max(20, width - column)) or [""]
             lines.append(f"  {shown_keys(action)}".ljust(column) + first)
             lines += [" " * column + line for line in rest]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *session_lines(here, width)])
 
 
 class HelpDialog(Dialog[None]):

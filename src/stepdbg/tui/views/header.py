@@ -6,11 +6,13 @@ What does not fit is left out whole, the least needed first; nothing is cut in t
 from __future__ import annotations
 
 import math
+import shlex
 import signal
+from pathlib import PurePath
 
 from rich.cells import cell_len
 
-from stepdbg.protocol.messages import Stop
+from stepdbg.protocol.messages import SessionState, Stop
 from stepdbg.tui.losses import Series
 from stepdbg.tui.snapshot import Snapshot, neighbour
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, plain, shortened
@@ -18,6 +20,8 @@ from stepdbg.tui.views.numbers import count, figure, plural, size
 from stepdbg.tui.views.ranks import LONG, several
 from stepdbg.tui.views.sentence import sentence
 
+SOME = 12
+"""Cells of the script's arguments that are worth showing where not all of them have room."""
 _ROLES = {"paused": "accent", "running": "running", "starting": "dim", "exited": "dim", "lost": "error"}
 
 
@@ -126,6 +130,10 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
     spark = "" if snapshot.looking_back else spark
     used = sum(cell_len(span.text) for span in start)
     line = list(start)
+    needed = used + sum(cell_len(words) + 3 for words in left) + (len(spark) + 1 if spark else 0)
+    if width >= 40 and (given := _given(snapshot, width - needed - 2, width // 3, glyphs)):
+        line.insert(2, Span(f"{given}  ", "dim"))
+        used += cell_len(given) + 2
     for words in left:
         piece = f" {glyphs.dot} {words}"
         if used + cell_len(piece) > width:
@@ -142,6 +150,26 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
             line.append(Span(words, "dim"))
             break
     return tuple(line)
+
+
+def arguments(session: SessionState) -> str:
+    """The script's own arguments, as one would type them: what follows on its name in the command."""
+    try:
+        words = shlex.split(session.target)
+    except ValueError:
+        return ""
+    place = next((n for n, word in enumerate(words) if session.script in (word, PurePath(word).name)), None)
+    if place is None:
+        return ""
+    generator = words[max(0, place - 1)] == "stepdbg.tracer.drive"  # its name follows on that of the file
+    return shlex.join(words[place + 1 + generator :])
+
+
+def _given(snapshot: Snapshot, room: int, most: int, glyphs: Glyphs) -> str:
+    """The arguments, as far as there is room that nothing else in the line needs more."""
+    words = plain(arguments(snapshot.session))
+    room = min(room, most)
+    return shortened(words, room, glyphs.ellipsis) if room >= min(cell_len(words), SOME) else ""
 
 
 def _middle(snapshot: Snapshot) -> list[str]:
