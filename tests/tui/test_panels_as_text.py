@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tui.builders import at, model_objects, shown, stop_after, widest
 
 from stepdbg.protocol.messages import (
+    Boundary,
     Breakpoint,
     Edit,
     Evaluated,
@@ -26,9 +27,11 @@ from stepdbg.protocol.messages import (
     OptimizerInfo,
     Optimizers,
     ParameterGroup,
+    SessionChanged,
     SourceText,
     StateEntry,
     Statistics,
+    Stop,
     Summary,
     TensorPart,
     TensorView,
@@ -36,7 +39,7 @@ from stepdbg.protocol.messages import (
 )
 from stepdbg.tui.exchanges import Exchange
 from stepdbg.tui.losses import MOST_POINTS, Point, Series, grown
-from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.snapshot import Snapshot, reduced
 from stepdbg.tui.transcript import Transcript
 from stepdbg.tui.views import breaks, console, loss, model, optimizer, output, source, tensor
 from stepdbg.tui.views.lines import ASCII, UNICODE, Drawing, Frame, text
@@ -103,6 +106,22 @@ def test_the_model_shows_what_the_phase_did_to_each_gradient_by_a_sign(width: in
     assert re.search(r"\+ +0\.2500", weight), "a mark, and not the number's sign"
     assert "Conv2d" in words
     assert "running_mean" in words
+
+
+def test_at_the_end_of_the_script_the_place_that_was_shown_last_stays_in_the_source_panel() -> None:
+    before = full()
+    end = Boundary(400, 42, done=None, next=None)
+    stop = Stop(end, "exit")
+    session = msgspec.structs.replace(
+        before.session, ranks=(msgspec.structs.replace(before.session.ranks[0], stop=stop),)
+    )
+    seen = reduced(reduced(before, SessionChanged(before.session)), SessionChanged(session))
+    words = drawn(source.draw(seen, Frame(80, 10)))
+    assert "/x/train.py:3  the script has ended; this ran last" in words
+    assert "opt.step()" in words
+    assert "▶" not in words
+    never = dataclasses.replace(before, session=msgspec.structs.replace(session, state="exited", ranks=()))
+    assert "no training loop was seen" in " ".join(drawn(source.draw(never, Frame(80, 10))).split())
 
 
 def test_a_tensor_of_one_number_shows_that_number_and_any_other_its_norm() -> None:

@@ -23,6 +23,11 @@ def learned(known: PhaseLines, stop: Stop | None) -> PhaseLines:
     return found if found != known else known
 
 
+def latest(known: Place | None, stop: Stop | None) -> Place | None:
+    """The line that ran last, or was about to, of those that stops have shown: what is left of a script that ended."""
+    return (stop.line_next or stop.line_done or known) if stop is not None else known
+
+
 def _add(found: PhaseLines, place: Place, phase: str, *, first: bool) -> None:
     names = tuple(name for name in found.get(place, ()) if name != phase or not first)
     if phase not in names:

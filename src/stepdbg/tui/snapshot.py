@@ -38,7 +38,7 @@ from stepdbg.protocol.messages import (
 )
 from stepdbg.tui.exchanges import Cleared, Exchange, Replied, Typed, after
 from stepdbg.tui.losses import Series, grown
-from stepdbg.tui.phase_lines import PhaseLines, learned
+from stepdbg.tui.phase_lines import PhaseLines, Place, latest, learned
 from stepdbg.tui.transcript import Transcript
 
 FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Notice
@@ -124,6 +124,8 @@ class Snapshot:
     """The boundary that they are of."""
     phase_lines: PhaseLines = field(default_factory=dict)
     """Where phases were seen to be called; never changed in place."""
+    last_line: Place | None = None
+    """The newest of the places that stops have shown."""
     console: tuple[Exchange, ...] = ()
     lost: str = ""
     """Why the hub is gone; empty while it is there."""
@@ -197,6 +199,7 @@ class Snapshot:
             sources=self.sources,
             stops=self.stops,
             phase_lines=self.phase_lines,
+            last_line=self.last_line,
             console=self.console,
             past_at=self.past_at,
         )
@@ -211,7 +214,11 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost | Typed | Repl
             known = {state.rank for state in session.ranks}
             keeps = not known or (snapshot.chosen and snapshot.rank in known)
             fresh = looking_at(replace(snapshot, session=session), snapshot.rank if keeps else min(known))
-            return replace(fresh, phase_lines=learned(fresh.phase_lines, fresh.stop))
+            return replace(
+                fresh,
+                phase_lines=learned(fresh.phase_lines, fresh.stop),
+                last_line=latest(fresh.last_line, fresh.stop),
+            )
         case Progress(rank=rank) | LossPoints(rank=rank) | Typed(rank=rank) | Replied(rank=rank) if (
             rank != snapshot.rank
         ):

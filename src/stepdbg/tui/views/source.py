@@ -14,7 +14,7 @@ MARGIN = 13
 
 def place(snapshot: Snapshot) -> tuple[str, int] | None:
     """The file and line to show: the chosen frame's; until one is chosen, where the next phase is, else the phase
-    done, else the user's innermost frame.
+    done, else the user's innermost frame. Of a script that has ended, the place that was shown last.
     """
     stop = snapshot.stop
     if stop is None:
@@ -29,7 +29,9 @@ def place(snapshot: Snapshot) -> tuple[str, int] | None:
     if frame is not None and not frame.library:
         return frame.file, frame.line
     boundary = stop.boundary
-    return (boundary.file, boundary.line) if boundary.file and boundary.line else None
+    if boundary.file and boundary.line:
+        return boundary.file, boundary.line
+    return snapshot.last_line if boundary.next is None else None
 
 
 def phase_at(snapshot: Snapshot, row: int) -> str | None:
@@ -47,12 +49,18 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
             words = "The script has come to its end: no line of it runs any more. Its variables are below."
             return Drawing(title=(Span("at the end", "dim"),), body=lesson(words, frame))
         words = "The code is shown at the first stop."
+        if snapshot.over:
+            words = (
+                "The script has ended, and it never stopped: no training loop was seen in it. Panel 7 has its output."
+            )
+            return Drawing(title=(Span("ended", "dim"),), body=lesson(words, frame))
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     file, line = where
     source = snapshot.sources.get(file)
     title = (
         Span(shortened_name(plain(file), max(12, frame.width - 30), frame.glyphs.ellipsis)),
         Span(f":{line}", "dim"),
+        *([Span("  the script has ended; this ran last", "warning")] if _ended(snapshot) else []),
     )
     if source is None:
         return Drawing(title, (), ((Span(" reading the file", "dim"),),), 0)
@@ -72,6 +80,12 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         )
         body.append(clipped(spans, frame.width, frame.glyphs.ellipsis))
     return Drawing(title, (), tuple(body), len(rows))
+
+
+def _ended(snapshot: Snapshot) -> bool:
+    """Whether no line runs any more, and the one that is shown is of an earlier stop or of the phase done last."""
+    stop = snapshot.stop
+    return stop is not None and stop.boundary.next is None and not stop.failure
 
 
 def _breakpoint(snapshot: Snapshot, file: str, number: int, frame: Frame) -> Span:
@@ -97,6 +111,8 @@ def _margin(snapshot: Snapshot, file: str, number: int, line: int, frame: Frame)
         return boundary.done or "", frame.glyphs.done, "effect"
     known = snapshot.phase_lines.get((file, number), ())
     if here:
+        if _ended(snapshot):
+            return known[0] if known else "ended", frame.glyphs.done, "effect"
         return known[0] if known else "called", frame.glyphs.arrow, "accent"
     return (known[0] if known else ""), " ", "faint" if known else ""
 
