@@ -276,6 +276,18 @@ async def test_an_exception_is_a_stop_that_can_be_looked_at() -> None:
         await here.until_seen("fc1")
 
 
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (160, 50)])
+async def test_an_exception_shows_the_users_line_and_its_message_at_once(size: tuple[int, int]) -> None:
+    async with stage(size, fail_at=(2, "forward")) as here:
+        await here.press("c")
+        await here.until_seen("PAUSED on", "mat1 and mat2 shapes", "… !")
+        assert here.app.furniture.is_shown("source")
+        assert here.app.furniture.chosen[0] == "model", "what is kept of the layout is what the user wanted"
+        await here.press("1")
+        await here.until_seen("fc1")
+        assert here.app.furniture.chosen[0] == "model"
+
+
 async def test_the_end_of_the_script_is_a_stop_and_its_loss_a_last_word() -> None:
     async with stage(updates=2) as here:
         await here.press("c")

@@ -37,11 +37,12 @@ from stepdbg.protocol.messages import (
     TensorView,
     Window,
 )
+from stepdbg.tui.attention import wanted
 from stepdbg.tui.exchanges import Exchange
 from stepdbg.tui.losses import MOST_POINTS, Point, Series, grown
 from stepdbg.tui.snapshot import Snapshot, reduced
 from stepdbg.tui.transcript import Transcript
-from stepdbg.tui.views import breaks, console, loss, model, optimizer, output, source, tensor
+from stepdbg.tui.views import breaks, console, header, loss, model, optimizer, output, source, tensor
 from stepdbg.tui.views.lines import ASCII, UNICODE, Drawing, Frame, text
 from stepdbg.tui.views.numbers import figure
 
@@ -117,11 +118,25 @@ def test_at_the_end_of_the_script_the_place_that_was_shown_last_stays_in_the_sou
     )
     seen = reduced(reduced(before, SessionChanged(before.session)), SessionChanged(session))
     words = drawn(source.draw(seen, Frame(80, 10)))
-    assert "/x/train.py:3  the script has ended; this ran last" in words
+    assert "/x/train.py:3  ended; this ran last" in words
     assert "opt.step()" in words
     assert "▶" not in words
     never = dataclasses.replace(before, session=msgspec.structs.replace(session, state="exited", ranks=()))
     assert "no training loop was seen" in " ".join(drawn(source.draw(never, Frame(80, 10))).split())
+
+
+def test_what_a_script_said_before_it_ended_without_training_is_where_the_user_looks() -> None:
+    begun = dataclasses.replace(at(None, "starting"), output=Transcript().fed(0, b"usage: x\nx: error: no --lr\n\n"))
+    ended = msgspec.structs.replace(begun.session, state="exited", exit_status=2)
+    after = reduced(begun, SessionChanged(ended))
+    assert header.below(after) == (
+        "mnist.py ended with status 2 before it trained: x: error: no --lr (q to leave, R to run it again)"
+    )
+    assert wanted(begun, after) == "output"
+    assert wanted(after, after) == ""
+    well = reduced(begun, SessionChanged(msgspec.structs.replace(ended, exit_status=0)))
+    assert wanted(begun, well) == ""
+    assert "it never trained: no training loop was seen" in header.below(well)
 
 
 def test_a_tensor_of_one_number_shows_that_number_and_any_other_its_norm() -> None:

@@ -45,6 +45,7 @@ from stepdbg.protocol.messages import (
 )
 from stepdbg.tui.abilities import why_plain
 from stepdbg.tui.actions import BY_ID, Situation, applicable, shown_keys
+from stepdbg.tui.attention import wanted
 from stepdbg.tui.changed_cells import ChangedCells
 from stepdbg.tui.config import THEMES, Config, read_config
 from stepdbg.tui.deeds import Deeds
@@ -234,6 +235,9 @@ class StepdbgApp(App[int], inherit_bindings=False):
             return
         if self.snapshot.session.run != before.session.run and self.questions is not None:
             self.questions.forget()
+            self.furniture.put_back()
+        if panel := wanted(before, self.snapshot):
+            self.furniture.bring(panel)
         if self.snapshot.state == "running":
             # Until the next stop, or for a moment: a mixture of the last stop and what runs would only confuse.
             now = asyncio.get_running_loop().time()

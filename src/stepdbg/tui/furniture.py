@@ -31,6 +31,10 @@ class Furniture:
         self.panels: dict[str, Panel] = {}
         self.recent: list[str] = ["model"]
         """The panels as they were gone to, the newest first: it is the one that has the focus, or had it last."""
+        self._brought = ""
+        """The panel that came to the front by itself."""
+        self._before: list[str] = []
+        """The order that the user had before it did."""
         self.zoomed = False
         self.arrangement = Arrangement("tabs", 7)
         self._boxes: dict[str, Box] = {}
@@ -160,6 +164,24 @@ class Furniture:
             self.recent, self.zoomed = known, zoomed
             if self.panels:
                 self.go_to(self.current)
+
+    @property
+    def chosen(self) -> list[str]:
+        """The panels as the user went to them, without what came to the front by itself and is there still."""
+        return self._before if self._brought and self._brought == self.current else self.recent
+
+    def bring(self, name: str) -> None:
+        """Have that panel seen, where it is not; what the user had in front is not forgotten."""
+        if not self.is_shown(name):
+            self._before, self._brought = list(self.chosen), name
+            self.go_to(name)
+
+    def put_back(self) -> None:
+        """What came to the front by itself has had its time."""
+        before, self._brought = self.chosen, ""
+        if before is not self.recent:
+            self.recent = before
+            self.go_to(self.current)
 
     def go_to_rail(self) -> None:
         """Put the focus on the rail."""

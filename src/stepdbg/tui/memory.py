@@ -97,7 +97,7 @@ class Memory:
         return replace(
             self.state,
             breakpoints=points,
-            panels=tuple(furniture.recent),
+            panels=tuple(furniture.chosen),
             zoomed=furniture.zoomed,
             history=tuple(self.history[-MOST_HISTORY:]),
             theme="" if app.theme == app.configured_theme else app.theme,

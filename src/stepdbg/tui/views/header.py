@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from stepdbg.protocol.messages import SessionState, Stop
 from stepdbg.tui.losses import Series
 from stepdbg.tui.snapshot import Snapshot, neighbour
-from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, plain, shortened
+from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, plain, shortened, text
 from stepdbg.tui.views.numbers import count, figure, plural, size
 from stepdbg.tui.views.ranks import LONG, several
 from stepdbg.tui.views.sentence import sentence
@@ -221,8 +221,12 @@ def below(snapshot: Snapshot) -> str:
         return f"rank {snapshot.rank} has ended, others have not; press r to show the next"
     if state == "exited":
         again = ", R to run it again" if session.terminal else ""
+        how = f"{session.script} ended {exit_words(session.exit_status)}"
+        said = last_words(snapshot) if session.exit_status and not stop else ""
+        if said:
+            return f"{how} before it trained: {said} (q to leave{again})"
         seen = "what was seen last stays to be read" if stop else "it never trained: no training loop was seen"
-        return f"{session.script} ended {exit_words(session.exit_status)}; {seen}. Press q to leave{again}"
+        return f"{how}; {seen}. Press q to leave{again}"
     if state == "starting":
         return "training stops before its first phase; the output of the script is in panel 7"
     if state == "running" and waiting:
@@ -238,6 +242,12 @@ def below(snapshot: Snapshot) -> str:
     if stop.reason == "breakpoint" and stop.detail:
         return f"{stop.detail}: {words}"
     return words
+
+
+def last_words(snapshot: Snapshot) -> str:
+    """The last line that the script has printed."""
+    lines = (plain(text(line)).strip() for line in reversed(snapshot.output.lines))
+    return next((line for line in lines if line), "")
 
 
 def model_name(snapshot: Snapshot) -> str:

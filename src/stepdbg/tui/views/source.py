@@ -58,9 +58,11 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     file, line = where
     source = snapshot.sources.get(file)
     title = (
-        Span(shortened_name(plain(file), max(12, frame.width - 30), frame.glyphs.ellipsis)),
+        Span(
+            shortened_name(plain(file), max(12, frame.width - (54 if _ended(snapshot) else 30)), frame.glyphs.ellipsis)
+        ),
         Span(f":{line}", "dim"),
-        *([Span("  the script has ended; this ran last", "warning")] if _ended(snapshot) else []),
+        *([Span("  ended; this ran last", "warning")] if _ended(snapshot) else []),
     )
     if source is None:
         return Drawing(title, (), ((Span(" reading the file", "dim"),),), 0)
