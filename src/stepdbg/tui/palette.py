@@ -9,6 +9,7 @@ from rich.color import ColorParseError
 from rich.style import Style
 from textual.color import Color
 
+from stepdbg.tui.contrast import legible
 from stepdbg.tui.tones import tone_style
 
 _PLAIN = {
@@ -20,6 +21,8 @@ _PLAIN = {
     "state.error": Style(reverse=True), "state.dim": Style(reverse=True), "code.keyword": Style(bold=True),
     "state.past": Style(reverse=True), "past": Style(bold=True),
 }  # fmt: skip
+LINES = ("line", "rule", "rule.focused")
+"""Roles of what is no text."""
 _ANSI = (
     "#45475a", "#e06c75", "#8fbf6f", "#d9b56b", "#6aa5e8", "#c08ad8", "#5fb8c0", "#c8ccd4",
     "#7f848e", "#f08a92", "#a6d189", "#ecc98a", "#8abaf2", "#d3a5e6", "#7fd0d8", "#ffffff",
@@ -56,7 +59,7 @@ class Palette:
         elif ansi:
             self._styles, self._base = _of_the_terminal(dark), Style.null()
         else:
-            self._styles = _coloured(variables, dark)
+            self._styles = _readable(_coloured(variables, dark), Color.parse(variables["background"]))
             self._base = Style(bgcolor=Color.parse(variables["background"]).hex6)
         self._painted: dict[str, Style] = {}
 
@@ -90,8 +93,25 @@ class Palette:
             return tone_style(role, self._dark) if self._colour else Style.null()
         if role == "here" or role.endswith(".here"):
             under = self._styles.get("here", Style(reverse=True))
-            return self.style(role.rpartition(".")[0]) + under if "." in role else under
+            return _on(self.style(role.rpartition(".")[0]), under) if "." in role else under
         return Style.null()
+
+
+def _readable(styles: dict[str, Style], background: Color) -> dict[str, Style]:
+    """The same, with every ink moved away from what is behind it until it can be read; lines may be faint."""
+    return {role: style if role in LINES else _on(style, _paper(style, background)) for role, style in styles.items()}
+
+
+def _paper(style: Style, background: Color) -> Style:
+    return Style(bgcolor=style.bgcolor or background.hex6)
+
+
+def _on(style: Style, under: Style) -> Style:
+    """The style on that background, its ink moved where it could not be read there."""
+    if style.color is None or under.bgcolor is None or style.color.triplet is None or under.bgcolor.triplet is None:
+        return style + under
+    ink, paper = Color(*style.color.triplet), Color(*under.bgcolor.triplet)
+    return style + under + Style(color=legible(ink, paper).hex6)
 
 
 def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
@@ -118,6 +138,7 @@ def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
         "strong": Style(color=grey(1.0), bold=True),
         "dim": Style(color=grey(0.62)),
         "faint": Style(color=grey(0.42)),
+        "line": Style(color=grey(0.42)),
         "heading": Style(color=grey(0.52)),
         "number": Style(color=grey(0.82)),
         "accent": Style(color=accent, bold=True),
@@ -175,6 +196,7 @@ def _of_the_terminal(dark: bool) -> dict[str, Style]:
         "strong": bold,
         "dim": quiet,
         "faint": quiet,
+        "line": quiet,
         "heading": quiet,
         "accent": accent,
         "selected": chosen,

@@ -265,7 +265,7 @@ def _cell_role(words: str, box: rail.Box, here: bool, frame: Frame) -> str:
     if here:
         return "cell.here" if frame.focused else "strong"
     if words == frame.glyphs.dot:
-        return "faint"
+        return "line"
     if box.when != "done":
         return "dim"
     what = next((what for what, sign in SIGNS.items() if words.startswith(sign)), "")

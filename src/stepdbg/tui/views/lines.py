@@ -27,6 +27,8 @@ class Glyphs(NamedTuple):
     """The characters that plain terminals lack, with their stand-ins under `--ascii`."""
 
     rule: str = "─"
+    rule_focused: str = "━"
+    """Of the panel in focus, so that it is told without colour."""
     arrow: str = "▶"
     loop: str = "↻"
     dot: str = "·"
@@ -53,8 +55,8 @@ class Glyphs(NamedTuple):
 
 UNICODE = Glyphs()
 ASCII = Glyphs(
-    rule="-", arrow=">", loop="@", dot=".", ellipsis="~", times="x", breakpoint="o", switched_off="-", cursor=">",
-    done="+", yes="y", no=".", branch="v", becomes="->", column="|", corner="+", tick="+", bars=" ._-=+*%#",
+    rule="-", rule_focused="=", arrow=">", loop="@", dot=".", ellipsis="~", times="x", breakpoint="o", switched_off="-",
+    cursor=">", done="+", yes="y", no=".", branch="v", becomes="->", column="|", corner="+", tick="+", bars=" ._-=+*%#",
     braille=False, half_blocks=False, more_left="<", more_right=">",
 )  # fmt: skip
 

@@ -120,8 +120,8 @@ def chart(lines: Sequence[Curve], width: int, height: int, glyphs: Glyphs) -> li
     for y in range(down):
         words = right(figure(labels[y]), GUTTER - 1) if y in labels else " " * (GUTTER - 1)
         axis = glyphs.tick if y in labels else glyphs.column
-        rows.append((Span(words, "dim"), Span(axis, "faint"), *_runs(cells[y])))
-    rows.append((Span(" " * (GUTTER - 1) + glyphs.corner + glyphs.rule * across, "faint"),))
+        rows.append((Span(words, "dim"), Span(axis, "line"), *_runs(cells[y])))
+    rows.append((Span(" " * (GUTTER - 1) + glyphs.corner + glyphs.rule * across, "line"),))
     rows.append(_scale(first, last, across))
     return rows[:height]
 

@@ -18,8 +18,8 @@ SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
 NOT_RECORDED = "not recorded"
 TENSORS = ("parameter", "buffer", "variable")
 """The rows that have numbers."""
-GRAD = 12
-"""Cells for a gradient: its mark between two blanks, and its figure."""
+GRAD = 13
+"""Cells for a gradient: its mark, as far from the figure before it as from its own, and its figure."""
 LEGEND = ("+ created", "* changed", "~ same value", "- freed")
 """What the marks mean."""
 SINGLE = "= a value, no norm"
@@ -229,7 +229,7 @@ def _row(
         elif row.node == "parameter" and not row.trainable:
             words = "frozen"
         role = f"mark.{mark.grad}" if mark.grad else "number"
-        spans.append(Span(f" {SIGNS.get(mark.grad, ' ')}{right(words, wide.grad - 2)}", role, target))
+        spans.append(Span(f"   {SIGNS.get(mark.grad, ' ')}{right(words, wide.grad - 4)}", role, target))
     if wide.ratio:
         ratio = summary.update_ratio if summary else None
         spans.append(Span(right("" if ratio is None else figure(ratio), wide.ratio), "number", target))
@@ -241,7 +241,7 @@ def _row(
 
 
 def _value_or_norm(value: float | None, norm: float | None, equals: str) -> str:
-    return figure(norm) if value is None else f"{equals}{figure(value)}"
+    return figure(norm) if value is None else f"{equals}{figure(value, 8)}"
 
 
 def describe(row: ObjectRow) -> str:

@@ -275,11 +275,11 @@ def _draw_box(
         top.append(Span(mark[1], "breakpoint", target))
     used = cell_len(label) + len(mark[0]) + len(mark[1])
     if last:
-        top.append(Span(f" {glyphs.loop}".ljust(wide - used), "faint"))
+        top.append(Span(f" {glyphs.loop}".ljust(wide - used), "line"))
     else:
         rule = glyphs.rule * max(1, wide - used - 2 - (1 if arrow else 0))
-        top.append(Span(" " + rule, "faint"))
-        top.append(Span((glyphs.arrow if arrow else "") + " ", "accent" if arrow else "faint"))
+        top.append(Span(" " + rule, "line"))
+        top.append(Span((glyphs.arrow if arrow else "") + " ", "accent" if arrow else "line"))
     under = "effect" if box.when == "done" else "faint"
     first, second = _effect_lines(box, tall, glyphs)
     lines[1].append(Span(padded(first, wide), under, target))

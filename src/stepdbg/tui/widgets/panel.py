@@ -194,7 +194,8 @@ class Panel(Sheet, can_focus=True):
             label = (*label, Span("past ", "past"))
         left = (*whole((*label, *words), max(0, width - len(position) - 2)), Span(" "))
         rest = width - width_of(left) - cell_len(position)
-        rule = Span(self.glyphs.rule * max(0, rest), f"rule{focused}")
+        sign = self.glyphs.rule_focused if self.in_focus else self.glyphs.rule
+        rule = Span(sign * max(0, rest), f"rule{focused}")
         return (*left, rule, Span(position, "dim"))
 
     def position(self) -> str:
@@ -208,7 +209,8 @@ class Panel(Sheet, can_focus=True):
         spans = []
         for name in self.beside or (self.panel,):
             role = f"title{focused}" if name == self.panel else "tab"
-            spans.append(Span(f" {DIGITS[name]} {NAMES[name]} ", role, f"panel:{name}" if self.beside else ""))
+            here = self.glyphs.cursor if focused and name == self.panel else " "
+            spans.append(Span(f"{here}{DIGITS[name]} {NAMES[name]} ", role, f"panel:{name}" if self.beside else ""))
         if self.beside:
             spans.append(Span(f"{self.glyphs.column} ", "rule"))
         return tuple(spans)
