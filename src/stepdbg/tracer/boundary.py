@@ -34,7 +34,7 @@ from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.trace import Trace
 from stepdbg.tracer.watches import Watches
-from stepdbg.tracer.whose import owner_at
+from stepdbg.tracer.whose import Owner, arguments_of, call_at, owner_of
 
 
 class Tracer:
@@ -275,8 +275,11 @@ class Tracer:
         self._losses.settle(wait=True)
         done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent)
         frame = frames.user_frame(at or sys._getframe(2))
-        whose = self._halt.coming = None if predicted or at is not None else owner_at(sys._getframe(2))
+        whose: Owner = None
         try:
+            if not predicted and at is None:
+                whose = self._see_call(name, sys._getframe(2))
+            self._halt.coming = whose
             self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
         except HubLost:
             self.disarm()
@@ -293,6 +296,13 @@ class Tracer:
             phase.place = (frame.f_code.co_filename, line)
         self._rank.say_where(course, name, now)
         return phase
+
+    def _see_call(self, name: str, frame: FrameType) -> Owner:
+        """Whose call makes this boundary; what a forward is called with is noted."""
+        call = call_at(frame)
+        if name == "forward":
+            self.registry.note_call(arguments_of(call), by_hand=self.course.epoch is None)
+        return owner_of(call)
 
     def _look(
         self,

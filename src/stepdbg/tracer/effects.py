@@ -45,6 +45,8 @@ class Mark:
     print: object
     """Fingerprint or plain value; None where it was not taken."""
     owner: str
+    known: bool = False
+    """Whether it was there before it was first listed."""
 
 
 _WORD = (1 << 64) - 1
@@ -135,13 +137,13 @@ def _mark(entry: Alive, *, prints: bool) -> Mark:
         return Mark(entry.kind, 0, 0, repr(entry.value), entry.owner)
     identity = entry.serial or id(tensor)
     version = -1 if tensor.is_inference() else tensor._version
-    return Mark(entry.kind, identity, version, fingerprint(tensor) if prints else None, entry.owner)
+    return Mark(entry.kind, identity, version, fingerprint(tensor) if prints else None, entry.owner, entry.known)
 
 
 def _what(before: Mark | None, after: Mark, all_before: Picture, basis: Basis) -> What | None:
     if before is None:
         fresh = (
-            after.kind in _FLEETING
+            (after.kind in _FLEETING and not after.known)
             or (after.kind == "grad" and after.owner in all_before)
             or (after.kind == "state" and any(mark.owner == after.owner for mark in all_before.values()))
         )

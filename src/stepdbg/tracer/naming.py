@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dis
 import sys
+import weakref
 from collections import UserDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ class Sight:
     """Of models, optimizers and tensors, by `id`."""
     modules: list[nn.Module] = field(default_factory=list)
     optimizers: list[Optimizer] = field(default_factory=list)
+    tensors: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
+    """By `id`."""
 
 
 def look_around(spaces: Sequence[Mapping[str, Any]]) -> Sight:
@@ -74,6 +77,8 @@ def look_around(spaces: Sequence[Mapping[str, Any]]) -> Sight:
                     sight.modules.append(value)
                 else:
                     sight.optimizers.append(value)
+            elif is_a(value, torch.Tensor):
+                sight.tensors.setdefault(id(value), weakref.ref(value))
     for key, name in private.items():
         if name and name != "self":
             sight.names.setdefault(key, name)

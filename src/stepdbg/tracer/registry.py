@@ -24,6 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from stepdbg.protocol.messages import Census, Kind
 from stepdbg.tracer import frames, wrappers
+from stepdbg.tracer.held import Held
 from stepdbg.tracer.naming import FEW as _FEW
 from stepdbg.tracer.naming import Sight, assigned_names, entries_of, is_a, look_around, unique
 
@@ -43,6 +44,8 @@ class Alive:
     """Tells one batch, output or loss from the next."""
     owner: str = ""
     """The parameter of a gradient, the optimizer of a state entry or hyperparameter, the model of a parameter."""
+    known: bool = False
+    """Of a batch or output that is listed for the first time: whether it was there at the stop before."""
 
 
 @dataclass(slots=True)
@@ -81,6 +84,10 @@ class Registry:
     _models: list[Named] = field(default_factory=list)
     _optimizers: list[Named] = field(default_factory=list)
     _slots: dict[str, list[Slot]] = field(default_factory=dict)
+    _held: Held = field(default_factory=Held)
+    """What the user's variables hold beyond the newest."""
+    _in_sight: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
+    """The tensors that the user's variables led to at the last stop."""
     _learned: dict[tuple[str, int], str] = field(default_factory=dict)
     _loose: frozenset[int] = frozenset()
     """Parameters of optimizers that are in no model, as far as was found."""
@@ -132,6 +139,23 @@ class Registry:
         self._serial += 1
         self._slots["output"] = [Slot("output", tensor, "", self._serial, "output")]
 
+    def note_call(self, arguments: object, *, by_hand: bool) -> None:
+        """A model is about to be called with gradients; told only while somebody looks.
+
+        The output of the call before is not the newest any more. What the model is called with is the batch, if it was
+        made by hand, as far as no other model or loader has made it.
+        """
+        for slot in self._slots.get("output", ()):
+            if (output := slot.ref()) is not None:
+                self._held.add("output", output, slot.serial)
+        if not by_hand and self._slots.get("batch") and any(slot.ref() is not None for slot in self._slots["batch"]):
+            return
+        for _, tensor in islice(tensors_in(arguments), _FEW):
+            if tensor.grad_fn is None and not is_a(tensor, nn.Parameter):
+                self._serial += 1
+                there = self._in_sight.get(id(tensor))
+                self._held.add("batch", tensor, self._serial, known=there is not None and there() is tensor)
+
     def add_loss(self, tensor: weakref.ref[torch.Tensor], name: str) -> None:
         """`backward` is called on that tensor, or was."""
         slots = self._slots.get("loss")
@@ -165,6 +189,7 @@ class Registry:
     def batch(self) -> torch.Tensor | tuple[torch.Tensor, ...] | None:
         """The tensors of the batch noted last, if they are still there."""
         tensors = [tensor for slot in self._slots.get("batch", ()) if (tensor := slot.ref()) is not None]
+        tensors = tensors or self._held.of_kind("batch")[-1:]
         return tensors[0] if len(tensors) == 1 else tuple(tensors) or None
 
     # what a stop asks
@@ -192,7 +217,7 @@ class Registry:
             returning = None  # it is a library's code that takes the output
         spaces = list(frames.scopes(stack))
         sight = look_around(spaces)
-        self.scope = sight.names
+        self.scope, self._in_sight = sight.names, sight.tensors
         self._find_models(sight, stack)
         self._name(sight)
         if pending_backward:
@@ -202,6 +227,7 @@ class Registry:
         self._list_models()
         self._list_optimizers()
         self._list_slots(returning)
+        self._list_held()
         signature = hash(tuple((name, entry.kind) for name, entry in self.alive.items() if entry.kind not in ("grad",)))
         if signature != self._signature:
             self._signature = signature
@@ -377,6 +403,12 @@ class Registry:
                 name = slot.name = unique(slot.name, taken)
                 taken.add(name)
                 self.alive[name] = Alive(slot.kind, tensor, serial=slot.serial)
+
+    def _list_held(self) -> None:
+        listed = {id(entry.tensor) for entry in self.alive.values() if entry.kind in ("batch", "output", "loss")}
+        for name, tensor, one in self._held.named(self.scope):
+            if id(tensor) not in listed and name not in self.alive:
+                self.alive[name] = Alive(one.kind, tensor, serial=one.serial, known=one.known)
 
 
 def _maker(tensor: torch.Tensor) -> int | None:

@@ -23,14 +23,23 @@ from stepdbg.tracer.registry import Registry
 Owner = weakref.ref[Any] | None
 
 
-def owner_at(frame: FrameType | None) -> Owner:
-    """The model or optimizer that the innermost wrapper of ours, from `frame` outwards, was called on."""
+def call_at(frame: FrameType | None) -> dict[str, Any]:
+    """The variables of the innermost wrapper of ours, from `frame` outwards; empty where there is none."""
     while frame is not None and frames.origin(frame.f_code.co_filename) == "stepdbg":
         if frame.f_code.co_filename == frames.INVISIBLE_FILE:
-            found = frames.local_variables(frame)
-            return _owner(found.get("self")) or _owner(next(iter(found.get("args") or ()), None))
+            return frames.local_variables(frame)
         frame = frame.f_back
-    return None
+    return {}
+
+
+def owner_of(call: dict[str, Any]) -> Owner:
+    """The model or optimizer that this call was made on."""
+    return _owner(call.get("self")) or _owner(next(iter(call.get("args") or ()), None))
+
+
+def arguments_of(call: dict[str, Any]) -> list[Any]:
+    """What it was called with."""
+    return [*(call.get("args") or ()), *(call.get("kwargs") or {}).values()]
 
 
 def _owner(value: object) -> Owner:

@@ -1,0 +1,53 @@
+"""Tensors of an update that no source notes as the newest of their kind, but that the user's variables still hold:
+what a model was called with where no loader made it, and outputs that a later forward has taken the place of.
+
+They are seen only while somebody looks; weak references to them are all that is kept. Listed is what has a name.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+import torch
+
+from stepdbg.protocol.messages import Kind
+
+_MOST = 32
+"""So many are remembered; the oldest are forgotten first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One tensor."""
+
+    kind: Kind
+    ref: weakref.ref[torch.Tensor]
+    serial: int
+    known: bool = False
+    """Whether the user's variables held it at the stop before: then no phase in between has made it."""
+
+
+@dataclass(slots=True)
+class Held:
+    """Those that are remembered, oldest first."""
+
+    _sightings: list[Sighting] = field(default_factory=list)
+
+    def add(self, kind: Kind, tensor: torch.Tensor, serial: int, *, known: bool = False) -> None:
+        """It was seen; the first sighting of a tensor counts."""
+        alive = [one for one in self._sightings if one.ref() is not None]
+        if not any(one.ref() is tensor for one in alive):
+            alive.append(Sighting(kind, weakref.ref(tensor), serial, known))
+        self._sightings = alive[-_MOST:]
+
+    def of_kind(self, kind: Kind) -> list[torch.Tensor]:
+        """The living ones of that kind."""
+        return [tensor for one in self._sightings if one.kind == kind and (tensor := one.ref()) is not None]
+
+    def named(self, scope: Mapping[int, str]) -> list[tuple[str, torch.Tensor, Sighting]]:
+        """The living ones that these names (by `id`) lead to."""
+        found = ((one, one.ref()) for one in islice(self._sightings, _MOST))
+        return [(scope[id(tensor)], tensor, one) for one, tensor in found if tensor is not None and id(tensor) in scope]

@@ -1,0 +1,82 @@
+"""What the user's variables hold of an update beyond the newest: batches made by hand, outputs that others replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tracer.bare_hub import bare, debuggee, write
+
+from stepdbg.protocol import messages as m
+
+DEMOS = Path(__file__).parents[2] / "demos"
+BY_HAND = """
+import gc
+import torch
+import weakref
+from torch import nn
+
+torch.manual_seed(0)
+data, wanted = torch.randn(12, 4), torch.randn(12, 1)
+model = nn.Linear(4, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+seen = []
+
+def train():
+    for start in (0, 4, 8):
+        y = wanted[start : start + 4]
+        if start < 8:
+            x = data[start : start + 4]
+        optimizer.zero_grad()
+        if start == 8:
+            x = data[start : start + 4]
+        loss = nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+        seen.append(weakref.ref(x))
+        del x, loss
+        gc.collect()
+        print(seen[-1]() is None, sum(p.sum().item() for p in model.parameters()))
+
+train()
+"""
+
+
+def listed(objects: m.Objects, kind: str) -> list[str]:
+    return [row.name for row in objects.rows if row.cls == kind]
+
+
+def test_what_a_model_is_called_with_is_the_batch_where_no_loader_made_one(tmp_path: Path) -> None:
+    path = str(write(tmp_path, BY_HAND))
+    batches, created = [], []
+    with debuggee(path) as training:
+        for stop in training.stops():
+            if stop.boundary.next is not None:
+                batches.append((stop.boundary.next, listed(training.ask(m.ListObjects()), "batch")))
+                created += [one.object for one in stop.effects.named if one.kind == "batch"] if stop.effects else []
+        assert training.end() == bare(path), "the same bits, and nothing lives longer"
+        assert not training.notices
+    assert batches[:7] == [
+        ("zero_grad", []),
+        ("forward", ["x"]),
+        ("loss", ["x"]),
+        ("backward", ["x"]),
+        ("step", ["x"]),
+        ("zero_grad", []),
+        ("forward", ["x"]),
+    ]
+    assert created == ["x"], "zero_grad made none that was there before it"
+
+
+def test_an_output_that_a_later_forward_has_replaced_is_listed_while_a_variable_holds_it() -> None:
+    arguments = (str(DEMOS / "gan.py"), "--updates", "2", "--digest")
+    with debuggee(*arguments) as training:
+        found = {}
+        for stop in training.stops():
+            objects = training.ask(m.ListObjects())
+            found[stop.boundary.update, stop.boundary.done, stop.boundary.next] = objects
+            if "fake" in listed(objects, "output"):
+                assert isinstance(training.ask(m.LookAt("fake", rows=1, columns=2)), m.TensorView)
+        assert training.end() == bare(*arguments)
+    before_backward = found[2, "loss", "backward"]
+    assert "fake" in listed(before_backward, "output")
+    assert "real" in listed(before_backward, "batch")
