@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 
@@ -36,7 +37,7 @@ async def test_n_steps_through_the_phases_and_each_says_what_it_did(size: tuple[
 async def test_the_model_panel_marks_what_changed_by_signs(size: tuple[int, int]) -> None:
     async with stage(size) as here:
         await here.step_to("step")
-        await here.until(lambda: here.panel("model").text().count("+0.") == 4, "four new gradients")
+        await here.until(lambda: len(re.findall(r"\+ +0\.", here.panel("model").text())) == 4, "four new gradients")
         await here.step()
         await here.until_seen("*      weight")
 
