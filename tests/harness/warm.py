@@ -1,9 +1,9 @@
 """Programs run in a Python that has imported torch already: most of what a short program takes is that import.
 
 One server for each pytest process forks for every run (`warm_server`). What a program prints, computes and ends with
-is what it is in a Python of its own; the tests of `tests/scripts` hold each against a run of the real command. What a
-program can see: torch and `torch._dynamo` are loaded before its first line, there are frames below its own, and the
-hash seed is that of the others. What looks at such things is run by `sys.executable`.
+is what it is in a Python of its own; the tests of `tests/scripts` hold many of them against a run of the real command.
+What a program can see: torch and `torch._dynamo` are loaded before its first line, there are frames below its own, and
+the hash seed is that of the others. What looks at such things is run by `sys.executable`.
 """
 
 from __future__ import annotations

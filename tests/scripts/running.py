@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 from harness.place import STEPDBG, Place
 from tracer.bare_hub import Debuggee, bare, debuggee
 
+from stepdbg.commands import trace_line
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import Page
 
+PROGRAMS = Path(__file__).parent / "programs"
 SECONDS = 100
 """The longest that the traced run may take; inductor compiles."""
 Look = Callable[[Debuggee, m.Stop], None]
@@ -31,6 +33,11 @@ COLD = {
     "compiled_update": COMPILED,
 }
 """Programs whose bare and stepped runs, too, get a Python that starts with nothing, and why."""
+
+
+BY_COMMAND = {*COLD, "artefacts", "evaluations", "exception_uncaught", "exceptions_caught", "exit_status", "gan",
+              "generator_loop", "lbfgs", "threads", "workers_fork", "workers_spawn", "wrapped_models"}  # fmt: skip
+"""Programs traced by the command as a user types it; the others are traced over the protocol, in a warm Python."""
 
 
 class Outcome(NamedTuple):
@@ -86,7 +93,8 @@ def run(place: Place, script: Path, file: Path, *arguments: str, look: Look | No
     command = [str(script), *arguments]
     with ThreadPoolExecutor(3) as pool:
         bare_run = pool.submit(bare, *command, cold=script.stem in COLD)
-        traced = pool.submit(_trace, command, file, place)
+        by_command = script.stem in BY_COMMAND or script.parent != PROGRAMS
+        traced = pool.submit(_trace if by_command else _trace_warm, command, file, place)
         stepped = pool.submit(step_through, *command, look=look, cold=script.stem in COLD)
         outcome, stepping = stepped.result()
         freely = run_free(*command) if free else None
@@ -105,13 +113,21 @@ def run_free(*command: str) -> Free:
 
 
 def _trace(script: list[str], file: Path, place: Place) -> Outcome:
-    """By the command as a user types it: here everything starts with nothing."""
+    """By the command as a user types it: everything starts with nothing."""
     command = [STEPDBG, "trace", "-o", str(file), "--effects", "--fingerprints", *script]
     env = {**os.environ, "STEPDBG_RUNTIME_DIR": str(place.runtime)}
     done = subprocess.run(
         command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def _trace_warm(script: list[str], file: Path, _: Place) -> Outcome:
+    wanted = m.Tracing(effects=True, fingerprints=True)
+    with debuggee(*script, go="continue", trace=wanted) as training:
+        list(training.stops("continue"))
+        file.write_bytes(b"".join(trace_line.line(traced) for traced in training.traced))
+        return Outcome(*training.end())
 
 
 def step_through(*command: str, look: Look | None = None, cold: bool = False) -> tuple[Outcome, Stepped]:

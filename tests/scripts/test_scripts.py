@@ -8,9 +8,7 @@ import pytest
 from harness.place import Place
 from scripts.checking import check
 from scripts.courses import COURSES
-from scripts.running import COLD, run
-
-PROGRAMS = Path(__file__).parent / "programs"
+from scripts.running import COLD, PROGRAMS, run
 
 
 @pytest.mark.parametrize("name", COURSES)

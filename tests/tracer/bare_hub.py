@@ -37,13 +37,15 @@ class Debuggee:
         breakpoints: tuple[m.Breakpoint, ...],
         readonly: bool = False,
         cold: bool = False,
+        trace: m.Tracing | None = None,
     ):
         self.folder = folder
         self.said: list[dict[str, Any]] = []
         self.notices: list[str] = []
         self.hello: m.RankHello | None = None
         self.interrupt_signal: int | None = None
-        self._go, self._breakpoints, self._readonly = go, breakpoints, readonly
+        self._go, self._breakpoints, self._readonly, self._trace = go, breakpoints, readonly, trace
+        self.traced: list[m.Traced] = []
         self._splitter = frames.Splitter("FromRank")
         self._messages: list[Any] = []
         self._rest = b""
@@ -87,9 +89,11 @@ class Debuggee:
         while (message := self.next_message()) is not None:
             if isinstance(message, m.RankHello):
                 self.hello = message
-                self.send(m.RankWelcome(m.PROTOCOL_VERSION, self._go, self._breakpoints, self._readonly))
+                self.send(m.RankWelcome(m.PROTOCOL_VERSION, self._go, self._breakpoints, self._readonly, self._trace))
             elif isinstance(message, m.Notice):
                 self.notices.append(message.text)
+            elif isinstance(message, m.Traced):
+                self.traced.append(message)
             elif isinstance(message, m.Stopped):
                 return message.stop
         return None
@@ -127,10 +131,11 @@ def debuggee(
     breakpoints: tuple[m.Breakpoint, ...] = (),
     readonly: bool = False,
     cold: bool = False,
+    trace: m.Tracing | None = None,
 ) -> Iterator[Debuggee]:
     """A training process that is gone when the test is; `cold` as for `bare`."""
     folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="sd-"))
-    training = Debuggee(list(arguments), folder, go, breakpoints, readonly, cold)
+    training = Debuggee(list(arguments), folder, go, breakpoints, readonly, cold, trace)
     try:
         yield training
     finally:
