@@ -167,3 +167,13 @@ def test_another_rank_is_shown_as_it_is_now() -> None:
     assert not other.seen.looking_back
     assert other.seen.stop == stop_after("loss")
     assert not looking_at(other, 0).seen.looking_back
+
+
+async def test_a_stop_that_was_left_is_seen_again_when_it_is_come_back_to() -> None:
+    async with stage() as here:
+        await here.step_to("forward")
+        for _ in range(2):
+            await look(here, "[", "PAST", "before zero_grad")
+            assert here.app.seen.looking_back
+            await here.press("escape")
+            await here.until(lambda: here.app.snapshot.past_at is None and "PAST" not in here.text, "now")

@@ -255,6 +255,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
     def look_at_rank(self, rank: int) -> None:
         """Show that rank from now on, whichever else joins."""
         self.snapshot = replace(looking_at(self.snapshot, rank), chosen=True)
+        self._forget_past()
         self.ask()
         busy = self.questions is not None and self.questions.busy
         self.paint_within(TOGETHER if busy else 0)
@@ -264,9 +265,15 @@ class StepdbgApp(App[int], inherit_bindings=False):
         before = self.snapshot
         self.snapshot = looking_at_stop(before, boundary)
         if self.snapshot is not before:
+            self._forget_past()
             self.ask()
             busy = self.questions is not None and self.questions.busy
             self.paint_within(TOGETHER if busy else 0)
+
+    def _forget_past(self) -> None:
+        """Another stop is looked at; when this one is come back to, what it shows is to be asked anew."""
+        if self.questions is not None:
+            self.questions.forget_past()
 
     @property
     def seen(self) -> Snapshot:

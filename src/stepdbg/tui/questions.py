@@ -70,6 +70,10 @@ class Questions:
         for slot in slots or tuple(self._asked):
             self._asked.pop(slot, None)
 
+    def forget_past(self) -> None:
+        """The same for what was asked of an earlier stop: the snapshot keeps none of it when that stop is left."""
+        self._asked = {slot: asked for slot, asked in self._asked.items() if not slot.startswith("past.")}
+
     def close(self) -> None:
         """Give up on all that is under way."""
         for task in self._under_way.values():
