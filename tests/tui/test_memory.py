@@ -88,6 +88,23 @@ async def test_the_footer_help_and_palette_show_the_users_keys_and_the_old_ones_
         await here.until_seen("Keys", "F8")
 
 
+async def test_sentences_lessons_and_the_guided_first_run_name_the_users_keys() -> None:
+    keys = {"next": "f8", "break": "B", "help": "X", "owners": "A", "map": "f6", "pause": "f7"}
+    async with stage(config=configured({"keys": keys}, BUILTIN_THEMES), guided=True, updates=1_000_000) as here:
+        await here.until_seen("comes first. Press F8 to run it", "press F8: data fetches")
+        await here.press("8")
+        await here.until_seen("No breakpoints. Press B on a phase.")
+        await here.press("2", "X")
+        await here.until_seen("(F6)")
+        await here.press("escape", "c")
+        await here.until_seen("training runs; press F7 to pause it")
+        await here.press("f7")
+        await here.until(lambda: here.app.snapshot.paused, "the pause")
+        await here.press("left_square_bracket")
+        await here.until(lambda: here.app.seen.looking_back, "the past")
+        assert here.app.seen.keys["next"] == "F8"
+
+
 async def test_what_is_wrong_with_the_settings_is_told_on_the_screen() -> None:
     async with stage(config=Config(problems=("config.toml: there is no theme 'x'",)), remarks=("a remark",)) as here:
         assert notices(here) == ["config.toml: there is no theme 'x'", "a remark"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from stepdbg.tui import frames
@@ -396,7 +396,6 @@ ACTIONS: tuple[Action, ...] = (
         "run what was typed; a block ends with an empty line",
         "Console",
         footer=True,
-        palette=False,
         typing=True,
     ),
     Action(
@@ -406,7 +405,6 @@ ACTIONS: tuple[Action, ...] = (
         "complete a name; at the start of a line, indent it",
         "Console",
         footer=True,
-        palette=False,
         typing=True,
     ),
     Action(
@@ -416,7 +414,6 @@ ACTIONS: tuple[Action, ...] = (
         "what was typed before, and after that",
         "Console",
         footer=True,
-        palette=False,
         typing=True,
     ),
     Action(
@@ -426,26 +423,25 @@ ACTIONS: tuple[Action, ...] = (
         "leave the input, so that keys step again",
         "Console",
         footer=True,
-        palette=False,
         typing=True,
     ),
-    Action("console_clear", ("ctrl+l",), "clear", "clear the console", "Console", _said, palette=True, typing=None),
+    Action("console_clear", ("ctrl+l",), "clear", "clear the console", "Console", _said, typing=None),
     *(
-        Action(f"panel_{name}", (digit,), NAMES[name], f"go to the panel {NAMES[name]}", "Panels", palette=True)
+        Action(f"panel_{name}", (digit,), NAMES[name], f"go to the panel {NAMES[name]}", "Panels")
         for digit, name in PANELS.items()
     ),
     Action("rail", ("0",), "rail", "go to the rail: left and right select a phase, b acts on it", "Panels"),
-    Action("focus_next", ("tab",), "next panel", "go to the next panel", "Panels", palette=False),
-    Action("focus_previous", ("shift+tab",), "previous panel", "go to the panel before", "Panels", palette=False),
+    Action("focus_next", ("tab",), "next panel", "go to the next panel", "Panels"),
+    Action("focus_previous", ("shift+tab",), "previous panel", "go to the panel before", "Panels"),
     Action("zoom", ("z",), "zoom", "show one panel alone, or all again", "Panels", _columns),
-    Action("up", ("up", "k"), "up", "move up", "Move", palette=False),
-    Action("down", ("down", "j"), "down", "move down", "Move", palette=False),
-    Action("left", ("left", "h"), "left", "move left", "Move", _in("tensor", "effects", "rail"), palette=False),
-    Action("right", ("right", "l"), "right", "move right", "Move", _in("tensor", "effects", "rail"), palette=False),
-    Action("page_up", ("pageup",), "page up", "move up by a page", "Move", palette=False),
-    Action("page_down", ("pagedown",), "page down", "move down by a page", "Move", palette=False),
-    Action("first", ("home", "g"), "first", "go to the first row", "Move", palette=False),
-    Action("last", ("end", "G"), "last", "go to the last row", "Move", palette=False),
+    Action("up", ("up", "k"), "up", "move up", "Move"),
+    Action("down", ("down", "j"), "down", "move down", "Move"),
+    Action("left", ("left", "h"), "left", "move left", "Move", _in("tensor", "effects", "rail")),
+    Action("right", ("right", "l"), "right", "move right", "Move", _in("tensor", "effects", "rail")),
+    Action("page_up", ("pageup",), "page up", "move up by a page", "Move"),
+    Action("page_down", ("pagedown",), "page down", "move down by a page", "Move"),
+    Action("first", ("home", "g"), "first", "go to the first row", "Move"),
+    Action("last", ("end", "G"), "last", "go to the last row", "Move"),
     Action(
         "restart",
         ("R",),
@@ -457,7 +453,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("no_hints", ("H",), "no hints", "no more hints, now or later", "Session", _hinted),
     Action("help", ("question_mark",), "help", "show the keys and the signs", "Session", footer=True),
     Action("quit", ("q", "ctrl+q"), "quit", "leave: detach, or stop training; it asks first", "Session", footer=True),
-    Action("command_palette", ("ctrl+p",), "palette", "find a command by its name", "Session", palette=False),
+    Action(
+        "command_palette",
+        ("ctrl+p",),
+        "all",
+        "find a command by its name: all that can be done here",
+        "Session",
+        footer=True,
+        palette=False,
+        typing=None,
+    ),
 )
 _NEVER_TYPED = ("f5", "f9", "f10", "ctrl+q")
 """Keys that do the same while something is typed."""
@@ -480,6 +485,16 @@ def key_name(key: str) -> str:
             sign = unicodedata.lookup(base.replace("_", " "))
             shown = sign if sign.isprintable() and not sign.isspace() else base
     return "+".join([*modifiers, shown])
+
+
+def main_keys(actions: Iterable[Action]) -> dict[str, str]:
+    """The key of each action that sentences name, as people write it, by its id."""
+    return {action.id: key_name(action.keys[0]) for action in actions}
+
+
+def key_of(action: str, snapshot: Snapshot) -> str:
+    """The key of the action of that id, for a sentence about this snapshot."""
+    return snapshot.keys.get(action) or key_name(BY_ID[action].keys[0])
 
 
 def shown_keys(action: Action) -> str:

@@ -23,7 +23,7 @@ from rich.console import RenderableType
 from textual import events
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import BindingType
-from textual.command import CommandPalette
+from textual.command import CommandPalette, Provider
 from textual.containers import Container
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES
@@ -44,9 +44,10 @@ from stepdbg.protocol.messages import (
     ToClient,
 )
 from stepdbg.tui.abilities import why_plain
-from stepdbg.tui.actions import BY_ID, Situation, applicable, shown_keys
+from stepdbg.tui.actions import BY_ID, Situation, applicable, main_keys, shown_keys
 from stepdbg.tui.attention import wanted
 from stepdbg.tui.changed_cells import ChangedCells
+from stepdbg.tui.commands import Commands
 from stepdbg.tui.config import THEMES, Config, read_config
 from stepdbg.tui.deeds import Deeds
 from stepdbg.tui.furniture import Furniture
@@ -88,6 +89,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
     .-plain CommandPalette CommandList { border: none; scrollbar-size: 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
+    COMMANDS: ClassVar[set[type[Provider]]] = {Commands}  # type: ignore[assignment]
     ENABLE_COMMAND_PALETTE = False
     """Textual would bind its own key to it; ours is in the registry."""
     ALLOW_SELECT = False
@@ -127,7 +129,8 @@ class StepdbgApp(App[int], inherit_bindings=False):
         self.configured_theme = self.theme
         """The one that is in force until the user chooses another."""
         script = folder.name.rpartition("-")[0] or folder.name
-        self.snapshot = Snapshot(SessionState(folder.name, "", script, "starting", since=time.time()))
+        starting = SessionState(folder.name, "", script, "starting", since=time.time())
+        self.snapshot = Snapshot(starting, keys=main_keys(self.config.actions))
         self._seen = (self.snapshot, self.snapshot)
         self.connection: HubConnection | None = None
         self.questions: Questions | None = None
@@ -433,9 +436,10 @@ class StepdbgApp(App[int], inherit_bindings=False):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the actions that apply, and the themes."""
-        here = replace(self.situation(), typing=False)
+        here = self.situation()
+        left = replace(here, typing=False)  # what applies as soon as the input of the console is left
         for action in here.actions:
-            if action.palette and action.applies(here):
+            if action.palette and (action.applies(here) or action.applies(left)):
                 yield SystemCommand(
                     f"{action.label} ({shown_keys(action)})", action.help, lambda name=action.id: self._command(name)
                 )

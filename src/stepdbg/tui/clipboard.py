@@ -20,7 +20,7 @@ def sequence(words: str, *, tmux: bool) -> str:
     """
     data = words.encode()
     if len(data) > MOST:
-        raise ValueError(f"{len(data):,} bytes are too many for a terminal's clipboard ({MOST:,}); save them, ctrl+s")
+        raise ValueError(f"{len(data):,} bytes are too many for a terminal's clipboard ({MOST:,}); save them to a file")
     plain = f"\x1b]52;c;{base64.b64encode(data).decode()}\a"
     if not tmux:
         return plain

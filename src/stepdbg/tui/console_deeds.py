@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from stepdbg.errors import StepdbgError
 from stepdbg.protocol.messages import Complete, Completions, Evaluate, Evaluated, Interrupt, Query, Refusal, Result
 from stepdbg.tui import frames
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.exchanges import Cleared, Exchange, Replied, Typed
 from stepdbg.tui.snapshot import reduced
 
@@ -53,7 +54,8 @@ class ConsoleDeeds:
         """Have a command run, and show what came of it; that may take for ever."""
         app, panel = self._app, self._panel
         if panel.waits(app.snapshot):
-            panel.say("the command before is still running; ctrl+c interrupts it")
+            interrupt = key_of("console_interrupt", app.snapshot)
+            panel.say(f"the command before is still running; {interrupt} interrupts it")
             return
         panel.done()
         rank, place = app.snapshot.rank, frames.chosen(app.snapshot)

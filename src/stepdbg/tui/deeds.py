@@ -21,7 +21,7 @@ from stepdbg.protocol.messages import (
     UndoEdit,
 )
 from stepdbg.tui import frames
-from stepdbg.tui.actions import key_name
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.console_deeds import ConsoleDeeds
 from stepdbg.tui.keeping import Keeping
 from stepdbg.tui.snapshot import Snapshot, neighbour, next_rank
@@ -146,7 +146,8 @@ class Deeds:
         app.send(Steer("pause", app.snapshot.rank))
         if self._pauses > 1:
             app.send(ShowStack(app.snapshot.rank))
-            app.notify("the stack of every thread is in the Output panel (7)", markup=False)
+            output = self.key_of("panel_output")
+            app.notify(f"the stack of every thread is in the Output panel ({output})", markup=False)
 
     async def _rank(self) -> None:
         self._app.look_at_rank(next_rank(self._app.snapshot))
@@ -300,7 +301,7 @@ class Deeds:
 
     def key_of(self, name: str) -> str:
         """The key of an action, as people write it."""
-        return next(key_name(action.keys[0]) for action in self._app.config.actions if action.id == name)
+        return key_of(name, self._app.snapshot)
 
     async def _no_hints(self) -> None:
         self._app.guide.dismiss()

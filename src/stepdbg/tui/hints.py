@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stepdbg.tui.actions import Action, key_name
+from stepdbg.tui.actions import Action, main_keys
 from stepdbg.tui.snapshot import Snapshot
 
 COMES = {
@@ -90,7 +90,7 @@ def words(place: int, snapshot: Snapshot, actions: tuple[Action, ...]) -> str:
     stop = snapshot.stop
     if place >= len(HINTS) or stop is None or not snapshot.paused:
         return ""
-    fields = {action.id: key_name(action.keys[0]) for action in actions}
+    fields = main_keys(actions)
     following = stop.boundary.next or ""
     fields["comes"] = COMES.get(following, f"{following} comes next" if following else "the script goes on to its end")
     fields["done"] = stop.boundary.done or "the phase"

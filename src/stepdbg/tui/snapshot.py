@@ -5,6 +5,7 @@ A widget gets a snapshot and draws it. Selections, cursors and scroll positions 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -119,6 +120,8 @@ class Snapshot:
     """The boundary that it was chosen at."""
     unfolded: bool = False
     """Whether the frames of libraries are gone through, too."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """The user's own keys as people write them, by the id of the action, for the sentences that name one."""
     locals: Locals | None = None
     locals_at: int = 0
     """The boundary that they are of."""
@@ -140,7 +143,7 @@ class Snapshot:
 
     def of_rank(self, rank: int) -> Snapshot:
         """What is known of a rank, looked at or not."""
-        return self if rank == self.rank else self.others.get(rank) or Snapshot(self.session, rank)
+        return self if rank == self.rank else self.others.get(rank) or Snapshot(self.session, rank, keys=self.keys)
 
     @property
     def stop(self) -> Stop | None:
@@ -210,7 +213,7 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost | Typed | Repl
     match message:
         case Welcome(session=session) | SessionChanged(session=session):
             if session.run != snapshot.session.run:
-                snapshot = Snapshot(session)
+                snapshot = Snapshot(session, keys=snapshot.keys)
             known = {state.rank for state in session.ranks}
             keeps = not known or (snapshot.chosen and snapshot.rank in known)
             fresh = looking_at(replace(snapshot, session=session), snapshot.rank if keeps else min(known))
@@ -346,4 +349,6 @@ def _arrived_in_the_past(snapshot: Snapshot, answer: Arrived) -> Snapshot:
     session = _standing_at(snapshot.session, snapshot.rank, answer.result.stop)
     known = snapshot.objects
     objects = known if known is not None and known.registry == answer.result.stop.registry else None
-    return replace(snapshot, past=Snapshot(session, snapshot.rank, objects=objects, looking_back=True))
+    return replace(
+        snapshot, past=Snapshot(session, snapshot.rank, keys=snapshot.keys, objects=objects, looking_back=True)
+    )

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Static
 
-from stepdbg.tui.actions import NAMES, Situation, shown_keys
+from stepdbg.tui.actions import NAMES, Situation, main_keys, shown_keys
 from stepdbg.tui.screens.dialog import Dialog
 from stepdbg.tui.views.lines import Glyphs, plain
 
@@ -21,27 +21,29 @@ PANEL_HELP = {
     "before the gradient what it did to that, the one before its optimizer what it did to the state kept there. "
     "Figures are 2-norms; a tensor of one number shows the number itself, after a = where there are others too. "
     "Δ/‖w‖ is how far the last step moved it: the norm of the change over the norm of the value.",
-    "tensor": "One tensor, its gradient and its optimizer state: figures, heat maps side by side (m), the numbers of "
-    "the part that is marked; a batch of images as pictures with their labels. The scale under a map says what "
+    "tensor": "One tensor, its gradient and its optimizer state: figures, heat maps side by side ({map}), the numbers "
+    "of the part that is marked; a batch of images as pictures with their labels. The scale under a map says what "
     "its colours stand for; ! is NaN, ^ and v are infinities.",
-    "effects": "What each phase of this update did to each kind of object; enter lists the names behind a count, and "
-    "from a name leads on to the tensor. a shows who owns a tensor: the model and the optimizer hold the same tensor, "
-    "and its gradient hangs on it.",
+    "effects": "What each phase of this update did to each kind of object; {names} lists the names behind a count, and "
+    "from a name leads on to the tensor. {owners} shows who owns a tensor: the model and the optimizer hold the same "
+    "tensor, and its gradient hangs on it.",
     "optimizer": "Groups with their hyperparameters, and what the optimizer keeps of each parameter (norms).",
     "loss": "Each loss over the updates.",
     "source": "Your code: the margin names the phases at the lines where they were seen to begin, and marks "
-    "breakpoints. Below it, the frames (u, d) and the variables of the one that is looked at (L goes there).",
+    "breakpoints. Below it, the frames ({frame_up}, {frame_down}) and the variables of the one that is looked at "
+    "({variables} goes there).",
     "output": "What the script prints.",
     "breaks": "Breakpoints, and the edits made.",
     "console": "Python in the frame that is looked at. model, optimizer, loss and batch are at hand, unless the frame "
     "has variables of these names. An assignment to a variable of the frame arrives in training.",
 }
 RANKS = (
-    "Ranks: every training process stops at its first phase. n, f, c and p steer the rank that is shown, r shows the "
-    "next; breakpoints hold in all. A collective call (all_reduce in the backward of a distributed model) waits for "
-    "every rank: where one is paused, show it with r and let it go on, too. q and g let all go on."
+    "Ranks: every training process stops at its first phase. {next}, {finish}, {continue} and {pause} steer the rank "
+    "that is shown, {rank} shows the next; breakpoints hold in all. A collective call (all_reduce in the backward of a "
+    "distributed model) waits for every rank: where one is paused, show it with {rank} and let it go on, too. {quit} "
+    "and g let all go on."
 )
-"""Told where several processes train."""
+"""Told where several processes train; as in `PANEL_HELP`, `{next}` is the key of the action `next`."""
 RANKS_TOLD = 8
 """So many ranks are listed with their processes."""
 SIGNS = "* changed   ~ written, same value   + created   - freed   ! not finite"
@@ -65,10 +67,12 @@ def session_lines(here: Situation, width: int) -> list[str]:
 
 def help_text(here: Situation, width: int = 90) -> str:
     """The help as plain text, at most so wide, for the panel in focus."""
-    lines = textwrap.wrap(f"{NAMES.get(here.panel, 'stepdbg')}: {PANEL_HELP.get(here.panel, '')}", width)
+    keys = main_keys(here.actions)
+    words = PANEL_HELP.get(here.panel, "").format_map(keys)
+    lines = textwrap.wrap(f"{NAMES.get(here.panel, 'stepdbg')}: {words}", width)
     lines += ["", f"Signs: {SIGNS}"]
     if len(here.snapshot.session.ranks) > 1:
-        lines += ["", *textwrap.wrap(RANKS, width)]
+        lines += ["", *textwrap.wrap(RANKS.format_map(keys), width)]
     anywhere = replace(here, panel="", editable=False, selected=False)
     own = [action for action in here.actions if action.applies(here) and not action.applies(anywhere)]
     groups = {"In this panel, now": own} if own else {}

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from stepdbg.hub.breakpoint_text import describe
 from stepdbg.protocol.messages import Breakpoint, Edit
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, plain, shortened, shortened_name
 from stepdbg.tui.views.numbers import plural
@@ -26,7 +27,7 @@ def items(snapshot: Snapshot) -> list[Item]:
     session = snapshot.session
     found = [Item(breakpoint=one) for one in session.breakpoints]
     if not found:
-        found.append(Item(words="No breakpoints. Press b on a phase."))
+        found.append(Item(words=f"No breakpoints. Press {key_of('break', snapshot)} on a phase."))
     if session.edits:
         found.append(Item(words="edits"))
         found += [Item(edit=one) for one in session.edits]

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from stepdbg.protocol.messages import Evaluated, Refusal
 from stepdbg.tui import frames
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.exchanges import Exchange, under_way
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, lesson, plain, wrapped
@@ -17,9 +18,9 @@ PROMPT, GOES_ON = ">>> ", "... "
 """As Python writes them."""
 READONLY = "This session is read-only, and Python can change anything: start it without --readonly to use the console."
 _LESSON = (
-    "Python in the frame that is looked at (u and d walk through the frames). model, optimizer, loss and batch are at "
-    "hand. Press ! to type; enter runs a line or a block, tab completes, up and down go through what was typed before, "
-    "escape leaves."
+    "Python in the frame that is looked at ({frame_up} and {frame_down} walk through the frames). model, optimizer, "
+    "loss and batch are at hand. Press {console} to type; enter runs a line or a block, tab completes, up and down go "
+    "through what was typed before, escape leaves."
 )
 
 
@@ -29,14 +30,16 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         return Drawing(title=(Span("read-only", "dim"),), body=lesson(READONLY, frame))
     title: tuple[Span, ...] = (Span(f"in {plain(frames.in_words(frames.chosen_frame(snapshot)))}", "dim"),)
     if under_way(snapshot.console):
-        title = (Span("runs; ctrl+c interrupts it", "running"),)
+        title = (Span(f"runs; {key_of('console_interrupt', snapshot)} interrupts it", "running"),)
     elif snapshot.looking_back:
         title = (Span("in the present only", "dim"),)
     elif not snapshot.paused:
-        title = (Span("at a stop only; p pauses" if snapshot.state == "running" else "at a stop only", "dim"),)
+        how = f"; {key_of('pause', snapshot)} pauses" if snapshot.state == "running" else ""
+        title = (Span(f"at a stop only{how}", "dim"),)
     found = rows(snapshot.console, max(1, frame.width - 1))
     if not found:
-        return Drawing(title=title, body=lesson(_LESSON, frame))
+        keys = {action: key_of(action, snapshot) for action in ("frame_up", "frame_down", "console")}
+        return Drawing(title=title, body=lesson(_LESSON.format_map(keys), frame))
     body = tuple((Span(" "), *line) for line in found[frame.top : frame.top + frame.height])
     return Drawing(title, (), body, len(found))
 

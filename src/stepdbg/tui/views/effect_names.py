@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from stepdbg.protocol.messages import Effect, Kind
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.effects import NOT_RECORDED, Row, cell, stop_after
 from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, lesson, padded, plain, shortened_name
@@ -54,7 +55,8 @@ def draw(snapshot: Snapshot, frame: Frame, row: Row, kind: Kind) -> Drawing:
         head.append((Span(f" and {plural(known.left_out, 'more')} that are not named", "dim"),))
     if not known.effects:
         problem = known.problem or f"{plural(known.left_out, *NOUNS[kind])}, counted and not named"
-        return Drawing(title, (), lesson(f"{problem}. Press escape for the matrix.", frame))
+        how = f"Press {key_of('back', snapshot)} for the matrix."
+        return Drawing(title, (), lesson(f"{problem}. {how}", frame))
     height = max(1, frame.height - len(head))
     body = tuple(
         _name_line(effect, index == frame.cursor, frame)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from stepdbg.protocol.messages import Effects, Kind, ReadPhase, Stop
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import rail
 from stepdbg.tui.views.header import model_name
@@ -183,7 +184,10 @@ def draw(snapshot: Snapshot, frame: Frame, kind: Kind, beneath: tuple[Line, ...]
     found = rows(snapshot)
     stop = snapshot.stop
     if stop is None:
-        words = "Here stands what each phase does to each kind of object. Press n to run the first one."
+        words = (
+            "Here stands what each phase does to each kind of object. "
+            f"Press {key_of('next', snapshot)} to run the first one."
+        )
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     words = _words(snapshot, found[min(frame.cursor, len(found) - 1)], kind) if found else ""
     below = [(Span(f" {line}", "sentence"),) for line in wrapped(words, max(10, frame.width - 2), WORDS)]
@@ -278,13 +282,18 @@ def _words(snapshot: Snapshot, row: Row, kind: Kind) -> str:
     if snapshot.state == "running":
         return "training runs; the matrix is drawn anew at the next stop"
     if box.record is None:
-        return f"{box.name} has not been run yet" + ("; press n to run it" if box.when == "next" else "")
+        how = f"; press {key_of('next', snapshot)} to run it" if box.when == "next" else ""
+        return f"{box.name} has not been run yet{how}"
     if box.record.effects is None:
         return f"{box.name}: {NOT_RECORDED}, since nobody looked before it"
     if row.just_done:
         return ""
     stop = stop_after(snapshot, row)
-    words = sentence(stop, model_name(snapshot)) if stop is not None else _counted(box.name, box.record.effects)
+    words = (
+        sentence(stop, model_name(snapshot), key_of("next", snapshot))
+        if stop is not None
+        else _counted(box.name, box.record.effects)
+    )
     if box.when == "next":
         return f"{box.name} comes next. The last time {words}"
     return words if box.when == "done" else f"the last time {words}"

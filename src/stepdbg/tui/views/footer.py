@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.cells import cell_len
 
-from stepdbg.tui.actions import DIGITS, NAMES, Situation, key_name
+from stepdbg.tui.actions import DIGITS, NAMES, Action, Situation, key_name
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, clipped, width_of
 
 SHORT_NAMES = {"optimizer": "Optim"}
@@ -17,25 +17,38 @@ PAST = ("back", "earlier", "later")
 """What leads out of the past, and about in it, comes first there."""
 
 
+ALWAYS = ("command_palette", "help", "quit")
+"""They come along whatever there is room for; through the first all the others are reached, by mouse as well."""
+
+
 def draw(here: Situation, width: int) -> Line:
-    """The actions that apply, as many as fit whole; help and quit always come along."""
+    """The actions that apply, as many as fit whole; the way to all others, help and quit always come along.
+
+    Where that makes room for one more, the entries stand closer together.
+    """
     entries = [action for action in here.actions if action.footer and action.applies(here)]
     if here.snapshot.past_at is not None:
         entries.sort(key=lambda action: action.id not in PAST)
-    always = [action for action in entries if action.id in ("help", "quit")]
+    always = [action for action in entries if action.id in ALWAYS]
+    always.sort(key=lambda action: ALWAYS.index(action.id))
     rest = [action for action in entries if action not in always]
+    for number in range(len(rest), -1, -1):
+        chosen = [*rest[:number], *always]
+        for before, after in ((" ", " "), ("", "")):
+            line = _entries(chosen, before, after)
+            if width_of(line) <= width:
+                return line
+    return (Span(_help(here), "key", "action:help"),)
 
-    def cells(chosen: list[object]) -> int:
-        return sum(cell_len(f" {key_name(a.keys[0])} {a.label} ") for a in entries if a in chosen)
 
-    while rest and cells([*rest, *always]) > width:
-        rest.pop()
-    chosen = [*rest, *always]
+def _entries(actions: list[Action], before: str, after: str) -> Line:
+    """`n next  f finish`, each of which is clicked as well."""
     spans: list[Span] = []
-    for action in chosen:
+    for action in actions:
         target = f"action:{action.id}"
-        spans += [Span(f" {key_name(action.keys[0])}", "key", target), Span(f" {action.label} ", "dim", target)]
-    return tuple(spans) if cells([*chosen]) <= width else (Span(_help(here), "key", "action:help"),)
+        spans.append(Span(f"{' ' if spans else before}{key_name(action.keys[0])}", "key", target))
+        spans.append(Span(f" {action.label}{after}", "dim", target))
+    return tuple(spans)
 
 
 def _help(here: Situation) -> str:

@@ -13,6 +13,7 @@ from pathlib import PurePath
 from rich.cells import cell_len
 
 from stepdbg.protocol.messages import SessionState, Stop
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.losses import Series
 from stepdbg.tui.snapshot import Snapshot, neighbour
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, plain, shortened, text
@@ -73,7 +74,10 @@ def _past_words(stop: Stop) -> str:
 def _way_back(snapshot: Snapshot) -> str:
     """How to come back from the past."""
     newest = snapshot.stops[-1].boundary if snapshot.stops else 0
-    return "] goes back to now" if neighbour(snapshot, 1) in (None, newest) else "] later, esc now"
+    later = key_of("later", snapshot)
+    if neighbour(snapshot, 1) in (None, newest):
+        return f"{later} goes back to now"
+    return f"{later} later, {key_of('back', snapshot)} now"
 
 
 def exit_words(status: int | None) -> str:
@@ -215,30 +219,33 @@ def below(snapshot: Snapshot) -> str:
     state = snapshot.state
     if state == "lost":
         why = snapshot.lost or "its connection has ended, and nobody knows how"
-        return f"{why}; what was seen last stays to be read. Press q to leave"
+        return f"{why}; what was seen last stays to be read. Press {key_of('quit', snapshot)} to leave"
     waiting = _waiting(snapshot)
     if state == "exited" and not snapshot.over:
-        return f"rank {snapshot.rank} has ended, others have not; press r to show the next"
+        return f"rank {snapshot.rank} has ended, others have not; press {key_of('rank', snapshot)} to show the next"
     if state == "exited":
-        again = ", R to run it again" if session.terminal else ""
+        again = f", {key_of('restart', snapshot)} to run it again" if session.terminal else ""
+        leave = key_of("quit", snapshot)
         how = f"{session.script} ended {exit_words(session.exit_status)}"
         said = last_words(snapshot) if session.exit_status and not stop else ""
         if said:
-            return f"{how} before it trained: {said} (q to leave{again})"
+            return f"{how} before it trained: {said} ({leave} to leave{again})"
         seen = "what was seen last stays to be read" if stop else "it never trained: no training loop was seen"
-        return f"{how}; {seen}. Press q to leave{again}"
+        return f"{how}; {seen}. Press {leave} to leave{again}"
     if state == "starting":
-        return "training stops before its first phase; the output of the script is in panel 7"
+        output = key_of("panel_output", snapshot)
+        return f"training stops before its first phase; the output of the script is in panel {output}"
     if state == "running" and waiting:
         return (
             f"rank {snapshot.rank} runs, {waiting}; a collective call (in a distributed backward) waits for all. "
-            "Press r to show the next rank, then n or c"
+            f"Press {key_of('rank', snapshot)} to show the next rank, "
+            f"then {key_of('next', snapshot)} or {key_of('continue', snapshot)}"
         )
     if state == "running":
-        return "training runs; press p to pause it at the next boundary between two phases"
+        return f"training runs; press {key_of('pause', snapshot)} to pause it at the next boundary between two phases"
     if stop is None:
         return ""
-    words = sentence(stop, model_name(snapshot))
+    words = sentence(stop, model_name(snapshot), key_of("next", snapshot))
     if stop.reason == "breakpoint" and stop.detail:
         return f"{stop.detail}: {words}"
     return words

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from stepdbg.protocol.messages import Hanging, Identity, Owner
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (
     Drawing,
@@ -70,7 +71,8 @@ def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
     """The owners, the tensor, what hangs on it, and what that means, in as many lines as it takes."""
     known = snapshot.identity
     if not name:
-        return lesson("No tensor is selected. Press a on one in the Model panel.", frame)
+        how = f"Press {key_of('owners', snapshot)} on one in the Model panel."
+        return lesson(f"No tensor is selected. {how}", frame)
     if known is None or not belongs(known, name):
         return lesson(snapshot.identity_problem or f"asking who owns {name}", frame)
     strokes = DRAWN if frame.glyphs.braille else TYPED

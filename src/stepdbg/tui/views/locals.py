@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from stepdbg.protocol.messages import Local
 from stepdbg.tui import frames
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import Glyphs, Line, Span, clipped, padded, plain, width_of
 from stepdbg.tui.views.numbers import count, figure, plural, shape
@@ -80,9 +81,9 @@ def _path(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
         return sum(len(words[place]) + 3 for place in places[start:end]) + dots
 
     away = frames.folded(snapshot)
-    hint = f"+{count(away)} of libraries (U)"
+    hint = f"+{count(away)} of libraries ({key_of('unfold', snapshot)})"
     if length(0, len(places)) + len(hint) > width:
-        hint = f"+{count(away)} (U)"
+        hint = f"+{count(away)} ({key_of('unfold', snapshot)})"
     room = width - len(hint) - 1 if away else width
     while first > 0 or last < len(places):
         if last < len(places) and length(first, last + 1) <= room:

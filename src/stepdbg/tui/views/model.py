@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from stepdbg.protocol.messages import ObjectRow, Stop, Summary
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, lesson, padded, plain, right
 from stepdbg.tui.views.numbers import figure, plural, shape, size
@@ -91,7 +92,10 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     """The panel. Its body has a row per row of `Objects`."""
     objects = snapshot.objects
     if objects is None or not objects.rows:
-        words = "Nothing is known of the model yet. Press n: it is found at its first forward, or by its optimizer."
+        words = (
+            f"Nothing is known of the model yet. Press {key_of('next', snapshot)}: it is found at its first forward, "
+            "or by its optimizer."
+        )
         if not snapshot.paused:
             words = "Nothing is known of the model: nobody has looked at it while training stood still."
         if snapshot.looking_back:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.transcript import Transcript, wrapped_rows
 from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, cropped, lesson
@@ -27,7 +28,10 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         return Drawing(title=(Span("not here", "dim"),), body=lesson(words, frame))
     found = rows(transcript, frame.width - 1)
     if not found:
-        words = "Nothing printed yet. What the script prints is shown here; press i to type to it."
+        words = "Nothing printed yet. What the script prints is shown here"
+        if not snapshot.over:
+            words += f"; press {key_of('input', snapshot)} to type to it"
+        words += "."
         return Drawing(title=(Span("empty", "dim"),), body=lesson(words, frame))
     kept = f"{plural(len(transcript.lines) - 1, 'line')}, {size(transcript.end)}"
     if transcript.forgotten:

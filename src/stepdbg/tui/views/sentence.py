@@ -25,12 +25,13 @@ NOUNS = {
 _VERBS = {"changed": "changed", "touched": "wrote the same values into", "created": "created", "freed": "freed"}
 
 
-def sentence(stop: Stop, model: str = "") -> str:
+def sentence(stop: Stop, model: str = "", next_key: str = "n") -> str:
     """What the phase done did, in words; an exception comes before all else.
 
     Args:
         stop: Where training waits.
         model: What the user calls the model, where that is known.
+        next_key: The key that runs the next phase.
     """
     boundary = stop.boundary
     done = boundary.done
@@ -43,7 +44,7 @@ def sentence(stop: Stop, model: str = "") -> str:
             return f"inside {' > '.join(boundary.inside)}; {boundary.next or 'the end'} comes next"
         if boundary.next is None:
             return "the script has ended"
-        return f"nothing is done yet; {boundary.next} comes first. Press n to run it and see what it changes"
+        return f"nothing is done yet; {boundary.next} comes first. Press {next_key} to run it and see what it changes"
     if boundary.skipped:
         return f"{done} was skipped: the gradients were not finite, and nothing changed"
     if stop.effects is None:

@@ -9,6 +9,7 @@ import math
 import struct
 
 from stepdbg.protocol.messages import Histogram, Statistics, TensorView, Window
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import heat, pictures
 from stepdbg.tui.views.lines import (
@@ -91,7 +92,8 @@ def draw(
     """
     view = snapshot.tensor
     if view is None:
-        words = snapshot.tensor_problem or "No tensor is selected. Press enter on a row of the Model panel."
+        how = f"No tensor is selected. Press {key_of('open', snapshot)} on a row of the Model panel."
+        words = snapshot.tensor_problem or how
         return Drawing(title=(Span("none selected", "dim"),), body=lesson(words, frame))
     shown = view if part == "value" else snapshot.part
     layout = divided(frame, view, part, mode, shown.window.total_rows if shown and shown.window else 1)

@@ -156,9 +156,6 @@ class EffectsPanel(Panel):
         self.moved()
 
     def on_click(self, event: events.Click) -> None:
-        """A second click on a cell lists its names."""
-        matrix = self.showing() == "matrix"
-        super().on_click(event)
-        event.prevent_default()  # else Textual calls the handler of the base class as well, on what is shown by then
-        if matrix and event.chain == 2 and 0 <= event.y - 1 - self._head < self.total:
-            self.list_names()
+        """A second click on a cell lists its names, once the base classes have put the cursor there."""
+        if self.showing() == "matrix" and event.chain == 2 and 0 <= event.y - 1 - self._head < self.total:
+            self.call_later(self.list_names)

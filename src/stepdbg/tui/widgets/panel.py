@@ -261,8 +261,10 @@ class Panel(Sheet, can_focus=True):
         self.scrolled(-3)
 
     def on_click(self, event: events.Click) -> None:
-        """A click focuses (Textual does that) and selects; a second one opens."""
-        super().on_click(event)
+        """A click focuses (Textual does that) and selects; a second one opens.
+
+        What the line says that was clicked, `Sheet` tells: Textual calls the handlers of the base classes as well.
+        """
         row = event.y - 1 - self._head
         if row >= 0:
             if row < self.body_rows:

@@ -1,0 +1,445 @@
+"""How each action of the registry comes to apply, what proves that it took effect, and where the mouse finds it.
+
+One entry per action, beside the stage that they are played on. An action that is not here fails
+`test_every_action.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from textual.command import CommandPalette
+from textual.events import MouseScrollDown, MouseScrollUp
+from tui.stage import DEADLINE, Stage
+
+from stepdbg.protocol.messages import (
+    AddBreakpoint,
+    ApplyEdit,
+    Breakpoint,
+    EditPreview,
+    Evaluated,
+    Interrupt,
+    Output,
+    PreviewEdit,
+    RemoveBreakpoint,
+    Restart,
+    ShowStack,
+    Steer,
+)
+from stepdbg.testing.network import Tensor
+from stepdbg.tui import frames
+from stepdbg.tui.actions import DIGITS, NAMES, PANELS
+from stepdbg.tui.exchanges import Exchange, Replied, Typed, under_way
+from stepdbg.tui.screens.breakpoint import BreakpointDialog
+from stepdbg.tui.screens.dialog import Dialog
+from stepdbg.tui.screens.edit import EditDialog
+from stepdbg.tui.screens.keys import HelpDialog
+from stepdbg.tui.screens.leave import LeaveDialog
+from stepdbg.tui.screens.restart import RestartDialog
+from stepdbg.tui.screens.save import SaveDialog
+from stepdbg.tui.screens.script_input import InputDialog
+from stepdbg.tui.snapshot import neighbour, reduced
+from stepdbg.tui.views.lines import width_of
+from stepdbg.tui.widgets.sheet import Sheet
+
+WEIGHT = "model.fc1.weight"
+LARGE = (40, 400)
+"""Rows and columns of a matrix whose heat map needs more pixels than the widest of the screens has."""
+NOT_IN_A_TEST = (Interrupt, Restart, ShowStack)
+"""What the hub would send signals for, to the process of the test: noted, and kept from it."""
+
+
+class Scene:
+    """A stage that notes what is sent, and can be put back to where it began."""
+
+    def __init__(self, here: Stage) -> None:
+        self.here, self.app = here, here.app
+        self.sent: list[object] = []
+        """What the screen has told the hub in this situation."""
+        self.written: list[str] = []
+        """What it has written to the terminal past the cells, as the clipboard's sequence is."""
+        self.boundary = 0
+        """Where training stood when the situation came about."""
+        self._send = self.app.send
+        self.app.send = self._note  # type: ignore[method-assign]
+        self.app.write_to_terminal = self.written.append  # type: ignore[method-assign]
+
+    def _note(self, message: object) -> None:
+        self.sent.append(message)
+        if not isinstance(message, NOT_IN_A_TEST):
+            self._send(message)  # type: ignore[arg-type]
+
+    async def until(self, holds: Callable[[], object], what: str) -> None:
+        """Let the app go on until `holds`; as the stage does it, but looking is cheap."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE):
+                while not holds():
+                    await asyncio.sleep(0.005)
+        assert holds(), f"never came: {what}\n{self.here.text}"
+
+    async def settle(self) -> None:
+        """Until nothing is asked any more, and all is drawn."""
+        await self.until(lambda: self.app.questions and not self.app.questions.busy, "the answers")
+        await self.here.pilot.pause()
+        self.app.paint()
+
+    async def home(self) -> None:
+        """Paused in the present, on a parameter of the Model panel, with nothing left of the action before."""
+        app = self.app
+        if len(app.screen_stack) > 1:
+            app.screen.dismiss(None)
+            await self.until(lambda: len(app.screen_stack) == 1, "the dialog's end")
+        if not app.snapshot.paused or self.hub_runs():
+            app.send(Steer("pause", app.snapshot.rank))
+            await self.until(lambda: app.snapshot.paused and not self.hub_runs(), "a stop")
+        app.look_at_stop(None)
+        for one in app.snapshot.session.breakpoints:
+            app.send(RemoveBreakpoint(one.number))
+        await self.until(lambda: not app.snapshot.session.breakpoints, "no breakpoints")
+        app.snapshot = dataclasses.replace(app.snapshot, console=(), frame=None, unfolded=False)
+        panels, furniture = app.furniture.panels, app.furniture
+        panels["effects"].show_matrix()
+        panels["source"].on_variables = False
+        tensor = self.here.tensor
+        tensor.look_at(WEIGHT)
+        tensor.part, tensor.mode, tensor.pool = "value", None, "mean"
+        tensor.cursor = tensor.top = tensor.column = tensor.left = 0
+        if furniture.zoomed:
+            furniture.zoom()
+        furniture.restore([*PANELS.values()], zoomed=False)
+        model = self.here.panel("model")
+        await self.until(lambda: app.snapshot.objects is not None, "the objects")
+        model.cursor = [row.name for row in app.snapshot.objects.rows].index(WEIGHT)
+        if (line := panels["console"].input) is not None:
+            line.done()
+            line.past.clear()
+        app.clear_notifications()
+        await self.settle()
+        self.sent.clear()
+        self.written.clear()
+        self.boundary = app.snapshot.boundary
+
+    def hub_runs(self) -> bool:
+        return any(rank.state == "running" for rank in self.here.hub.session.snapshot().ranks)
+
+    async def at(self, panel: str) -> None:
+        """In a panel."""
+        self.app.furniture.go_to(panel)
+        await self.settle()
+
+    def in_front(self, panel: str) -> bool:
+        return self.app.furniture.focused_name() == panel and self.app.furniture.is_shown(panel)
+
+    @property
+    def dialog(self) -> type[Dialog[object]]:
+        return type(self.app.screen)  # type: ignore[return-value]
+
+    # the mouse
+
+    def place_of(self, target: str) -> tuple[int, int] | None:
+        """Where on the screen something stands that stands for `target`."""
+        for sheet in self.app.screen.query(Sheet):
+            if not sheet.display or not sheet.size:
+                continue
+            for y, line in enumerate(sheet._lines):
+                for number, span in enumerate(line):
+                    if span.target == target and (x := width_of(line[:number])) < sheet.size.width:
+                        skip = len(span.text) - len(span.text.lstrip())
+                        return sheet.region.x + x + skip, sheet.region.y + y
+        return None
+
+    async def click(self, target: str) -> None:
+        """Click on what stands for `target`."""
+        place = self.place_of(target)
+        assert place is not None, f"nothing on the screen stands for {target}\n{self.here.text}"
+        await self.here.pilot.click(offset=place)
+
+    async def click_row(self, panel: str, row: int, times: int = 1) -> None:
+        """Click on a row of a panel's body."""
+        one = self.here.panel(panel)
+        y = one.region.y + 1 + one._head + row - one.top
+        await self.here.pilot.click(offset=(one.region.x + 4, y), times=times)
+
+    async def wheel(self, panel: str, kind: type[MouseScrollUp | MouseScrollDown], notches: int) -> None:
+        """Turn the wheel over a panel."""
+        region = self.here.panel(panel).region
+        for _ in range(notches):
+            await self.here.pilot._post_mouse_events([kind], offset=(region.x + 3, region.y + 2))
+
+    async def click_title(self, panel: str) -> None:
+        """Its tab, its name in the title of the slot, or its own title."""
+        if self.place_of(f"panel:{panel}") is not None:
+            await self.click(f"panel:{panel}")
+        else:
+            region = self.here.panel(panel).region
+            await self.here.pilot.click(offset=(region.x + 3, region.y))
+
+
+Come = Callable[[Scene], Awaitable[None]]
+Holds = Callable[[Scene], object]
+
+
+@dataclass(frozen=True)
+class Played:
+    """One action."""
+
+    come: Come
+    """From home to where it applies."""
+    holds: Holds
+    """True when it has taken effect, and not before."""
+    mouse: Come | None = None
+    """How the mouse does it without footer and palette, at every size."""
+    target: str = ""
+    """What stands for it on the screen and is clicked, where there is room for it."""
+    first_key: bool = False
+    """Whether the second key does the opposite of the first."""
+    columns: bool = False
+    """Whether it is only for where several panels are shown at once."""
+
+
+# how to come to a situation
+
+
+async def home(_: Scene) -> None:
+    pass
+
+
+def at(panel: str) -> Come:
+    return lambda scene: scene.at(panel)
+
+
+async def runs(scene: Scene) -> None:
+    scene.app.send(Steer("continue", 0))
+    await scene.until(lambda: scene.app.snapshot.state == "running", "training that runs")
+    await scene.here.pilot.pause()
+    scene.app.paint()
+    scene.sent.clear()
+
+
+async def past(scene: Scene) -> None:
+    scene.app.look_at_stop(neighbour(scene.app.snapshot, -1))
+    await scene.until(lambda: scene.app.seen.looking_back and scene.app.seen.stop is not None, "the past")
+    await scene.settle()
+
+
+async def on_a_breakpoint(scene: Scene) -> None:
+    scene.app.send(AddBreakpoint(Breakpoint(0, "eval", "before", None)))
+    await scene.until(lambda: scene.app.snapshot.session.breakpoints, "a breakpoint")
+    await scene.at("breaks")
+    scene.here.panel("breaks").cursor = 0
+    scene.app.paint()
+
+
+async def edited(scene: Scene) -> None:
+    done = len(scene.app.snapshot.session.edits)
+    preview = await scene.app.connection.ask(PreviewEdit(WEIGHT, "old * 1.5", (0, 0)), 0)
+    assert isinstance(preview, EditPreview), preview
+    await scene.app.connection.ask(ApplyEdit(preview.token), 0)
+    await scene.until(lambda: len(scene.app.snapshot.session.edits) > done, "an edit")
+    await scene.settle()
+
+
+async def numbers(scene: Scene) -> None:
+    await scene.at("tensor")
+    await scene.until(lambda: scene.here.tensor.editable(), "the numbers")
+    scene.app.paint()
+
+
+async def on_a_large_map(scene: Scene) -> None:
+    """Of a tensor of several slices, each larger than the screen."""
+    scene.here.fake._inspection.variables["x"] = Tensor((3, *LARGE))
+    await scene.at("tensor")
+    scene.here.tensor.look_at("x")
+    scene.here.tensor.mode = "map"
+    scene.app.ask()
+    maps = lambda: scene.here.tensor.view is not None and scene.app.snapshot.maps  # noqa: E731
+    await scene.until(lambda: maps() and maps().total_columns == LARGE[1] and maps().block_columns > 1, "its map")
+    await scene.settle()
+
+
+async def on_its_second_slice(scene: Scene) -> None:
+    await on_a_large_map(scene)
+    scene.here.tensor.step_slice(1)
+    await scene.settle()
+
+
+async def a_frame_up(scene: Scene) -> None:
+    await scene.at("source")
+    scene.app.snapshot = frames.walked(scene.app.snapshot, 1)
+    scene.app.ask()
+    await scene.settle()
+
+
+async def typing(scene: Scene, words: str = "") -> None:
+    await scene.app.deeds.do("console")
+    line = scene.here.panel("console").input
+    line.past[:] = ["epoch"]
+    line.insert(words)
+    await scene.settle()
+
+
+def typed(words: str) -> Come:
+    return lambda scene: typing(scene, words)
+
+
+async def evaluating(scene: Scene) -> None:
+    scene.app.snapshot = reduced(scene.app.snapshot, Typed(Exchange("while True: pass", "train:7"), 0))
+    scene.app.paint()
+
+
+async def evaluated(scene: Scene) -> None:
+    await evaluating(scene)
+    scene.app.snapshot = reduced(scene.app.snapshot, Replied(Evaluated("42"), 0))
+    await scene.at("console")
+
+
+async def much_output(scene: Scene) -> None:
+    await scene.at("output")
+    scene.app.take(Output(0, b"".join(b"line %d\r\n" % number for number in range(200))))
+    scene.here.panel("output").follow()
+    scene.app.paint()
+    await scene.wheel("output", MouseScrollUp, 9)
+
+
+async def on_the_rail(scene: Scene) -> None:
+    scene.app.furniture.go_to_rail()
+    scene.here.top.select_named("loss")
+    await scene.settle()
+
+
+async def second_row(scene: Scene) -> None:
+    assert scene.here.panel("model").cursor > 0
+
+
+# what is seen of it
+
+
+def sent(message: object) -> Holds:
+    return lambda scene: message in scene.sent
+
+
+def stepped(action: str) -> Holds:
+    return lambda scene: Steer(action, 0) in scene.sent and scene.app.snapshot.boundary > scene.boundary
+
+
+def asks(dialog: type[Dialog[object]]) -> Holds:
+    return lambda scene: scene.dialog is dialog and scene.app.screen.is_mounted
+
+
+def edits(*, whole: bool) -> Holds:
+    return lambda scene: scene.dialog is EditDialog and (scene.app.screen.index is None) is whole  # type: ignore[attr-defined]
+
+
+def in_front(panel: str) -> Holds:
+    return lambda scene: scene.in_front(panel)
+
+
+def breakpoints(*enabled: bool) -> Holds:
+    return lambda scene: [one.enabled for one in scene.app.snapshot.session.breakpoints] == [*enabled]
+
+
+def console_input(words: str) -> Holds:
+    return lambda scene: scene.here.panel("console").input.text == words
+
+
+def output_top(scene: Scene) -> int:
+    panel = scene.here.panel("output")
+    return panel.total - panel.body_rows - panel.top
+
+
+def model_row(scene: Scene) -> int:
+    rows = [row.name for row in scene.app.snapshot.objects.rows]
+    return scene.here.panel("model").cursor - rows.index(WEIGHT)
+
+
+def rail_phase(phase: str) -> Holds:
+    return lambda scene: scene.here.top.phase() == phase
+
+
+# the mouse
+
+
+def title(panel: str) -> Come:
+    return lambda scene: scene.click_title(panel)
+
+
+def row(offset: int, times: int = 1) -> Come:
+    return lambda scene: scene.click_row("model", scene.here.panel("model").cursor + offset, times)
+
+
+def wheel(kind: type[MouseScrollUp | MouseScrollDown], notches: int) -> Come:
+    return lambda scene: scene.wheel("output", kind, notches)
+
+
+PLAYED: dict[str, Played] = {
+    "next": Played(home, stepped("next")),
+    "finish": Played(home, stepped("finish")),
+    "continue": Played(home, sent(Steer("continue", 0))),
+    "console_interrupt": Played(evaluating, sent(Interrupt(0))),
+    "pause": Played(runs, lambda scene: Steer("pause", 0) in scene.sent and scene.app.snapshot.paused),
+    "break": Played(home, asks(BreakpointDialog)),
+    "switch": Played(on_a_breakpoint, breakpoints(False)),
+    "remove": Played(on_a_breakpoint, breakpoints()),
+    "edit": Played(numbers, edits(whole=False)),
+    "edit_all": Played(numbers, edits(whole=True)),
+    "undo": Played(edited, lambda scene: all(edit.undone for edit in scene.app.snapshot.session.edits)),
+    "back": Played(past, lambda scene: scene.app.snapshot.past_at is None),
+    "open": Played(home, lambda scene: scene.in_front("tensor") and scene.here.tensor.object == WEIGHT, row(0, 2)),
+    "names": Played(at("effects"), lambda scene: scene.here.panel("effects").showing() == "names"),
+    "owners": Played(home, lambda scene: scene.in_front("effects") and scene.here.panel("effects").view == "identity"),
+    "earlier": Played(home, lambda scene: scene.app.snapshot.past_at is not None),
+    "later": Played(past, lambda scene: scene.app.snapshot.past_at is None),
+    "part": Played(numbers, lambda scene: scene.here.tensor.part != "value", target="part:exp_avg"),
+    "map": Played(numbers, lambda scene: scene.here.tensor.mode is not None),
+    "pool": Played(on_a_large_map, lambda scene: scene.here.tensor.pool == "extreme"),
+    "slice_next": Played(on_a_large_map, lambda scene: scene.here.tensor.cursor == LARGE[0]),
+    "slice_previous": Played(on_its_second_slice, lambda scene: scene.here.tensor.cursor == 0),
+    "frame_up": Played(at("source"), lambda scene: frames.chosen(scene.app.snapshot) == 2, target="frame:2"),
+    "frame_down": Played(a_frame_up, lambda scene: frames.chosen(scene.app.snapshot) == 0, target="frame:0"),
+    "unfold": Played(at("source"), lambda scene: scene.app.snapshot.unfolded),
+    "variables": Played(at("source"), lambda scene: scene.here.panel("source").on_variables, target="local:0"),
+    "console": Played(home, lambda scene: scene.here.panel("console").typing),
+    "copy": Played(home, lambda scene: any("\x1b]52;" in one for one in scene.written)),
+    "copy_more": Played(home, lambda scene: any("\x1b]52;" in one for one in scene.written)),
+    "save": Played(home, asks(SaveDialog)),
+    "input": Played(at("output"), asks(InputDialog)),
+    "console_run": Played(
+        typed("40 + 2"),
+        lambda scene: scene.app.snapshot.console and not under_way(scene.app.snapshot.console),
+    ),
+    "console_complete": Played(typed("logi"), console_input("logits")),
+    "console_history": Played(typed(""), console_input("epoch"), first_key=True),
+    "console_leave": Played(typed(""), lambda scene: not scene.here.panel("console").typing),
+    "console_clear": Played(evaluated, lambda scene: scene.app.snapshot.console == ()),
+    **{
+        f"panel_{name}": Played(at("tensor" if name == "model" else "model"), in_front(name), title(name))
+        for name in PANELS.values()
+    },
+    "rail": Played(home, lambda scene: scene.app.furniture.focused_name() == "rail", target="phase:loss"),
+    "focus_next": Played(home, in_front("tensor"), title("tensor")),
+    "focus_previous": Played(at("tensor"), in_front("model"), title("model")),
+    "zoom": Played(home, lambda scene: scene.app.furniture.zoomed, columns=True),
+    "up": Played(second_row, lambda scene: model_row(scene) == -1, row(-1)),
+    "down": Played(home, lambda scene: model_row(scene) == 1, row(1)),
+    "left": Played(on_the_rail, rail_phase("forward"), target="phase:forward"),
+    "right": Played(on_the_rail, rail_phase("backward"), target="phase:backward"),
+    "page_up": Played(much_output, lambda scene: output_top(scene) > 27, wheel(MouseScrollUp, 2)),
+    "page_down": Played(much_output, lambda scene: output_top(scene) < 27, wheel(MouseScrollDown, 2)),
+    "first": Played(much_output, lambda scene: scene.here.panel("output").top == 0, wheel(MouseScrollUp, 70)),
+    "last": Played(much_output, lambda scene: scene.here.panel("output").follows, wheel(MouseScrollDown, 9)),
+    "restart": Played(home, asks(RestartDialog)),
+    "help": Played(home, asks(HelpDialog)),
+    "quit": Played(home, asks(LeaveDialog)),
+    "command_palette": Played(home, lambda scene: CommandPalette.is_open(scene.app)),
+}
+"""Played on one rank."""
+ELSEWHERE: dict[str, Played] = {
+    "rank": Played(home, lambda scene: scene.app.snapshot.rank == 1, target="rank:1"),
+    "no_hints": Played(home, lambda scene: not scene.app.guide.active, target="action:no_hints"),
+}
+"""Played on two ranks, with the hints of the first run."""
+assert set(DIGITS) <= set(NAMES)
