@@ -300,9 +300,15 @@ async def evaluated(scene: Scene) -> None:
 async def much_output(scene: Scene) -> None:
     await scene.at("output")
     scene.app.take(Output(0, b"".join(b"line %d\r\n" % number for number in range(200))))
-    scene.here.panel("output").follow()
-    scene.app.paint()
-    await scene.wheel("output", MouseScrollUp, 9)
+    panel = scene.here.panel("output")
+
+    def scrolled_back() -> bool:
+        panel.follow()
+        scene.app.paint()
+        panel.scrolled(-27)
+        return output_top(scene) == 27
+
+    await scene.until(scrolled_back, "27 lines back, once the panel has its size")
 
 
 async def on_the_rail(scene: Scene) -> None:
@@ -348,7 +354,7 @@ def console_input(words: str) -> Holds:
 
 def output_top(scene: Scene) -> int:
     panel = scene.here.panel("output")
-    return panel.total - panel.body_rows - panel.top
+    return max(0, panel.total - panel.body_rows) - panel.top
 
 
 def model_row(scene: Scene) -> int:
