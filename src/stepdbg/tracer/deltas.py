@@ -1,10 +1,13 @@
 """How much a step moved each parameter, relative to its size: ‖Δw‖ / ‖w‖.
 
 The figure is the customary check of a learning rate (around 1e-3 is healthy). The parameters before the step are copied
-only while somebody steps, and only where the copies are small against what is free.
+only while somebody steps, and only where the copies are small against what is free. A figure holds until the next step
+of an optimizer that holds the parameter: where nobody watched that one, there is none.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 
@@ -15,29 +18,75 @@ LIMIT = 256 * 1024 * 1024
 """Bytes of parameters that are copied at the most."""
 
 
+class _Copy(NamedTuple):
+    """A parameter before a step."""
+
+    tensor: torch.Tensor
+    steps: int
+    """Of the optimizers that hold it."""
+    version: int
+
+
+class _Ratio(NamedTuple):
+    """A figure, and the step that it is of."""
+
+    value: float
+    steps: int
+    version: int
+    """Tells the steps of a parameter apart that no optimizer holds."""
+
+
 class Deltas:
     """The copies before a step, and the ratios after it."""
 
     def __init__(self) -> None:
-        self.ratios: dict[str, float] = {}
-        """Of the last step that was watched, by name of the parameter."""
-        self._copies: dict[str, torch.Tensor] = {}
+        self._ratios: dict[str, _Ratio] = {}
+        self._copies: dict[str, _Copy] = {}
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """By name of the parameter; of its last step, where that was watched."""
+        return {name: ratio.value for name, ratio in self._ratios.items()}
 
     def before_step(self, registry: Registry) -> None:
         """Copy the parameters, if they are small enough."""
-        parameters = {
-            name: entry.tensor.detach()
-            for name, entry in registry.alive.items()
-            if entry.kind == "parameter" and entry.tensor is not None and entry.tensor.layout is torch.strided
-        }
+        parameters = _parameters(registry)
         if sum(tensor.nbytes for tensor in parameters.values()) <= LIMIT:
-            self._copies = {name: tensor.clone() for name, tensor in parameters.items()}
+            steps = registry.steps()
+            self._copies = {
+                name: _Copy(tensor.detach().clone(), steps.get(id(tensor), 0), tensor._version)
+                for name, tensor in parameters.items()
+            }
 
     def after_step(self, registry: Registry) -> None:
-        """Work the ratios out and drop the copies."""
-        self.ratios = {}
-        for name, old in self._copies.items():
-            entry = registry.alive.get(name)
-            if entry is not None and entry.tensor is not None and (size := norm(old)):
-                self.ratios[name] = norm(entry.tensor.detach() - old) / size
+        """Work out the ratios of what has been stepped, and drop the copies."""
+        steps = registry.steps()
+        for name, tensor in _parameters(registry).items():
+            old, now = self._copies.get(name), steps.get(id(tensor), 0)
+            if old is None or (id(tensor) in steps and old.steps == now and old.version == tensor._version):
+                continue  # it is another optimizer that has stepped; what none holds has been moved by 0
+            if size := norm(old.tensor):
+                self._ratios[name] = _Ratio(norm(tensor.detach() - old.tensor) / size, now, tensor._version)
         self._copies = {}
+
+    def forget_old(self, registry: Registry) -> None:
+        """Drop the figures of parameters that have been stepped since, with nobody looking."""
+        steps, parameters = registry.steps(), _parameters(registry)
+        self._ratios = {
+            name: ratio
+            for name, ratio in self._ratios.items()
+            if (tensor := parameters.get(name)) is not None
+            and (ratio.steps == steps[id(tensor)] if id(tensor) in steps else ratio.version == tensor._version)
+        }
+
+
+def _parameters(registry: Registry) -> dict[str, torch.Tensor]:
+    """Those that can be copied."""
+    return {
+        name: entry.tensor
+        for name, entry in registry.alive.items()
+        if entry.kind == "parameter"
+        and entry.tensor is not None
+        and entry.tensor.layout is torch.strided
+        and not entry.tensor.is_inference()
+    }

@@ -85,8 +85,15 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
     return effects
 
 
-def between(before: Picture, after: Picture, basis: Basis) -> Effects:
-    """The same with counts, and with no more names than one stop may carry."""
+def between(before: Picture, after: Picture, basis: Basis, since: int | None = None) -> Effects:
+    """The same with counts, and with no more names than one stop may carry.
+
+    Args:
+        before: How everything was.
+        after: How it is.
+        basis: What tells them apart.
+        since: The update that `before` is of, where several phases lie in between.
+    """
     effects = named(before, after, basis)
     counts = Counter((effect.kind, effect.what) for effect in effects)
     return Effects(
@@ -94,6 +101,7 @@ def between(before: Picture, after: Picture, basis: Basis) -> Effects:
         counts=tuple(EffectCount(kind, what, count) for (kind, what), count in counts.items()),
         named=tuple(effects[:EFFECT_NAMES]),
         left_out=max(0, len(effects) - EFFECT_NAMES),
+        since=since,
     )
 
 

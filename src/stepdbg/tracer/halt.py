@@ -16,7 +16,7 @@ import torch
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import effects, frames
 from stepdbg.tracer.breakpoints import Breakpoints
-from stepdbg.tracer.course import Course
+from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.inspection import Desk
 from stepdbg.tracer.link import HubLost
@@ -57,6 +57,8 @@ class Halt:
         """Whose phase comes next."""
         self._counters: effects.Picture | None = None
         """From the last halt."""
+        self._stood_at: int | None = None
+        """The update of that halt."""
         self._rank = rank
         self._course = course
         self._registry = registry
@@ -85,6 +87,27 @@ class Halt:
             if following == "step":
                 self._deltas.before_step(self._registry)
         self._registry.release()
+
+    def pass_by(
+        self, boundary: m.Boundary, done: Phase | None, stack: list[FrameType], returning: FrameType | None
+    ) -> None:
+        """Training goes on here, to the end of its update: what the phase done did is recorded as if it had halted."""
+        if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
+            return
+        with torch.no_grad():
+            self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
+            after = effects.take(self._registry)
+            if done is not None and self.before is not None:
+                done.effects = effects.without_names(effects.between(self.before, after, "fingerprint"))
+            self._compare_around_a_step(boundary)
+            self.before = after
+        self._registry.release()
+
+    def _compare_around_a_step(self, boundary: m.Boundary) -> None:
+        if boundary.done == "step":
+            self._deltas.after_step(self._registry)
+        if boundary.next == "step":
+            self._deltas.before_step(self._registry)
 
     def wait(self, boundary: m.Boundary, cause: Cause) -> None:
         """Say what there is to see, then serve until told to go on.
@@ -115,10 +138,8 @@ class Halt:
         found = self._effects(after) if done is not None else None
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
-        if boundary.done == "step":
-            self._deltas.after_step(registry)
-        if boundary.next == "step":
-            self._deltas.before_step(registry)
+        self._compare_around_a_step(boundary)
+        self._deltas.forget_old(registry)
         self.before = after
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
@@ -144,13 +165,14 @@ class Halt:
             pending_backward=course.pending_backward,
             loss_name=(done and done.loss) or registry.loss_name(),
             failure=cause.failure,
+            made_in=course.made_in(),
         )
 
     def _effects(self, after: effects.Picture) -> m.Effects | None:
         if self.before is not None:
             return effects.between(self.before, after, "fingerprint")
         if self._counters is not None:
-            return effects.between(self._counters, effects.counters_only(after), "counters")
+            return effects.between(self._counters, effects.counters_only(after), "counters", self._stood_at)
         return None
 
     def _serve(self, cause: Cause) -> None:
@@ -172,12 +194,13 @@ class Halt:
 
     def _resume(self, until: m.Go, cause: Cause) -> None:
         self.until = until
+        self._stood_at = self._course.update
         self.free = until == "continue" and not (self.breakpoints.any or self.traced)
         if self._desk.edited:  # an edit is no effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             self.before = effects.take(self._registry)
         self._counters = effects.counters_only(self.before or {})
-        if until != "next":
+        if until not in ("next", "finish"):
             self.before, self._held = None, []
 
 
