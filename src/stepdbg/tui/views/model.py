@@ -7,7 +7,11 @@ gradient's and its optimizer state's before those. A tensor of one number shows 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import takewhile
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from stepdbg.protocol.messages import ObjectRow, Stop, Summary
 from stepdbg.tui.actions import key_of
@@ -19,6 +23,10 @@ SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
 NOT_RECORDED = "not recorded"
 TENSORS = ("parameter", "buffer", "variable")
 """The rows that have numbers."""
+MOST_REMARKED = 26
+"""So many cells a name with a remark beside it takes from the figures."""
+ROOMY = 72
+"""Cells from which on figures have room around them."""
 GRAD = 13
 """Cells for a gradient: its mark, as far from the figure before it as from its own, and its figure."""
 LEGEND = ("+ created", "* changed", "~ same value", "- freed")
@@ -27,6 +35,10 @@ SINGLE = "= a value, no norm"
 """What a figure means that stands behind a `=`."""
 ORPHAN = "no optimizer"
 """Beside a parameter that no step will ever change."""
+
+
+UNSURE = "?"
+"""Behind a mark that may be of any phase since the last stop."""
 
 
 class Marks(NamedTuple):
@@ -53,6 +65,11 @@ def marks(stop: Stop | None) -> dict[str, Marks]:
     return found
 
 
+def hinted(stop: Stop | None) -> bool:
+    """Whether the marks tell of all phases since the last stop, and not of the phase done."""
+    return stop is not None and stop.effects is not None and stop.effects.basis == "counters"
+
+
 def visible_tensors(snapshot: Snapshot, top: int, height: int) -> tuple[str, ...]:
     """The names of the rows in view that have figures to be asked for."""
     rows = snapshot.objects.rows if snapshot.objects else ()
@@ -71,14 +88,34 @@ class Columns(NamedTuple):
     owner: int
 
 
-def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs) -> Columns:
-    """What fits into a width: the name always, then norm and gradient, then the rest."""
+def _orphan(row: ObjectRow) -> bool:
+    """Whether it is a parameter that no step will ever change."""
+    return row.node == "parameter" and row.trainable and not row.owner
+
+
+def _named(row: ObjectRow) -> str:
+    """The name with what must be told beside it."""
+    return "  " * row.depth + row.label + (f"  {ORPHAN}" if _orphan(row) else "")
+
+
+def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs, told: Collection[str] = ()) -> Columns:
+    """What fits into a width: the name always, then norm and gradient, then the rest.
+
+    Args:
+        width: Cells.
+        rows: All rows.
+        glyphs: What to draw with.
+        told: Labels that are to be read whole.
+    """
     sizes = max([5, *(len(shape(row.shape, glyphs.times)) for row in rows if row.node in TENSORS)])
     sizes = min(16, sizes)
     wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + 6 for row in rows)])
     fixed = {"norm": 11, "grad": GRAD, "shape": sizes + 1, "ratio": 10, "dtype": 10, "owner": 18}
+    if width < ROOMY:
+        fixed |= {"norm": 10, "grad": GRAD - 1, "ratio": 9}
     kept: dict[str, int] = {}
-    room = width - 4 - min(wish, 34, max(12, width // 3))
+    remarked = [len(_named(row)) + 3 for row in rows if _orphan(row) or row.label in told]
+    room = width - 4 - max([min(wish, 34, max(12, width * 3 // 10)), *(min(MOST_REMARKED, each) for each in remarked)])
     for column, wide in fixed.items():
         if room < wide:
             break
@@ -102,7 +139,9 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
             words = "Not recorded: nobody had the model listed at this stop."
         return Drawing(title=(Span("model", "dim"),), body=lesson(words, frame), total=0)
     rows = objects.rows
-    wide = columns(frame.width, rows, frame.glyphs)
+    dated = _of_earlier_updates(rows, snapshot.stop)
+    named = tuple(dated.get(row.name, row) for row in rows) if dated else rows
+    wide = columns(frame.width, named, frame.glyphs, {row.label for row in dated.values()})
     singles = {row.elements == 1 for row in rows if row.node in TENSORS}
     head = _heading(wide, frame.glyphs, singles)
     seen = marks(snapshot.stop)
@@ -119,10 +158,31 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
             index == frame.cursor,
             frame,
             equals="=" if len(singles) == 2 else "",
+            unsure=UNSURE if hinted(snapshot.stop) else "",
         )
-        for index, row in enumerate(rows[frame.top : end], frame.top)
+        for index, row in enumerate(named[frame.top : end], frame.top)
     )
-    return Drawing(_title(rows, snapshot), (head,), body, len(rows), foot)
+    return Drawing(_title(rows, snapshot, wide), (head,), body, len(rows), foot)
+
+
+def _of_earlier_updates(rows: tuple[ObjectRow, ...], stop: Stop | None) -> dict[str, ObjectRow]:
+    """Batch, outputs and loss that are not of this update, by name, and their heading, with a label that says so."""
+    if stop is None or not stop.made_in:
+        return {}
+    last = list(takewhile(lambda row: row.node == "variable", reversed(rows)))
+    updates = {row.name: stop.made_in.get(row.cls, stop.boundary.update) for row in last}
+    if not last or len(last) == len(rows):
+        return {}
+    heading = rows[-len(last) - 1]
+    if len(set(updates.values())) == 1 and heading.node == "group":
+        (update,) = set(updates.values())
+        here = update == stop.boundary.update
+        return {} if here else {heading.name: replace(heading, label=f"of update {update}")}
+    return {
+        row.name: replace(row, label=f"{row.label}  of update {updates[row.name]}")
+        for row in last
+        if updates[row.name] != stop.boundary.update
+    }
 
 
 def _legend(wide: Columns, frame: Frame, *, mixed: bool) -> tuple[Line, ...]:
@@ -149,18 +209,25 @@ def _figures(row: ObjectRow, snapshot: Snapshot) -> Summary | str | None:
     return NOT_RECORDED if summary is None and snapshot.looking_back else summary
 
 
-def _title(rows: tuple[ObjectRow, ...], snapshot: Snapshot) -> Line:
+def _title(rows: tuple[ObjectRow, ...], snapshot: Snapshot, wide: Columns) -> Line:
+    """The models, then as much as fits: a warning, how many parameters, of which type where no column says it."""
     models = [row for row in rows if row.node == "model"]
     words = ", ".join(f"{row.name} {row.cls}" for row in models[:2]) or "no model yet"
-    effects = snapshot.stop.effects if snapshot.stop else None
-    hint = "  marks are a hint (version counters)" if effects and effects.basis == "counters" else ""
-    tensors = sum(row.node == "parameter" for row in rows)
-    return (Span(plain(words)), Span(f"  {plural(tensors, 'parameter')}", "dim"), Span(hint, "warning"))
+    hint = f"  {UNSURE}: since the last stop, by whichever phase" if hinted(snapshot.stop) else ""
+    owned = sum(row.node == "parameter" for row in takewhile(lambda row: row.node != "group", rows))
+    loose = sum(row.node == "parameter" for row in rows) - owned
+    more = f", {loose} more in no model" if loose else ""
+    types = {row.dtype for row in rows if row.node == "parameter"}
+    dtype = f"  {types.pop()}" if not wide.dtype and len(types) == 1 else ""
+    counted = Span(f"  {plural(owned, 'parameter')}", "dim")
+    return (Span(plain(words)), Span(hint, "warning"), counted, Span(more, "dim"), Span(dtype, "dim"))
 
 
 def _heading(wide: Columns, glyphs: Glyphs, singles: set[bool]) -> Line:
     """The columns' names; `singles` says whether there are tensors of one number, others, or both."""
     figures = "norm" if True not in singles else "norm/=value" if False in singles else "value"
+    if len(figures) >= wide.norm:
+        figures = "norm/=val" if figures.startswith("norm/") else figures
     parts = [Span("    " + padded("name", wide.name), "heading")]
     for words, field, left in (
         ("shape", wide.shape, True), ("dtype", wide.dtype, True), (figures, wide.norm, False),
@@ -177,15 +244,23 @@ def _ratio(glyphs: Glyphs) -> str:
 
 
 def _row(
-    row: ObjectRow, known: Summary | str | None, mark: Marks, wide: Columns, here: bool, frame: Frame, *, equals: str
+    row: ObjectRow,
+    known: Summary | str | None,
+    mark: Marks,
+    wide: Columns,
+    here: bool,
+    frame: Frame,
+    *,
+    equals: str,
+    unsure: str,
 ) -> Line:
-    """A row; a figure that is no norm but a value stands behind `equals`."""
+    """A row; a figure that is no norm but a value stands behind `equals`, and `unsure` behind a mark."""
     glyphs = frame.glyphs
     summary = known if isinstance(known, Summary) else None
     target = f"object:{row.name}"
     tensor = row.node in TENSORS
     sign = SIGNS.get(mark.value, " ")
-    state = SIGNS.get(mark.state, " ") if mark.state else " "
+    state = SIGNS[mark.state] + unsure if mark.state else " "
     cursor = glyphs.cursor if here else " "
     indent = "  " * row.depth
     label = plain(row.label)
@@ -194,7 +269,7 @@ def _row(
         role = "heading"
     if tensor and mark.value:
         role = f"mark.{mark.value}"
-    orphan = row.node == "parameter" and row.trainable and not row.owner
+    orphan = _orphan(row)
     if orphan and not wide.owner and len(indent) + len(label) + len(ORPHAN) + 3 <= wide.name:
         label = f"{label}  {ORPHAN}"
     name = padded(indent + label, wide.name - 1, glyphs.ellipsis) + " "
@@ -203,7 +278,7 @@ def _row(
     spans = [
         Span(cursor, "cursor" if frame.focused else "dim", target),
         Span(sign, f"mark.{mark.value}" if mark.value else "", target),
-        Span(" ", "", target),
+        Span(unsure if mark.value and unsure else " ", "dim", target),
         Span(name, role + (".here" if here and frame.focused else ""), target),
     ]
     if not tensor:
@@ -233,10 +308,12 @@ def _row(
         elif row.node == "parameter" and not row.trainable:
             words = "frozen"
         role = f"mark.{mark.grad}" if mark.grad else "number"
-        spans.append(Span(f"   {SIGNS.get(mark.grad, ' ')}{right(words, wide.grad - 4)}", role, target))
+        sign = SIGNS[mark.grad] + unsure if mark.grad else " "
+        spans.append(Span(f"   {sign}{right(words, wide.grad - 3 - len(sign))}", role, target))
     if wide.ratio:
         ratio = summary.update_ratio if summary else None
-        spans.append(Span(right("" if ratio is None else figure(ratio), wide.ratio), "number", target))
+        none = "-" if summary and row.node == "parameter" and row.trainable else ""
+        spans.append(Span(right(none if ratio is None else figure(ratio), wide.ratio), "number", target))
     if wide.owner:
         owner = row.owner or (ORPHAN if orphan else "")
         words = f"  {state} {owner}" if owner else ""
