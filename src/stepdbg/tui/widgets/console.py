@@ -72,10 +72,12 @@ class ConsolePanel(Reading):
         if self.snapshot is not None and self.snapshot.session.readonly:
             return
         self._opening = True
+        held = self.screen.focused
         if self.input is None:
             self.input = ConsoleInput()
             await self.mount(self.input)
-        self.screen.set_focus(self.input)
+        if self.screen.focused is held:  # else the user has gone on to another panel meanwhile
+            self.screen.set_focus(self.input)
         self._opening = False
         self.follow()
         self.repaint()
