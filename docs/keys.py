@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stepdbg.tui.actions import markdown_table
+from stepdbg.tui.key_tables import markdown_table
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

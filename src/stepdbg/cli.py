@@ -189,7 +189,7 @@ def _obey(request: Request) -> int:
             print(USAGE, end="")
             return 0
         case "keys":
-            from stepdbg.tui.actions import settings_table
+            from stepdbg.tui.key_tables import settings_table
 
             print(settings_table(), end="")
             return 0

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from harness.place import DEMOS, STEPDBG, Place
-from harness.stepping import leave, move, printed, step_to, wait_stop
+from harness.stepping import Shown, leave, move, printed, step_to, wait_stop
 
 ARGUMENTS = {"mnist.py": ("--updates", "4", "--digest"), "plain.py": ("--epochs", "2", "--updates", "3", "--digest")}
 
@@ -67,7 +67,14 @@ def test_with_every_panel_opened_at_every_stop_it_ends_in_the_same_bits(place: P
     assert terminal.wait_exit() == 0
 
 
-def test_with_every_tensor_owner_and_past_looked_at_it_ends_in_the_same_bits(place: Place) -> None:
+def graph_at(stop: Shown) -> str:
+    """What is read of the graph at a stop of the second update and before."""
+    if stop.update == 1 and not stop.complete and stop.next in ("data", "zero_grad", "forward"):
+        return "No graph: the loss has none"
+    return "AddmmBackward0" if stop.next == "loss" else "NllLossBackward0"
+
+
+def test_with_every_tensor_owner_graph_and_past_looked_at_it_ends_in_the_same_bits(place: Place) -> None:
     arguments = ("--updates", "2", "--digest")
     terminal = place.terminal([sys.executable, DEMOS / "mnist.py", *arguments])
     assert terminal.wait_exit(60) == 0
@@ -80,6 +87,13 @@ def test_with_every_tensor_owner_and_past_looked_at_it_ends_in_the_same_bits(pla
     terminal.wait_for("ONE tensor, 2 owners")  # below the matrix, asked anew at each stop
     rows = [(1, "conv.bias"), (4, "fc1.weight"), (2, "norm.weight"), (7, "fc2.bias")]
     while stop.next is not None:
+        terminal.press("7B")  # the loss's graph, or why there is none
+        terminal.wait_for(graph_at(stop))
+        terminal.press("G")
+        if stop.next in ("backward", "step"):
+            terminal.wait_for("─ model.conv.weight", "here backward adds the gradient")
+        terminal.press("3")
+        terminal.wait_for("hyperparameter")
         if stop.next == "step":  # by way of the names of the gradients to the owners of two
             for row, name in (rows.pop(0), rows.pop(0)):
                 terminal.press("\r")

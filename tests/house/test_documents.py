@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness.place import ROOT
 
-from stepdbg.tui.actions import markdown_table
+from stepdbg.tui.key_tables import markdown_table
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SOURCES = sorted(

@@ -267,6 +267,19 @@ async def on_its_second_slice(scene: Scene) -> None:
     await scene.settle()
 
 
+async def on_a_branch(scene: Scene) -> None:
+    """Of the graph behind the loss."""
+    await scene.at("tensor")
+    panel = scene.here.tensor
+    panel.show_graph("")
+    graph = lambda: scene.app.snapshot.graph  # noqa: E731
+    kinds = lambda: [row.kind for row in graph().rows] if graph() and (graph().asked, graph().top) == ("", 0) else []  # noqa: E731
+    await scene.until(lambda: "branch" in kinds(), "the graph")
+    panel.cursor = kinds().index("branch")
+    scene.app.paint()
+    await scene.settle()
+
+
 async def a_frame_up(scene: Scene) -> None:
     await scene.at("source")
     scene.app.snapshot = frames.walked(scene.app.snapshot, 1)
@@ -396,6 +409,12 @@ PLAYED: dict[str, Played] = {
     "back": Played(past, lambda scene: scene.app.snapshot.past_at is None),
     "open": Played(home, lambda scene: scene.in_front("tensor") and scene.here.tensor.object == WEIGHT, row(0, 2)),
     "names": Played(at("effects"), lambda scene: scene.here.panel("effects").showing() == "names"),
+    "graph": Played(home, lambda scene: scene.in_front("tensor") and scene.here.tensor.showing() == "graph"),
+    "graph_row": Played(
+        on_a_branch,
+        lambda scene: scene.here.tensor.opened,
+        lambda scene: scene.click(f"graph:{scene.here.tensor.cursor}"),
+    ),
     "owners": Played(home, lambda scene: scene.in_front("effects") and scene.here.panel("effects").view == "identity"),
     "earlier": Played(home, lambda scene: scene.app.snapshot.past_at is not None),
     "later": Played(past, lambda scene: scene.app.snapshot.past_at is None),

@@ -14,8 +14,8 @@ from stepdbg.testing import FakeDebuggee
 from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.config import Config
 from stepdbg.tui.widgets.bars import Footer
+from stepdbg.tui.widgets.graph import TensorOrGraph
 from stepdbg.tui.widgets.panel import Panel
-from stepdbg.tui.widgets.tensor import TensorPanel
 from stepdbg.tui.widgets.top import Top
 
 SIZES = ((80, 24), (160, 50))
@@ -81,9 +81,9 @@ class Stage:
         return self.app.furniture.panels[name]
 
     @property
-    def tensor(self) -> TensorPanel:
+    def tensor(self) -> TensorOrGraph:
         panel = self.panel("tensor")
-        assert isinstance(panel, TensorPanel)
+        assert isinstance(panel, TensorOrGraph)
         return panel
 
     async def click_on(self, words: str, *, start: bool = False) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from textual.theme import BUILTIN_THEMES
 
-from stepdbg.tui.actions import ACTIONS, BY_ID, Situation, applicable, settings_table
+from stepdbg.tui.actions import ACTIONS, BY_ID, Situation, applicable
 from stepdbg.tui.config import Config, configured, read_config
+from stepdbg.tui.key_tables import settings_table
 from stepdbg.tui.keymap import coincide, key_named, remapped
 
 

@@ -39,6 +39,7 @@ from stepdbg.protocol.messages import (
     ParameterGroup,
     PreviewEdit,
     Query,
+    ReadGraph,
     Refusal,
     Result,
     Save,
@@ -53,9 +54,10 @@ from stepdbg.protocol.messages import (
     Window,
 )
 from stepdbg.testing import python
+from stepdbg.testing.graph import read_graph
 from stepdbg.testing.identity import identify
 from stepdbg.testing.maps import heat_maps
-from stepdbg.testing.network import Adam, Network, Tensor
+from stepdbg.testing.network import Adam, Loss, Network, Tensor
 from stepdbg.testing.saving import save
 
 LR = "optimizer.param_groups[0]['lr']"
@@ -154,6 +156,8 @@ class Inspection:
                     return self._undo()
                 case Identify(object=name):
                     return identify(name, self._model, self._optimizer, self.variables)
+                case ReadGraph():
+                    return self._read_graph(query)
                 case ListLocals(frame=frame):
                     return python.list_locals(frame, python.variables_of(frame, self.variables), set(self.objects()))
                 case Evaluate(frame=frame, source=source):
@@ -180,6 +184,17 @@ class Inspection:
         if variables:
             rows.append(ObjectRow("variables", "variables", "group", 0))
         return Objects(1 if not variables else 2, tuple(rows + variables))
+
+    def _read_graph(self, query: ReadGraph) -> Result:
+        there = self.variables
+        loss = there.get("loss")
+        return read_graph(
+            query,
+            self._model,
+            lossy=isinstance(loss, Tensor),
+            output=isinstance(there.get("logits"), Tensor),
+            freed=isinstance(loss, Loss) and loss.walked,
+        )
 
     def _summary(self, name: str, alive: dict[str, Held]) -> Summary:
         tensor = alive[name].tensor

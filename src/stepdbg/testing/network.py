@@ -47,9 +47,12 @@ class Loss(Tensor):
         super().__init__((), array("d", [value]))
         self.grad_fn = "NllLossBackward0"
         self._backward = backward
+        self.walked = False
+        """Whether `backward` was called."""
 
     def backward(self) -> None:
         """Fill the gradients, adding to those that are there."""
+        self.walked = True
         self._backward()
 
 

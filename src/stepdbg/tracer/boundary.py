@@ -26,6 +26,7 @@ from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import BELL, PHASE_AT, pack_phase
 from stepdbg.tracer import breakpoints, frames
 from stepdbg.tracer.course import Course, Phase
+from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.halt import Cause, Halt, failure
 from stepdbg.tracer.link import HubLost, Link
 from stepdbg.tracer.losses import Losses
@@ -41,7 +42,6 @@ class Tracer:
     """The tracer of this process: silent until the first boundary, quiet for good once the hub is gone."""
 
     def __init__(self, link: Link, folder: Path) -> None:
-        self.registry = Registry()
         self.quiet = False
         """True when nothing is to be made into boundaries any more."""
         self.driving = False
@@ -50,6 +50,7 @@ class Tracer:
         """Called where an update opens after another."""
         self.lagging = Course()
         """The course, in a free run as it was some moments ago: for what is no matter of phases."""
+        self.registry = Registry(earlier=Earlier(self.lagging))
         self._rank = Rank(link, folder)
         self._losses = Losses(self.lagging, self._rank)
         self._watches = Watches(self._losses)
@@ -184,8 +185,9 @@ class Tracer:
     def loss_at_backward(self, loss: torch.Tensor, name: str) -> None:
         """`backward` is about to be called on that tensor, or on what was made of it."""
         if loss.numel() == 1 and not loss.is_complex():
-            self.registry.add_loss(weakref.ref(loss), name)
-            self._losses.read(loss, name, self.course.update)
+            update = self.course.update
+            self.registry.add_loss(weakref.ref(loss), name, update)
+            self._losses.read(loss, name, update)
 
     def tell(self, text: str, severity: m.Severity = "information") -> None:
         """Tell the user something about the run."""

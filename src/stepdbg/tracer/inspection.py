@@ -20,6 +20,7 @@ from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Editor, Refused
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.figures import Figures
+from stepdbg.tracer.graph import Graphs
 from stepdbg.tracer.identity import identify
 from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Alive, Registry, gradient
@@ -40,6 +41,7 @@ class Desk:
         self._deltas = deltas
         self._editor = Editor(registry)
         self._figures = Figures()
+        self._graphs = Graphs(registry)
         self._stack: list[FrameType] = []
         self._variables = Variables(registry)
         self._console = Console(registry, self._variables, tell_signal)
@@ -53,6 +55,7 @@ class Desk:
         """Training has stopped here, with this picture of everything; `gradients`: it records for autograd."""
         self._stack = stack
         self._variables.open(stack)
+        self._graphs.open(stack)
         self._console.gradients = gradients
         self._figures.open(picture)
         self._editor.open(stack, boundary, self._course.pending_backward)
@@ -63,6 +66,7 @@ class Desk:
         self._editor.close()
         self._variables.close()
         self._console.close()
+        self._graphs.close()
         self._stack = []
 
     def answer(self, query: m.Query) -> m.Result:
@@ -76,7 +80,7 @@ class Desk:
 
     def _answer(self, query: m.Query) -> m.Result:
         match query:
-            case m.LookAt() | m.LookAtPictures() | m.PreviewEdit() | m.Save():
+            case m.LookAt() | m.LookAtPictures() | m.ReadGraph() | m.PreviewEdit() | m.Save():
                 self._variables.make_known(query.object)
             case m.LookAtMaps(objects=names):
                 for name in names:
@@ -98,6 +102,8 @@ class Desk:
                 return m.Optimizers(tuple(self._optimizers()))
             case m.Identify(object=name):
                 return identify(name, self._registry, self._stack, self._figures)
+            case m.ReadGraph():
+                return self._graphs.read(query)
             case m.PreviewEdit() | m.ApplyEdit() | m.UndoEdit():
                 if not isinstance(query, m.PreviewEdit):
                     self._figures.forget()
@@ -118,6 +124,7 @@ class Desk:
         if self.readonly:
             return m.Refusal("this session is read-only, and Python can change anything; start it without --readonly")
         self._figures.forget()
+        self._graphs.forget()
         result = self._console.evaluate(frame, source)
         self._registry.refresh(self._stack, pending_backward=self._course.pending_backward)
         return result

@@ -12,7 +12,7 @@ import dis
 import sys
 import weakref
 from collections import UserDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
@@ -89,6 +89,16 @@ def expressions_for(space: Mapping[str, Any], wanted: object) -> list[str]:
     """All that leads from these variables to that very object, nearest first; what is private comes last."""
     found = [(hidden, name) for name, value, hidden in _leads(space) if value is wanted and name != "self"]
     return [name for _, name in sorted(found, key=lambda lead: lead[0])]
+
+
+def tensors_in_sight(spaces: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors that these variables lead to, each once, by its first name; the innermost frame's first."""
+    seen: set[int] = set()
+    for space in spaces:
+        for name, value, _ in _leads(space):
+            if is_a(value, torch.Tensor) and id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
 
 
 def _leads(space: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:

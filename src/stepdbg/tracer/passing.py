@@ -37,8 +37,8 @@ LOSS = ""
 class Passing:
     """The notes. `Tracer.begin` and `Tracer.end` write them, without a call that can be spared."""
 
-    __slots__ = ("_course", "_losses", "_named", "_rank", "_registry", "due", "index", "key", "loss", "memory", "notes",
-                 "open", "output", "phase")  # fmt: skip
+    __slots__ = ("_course", "_losses", "_lost_in", "_named", "_rank", "_registry", "due", "index", "key", "loss",
+                 "memory", "notes", "open", "output", "phase")  # fmt: skip
 
     def __init__(self, course: Course, registry: Registry, rank: Rank, losses: Losses) -> None:
         self._course = course
@@ -65,6 +65,8 @@ class Passing:
         """The newest loss, likewise, and its name."""
         self._named: str | None = None
         """The name of a loss whose backward comes next."""
+        self._lost_in = 1
+        """The update of the newest loss."""
 
     def arm(self, now_ns: int) -> None:
         """Nobody looks, and no call is open: from now on phases are noted."""
@@ -98,7 +100,7 @@ class Passing:
         if self.output is not None:
             self._registry.note_output(self.output)
         if self.loss is not None:
-            self._registry.add_loss(*self.loss)
+            self._registry.add_loss(*self.loss, self._lost_in)
         self.output = self.loss = None
 
     def _make_up(self, name: str, key: Any, began: Any, ended: int) -> None:
@@ -106,7 +108,7 @@ class Passing:
         course = self._course
         if name is LOSS:
             self._losses.take(began, key, course.update)
-            self._named = key
+            self._named, self._lost_in = key, course.update
             return
         phase = course.pass_by(name, key, began, call=ended != 0)
         if self._named is not None:

@@ -24,6 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from stepdbg.protocol.messages import Census, Kind
 from stepdbg.tracer import frames, wrappers
+from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.held import Held
 from stepdbg.tracer.naming import FEW as _FEW
 from stepdbg.tracer.naming import Sight, assigned_names, entries_of, is_a, look_around, unique
@@ -81,6 +82,8 @@ class Registry:
     """Names of the user's variables, by `id`, between `refresh` and `release`."""
     also: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Further names of tied tensors."""
+    earlier: Earlier = field(default_factory=Earlier)
+    """Losses and outputs of before."""
     _models: list[Named] = field(default_factory=list)
     _optimizers: list[Named] = field(default_factory=list)
     _slots: dict[str, list[Slot]] = field(default_factory=dict)
@@ -120,6 +123,8 @@ class Registry:
         if isinstance(value, torch.Tensor):
             maker = _maker(value) if kind == "output" and value.dim() == 0 else None
             self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind, maker)]
+            if kind == "output":
+                self.earlier.note(kind, self._slots[kind][0].ref)
             return
         tensors = list(islice(tensors_in(value), _FEW))
         self._slots[kind] = [
@@ -133,6 +138,9 @@ class Registry:
             )
             for path, tensor in tensors
         ]
+        if kind == "output":
+            for slot in self._slots[kind]:
+                self.earlier.note(kind, slot.ref)
 
     def note_output(self, tensor: weakref.ref[torch.Tensor]) -> None:
         """A model returned that tensor, no number, some time ago."""
@@ -156,12 +164,13 @@ class Registry:
                 there = self._in_sight.get(id(tensor))
                 self._held.add("batch", tensor, self._serial, known=there is not None and there() is tensor)
 
-    def add_loss(self, tensor: weakref.ref[torch.Tensor], name: str) -> None:
-        """`backward` is called on that tensor, or was."""
+    def add_loss(self, tensor: weakref.ref[torch.Tensor], name: str, update: int | None = None) -> None:
+        """`backward` is called on that tensor, or was, in that update or in this."""
         slots = self._slots.get("loss")
         if slots is None or slots[0].ref() is not tensor():
             self._serial += 1
             self._slots["loss"] = [Slot("loss", tensor, name, self._serial, "loss")]
+            self.earlier.note_loss(tensor, update)
 
     def is_newest(self, kind: Kind, tensor: torch.Tensor) -> bool:
         """Whether that very tensor is among the newest noted of its kind."""

@@ -11,7 +11,7 @@ import torch
 
 from stepdbg.protocol.messages import LOCALS, Local, Locals
 from stepdbg.tracer import frames
-from stepdbg.tracer.naming import is_a
+from stepdbg.tracer.naming import is_a, tensors_in_sight
 from stepdbg.tracer.registry import Alive, Registry, gradient
 from stepdbg.tracer.summary import summary
 
@@ -61,7 +61,7 @@ class Variables:
 
     def make_known(self, name: str) -> None:
         """Put the tensor that a variable of that name leads to among what is alive, if there is one."""
-        if name in self._registry.alive:
+        if not name or name in self._registry.alive:
             return
         value = self._find(name)
         if value is not None:
@@ -88,7 +88,10 @@ class Variables:
             if name in space:
                 value = space[name]
                 return value if is_a(value, torch.Tensor) else None
-        return None
+        if function or name.isidentifier():
+            return None
+        sight = tensors_in_sight(frames.scopes(self._stack))  # `losses[0]`, `output.logits`
+        return next((tensor for expression, tensor in sight if expression == name), None)
 
 
 def is_function(frame: FrameType | None) -> bool:

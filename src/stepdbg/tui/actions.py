@@ -5,14 +5,12 @@ An action says where it applies; where it does not, its key does nothing, and it
 
 from __future__ import annotations
 
-import contextlib
-import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from stepdbg.tui import frames
 from stepdbg.tui.exchanges import under_way
+from stepdbg.tui.key_names import key_name
 from stepdbg.tui.snapshot import Snapshot, neighbour
 
 PANELS = {
@@ -47,7 +45,7 @@ class Situation:
     actions: tuple[Action, ...] = field(default_factory=lambda: ACTIONS)
     """The registry, with the user's own keys."""
     view: str = ""
-    """Which of its views the panel shows, where it has several: `matrix`, `names`, `identity`."""
+    """Which of its views the panel shows, where it has several: `matrix`, `names`, `identity`, `graph`."""
     ownable: bool = False
     """Whether there is a tensor under the cursor whose owners can be asked for."""
     came_from: str = ""
@@ -99,7 +97,19 @@ def _in_the_past(here: Situation) -> bool:
 
 def _leads_back(here: Situation) -> bool:
     inner = here.view in ("names", "identity") or here.came_from
-    return _in_the_past(here) or (here.panel == "effects" and bool(inner))
+    return _in_the_past(here) or (here.panel == "effects" and bool(inner)) or _graphed(here)
+
+
+def _graphed(here: Situation) -> bool:
+    return here.panel == "tensor" and here.view == "graph"
+
+
+def _on_graph_row(here: Situation) -> bool:
+    return _graphed(here) and "graph_row" in here.offers
+
+
+def _numbers(here: Situation) -> bool:
+    return here.panel == "tensor" and here.view != "graph"
 
 
 def _ownable(here: Situation) -> bool:
@@ -148,7 +158,7 @@ def _input(here: Situation) -> bool:
 
 
 def _opens(here: Situation) -> bool:
-    return here.panel in ("model", "optimizer", "effects", "source") and here.selected
+    return (here.panel in ("model", "optimizer", "effects", "source") or _graphed(here)) and here.selected
 
 
 def _frames(here: Situation) -> bool:
@@ -257,6 +267,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("undo", ("x",), "undo edit", "undo the last edit", "Edit", _edited, footer=True),
     Action("back", ("escape",), "back", "back to where one came from; from the past to now", "Look", _leads_back, True),
     Action("open", ("enter",), "open", "open what is under the cursor in the Tensor panel", "Look", _opens, True),
+    Action(
+        "graph_row",
+        ("enter",),
+        "open",
+        "open the branch, or go to where it joins",
+        "Look",
+        _on_graph_row,
+        True,
+    ),
     Action("names", ("enter",), "names", "list the objects behind the count under the cursor", "Look", _counted, True),
     Action(
         "owners",
@@ -266,6 +285,9 @@ ACTIONS: tuple[Action, ...] = (
         "Look",
         _ownable,
         True,
+    ),
+    Action(
+        "graph", ("B",), "graph", "show the graph behind the tensor under the cursor, or the loss", "Look", _now, True
     ),
     Action(
         "earlier",
@@ -283,7 +305,7 @@ ACTIONS: tuple[Action, ...] = (
         "part",
         "show the next part of the tensor: value, gradient, optimizer state",
         "Look",
-        _in("tensor"),
+        _numbers,
         footer=True,
     ),
     Action(
@@ -454,24 +476,6 @@ ACTIONS: tuple[Action, ...] = (
 _NEVER_TYPED = ("f5", "f9", "f10", "ctrl+q")
 """Keys that do the same while something is typed."""
 BY_ID = {action.id: action for action in ACTIONS}
-_SHOWN = {
-    "escape": "esc", "pageup": "page up", "pagedown": "page down", "slash": "/", "backslash": "\\", "at": "@",
-    "minus": "-", "plus": "+", "underscore": "_", "left_square_bracket": "[", "right_square_bracket": "]",
-}  # fmt: skip
-_FUNCTION = re.compile(r"f\d+\Z")
-
-
-def key_name(key: str) -> str:
-    """A key as people write it: `page up`, `F5`, `?`, `ctrl+/`."""
-    *modifiers, base = key.split("+")
-    shown = _SHOWN.get(base, base)
-    if _FUNCTION.match(base):
-        shown = base.upper()
-    elif shown == base and len(base) > 1:
-        with contextlib.suppress(KeyError):
-            sign = unicodedata.lookup(base.replace("_", " "))
-            shown = sign if sign.isprintable() and not sign.isspace() else base
-    return "+".join([*modifiers, shown])
 
 
 def main_keys(actions: Iterable[Action]) -> dict[str, str]:
@@ -494,20 +498,3 @@ def applicable(key: str, here: Situation) -> Action | None:
     if here.typing and key in _NEVER_TYPED:
         here = replace(here, typing=False)
     return next((action for action in here.actions if key in action.keys and action.applies(here)), None)
-
-
-def markdown_table() -> str:
-    """The keys as a table for the README."""
-    rows = ["| key | does |", "| --- | --- |"]
-    for action in ACTIONS:
-        keys = ", ".join(f"`{key_name(key)}`" for key in action.keys)
-        rows.append(f"| {keys} | {action.help} |")
-    return "\n".join(rows) + "\n"
-
-
-def settings_table() -> str:
-    """Every action as a line of the settings, with what it does."""
-    lines = [f"{action.id} = [{', '.join(f'{key!r}' for key in map(key_name, action.keys))}]" for action in ACTIONS]
-    width = max(map(len, lines)) + 2
-    told = zip(lines, ACTIONS, strict=True)
-    return "\n".join(["[keys]", *(f"{line:<{width}}# {action.help}" for line, action in told)]) + "\n"

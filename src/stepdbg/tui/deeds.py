@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from stepdbg.protocol.messages import Breakpoint
     from stepdbg.tui.app import StepdbgApp
     from stepdbg.tui.widgets.effects import EffectsPanel
+    from stepdbg.tui.widgets.graph import TensorOrGraph
     from stepdbg.tui.widgets.source import SourcePanel
-    from stepdbg.tui.widgets.tensor import TensorPanel
 
 PATIENCE = 2.0
 """Seconds that `e` waits for the numbers of a tensor that has just been opened."""
@@ -95,6 +95,8 @@ class Deeds:
         elif kind == "cell":
             row, _, column = name.partition(":")
             self._tensor().pick_cell(int(row), int(column))
+        elif kind == "graph":
+            self._tensor().pick_graph_row(int(name))
         elif kind == "frame":
             self._look(frames.looking_at_frame(self._app.snapshot, int(name)))
         elif kind == "local":
@@ -111,9 +113,9 @@ class Deeds:
         """Whether enter or space has something to act on."""
         return panel is not None and (bool(panel.chosen()) or panel.switchable())
 
-    def _tensor(self) -> TensorPanel:
+    def _tensor(self) -> TensorOrGraph:
         panel = self._app.furniture.panels["tensor"]
-        return cast("TensorPanel", panel)
+        return cast("TensorOrGraph", panel)
 
     def _effects(self) -> EffectsPanel:
         panel = self._app.furniture.panels["effects"]
@@ -204,7 +206,7 @@ class Deeds:
         app = self._app
         app.notify(edit_words(edit, app.glyphs), markup=False)
         if app.questions is not None:
-            app.questions.forget("tensor", "part", "maps", "pictures", "summaries", "optimizers", "identity")
+            app.questions.forget("tensor", "part", "maps", "pictures", "summaries", "optimizers", "identity", "graph")
         app.ask()
 
     async def _undo(self) -> None:
@@ -236,12 +238,23 @@ class Deeds:
             self._effects().identify(name, panel.panel)
             self._app.furniture.go_to("effects")
 
+    async def _graph(self) -> None:
+        """Show the graph behind what is under the cursor; where nothing is, the loss's."""
+        panel = self._app.furniture.in_focus()
+        self._tensor().show_graph(panel.tensor_at_hand() if panel is not None else "")
+        self._app.furniture.go_to("tensor")
+
+    async def _graph_row(self) -> None:
+        self._tensor().open_row()
+
     async def _back(self) -> None:
-        """One thing at a time: out of a list first, or to where the owners were asked for, then out of the past."""
-        effects = self._effects()
+        """One thing at a time: out of a list or graph, or to where the owners were asked for, then out of the past."""
+        effects, tensor = self._effects(), self._tensor()
         if self._app.furniture.in_focus() is effects and (effects.showing() != "matrix" or effects.came_from):
             if panel := effects.go_back():
                 self._app.furniture.go_to(panel)
+        elif self._app.furniture.in_focus() is tensor and tensor.graphed:
+            tensor.show_tensor()
         else:
             self._app.look_at_stop(None)
 

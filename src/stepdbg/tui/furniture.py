@@ -46,15 +46,15 @@ class Furniture:
         """Mount the panels; the first frame is on the screen by now."""
         from stepdbg.tui.widgets.console import ConsolePanel
         from stepdbg.tui.widgets.effects import EffectsPanel
+        from stepdbg.tui.widgets.graph import TensorOrGraph
         from stepdbg.tui.widgets.lists import BreaksPanel, ModelPanel, OptimizerPanel
         from stepdbg.tui.widgets.source import SourcePanel
-        from stepdbg.tui.widgets.tensor import TensorPanel
         from stepdbg.tui.widgets.texts import LossPanel, OutputPanel
 
         app = self._app
         palette = app.palette()
         kinds = (
-            ModelPanel, TensorPanel, EffectsPanel, OptimizerPanel, LossPanel, SourcePanel, OutputPanel, BreaksPanel,
+            ModelPanel, TensorOrGraph, EffectsPanel, OptimizerPanel, LossPanel, SourcePanel, OutputPanel, BreaksPanel,
             ConsolePanel,
         )  # fmt: skip
         for kind in kinds:

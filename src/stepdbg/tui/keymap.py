@@ -14,7 +14,8 @@ from dataclasses import replace
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
 from stepdbg.protocol.messages import Boundary, Edit, RankState, SessionState, State, Stop
-from stepdbg.tui.actions import ACTIONS, NAMES, Action, Situation, key_name
+from stepdbg.tui.actions import ACTIONS, NAMES, Action, Situation
+from stepdbg.tui.key_names import key_name
 from stepdbg.tui.snapshot import Snapshot
 
 _SYNONYMS = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepdbg.tui.actions import Action, Situation, key_name
+from stepdbg.tui.actions import Action, Situation
+from stepdbg.tui.key_names import key_name
 
 QUIET = ("escape", "up", "down", "left", "right", "page_up", "page_down", "first", "last", "back")
 """Pressed to no purpose without a question: ways out, and moves."""

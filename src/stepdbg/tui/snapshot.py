@@ -12,6 +12,7 @@ import msgspec
 
 from stepdbg.protocol.messages import (
     LISTED_STOPS,
+    Graph,
     HeatMaps,
     Identity,
     Locals,
@@ -58,7 +59,7 @@ class Arrived:
 
     slot: str
     """What it was asked for: `objects`, `summaries`, `tensor`, `part`, `maps`, `pictures`, `optimizers`, `source`,
-    `locals`, `identity`, `phase`, `stops`; after `past.` the same for the past that is looked at, whose own is
+    `locals`, `identity`, `graph`, `phase`, `stops`; after `past.` the same for the past that is looked at, whose own is
     `past.stop`.
     """
     boundary: int
@@ -102,6 +103,9 @@ class Snapshot:
     identity: Identity | None = None
     """Who holds the tensor whose owners were asked for, and what hangs on it."""
     identity_problem: str = ""
+    graph: Graph | None = None
+    """The graph behind a tensor, the rows of it that are in view."""
+    graph_problem: str = ""
     phase: Stop | None = None
     """The stop that followed on the earlier phase whose effects were asked for by name."""
     phase_problem: str = ""
@@ -321,6 +325,8 @@ def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
             return replace(snapshot, sources={**snapshot.sources, file: result})
         case Identity():
             return replace(snapshot, identity=result, identity_problem="")
+        case Graph():
+            return replace(snapshot, graph=result, graph_problem="")
         case PastStop(stop=stop) if answer.slot == "phase":
             return replace(snapshot, phase=stop, phase_problem="")
         case Stops(ticks=ticks):
@@ -335,6 +341,8 @@ def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
             return replace(snapshot, pictures=None)
         case Refusal(problem=problem) if answer.slot == "identity":
             return replace(snapshot, identity=None, identity_problem=problem)
+        case Refusal(problem=problem) if answer.slot == "graph":
+            return replace(snapshot, graph=None, graph_problem=problem)
         case Refusal(problem=problem) if answer.slot == "phase":
             return replace(snapshot, phase=None, phase_problem=problem)
     return snapshot

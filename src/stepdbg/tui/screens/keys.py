@@ -23,7 +23,13 @@ PANEL_HELP = {
     "Δ/‖w‖ is how far the last step moved it: the norm of the change over the norm of the value.",
     "tensor": "One tensor, its gradient and its optimizer state: figures, heat maps side by side ({map}), the numbers "
     "of the part that is marked; a batch of images as pictures with their labels. The scale under a map says what "
-    "its colours stand for; ! is NaN, ^ and v are infinities.",
+    "its colours stand for; ! is NaN, ^ and v are infinities. {graph} shows the graph behind it.",
+    "graph": "The graph behind a tensor: the nodes that backward walks from the loss to the parameters, numbered in "
+    "its order, with what each has made (=) and saved. ! marks a saved tensor that was written since: backward will "
+    "refuse it. A line goes straight down; leaves and branches hang from it, and a node that several ways lead to is "
+    "shown once. Below the tree: trainable parameters that it never reaches, and graphs of earlier updates that are "
+    "still alive, as far as a variable leads to them, or to a loss or an output that stepdbg has seen. What is saved "
+    "behind a hook (checkpoint) is not looked at: that would run it.",
     "effects": "What each phase of this update did to each kind of object; {names} lists the names behind a count, and "
     "from a name leads on to the tensor. {owners} shows who owns a tensor: the model and the optimizer hold the same "
     "tensor, and its gradient hangs on it.",
@@ -78,7 +84,8 @@ def session_lines(here: Situation, width: int) -> list[str]:
 def help_text(here: Situation, width: int = 90) -> str:
     """The help as plain text, at most so wide, for the panel in focus."""
     keys = main_keys(here.actions)
-    words = PANEL_HELP.get(here.panel, "").format_map(keys)
+    told = "graph" if here.panel == "tensor" and here.view == "graph" else here.panel
+    words = PANEL_HELP.get(told, "").format_map(keys)
     lines = textwrap.wrap(f"{NAMES.get(here.panel, 'stepdbg')}: {words}", width)
     lines += ["", f"Signs: {SIGNS}"]
     if len(here.snapshot.session.ranks) > 1:
