@@ -21,7 +21,8 @@ _NOTHING = {
     "input": "a line is typed to the script from the Output panel",
     "zoom": "the terminal has room for one panel only",
     "copy": "there is nothing to copy here",
-    "part": "it is for the Tensor panel",
+    "graph": "a graph is shown of the present only, where training waits",
+    "part": "it is for the numbers of the Tensor panel",
     "map": "it is for the Tensor panel, with a tensor to draw",
 }
 """By the id of the action."""
