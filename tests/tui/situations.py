@@ -103,6 +103,7 @@ class Scene:
         app.snapshot = dataclasses.replace(app.snapshot, console=(), frame=None, unfolded=False)
         panels, furniture = app.furniture.panels, app.furniture
         panels["effects"].show_matrix()
+        panels["optimizer"].show_list()
         panels["source"].on_variables = False
         tensor = self.here.tensor
         tensor.look_at(WEIGHT)
@@ -416,6 +417,9 @@ PLAYED: dict[str, Played] = {
         lambda scene: scene.click(f"graph:{scene.here.tensor.cursor}"),
     ),
     "owners": Played(home, lambda scene: scene.in_front("effects") and scene.here.panel("effects").view == "identity"),
+    "foresee": Played(
+        home, lambda scene: scene.in_front("optimizer") and scene.here.panel("optimizer").view == "foresight"
+    ),
     "earlier": Played(home, lambda scene: scene.app.snapshot.past_at is not None),
     "later": Played(past, lambda scene: scene.app.snapshot.past_at is None),
     "part": Played(numbers, lambda scene: scene.here.tensor.part != "value", target="part:exp_avg"),

@@ -478,6 +478,8 @@ class Hyperparameter(Part, frozen=True):
     object: str
     """The name to edit it by: `optimizer.param_groups[0]['lr']`."""
     editable: bool = True
+    elements: tuple[str, ...] = ()
+    """Those of a tuple, each of which can be edited by its index."""
 
 
 class ParameterGroup(Part, frozen=True):
@@ -527,6 +529,104 @@ class Optimizers(Message, frozen=True):
     optimizers: tuple[OptimizerInfo, ...]
 
 
+class Foresee(Message, frozen=True):
+    """What the next step of its optimizer would do to a parameter, and whether the last one did as was foretold.
+
+    All is computed on copies. Answer: `Foresight`, or `Refusal`.
+    """
+
+    object: str
+    """The parameter, its gradient or an entry of its state."""
+    element: tuple[int, ...] | None = None
+    """One element that is to be told of by itself."""
+
+
+Source = Literal["gradient", "momentum", "decay", "clipping", "total"]
+
+
+class Move(Part, frozen=True):
+    """What of a step has one source. Gradient, momentum and decay add up to the total."""
+
+    source: Source
+    """`momentum` is what earlier gradients do by way of a running average. `clipping` is no part of the sum: it is the
+    total less what the step would do had this gradient not been clipped.
+    """
+    norm: float
+    """2-norm."""
+    share: float | None = None
+    """How much of the total it makes, along the total; the shares of what adds up to it add up to 1, and one that works
+    against it is negative. None where nothing moves.
+    """
+    cosine: float | None = None
+    """Of the angle between it and the total."""
+    here: float | None = None
+    """Of the one element."""
+
+
+class Clipping(Part, frozen=True):
+    """A call that clipped gradients in this update."""
+
+    function: str
+    limit: float
+    """The largest norm, or the largest absolute value."""
+    factor: float | None = None
+    """What was left of this gradient's norm, at most 1; None where that is not known."""
+    total: float | None = None
+    """The norm over all gradients, before."""
+    without: float | None = None
+    """2-norm of the move that this step would make had the gradient not been clipped."""
+
+
+class Kept(Part, frozen=True):
+    """Whether a step did what was foretold."""
+
+    steps: int
+    """The count of the optimizer's steps, that one among them."""
+    deviation: float
+    """The largest difference between what an element became and what was foretold."""
+    largest: float
+    """The largest move that was foretold."""
+    as_foretold: bool
+    """Whether all differences are rounding errors of the parameter's type."""
+    compared: int
+    """Elements that were held against each other."""
+    remark: str = ""
+    """Why there can be a difference."""
+
+
+class Foresight(Message, frozen=True):
+    """Answer to `Foresee`."""
+
+    object: str
+    optimizer: str
+    cls: str
+    group: int
+    steps: int
+    """How often the optimizer has stepped since it was first seen."""
+    element: tuple[int, ...] | None = None
+    value: float | None = None
+    """Of that element, now."""
+    norm: float | None = None
+    """Of the whole parameter, now."""
+    total: Move | None = None
+    """None where nothing can be foretold."""
+    moves: tuple[Move, ...] = ()
+    """What adds up to the total, and what clipping makes of it; empty where it is not known apart."""
+    formula: str = ""
+    """Of the step, in plain characters."""
+    why_not: str = ""
+    """Why nothing is foretold."""
+    fresh: bool = False
+    """The optimizer keeps nothing of this parameter yet: its running averages begin with this step."""
+    scale: float | None = None
+    """What a GradScaler has multiplied the gradient by; it is taken out of all the figures."""
+    clipping: Clipping | None = None
+    remarks: tuple[str, ...] = ()
+    """What else a reader must know."""
+    kept: Kept | None = None
+    """Of the last step, where it was foretold."""
+
+
 class PreviewEdit(Message, frozen=True):
     """What an edit would do; nothing is changed yet. Answer: `EditPreview`, or `Refusal`."""
 
@@ -534,7 +634,11 @@ class PreviewEdit(Message, frozen=True):
     expression: str
     """Python; `old` is the present value, and `torch` and the user's variables are at hand."""
     index: tuple[int, ...] | None = None
-    """One element; None for the whole."""
+    """One element, of a tensor or of a tuple; None for the whole."""
+    where: str = ""
+    """A slice of a tensor as Python writes it, `[0, :8, ::2]`, where no index is given."""
+    frame: int | None = None
+    """As in `ListLocals`: `object` is a variable of that frame, which is bound anew."""
 
 
 class EditPreview(Message, frozen=True):
@@ -548,16 +652,24 @@ class EditPreview(Message, frozen=True):
     new: str
     warning: str = ""
     """What the user must know before it is done."""
+    where: str = ""
+    """The slice, as in `Edit`."""
+    saved: bool = False
+    """Whether autograd may have saved the value for the backward that comes: `ApplyEdit.under` is then a choice."""
 
 
 class ApplyEdit(Message, frozen=True):
     """Do what was previewed. Answer: `EditDone`."""
 
     token: int
+    under: bool = False
+    """Under autograd's feet: past the version counter, so that backward goes on with old and new values mixed. If not,
+    through the tensor, and backward refuses where it needs the old value.
+    """
 
 
 class UndoEdit(Message, frozen=True):
-    """Take the newest edit back. Answer: `EditDone` with `undone` set, or `Refusal`."""
+    """Take the newest edit back. Answer: `EditDone` with `undone` or `lapsed` set, or `Refusal`."""
 
 
 class Edit(Part, frozen=True):
@@ -573,6 +685,12 @@ class Edit(Part, frozen=True):
     boundary: int
     update: int
     undone: bool = False
+    where: str = ""
+    """The slice that was written, `[0, :8]`, where it was no single element and not the whole."""
+    under: bool = False
+    """Whether it was written under autograd's feet."""
+    lapsed: bool = False
+    """Whether it cannot be undone any more: what it changed is gone."""
     rank: int = 0
     """Whose it is; the hub says so."""
 
@@ -831,7 +949,7 @@ class PastStop(Message, frozen=True):
     stop: Stop
 
 
-Remembered = ListObjects | Summarise | LookAt | LookAtMaps | LookAtPictures | ListOptimizers | Identify
+Remembered = ListObjects | Summarise | LookAt | LookAtMaps | LookAtPictures | ListOptimizers | Foresee | Identify
 """Questions whose answers the hub keeps, for looking back."""
 
 
@@ -934,6 +1052,7 @@ Query = (
     | LookAtMaps
     | LookAtPictures
     | ListOptimizers
+    | Foresee
     | Identify
     | ReadGraph
     | PreviewEdit
@@ -952,6 +1071,7 @@ Result = (
     | HeatMaps
     | Pictures
     | Optimizers
+    | Foresight
     | Identity
     | Graph
     | EditPreview

@@ -266,6 +266,7 @@ class FakeDebuggee:
             loss=loss,
         )
         self._inspection.pending_backward = next_phase == "backward" or done == "forward"
+        self._inspection.step_is_next = next_phase == "step"
         self._inspection.boundary, self._inspection.update = boundary.index, update
         self._page.progress(opens or update, boundary.epoch)
         self._page.enter(boundary.index, time.monotonic_ns(), padded(next_phase))

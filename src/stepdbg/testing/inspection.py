@@ -21,6 +21,7 @@ from stepdbg.protocol.messages import (
     EditDone,
     EditPreview,
     Evaluate,
+    Foresee,
     Histogram,
     Hyperparameter,
     Identify,
@@ -54,6 +55,7 @@ from stepdbg.protocol.messages import (
     Window,
 )
 from stepdbg.testing import python
+from stepdbg.testing.foresight import Foreseer
 from stepdbg.testing.graph import read_graph
 from stepdbg.testing.identity import identify
 from stepdbg.testing.maps import heat_maps
@@ -75,12 +77,11 @@ class Held:
 
 @dataclass(frozen=True)
 class _Pending:
-    object: str
-    index: tuple[int, ...] | None
-    expression: str
-    new: array[float]
-    old_text: str
-    new_text: str
+    query: PreviewEdit
+    tensor: Tensor | None
+    """None for a variable of a frame, which the loop's own will not see."""
+    new: Any
+    preview: EditPreview
 
 
 class Inspection:
@@ -94,12 +95,14 @@ class Inspection:
         self.ratios: dict[str, float] = {}
         """‖Δw‖ / ‖w‖ of the last step, by parameter."""
         self.pending_backward = False
+        self.step_is_next = False
         self.boundary = self.update = 0
         self.evaluated: list[str] = []
         """What the console has sent, oldest first."""
+        self._foreseer = Foreseer(optimizer)
         self._tokens = itertools.count(1)
         self._previews: dict[int, _Pending] = {}
-        self._journal: list[tuple[Edit, Tensor, array[float]]] = []
+        self._journal: list[tuple[Edit, Tensor | None, Any]] = []
 
     def objects(self) -> dict[str, Held]:
         """Everything alive, under the name that the user would write."""
@@ -148,10 +151,12 @@ class Inspection:
                     return save(query, self._tensors())
                 case ListOptimizers():
                     return self._list_optimizers()
+                case Foresee():
+                    return self._foreseer.answer(query, self.step_is_next)
                 case PreviewEdit():
                     return self._preview(query)
-                case ApplyEdit(token=token):
-                    return self._apply(token)
+                case ApplyEdit(token=token, under=under):
+                    return self._apply(token, under)
                 case UndoEdit():
                     return self._undo()
                 case Identify(object=name):
@@ -252,7 +257,13 @@ class Inspection:
             0,
             (
                 Hyperparameter("lr", repr(optimizer.lr.values[0]), LR),
-                Hyperparameter("betas", repr(optimizer.betas), "optimizer.param_groups[0]['betas']", False),
+                Hyperparameter(
+                    "betas",
+                    repr(optimizer.betas),
+                    "optimizer.param_groups[0]['betas']",
+                    False,
+                    tuple(map(repr, optimizer.betas)),
+                ),
                 Hyperparameter("eps", repr(optimizer.eps), "optimizer.param_groups[0]['eps']", False),
             ),
             len(optimizer.parameters),
@@ -282,40 +293,55 @@ class Inspection:
     def _preview(self, query: PreviewEdit) -> EditPreview:
         if self.readonly:
             raise _Refused("this session is read-only; start it without --readonly to edit")
-        held = _find(query.object, self.objects())
-        numbers = held.tensor.values
-        new = array("d", numbers)
-        if query.index is None:
-            for position, value in enumerate(numbers):
-                new[position] = _evaluate(query.expression, value)
-            old_text, new_text = _in_words(held.tensor.shape, numbers), _in_words(held.tensor.shape, new)
+        token, tensor, saved = next(self._tokens), None, False
+        new: Any
+        if query.frame is not None:
+            variables = python.variables_of(query.frame, self.variables)
+            if query.object not in variables:
+                raise _Refused(f"there is no variable {query.object} in that frame")
+            old = variables[query.object]
+            new = _evaluate(query.expression, old)
+            old_text, new_text = repr(old), repr(new)
         else:
-            position = _flat(query.index, held.tensor.shape)
-            new[position] = _evaluate(query.expression, numbers[position])
-            old_text, new_text = f"{numbers[position]:.6g}", f"{new[position]:.6g}"
-        warning = ""
-        if self.pending_backward and held.kind == "parameter":
-            warning = "forward has run and backward has not: autograd will refuse to go back through this tensor"
-        token = next(self._tokens)
-        self._previews[token] = _Pending(query.object, query.index, query.expression, new, old_text, new_text)
-        return EditPreview(token, query.object, query.index, old_text, new_text, warning)
+            held = _find(query.object, self.objects())
+            tensor = held.tensor
+            numbers, new = tensor.values, array("d", tensor.values)
+            chosen = _chosen(query, tensor.shape)
+            for position in chosen:
+                new[position] = float(_evaluate(query.expression, numbers[position]))
+            olds, news = (array("d", (one[position] for position in chosen)) for one in (numbers, new))
+            shape = tensor.shape if len(chosen) == len(numbers) else (len(chosen),)
+            old_text, new_text = _in_words(shape, olds), _in_words(shape, news)
+            saved = self.pending_backward and held.kind == "parameter"
+        warning = "forward has run and backward has not: autograd may have saved this tensor" if saved else ""
+        where = query.where if query.index is None else ""
+        preview = EditPreview(token, query.object, query.index, old_text, new_text, warning, where, saved)
+        self._previews[token] = _Pending(query, tensor, new, preview)
+        return preview
 
-    def _apply(self, token: int) -> EditDone:
+    def _apply(self, token: int, under: bool) -> EditDone:
         pending = self._previews.pop(token, None)
         if pending is None:
             raise _Refused("that preview is gone; preview the edit again")
-        tensor = _find(pending.object, self.objects()).tensor
-        before = array("d", tensor.values)
-        tensor.write(pending.new)
+        self._foreseer.forget()
+        tensor, query, preview = pending.tensor, pending.query, pending.preview
+        before: Any
+        if tensor is None:
+            before, self.variables[query.object] = self.variables[query.object], pending.new
+        else:
+            before = array("d", tensor.values)
+            tensor.write(pending.new)
         edit = Edit(
             len(self._journal) + 1,
-            pending.object,
-            pending.index,
-            pending.expression,
-            pending.old_text,
-            pending.new_text,
+            query.object,
+            query.index,
+            query.expression,
+            preview.old,
+            preview.new,
             self.boundary,
             self.update,
+            where=preview.where,
+            under=under and preview.saved,
         )
         self._journal.append((edit, tensor, before))
         return EditDone(edit)
@@ -325,7 +351,11 @@ class Inspection:
             edit, tensor, before = self._journal[position]
             if edit.undone:
                 continue
-            tensor.write(before)
+            self._foreseer.forget()
+            if tensor is None:
+                self.variables[edit.object] = before
+            else:
+                tensor.write(before)
             undone = msgspec.structs.replace(edit, undone=True)
             self._journal[position] = (undone, tensor, before)
             return EditDone(undone)
@@ -342,14 +372,32 @@ def _find(name: str, alive: dict[str, Held]) -> Held:
     return alive[name]
 
 
-def _evaluate(expression: str, old: float) -> float:
+def _evaluate(expression: str, old: object) -> Any:
     try:
         value = eval(expression, {"__builtins__": builtins, "math": math}, {"old": old})
     except Exception as error:  # whatever the user's expression raises is the answer
         raise _Refused(f"{type(error).__name__}: {error}") from error
-    if not isinstance(value, (int, float)):
+    if isinstance(old, float) and not isinstance(value, (int, float)):
         raise _Refused(f"the expression gives a {type(value).__name__}, and a number is needed")
-    return float(value)
+    return value
+
+
+def _chosen(query: PreviewEdit, shape: tuple[int, ...]) -> list[int]:
+    """Positions of the elements that are edited; of slices only those that leave whole rows, as `[1]` or `[:2]`."""
+    if query.index is not None:
+        return [_flat(query.index, shape)]
+    numbers = math.prod(shape)
+    words = query.where.strip("[] ")
+    if not words:
+        return list(range(numbers))
+    row = numbers // shape[0] if shape else 1
+    try:
+        start, _, end = words.partition(":")
+        first = int(start or 0)
+        last = (int(end) if end else shape[0]) if ":" in words else first + 1
+    except (ValueError, IndexError):
+        raise _Refused(f"{query.where} is no slice of the shape {list(shape)}") from None
+    return list(range(first * row, min(last * row, numbers)))
 
 
 def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:

@@ -34,6 +34,7 @@ from stepdbg.tracer.passing import NOTED, Passing
 from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.trace import Trace
+from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.watches import Watches
 from stepdbg.tracer.whose import Owner, arguments_of, call_at, owner_of
 
@@ -42,6 +43,7 @@ class Tracer:
     """The tracer of this process: silent until the first boundary, quiet for good once the hub is gone."""
 
     def __init__(self, link: Link, folder: Path) -> None:
+        self.treatment = Treatment()
         self.quiet = False
         """True when nothing is to be made into boundaries any more."""
         self.driving = False
@@ -54,7 +56,7 @@ class Tracer:
         self._rank = Rank(link, folder)
         self._losses = Losses(self.lagging, self._rank)
         self._watches = Watches(self._losses)
-        self._halt = Halt(self._rank, self.lagging, self.registry)
+        self._halt = Halt(self._rank, self.lagging, self.registry, self.treatment)
         self.passing = Passing(self.lagging, self.registry, self._rank, self._losses)
         self._padded = self._rank.padded
         self._trace: Trace | None = None

@@ -88,7 +88,7 @@ class Console:
         file = f"<console {next(self._numbers)}>"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         try:
-            with _nothing_stops(), _apart(output):
+            with nothing_stops(), _apart(output):
                 value = self._run(source, file)
         except _Interrupted:
             interrupted = True
@@ -200,7 +200,7 @@ _repr = _Repr()
 
 
 @contextlib.contextmanager
-def _nothing_stops() -> Iterator[None]:
+def nothing_stops() -> Iterator[None]:
     """What is called meanwhile is no phase of training."""
     tracer = api.tracer
     before = tracer.quiet if tracer is not None else False

@@ -117,6 +117,15 @@ class Course:
         self._arrive(following, optimizer, now_ns, silent)
         return self.last, self._opens(following, optimizer)
 
+    def opened_ns(self) -> int:
+        """When the first phase of this update began (`monotonic_ns`); later than all there was, where none has yet."""
+        began = [phase.began_ns for phase in self.phases]
+        outer = self.open
+        while outer is not None:
+            began.append(outer.began_ns)
+            outer = outer.outer
+        return min(began, default=1 << 63)
+
     def boundary(
         self, following: str | None, done: Phase | None, opens: int | None, now_ns: int, *, predicted: bool
     ) -> Boundary:

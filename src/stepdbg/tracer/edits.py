@@ -1,8 +1,9 @@
 """Edits of what training holds: previewed, written, kept in a journal, undone.
 
 A tensor is written through itself under `no_grad`, so that autograd notices (its version counter moves); between
-forward and backward it will then refuse, and the user is told so before. An expression is evaluated with the random
-generators put back afterwards, so that a look ahead does not change what training draws.
+forward and backward it will then refuse, and the user is told so before, and may write under its feet instead. An
+expression is evaluated with the random generators put back afterwards, so that a look ahead does not change what
+training draws, and with no hook of ours making a phase of it.
 """
 
 from __future__ import annotations
@@ -14,23 +15,32 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import frames, tensors
+from stepdbg.tracer import frames, summary, tensors
+from stepdbg.tracer.console import nothing_stops
+from stepdbg.tracer.fitting import Refused, fitted, fitted_value, misgivings
+from stepdbg.tracer.places import Gone, GradientPlace, GroupPlace, Place, Stacks, StatePlace, TensorPlace, VariablePlace
 from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.slices import Selector, checked, in_words, selector
 
+__all__ = ["Editor", "Refused"]
 JOURNAL = 100
 """Edits that can be undone."""
 UNDO_BYTES = 512 * 1024 * 1024
 """Old values that are kept for undoing, all together."""
-
-
-class Refused(Exception):
-    """An edit that cannot be; its text tells the user why."""
+_SAVED = ("parameter", "buffer", "output", "batch", "variable")
+"""Kinds of tensors that autograd may have saved in forward."""
+THE_CHOICE = (
+    "autograd may have saved this value for the backward that comes. Written through the tensor, backward will refuse "
+    "if it needs it (“modified by an inplace operation”); under autograd's feet it goes on, with the new value where "
+    "the old one belongs: gradients that are of neither. Before forward or after backward there is no such choice."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +49,20 @@ class _Prepared:
 
     request: m.PreviewEdit
     preview: m.EditPreview
-    write: Callable[[], Callable[[], None]]
-    """Writes the new value and returns what undoes it."""
+    place: Place
+    old: Callable[[], Any]
+    """The value to go back to, copied when the edit is done."""
+    new: Any
+    kept_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """An entry of the journal."""
+
+    edit: m.Edit
+    place: Place
+    old: Any
     kept_bytes: int
 
 
@@ -50,22 +72,22 @@ class Editor:
     def __init__(self, registry: Registry) -> None:
         self.changed = False
         self._registry = registry
-        self._stack: list[FrameType] = []
+        self._stacks = Stacks()
         self._boundary: m.Boundary | None = None
         self._pending_backward = False
         self._tokens = itertools.count(1)
         self._prepared: dict[int, _Prepared] = {}
-        self._journal: list[tuple[m.Edit, Callable[[], None], int]] = []
+        self._journal: list[_Done] = []
         self._count = 0
 
     def open(self, stack: list[FrameType], boundary: m.Boundary, pending_backward: bool) -> None:
         """Training has stopped here."""
-        self._stack, self._boundary, self._pending_backward = stack, boundary, pending_backward
+        self._stacks.frames, self._boundary, self._pending_backward = stack, boundary, pending_backward
         self.changed = False
 
     def close(self) -> None:
         """Training goes on; what was previewed and not applied is forgotten."""
-        self._stack = []
+        self._stacks.frames = []
         self._prepared.clear()
 
     def answer(self, query: m.PreviewEdit | m.ApplyEdit | m.UndoEdit) -> m.Result:
@@ -77,41 +99,51 @@ class Editor:
         match query:
             case m.PreviewEdit():
                 return self._preview(query)
-            case m.ApplyEdit(token=token):
-                return self._apply(token)
+            case m.ApplyEdit(token=token, under=under):
+                return self._apply(token, under)
             case m.UndoEdit():
                 return self._undo()
 
     def _preview(self, request: m.PreviewEdit) -> m.EditPreview:
-        entry = self._registry.alive.get(request.object)
-        if entry is None:
-            raise Refused(f"{request.object} is not there at this stop; choose one that is listed")
-        if entry.tensor is None:
-            prepare = self._for_value(request, entry)
+        if request.frame is not None:
+            prepared = self._for_variable(request, request.frame)
         else:
-            prepare = self._for_tensor(request, entry, entry.tensor)
-        self._prepared[prepare.preview.token] = prepare
-        return prepare.preview
+            entry = self._registry.alive.get(request.object)
+            if entry is None:
+                raise Refused(f"{request.object} is not there at this stop; choose one that is listed")
+            if entry.tensor is None:
+                prepared = self._for_value(request, entry)
+            else:
+                prepared = self._for_tensor(request, entry, entry.tensor)
+        self._prepared[prepared.preview.token] = prepared
+        return prepared.preview
 
-    def _apply(self, token: int) -> m.EditDone:
+    def _apply(self, token: int, under: bool) -> m.EditDone:
         prepared = self._prepared.pop(token, None)
         if prepared is None or self._boundary is None:
             raise Refused("training has gone on since this edit was previewed; preview it again")
-        undo = prepared.write()
-        self._count += 1
         request, preview = prepared.request, prepared.preview
+        under = under and preview.saved
+        old = prepared.old()
+        try:
+            prepared.place.write(prepared.new, under)
+        except Gone:
+            raise Refused(f"{request.object} is not there any more") from None
+        self._count += 1
         edit = m.Edit(
             number=self._count,
             object=request.object,
-            index=request.index,
+            index=preview.index,
             expression=request.expression,
             old=preview.old,
             new=preview.new,
             boundary=self._boundary.index,
             update=self._boundary.update,
+            where=preview.where,
+            under=under,
         )
-        self._journal.append((edit, undo, prepared.kept_bytes))
-        while len(self._journal) > JOURNAL or sum(kept for *_, kept in self._journal[:-1]) > UNDO_BYTES:
+        self._journal.append(_Done(edit, prepared.place, old, prepared.kept_bytes))
+        while len(self._journal) > JOURNAL or sum(done.kept_bytes for done in self._journal[:-1]) > UNDO_BYTES:
             self._journal.pop(0)
         self.changed = True
         return m.EditDone(edit)
@@ -119,10 +151,16 @@ class Editor:
     def _undo(self) -> m.EditDone:
         if not self._journal:
             raise Refused("there is no edit to undo")
-        edit, undo, _ = self._journal.pop()
-        undo()
+        done = self._journal.pop()
+        try:
+            if isinstance(done.place, TensorPlace):
+                done.place.take_back(done.old)
+            else:
+                done.place.write(done.old, under=False)
+        except Gone:
+            return m.EditDone(replace(done.edit, lapsed=True))
         self.changed = True
-        return m.EditDone(replace_edit(edit))
+        return m.EditDone(replace(done.edit, undone=True))
 
     # what is written
 
@@ -130,56 +168,75 @@ class Editor:
         target = tensor.detach()
         if target.layout is not torch.strided or target.device.type == "meta" or target.is_quantized:
             raise Refused(f"{request.object} is {target.layout} on {target.device}: such tensors cannot be edited")
+        if any(not stride and size > 1 for size, stride in zip(target.shape, target.stride(), strict=True)):
+            raise Refused(f"{request.object} is expanded: its elements share their memory, and cannot be told apart")
+        chosen, index = self._chosen(request, target)
+        target = target[chosen]
+        code = self._compiled(request.expression)
+        asked = "old" in _names(code)
+        old: object = None
+        if asked:
+            old = target.clone() if target.dim() else target.item()
+        new = self._evaluate(code, {"old": old})
+        if new is None and entry.kind == "grad" and not chosen:
+            return self._freeing(request, entry, tensor)
+        value = fitted(new, target)
+        saved = self._pending_backward and entry.kind in _SAVED
+        preview = m.EditPreview(
+            next(self._tokens),
+            request.object,
+            index,
+            numbers_in_words(target),
+            numbers_in_words(value),
+            THE_CHOICE if saved else "",
+            in_words(chosen) if chosen and index is None else "",
+            saved,
+        )
+        return _Prepared(request, preview, TensorPlace(tensor, chosen), target.clone, value, target.nbytes)
+
+    def _freeing(self, request: m.PreviewEdit, entry: Alive, grad: torch.Tensor) -> _Prepared:
+        """A gradient becomes None."""
+        owner = self._registry.alive[entry.owner].tensor
+        assert owner is not None
+        preview = m.EditPreview(next(self._tokens), request.object, None, numbers_in_words(grad.detach()), "None")
+        return _Prepared(request, preview, GradientPlace(owner), lambda: grad, None, grad.nbytes)
+
+    def _chosen(self, request: m.PreviewEdit, target: torch.Tensor) -> tuple[Selector, tuple[int, ...] | None]:
+        """What is selected, and the index, where it is one element."""
+        shape = tuple(target.shape)
         if request.index is not None:
-            target = _element(target, request.index)
-        whole = target.dim() > 0
-        old_value: object = target.clone() if whole else target.item()
-        new = self._evaluate(request.expression, old_value)
-        fitted = _fit(new, target)
-        warning = ""
-        if self._pending_backward and entry.kind in ("parameter", "buffer", "output", "batch", "variable"):
-            warning = (
-                "Autograd has saved this tensor for the backward that comes: after this edit loss.backward() will "
-                "refuse (“modified by an inplace operation”). Edit it before forward or after backward instead."
-            )
-
-        def write() -> Callable[[], None]:
-            kept = target.clone()
-            with torch.no_grad():
-                _through(tensor, request.index).copy_(fitted)
-
-            def undo() -> None:
-                with torch.no_grad():
-                    _through(tensor, request.index).copy_(kept)
-
-            return undo
-
-        old_text = in_words(target)
-        return _Prepared(request, self._shown(request, old_text, in_words(fitted), warning), write, target.nbytes)
+            if len(request.index) != len(shape):
+                index = list(request.index)
+                raise Refused(f"the index {index} has {len(index)} numbers, the tensor has {len(shape)} dimensions")
+            return checked(request.index, shape), request.index
+        chosen = checked(selector(request.where), shape)
+        whole = tuple(entry for entry in chosen if isinstance(entry, int))
+        return chosen, whole if chosen and len(whole) == len(chosen) == len(shape) else None
 
     def _for_value(self, request: m.PreviewEdit, entry: Alive) -> _Prepared:
-        if request.index is not None:
-            raise Refused(f"{request.object} is {entry.value!r}, which has no elements")
-        store, key = self._place(request.object, entry)
-        old = store[key]
-        new = self._evaluate(request.expression, old)
-        new = _fit_value(new, old, request.object)
-
-        def write() -> Callable[[], None]:
-            store[key] = new
-
-            def undo() -> None:
-                store[key] = old
-
-            return undo
-
+        place, old, key, where = self._held(request.object, entry)
+        new: object
+        if request.index is not None and isinstance(old, (tuple, list)) and len(request.index) == 1:
+            at = request.index[0]
+            if not 0 <= at < len(old):
+                raise Refused(f"{request.object} is {old!r}: there is no element {at}")
+            part = self._evaluate(self._compiled(request.expression), {"old": old[at]})
+            part = fitted_value(part, old[at], f"{request.object}[{at}]")
+            new = type(old)((*old[:at], part, *old[at + 1 :]))
+        elif request.index is not None or request.where.strip(" []"):
+            raise Refused(f"{request.object} is {old!r}, which has no elements")
+        else:
+            new = fitted_value(
+                self._evaluate(self._compiled(request.expression), {"old": old}), old, request.object, key
+            )
         warning = ""
-        if key == "lr" and "initial_lr" in store:
-            warning = "A scheduler drives this learning rate: it goes on from here, or sets its own at its next step."
-        return _Prepared(request, self._shown(request, repr(old), repr(new), warning), write, 0)
+        if where is not None:
+            warning = " ".join(misgivings(key, new, *where))
+        preview = m.EditPreview(next(self._tokens), request.object, request.index, repr(old), repr(new), warning)
+        return _Prepared(request, preview, place, lambda: old, new)
 
-    def _place(self, name: str, entry: Alive) -> tuple[dict[Any, Any], Any]:
-        """The dictionary and the key that hold a plain value."""
+    def _held(self, name: str, entry: Alive) -> tuple[Place, object, str, tuple[Any, dict[str, Any]] | None]:
+        """Where a plain value is held, the value, its key, and the optimizer and group of a hyperparameter."""
         for named, optimizer in self._registry.optimizers():
             if named.name != entry.owner:
                 continue
@@ -187,38 +244,54 @@ class Editor:
                 for index, group in enumerate(optimizer.param_groups):
                     for key in group:
                         if name == f"{named.name}.param_groups[{index}][{key!r}]":
-                            return group, key
+                            return GroupPlace(optimizer, index, key), group[key], str(key), (optimizer, group)
             for parameter, state in optimizer.state.items():
                 for key in state:
                     owner = next((n for n, e in self._registry.alive.items() if e.tensor is parameter), None)
                     if name == f"{named.name}.state[{owner}].{key}":
-                        return state, key
+                        return StatePlace(optimizer, parameter, key), state[key], str(key), None
         raise Refused(f"{name} cannot be edited")
 
-    def _shown(self, request: m.PreviewEdit, old: str, new: str, warning: str) -> m.EditPreview:
-        return m.EditPreview(next(self._tokens), request.object, request.index, old, new, warning)
+    def _for_variable(self, request: m.PreviewEdit, place: int) -> _Prepared:
+        variables = self._stacks.variables(place)
+        if request.object not in variables:
+            raise Refused(f"there is no variable {request.object} in that frame")
+        if request.index is not None or request.where.strip(" []"):
+            raise Refused(f"{request.object} is edited as a whole")
+        old = variables[request.object]
+        new = self._evaluate(self._compiled(request.expression), {**variables, "old": old})
+        words, become = summary.in_words(old), summary.in_words(new)
+        warning = ""
+        if type(new) is not type(old) and not {type(new), type(old)} <= {int, float}:
+            warning = f"It was a {type(old).__name__}, and becomes a {type(new).__name__}."
+        preview = m.EditPreview(next(self._tokens), request.object, None, words, become, warning)
+        return _Prepared(request, preview, VariablePlace(self._stacks, place, request.object), lambda: old, new)
 
-    def _evaluate(self, expression: str, old: object) -> object:
+    # expressions
+
+    def _compiled(self, expression: str) -> CodeType:
+        try:
+            return compile(expression.strip(), "<edit>", "eval", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            why = getattr(error, "msg", error)
+            raise Refused(f"not an expression: {why}; write a number, or Python such as old * 0.5") from error
+
+    def _evaluate(self, code: CodeType, own: dict[str, Any]) -> object:
         names: dict[str, Any] = {}
-        for space in reversed(list(frames.scopes(self._stack))):
+        for space in reversed(list(frames.scopes(self._stacks.frames))):
             names |= space
-        names |= {"torch": torch, "math": math, "old": old}
+        names |= {"torch": torch, "math": math, **own}
         try:
-            code = compile(expression.strip(), "<edit>", "eval")
-        except SyntaxError as error:
-            raise Refused(f"not an expression: {error.msg}; write a number, or Python such as old * 0.5") from error
-        try:
-            with undisturbed_randomness():
+            with undisturbed_randomness(), nothing_stops():
                 return eval(code, names)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Refused(f"{type(error).__name__}: {error}") from error
 
 
-def replace_edit(edit: m.Edit) -> m.Edit:
-    """The entry of the journal, marked as undone."""
-    import msgspec
-
-    return msgspec.structs.replace(edit, undone=True)
+def _names(code: CodeType) -> set[str]:
+    """All names that the code reads, those of functions in it among them."""
+    inner = [_names(one) for one in code.co_consts if isinstance(one, CodeType)]
+    return set(code.co_names).union(*inner)
 
 
 @contextmanager
@@ -240,79 +313,16 @@ def undisturbed_randomness() -> Iterator[None]:
             numpy_random.set_state(numpy_state)
 
 
-def in_words(tensor: torch.Tensor) -> str:
+def numbers_in_words(tensor: torch.Tensor) -> str:
     """A number, or the shape and the spread of several."""
     if tensor.numel() == 1:
         value = tensor.item()
         return f"{value:.6g}" if isinstance(value, float) else repr(value)
     readable, _ = tensors.readable(tensor)
-    figures = tensors.statistics(tensor if readable is None else readable)
     shape = "×".join(str(size) for size in tensor.shape)
+    if tensor.numel() and not any(tensor.stride()):  # one number that takes the room of all
+        return f"{shape}, all {numbers_in_words(tensor[(0,) * tensor.dim()])}"
+    figures = tensors.statistics(tensor if readable is None else readable)
     if figures.min is None or figures.max is None or figures.mean is None:
         return f"{shape}, no finite numbers"
     return f"{shape}, {figures.min:.4g} … {figures.max:.4g}, mean {figures.mean:.4g}"
-
-
-def _element(tensor: torch.Tensor, index: tuple[int, ...]) -> torch.Tensor:
-    if len(index) != tensor.dim():
-        raise Refused(f"the index {list(index)} has {len(index)} numbers, the tensor has {tensor.dim()} dimensions")
-    for place, size in zip(index, tensor.shape, strict=True):
-        if not -size <= place < size:
-            raise Refused(f"the index {list(index)} lies outside of the shape {tuple(tensor.shape)}")
-    return tensor[index]
-
-
-def _through(tensor: torch.Tensor, index: tuple[int, ...] | None) -> torch.Tensor:
-    """The tensor itself or a view of one element: writing there is seen by autograd."""
-    return tensor if index is None else tensor[index]
-
-
-def _fit(new: object, target: torch.Tensor) -> torch.Tensor:
-    """The new value as a tensor of the target's shape, dtype and device."""
-    if isinstance(new, (bool, int, float, complex)):
-        made = torch.tensor(new)
-    elif isinstance(new, torch.Tensor):
-        made = new.detach()
-        if made.device != target.device:
-            remedy = f"add .to({str(target.device)!r})"
-            raise Refused(f"the new value lies on {made.device}, the tensor on {target.device}; {remedy}")
-    elif isinstance(new, (list, tuple)):
-        try:
-            made = torch.tensor(new)
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise Refused(f"that is no tensor: {error}") from error
-    else:
-        raise Refused(f"the expression gives {type(new).__name__}, not a number or a tensor")
-    if made.dim() and made.shape != target.shape:
-        raise Refused(f"the new value has the shape {tuple(made.shape)}, {tuple(target.shape)} is needed")
-    if made.is_complex() and not target.is_complex():
-        raise Refused(f"a complex value does not fit into {target.dtype}")
-    if made.is_floating_point() and not (target.is_floating_point() or target.is_complex()):
-        whole = bool(torch.isfinite(made).all()) and bool((made == made.round()).all())
-        if not whole:
-            raise Refused(f"the value has a fraction, the tensor holds {target.dtype}")
-    if not (target.is_floating_point() or target.is_complex() or target.dtype is torch.bool):
-        limits = torch.iinfo(target.dtype)
-        if made.numel() and (float(made.max()) > limits.max or float(made.min()) < limits.min):
-            raise Refused(f"the value lies outside of {target.dtype} ({limits.min} … {limits.max})")
-    return made.to(device=target.device, dtype=target.dtype).expand(target.shape).clone()
-
-
-def _fit_value(new: object, old: object, name: str) -> object:
-    """The new value of a hyperparameter, of the old one's kind."""
-    if isinstance(new, torch.Tensor) and new.numel() == 1:
-        new = new.item()
-    if isinstance(old, bool):
-        if not isinstance(new, bool):
-            raise Refused(f"{name} is {old!r}: True or False is needed")
-    elif isinstance(old, (int, float)):
-        if isinstance(new, bool) or not isinstance(new, (int, float)) or math.isnan(new):
-            raise Refused(f"{name} is {old!r}: a number is needed, not {new!r}")
-        new = float(new) if isinstance(old, float) else new
-    elif isinstance(old, tuple):
-        if not isinstance(new, (tuple, list)) or len(new) != len(old):
-            raise Refused(f"{name} is {old!r}: a tuple of {len(old)} is needed")
-        new = tuple(new)
-    elif type(new) is not type(old):
-        raise Refused(f"{name} is {old!r}: a {type(old).__name__} is needed, not {new!r}")
-    return new

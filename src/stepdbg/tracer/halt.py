@@ -22,6 +22,7 @@ from stepdbg.tracer.inspection import Desk
 from stepdbg.tracer.link import HubLost
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.whose import Names, Owner
 
 
@@ -43,7 +44,7 @@ class Cause:
 class Halt:
     """Where training waits."""
 
-    def __init__(self, rank: Rank, course: Course, registry: Registry) -> None:
+    def __init__(self, rank: Rank, course: Course, registry: Registry, treatment: Treatment) -> None:
         self.breakpoints = Breakpoints()
         self.until: m.Go | None = None
         """How far to go; None until the first order."""
@@ -63,7 +64,10 @@ class Halt:
         self._course = course
         self._registry = registry
         self._deltas = Deltas()
-        self._desk = Desk(registry, course, self._deltas, lambda number: rank.link.send(m.Interruptible(number)))
+        self._treatment = treatment
+        self._desk = Desk(
+            registry, course, self._deltas, treatment, lambda number: rank.link.send(m.Interruptible(number))
+        )
         self._held: list[object] = []
         """Models and optimizers, while somebody steps: the last step of a function can then still be looked at."""
 
@@ -86,6 +90,8 @@ class Halt:
             self.before = effects.take(self._registry)
             if following == "step":
                 self._deltas.before_step(self._registry)
+            elif following == "clip":
+                self._treatment.before_clip(self._registry)
         self._registry.release()
 
     def pass_by(
@@ -108,6 +114,8 @@ class Halt:
             self._deltas.after_step(self._registry)
         if boundary.next == "step":
             self._deltas.before_step(self._registry)
+        elif boundary.next == "clip":
+            self._treatment.before_clip(self._registry)
 
     def wait(self, boundary: m.Boundary, cause: Cause) -> None:
         """Say what there is to see, then serve until told to go on.

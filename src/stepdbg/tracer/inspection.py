@@ -20,11 +20,13 @@ from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Editor, Refused
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.figures import Figures
+from stepdbg.tracer.foresight import Foreseer
 from stepdbg.tracer.graph import Graphs
 from stepdbg.tracer.identity import identify
 from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Alive, Registry, gradient
 from stepdbg.tracer.saving import save
+from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.variables import Variables
 
 _LEDGER = 2_000
@@ -34,7 +36,14 @@ _LEDGER = 2_000
 class Desk:
     """Where questions are answered while training waits."""
 
-    def __init__(self, registry: Registry, course: Course, deltas: Deltas, tell_signal: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        course: Course,
+        deltas: Deltas,
+        treatment: Treatment,
+        tell_signal: Callable[[int], None],
+    ) -> None:
         self.readonly = False
         self._registry = registry
         self._course = course
@@ -42,6 +51,7 @@ class Desk:
         self._editor = Editor(registry)
         self._figures = Figures()
         self._graphs = Graphs(registry)
+        self._foreseer = Foreseer(registry, treatment)
         self._stack: list[FrameType] = []
         self._variables = Variables(registry)
         self._console = Console(registry, self._variables, tell_signal)
@@ -58,11 +68,13 @@ class Desk:
         self._graphs.open(stack)
         self._console.gradients = gradients
         self._figures.open(picture)
+        self._foreseer.open(boundary, picture, self._course.opened_ns())
         self._editor.open(stack, boundary, self._course.pending_backward)
 
     def close(self) -> None:
         """Training goes on: let go of the frames."""
         self._figures.close()
+        self._foreseer.close()
         self._editor.close()
         self._variables.close()
         self._console.close()
@@ -80,7 +92,7 @@ class Desk:
 
     def _answer(self, query: m.Query) -> m.Result:
         match query:
-            case m.LookAt() | m.LookAtPictures() | m.ReadGraph() | m.PreviewEdit() | m.Save():
+            case m.LookAt() | m.LookAtPictures() | m.ReadGraph() | m.PreviewEdit(frame=None) | m.Save():
                 self._variables.make_known(query.object)
             case m.LookAtMaps(objects=names):
                 for name in names:
@@ -100,16 +112,18 @@ class Desk:
                 return save(self._registry, query)
             case m.ListOptimizers():
                 return m.Optimizers(tuple(self._optimizers()))
+            case m.Foresee():
+                return self._foreseer.answer(query)
             case m.Identify(object=name):
                 return identify(name, self._registry, self._stack, self._figures)
             case m.ReadGraph():
                 return self._graphs.read(query)
             case m.PreviewEdit() | m.ApplyEdit() | m.UndoEdit():
                 if not isinstance(query, m.PreviewEdit):
-                    self._figures.forget()
+                    self._forget()
                 if self.readonly:
                     return m.Refusal("this session is read-only; start it without --readonly to edit")
-                return self._editor.answer(query)
+                return self._edit(query)
             case m.ListLocals(frame=frame):
                 return self._variables.listed(frame)
             case m.Evaluate(frame=frame, source=source):
@@ -123,11 +137,22 @@ class Desk:
         """Run it, and look anew at what there is: it may have changed anything."""
         if self.readonly:
             return m.Refusal("this session is read-only, and Python can change anything; start it without --readonly")
-        self._figures.forget()
-        self._graphs.forget()
+        self._forget()
         result = self._console.evaluate(frame, source)
         self._registry.refresh(self._stack, pending_backward=self._course.pending_backward)
         return result
+
+    def _edit(self, query: m.PreviewEdit | m.ApplyEdit | m.UndoEdit) -> m.Result:
+        result = self._editor.answer(query)
+        if isinstance(result, m.EditDone):  # a name may lead to another value now, or to none
+            self._registry.refresh(self._stack, pending_backward=self._course.pending_backward)
+        return result
+
+    def _forget(self) -> None:
+        """Something is about to be changed."""
+        self._figures.forget()
+        self._graphs.forget()
+        self._foreseer.forget()
 
     # the tree
 
@@ -308,7 +333,8 @@ class Desk:
                             name=str(key),
                             value=_plain(value),
                             object=f"{name}.param_groups[{index}][{key!r}]",
-                            editable=isinstance(value, (bool, int, float, tuple, torch.Tensor)),
+                            editable=value is None or isinstance(value, (bool, int, float, tuple, str, torch.Tensor)),
+                            elements=tuple(map(repr, value)) if type(value) is tuple else (),
                         )
                         for key, value in group.items()
                         if key != "params"

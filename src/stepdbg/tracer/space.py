@@ -93,7 +93,7 @@ class Space(dict[str, Any]):
         elif self._frame is None:
             self._variables[name] = value
         elif name in _slots(self._frame):
-            _assign(self._frame, name, value)
+            assign(self._frame, name, value)
             self._variables[name] = value
         elif name in self._module:
             self._module[name] = value
@@ -120,7 +120,7 @@ def _slots(frame: FrameType) -> tuple[str, ...]:
     return (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
 
 
-def _assign(frame: FrameType, name: str, value: object) -> None:
+def assign(frame: FrameType, name: str, value: object) -> None:
     """Give a function's variable another value while the function runs.
 
     From Python 3.13 on `f_locals` writes through (PEP 667). Before, it is a copy, which is written back whole.

@@ -22,6 +22,7 @@ NAMES = {
     "model": "Model", "tensor": "Tensor", "effects": "Effects", "optimizer": "Optimizer", "loss": "Loss",
     "source": "Source", "output": "Output", "breaks": "Breaks", "console": "Console", "rail": "Rail",
 }  # fmt: skip
+SIDEWAYS = ("tensor", "effects", "optimizer", "rail")
 DIGITS = {panel: digit for digit, panel in PANELS.items()}
 
 
@@ -96,8 +97,8 @@ def _in_the_past(here: Situation) -> bool:
 
 
 def _leads_back(here: Situation) -> bool:
-    inner = here.view in ("names", "identity") or here.came_from
-    return _in_the_past(here) or (here.panel == "effects" and bool(inner)) or _graphed(here)
+    inner = here.view in ("names", "identity", "foresight") or here.came_from
+    return _in_the_past(here) or (here.panel in ("effects", "optimizer") and bool(inner)) or _graphed(here)
 
 
 def _graphed(here: Situation) -> bool:
@@ -122,7 +123,7 @@ def _counted(here: Situation) -> bool:
 
 def _edited(here: Situation) -> bool:
     edits = [edit for edit in here.snapshot.session.edits if edit.rank == here.snapshot.rank]
-    return _now(here) and any(not edit.undone for edit in edits) and not here.snapshot.session.readonly
+    return _now(here) and any(not (edit.undone or edit.lapsed) for edit in edits) and not here.snapshot.session.readonly
 
 
 def _several_ranks(here: Situation) -> bool:
@@ -397,6 +398,7 @@ ACTIONS: tuple[Action, ...] = (
         lambda here: not _in_the_past(here),  # only the present can be saved, and that is not what is seen
         footer=True,
     ),
+    Action("foresee", ("W",), "next step", "show what the next step would do to a parameter", "Look", _ownable, True),
     Action("input", ("i",), "type to script", "send a line to the script's standard input", "Look", _input, True),
     Action(
         "console_run",
@@ -445,8 +447,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("zoom", ("z",), "zoom", "show one panel alone, or all again", "Panels", _columns),
     Action("up", ("up", "k"), "up", "move up", "Move"),
     Action("down", ("down", "j"), "down", "move down", "Move"),
-    Action("left", ("left", "h"), "left", "move left", "Move", _in("tensor", "effects", "rail")),
-    Action("right", ("right", "l"), "right", "move right", "Move", _in("tensor", "effects", "rail")),
+    Action("left", ("left", "h"), "left", "move left", "Move", _in(*SIDEWAYS)),
+    Action("right", ("right", "l"), "right", "move right", "Move", _in(*SIDEWAYS)),
     Action("page_up", ("pageup",), "page up", "move up by a page", "Move"),
     Action("page_down", ("pagedown",), "page down", "move down by a page", "Move"),
     Action("first", ("home", "g"), "first", "go to the first row", "Move"),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from stepdbg.tui.app import StepdbgApp
     from stepdbg.tui.widgets.effects import EffectsPanel
     from stepdbg.tui.widgets.graph import TensorOrGraph
+    from stepdbg.tui.widgets.optimizer import OptimizerPanel
     from stepdbg.tui.widgets.source import SourcePanel
 
 PATIENCE = 2.0
@@ -88,6 +89,8 @@ class Deeds:
             self._app.look_at_stop(int(name))
         elif kind == "effect":
             self._effects().pick_column(name)
+        elif kind == "ledger":
+            self._optimizer().pick_cell(int(name.rpartition(":")[2]))
         elif kind == "owned":
             self.open(name)
         elif kind == "part":
@@ -120,6 +123,9 @@ class Deeds:
     def _effects(self) -> EffectsPanel:
         panel = self._app.furniture.panels["effects"]
         return cast("EffectsPanel", panel)
+
+    def _optimizer(self) -> OptimizerPanel:
+        return cast("OptimizerPanel", self._app.furniture.panels["optimizer"])
 
     def _source(self) -> SourcePanel:
         return cast("SourcePanel", self._app.furniture.panels["source"])
@@ -206,7 +212,10 @@ class Deeds:
         app = self._app
         app.notify(edit_words(edit, app.glyphs), markup=False)
         if app.questions is not None:
-            app.questions.forget("tensor", "part", "maps", "pictures", "summaries", "optimizers", "identity", "graph")
+            app.questions.forget(
+                "tensor", "part", "maps", "pictures", "summaries", "optimizers", "identity", "graph", "foresight",
+                "locals",
+            )  # fmt: skip
         app.ask()
 
     async def _undo(self) -> None:
@@ -247,10 +256,21 @@ class Deeds:
     async def _graph_row(self) -> None:
         self._tensor().open_row()
 
+    async def _foresee(self) -> None:
+        """Show what step would do to what is under the cursor; there again: back to the list."""
+        panel, optimizer = self._app.furniture.in_focus(), self._optimizer()
+        if panel is optimizer and optimizer.view == "foresight":
+            optimizer.show_list()
+        elif panel is not None and (name := panel.tensor_at_hand()):
+            optimizer.foresee(name)
+            self._app.furniture.go_to("optimizer")
+
     async def _back(self) -> None:
         """One thing at a time: out of a list or graph, or to where the owners were asked for, then out of the past."""
-        effects, tensor = self._effects(), self._tensor()
-        if self._app.furniture.in_focus() is effects and (effects.showing() != "matrix" or effects.came_from):
+        effects, tensor, optimizer = self._effects(), self._tensor(), self._optimizer()
+        if self._app.furniture.in_focus() is optimizer and optimizer.view == "foresight":
+            optimizer.show_list()
+        elif self._app.furniture.in_focus() is effects and (effects.showing() != "matrix" or effects.came_from):
             if panel := effects.go_back():
                 self._app.furniture.go_to(panel)
         elif self._app.furniture.in_focus() is tensor and tensor.graphed:

@@ -47,7 +47,8 @@ class Furniture:
         from stepdbg.tui.widgets.console import ConsolePanel
         from stepdbg.tui.widgets.effects import EffectsPanel
         from stepdbg.tui.widgets.graph import TensorOrGraph
-        from stepdbg.tui.widgets.lists import BreaksPanel, ModelPanel, OptimizerPanel
+        from stepdbg.tui.widgets.lists import BreaksPanel, ModelPanel
+        from stepdbg.tui.widgets.optimizer import OptimizerPanel
         from stepdbg.tui.widgets.source import SourcePanel
         from stepdbg.tui.widgets.texts import LossPanel, OutputPanel
 
@@ -62,6 +63,9 @@ class Furniture:
             panel.snapshot = app.seen
             panel.styles.position = "absolute"
             self.panels[panel.panel] = panel
+        optimizer, tensor = self.panels["optimizer"], self.panels["tensor"]
+        if isinstance(optimizer, OptimizerPanel) and isinstance(tensor, TensorOrGraph):
+            optimizer.beside_tensor = tensor
         self.arrange(app.size)
         await app.query_one("#body").mount(*self.panels.values())
         self.arrange(app.size)

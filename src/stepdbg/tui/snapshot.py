@@ -12,6 +12,7 @@ import msgspec
 
 from stepdbg.protocol.messages import (
     LISTED_STOPS,
+    Foresight,
     Graph,
     HeatMaps,
     Identity,
@@ -59,8 +60,8 @@ class Arrived:
 
     slot: str
     """What it was asked for: `objects`, `summaries`, `tensor`, `part`, `maps`, `pictures`, `optimizers`, `source`,
-    `locals`, `identity`, `graph`, `phase`, `stops`; after `past.` the same for the past that is looked at, whose own is
-    `past.stop`.
+    `locals`, `identity`, `graph`, `foresight`, `phase`, `stops`; after `past.` the same for the past that is looked
+    at, whose own is `past.stop`.
     """
     boundary: int
     """The index of the boundary at which it was asked."""
@@ -100,6 +101,9 @@ class Snapshot:
     """Its images, where it holds some."""
     tensor_problem: str = ""
     optimizers: Optimizers | None = None
+    foresight: Foresight | None = None
+    """What the next step would do to the parameter that was asked for."""
+    foresight_problem: str = ""
     identity: Identity | None = None
     """Who holds the tensor whose owners were asked for, and what hangs on it."""
     identity_problem: str = ""
@@ -327,6 +331,10 @@ def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
             return replace(snapshot, identity=result, identity_problem="")
         case Graph():
             return replace(snapshot, graph=result, graph_problem="")
+        case Foresight():
+            return replace(snapshot, foresight=result, foresight_problem="")
+        case Refusal(problem=problem) if answer.slot == "foresight":
+            return replace(snapshot, foresight=None, foresight_problem=problem)
         case PastStop(stop=stop) if answer.slot == "phase":
             return replace(snapshot, phase=stop, phase_problem="")
         case Stops(ticks=ticks):

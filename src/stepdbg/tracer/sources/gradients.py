@@ -36,7 +36,7 @@ class Gradients:
         wrap(GradScaler, "step", self._step)
         for name in _CLIPPERS:
             if hasattr(clip_grad, name):
-                wrap(clip_grad, name, as_phase(self._tracer, "clip"))
+                wrap(clip_grad, name, as_phase(self._tracer, "clip", done=self._clipped))
                 setattr(nn.utils, name, getattr(clip_grad, name))
 
     def unscaled(self, loss: torch.Tensor) -> torch.Tensor:
@@ -45,6 +45,11 @@ class Gradients:
             return loss
         before = self.scaled[1]()
         return loss if before is None else before
+
+    def _clipped(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        limit = args[1] if len(args) > 1 else kwargs.get("max_norm", kwargs.get("clip_value"))
+        total = kwargs.get("total_norm", args[2] if len(args) > 2 else None) if "with_norm" in function else result
+        self._tracer.treatment.clipped(function, limit, total)
 
     def _scale(self, original: Any) -> Callable[..., Any]:
         hooks, tracer = self, self._tracer
@@ -57,6 +62,8 @@ class Gradients:
                 raise
             if isinstance(outputs, torch.Tensor) and isinstance(result, torch.Tensor):
                 hooks.scaled = (weakref.ref(result), weakref.ref(outputs))
+            if tracer.listening():
+                tracer.treatment.scaled(self)
             return result
 
         return scale
@@ -73,6 +80,7 @@ class Gradients:
             except BaseException as error:
                 leave(tracer, phase, error)
                 raise
+            tracer.treatment.unscaled(key_of(optimizer))
             if phase is not None:
                 tracer.end(phase)
             return result
@@ -101,6 +109,7 @@ class Gradients:
             finally:
                 optimizers.open.remove(key)
             tracer.course.note_step(key)
+            tracer.treatment.unscaled(key)
             if optimizers.stepped == key:
                 tracer.registry.note_optimizer(optimizer).steps += 1
             if phase is not None:

@@ -43,7 +43,10 @@ def wrap_once(kind: type, attribute: str, make: Callable[[Any], Callable[..., An
 
 
 def as_phase(
-    tracer: Tracer, name: str, key: Callable[[Any], int | None] = lambda _: None
+    tracer: Tracer,
+    name: str,
+    key: Callable[[Any], int | None] = lambda _: None,
+    done: Callable[[str, tuple[Any, ...], dict[str, Any], Any], None] | None = None,
 ) -> Callable[[Any], Callable[..., Any]]:
     """Makes wrappers for functions that are one phase each.
 
@@ -51,6 +54,7 @@ def as_phase(
         tracer: Where the boundaries go.
         name: The phase.
         key: Which optimizer it belongs to, by the first argument.
+        done: Is told the function's name, its arguments and what it has returned, phase or not.
     """
 
     def make(original: Any) -> Callable[..., Any]:
@@ -63,6 +67,8 @@ def as_phase(
             except BaseException as error:
                 leave(tracer, phase, error)
                 raise
+            if done is not None and tracer.listening():
+                done(original.__name__, args, kwargs, result)
             if phase is not None:
                 tracer.end(phase)
             return result

@@ -33,7 +33,10 @@ PANEL_HELP = {
     "effects": "What each phase of this update did to each kind of object; {names} lists the names behind a count, and "
     "from a name leads on to the tensor. {owners} shows who owns a tensor: the model and the optimizer hold the same "
     "tensor, and its gradient hangs on it.",
-    "optimizer": "Groups with their hyperparameters, and what the optimizer keeps of each parameter (norms).",
+    "optimizer": "Groups with their hyperparameters, and what the optimizer keeps of each parameter (norms); {edit} "
+    "edits the figure under the cursor. {foresee} shows what the next step would do to a parameter: the parts that add "
+    "up to its move, how large each is along it (share), and whether it points there (1), across (0) or against (-1). "
+    "After the step it is said whether that is what happened.",
     "loss": "Each loss over the updates.",
     "source": "Your code: the margin names the phases at the lines where they were seen to begin, and marks "
     "breakpoints. Below it, the frames ({frame_up}, {frame_down}) and the variables of the one that is looked at "

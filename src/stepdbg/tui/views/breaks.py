@@ -36,13 +36,15 @@ def items(snapshot: Snapshot) -> list[Item]:
 
 def edit_words(edit: Edit, glyphs: Glyphs) -> str:
     """`fc1.weight[0, 3]  0.12 → 0.06  (old * 0.5)`, or that it was taken back."""
+    if edit.lapsed:
+        return f"{_object(edit)} is gone: its edit cannot be undone"
     if edit.undone:
         return f"undone: {_object(edit)} is {edit.old} again"
     return f"{_object(edit)}  {_change(edit, glyphs)}  ({edit.expression})"
 
 
 def _object(edit: Edit) -> str:
-    return edit.object + (f"[{', '.join(map(str, edit.index))}]" if edit.index else "")
+    return edit.object + (f"[{', '.join(map(str, edit.index))}]" if edit.index else edit.where)
 
 
 def _change(edit: Edit, glyphs: Glyphs) -> str:
@@ -65,7 +67,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     session = snapshot.session
     title = plural(len(session.breakpoints), "breakpoint") if session.breakpoints else "none"
     if session.edits:
-        title += f", {plural(sum(not edit.undone for edit in session.edits), 'edit')}"
+        title += f", {plural(sum(not (edit.undone or edit.lapsed) for edit in session.edits), 'edit')}"
     body = tuple(
         _line(item, index == frame.cursor, frame)
         for index, item in enumerate(rows[frame.top : frame.top + frame.height], frame.top)
@@ -87,7 +89,9 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
             Span(plain(describe(one)), emphasis or ("" if one.enabled else "dim")), Span(off + hits, "dim"),
         )  # fmt: skip
     if item.edit is not None:
-        after = f"  update {item.edit.update}" + ("  undone" if item.edit.undone else "")
+        after = f"  update {item.edit.update}"
+        after += "  undone" if item.edit.undone else "  gone" if item.edit.lapsed else ""
         words = _fitting(item.edit, max(4, frame.width - len(after) - 4), glyphs)
-        return (cursor, Span(f"   {words}", emphasis or ("dim" if item.edit.undone else "")), Span(after, "dim"))
+        stands = not (item.edit.undone or item.edit.lapsed)
+        return (cursor, Span(f"   {words}", emphasis or ("" if stands else "dim")), Span(after, "dim"))
     return (cursor, Span(f" {item.words}", "heading" if item.words == "edits" else "dim"))

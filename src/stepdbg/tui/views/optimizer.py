@@ -5,8 +5,21 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from stepdbg.protocol.messages import LedgerRow, OptimizerInfo
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, lesson, padded, plain, right, shortened_name
+from stepdbg.tui.views.lines import (
+    Drawing,
+    Frame,
+    Glyphs,
+    Line,
+    Span,
+    lesson,
+    padded,
+    plain,
+    right,
+    shortened_name,
+    width_of,
+)
 from stepdbg.tui.views.numbers import count, figure, plural
 
 
@@ -18,9 +31,13 @@ class Item(NamedTuple):
     value: str = ""
     object: str = ""
     """What `e` edits there, or what enter opens."""
+    element: int | None = None
+    """The element of a tuple that the row is of."""
     editable: bool = False
     row: LedgerRow | None = None
     keys: tuple[str, ...] = ()
+    key: str = ""
+    """What shows the foresight."""
     several: bool = False
     """Whether the optimizer has more than one group."""
 
@@ -30,13 +47,17 @@ def items(snapshot: Snapshot) -> list[Item]:
     found: list[Item] = []
     for optimizer in snapshot.optimizers.optimizers if snapshot.optimizers else ():
         words = f"{optimizer.name} {optimizer.cls}"
-        found.append(Item("optimizer", words, plural(optimizer.steps, "step")))
+        key = key_of("foresee", snapshot)
+        found.append(Item("optimizer", words, plural(optimizer.steps, "step"), key=key))
         for group in optimizer.groups:
             tensors = f"{plural(group.tensors, 'tensor')}, {count(group.elements)} elements"
             found.append(Item("group", f"group {group.index}", tensors))
-            found += [
-                Item("hyperparameter", one.name, one.value, one.object, one.editable) for one in group.hyperparameters
-            ]
+            for one in group.hyperparameters:
+                found.append(Item("hyperparameter", one.name, one.value, one.object, editable=one.editable))
+                found += [
+                    Item("hyperparameter", f"  [{place}]", words, one.object, place, one.editable)
+                    for place, words in enumerate(one.elements)
+                ]
         found += _ledger(optimizer)
     return found
 
@@ -79,7 +100,9 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
     emphasis = ".here" if here and frame.focused else ""
     match item.kind:
         case "optimizer":
-            return (cursor, Span(plain(item.words), f"strong{emphasis}"), Span(f"  {item.value}", "dim"))
+            line = (cursor, Span(plain(item.words), f"strong{emphasis}"), Span(f"  {item.value}", "dim"))
+            hint = Span(f"   {item.key}: what step would do", "faint", "action:foresee")
+            return (*line, hint) if width_of((*line, hint)) <= frame.width else line
         case "group":
             return (cursor, Span(f" {item.words}", f"module{emphasis}"), Span(f"  {item.value}", "dim"))
         case "hyperparameter":
@@ -91,7 +114,8 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
             return (cursor, *_heading(item.keys, widths(frame, item.keys, item.several), glyphs))
         case "ledger" if item.row is not None:
             wide = widths(frame, item.keys, item.several)
-            return (cursor, *_ledger_line(item.row, item.keys, wide, emphasis, glyphs))
+            cell = frame.column if here and frame.focused else None
+            return (cursor, *_ledger_line(item.row, item.keys, wide, emphasis, cell, glyphs))
     return (cursor, Span(f" {plain(item.words)}", "dim"))
 
 
@@ -124,16 +148,28 @@ def _heading(keys: tuple[str, ...], wide: Widths, glyphs: Glyphs) -> tuple[Span,
 
 
 def _ledger_line(
-    row: LedgerRow, keys: tuple[str, ...], wide: Widths, emphasis: str, glyphs: Glyphs
+    row: LedgerRow, keys: tuple[str, ...], wide: Widths, emphasis: str, column: int | None, glyphs: Glyphs
 ) -> tuple[Span, ...]:
     by_key = {entry.key: entry for entry in row.state}
     name = padded(shortened_name(plain(row.parameter), wide.name, glyphs.ellipsis), wide.name)
-    spans = [Span(f" {name}", emphasis.lstrip("."), f"object:{row.parameter}")]
+    spans = [Span(f" {name}", "cell.here" if column == 0 else emphasis.lstrip("."), f"ledger:{row.parameter}:0")]
     if wide.group:
         spans.append(Span(right(str(row.group), wide.group), "dim"))
-    spans.append(Span(right(glyphs.yes if row.has_grad else glyphs.no, wide.grad), "number"))
-    for key, each in zip(keys, wide.states, strict=False):
+    grad = right(glyphs.yes if row.has_grad else glyphs.no, wide.grad)
+    spans.append(Span(grad, "cell.here" if column == 1 else "number", f"ledger:{row.parameter}:1"))
+    for place, (key, each) in enumerate(zip(keys, wide.states, strict=False), 2):
         entry = by_key.get(key)
         words = "" if entry is None else (figure(entry.norm) if entry.norm is not None else entry.text)
-        spans.append(Span(right(words, each, glyphs.ellipsis), "number"))
+        role = "cell.here" if column == place else "number"
+        spans.append(Span(right(words, each, glyphs.ellipsis), role, f"ledger:{row.parameter}:{place}"))
     return tuple(spans)
+
+
+def cell_object(item: Item, column: int) -> str:
+    """The object of a cell of the ledger: the parameter, its gradient, an entry of its state; empty where none is."""
+    if item.row is None or column == 0:
+        return item.object
+    if column == 1:
+        return f"{item.object}.grad" if item.row.has_grad else ""
+    key = item.keys[column - 2] if column - 2 < len(item.keys) else ""
+    return next((entry.object for entry in item.row.state if entry.key == key), "")

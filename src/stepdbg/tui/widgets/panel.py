@@ -27,6 +27,10 @@ class Editable(NamedTuple):
     object: str
     element: tuple[int, ...] | None = None
     """The index of one element, or None for the whole."""
+    sliceable: bool = True
+    """Whether it is a tensor, of which a slice can be edited."""
+    frame: int | None = None
+    """The place of the frame that `object` is a variable of, to be bound anew."""
 
 
 class Copied(NamedTuple):

@@ -10,7 +10,7 @@ from stepdbg.tui.views import locals as variables
 from stepdbg.tui.views import source
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.wants import Want
-from stepdbg.tui.widgets.panel import Panel
+from stepdbg.tui.widgets.panel import Editable, Panel
 
 
 class SourcePanel(Panel):
@@ -78,6 +78,16 @@ class SourcePanel(Panel):
         """One was clicked."""
         self.on_variables, self._row = True, row
         self.repaint()
+
+    def editable(self) -> Editable | None:
+        """The variable under the cursor: a tensor is written to, anything else is bound anew."""
+        rows = self._variables()
+        if not self.on_variables or self.snapshot is None or self.snapshot.looking_back or self._row >= len(rows):
+            return None
+        row = rows[self._row]
+        if row.object:
+            return Editable(row.object)
+        return Editable(row.name, sliceable=False, frame=frames.chosen(self.snapshot))
 
     def chosen(self) -> str:
         """The tensor that the variable under the cursor holds."""

@@ -1,0 +1,117 @@
+"""What is done to gradients between backward and step: scaled by a GradScaler, unscaled, clipped.
+
+The hooks note it as it happens, which costs next to nothing; it is read only when somebody asks what a step would do.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Hashable
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import Any, NamedTuple
+
+import torch
+
+from stepdbg.tracer import tensors
+from stepdbg.tracer.registry import Registry
+
+COPIED = 256 * 1024 * 1024
+"""Bytes of gradients that are copied before a clip by value, at the most."""
+
+
+class Clip(NamedTuple):
+    """A call that clipped gradients."""
+
+    function: str
+    """`clip_grad_norm_`, …"""
+    limit: float | torch.Tensor
+    """The largest norm, or the largest absolute value; a number."""
+    total: torch.Tensor | None
+    """The norm that `clip_grad_norm_` has found over all the gradients that it was given; a number."""
+    at_ns: int
+    """When it returned (`monotonic_ns`)."""
+
+    @property
+    def by_value(self) -> bool:
+        """Whether each element was cut by itself."""
+        return "value" in self.function
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A gradient as it was at the stop before a clip."""
+
+    norm: float
+    copy: torch.Tensor | None = None
+    """Only where each element is cut by itself: else one factor tells it all."""
+
+
+class Treatment:
+    """What was done to the gradients of this update."""
+
+    def __init__(self) -> None:
+        self.clip: Clip | None = None
+        """The newest."""
+        self._scaler: weakref.ref[Any] | None = None
+        self._unscaled: set[Hashable] = set()
+        """Optimizers whose gradients were unscaled, or that have stepped, since a loss was scaled last."""
+        self._before: dict[str, Before] = {}
+        self._before_ns = 0
+
+    # what the hooks note
+
+    def scaled(self, scaler: Any) -> None:
+        """A loss was scaled."""
+        if self._scaler is None or self._scaler() is not scaler:
+            self._scaler = weakref.ref(scaler)
+        self._unscaled.clear()
+
+    def unscaled(self, optimizer: Hashable) -> None:
+        """The gradients of that optimizer hold no scale any more."""
+        self._unscaled.add(optimizer)
+
+    def clipped(self, function: str, limit: object, total: object) -> None:
+        """A call that clips has returned."""
+        number = total.detach() if isinstance(total, torch.Tensor) and total.numel() == 1 else None
+        known = isinstance(limit, (int, float, torch.Tensor))
+        self.clip = Clip(function, limit, number, monotonic_ns()) if known else None  # type: ignore[arg-type]
+
+    # what a stop notes
+
+    def before_clip(self, registry: Registry) -> None:
+        """Training stands before a clip: note how large each gradient is, and keep it where a factor will not do."""
+        grads = {
+            name: entry.tensor
+            for name, entry in registry.alive.items()
+            if entry.kind == "grad" and entry.tensor is not None and entry.tensor.layout is torch.strided
+        }
+        copied = self.clip is not None and self.clip.by_value
+        copied = copied and sum(grad.nbytes for grad in grads.values()) <= COPIED
+        self._before_ns = monotonic_ns()
+        self._before = {
+            name: Before(tensors.norm(grad.detach()), grad.detach().clone() if copied else None)
+            for name, grad in grads.items()
+            if not grad.is_complex() and grad.device.type != "meta"
+        }
+
+    # what is read
+
+    def scale(self, optimizer: Any, key: Hashable) -> float | None:
+        """What the gradients of that optimizer are still multiplied by; None where by nothing."""
+        scaler = self._scaler() if self._scaler is not None else None
+        if scaler is None or key in self._unscaled or not getattr(scaler, "_enabled", False):
+            return None
+        stage = scaler._per_optimizer_states.get(id(optimizer), {}).get("stage")
+        if stage is not None and getattr(stage, "name", "READY") != "READY":
+            return None
+        factor = scaler._scale
+        return float(factor) if factor is not None else None
+
+    def clip_since(self, since_ns: int) -> Clip | None:
+        """The newest clip, if it ran after that moment."""
+        return self.clip if self.clip is not None and self.clip.at_ns >= since_ns else None
+
+    def before(self, grad: str, since_ns: int) -> Before | None:
+        """That gradient as it was before the clip, where somebody stood there after that moment."""
+        return self._before.get(grad) if self._before_ns >= since_ns else None
