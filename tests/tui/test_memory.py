@@ -100,11 +100,11 @@ async def test_the_footer_help_and_palette_show_the_users_keys_and_the_old_ones_
 
 
 async def test_sentences_lessons_and_the_guided_first_run_name_the_users_keys() -> None:
-    keys = {"next": "f8", "break": "B", "help": "X", "owners": "A", "map": "f6", "pause": "f7"}
+    keys = {"next": "f8", "break": "f4", "help": "X", "owners": "A", "map": "f6", "pause": "f7"}
     async with stage(config=configured({"keys": keys}, BUILTIN_THEMES), guided=True, updates=1_000_000) as here:
         await here.until_seen("comes first. Press F8 to run it", "press F8: data fetches")
         await here.press("8")
-        await here.until_seen("No breakpoints. Press B on a phase.")
+        await here.until_seen("No breakpoints. Press F4 on a phase.")
         await here.press("2", "X")
         await here.until_seen("(F6)")
         await here.press("escape", "c")
