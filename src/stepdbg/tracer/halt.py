@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
@@ -23,6 +25,9 @@ from stepdbg.tracer.link import HubLost
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.whose import Names, Owner
+
+READING = 0.1
+"""Seconds without a question after which the user is taken to be reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,8 @@ class Halt:
         self._registry = registry
         self._deltas = Deltas()
         self._desk = Desk(registry, course, self._deltas, lambda number: rank.link.send(m.Interruptible(number)))
+        self._put_off: deque[Callable[[Registry], None]] = deque()
+        """What is done at this halt as soon as nobody waits for an answer, and before training goes on."""
         self._held: list[object] = []
         """Models and optimizers, while somebody steps: the last step of a function can then still be looked at."""
 
@@ -116,9 +123,10 @@ class Halt:
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
         if boundary.done == "step":
-            self._deltas.after_step(registry)
+            self._deltas.after_step()
+        self._put_off = deque([self._deltas.settle])
         if boundary.next == "step":
-            self._deltas.before_step(registry)
+            self._put_off.append(self._deltas.before_step)
         self.before = after
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
@@ -156,6 +164,8 @@ class Halt:
     def _serve(self, cause: Cause) -> None:
         link = self._rank.link
         while True:
+            while self._put_off and link.is_quiet(READING):
+                self._put_off.popleft()(self._registry)
             match link.receive():
                 case m.Resume(until=until):
                     self._resume(until, cause)
@@ -171,6 +181,13 @@ class Halt:
                     pass
 
     def _resume(self, until: m.Go, cause: Cause) -> None:
+        self._deltas.settle(self._registry)
+        if until == "next":
+            for do in self._put_off:
+                do(self._registry)
+        else:  # should training stop after the next step, the copies are made where that is foreseen
+            self._deltas.forget()
+        self._put_off.clear()
         self.until = until
         self.free = until == "continue" and not (self.breakpoints.any or self.traced)
         if self._desk.edited:  # an edit is no effect of the phase that comes

@@ -100,6 +100,7 @@ class Desk:
                 return identify(name, self._registry, self._stack, self._figures)
             case m.PreviewEdit() | m.ApplyEdit() | m.UndoEdit():
                 if not isinstance(query, m.PreviewEdit):
+                    self._deltas.settle(self._registry)
                     self._figures.forget()
                 if self.readonly:
                     return m.Refusal("this session is read-only; start it without --readonly to edit")
@@ -117,6 +118,7 @@ class Desk:
         """Run it, and look anew at what there is: it may have changed anything."""
         if self.readonly:
             return m.Refusal("this session is read-only, and Python can change anything; start it without --readonly")
+        self._deltas.settle(self._registry)
         self._figures.forget()
         result = self._console.evaluate(frame, source)
         self._registry.refresh(self._stack, pending_backward=self._course.pending_backward)
@@ -214,7 +216,7 @@ class Desk:
             name,
             size,
             grad_size,
-            self._deltas.ratios.get(name),
+            self._deltas.ratio(name, entry.tensor),
             finite,
             value=tensors.single(entry.tensor),
             grad_value=tensors.single(grad) if grad is not None else None,

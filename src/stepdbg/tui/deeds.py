@@ -56,9 +56,9 @@ class Deeds:
         """Do the action of that id. The caller has seen that it applies."""
         app = self._app
         if name in _STEERING:
+            app.send(Steer(_STEERING[name], app.snapshot.rank))  # type: ignore[arg-type]
             app.look_at_stop(None)
             app.look_at_rank(app.snapshot.rank)
-            app.send(Steer(_STEERING[name], app.snapshot.rank))  # type: ignore[arg-type]
         elif name.startswith("panel_"):
             app.furniture.go_to(name.removeprefix("panel_"))
         elif name.startswith("console"):

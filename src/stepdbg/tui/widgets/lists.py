@@ -14,6 +14,7 @@ class ModelPanel(Panel):
     """Panel 1: the tree of modules, parameters and buffers."""
 
     panel = "model"
+    shows_answers = True
 
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
         """The tree."""
@@ -64,6 +65,7 @@ class OptimizerPanel(Panel):
     """Panel 4: groups, hyperparameters and the ledger."""
 
     panel = "optimizer"
+    shows_answers = True
 
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
         """Groups and ledger."""

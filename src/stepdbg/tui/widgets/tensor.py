@@ -17,6 +17,8 @@ class TensorPanel(Panel):
     """The selected tensor, its gradient and its optimizer state."""
 
     panel = "tensor"
+    shows_answers = True
+    costly = True
 
     def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
         super().__init__(palette, glyphs)
