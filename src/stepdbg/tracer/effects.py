@@ -10,10 +10,11 @@ import random
 import sys
 from array import array
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import torch
 import xxhash
+from msgspec import Struct
 
 from stepdbg.protocol.messages import EFFECT_NAMES, Basis, Effect, EffectCount, Effects, Kind, What
 from stepdbg.tracer.fingerprints import fingerprint
@@ -34,9 +35,8 @@ _FLEETING = ("loss", "output", "batch")
 """Kinds whose objects come anew with each phase: a new one is *created*, an old one is not mourned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One object as it was."""
+class Mark(Struct, frozen=True, gc=False):
+    """One object as it was. (A msgspec struct that no collector looks at, since a stop may make half a million.)"""
 
     kind: Kind
     identity: int
@@ -63,8 +63,8 @@ def take(registry: Registry) -> Picture:
 
 
 def counters_only(picture: Picture) -> Picture:
-    """What remains of a picture in a free run: the version counters."""
-    return {name: replace(mark, print=None) for name, mark in picture.items() if mark.kind != "rng"}
+    """What remains of a picture in a free run: the version counters, and no fingerprint is to be believed."""
+    return {name: mark for name, mark in picture.items() if mark.kind != "rng"}
 
 
 def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
@@ -85,9 +85,8 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
     return effects
 
 
-def between(before: Picture, after: Picture, basis: Basis) -> Effects:
+def counted(effects: Sequence[Effect], basis: Basis) -> Effects:
     """The same with counts, and with no more names than one stop may carry."""
-    effects = named(before, after, basis)
     counts = Counter((effect.kind, effect.what) for effect in effects)
     return Effects(
         basis=basis,

@@ -119,7 +119,8 @@ class Halt:
         registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
         after = effects.take(registry)
         done = course.last if boundary.done is not None else None
-        found = self._effects(after) if done is not None else None
+        named, basis = self._effects(after) if done is not None else ([], None)
+        found = effects.counted(named, basis) if basis is not None else None
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
         if boundary.done == "step":
@@ -132,7 +133,7 @@ class Halt:
         loss = registry.newest_loss()
         if loss is not None and loss.numel() == 1 and course.pending_backward:
             boundary = msgspec.structs.replace(boundary, loss=float(loss))
-        self._desk.open(cause.stack, boundary, after, gradients=gradients)
+        self._desk.open(cause.stack, boundary, after, named, gradients=gradients)
         names = Names(registry)
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
@@ -154,12 +155,13 @@ class Halt:
             failure=cause.failure,
         )
 
-    def _effects(self, after: effects.Picture) -> m.Effects | None:
+    def _effects(self, after: effects.Picture) -> tuple[list[m.Effect], m.Basis | None]:
+        """What the phase done did, and how that is known: None where it is not."""
         if self.before is not None:
-            return effects.between(self.before, after, "fingerprint")
+            return effects.named(self.before, after, "fingerprint"), "fingerprint"
         if self._counters is not None:
-            return effects.between(self._counters, effects.counters_only(after), "counters")
-        return None
+            return effects.named(self._counters, effects.counters_only(after), "counters"), "counters"
+        return [], None
 
     def _serve(self, cause: Cause) -> None:
         link = self._rank.link
@@ -193,7 +195,7 @@ class Halt:
         if self._desk.edited:  # an edit is no effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             self.before = effects.take(self._registry)
-        self._counters = effects.counters_only(self.before or {})
+        self._counters = effects.counters_only(self.before or {}) if until != "next" else None
         if until != "next":
             self.before, self._held = None, []
 

@@ -5,12 +5,11 @@ Every look happens in the training thread, under `no_grad`, and changes nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
 import torch
-from torch import nn
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import heat, tensors
@@ -21,6 +20,7 @@ from stepdbg.tracer.edits import Editor, Refused
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.identity import identify
+from stepdbg.tracer.model_tree import NO_MARKS, ModelTree
 from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Alive, Registry, gradient
 from stepdbg.tracer.saving import save
@@ -40,6 +40,7 @@ class Desk:
         self._deltas = deltas
         self._editor = Editor(registry)
         self._figures = Figures()
+        self._tree = ModelTree(registry, self._summary)
         self._stack: list[FrameType] = []
         self._variables = Variables(registry)
         self._console = Console(registry, self._variables, tell_signal)
@@ -49,8 +50,19 @@ class Desk:
         """Whether something was changed at this stop."""
         return self._editor.changed or self._console.used
 
-    def open(self, stack: list[FrameType], boundary: m.Boundary, picture: Picture, *, gradients: bool) -> None:
-        """Training has stopped here, with this picture of everything; `gradients`: it records for autograd."""
+    def open(
+        self,
+        stack: list[FrameType],
+        boundary: m.Boundary,
+        picture: Picture,
+        effects: Sequence[m.Effect],
+        *,
+        gradients: bool,
+    ) -> None:
+        """Training has stopped here, with this picture of everything, and after all these effects; `gradients`: it
+        records for autograd.
+        """
+        self._tree.open(effects)
         self._stack = stack
         self._variables.open(stack)
         self._console.gradients = gradients
@@ -61,6 +73,7 @@ class Desk:
         """Training goes on: let go of the frames."""
         self._figures.close()
         self._editor.close()
+        self._tree.close()
         self._variables.close()
         self._console.close()
         self._stack = []
@@ -83,9 +96,10 @@ class Desk:
                     self._variables.make_known(name)
         match query:
             case m.ListObjects():
-                return m.Objects(self._registry.version, tuple(self._rows()))
+                return self._tree.answer(query)
             case m.Summarise(objects=objects):
-                return m.Summaries(tuple(row for name in objects if (row := self._summary(name)) is not None))
+                rows = (self._summary(name) or self._tree.within(name) for name in objects)
+                return m.Summaries(tuple(row for row in rows if row is not None))
             case m.LookAt():
                 return self._view(query)
             case m.LookAtMaps():
@@ -102,6 +116,7 @@ class Desk:
                 if not isinstance(query, m.PreviewEdit):
                     self._deltas.settle(self._registry)
                     self._figures.forget()
+                    self._tree.forget()
                 if self.readonly:
                     return m.Refusal("this session is read-only; start it without --readonly to edit")
                 return self._editor.answer(query)
@@ -120,94 +135,19 @@ class Desk:
             return m.Refusal("this session is read-only, and Python can change anything; start it without --readonly")
         self._deltas.settle(self._registry)
         self._figures.forget()
+        self._tree.forget()
         result = self._console.evaluate(frame, source)
         self._registry.refresh(self._stack, pending_backward=self._course.pending_backward)
         return result
-
-    # the tree
-
-    def _rows(self) -> list[m.ObjectRow]:
-        owners = {
-            id(parameter): f"{named.name}[{index}]"
-            for named, optimizer in self._registry.optimizers()
-            for index, group in enumerate(optimizer.param_groups)
-            for parameter in group["params"]
-        }
-        rows: list[m.ObjectRow] = []
-        listed: set[str] = set()
-
-        def leaf(name: str, depth: int) -> None:
-            entry = self._registry.alive.get(name)
-            if entry is None or entry.tensor is None or name in listed:
-                return
-            listed.add(name)
-            node: m.Node = "parameter" if entry.kind == "parameter" else "buffer"
-            label = name.rsplit(".", 1)[-1]
-            rows.append(self._row(name, label, node, depth, entry, "", owners.get(id(entry.tensor), "")))
-
-        def walk(module: nn.Module, name: str, label: str, depth: int, seen: set[int]) -> None:
-            seen.add(id(module))
-            count = sum(parameter.numel() for parameter in module.parameters())
-            rows.append(
-                m.ObjectRow(
-                    name=name,
-                    label=label,
-                    node="module" if depth else "model",
-                    depth=depth,
-                    cls=type(module).__name__,
-                    elements=count,
-                    bytes=sum(parameter.nbytes for parameter in module.parameters()),
-                )
-            )
-            for path in (*module._parameters, *module._buffers):
-                leaf(f"{name}.{path}", depth + 1)
-            for path, child in module.named_children():
-                if id(child) not in seen:
-                    walk(child, f"{name}.{path}", path, depth + 1, seen)
-
-        for name, model in self._registry.models():
-            walk(model, name, name, 0, set())
-        loose = [
-            name
-            for name, entry in self._registry.alive.items()
-            if entry.kind == "parameter" and name not in listed and entry.tensor is not None
-        ]
-        if loose:
-            rows.append(m.ObjectRow(name=" parameters", label="in no model", node="group", depth=0))
-            for name in loose:
-                leaf(name, 1)
-        moving = [(name, e) for name, e in self._registry.alive.items() if e.kind in ("batch", "output", "loss")]
-        if moving:
-            rows.append(m.ObjectRow(name=" variables", label="in this update", node="group", depth=0))
-            rows += [self._row(name, name, "variable", 1, entry, entry.kind, "") for name, entry in moving]
-        return rows
-
-    def _row(self, name: str, label: str, node: m.Node, depth: int, entry: Alive, cls: str, owner: str) -> m.ObjectRow:
-        tensor = entry.tensor
-        assert tensor is not None
-        return m.ObjectRow(
-            name=name,
-            label=label,
-            node=node,
-            depth=depth,
-            cls=cls,
-            shape=tuple(tensor.shape),
-            dtype=_short(tensor.dtype),
-            device=str(tensor.device),
-            elements=tensor.numel(),
-            bytes=tensor.numel() * tensor.element_size(),
-            trainable=tensor.requires_grad,
-            owner=owner,
-            also=self._registry.also.get(name, ()),
-        )
 
     def _summary(self, name: str) -> m.Summary | None:
         entry = self._registry.alive.get(name)
         if entry is None or entry.tensor is None:
             return None
+        marks = self._tree.marks().get(name, NO_MARKS)
         size = self._figures.norm(name, entry.tensor)
         if size is None:
-            return m.Summary(name)
+            return m.Summary(name, marks=marks)
         found = self._registry.alive.get(f"{name}.grad")
         grad = found.tensor if found is not None else None
         grad_size = self._figures.norm(f"{name}.grad", grad) if grad is not None else None
@@ -218,6 +158,7 @@ class Desk:
             grad_size,
             self._deltas.ratio(name, entry.tensor),
             finite,
+            marks=marks,
             value=tensors.single(entry.tensor),
             grad_value=tensors.single(grad) if grad is not None else None,
         )

@@ -51,7 +51,7 @@ class Situation:
     ownable: bool = False
     """Whether there is a tensor under the cursor whose owners can be asked for."""
     typing: bool = False
-    """Whether keys go to the input of the console."""
+    """Whether keys go to the input of the panel: a command of the console, a filter."""
 
 
 Applies = Callable[[Situation], bool]
@@ -144,6 +144,18 @@ def _input(here: Situation) -> bool:
     return _alive(here) and here.snapshot.session.terminal and here.panel == "output"
 
 
+def _searchable(here: Situation) -> bool:
+    return here.panel not in ("output", "console")
+
+
+def _folds(here: Situation) -> bool:
+    return here.panel == "model" and "fold" in here.offers and not here.selected
+
+
+def _filtered(here: Situation) -> bool:
+    return here.panel == "model" and "find_clear" in here.offers and not _in_the_past(here)
+
+
 def _opens(here: Situation) -> bool:
     return here.panel in ("model", "optimizer", "effects", "source") and here.selected
 
@@ -189,7 +201,7 @@ class Action:
     """Whether the footer shows it where it applies."""
     palette: bool = True
     typing: bool | None = False
-    """Whether it is for while something is typed into the console: then only, never, or (None) then as well."""
+    """Whether it is for while something is typed: then only, never, or (None) then as well."""
 
     def applies(self, here: Situation) -> bool:
         """Whether it does something here."""
@@ -261,7 +273,25 @@ ACTIONS: tuple[Action, ...] = (
     Action("edit_all", ("E",), "edit all", "edit the whole tensor", "Edit", _editable),
     Action("undo", ("x",), "undo edit", "undo the last edit", "Edit", _edited, footer=True),
     Action("back", ("escape",), "back", "back to the matrix; from the past back to now", "Look", _leads_back, True),
+    Action(
+        "fold",
+        ("enter",),
+        "fold",
+        "fold or unfold the module under the cursor; so do left and right",
+        "Look",
+        _folds,
+        True,
+    ),
     Action("open", ("enter",), "open", "open what is under the cursor in the Tensor panel", "Look", _opens, True),
+    Action(
+        "find",
+        ("slash",),
+        "find",
+        "filter the tensors as you type: part of a name, class:Linear, dtype:bf16, grad:none, changed, frozen, nan",
+        "Look",
+        _searchable,
+        True,
+    ),
     Action("names", ("enter",), "names", "list the objects behind the count under the cursor", "Look", _counted, True),
     Action(
         "owners",
@@ -395,6 +425,7 @@ ACTIONS: tuple[Action, ...] = (
         "run",
         "run what was typed; a block ends with an empty line",
         "Console",
+        _in("console"),
         footer=True,
         typing=True,
     ),
@@ -404,6 +435,7 @@ ACTIONS: tuple[Action, ...] = (
         "complete",
         "complete a name; at the start of a line, indent it",
         "Console",
+        _in("console"),
         footer=True,
         typing=True,
     ),
@@ -413,6 +445,7 @@ ACTIONS: tuple[Action, ...] = (
         "history",
         "what was typed before, and after that",
         "Console",
+        _in("console"),
         footer=True,
         typing=True,
     ),
@@ -422,6 +455,7 @@ ACTIONS: tuple[Action, ...] = (
         "leave",
         "leave the input, so that keys step again",
         "Console",
+        _in("console"),
         footer=True,
         typing=True,
     ),
@@ -434,10 +468,25 @@ ACTIONS: tuple[Action, ...] = (
     Action("focus_next", ("tab",), "next panel", "go to the next panel", "Panels"),
     Action("focus_previous", ("shift+tab",), "previous panel", "go to the panel before", "Panels"),
     Action("zoom", ("z",), "zoom", "show one panel alone, or all again", "Panels", _columns),
+    Action(
+        "find_done",
+        ("enter",),
+        "keep",
+        "stop typing and keep the filter",
+        "Look",
+        _in("model"),
+        footer=True,
+        palette=False,
+        typing=True,
+    ),
+    Action("find_clear", ("escape",), "show all", "show all tensors again", "Look", _filtered, True, typing=None),
+    Action("sort", ("O",), "order", "sort by the next column, or as the modules hold them", "Look", _in("model"), True),
+    Action("fold_all", ("minus",), "fold all", "fold all modules", "Look", _offered("fold_all")),
+    Action("unfold_all", ("plus",), "unfold all", "unfold all modules", "Look", _offered("unfold_all")),
     Action("up", ("up", "k"), "up", "move up", "Move"),
     Action("down", ("down", "j"), "down", "move down", "Move"),
-    Action("left", ("left", "h"), "left", "move left", "Move", _in("tensor", "effects", "rail")),
-    Action("right", ("right", "l"), "right", "move right", "Move", _in("tensor", "effects", "rail")),
+    Action("left", ("left", "h"), "left", "move left", "Move", _in("model", "tensor", "effects", "rail")),
+    Action("right", ("right", "l"), "right", "move right", "Move", _in("model", "tensor", "effects", "rail")),
     Action("page_up", ("pageup",), "page up", "move up by a page", "Move"),
     Action("page_down", ("pagedown",), "page down", "move down by a page", "Move"),
     Action("first", ("home", "g"), "first", "go to the first row", "Move"),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stepdbg.protocol.messages import Breakpoint
     from stepdbg.tui.app import StepdbgApp
     from stepdbg.tui.widgets.effects import EffectsPanel
+    from stepdbg.tui.widgets.model import ModelPanel
     from stepdbg.tui.widgets.source import SourcePanel
     from stepdbg.tui.widgets.tensor import TensorPanel
 
@@ -97,6 +98,10 @@ class Deeds:
             self._look(frames.looking_at_frame(self._app.snapshot, int(name)))
         elif kind == "local":
             self._source().pick_variable(int(name))
+        elif kind == "fold":
+            self._model().toggle(name)
+        elif kind == "sort":
+            self._model().sort(name)
         elif kind == "switch":
             self._app.call_later(self._switch)
 
@@ -112,6 +117,9 @@ class Deeds:
     def _tensor(self) -> TensorPanel:
         panel = self._app.furniture.panels["tensor"]
         return cast("TensorPanel", panel)
+
+    def _model(self) -> ModelPanel:
+        return cast("ModelPanel", self._app.furniture.panels["model"])
 
     def _effects(self) -> EffectsPanel:
         panel = self._app.furniture.panels["effects"]
@@ -247,6 +255,30 @@ class Deeds:
 
     async def _later(self) -> None:
         self._app.look_at_stop(neighbour(self._app.snapshot, 1))
+
+    # the tree of the Model panel
+
+    async def _find(self) -> None:
+        self._app.furniture.go_to("model")
+        self._model().find()
+
+    async def _find_done(self) -> None:
+        self._model().find_done()
+
+    async def _find_clear(self) -> None:
+        self._model().find_clear()
+
+    async def _sort(self) -> None:
+        self._model().sort()
+
+    async def _fold(self) -> None:
+        self._model().fold()
+
+    async def _fold_all(self) -> None:
+        self._model().fold_all(fold=True)
+
+    async def _unfold_all(self) -> None:
+        self._model().fold_all(fold=False)
 
     async def _part(self) -> None:
         self._tensor().next_part()

@@ -46,7 +46,8 @@ class Furniture:
         """Mount the panels; the first frame is on the screen by now."""
         from stepdbg.tui.widgets.console import ConsolePanel
         from stepdbg.tui.widgets.effects import EffectsPanel
-        from stepdbg.tui.widgets.lists import BreaksPanel, ModelPanel, OptimizerPanel
+        from stepdbg.tui.widgets.lists import BreaksPanel, OptimizerPanel
+        from stepdbg.tui.widgets.model import ModelPanel
         from stepdbg.tui.widgets.source import SourcePanel
         from stepdbg.tui.widgets.tensor import TensorPanel
         from stepdbg.tui.widgets.texts import LossPanel, OutputPanel

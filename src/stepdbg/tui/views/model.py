@@ -2,23 +2,37 @@
 
 The marks are signs, so that nothing hangs on a colour: `*` changed, `~` written with the same value, `+` created,
 `-` freed. Each stands in a column of its own, so that none is taken for the sign of a number: a row's at its left, its
-gradient's and its optimizer state's before those. A tensor of one number shows that number, any other its norm.
+gradient's and its optimizer state's before those. A tensor of one number shows that number, any other its norm. Only
+the rows in view are known, and a margin around them: all the others stay with the training process.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from stepdbg.protocol.messages import ObjectRow, Stop, Summary
+from stepdbg.protocol.filters import KNOWN
+from stepdbg.protocol.messages import ObjectRow, Objects, Order, Summary
+from stepdbg.protocol.tree import TENSORS, Marks, marks
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, lesson, padded, plain, right
+from stepdbg.tui.views.lines import (
+    Drawing,
+    Frame,
+    Glyphs,
+    Line,
+    Span,
+    clipped,
+    lesson,
+    padded,
+    plain,
+    right,
+    shortened_name,
+    width_of,
+)
 from stepdbg.tui.views.numbers import figure, plural, shape, size
 
 SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
 NOT_RECORDED = "not recorded"
-TENSORS = ("parameter", "buffer", "variable")
-"""The rows that have numbers."""
 GRAD = 13
 """Cells for a gradient: its mark, as far from the figure before it as from its own, and its figure."""
 LEGEND = ("+ created", "* changed", "~ same value", "- freed")
@@ -29,34 +43,51 @@ ORPHAN = "no optimizer"
 """Beside a parameter that no step will ever change."""
 
 
-class Marks(NamedTuple):
-    """What the phase done did to a row's value, its gradient and its optimizer state."""
+ORDERS: dict[Order, str] = {
+    "tree": "", "name": "by name", "norm": "by norm", "grad": "by gradient norm", "ratio": "by Δ/‖w‖",
+    "size": "by size",
+}  # fmt: skip
+"""All orders, as one key goes through them, in words."""
 
-    value: str = ""
-    grad: str = ""
-    state: str = ""
+
+class Listing(NamedTuple):
+    """How the rows are listed, as the user has it."""
+
+    order: Order = "tree"
+    filter: str = ""
+    """What is filtered by."""
+    typed: str | None = None
+    """What is being typed; None while nothing is."""
+    problem: str = ""
+    """Why that is no filter."""
 
 
-def marks(stop: Stop | None) -> dict[str, Marks]:
-    """The marks of the last phase, by the name of the row's object."""
-    found: dict[str, Marks] = {}
-    for effect in stop.effects.named if stop and stop.effects else ():
-        name = effect.object
-        if effect.kind == "grad":
-            name = name.removesuffix(".grad")
-            found[name] = found.get(name, Marks())._replace(grad=effect.what)
-        elif effect.kind == "state" and "[" in name:
-            name = name[name.index("[") + 1 : name.rindex("]")]
-            found[name] = found.get(name, Marks())._replace(state=effect.what)
-        else:
-            found[name] = found.get(name, Marks())._replace(value=effect.what)
-    return found
+_AS_IT_IS = Listing()
+
+
+def rows_from(objects: Objects | None, top: int, height: int) -> list[ObjectRow | None]:
+    """The rows in view; None for one that is not known yet."""
+    if objects is None:
+        return []
+    places = range(top - objects.first, min(top + height, total_of(objects)) - objects.first)
+    return [objects.rows[place] if 0 <= place < len(objects.rows) else None for place in places]
+
+
+def row_at(objects: Objects | None, place: int) -> ObjectRow | None:
+    """One row, by its place among all; None where it is not known."""
+    found = rows_from(objects, place, 1)
+    return found[0] if found else None
+
+
+def total_of(objects: Objects) -> int:
+    """Rows in all."""
+    return len(objects.rows) if objects.total is None else objects.total
 
 
 def visible_tensors(snapshot: Snapshot, top: int, height: int) -> tuple[str, ...]:
-    """The names of the rows in view that have figures to be asked for."""
-    rows = snapshot.objects.rows if snapshot.objects else ()
-    return tuple(row.name for row in rows[top : top + height] if row.node in TENSORS)
+    """The names of the rows in view that have figures to be asked for: of a folded module what was done inside."""
+    rows = rows_from(snapshot.objects, top, height)
+    return tuple(row.name for row in rows if row is not None and (row.node in TENSORS or row.folded))
 
 
 class Columns(NamedTuple):
@@ -65,6 +96,7 @@ class Columns(NamedTuple):
     name: int
     shape: int
     dtype: int
+    device: int
     norm: int
     grad: int
     ratio: int
@@ -88,10 +120,10 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs) -> Columns:
     return Columns(min(name, max(wish, 24)), *(kept.get(field, 0) for field in Columns._fields[1:]))
 
 
-def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
+def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Drawing:
     """The panel. Its body has a row per row of `Objects`."""
     objects = snapshot.objects
-    if objects is None or not objects.rows:
+    if objects is None or not (objects.rows or listing.filter or listing.typed is not None):
         words = (
             f"Nothing is known of the model yet. Press {key_of('next', snapshot)}: it is found at its first forward, "
             "or by its optimizer."
@@ -99,30 +131,70 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         if not snapshot.paused:
             words = "Nothing is known of the model: nobody has looked at it while training stood still."
         if snapshot.looking_back:
-            words = "Not recorded: nobody had the model listed at this stop."
+            words = "Not recorded: nobody had the model listed so at this stop."
         return Drawing(title=(Span("model", "dim"),), body=lesson(words, frame), total=0)
-    rows = objects.rows
+    below = _filter_line(objects, listing, snapshot, frame)
+    if not objects.rows:
+        clear = key_of("find_clear", snapshot)
+        words = f"No tensor is found by {plain(listing.filter)}. {clear} shows all again; there are {KNOWN}."
+        return Drawing(_title(objects, snapshot, listing), body=lesson(words, frame), total=0, foot=below)
+    rows, total = objects.rows, total_of(objects)
     wide = columns(frame.width, rows, frame.glyphs)
     singles = {row.elements == 1 for row in rows if row.node in TENSORS}
-    head = _heading(wide, frame.glyphs, singles)
-    seen = marks(snapshot.stop)
-    spare = frame.height - 2 - len(rows)
-    foot = _legend(wide, frame, mixed=len(singles) == 2)
-    foot = foot[: max(0, spare)]
-    end = frame.top + max(0, frame.height - 1 - len(foot))
+    seen = marks(snapshot.stop.effects.named) if snapshot.stop and snapshot.stop.effects else {}
+    spare = frame.height - 2 - total - len(below)
+    foot = (*_legend(wide, frame, mixed=len(singles) == 2)[: max(0, spare)], *below)
     body = tuple(
         _row(
             row,
             _figures(row, snapshot),
-            seen.get(row.name, Marks()),
+            _marks_of(row, snapshot, seen),
             wide,
             index == frame.cursor,
             frame,
             equals="=" if len(singles) == 2 else "",
         )
-        for index, row in enumerate(rows[frame.top : end], frame.top)
+        if row is not None
+        else (Span(f"    {frame.glyphs.ellipsis}", "faint"),)
+        for index, row in enumerate(rows_from(objects, frame.top, max(0, frame.height - 1 - len(foot))), frame.top)
     )
-    return Drawing(_title(rows, snapshot), (head,), body, len(rows), foot)
+    heading = _heading(wide, frame.glyphs, singles, listing.order)
+    return Drawing(_title(objects, snapshot, listing), (heading,), body, total, foot)
+
+
+def _filter_line(objects: Objects, listing: Listing, snapshot: Snapshot, frame: Frame) -> tuple[Line, ...]:
+    """What is filtered by, and how much that finds."""
+    if listing.typed is None and not listing.filter:
+        return ()
+    typing = listing.typed is not None
+    words = listing.filter if listing.typed is None else listing.typed
+    line: Line = (
+        Span(f" {key_of('find', snapshot)} ", "key", "action:find"),
+        Span(plain(words), "strong", "action:find"),
+    )
+    if typing:
+        line = (*line, Span(" ", "selected"))
+    if listing.problem:
+        said = Span(f"  {plain(listing.problem)}", "warning")
+    elif typing and not words:
+        said = Span(f"  part of a name, {KNOWN}", "dim")
+    else:
+        said = Span(f"  {plural(objects.matches, 'tensor')}", "dim")
+    clear = Span(f"  {key_of('find_clear', snapshot)} shows all", "dim", "action:find_clear")
+    line = (*line, said)
+    if width_of((*line, clear)) <= frame.width:
+        line = (*line, clear)
+    return (clipped(line, frame.width, frame.glyphs.ellipsis),)
+
+
+def _marks_of(row: ObjectRow, snapshot: Snapshot, seen: dict[str, Marks]) -> Marks:
+    """As the stop itself tells them by name, or, where it could not name all, as the figures do."""
+    if row.node not in TENSORS and not row.folded:
+        return Marks()
+    if row.name in seen:
+        return seen[row.name]
+    summary = snapshot.summaries.get(row.name)
+    return Marks(*summary.marks) if summary is not None and snapshot.summaries_at == snapshot.boundary else Marks()
 
 
 def _legend(wide: Columns, frame: Frame, *, mixed: bool) -> tuple[Line, ...]:
@@ -149,26 +221,41 @@ def _figures(row: ObjectRow, snapshot: Snapshot) -> Summary | str | None:
     return NOT_RECORDED if summary is None and snapshot.looking_back else summary
 
 
-def _title(rows: tuple[ObjectRow, ...], snapshot: Snapshot) -> Line:
-    models = [row for row in rows if row.node == "model"]
-    words = ", ".join(f"{row.name} {row.cls}" for row in models[:2]) or "no model yet"
+def _title(objects: Objects, snapshot: Snapshot, listing: Listing) -> Line:
+    words = ", ".join(f"{name} {cls}" for name, cls in snapshot.models[:2]) or "no model yet"
     effects = snapshot.stop.effects if snapshot.stop else None
     hint = "  marks are a hint (version counters)" if effects and effects.basis == "counters" else ""
-    tensors = sum(row.node == "parameter" for row in rows)
-    return (Span(plain(words)), Span(f"  {plural(tensors, 'parameter')}", "dim"), Span(hint, "warning"))
+    tensors = objects.parameters or sum(row.node == "parameter" for row in objects.rows)
+    order = f"  {ORDERS[listing.order]}" if listing.order != "tree" else ""
+    return (
+        Span(plain(words)), Span(order, "accent"), Span(f"  {plural(tensors, 'parameter')}", "dim"),
+        Span(hint, "warning"),
+    )  # fmt: skip
 
 
-def _heading(wide: Columns, glyphs: Glyphs, singles: set[bool]) -> Line:
-    """The columns' names; `singles` says whether there are tensors of one number, others, or both."""
+def _heading(wide: Columns, glyphs: Glyphs, singles: set[bool], order: Order) -> Line:
+    """The columns' names, with what a click on them sorts by; `singles` says whether there are tensors of one number,
+    others, or both.
+    """
     figures = "norm" if True not in singles else "norm/=value" if False in singles else "value"
-    parts = [Span("    " + padded("name", wide.name), "heading")]
-    for words, field, left in (
-        ("shape", wide.shape, True), ("dtype", wide.dtype, True), (figures, wide.norm, False),
-        ("grad" if figures == "value" else "grad norm", wide.grad, False), (_ratio(glyphs), wide.ratio, False),
-        ("    in", wide.owner, True),
-    ):  # fmt: skip
+    named = f"name{glyphs.branch}" if order == "name" else "name"
+    parts = [
+        Span("    ", "heading"),
+        Span(padded(named, wide.name), "accent" if order == "name" else "heading", "sort:name"),
+    ]
+    kinds: tuple[tuple[str, int, bool, Order | None], ...] = (
+        ("shape", wide.shape, True, "size"), ("dtype", wide.dtype, True, None), (figures, wide.norm, False, "norm"),
+        ("grad" if figures == "value" else "grad norm", wide.grad, False, "grad"),
+        (_ratio(glyphs), wide.ratio, False, "ratio"), ("    in", wide.owner, True, None),
+        ("device", wide.device, True, None),
+    )  # fmt: skip
+    for words, field, left, by in kinds:
         if field:
-            parts.append(Span(padded(f"{words}", field) if left else right(words, field), "heading"))
+            here = by is not None and by == order
+            if here:
+                words = f"{words.replace('/=value', '')}{glyphs.branch}"
+            text = padded(words, field) if left else right(words, field)
+            parts.append(Span(text, "accent" if here else "heading", f"sort:{by}" if by else ""))
     return tuple(parts)
 
 
@@ -184,11 +271,16 @@ def _row(
     summary = known if isinstance(known, Summary) else None
     target = f"object:{row.name}"
     tensor = row.node in TENSORS
-    sign = SIGNS.get(mark.value, " ")
+    done = mark.value or ("" if tensor else mark.grad or mark.state)
+    sign = SIGNS.get(done, " ")
     state = SIGNS.get(mark.state, " ") if mark.state else " "
     cursor = glyphs.cursor if here else " "
     indent = "  " * row.depth
     label = plain(row.label)
+    fold = "" if tensor else f"{glyphs.folded if row.folded else glyphs.branch} "
+    label = fold + (shortened_name(label, wide.name - len(indent) - 1, glyphs.ellipsis) if tensor else label)
+    if row.also:
+        label += f"  = {plain(row.also[0])}" + (f" and {len(row.also) - 1} more" if len(row.also) > 1 else "")
     role = "" if tensor else "module"
     if row.node == "group":
         role = "heading"
@@ -202,13 +294,19 @@ def _row(
         name = f"{indent}{label}"
     spans = [
         Span(cursor, "cursor" if frame.focused else "dim", target),
-        Span(sign, f"mark.{mark.value}" if mark.value else "", target),
+        Span(sign, f"mark.{done}" if done else "", target),
         Span(" ", "", target),
         Span(name, role + (".here" if here and frame.focused else ""), target),
     ]
+    if fold:
+        start = len(indent) + len(fold)
+        place = f"fold:{row.name}"
+        spans[3:] = [Span(name[:start], "dim", place), spans[3]._replace(text=name[start:])]
     if not tensor:
         rest = wide.name - len(name)
         words = f"  {plain(row.cls)}" if row.cls and rest > 0 else ""
+        if row.folded and row.bytes:
+            words += f"  {size(row.bytes)}"
         spans.append(Span(padded(words, rest, glyphs.ellipsis), "dim", target))
         return tuple(spans)
     spans.insert(3, Span(" ", "", target))
@@ -241,6 +339,8 @@ def _row(
         owner = row.owner or (ORPHAN if orphan else "")
         words = f"  {state} {owner}" if owner else ""
         spans.append(Span(padded(words, wide.owner, glyphs.ellipsis), "dim" if row.owner else "warning", target))
+    if wide.device:
+        spans.append(Span(padded(row.device, wide.device, glyphs.ellipsis), "dim", target))
     return tuple(spans)
 
 

@@ -1,64 +1,13 @@
-"""The panels whose body is a list of rows: Model, Optimizer, Breaks."""
+"""The panels whose body is a list of rows: Optimizer, Breaks."""
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages import Breakpoint, ListObjects, ListOptimizers, Summarise
+from stepdbg.protocol.messages import Breakpoint, ListOptimizers
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import breaks, model, optimizer
+from stepdbg.tui.views import breaks, optimizer
 from stepdbg.tui.views.lines import Drawing, Frame
 from stepdbg.tui.wants import Want
 from stepdbg.tui.widgets.panel import Copied, Editable, Panel
-
-
-class ModelPanel(Panel):
-    """Panel 1: the tree of modules, parameters and buffers."""
-
-    panel = "model"
-    shows_answers = True
-
-    def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
-        """The tree."""
-        return model.draw(snapshot, frame)
-
-    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
-        """The cursor stays on its object when rows come and go; at first it is on the first tensor."""
-        if snapshot.objects is None or (before is not None and before.objects is snapshot.objects):
-            return
-        rows = snapshot.objects.rows
-        old = before.objects.rows if before is not None and before.objects is not None else ()
-        name = old[self.cursor].name if self.cursor < len(old) else ""
-        names = [row.name for row in rows]
-        if name in names:
-            self.cursor = names.index(name)
-        elif not old and not self.cursor:
-            self.cursor = next((index for index, row in enumerate(rows) if row.node in model.TENSORS), 0)
-
-    def wants(self, snapshot: Snapshot) -> list[Want]:
-        """The objects when their set has changed, and figures of the rows in view."""
-        stop = snapshot.stop
-        if stop is None or not snapshot.paused:
-            return []
-        found = [Want("objects", ListObjects(), stop.registry)]
-        if names := model.visible_tensors(snapshot, self.top, self.body_rows):
-            found.append(Want("summaries", Summarise(names), snapshot.boundary))
-        return found
-
-    def chosen(self) -> str:
-        """The tensor under the cursor, or the first one below the module that is."""
-        rows = self.snapshot.objects.rows if self.snapshot and self.snapshot.objects else ()
-        return next((row.name for row in rows[self.cursor :] if row.node in model.TENSORS), "")
-
-    def copied(self) -> Copied | None:
-        """The name of the object under the cursor."""
-        rows = self.snapshot.objects.rows if self.snapshot and self.snapshot.objects else ()
-        name = rows[self.cursor].name.strip() if self.cursor < len(rows) else ""
-        return Copied("the name", name) if name else None
-
-    def editable(self) -> Editable | None:
-        """The whole tensor under the cursor."""
-        rows = self.snapshot.objects.rows if self.snapshot and self.snapshot.objects else ()
-        here = rows[self.cursor] if self.cursor < len(rows) else None
-        return Editable(here.name) if here is not None and here.node in model.TENSORS else None
 
 
 class OptimizerPanel(Panel):
