@@ -84,10 +84,10 @@ class Recollection:
         return result
 
     def _listed(self, registry: int, query: ListObjects) -> bytes | None:
-        """The newest rows of that registry, be it at another window; the same filter and order come first."""
+        """The newest rows of that registry with the same filter and order, be it at another window."""
         asked = [key for key in self._objects if key[0] == registry and bool(key[1].count) == bool(query.count)]
         alike = [key for key in asked if (key[1].filter, key[1].order) == (query.filter, query.order)]
-        return self._objects[(alike or asked)[-1]] if asked else None
+        return self._objects[alike[-1]] if alike else None
 
     def _similar(self, known: dict[Remembered | str, bytes], query: LookAt) -> bytes | None:
         """The newest look at the same tensor, be it at another window of its numbers."""

@@ -135,7 +135,10 @@ def _mark(entry: Alive, *, prints: bool) -> Mark:
     if tensor is None:
         return Mark(entry.kind, 0, 0, repr(entry.value), entry.owner)
     identity = entry.serial or id(tensor)
-    version = -1 if tensor.is_inference() else tensor._version
+    try:
+        version = tensor._version
+    except RuntimeError:  # an inference tensor has none
+        version = -1
     return Mark(entry.kind, identity, version, fingerprint(tensor) if prints else None, entry.owner, entry.known)
 
 

@@ -25,11 +25,12 @@ _FIRST, _SECOND = 0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64)
 
 def fingerprint(tensor: torch.Tensor) -> int | None:
     """The fingerprint of a tensor's elements; None where its bytes cannot be read (meta, sparse, quantised)."""
-    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
+    on_cpu = tensor.is_cpu  # each question costs a tenth of a microsecond, and there may be a hundred thousand tensors
+    if tensor.layout is not torch.strided or tensor.is_quantized or (not on_cpu and tensor.device.type == "meta"):
         return None
     if not tensor.is_contiguous():
         tensor = tensor.detach().contiguous()
-    if tensor.device.type != "cpu":
+    if not on_cpu:
         return on_device(tensor)
     size = tensor.nbytes
     if size <= _SMALL:

@@ -266,7 +266,7 @@ class Registry:
             device=", ".join(sorted(map(str, {tensor.device for tensor in tensors}))) or "cpu",
             parameters=len(tensors),
             elements=sum(tensor.numel() for tensor in tensors),
-            bytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
+            bytes=sum(tensor.nbytes for tensor in tensors),
         )
 
     def loss_name(self) -> str | None:
@@ -372,7 +372,7 @@ class Registry:
                     continue
                 seen[id(parameter)] = name
                 self._list_parameter(name, parameter, model_name)
-            for path, buffer in model.named_buffers():
+            for path, buffer in buffers_of(model):
                 if id(buffer) not in seen:
                     seen[id(buffer)] = f"{model_name}.{path}"
                     self.alive[f"{model_name}.{path}"] = Alive("buffer", buffer, owner=model_name)
@@ -411,7 +411,6 @@ class Registry:
             if kind == "output":  # a loss that the model returned is listed as the loss
                 slots = [slot for slot in slots if slot.ref() is not self.newest_loss()]
             assigned = assigned_names(returning) if kind == "output" and returning is not None else ()
-            taken = set(self.alive)
             for place, slot in enumerate(slots):
                 tensor = slot.ref()
                 found = self.scope.get(id(tensor)) if tensor is not None else None
@@ -422,8 +421,7 @@ class Registry:
                     self._learned[kind, place] = found
                 elif not slot.name:
                     slot.name = self._learned.get((kind, place), slot.default)
-                name = slot.name = unique(slot.name, taken)
-                taken.add(name)
+                name = slot.name = unique(slot.name, self.alive)
                 self.alive[name] = Alive(slot.kind, tensor, serial=slot.serial)
 
     def _list_held(self) -> None:
@@ -442,6 +440,16 @@ def parameters_of(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
         for key, parameter in module._parameters.items():
             if parameter is not None:
                 yield prefix + key, parameter
+
+
+def buffers_of(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """As `named_buffers(remove_duplicate=False)` tells them."""
+    if type(model).named_buffers is not nn.Module.named_buffers:
+        yield from model.named_buffers(remove_duplicate=False)
+        return
+    for prefix, module in _modules_of(model):
+        if buffers := module._buffers:
+            yield from ((prefix + key, buffer) for key, buffer in buffers.items() if buffer is not None)
 
 
 def _modules_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:

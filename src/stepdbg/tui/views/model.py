@@ -107,8 +107,11 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs) -> Columns:
     """What fits into a width: the name always, then norm and gradient, then the rest."""
     sizes = max([5, *(len(shape(row.shape, glyphs.times)) for row in rows if row.node in TENSORS)])
     sizes = min(16, sizes)
-    wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + 6 for row in rows)])
-    fixed = {"norm": 11, "grad": GRAD, "shape": sizes + 1, "ratio": 10, "dtype": 10, "owner": 18}
+    devices = min(12, max([3, *(len(row.device) for row in rows)]))
+    wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + len(_also(row)) + 8 for row in rows)])
+    fixed = {
+        "norm": 11, "grad": GRAD, "shape": sizes + 1, "ratio": 10, "dtype": 10, "owner": 18, "device": devices + 4,
+    }  # fmt: skip
     kept: dict[str, int] = {}
     room = width - 4 - min(wish, 34, max(12, width // 3))
     for column, wide in fixed.items():
@@ -279,8 +282,7 @@ def _row(
     label = plain(row.label)
     fold = "" if tensor else f"{glyphs.folded if row.folded else glyphs.branch} "
     label = fold + (shortened_name(label, wide.name - len(indent) - 1, glyphs.ellipsis) if tensor else label)
-    if row.also:
-        label += f"  = {plain(row.also[0])}" + (f" and {len(row.also) - 1} more" if len(row.also) > 1 else "")
+    label += _also(row)
     role = "" if tensor else "module"
     if row.node == "group":
         role = "heading"
@@ -346,6 +348,13 @@ def _row(
 
 def _value_or_norm(value: float | None, norm: float | None, equals: str) -> str:
     return figure(norm) if value is None else f"{equals}{figure(value, 8)}"
+
+
+def _also(row: ObjectRow) -> str:
+    """Under which other names a tied parameter is known."""
+    if not row.also:
+        return ""
+    return f"  = {plain(row.also[0])}" + (f" and {len(row.also) - 1} more" if len(row.also) > 1 else "")
 
 
 def describe(row: ObjectRow) -> str:
