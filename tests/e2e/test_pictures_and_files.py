@@ -27,7 +27,7 @@ def test_digits_are_seen_with_their_labels_and_what_is_kept_changes_no_bit(place
     terminal.wait_for_no("y=")
     step_to(terminal, "data")
 
-    terminal.press("1", "home", "enter")
+    terminal.press("1", "home", "down", "down", "enter")
     terminal.wait_for("model.conv.weight", "exp_avg_sq")
     terminal.press("m")
     terminal.wait_for("a", "slices 0-", "▌▌▌▌▌▌▌▌")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import pytest
 
 from stepdbg.protocol.messages import Effect, ListObjects, ObjectRow, Objects, Order, Summary
-from stepdbg.protocol.tree import WHOLE, Marks, Tree, marks
+from stepdbg.protocol.tree import WHOLE, Marked, Marks, Tree
 
 NORMS = {"m.a.w": 1.0, "m.a.b": math.nan, "m.b.c.w": 3.0, "m.b.c.b": 2.0, "m.b.mean": None}
 
@@ -23,8 +22,8 @@ class Facts:
     def has_grad(self, name: str) -> bool:
         return not name.startswith("m.a")
 
-    def marks(self) -> Mapping[str, Marks]:
-        return marks((Effect("m.b.c.w.grad", "grad", "created"), Effect("m.b.mean", "buffer", "changed")))
+    def marks(self) -> Marked:
+        return Marked((Effect("m.b.c.w.grad", "grad", "created"), Effect("m.b.mean", "buffer", "changed")))
 
 
 def tensor(name: str, depth: int, elements: int = 4, **more: object) -> ObjectRow:

@@ -43,7 +43,10 @@ class Filter(NamedTuple):
     def names_it(self, *names: str) -> bool:
         """Whether the words of a name are in one of these, whatever their case."""
         lowered = [name.lower() for name in names]
-        return all(any(_in(pattern, name) for name in lowered) for pattern in self.names)
+        for pattern in self.names:
+            if not any(_in(pattern, name) if "*" in pattern or "?" in pattern else pattern in name for name in lowered):
+                return False
+        return True
 
     def is_of(self, cls: str, around: tuple[str, ...] = ()) -> bool:
         """Whether a module of this class, within modules of those, is meant: by the beginning of the class, or by the
@@ -95,4 +98,4 @@ def understood(words: str) -> Filter:
 
 
 def _in(pattern: str, name: str) -> bool:
-    return fnmatchcase(name, f"*{pattern}*") if "*" in pattern or "?" in pattern else pattern in name
+    return fnmatchcase(name, f"*{pattern}*")

@@ -70,8 +70,8 @@ class Boundary(Part, frozen=True):
     """True where the phase done was a step that did nothing (a GradScaler that met infinite gradients)."""
 
 
-class Effect(Part, frozen=True):
-    """What one phase did to one object."""
+class Effect(Part, frozen=True, gc=False):
+    """What one phase did to one object. (Nothing that could be in a cycle: no collector need look at it.)"""
 
     object: str
     kind: Kind

@@ -7,7 +7,7 @@ that the fake debuggee lists by the same rules.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -31,21 +31,25 @@ class Marks(NamedTuple):
     state: str = ""
 
 
-def marks(effects: Sequence[Effect]) -> dict[str, Marks]:
-    """The marks of these effects, by the name of the row's object."""
-    found: dict[str, Marks] = {}
-    none = Marks()
-    for effect in effects:
-        name = effect.object
-        if effect.kind == "grad":
-            name = name.removesuffix(".grad")
-            found[name] = found.get(name, none)._replace(grad=effect.what)
-        elif effect.kind == "state" and "[" in name:
-            name = name[name.index("[") + 1 : name.rindex("]")]
-            found[name] = found.get(name, none)._replace(state=effect.what)
-        else:
-            found[name] = found.get(name, none)._replace(value=effect.what)
-    return found
+class Marked:
+    """The marks of some effects, by the name of the row's object; worked out where they are asked for."""
+
+    def __init__(self, effects: Sequence[Effect] = ()) -> None:
+        self._done = {effect.object: effect.what for effect in effects}
+        self._states = {
+            name[name.index("[") + 1 : name.rindex("]")]: effect.what
+            for effect in effects
+            if effect.kind == "state" and "[" in (name := effect.object)
+        }
+
+    def get(self, name: str) -> Marks:
+        """Of one object; empty where nothing was done to it."""
+        done = self._done
+        return Marks(done.get(name, ""), done.get(f"{name}.grad", ""), self._states.get(name, ""))
+
+    def __contains__(self, name: str) -> bool:
+        """Whether anything was done to it."""
+        return name in self._done or f"{name}.grad" in self._done or name in self._states
 
 
 class Facts(Protocol):
@@ -59,7 +63,7 @@ class Facts(Protocol):
         """Whether a gradient hangs on it."""
         ...
 
-    def marks(self) -> Mapping[str, Marks]:
+    def marks(self) -> Marked:
         """What the phase done did, by name."""
         ...
 
@@ -89,15 +93,15 @@ class Tree:
         self._around += [place + self._standing if place >= 0 else -1 for place in around]
         self._arranged, self._index = (None, []), None
 
-    def within(self, name: str, marked: Mapping[str, Marks]) -> Marks | None:
+    def within(self, name: str, marked: Marked) -> Marks | None:
         """What was done to anything in that module, of each sort the first; None where there is no such module."""
         place = self._places.get(name)
         if place is None or self.rows[place].node in TENSORS:
             return None
         found = Marks()
         for row in self.rows[place + 1 : self._ends[place]]:
-            if (mark := marked.get(row.name)) is not None:
-                found = Marks(*(old or new for old, new in zip(found, mark, strict=True)))
+            if row.name in marked:
+                found = Marks(*(old or new for old, new in zip(found, marked.get(row.name), strict=True)))
                 if all(found):
                     break
         return found
@@ -165,21 +169,24 @@ class Tree:
     # filters
 
     def _matching(self, wanted: Filter, facts: Facts) -> list[int]:
-        marked = facts.marks() if wanted.changed else {}
+        marked = facts.marks() if wanted.changed else Marked()
         found = []
         around: list[str] = []
+        of_class = True
         for place, row in enumerate(self.rows):
-            del around[row.depth :]
-            if row.node not in TENSORS:
-                around.append(row.cls)
+            if row.node not in TENSORS:  # what a module holds itself follows on it, before the modules in it
+                if wanted.classes:
+                    del around[row.depth :]
+                    around.append(row.cls)
+                    of_class = wanted.is_of(row.cls, tuple(around))
                 continue
             if (
-                (not wanted.names or wanted.names_it(row.name, *row.also))
+                of_class
+                and (not wanted.names or wanted.names_it(row.name, *row.also))
                 and (not wanted.dtypes or all(row.dtype.startswith(dtype) for dtype in wanted.dtypes))
-                and (not wanted.classes or wanted.is_of(around[-1] if around else "", tuple(around)))
                 and (not wanted.frozen or (row.node == "parameter" and not row.trainable))
                 and (not wanted.no_grad or (row.node == "parameter" and not facts.has_grad(row.name)))
-                and (not wanted.changed or _is_changed(marked.get(row.name)))
+                and (not wanted.changed or row.name in marked)
                 and (not wanted.nan or _is_not_finite(facts.summary(row.name)))
             ):
                 found.append(place)
@@ -267,10 +274,6 @@ def _nested(rows: Sequence[ObjectRow]) -> tuple[list[int], list[int]]:
             around[place] = above[-1]
         above.append(place)
     return ends, around
-
-
-def _is_changed(mark: Marks | None) -> bool:
-    return mark is not None and bool(mark.value or mark.grad or mark.state)
 
 
 def _is_not_finite(summary: Summary | None) -> bool:

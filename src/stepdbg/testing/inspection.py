@@ -8,7 +8,6 @@ import math
 import re
 import struct
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +53,7 @@ from stepdbg.protocol.messages import (
     UndoEdit,
     Window,
 )
-from stepdbg.protocol.tree import Marks, Tree, marks
+from stepdbg.protocol.tree import Marked, Tree
 from stepdbg.testing import python
 from stepdbg.testing.identity import identify
 from stepdbg.testing.maps import heat_maps
@@ -218,9 +217,9 @@ class Inspection:
         """Whether a gradient hangs on it."""
         return f"{name}.grad" in self.objects()
 
-    def marks(self) -> Mapping[str, Marks]:
+    def marks(self) -> Marked:
         """What the phase done did, by name."""
-        return marks(self.effects)
+        return Marked(self.effects)
 
     def _summary(self, name: str, alive: dict[str, Held]) -> Summary:
         tensor = alive[name].tensor
@@ -232,7 +231,7 @@ class Inspection:
             None if grad is None else _norm(grad.values),
             self.ratios.get(name),
             all(map(math.isfinite, numbers)),
-            marks=self.marks().get(name, Marks()),
+            marks=self.marks().get(name),
             value=_single(tensor.values),
             grad_value=_single(grad.values) if grad is not None else None,
         )

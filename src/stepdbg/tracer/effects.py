@@ -31,6 +31,7 @@ _ORDER: tuple[Kind, ...] = (
     "batch",
     "rng",
 )
+_PLACES = {kind: place for place, kind in enumerate(_ORDER)}
 _FLEETING = ("loss", "output", "batch")
 """Kinds whose objects come anew with each phase: a new one is *created*, an old one is not mourned."""
 
@@ -81,7 +82,7 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
         if name not in after
         and ((mark.kind == "grad" and mark.owner in after) or (mark.kind == "state" and mark.owner in owners))
     ]
-    effects.sort(key=lambda effect: _ORDER.index(effect.kind))
+    effects.sort(key=lambda effect: _PLACES[effect.kind])
     return effects
 
 

@@ -20,7 +20,7 @@ from stepdbg.tracer.edits import Editor, Refused
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.identity import identify
-from stepdbg.tracer.model_tree import NO_MARKS, ModelTree
+from stepdbg.tracer.model_tree import ModelTree
 from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Alive, Registry, gradient
 from stepdbg.tracer.saving import save
@@ -144,7 +144,7 @@ class Desk:
         entry = self._registry.alive.get(name)
         if entry is None or entry.tensor is None:
             return None
-        marks = self._tree.marks().get(name, NO_MARKS)
+        marks = self._tree.marks().get(name)
         size = self._figures.norm(name, entry.tensor)
         if size is None:
             return m.Summary(name, marks=marks)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.filters import FilterError
-from stepdbg.protocol.tree import Marks, Tree, marks
+from stepdbg.protocol.tree import Marked, Tree
 from stepdbg.tracer.registry import Alive, Registry
-
-NO_MARKS = Marks()
 
 
 class ModelTree:
@@ -30,7 +28,7 @@ class ModelTree:
         self._tree = Tree()
         self._made_for: tuple[int, int] | None = None
         self._effects: Sequence[m.Effect] = ()
-        self._marks: dict[str, Marks] | None = {}
+        self._marks: Marked | None = None
         self._moment = 0
 
     def open(self, effects: Sequence[m.Effect]) -> None:
@@ -45,7 +43,7 @@ class ModelTree:
 
     def close(self) -> None:
         """Training goes on."""
-        self._effects, self._marks = (), {}
+        self._effects, self._marks = (), None
 
     def answer(self, query: m.ListObjects) -> m.Result:
         """The rows asked for."""
@@ -75,10 +73,10 @@ class ModelTree:
         """Whether a gradient hangs on it."""
         return f"{name}.grad" in self._registry.alive
 
-    def marks(self) -> Mapping[str, Marks]:
+    def marks(self) -> Marked:
         """What the phase done did, by name."""
         if self._marks is None:
-            self._marks = marks(self._effects)
+            self._marks = Marked(self._effects)
         return self._marks
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from stepdbg.protocol.messages import Hanging, Identity, Owner
-from stepdbg.protocol.tree import Marks, marks
+from stepdbg.protocol.tree import Marked
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (
@@ -78,7 +78,7 @@ def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
         return lesson(snapshot.identity_problem or f"asking who owns {name}", frame)
     strokes = DRAWN if frame.glyphs.braille else TYPED
     effects = snapshot.stop.effects if snapshot.stop is not None else None
-    fresh = marks(effects.named if effects is not None else ()).get(known.object, Marks())
+    fresh = Marked(effects.named if effects is not None else ()).get(known.object)
     done = snapshot.stop.boundary.done if snapshot.stop is not None else None
     drawn = [
         *_owners(known, frame, strokes),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from stepdbg.protocol.filters import KNOWN
 from stepdbg.protocol.messages import ObjectRow, Objects, Order, Summary
-from stepdbg.protocol.tree import TENSORS, Marks, marks
+from stepdbg.protocol.tree import TENSORS, Marked, Marks
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (
@@ -144,7 +144,7 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
     rows, total = objects.rows, total_of(objects)
     wide = columns(frame.width, rows, frame.glyphs)
     singles = {row.elements == 1 for row in rows if row.node in TENSORS}
-    seen = marks(snapshot.stop.effects.named) if snapshot.stop and snapshot.stop.effects else {}
+    seen = Marked(snapshot.stop.effects.named if snapshot.stop and snapshot.stop.effects else ())
     spare = frame.height - 2 - total - len(below)
     foot = (*_legend(wide, frame, mixed=len(singles) == 2)[: max(0, spare)], *below)
     body = tuple(
@@ -190,12 +190,12 @@ def _filter_line(objects: Objects, listing: Listing, snapshot: Snapshot, frame: 
     return (clipped(line, frame.width, frame.glyphs.ellipsis),)
 
 
-def _marks_of(row: ObjectRow, snapshot: Snapshot, seen: dict[str, Marks]) -> Marks:
+def _marks_of(row: ObjectRow, snapshot: Snapshot, seen: Marked) -> Marks:
     """As the stop itself tells them by name, or, where it could not name all, as the figures do."""
     if row.node not in TENSORS and not row.folded:
         return Marks()
     if row.name in seen:
-        return seen[row.name]
+        return seen.get(row.name)
     summary = snapshot.summaries.get(row.name)
     return Marks(*summary.marks) if summary is not None and snapshot.summaries_at == snapshot.boundary else Marks()
 

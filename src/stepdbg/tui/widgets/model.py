@@ -65,9 +65,10 @@ class ModelPanel(Panel):
         elif not self._placed or old is None or self.cursor >= model.total_of(known):
             rows = known.rows if known.first == 0 else ()
             self.cursor = next((place for place, row in enumerate(rows) if row.node in TENSORS), 0)
-        self._placed = True
-        self.total = model.total_of(known)
-        self.top = self.kept_in_view()
+        if not self._placed:
+            self._placed = True
+            self.total = model.total_of(known)
+            self.top = self.kept_in_view()
 
     def lines(self, width: int, height: int) -> list[Line]:
         """As any panel's; rows that have come into view meanwhile are asked for."""
@@ -262,9 +263,7 @@ class ModelPanel(Panel):
             self._type(self._typed + " ".join(event.text.split()))
 
     def on_click(self, event: events.Click) -> None:
-        """A second click on a module folds it."""
-        super().on_click(event)
-        event.prevent_default()
+        """A second click on a module folds it. (Textual calls the handlers of the base classes as well.)"""
         row = event.y - 1 - self._head
         if event.chain == 2 and 0 <= row < self.body_rows and "fold" in self.offers():
             self.fold()
