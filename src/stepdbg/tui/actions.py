@@ -144,8 +144,8 @@ def _input(here: Situation) -> bool:
     return _alive(here) and here.snapshot.session.terminal and here.panel == "output"
 
 
-def _searchable(here: Situation) -> bool:
-    return here.panel not in ("output", "console")
+def _elsewhere(here: Situation) -> bool:
+    return here.panel not in ("model", "output", "console")
 
 
 def _folds(here: Situation) -> bool:
@@ -289,8 +289,11 @@ ACTIONS: tuple[Action, ...] = (
         "find",
         "filter the tensors as you type: part of a name, class:Linear, dtype:bf16, grad:none, changed, frozen, nan",
         "Look",
-        _searchable,
+        _in("model"),
         True,
+    ),
+    Action(
+        "find_tensor", ("slash",), "find a tensor", "go to the panel Model and filter as you type", "Look", _elsewhere
     ),
     Action("names", ("enter",), "names", "list the objects behind the count under the cursor", "Look", _counted, True),
     Action(

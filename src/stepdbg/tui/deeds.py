@@ -262,6 +262,9 @@ class Deeds:
         self._app.furniture.go_to("model")
         self._model().find()
 
+    async def _find_tensor(self) -> None:
+        await self._find()
+
     async def _find_done(self) -> None:
         self._model().find_done()
 
