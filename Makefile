@@ -4,11 +4,14 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	"$$p" -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; exit; }; done)
 BIN := .venv/bin
+# Made when stepdbg runs in .venv, and when all that its developers need is there as well.
+RUNS := .venv/.runs
 INSTALLED := .venv/.installed
+INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt
 
 .PHONY: demo test lint format serve bench pictures keys clean
 
-demo: $(INSTALLED)  ## the screen, on digits being learned
+demo: $(RUNS)  ## the screen, on digits being learned
 	$(BIN)/stepdbg demos/mnist.py
 
 test: $(INSTALLED)  ## the whole suite
@@ -28,7 +31,7 @@ serve: $(INSTALLED)  ## the screen in Textual's development mode, on a fake debu
 	$(BIN)/textual run --dev -c $(BIN)/python -m stepdbg.tui.serve
 
 bench: $(INSTALLED)  ## every budget, measured side by side on a real terminal; overhead also beside other tools
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[peers]'
+	$(INSTALL) -e '.[peers]'
 	for b in first_paint step_latency bytes_per_step overhead public_api; do \
 		PYTHONPATH=tests $(BIN)/python benchmarks/$$b.py || exit 1; done
 
@@ -41,9 +44,15 @@ keys: $(INSTALLED)  ## the README's table of keys, from the registry
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
-# Installed again only when what is to be installed has changed.
-$(INSTALLED): pyproject.toml constraints.txt
+# Installed again only when what is to be installed has changed. The demo needs no developer's tools and no frameworks.
+$(RUNS): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "stepdbg needs Python 3.11 or newer (with venv); set PYTHON=…" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,frameworks]'
-	touch $(INSTALLED)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing stepdbg with torch into .venv, once: some minutes, most of them for torch" >&2
+	@$(INSTALL) -e .
+	@touch $(RUNS)
+
+$(INSTALLED): $(RUNS) pyproject.toml constraints.txt
+	@echo "installing what tests and lint need, and the frameworks that are tested against: some minutes, 1 GB" >&2
+	@$(INSTALL) -e '.[dev,frameworks]'
+	@touch $(RUNS) $(INSTALLED)

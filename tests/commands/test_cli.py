@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from stepdbg.cli import Request, RunOptions, main, parse
+from stepdbg.commands import ls
 from stepdbg.commands.ls import age, table
 from stepdbg.errors import UsageError
 from stepdbg.hub.card import Card
+from stepdbg.hub.server import LINGER_SECONDS
 
 UNDERSTOOD = {
     "train.py --lr 1 --help": Request("run", RunOptions(("train.py", "--lr", "1", "--help"))),
@@ -73,6 +75,19 @@ def test_a_refusal_is_one_line_on_stderr_and_status_2(capsys: pytest.CaptureFixt
     assert printed.out == ""
     assert printed.err.startswith("stepdbg: ")
     assert printed.err.count("\n") == 1
+
+
+def test_of_sessions_that_have_exited_it_is_said_how_long_they_are_kept_and_how_they_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for state, told in (("running", False), ("exited", True)):
+        card = Card("mnist-1a2b", "python mnist.py", "/", 1, 1000.0, state)
+        monkeypatch.setattr(ls, "living_sessions", lambda card=card: [card])
+        assert ls.list_sessions() == 0
+        out, err = capsys.readouterr()
+        assert len(out.splitlines()) == 2
+        assert ("24 hours" in err and "stepdbg stop SESSION" in err) == told
+    assert LINGER_SECONDS == 24 * 3600
 
 
 def test_the_table_of_sessions_is_aligned() -> None:

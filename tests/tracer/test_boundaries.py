@@ -135,6 +135,76 @@ def test_finish_stops_where_each_update_opens_with_the_effects_of_the_step(tmp_p
     assert counts(second) == {("parameter", "changed"): 6, ("state", "created"): 18}
     assert (third.boundary.done, third.boundary.opens) == ("step", 3)
     assert [record.name for record in third.phases] == ["zero_grad", "forward", "loss", "backward", "step"]
+    told = [{(one.kind, one.what) for one in record.effects.counts if one.kind != "rng"} for record in third.phases]
+    assert ("grad", "freed") in told[0]
+    assert told[1:] == [
+        {("buffer", "changed"), ("output", "created")},
+        {("loss", "created")},
+        {("grad", "created")},
+        {("parameter", "changed"), ("state", "changed")},
+    ]
+    assert all(record.effects.basis == "fingerprint" for record in third.phases)
+
+
+def test_a_whole_update_finished_at_once_has_the_effects_of_one_that_is_stepped_through(tmp_path: Path) -> None:
+    script = write(tmp_path, LOOP)
+    with debuggee(script) as training:
+        training.stop()
+        at_once = training.go("finish")
+    with debuggee(script) as training:
+        stop = training.stop()
+        while stop.boundary.opens != 2:
+            stop = training.go()
+    effects = [[(record.name, record.effects) for record in one.phases] for one in (at_once, stop)]
+    assert effects[0] == effects[1]
+    assert counts(at_once) == counts(stop)
+
+
+TWO_OPTIMIZERS = """
+    import torch
+    torch.manual_seed(0)
+    one, two = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+    first = torch.optim.SGD(one.parameters(), lr=0.1)
+    second = torch.optim.Adam(two.parameters(), lr=0.1)
+    for update in range(4):
+        x = torch.randn(8, 2)
+        for model, optimizer in ((one, first), (two, second)):
+            optimizer.zero_grad()
+            loss = model(x).square().mean()
+            loss.backward()
+            optimizer.step()
+"""
+
+
+def test_what_changed_and_how_much_is_told_of_the_last_step_of_that_optimizer_or_not_at_all(tmp_path: Path) -> None:
+    points = (m.Breakpoint(1, phase="zero_grad", when="after", update=3),)
+    with debuggee(write(tmp_path, TWO_OPTIMIZERS)) as training:
+
+        def ratios() -> dict[str, bool]:
+            names = ("one.weight", "two.weight")
+            return {row.object: row.update_ratio is not None for row in training.ask(m.Summarise(names)).rows}
+
+        stop = training.stop()
+        while stop.boundary.done != "step":
+            stop = training.go()
+        assert ratios() == {"one.weight": True, "two.weight": False}, "the other optimizer has not stepped yet"
+        owned = training.ask(m.Identify("one.weight"))
+        assert (owned.steps, owned.stateful) == (1, False), "plain SGD keeps nothing"
+        stop = training.go()
+        while stop.boundary.done != "step":
+            stop = training.go()
+        assert ratios() == {"one.weight": True, "two.weight": True}
+        assert training.ask(m.Identify("two.weight")).stateful
+        training.send(m.Resume("next"))
+        training.stop()
+        training.send(m.SetBreakpoints(points))
+        stop = training.go("continue")
+        assert (stop.boundary.done, stop.boundary.update) == ("zero_grad", 3)
+        assert ratios() == {"one.weight": False, "two.weight": False}, "nobody watched the steps of update 2"
+        assert stop.made_in["loss"] == stop.made_in["output"] == 2
+        training.send(m.SetBreakpoints(()))
+        stop = training.go("continue")
+        assert (stop.reason, stop.effects.basis, stop.effects.since) == ("exit", "counters", 3)
 
 
 def test_a_breakpoint_stops_before_and_after_its_phase_and_at_its_update(tmp_path: Path) -> None:

@@ -8,11 +8,14 @@ import subprocess
 import sys
 
 import pytest
+from hub.room import hub_here
 from tui.builders import at, stop_after
 from tui.stage import SIZES, stage
 
 from stepdbg.tui.actions import ACTIONS, NAMES, PANELS, Situation, applicable
+from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.exchanges import Exchange
+from stepdbg.tui.widgets.bars import Footer
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
@@ -373,12 +376,30 @@ async def test_help_and_palette_list_the_actions() -> None:
 async def test_leaving_asks_and_training_goes_on_or_stays(key: str, state: str) -> None:
     async with stage(updates=100_000, pace=0.002) as here:
         await here.press("q")
-        await here.until_seen("Leave the session", "training stays stopped")
+        await here.until_seen("Leave the session", "training stays stopped", "stepdbg attach", "stepdbg stop")
+        await here.until_seen("1 training process stays in the background")
         await here.press("escape")
         await here.until(lambda: len(here.app.screen_stack) == 1, "the question's end")
         await here.press("q", key)
         await here.until(lambda: here.hub.session.state == state and not here.hub.session.screens, state)
         assert "stepdbg attach" in here.app.farewell
+
+
+async def test_what_is_chosen_at_first_on_leaving_loses_nothing_and_lets_nothing_run_on() -> None:
+    async with stage(updates=100_000, pace=0.002) as here:
+        await here.press("q", "enter")
+        await here.until(lambda: not here.hub.session.screens, "the screen's end")
+        assert here.hub.session.state == "paused"
+        assert "training stays as it is" in here.app.farewell
+
+
+async def test_steering_before_the_first_stop_is_answered_in_words() -> None:
+    async with hub_here() as hub:
+        app = StepdbgApp(hub.folder)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            await pilot.press("c")
+            assert "c: training has not come to its first phase yet" in app.query_one(Footer).text()
 
 
 async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
@@ -388,7 +409,16 @@ async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
         assert applicable("p", situation) is None
         assert applicable("x", situation) is None
         before = here.app.snapshot.boundary
-        await here.press("p", "x", "s", "t", "w", "3", "9")
+        for key, words in (
+            ("p", "p: nothing runs that could be paused"),
+            ("x", "x: there is no edit to undo"),
+            ("w", "w does nothing here; ? lists the keys"),
+        ):
+            await here.press(key)
+            assert words in here.footer
+        await here.press("3")
+        assert "n next" in here.footer
+        await here.press("s", "t", "9")
         await here.pilot.pause()
         assert here.app.snapshot.boundary == before
         assert len(here.app.screen_stack) == 1

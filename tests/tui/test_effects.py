@@ -65,7 +65,83 @@ async def test_a_from_the_model_shows_one_tensor_and_its_two_owners(size: tuple[
         await here.step()
         await here.until(lambda: ".grad  " in text() and "None until the next" not in text(), "the gradient on it")
         await here.press("escape")
+        assert here.app.furniture.focused_name() == "model"
         assert panel(here).view == "matrix"
+
+
+@both_sizes
+async def test_escape_leads_from_the_owners_to_the_list_that_they_were_asked_from(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("step")
+        await here.press("3", "enter", "down", "a")
+        await here.until(lambda: "┌─ model.fc1.bias" in panel(here).text(), "the owners")
+        await here.press("escape")
+        await here.until(lambda: "+ model.fc1.weight.grad" in panel(here).text(), "the list")
+        assert panel(here).chosen() == "model.fc1.bias.grad"
+        await here.press("escape")
+        assert panel(here).view == "matrix"
+
+
+@both_sizes
+async def test_the_key_of_the_panel_shows_the_matrix_and_no_owners_of_long_ago(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("backward")
+        await here.press("a")
+        await here.until(lambda: panel(here).view == "identity", "the owners")
+        await here.press("1")
+        await here.step()
+        await here.press("3")
+        assert panel(here).view == "matrix"
+        assert here.app.furniture.focused_name() == "effects"
+
+
+async def test_in_the_matrix_the_tensor_at_hand_is_behind_the_count_under_the_cursor() -> None:
+    async with stage() as here:
+        await here.step_to("step")
+        await here.press("3", "up", "up", "right")  # forward, the buffers
+        await here.until(lambda: panel(here).tensor_at_hand() == "model.norm.running_mean", "the buffer's name")
+        await here.press("a")
+        await here.until(lambda: "┌─ model.norm.running_mean" in panel(here).text(), "its owners")
+
+
+@both_sizes
+async def test_enter_opens_the_nearest_count_of_the_row_where_there_is_none_under_the_cursor(
+    size: tuple[int, int],
+) -> None:
+    async with stage(size) as here:
+        await here.step_to("step")
+        await here.press("3", *["right"] * 8)
+        assert panel(here).kind == "batch"
+        await here.press("enter")
+        await here.until(lambda: "+ model.fc1.weight.grad" in panel(here).text(), "the names")
+
+
+async def test_the_cell_under_the_cursor_has_a_sign() -> None:
+    async with stage(ascii_only=True) as here:
+        await here.step_to("step")
+        await here.press("3")
+        await here.until(lambda: ">+4" in panel(here).text(), "the sign")
+        await here.press("left")
+        assert ">+4" not in panel(here).text()
+        assert ">." in panel(here).text()
+
+
+async def test_owners_are_offered_of_a_past_stop_only_where_they_were_asked_for() -> None:
+    async with stage((120, 24)) as here:
+        await here.step_to("backward")
+        await here.press("a")
+        await here.until(lambda: "ONE tensor" in panel(here).text(), "the owners")
+        await here.press("escape")
+        await here.step()
+        await here.step()
+        await here.press("left_square_bracket")
+        await here.until(lambda: "PAST" in here.text and not here.app.questions.busy, "a stop without them")
+        assert "a owners" not in here.footer
+        assert applicable("a", here.app.situation()) is None
+        await here.press("left_square_bracket")
+        await here.until(lambda: "a owners" in here.footer, "one with them")
+        await here.press("a")
+        await here.until(lambda: "ONE tensor" in panel(here).text(), "the owners of then")
 
 
 async def test_where_there_is_room_the_owners_stand_below_the_matrix() -> None:
@@ -95,6 +171,7 @@ async def test_clicks_select_a_cell_list_its_names_and_open_what_hangs_on_a_tens
         await here.until_seen("* model.norm.running_mean", "esc back")
         await here.click_on("esc back")
         await here.until_seen("✓ forward", "a owners")
+        await here.click_on("+4")
         await here.click_on("a owners")
         await here.until_seen("ONE tensor", "├─ .grad")
         await here.click_on("├─ .grad")

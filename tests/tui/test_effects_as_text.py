@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tui.builders import PARAMETERS, at, effects, shown, stop_after, widest
 
 from stepdbg.protocol.messages import Edit, Hanging, Identity, Owner, PhaseRecord, Tick
+from stepdbg.tui.actions import PANELS
+from stepdbg.tui.arrangement import boxes, order
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import effect_names, header, identity, timeline
 from stepdbg.tui.views import effects as matrix
@@ -60,8 +62,8 @@ def test_a_cell_holds_sign_and_count_and_what_is_to_come_stands_as_it_was_the_la
     assert "hyperparameter" in words
     assert row(words, "zero_grad") == ["·", "-8", *"······"]
     assert row(words, "forward") == ["·", "·", "*3", "·", "·", "·", "+1", "·"]
-    assert row(words, "backward") == ["·", "+8", *"······"]
-    assert row(words, "step") == ["*8", "·", "·", "*24", *"····"]
+    assert row(words, "backward") == ["·", "›+8", *"······"]
+    assert row(words, "step") == ["(*8)", "·", "·", "(*24)", *"····"]
     assert "▶ step" in words
     assert "walked the graph" not in words, "that sentence stands under the rail already"
     words = drawn(matrix.draw(at(stop_after("backward")), Frame(80, 16, cursor=5), "grad"))
@@ -285,3 +287,35 @@ def test_the_header_says_past_and_how_to_come_back() -> None:
     )
     last = dataclasses.replace(past, stops=ticks(257), past_at=256)
     assert "PAST  update 42, before backward · ] goes back to now" in text(header.draw(last, 80, 0.0))
+
+
+def test_why_no_optimizer_keeps_anything_under_a_tensor_is_told_by_whether_it_has_stepped() -> None:
+    bare = msgspec.structs.replace(KNOWN, hangs=KNOWN.hangs[:1])
+    said = []
+    for steps, stateful in ((0, False), (3, False), (3, True)):
+        known = msgspec.structs.replace(bare, steps=steps, stateful=stateful)
+        snapshot = dataclasses.replace(at(stop_after("backward")), identity=known)
+        said.append(drawn(identity.draw(snapshot, Frame(100, 40), NAME)))
+    assert "none yet: an optimizer makes it at its first step" in said[0]
+    assert "none: Adam keeps none with these settings" in said[1]
+    assert "none: no step has found a gradient on it" in said[2]
+
+
+def test_what_has_changed_since_the_last_stop_is_not_said_to_be_just_done_by_the_phase() -> None:
+    found = effects(("parameter", "changed", 1), names=(NAME,), hint=True)
+    snapshot = dataclasses.replace(at(stop_after("step", effects=found)), identity=KNOWN)
+    words = drawn(identity.draw(snapshot, Frame(100, 40), NAME))
+    assert "*? changed since the last stop" in words
+    assert "by step" not in words
+
+
+def test_the_owners_are_named_whole_with_a_word_on_each_at_160_columns() -> None:
+    width = boxes("wide", 160, 40, order(tuple(PANELS.values()), ["effects"]))["effects"].width
+    known = msgspec.structs.replace(KNOWN, owners=KNOWN.owners[:2])
+    snapshot = dataclasses.replace(at(stop_after("backward")), identity=known)
+    drawing = identity.draw(snapshot, Frame(width, 16), NAME)
+    words = drawn(drawing)
+    assert 'optimizer.param_groups[0]["params"][2]' in words
+    assert "attribute of Linear" in words
+    assert "in Adam's list" in words
+    assert widest(drawing.body) <= width

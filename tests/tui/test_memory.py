@@ -40,6 +40,17 @@ async def test_breakpoints_layout_and_theme_are_written_when_they_change_and_the
         await here.until_seen("1+2")
 
 
+async def test_a_panel_that_is_empty_at_the_start_is_not_what_a_script_comes_up_with(tmp_path: Path) -> None:
+    for key, name in (("7", "output"), ("5", "loss")):
+        file = tmp_path / f"{name}.toml"
+        async with stage(kept=str(file)) as here:
+            await here.press(key)
+            await here.until(lambda file=file: file.exists() and read_state(file)[0].panels, "the file")
+        async with stage(kept=str(file)) as here:
+            assert here.app.furniture.focused_name() == ("model" if name == "output" else name)
+            assert name in here.app.furniture.recent[:2]
+
+
 async def test_without_a_file_nothing_is_kept() -> None:
     async with stage() as here:
         await here.press("8")

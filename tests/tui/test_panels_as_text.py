@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tui.builders import at, model_objects, shown, stop_after, widest
+from tui.builders import at, effects, model_objects, shown, stop_after, widest
 
 from stepdbg.protocol.messages import (
     Boundary,
@@ -37,13 +37,15 @@ from stepdbg.protocol.messages import (
     TensorView,
     Window,
 )
+from stepdbg.tui.actions import PANELS
+from stepdbg.tui.arrangement import boxes, order
 from stepdbg.tui.attention import wanted
 from stepdbg.tui.exchanges import Exchange
 from stepdbg.tui.losses import MOST_POINTS, Point, Series, grown
 from stepdbg.tui.snapshot import Snapshot, reduced
 from stepdbg.tui.transcript import Transcript
-from stepdbg.tui.views import breaks, console, header, loss, model, optimizer, output, source, tensor
-from stepdbg.tui.views.lines import ASCII, UNICODE, Drawing, Frame, text
+from stepdbg.tui.views import breaks, console, header, loss, model, optimizer, output, source, tensor, tensor_layout
+from stepdbg.tui.views.lines import ASCII, UNICODE, Drawing, Frame, Glyphs, text
 from stepdbg.tui.views.numbers import figure
 
 VIEWS = (model, tensor, optimizer, loss, source, output, breaks, console)
@@ -107,6 +109,19 @@ def test_the_model_shows_what_the_phase_did_to_each_gradient_by_a_sign(width: in
     assert re.search(r"\+ +0\.2500", weight), "a mark, and not the number's sign"
     assert "Conv2d" in words
     assert "running_mean" in words
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_marks_that_may_be_of_any_phase_since_the_last_stop_look_otherwise(width: int) -> None:
+    stop = stop_after("step", effects=effects(("parameter", "changed", 1), names=("model.fc1.bias",), hint=True))
+    snapshot = dataclasses.replace(at(stop), objects=model_objects())
+    drawing = model.draw(snapshot, Frame(width, 20))
+    assert "?: since the last stop, by whichever phase" in shown([drawing.title])
+    (row,) = [line for line in shown(drawing.body).splitlines() if "*" in line]
+    assert row.startswith(" *? ")
+    assert "bias" in row
+    sure = dataclasses.replace(at(stop_after("step")), objects=model_objects())
+    assert "?" not in drawn(model.draw(sure, Frame(width, 20)))
 
 
 def test_at_the_end_of_the_script_the_place_that_was_shown_last_stays_in_the_source_panel() -> None:
@@ -321,3 +336,81 @@ def test_of_an_edit_the_numbers_are_shown_also_where_there_is_little_room(width:
 def test_an_edit_that_was_taken_back_is_said_to_be() -> None:
     edit = Edit(1, "model.fc1.weight", (0, 3), "old * 0.5", "0.12", "0.06", 7, 3, undone=True)
     assert breaks.edit_words(edit, UNICODE) == "undone: model.fc1.weight[0, 3] is 0.12 again"
+
+
+def moving(*rows: tuple[str, str]) -> Snapshot:
+    """A snapshot after zero_grad of update 5, with these variables by name and kind."""
+    objects = model_objects()
+    group = ObjectRow(" variables", "in this update", "group", 0)
+    variables = tuple(ObjectRow(name, name, "variable", 1, kind, (2,), "float32", "cpu") for name, kind in rows)
+    made = {"batch": 5, "output": 4, "loss": 4}
+    stop = stop_after("zero_grad", update=5, made_in=made)
+    return dataclasses.replace(
+        at(stop), objects=msgspec.structs.replace(objects, rows=(*objects.rows, group, *variables))
+    )
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_output_and_loss_of_the_update_before_are_not_said_to_be_of_this_one(width: int) -> None:
+    words = drawn(model.draw(moving(("x", "batch"), ("y_hat", "output"), ("loss", "loss")), Frame(width, 20)))
+    assert "in this update" in words
+    assert "y_hat  of update 4" in words
+    assert "loss  of update 4" in words
+    assert "x  of" not in words
+    words = drawn(model.draw(moving(("y_hat", "output"), ("loss", "loss")), Frame(width, 20)))
+    assert "in this update" not in words
+    assert words.count("of update 4") == 1
+
+
+def test_a_step_that_nobody_watched_has_no_ratio() -> None:
+    rows = model_objects().rows
+    summaries = {row.name: Summary(row.name, 1.0, 0.5) for row in rows}
+    snapshot = dataclasses.replace(at(stop_after("zero_grad")), objects=model_objects(), summaries=summaries)
+    weight = next(line for line in drawn(model.draw(snapshot, Frame(100, 20))).splitlines() if "weight" in line)
+    assert " - " in weight
+
+
+def test_parameters_in_no_model_are_not_counted_as_the_models() -> None:
+    objects = model_objects()
+    loose = (
+        ObjectRow(" parameters", "in no model", "group", 0),
+        ObjectRow("optimizer.param_groups[0]['params'][2]", "old", "parameter", 1, "", (2,), "float32", "cpu"),
+    )
+    rows = (*objects.rows, *loose)
+    snapshot = dataclasses.replace(at(stop_after("step")), objects=msgspec.structs.replace(objects, rows=rows))
+    assert "4 parameters, 1 more in no model" in shown([model.draw(snapshot, Frame(80, 20)).title])
+    whole = dataclasses.replace(snapshot, objects=objects)
+    assert "no model" not in shown([model.draw(whole, Frame(80, 20)).title])
+
+
+def test_at_160_columns_the_model_shows_how_far_a_step_has_moved_a_parameter() -> None:
+    width = boxes("wide", 160, 40, order(tuple(PANELS.values()), ["model"]))["model"].width
+    rows = model_objects().rows
+    summaries = {row.name: Summary(row.name, 1.0, 0.5, 0.0125) for row in rows}
+    snapshot = dataclasses.replace(full(), objects=model_objects(), summaries=summaries)
+    words = drawn(model.draw(snapshot, Frame(width, 16)))
+    assert "Δ/‖w‖" in words
+    assert "0.0125" in words
+    assert "float32" in words.splitlines()[0], "the type of all, where no column says it"
+
+
+@pytest.mark.parametrize("height", [6, 7, 9, 12, 13])
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_of_one_point_the_axis_has_its_own_figure_at_its_own_height(height: int, glyphs: Glyphs) -> None:
+    one = loss.curves((Series("loss", (Point(1, 2.306),)),), ())
+    lines = [text(line) for line in loss.chart(one, 60, height, glyphs)]
+    (labelled,) = [line for line in lines if "2.306" in line]
+    assert labelled[loss.GUTTER :].strip(), "the point is in that row"
+    assert sum(line[: loss.GUTTER - 1].strip() != "" for line in lines[:-1]) == 1
+    two = loss.curves((Series("loss", (Point(1, 2.306), Point(2, 2.1))),), ())
+    words = shown(loss.chart(two, 60, height, glyphs))
+    assert "2.306" in words
+    assert "2.100" in words
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_of_a_single_number_there_is_no_picture(shape: tuple[int, ...]) -> None:
+    view = TensorView("w", "parameter", shape, "float32", "cpu", 4, True, 0, parts=full().tensor.parts)
+    layout = tensor_layout.divided(Frame(100, 40), view, "value", None)
+    assert (layout.mode, layout.histogram, layout.maps) == ("numbers", False, None)
+    assert tensor_layout.divided(Frame(100, 40), view, "value", "map").mode == "numbers"

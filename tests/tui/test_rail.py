@@ -63,6 +63,22 @@ def test_what_is_to_come_says_that_it_is_of_last_time() -> None:
     assert text(lines[3]).count("last time") == 4
 
 
+@pytest.mark.parametrize("width", [80, 160])
+def test_what_is_to_come_stands_in_brackets_and_what_is_done_does_not(width: int) -> None:
+    words = shown(rail.draw(at(stop_after("forward")), width))
+    assert words.count("(") == words.count(")") == 3 + (width == 160)  # loss, backward, step; state entries
+    assert "(8 grads" in words
+    assert "1 output" in words
+    assert "(1 output" not in words
+
+
+@pytest.mark.parametrize("done", ORDER)
+def test_what_stands_under_one_phase_is_set_apart_from_the_next(done: str) -> None:
+    for line in rail.draw(at(stop_after(done)), 80)[1:]:
+        assert text(line).count("│") == len(ORDER) - 1
+    assert "|" in text(rail.draw(at(stop_after(done)), 80, glyphs=ASCII)[1])
+
+
 def test_before_the_first_phase_the_textbook_loop_is_on_the_rail() -> None:
     stop = Stop(Boundary(1, 1, next="data"), "step")
     line = text(rail.draw(at(stop), 80)[0])
@@ -228,9 +244,19 @@ def test_few_names_are_spelled_out() -> None:
     assert sentence(stop_after("step", effects=found)).startswith("step changed w and b")
 
 
-def test_counters_are_called_a_hint() -> None:
-    found = effects(("grad", "changed", 8), hint=True)
-    assert "hint" in sentence(stop_after("backward", effects=found))
+@pytest.mark.parametrize("done", ORDER)
+def test_what_has_changed_since_the_last_stop_is_never_said_of_the_phase_done(done: str) -> None:
+    found = effects(("parameter", "changed", 4), ("grad", "created", 4), hint=True)
+    words = sentence(stop_after(done, effects=msgspec.structs.replace(found, since=1)))
+    assert words == (
+        f"{done} is done. Since the last stop, at update 1: 4 parameters changed, 4 gradients new; "
+        "which phase did it was not recorded"
+    )
+
+
+def test_nothing_seen_to_change_since_the_last_stop_is_no_word_on_the_phase_done() -> None:
+    words = sentence(stop_after("step", effects=effects(hint=True)))
+    assert words.startswith("step is done. Since the last stop, nothing was seen to change")
 
 
 def test_adding_to_gradients_is_told_from_writing_them() -> None:
@@ -252,3 +278,13 @@ def test_an_exception_is_named_with_its_phase() -> None:
 def test_an_exception_of_the_users_own_code_is_placed_after_the_phase_that_is_done() -> None:
     stop = stop_after("backward", reason="exception", failure=Failure("ValueError", "no", ""))
     assert sentence(stop) == "ValueError after backward: no"
+
+
+@pytest.mark.parametrize("reason", ["exit", "exception"])
+def test_after_its_last_stop_nothing_is_said_to_train(reason: str) -> None:
+    stop = stop_after("step", reason=reason)
+    ended = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, next=None, opens=None))
+    snapshot = dataclasses.replace(at(ended, "running"), progress=Progress(0, "step", 3.0, 42, None, None, None))
+    assert header.state_words(snapshot, 0.0) == ("RUNNING", "to the end of the script")
+    assert header.below(snapshot).startswith("nothing trains any more")
+    assert "press p" not in header.below(snapshot)

@@ -8,12 +8,19 @@ from collections.abc import Sequence
 
 from stepdbg.hub.card import Card, living_sessions
 
+KEPT = (
+    "what has exited is kept to be read for 24 hours, with a small process and no training; "
+    "`stepdbg attach SESSION` shows it, `stepdbg stop SESSION` ends it now"
+)
+
 
 def list_sessions() -> int:
     """Print the table of sessions."""
     cards = living_sessions()
     if cards:
         print(table(cards, time.time()))
+        if any(card.state == "exited" for card in cards):
+            print(f"stepdbg: {KEPT}", file=sys.stderr)
     else:
         print("stepdbg: there are no sessions", file=sys.stderr)
     return 0

@@ -96,6 +96,8 @@ class Effects(Part, frozen=True):
     """At most `EFFECT_NAMES` of them, parameters first."""
     left_out: int = 0
     """How many effects are counted and not named."""
+    since: int | None = None
+    """The update at which training stood before, where these are of all phases since then (`counters`)."""
 
 
 EFFECT_NAMES = 2_000
@@ -172,6 +174,8 @@ class Stop(Part, frozen=True):
     loss_name: str | None = None
     """What the user's frame calls the newest loss."""
     failure: Failure | None = None
+    made_in: dict[str, int] = {}
+    """The update that the newest `batch`, `output` and `loss` are of: after `zero_grad` still the one before."""
     next_of: str = ""
     """Whose phase comes next, as in `PhaseRecord.of`."""
 
@@ -674,6 +678,10 @@ class Identity(Message, frozen=True):
     """All models that are known, be it theirs or not."""
     optimizers: tuple[str, ...] = ()
     """All optimizers that are known, be it theirs or not."""
+    steps: int = 0
+    """How often the optimizers that hold it have stepped."""
+    stateful: bool = False
+    """Whether one of them keeps anything under any tensor."""
 
 
 OWNERS = 64

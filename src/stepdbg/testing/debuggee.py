@@ -344,6 +344,7 @@ class FakeDebuggee:
                     self._inspection.pending_backward,
                     "loss" if "loss" in self._inspection.variables else None,
                     failure,
+                    self._made_in(boundary.update),
                 )
             )
         )
@@ -356,6 +357,12 @@ class FakeDebuggee:
             self._obey(message)
         self._before = fingerprints(self._inspection.objects())
         self._values_before = {name: array("d", p.values) for name, p in self.model.parameters.items()}
+
+    def _made_in(self, update: int) -> dict[str, int]:
+        """The update that batch, output and loss are of."""
+        done = {record.name for record in self._phases}
+        makers = {"batch": "data", "output": "forward", "loss": "loss"}
+        return {kind: update - (maker not in done) for kind, maker in makers.items() if maker in done or update > 1}
 
     def _stop_at_exception(self, last: Boundary, error: RuntimeError) -> None:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))

@@ -43,6 +43,8 @@ def identify(name: str, model: Network, optimizer: Adam, variables: dict[str, An
         hangs=tuple(_hanging(base, path, tensor, optimizer)),
         models=("model",),
         optimizers=("optimizer",),
+        steps=optimizer.steps if path in places else 0,
+        stateful=path in places and bool(optimizer.state),
     )
 
 

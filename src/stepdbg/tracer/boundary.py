@@ -336,6 +336,9 @@ class Tracer:
             self._rank.say_where(course, following, monotonic_ns())
             boundary = msgspec.structs.replace(_placed(boundary, frame), rank=self._rank.number)
             halt.wait(boundary, Cause(*why, _stack(frame), returning=returning))
+        elif halt.until == "finish" and halt.before is not None:
+            if not silent:
+                halt.pass_by(boundary, done, _stack(frame), returning)
         elif halt.until != "next":
             halt.before = None
         if halt.before is None and self._due(boundary):

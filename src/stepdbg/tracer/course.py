@@ -19,6 +19,9 @@ USUAL_ORDER = ("data", "zero_grad", "forward", "loss", "backward", "step")
 _CLOSED = frozenset({"data", "forward", "eval", "backward", "unscale", "clip", "step", "scheduler"})
 """Calls of torch's in which no update opens. (A `with stepdbg.phase(…)` may hold whole updates.)"""
 
+_MAKERS = {"batch": ("data",), "output": ("forward",), "loss": ("loss", "backward")}
+"""The phases in which the objects of a kind come into being."""
+
 
 class Phase(Struct, eq=False):
     """A phase that runs or has run. (A msgspec struct, since one is made at each boundary of a free run.)"""
@@ -265,6 +268,16 @@ class Course:
     def records(self) -> tuple[PhaseRecord, ...]:
         """The phases done in this update, as they are sent."""
         return _records(self.phases)
+
+    def made_in(self) -> dict[str, int]:
+        """The update that the newest batch, output and loss are of, by kind; left out where no phase tells."""
+        found = {}
+        for kind, makers in _MAKERS.items():
+            for phases, update in ((self.phases, self.update), (self.before, self.update - 1)):
+                if any(phase.name in makers for phase in phases):
+                    found[kind] = update
+                    break
+        return found
 
     def previous(self) -> tuple[PhaseRecord, ...]:
         """Those of the last complete update."""

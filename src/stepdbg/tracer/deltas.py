@@ -1,11 +1,13 @@
 """How much a step moved each parameter, relative to its size: ‖Δw‖ / ‖w‖.
 
 The figure is the customary check of a learning rate (around 1e-3 is healthy). The parameters before the step are copied
-only while somebody steps, and only where the copies are small against what is free. Both the copies and the ratios are
-made while the user reads; what is asked for earlier is worked out when it is asked for.
+only while somebody steps, and only where the copies are small against what is free. A figure holds until the next step
+of an optimizer that holds the parameter: where nobody watched that one, there is none.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 
@@ -16,47 +18,75 @@ LIMIT = 256 * 1024 * 1024
 """Bytes of parameters that are copied at the most."""
 
 
+class _Copy(NamedTuple):
+    """A parameter before a step."""
+
+    tensor: torch.Tensor
+    steps: int
+    """Of the optimizers that hold it."""
+    version: int
+
+
+class _Ratio(NamedTuple):
+    """A figure, and the step that it is of."""
+
+    value: float
+    steps: int
+    version: int
+    """Tells the steps of a parameter apart that no optimizer holds."""
+
+
 class Deltas:
     """The copies before a step, and the ratios after it."""
 
     def __init__(self) -> None:
-        self._ratios: dict[str, float] = {}
-        """Of the last step that was watched, by name of the parameter, as far as they are worked out."""
-        self._copies: dict[str, torch.Tensor] = {}
-        self._stepped = False
-        """Whether the copies are from before a step that is done."""
+        self._ratios: dict[str, _Ratio] = {}
+        self._copies: dict[str, _Copy] = {}
+
+    def ratio(self, name: str) -> float | None:
+        """Of that parameter's last step; None where that was not watched."""
+        found = self._ratios.get(name)
+        return None if found is None else found.value
 
     def before_step(self, registry: Registry) -> None:
         """Copy the parameters, if they are small enough."""
-        parameters = {
-            name: entry.tensor.detach()
-            for name, entry in registry.alive.items()
-            if entry.kind == "parameter" and entry.tensor is not None and entry.tensor.layout is torch.strided
-        }
-        self._stepped = False
-        self._copies = {}
+        parameters = _parameters(registry)
         if sum(tensor.nbytes for tensor in parameters.values()) <= LIMIT:
-            self._copies = {name: tensor.clone() for name, tensor in parameters.items()}
+            steps = registry.steps()
+            self._copies = {
+                name: _Copy(tensor.detach().clone(), steps.get(id(tensor), 0), tensor._version)
+                for name, tensor in parameters.items()
+            }
 
-    def after_step(self) -> None:
-        """The step is done: from now on there are ratios of it."""
-        self._ratios, self._stepped = {}, True
-
-    def ratio(self, name: str, tensor: torch.Tensor) -> float | None:
-        """Of one parameter; None where it was not recorded."""
-        if self._stepped and (old := self._copies.pop(name, None)) is not None and (size := norm(old)):
-            self._ratios[name] = norm(tensor.detach() - old) / size
-        return self._ratios.get(name)
-
-    def forget(self) -> None:
-        """Nobody will look at the next step, as far as is known."""
+    def after_step(self, registry: Registry) -> None:
+        """Work out the ratios of what has been stepped, and drop the copies."""
+        steps = registry.steps()
+        for name, tensor in _parameters(registry).items():
+            old, now = self._copies.get(name), steps.get(id(tensor), 0)
+            if old is None or (id(tensor) in steps and old.steps == now and old.version == tensor._version):
+                continue  # it is another optimizer that has stepped; what none holds has been moved by 0
+            if size := norm(old.tensor):
+                self._ratios[name] = _Ratio(norm(tensor.detach() - old.tensor) / size, now, tensor._version)
         self._copies = {}
 
-    def settle(self, registry: Registry) -> None:
-        """Work out what is left and drop the copies, before the parameters change again."""
-        if self._stepped:
-            for name in list(self._copies):
-                entry = registry.alive.get(name)
-                if entry is not None and entry.tensor is not None:
-                    self.ratio(name, entry.tensor)
-            self._copies = {}
+    def forget_old(self, registry: Registry) -> None:
+        """Drop the figures of parameters that have been stepped since, with nobody looking."""
+        steps, parameters = registry.steps(), _parameters(registry)
+        self._ratios = {
+            name: ratio
+            for name, ratio in self._ratios.items()
+            if (tensor := parameters.get(name)) is not None
+            and (ratio.steps == steps[id(tensor)] if id(tensor) in steps else ratio.version == tensor._version)
+        }
+
+
+def _parameters(registry: Registry) -> dict[str, torch.Tensor]:
+    """Those that can be copied."""
+    return {
+        name: entry.tensor
+        for name, entry in registry.alive.items()
+        if entry.kind == "parameter"
+        and entry.tensor is not None
+        and entry.tensor.layout is torch.strided
+        and not entry.tensor.is_inference()
+    }

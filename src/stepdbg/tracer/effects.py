@@ -86,14 +86,21 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
     return effects
 
 
-def counted(effects: Sequence[Effect], basis: Basis) -> Effects:
-    """The same with counts, and with no more names than one stop may carry."""
+def counted(effects: Sequence[Effect], basis: Basis, since: int | None = None) -> Effects:
+    """The same with counts, and with no more names than one stop may carry.
+
+    Args:
+        effects: All of them.
+        basis: What they are known by.
+        since: The update since which they are, where several phases lie in between.
+    """
     counts = Counter((effect.kind, effect.what) for effect in effects)
     return Effects(
         basis=basis,
         counts=tuple(EffectCount(kind, what, count) for (kind, what), count in counts.items()),
         named=tuple(effects[:EFFECT_NAMES]),
         left_out=max(0, len(effects) - EFFECT_NAMES),
+        since=since,
     )
 
 

@@ -18,7 +18,7 @@ import torch
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import effects, frames
 from stepdbg.tracer.breakpoints import Breakpoints
-from stepdbg.tracer.course import Course
+from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.inspection import Desk
 from stepdbg.tracer.link import HubLost
@@ -62,6 +62,8 @@ class Halt:
         """Whose phase comes next."""
         self._counters: effects.Picture | None = None
         """From the last halt."""
+        self._stood_at: int | None = None
+        """The update of that halt."""
         self._rank = rank
         self._course = course
         self._registry = registry
@@ -93,6 +95,29 @@ class Halt:
                 self._deltas.before_step(self._registry)
         self._registry.release()
 
+    def pass_by(
+        self, boundary: m.Boundary, done: Phase | None, stack: list[FrameType], returning: FrameType | None
+    ) -> None:
+        """Training goes on here, to the end of its update: what the phase done did is recorded as if it had halted."""
+        if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
+            return
+        with torch.no_grad():
+            self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
+            after = effects.take(self._registry)
+            if done is not None and self.before is not None:
+                done.effects = effects.without_names(
+                    effects.counted(effects.named(self.before, after, "fingerprint"), "fingerprint")
+                )
+            self._compare_around_a_step(boundary)
+            self.before = after
+        self._registry.release()
+
+    def _compare_around_a_step(self, boundary: m.Boundary) -> None:
+        if boundary.done == "step":
+            self._deltas.after_step(self._registry)
+        if boundary.next == "step":
+            self._deltas.before_step(self._registry)
+
     def wait(self, boundary: m.Boundary, cause: Cause) -> None:
         """Say what there is to see, then serve until told to go on.
 
@@ -120,14 +145,16 @@ class Halt:
         after = effects.take(registry)
         done = course.last if boundary.done is not None else None
         named, basis = self._effects(after) if done is not None else ([], None)
-        found = effects.counted(named, basis) if basis is not None else None
+        since = self._stood_at if basis == "counters" else None
+        found = effects.counted(named, basis, since) if basis is not None else None
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
         if boundary.done == "step":
-            self._deltas.after_step()
-        self._put_off = deque([self._deltas.settle])
+            self._deltas.after_step(registry)
+        self._put_off.clear()
         if boundary.next == "step":
             self._put_off.append(self._deltas.before_step)
+        self._deltas.forget_old(registry)
         self.before = after
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
@@ -153,6 +180,7 @@ class Halt:
             pending_backward=course.pending_backward,
             loss_name=(done and done.loss) or registry.loss_name(),
             failure=cause.failure,
+            made_in=course.made_in(),
         )
 
     def _effects(self, after: effects.Picture) -> tuple[list[m.Effect], m.Basis | None]:
@@ -183,20 +211,18 @@ class Halt:
                     pass
 
     def _resume(self, until: m.Go, cause: Cause) -> None:
-        self._deltas.settle(self._registry)
-        if until == "next":
+        if until != "continue":
             for do in self._put_off:
                 do(self._registry)
-        else:  # should training stop after the next step, the copies are made where that is foreseen
-            self._deltas.forget()
         self._put_off.clear()
         self.until = until
+        self._stood_at = self._course.update
         self.free = until == "continue" and not (self.breakpoints.any or self.traced)
         if self._desk.edited:  # an edit is no effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             self.before = effects.take(self._registry)
         self._counters = effects.counters_only(self.before or {}) if until != "next" else None
-        if until != "next":
+        if until not in ("next", "finish"):
             self.before, self._held = None, []
 
 

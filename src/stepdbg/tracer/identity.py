@@ -55,6 +55,8 @@ def identify(name: str, registry: Registry, stack: list[FrameType], figures: Fig
         shares=tuple(_shares(base, entry, registry)),
         models=tuple(name for name, _ in registry.models()),
         optimizers=tuple(named.name for named, _ in registry.optimizers()),
+        steps=registry.steps().get(id(tensor), 0),
+        stateful=any(any(optimizer.state.values()) for optimizer in _holders(tensor, registry)),
     )
 
 
@@ -85,6 +87,13 @@ def _optimizers(tensor: torch.Tensor, registry: Registry) -> Iterator[m.Owner]:
                 if parameter is tensor:
                     expression = f'{named.name}.param_groups[{index}]["params"][{place}]'
                     yield m.Owner("optimizer", expression, type(optimizer).__name__)
+
+
+def _holders(tensor: torch.Tensor, registry: Registry) -> Iterator[Any]:
+    """The optimizers that hold it."""
+    for _, optimizer in registry.optimizers():
+        if any(parameter is tensor for group in optimizer.param_groups for parameter in group["params"]):
+            yield optimizer
 
 
 def _variables(tensor: torch.Tensor, stack: list[FrameType]) -> Iterator[m.Owner]:

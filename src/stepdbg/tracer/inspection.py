@@ -114,7 +114,6 @@ class Desk:
                 return identify(name, self._registry, self._stack, self._figures)
             case m.PreviewEdit() | m.ApplyEdit() | m.UndoEdit():
                 if not isinstance(query, m.PreviewEdit):
-                    self._deltas.settle(self._registry)
                     self._figures.forget()
                     self._tree.forget()
                 if self.readonly:
@@ -133,7 +132,6 @@ class Desk:
         """Run it, and look anew at what there is: it may have changed anything."""
         if self.readonly:
             return m.Refusal("this session is read-only, and Python can change anything; start it without --readonly")
-        self._deltas.settle(self._registry)
         self._figures.forget()
         self._tree.forget()
         result = self._console.evaluate(frame, source)
@@ -156,7 +154,7 @@ class Desk:
             name,
             size,
             grad_size,
-            self._deltas.ratio(name, entry.tensor),
+            self._deltas.ratio(name),
             finite,
             marks=marks,
             value=tensors.single(entry.tensor),

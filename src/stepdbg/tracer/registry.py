@@ -205,6 +205,15 @@ class Registry:
         """Those alive."""
         return [(entry, optimizer) for entry in self._optimizers if (optimizer := entry.ref()) is not None]
 
+    def steps(self) -> dict[int, int]:
+        """How often the optimizers that hold a parameter have stepped, by `id` of the parameter."""
+        found: dict[int, int] = {}
+        for named, optimizer in self.optimizers():
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    found[id(parameter)] = found.get(id(parameter), 0) + named.steps
+        return found
+
     def refresh(
         self, stack: list[FrameType], returning: FrameType | None = None, *, pending_backward: bool = False
     ) -> None:

@@ -50,6 +50,8 @@ class Situation:
     """Which of its views the panel shows, where it has several: `matrix`, `names`, `identity`."""
     ownable: bool = False
     """Whether there is a tensor under the cursor whose owners can be asked for."""
+    came_from: str = ""
+    """The panel that the owners of a tensor were asked from, where they are still shown."""
     typing: bool = False
     """Whether keys go to the input of the panel: a command of the console, a filter."""
 
@@ -96,7 +98,8 @@ def _in_the_past(here: Situation) -> bool:
 
 
 def _leads_back(here: Situation) -> bool:
-    return _in_the_past(here) or (here.panel == "effects" and here.view in ("names", "identity"))
+    inner = here.view in ("names", "identity") or here.came_from
+    return _in_the_past(here) or (here.panel == "effects" and bool(inner))
 
 
 def _ownable(here: Situation) -> bool:
@@ -231,15 +234,7 @@ ACTIONS: tuple[Action, ...] = (
         _running,
         True,
     ),
-    Action(
-        "rank",
-        ("r",),
-        "next rank",
-        "show and steer the next rank; the others run or wait as they are",
-        "Steer",
-        _several_ranks,
-        True,
-    ),
+    Action("rank", ("r",), "next rank", "show and steer the next rank; no other moves", "Steer", _several_ranks, True),
     Action(
         "break",
         ("b", "f9"),
@@ -272,7 +267,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("edit_all", ("E",), "edit all", "edit the whole tensor", "Edit", _editable),
     Action("undo", ("x",), "undo edit", "undo the last edit", "Edit", _edited, footer=True),
-    Action("back", ("escape",), "back", "back to the matrix; from the past back to now", "Look", _leads_back, True),
+    Action("back", ("escape",), "back", "back to where one came from; from the past to now", "Look", _leads_back, True),
     Action(
         "fold",
         ("enter",),
@@ -314,15 +309,7 @@ ACTIONS: tuple[Action, ...] = (
         _has_earlier,
         True,
     ),
-    Action(
-        "later",
-        ("right_square_bracket",),
-        "later",
-        "look at the stop after; the last one is now",
-        "Look",
-        _in_the_past,
-        True,
-    ),
+    Action("later", ("right_square_bracket",), "later", "look at the stop after this one", "Look", _in_the_past, True),
     Action(
         "part",
         ("v",),

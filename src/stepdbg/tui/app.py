@@ -33,6 +33,7 @@ from stepdbg.home.folders import config_file
 from stepdbg.hub.client import HubConnection
 from stepdbg.protocol.messages import (
     FromClient,
+    Identify,
     ListStops,
     LossPoints,
     Notice,
@@ -55,7 +56,9 @@ from stepdbg.tui.guide import Guide
 from stepdbg.tui.memory import Memory
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.questions import Questions
+from stepdbg.tui.silent_keys import why_nothing
 from stepdbg.tui.snapshot import Arrived, Lost, Snapshot, looking_at, looking_at_stop, reduced
+from stepdbg.tui.views.identity import belongs
 from stepdbg.tui.views.lines import ASCII, UNICODE
 from stepdbg.tui.wants import Want, recalled
 from stepdbg.tui.widgets.bars import Footer, HintLine, Tabs
@@ -142,6 +145,8 @@ class StepdbgApp(App[int], inherit_bindings=False):
         self.furniture = Furniture(self)
         self.memory = Memory(self)
         self.guide = Guide(self, wanted=guided and self.config.hints)
+        self.said = ("", 0)
+        """What was said quietly last, and the boundary at which it was."""
         self._paint_at: asyncio.TimerHandle | None = None
         self._arriving = False
         """A stop has just come: first it is asked and painted what the user's eyes are on, then the rest."""
@@ -330,6 +335,10 @@ class StepdbgApp(App[int], inherit_bindings=False):
             panels = [panel for panel in panels if panel.in_focus]
         wants = [want for panel in panels for want in panel.wants(seen)]
         if seen.looking_back:
+            panel = self.furniture.in_focus()
+            name = panel.tensor_at_hand() if panel is not None else ""
+            if name and all(want.slot != "identity" for want in wants):  # whether there is anything that `a` can show
+                wants.append(Want("identity", Identify(name), seen.boundary))
             wants = recalled(wants, seen.boundary)
         self.questions.want(wants, seen.boundary, snapshot.rank)
 
@@ -399,15 +408,36 @@ class StepdbgApp(App[int], inherit_bindings=False):
             hinted=self.guide.active,
             actions=self.config.actions,
             view=panel.showing() if panel is not None else "",
-            ownable=panel is not None and bool(panel.tensor_at_hand()),
+            ownable=panel is not None and self._knows_owners_of(panel.tensor_at_hand()),
+            came_from=panel.came_from if panel is not None else "",
             typing=panel is not None and panel.typing,
         )
 
+    def _knows_owners_of(self, name: str) -> bool:
+        """Whether they can be shown: now they can be asked for, in the past they were recorded or not."""
+        if not name or self.snapshot.past_at is None:
+            return bool(name)
+        known = self.seen.identity if self.seen.looking_back else None
+        return known is not None and belongs(known, name)
+
     async def action_press(self, key: str) -> None:
         """A key of the registry: do what it does here, if anything."""
-        action = applicable(key, self.situation())
+        here = self.situation()
+        action = applicable(key, here)
+        self.remark("" if action is not None else why_nothing(key, here))
         if action is not None:
             await self.deeds.do(action.id)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that nothing is bound to, and that no input has taken."""
+        bound = any(event.key in action.keys for action in self.config.actions)
+        if len(self.screen_stack) == 1 and not bound:
+            self.remark(why_nothing(event.key, self.situation()))
+
+    def remark(self, words: str) -> None:
+        """Say something quietly, in the last line, until another key is pressed or training has moved."""
+        self.said = (words, self.snapshot.boundary)
+        self.paint()
 
     async def on_sheet_picked(self, event: Sheet.Picked) -> None:
         """Something was clicked that stands for something."""

@@ -39,16 +39,17 @@ class Column(NamedTuple):
 
 COLUMNS: dict[Kind, tuple[Column, ...]] = {
     "wide": (
-        Column((Slot(("source",), 5), Slot(("output", "console"), 3)), 11),
-        Column((Slot(("model",), 4), Slot(("tensor",), 5)), 12),
-        Column((Slot(("effects",), 5), Slot(("optimizer",), 4), Slot(("loss", "breaks"), 4)), 8),
+        Column((Slot(("source",), 5), Slot(("output", "console"), 3)), 53),
+        Column((Slot(("model",), 4), Slot(("tensor",), 5)), 62),
+        Column((Slot(("effects",), 5), Slot(("optimizer",), 4), Slot(("loss", "breaks"), 4)), 43),
     ),
     "medium": (
         Column((Slot(("model", "source", "breaks"), 3), Slot(("output", "console"), 2)), 1),
         Column((Slot(("tensor",), 1), Slot(("effects", "optimizer", "loss"), 1)), 1),
     ),
 }
-"""The layouts with columns, left to right and top to bottom."""
+"""The layouts with columns, left to right and top to bottom. In the wide one, at 160 columns, the Model panel has room
+for Δ/‖w‖, and the owners of a tensor for `optimizer.param_groups[0]["params"][0]`."""
 GAP = 1
 """Cells between two columns."""
 

@@ -61,6 +61,8 @@ class Deeds:
             app.look_at_stop(None)
             app.look_at_rank(app.snapshot.rank)
         elif name.startswith("panel_"):
+            if name == "panel_effects":
+                self._effects().show_matrix()
             app.furniture.go_to(name.removeprefix("panel_"))
         elif name.startswith("console"):
             await self.console.do(name)
@@ -239,14 +241,15 @@ class Deeds:
         """Show who owns what is under the cursor."""
         panel = self._app.furniture.in_focus()
         if panel is not None and (name := panel.tensor_at_hand()):
-            self._effects().identify(name)
+            self._effects().identify(name, panel.panel)
             self._app.furniture.go_to("effects")
 
     async def _back(self) -> None:
-        """One thing at a time: out of a list first, then out of the past."""
+        """One thing at a time: out of a list first, or to where the owners were asked for, then out of the past."""
         effects = self._effects()
-        if self._app.furniture.in_focus() is effects and effects.showing() != "matrix":
-            effects.show_matrix()
+        if self._app.furniture.in_focus() is effects and (effects.showing() != "matrix" or effects.came_from):
+            if panel := effects.go_back():
+                self._app.furniture.go_to(panel)
         else:
             self._app.look_at_stop(None)
 
@@ -370,9 +373,9 @@ class Deeds:
         if app.snapshot.over or app.connection is None:
             await self._leave("stay")
             return
-        dialog = LeaveDialog(
-            app.snapshot.session.name, any(rank.state == "running" for rank in app.snapshot.session.ranks), app.glyphs
-        )
+        alive = [rank for rank in app.snapshot.session.ranks if rank.state in ("running", "paused")]
+        running = any(rank.state == "running" for rank in alive)
+        dialog = LeaveDialog(app.snapshot.session.name, running, len(alive), app.glyphs)
 
         def leave(how: str | None) -> None:
             if how is not None:
@@ -387,9 +390,10 @@ class Deeds:
         name = app.snapshot.session.name
         app.send(Leave(how))  # type: ignore[arg-type]
         if not over:
+            ways = f"`stepdbg attach {name}` comes back, `stepdbg stop {name}` ends it"
             app.farewell = {
-                "go on": f"detached, training goes on; `stepdbg attach {name}` comes back",
-                "stay": f"detached, training stays as it is; `stepdbg attach {name}` comes back",
+                "go on": f"detached, training goes on; {ways}",
+                "stay": f"detached, training stays as it is; {ways}",
                 "stop": "training is stopped",
             }[how]
         elif (status := app.snapshot.session.exit_status) is not None and status != 0:

@@ -144,7 +144,10 @@ class Furniture:
             base.query_one(Tabs).show(self.current, zoomed=self.zoomed and self.has_columns)
         if self._app.guide.active:
             base.query_one(HintLine).show(self._app.guide.look(), self._app.deeds.key_of("no_hints"))
-        base.query_one(Footer).show(self._app.situation(), self.arrangement.hidden)
+        words, at = self._app.said
+        base.query_one(Footer).show(
+            self._app.situation(), self.arrangement.hidden, words if at == self._app.snapshot.boundary else ""
+        )
 
     def go_to(self, name: str) -> None:
         """Bring a panel to the front of its slot and put the focus on it."""
@@ -229,6 +232,11 @@ class Furniture:
         panel = self.panels.get("tensor")
         return panel.selected_object() if panel is not None else ""
 
+    def owners_asked_for(self) -> bool:
+        """Whether somebody has asked who owns a tensor, and has not gone back."""
+        panel = self.panels.get("effects")
+        return panel is not None and panel.selected_view() == "identity"
+
     def panel_text(self, name: str) -> str:
         """What a panel shows."""
         panel = self.panels.get(name)
@@ -240,7 +248,7 @@ class Furniture:
         if panel is not None and self.is_shown("output") and panel.size.width > 2:
             return panel.size.width - 1, max(2, panel.size.height - 1)
         if self.arrangement.kind == "wide":
-            return max(20, size.width * 4 // 13 - 1), max(2, size.height // 3)
+            return max(20, size.width // 3 - 1), max(2, size.height // 3)
         if self.arrangement.kind == "medium":
             return size.width // 2 - 1, max(2, size.height // 4)
         return max(2, size.width - 1), max(2, size.height - 10)

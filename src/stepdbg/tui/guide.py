@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from stepdbg.home.first_run import note_use
 from stepdbg.tui.hints import HINTS, Moment, advanced, words
+from stepdbg.tui.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from stepdbg.tui.app import StepdbgApp
@@ -25,6 +26,8 @@ class Guide:
         self.place = 0 if wanted else len(HINTS)
         self._since: tuple[int, str] | None = None
         """The boundary and the panel at which the present hint was first shown."""
+        self._stops: set[int] = set()
+        """The boundaries of the stops since."""
 
     @property
     def active(self) -> bool:
@@ -43,13 +46,25 @@ class Guide:
         snapshot, panel = self._app.snapshot, self._app.furniture.focused_name()
         if snapshot.paused:
             if self._since is None or snapshot.boundary < self._since[0]:  # the script runs again
-                self._since = (snapshot.boundary, panel)
-            place = advanced(self.place, Moment(snapshot, panel, *self._since))
-            if place != self.place:
-                self.place, self._since = place, (snapshot.boundary, panel)
+                self._begin(snapshot.boundary, panel)
+            self._stops.add(snapshot.boundary)
+            while self.active and (place := advanced(self.place, self._moment(snapshot, panel))) != self.place:
+                self.place = place
+                self._begin(snapshot.boundary, panel)
                 if not self.active:
                     self.dismiss()
         return words(self.place, snapshot, self._app.config.actions)
+
+    def _begin(self, boundary: int, panel: str) -> None:
+        """Another hint is shown from here on."""
+        self._since, self._stops = (boundary, panel), {boundary}
+
+    def _moment(self, snapshot: Snapshot, panel: str) -> Moment:
+        furniture = self._app.furniture
+        beside = frozenset(one.panel for one in furniture.visible()) if furniture.has_columns else frozenset()
+        owners = furniture.is_shown("effects") and furniture.owners_asked_for()
+        boundary, from_panel = self._since or (snapshot.boundary, panel)
+        return Moment(snapshot, panel, boundary, from_panel, len(self._stops) - 1, beside, owners)
 
     def dismiss(self) -> None:
         """No more of them, now or later."""

@@ -32,6 +32,12 @@ class Moment(NamedTuple):
     """The boundary at which the hint was first shown."""
     from_panel: str = ""
     """What had the focus then."""
+    stops: int = 0
+    """How many stops have followed since then."""
+    beside: frozenset[str] = frozenset()
+    """The panels that are to be seen with others at their side."""
+    owners: bool = False
+    """Whether somebody has asked who owns a tensor, and sees it."""
 
     @property
     def moved(self) -> bool:
@@ -44,6 +50,8 @@ class Hint(NamedTuple):
 
     text: str
     over: Callable[[Moment], bool]
+    patience: int = 2
+    """So many further stops it stays for somebody who does something else."""
 
 
 def _done(*phases: str) -> Callable[[Moment], bool]:
@@ -61,16 +69,17 @@ def _done(*phases: str) -> Callable[[Moment], bool]:
 HINTS = (
     Hint("press {next}: {comes}", lambda moment: moment.moved),
     Hint("the rail says what {done} did, in figures; now {next} again", lambda moment: moment.moved),
-    Hint("{next} goes on; watch the rail until backward is done", _done("backward")),
-    Hint("look at the rail: backward wrote {grads}; {next} runs step", _done("step")),
+    Hint("{next} goes on; watch the rail until backward is done", _done("backward"), 6),
+    Hint("look at the rail: backward wrote {grads}; {next} runs step", _done("step"), 6),
     Hint(
         "* marks what step changed; {panel_model}, {open} on a parameter shows it",
-        lambda moment: moment.panel == "tensor" != moment.from_panel,
+        lambda moment: moment.panel == "tensor" != moment.from_panel or "tensor" in moment.beside,
     ),
     Hint(
         "its value, gradient, optimizer state: {part} shows the next of them",
         lambda moment: moment.moved or moment.panel != "tensor",
     ),
+    Hint("{owners} on a parameter says who owns it, and what hangs on it", lambda moment: moment.owners),
     Hint(
         "{break}, then enter: a breakpoint; {continue} runs to the next one met",
         lambda moment: bool(moment.snapshot.session.breakpoints),
@@ -82,7 +91,10 @@ HINTS = (
 
 def advanced(place: int, moment: Moment) -> int:
     """The place of the hint to show, `len(HINTS)` after the last."""
-    return place + 1 if place < len(HINTS) and HINTS[place].over(moment) else place
+    if place == len(HINTS):
+        return place
+    hint = HINTS[place]
+    return place + 1 if hint.over(moment) or moment.stops >= hint.patience else place
 
 
 def words(place: int, snapshot: Snapshot, actions: tuple[Action, ...]) -> str:

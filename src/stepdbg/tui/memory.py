@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SOON = 0.3
 """Seconds that a change waits for others, to be written together."""
 
+EMPTY_AT_FIRST = ("output", "console")
+"""Panels that have nothing to show when a script starts."""
+
 
 class Memory:
     """What is kept of the script of one screen."""
@@ -52,11 +55,17 @@ class Memory:
         if remark and remark not in app.remarks:
             app.notify(remark, severity="warning", timeout=10, markup=False)
         if self.state.panels:
-            app.furniture.restore(self.state.panels, zoomed=self.state.zoomed)
+            app.furniture.restore(self._worth_a_start(self.state.panels), zoomed=self.state.zoomed)
         else:
             self.state = replace(self.state, panels=tuple(app.furniture.recent))
         if self.state.theme in app.available_themes:
             app.theme = self.state.theme
+
+    def _worth_a_start(self, panels: tuple[str, ...]) -> tuple[str, ...]:
+        """The panels in their order; before anything has run, one that shows what has run gives way to the Model."""
+        if self._app.snapshot.boundary <= 1 and panels[0] in EMPTY_AT_FIRST:
+            return ("model", *(panel for panel in panels if panel != "model"))
+        return panels
 
     def look(self) -> None:
         """Called when something may have changed: write it soon, if it has."""

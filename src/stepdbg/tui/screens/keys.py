@@ -50,6 +50,16 @@ RANKS_TOLD = 8
 """So many ranks are listed with their processes."""
 SIGNS = "* changed   ~ written, same value   + created   - freed   ! not finite"
 
+TOLD = (
+    "In brackets, on the rail and in Effects: what a phase that is not done yet did the last time. "
+    "A ? behind a sign: changed since the last stop, by whichever phase."
+)
+STRIP = (
+    "The line 'stops': a dot for each stop so far, a line and a number where an update begins, the arrow at the "
+    "newest, brackets round an earlier one that is looked at ({earlier}, {later} or a click go there); "
+    "e: edited there, !: an exception."
+)
+
 
 def session_lines(here: Situation, width: int) -> list[str]:
     """What runs, where, and since when it is known in which processes."""
@@ -87,6 +97,7 @@ def help_text(here: Situation, width: int = 90) -> str:
             first, *rest = textwrap.wrap(action.help, max(20, width - column)) or [""]
             lines.append(f"  {shown_keys(action)}".ljust(column) + first)
             lines += [" " * column + line for line in rest]
+    lines += ["", "On the screen", *textwrap.wrap(TOLD, width), *textwrap.wrap(STRIP.format_map(keys), width)]
     return "\n".join([*lines, "", *session_lines(here, width)])
 
 

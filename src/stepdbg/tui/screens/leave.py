@@ -1,4 +1,7 @@
-"""How to leave: training goes on, stays stopped, or is ended."""
+"""How to leave: training goes on, stays stopped, or is ended.
+
+Chosen at first is what neither loses anything nor lets anything run on that nobody looks at: all stays as it is.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from stepdbg.tui.screens.dialog import Dialog
 from stepdbg.tui.views.lines import Glyphs
+from stepdbg.tui.views.numbers import plural
 
 How = Literal["go on", "stay", "stop"]
 _KEYS: dict[str, How] = {"g": "go on", "s": "stay", "t": "stop"}
@@ -24,14 +28,17 @@ class LeaveDialog(Dialog[How]):
         Binding("c,q,ctrl+q", "dismiss_dialog", "cancel", show=False),
     ]
 
-    def __init__(self, name: str, running: bool, glyphs: Glyphs) -> None:
+    def __init__(self, name: str, running: bool, processes: int, glyphs: Glyphs) -> None:
         super().__init__("Leave the session", glyphs)
         self._session = name
         self._trains = running
+        self._processes = processes
 
     def fill(self) -> list[Widget]:
         """The four ways."""
         stays = "stays as it is: training goes on until a breakpoint" if self._trains else "training stays stopped"
+        left = plural(self._processes, "training process", "training processes") if self._processes else "the script"
+        verb = "stay" if self._processes > 1 else "stays"
         return [
             OptionList(
                 Option("g  detach, training goes on (breakpoints do not hold it)", id="go on"),
@@ -40,7 +47,12 @@ class LeaveDialog(Dialog[How]):
                 Option("c  cancel", id="cancel"),
                 markup=False,
             ),
-            Static(f"stepdbg attach {self._session} comes back to a detached session", classes="hint", markup=False),
+            Static(
+                f"Detached, {left} {verb} in the background; stepdbg ls lists what is left.\n"
+                f"stepdbg attach {self._session} comes back\nstepdbg stop {self._session} ends it",
+                classes="hint",
+                markup=False,
+            ),
         ]
 
     def action_leave(self, how: How) -> None:
@@ -48,8 +60,8 @@ class LeaveDialog(Dialog[How]):
         self.dismiss(how)
 
     def on_mount(self) -> None:
-        """The first line is chosen until another one is."""
-        self.query_one(OptionList).highlighted = 0
+        """To leave all as it is is chosen until another line is."""
+        self.query_one(OptionList).highlighted = 1
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click on a line."""

@@ -1,7 +1,7 @@
 """Panel 3: what each phase of this update did to each kind of object.
 
-Rows are the phases of the rail, those to come dim, with what they did the last time. A cell holds signs and counts:
-`+8` created, `*8` changed, `~8` written with the same value, `-8` freed.
+Rows are the phases of the rail, those to come too. A cell holds signs and counts:
+`+8` created, `*8` changed, `~8` written with the same value, `-8` freed; in brackets what the phase did the last time.
 """
 
 from __future__ import annotations
@@ -109,6 +109,8 @@ class Columns(NamedTuple):
     kinds: tuple[tuple[Kind, str, int], ...]
     cut: bool = False
     """Whether there is no room for all that something was done to."""
+    brackets: bool = True
+    """Whether there is room for the brackets round what is of the last time."""
     staggered: bool = False
     """Whether the headings stand on two lines by turns, so that whole words have room over narrow columns."""
 
@@ -122,16 +124,20 @@ def columns(found: list[Row], width: int, *, tall: bool = False) -> Columns:
         tall: There may be two lines of headings; it changes nothing about which kinds are shown.
     """
     name = max([8, *(cell_len(row.box.name) + row.box.depth * 2 for row in found)]) + 3
-    cells = {kind: max([0, *(cell_len(cell(row.box, kind)) for row in found)]) for kind in KINDS}
+    bare = {kind: max([0, *(cell_len(cell(row.box, kind)) for row in found)]) for kind in KINDS}
+    cells = {kind: max([0, *(cell_len(_bracketed(row.box, kind)) for row in found)]) for kind in KINDS}
     used = tuple(kind for kind in KINDS if cells[kind]) or tuple(kind for kind in KINDS if kind != "hyperparameter")
     heads = {**_SHORT, **_NARROW}
-    for kinds, names in ((KINDS, {}), (KINDS, _SHORT), (used, {}), (used, heads)):
-        if names is heads and tall and (whole := _staggered(used, cells, name, width)):
-            return Columns(name, whole, staggered=True)
-        wide = {kind: max(len(names.get(kind, kind)), cells[kind]) + 1 for kind in kinds}
+    ways: tuple[tuple[tuple[Kind, ...], dict[str, str], dict[Kind, int]], ...]
+    ways = ((KINDS, {}, cells), (KINDS, _SHORT, cells), (used, {}, cells), (used, heads, cells), (used, heads, bare))
+    for kinds, names, needed in ways:
+        if names is heads and tall and (whole := _staggered(used, needed, name, width)):
+            return Columns(name, whole, brackets=needed is cells, staggered=True)
+        wide = {kind: max(len(names.get(kind, kind)), needed[kind]) + 1 for kind in kinds}
         if name + sum(wide.values()) <= width:
             more = min(4, (width - name - sum(wide.values())) // len(kinds))
-            return Columns(name, tuple((kind, names.get(kind, kind), wide[kind] + more) for kind in kinds))
+            shown = tuple((kind, names.get(kind, kind), wide[kind] + more) for kind in kinds)
+            return Columns(name, shown, brackets=needed is cells)
     room = width - name - 2
     kept: list[tuple[Kind, str, int]] = []
     for kind in used:
@@ -139,7 +145,7 @@ def columns(found: list[Row], width: int, *, tall: bool = False) -> Columns:
         if room < 0:
             break
         kept.append((kind, heads.get(kind, kind), wide[kind]))
-    return Columns(name, tuple(kept) or ((used[0], "", 1),), True)
+    return Columns(name, tuple(kept) or ((used[0], "", 1),), True, brackets=False)
 
 
 def _staggered(
@@ -166,6 +172,19 @@ def cell(box: rail.Box, kind: Kind) -> str:
         if one.kind == kind:
             counts[one.what] += one.count
     return "".join(f"{SIGNS[what]}{_short(counts[what])}" for what in _ORDER if counts[what])
+
+
+def _bracketed(box: rail.Box, kind: Kind) -> str:
+    """The cell as it is drawn: in brackets where it is of the last time."""
+    words = cell(box, kind)
+    return f"({words})" if words and box.when != "done" else words
+
+
+def nearest_counted(box: rail.Box, kind: Kind) -> Kind:
+    """The kind nearest to this one, as the columns stand, that the phase did something to; else this one."""
+    here = KINDS.index(kind)
+    told = [other for other in KINDS if cell(box, other)]
+    return min(told, key=lambda other: abs(KINDS.index(other) - here), default=kind)
 
 
 def _short(number: int) -> str:
@@ -195,7 +214,7 @@ def draw(snapshot: Snapshot, frame: Frame, kind: Kind, beneath: tuple[Line, ...]
     head = _headings(shape, kind, frame)
     spare = frame.height - len(head) - len(found) - len(below)
     foot: list[Line] = [*([()] if spare > 0 and below else []), *below]
-    signs = legend(LEGEND, frame.width)
+    signs = legend((*LEGEND, "( ) last time"), frame.width)
     if spare > 1 + len(signs):
         foot += [*([] if below else [()]), *signs]
     if beneath and spare > 4:
@@ -217,8 +236,7 @@ def room_beneath(snapshot: Snapshot, frame: Frame) -> int:
 def _title(snapshot: Snapshot, stop: Stop) -> Line:
     boundary = stop.boundary
     done = f", {boundary.done} done" if boundary.done else ""
-    hint = "  a hint (version counters)" if stop.effects and stop.effects.basis == "counters" else ""
-    return (Span(f"update {boundary.update}{done}"), Span(hint, "warning"))
+    return (Span(f"update {boundary.update}{done}"),)
 
 
 def _headings(shape: Columns, kind: Kind, frame: Frame) -> tuple[Line, ...]:
@@ -257,11 +275,13 @@ def _line(row: Row, shape: Columns, kind: Kind, here: bool, frame: Frame) -> Lin
     if nobody:
         return (*spans, Span(f"  {NOT_RECORDED}", "cell.here" if here and frame.focused else "dim"))
     for each, _, wide in shape.kinds:
-        words = cell(box, each) or ("" if box.record is None or box.record.effects is None else glyphs.dot)
-        blank = " " * max(0, wide - cell_len(words))
+        told = _bracketed(box, each) if shape.brackets else cell(box, each)
+        words = told or ("" if box.record is None or box.record.effects is None else glyphs.dot)
+        under = here and each == kind
+        blank = " " * max(0, wide - cell_len(words) - under) + (glyphs.cursor if under else "")
         target = f"effect:{each}"
         spans.append(Span(blank, "", target))
-        spans.append(Span(words or "", _cell_role(words, box, here and each == kind, frame), target))
+        spans.append(Span(words or "", _cell_role(words, box, under, frame), target))
     return cropped(tuple(spans), frame.width)
 
 

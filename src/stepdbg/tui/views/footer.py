@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 
 from stepdbg.tui.actions import DIGITS, NAMES, Action, Situation, key_name
-from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, clipped, width_of
+from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, clipped, cropped, width_of
 
 SHORT_NAMES = {"optimizer": "Optim"}
 """For a terminal of 80 columns, on which the tabs of all panels are to be read."""
@@ -49,6 +49,14 @@ def _entries(actions: list[Action], before: str, after: str) -> Line:
         spans.append(Span(f"{' ' if spans else before}{key_name(action.keys[0])}", "key", target))
         spans.append(Span(f" {action.label}{after}", "dim", target))
     return tuple(spans)
+
+
+def remark(words: str, here: Situation, width: int) -> Line:
+    """Why a key did nothing, with the way to the keys that do something."""
+    left: Line = (Span(f" {words}", "sentence"),)
+    ways = (Span(_help(here), "key", "action:help"),)
+    rest = width - width_of(left) - width_of(ways) - 1
+    return cropped(left, width) if rest < 1 else (*left, Span(" " * rest), *ways, Span(" "))
 
 
 def _help(here: Situation) -> str:

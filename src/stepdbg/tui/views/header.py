@@ -54,11 +54,19 @@ def state_words(snapshot: Snapshot, now: float) -> tuple[str, str]:
             return "STARTING", f"{doing}… {since:.1f} s"
         case "running":
             progress = snapshot.progress
+            if _ends(snapshot):
+                return "RUNNING", "to the end of the script"
             if progress is None or not progress.phase:
                 return "RUNNING", session.doing
             long = f" for {progress.phase_seconds:.0f} s" if progress.phase_seconds >= LONG else ""
             return "RUNNING", f"in {progress.phase}{long}"
     return snapshot.state.upper(), session.doing
+
+
+def _ends(snapshot: Snapshot) -> bool:
+    """Whether the last stop of training is behind: what still runs is the rest of the script."""
+    stop = snapshot.stop
+    return stop is not None and stop.reason in ("exit", "exception") and stop.boundary.next is None
 
 
 def _past_words(stop: Stop) -> str:
@@ -241,6 +249,8 @@ def below(snapshot: Snapshot) -> str:
             f"Press {key_of('rank', snapshot)} to show the next rank, "
             f"then {key_of('next', snapshot)} or {key_of('continue', snapshot)}"
         )
+    if state == "running" and _ends(snapshot):
+        return "nothing trains any more; what is left of the script runs to its end, its output is in panel 7"
     if state == "running":
         return f"training runs; press {key_of('pause', snapshot)} to pause it at the next boundary between two phases"
     if stop is None:

@@ -28,12 +28,16 @@ from stepdbg.tui.views.lines import (
     width_of,
     wrapped,
 )
-from stepdbg.tui.views.model import SIGNS
+from stepdbg.tui.views.model import SIGNS, UNSURE, hinted
 from stepdbg.tui.views.numbers import figure, shape
 
 WIDEST_BOX = 44
 ROOMY = 60
 """Cells from which on things have their long names, and each owner a word on what it is."""
+SOME_PHASE = "some phase"
+"""In place of the phase done, where several have run since the last stop."""
+TALL = 14
+"""Lines from which on the word on an owner may take one of its own."""
 MOST_OWNERS = 6
 """So many owners are drawn with a line of their own."""
 
@@ -80,6 +84,8 @@ def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
     effects = snapshot.stop.effects if snapshot.stop is not None else None
     fresh = Marked(effects.named if effects is not None else ()).get(known.object)
     done = snapshot.stop.boundary.done if snapshot.stop is not None else None
+    if done and hinted(snapshot.stop):
+        done = SOME_PHASE
     drawn = [
         *_owners(known, frame, strokes),
         *_box(known, frame, strokes, _just(done, fresh.value)),
@@ -97,8 +103,12 @@ def belongs(known: Identity, name: str) -> bool:
 
 def _just(done: str | None, what: str) -> Span | None:
     """`* just changed by step`, where the phase just done did something to it."""
+    if not (what and done):
+        return None
     words = {"touched": "written with the same value"}.get(what, what)
-    return Span(f"  {SIGNS[what]} just {words} by {done}", f"mark.{what}") if what and done else None
+    if done == SOME_PHASE:
+        return Span(f"  {SIGNS[what]}{UNSURE} {words} since the last stop", f"mark.{what}")
+    return Span(f"  {SIGNS[what]} just {words} by {done}", f"mark.{what}")
 
 
 def _with(line: Line, more: Span | None, width: int) -> Line:
@@ -110,7 +120,7 @@ def _owners(known: Identity, frame: Frame, strokes: Strokes) -> list[Line]:
     shown = known.owners[:MOST_OWNERS]
     drawn: list[Line] = []
     widest = max([20, *(cell_len(owner.expression) for owner in shown)])
-    widest = min(widest, max(16, frame.width - 5 - 26)) if frame.width >= ROOMY else frame.width - 6
+    widest = min(widest, max(16, frame.width - 5 - 26)) if frame.width >= ROOMY else frame.width - 4
     for index, owner in enumerate(shown):
         start = f" {strokes.branch if index else strokes.first}{strokes.across} "
         expression = shortened_name(plain(owner.expression), widest, frame.glyphs.ellipsis)
@@ -120,6 +130,13 @@ def _owners(known: Identity, frame: Frame, strokes: Strokes) -> list[Line]:
             drawn.append((Span(start, "accent"), Span(padded(expression, widest), role), Span(note, "dim")))
         else:
             drawn.append((Span(start, "accent"), Span(expression, role)))
+            if frame.height >= TALL:  # below the name, where there is no room beside it
+                drawn.append(
+                    (
+                        Span(f" {strokes.down}  ", "accent"),
+                        Span(shortened(note, frame.width - 4, frame.glyphs.ellipsis), "dim"),
+                    )
+                )
     more = len(known.owners) - len(shown) + known.left_out
     if more:
         drawn.append((Span(f" {strokes.branch}{strokes.across} ", "accent"), Span(f"and {more} more", "dim")))
@@ -212,7 +229,7 @@ def _hangs(
         label = f"{optimizer}.state" if frame.width >= ROOMY else "state"
         entries.append((label, words, "number", hangings[0].object))
     if known.kind == "parameter" and not kept and known.optimizers and not _lacks_optimizer(known):
-        entries.append(("state", "none yet: an optimizer makes it at its first step, if it needs any", "dim", ""))
+        entries.append(("state", _no_state(known), "dim", ""))
     drawn: list[Line] = []
     wide = max([0, *(cell_len(entry[0]) for entry in entries)])
     for index, (label, words, role, target) in enumerate(entries):
@@ -231,6 +248,16 @@ def _hangs(
         words = shortened(f"the same memory as {others}", frame.width - 7, frame.glyphs.ellipsis)
         drawn.append((Span(f"      {words}", "warning"),))
     return drawn
+
+
+def _no_state(known: Identity) -> str:
+    """Why no optimizer keeps anything under the tensor."""
+    if not known.steps:
+        return "none yet: an optimizer makes it at its first step, if it needs any"
+    if known.stateful:
+        return "none: no step has found a gradient on it"
+    classes = {owner.cls: None for owner in known.owners if owner.kind == "optimizer" and owner.cls}
+    return f"none: {' and '.join(classes) or 'the optimizer'} keeps none with these settings"
 
 
 def _sizes(words: str, glyphs: Glyphs) -> str:

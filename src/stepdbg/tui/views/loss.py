@@ -114,7 +114,10 @@ def chart(lines: Sequence[Curve], width: int, height: int, glyphs: Glyphs) -> li
     drawn = _braille if glyphs.braille else _letters
     cells = drawn(lines, across, down, (first, last))
     labels = {0: high, down - 1: low}
-    if down >= 5:
+    if (only := _only_value(lines)) is not None:  # its own figure is on the axis, and no other
+        dots = 4 if glyphs.braille else 1
+        labels = {(down * dots - 1 - _place(only, low, high, down * dots)) // dots: only}
+    elif down >= 5:
         labels[(down - 1) // 2] = high - (high - low) * ((down - 1) // 2) / max(1, down - 1)
     rows: list[Line] = []
     for y in range(down):
@@ -124,6 +127,12 @@ def chart(lines: Sequence[Curve], width: int, height: int, glyphs: Glyphs) -> li
     rows.append((Span(" " * (GUTTER - 1) + glyphs.corner + glyphs.rule * across, "line"),))
     rows.append(_scale(first, last, across))
     return rows[:height]
+
+
+def _only_value(lines: Sequence[Curve]) -> float | None:
+    """The one value that all points of the axis have."""
+    values = {point.value for one in lines if not one.own for point in one.points if math.isfinite(point.value)}
+    return values.pop() if len(values) == 1 else None
 
 
 def _runs(cells: list[tuple[str, int]]) -> list[Span]:

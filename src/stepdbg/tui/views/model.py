@@ -8,10 +8,14 @@ the rows in view are known, and a margin around them: all the others stay with t
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import takewhile
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from stepdbg.protocol.filters import KNOWN
-from stepdbg.protocol.messages import ObjectRow, Objects, Order, Summary
+from stepdbg.protocol.messages import ObjectRow, Objects, Order, Stop, Summary
 from stepdbg.protocol.tree import TENSORS, Marked, Marks
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
@@ -33,6 +37,10 @@ from stepdbg.tui.views.numbers import figure, plural, shape, size
 
 SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
 NOT_RECORDED = "not recorded"
+MOST_REMARKED = 26
+"""So many cells a name with a remark beside it takes from the figures."""
+ROOMY = 72
+"""Cells from which on figures have room around them."""
 GRAD = 13
 """Cells for a gradient: its mark, as far from the figure before it as from its own, and its figure."""
 LEGEND = ("+ created", "* changed", "~ same value", "- freed")
@@ -43,6 +51,8 @@ ORPHAN = "no optimizer"
 """Beside a parameter that no step will ever change."""
 
 
+UNSURE = "?"
+"""Behind a mark that may be of any phase since the last stop."""
 ORDERS: dict[Order, str] = {
     "tree": "", "name": "by name", "norm": "by norm", "grad": "by gradient norm", "ratio": "by Δ/‖w‖",
     "size": "by size",
@@ -84,6 +94,11 @@ def total_of(objects: Objects) -> int:
     return len(objects.rows) if objects.total is None else objects.total
 
 
+def hinted(stop: Stop | None) -> bool:
+    """Whether the marks tell of all phases since the last stop, and not of the phase done."""
+    return stop is not None and stop.effects is not None and stop.effects.basis == "counters"
+
+
 def visible_tensors(snapshot: Snapshot, top: int, height: int) -> tuple[str, ...]:
     """The names of the rows in view that have figures to be asked for: of a folded module what was done inside."""
     rows = rows_from(snapshot.objects, top, height)
@@ -103,8 +118,25 @@ class Columns(NamedTuple):
     owner: int
 
 
-def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs) -> Columns:
-    """What fits into a width: the name always, then norm and gradient, then the rest."""
+def _orphan(row: ObjectRow) -> bool:
+    """Whether it is a parameter that no step will ever change."""
+    return row.node == "parameter" and row.trainable and not row.owner
+
+
+def _named(row: ObjectRow) -> str:
+    """The name with what must be told beside it."""
+    return "  " * row.depth + row.label + (f"  {ORPHAN}" if _orphan(row) else "")
+
+
+def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs, told: Collection[str] = ()) -> Columns:
+    """What fits into a width: the name always, then norm and gradient, then the rest.
+
+    Args:
+        width: Cells.
+        rows: All rows.
+        glyphs: What to draw with.
+        told: Labels that are to be read whole.
+    """
     sizes = max([5, *(len(shape(row.shape, glyphs.times)) for row in rows if row.node in TENSORS)])
     sizes = min(16, sizes)
     devices = min(12, max([3, *(len(row.device) for row in rows)]))
@@ -112,8 +144,11 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs) -> Columns:
     fixed = {
         "norm": 11, "grad": GRAD, "shape": sizes + 1, "ratio": 10, "dtype": 10, "owner": 18, "device": devices + 4,
     }  # fmt: skip
+    if width < ROOMY:
+        fixed |= {"norm": 10, "grad": GRAD - 1, "ratio": 9}
     kept: dict[str, int] = {}
-    room = width - 4 - min(wish, 34, max(12, width // 3))
+    remarked = [len(_named(row)) + 3 for row in rows if _orphan(row) or row.label in told]
+    room = width - 4 - max([min(wish, 34, max(12, width * 3 // 10)), *(min(MOST_REMARKED, each) for each in remarked)])
     for column, wide in fixed.items():
         if room < wide:
             break
@@ -142,27 +177,50 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
         words = f"No tensor is found by {plain(listing.filter)}. {clear} shows all again; there are {KNOWN}."
         return Drawing(_title(objects, snapshot, listing), body=lesson(words, frame), total=0, foot=below)
     rows, total = objects.rows, total_of(objects)
-    wide = columns(frame.width, rows, frame.glyphs)
+    dated = _of_earlier_updates(rows, snapshot.stop)
+    named = tuple(dated.get(row.name, row) for row in rows) if dated else rows
+    wide = columns(frame.width, named, frame.glyphs, {row.label for row in dated.values()})
     singles = {row.elements == 1 for row in rows if row.node in TENSORS}
     seen = Marked(snapshot.stop.effects.named if snapshot.stop and snapshot.stop.effects else ())
     spare = frame.height - 2 - total - len(below)
     foot = (*_legend(wide, frame, mixed=len(singles) == 2)[: max(0, spare)], *below)
     body = tuple(
         _row(
-            row,
+            dated.get(row.name, row),
             _figures(row, snapshot),
             _marks_of(row, snapshot, seen),
             wide,
             index == frame.cursor,
             frame,
             equals="=" if len(singles) == 2 else "",
+            unsure=UNSURE if hinted(snapshot.stop) else "",
         )
         if row is not None
         else (Span(f"    {frame.glyphs.ellipsis}", "faint"),)
         for index, row in enumerate(rows_from(objects, frame.top, max(0, frame.height - 1 - len(foot))), frame.top)
     )
     heading = _heading(wide, frame.glyphs, singles, listing.order)
-    return Drawing(_title(objects, snapshot, listing), (heading,), body, total, foot)
+    return Drawing(_title(objects, snapshot, listing, wide), (heading,), body, total, foot)
+
+
+def _of_earlier_updates(rows: tuple[ObjectRow, ...], stop: Stop | None) -> dict[str, ObjectRow]:
+    """Batch, outputs and loss that are not of this update, by name, and their heading, with a label that says so."""
+    if stop is None or not stop.made_in:
+        return {}
+    last = list(takewhile(lambda row: row.node == "variable", reversed(rows)))
+    updates = {row.name: stop.made_in.get(row.cls, stop.boundary.update) for row in last}
+    if not last or len(last) == len(rows):
+        return {}
+    heading = rows[-len(last) - 1]
+    if len(set(updates.values())) == 1 and heading.node == "group":
+        (update,) = set(updates.values())
+        here = update == stop.boundary.update
+        return {} if here else {heading.name: replace(heading, label=f"of update {update}")}
+    return {
+        row.name: replace(row, label=f"{row.label}  of update {updates[row.name]}")
+        for row in last
+        if updates[row.name] != stop.boundary.update
+    }
 
 
 def _filter_line(objects: Objects, listing: Listing, snapshot: Snapshot, frame: Frame) -> tuple[Line, ...]:
@@ -224,15 +282,24 @@ def _figures(row: ObjectRow, snapshot: Snapshot) -> Summary | str | None:
     return NOT_RECORDED if summary is None and snapshot.looking_back else summary
 
 
-def _title(objects: Objects, snapshot: Snapshot, listing: Listing) -> Line:
+def _title(objects: Objects, snapshot: Snapshot, listing: Listing, wide: Columns | None = None) -> Line:
+    """The models, then as much as fits: order, a warning, how many parameters, their type where no column says it."""
+    rows = objects.rows
     words = ", ".join(f"{name} {cls}" for name, cls in snapshot.models[:2]) or "no model yet"
-    effects = snapshot.stop.effects if snapshot.stop else None
-    hint = "  marks are a hint (version counters)" if effects and effects.basis == "counters" else ""
-    tensors = objects.parameters or sum(row.node == "parameter" for row in objects.rows)
+    hint = f"  {UNSURE}: since the last stop, by whichever phase" if hinted(snapshot.stop) else ""
+    all_here = listing.order == "tree" and not listing.filter and total_of(objects) == len(rows)
+    inside = sum(row.node == "parameter" for row in takewhile(lambda row: row.node != "group", rows))
+    there = sum(row.node == "parameter" for row in rows)
+    folded = any(row.folded for row in rows)
+    loose = there - inside if all_here and not folded else 0
+    more = f", {loose} more in no model" if loose else ""
+    types = {row.dtype for row in rows if row.node == "parameter"}
+    dtype = f"  {types.pop()}" if wide is not None and not wide.dtype and len(types) == 1 and all_here else ""
     order = f"  {ORDERS[listing.order]}" if listing.order != "tree" else ""
+    counted = Span(f"  {plural((objects.parameters or there) - loose, 'parameter')}", "dim")
     return (
-        Span(plain(words)), Span(order, "accent"), Span(f"  {plural(tensors, 'parameter')}", "dim"),
-        Span(hint, "warning"),
+        Span(plain(words)), Span(order, "accent"), Span(hint, "warning"), counted,
+        Span(more, "dim"), Span(dtype, "dim"),
     )  # fmt: skip
 
 
@@ -241,6 +308,8 @@ def _heading(wide: Columns, glyphs: Glyphs, singles: set[bool], order: Order) ->
     others, or both.
     """
     figures = "norm" if True not in singles else "norm/=value" if False in singles else "value"
+    if len(figures) >= wide.norm:
+        figures = "norm/=val" if figures.startswith("norm/") else figures
     named = f"name{glyphs.branch}" if order == "name" else "name"
     parts = [
         Span("    ", "heading"),
@@ -256,7 +325,7 @@ def _heading(wide: Columns, glyphs: Glyphs, singles: set[bool], order: Order) ->
         if field:
             here = by is not None and by == order
             if here:
-                words = f"{words.replace('/=value', '')}{glyphs.branch}"
+                words = f"{words.partition('/')[0]}{glyphs.branch}"
             text = padded(words, field) if left else right(words, field)
             parts.append(Span(text, "accent" if here else "heading", f"sort:{by}" if by else ""))
     return tuple(parts)
@@ -267,16 +336,24 @@ def _ratio(glyphs: Glyphs) -> str:
 
 
 def _row(
-    row: ObjectRow, known: Summary | str | None, mark: Marks, wide: Columns, here: bool, frame: Frame, *, equals: str
+    row: ObjectRow,
+    known: Summary | str | None,
+    mark: Marks,
+    wide: Columns,
+    here: bool,
+    frame: Frame,
+    *,
+    equals: str,
+    unsure: str,
 ) -> Line:
-    """A row; a figure that is no norm but a value stands behind `equals`."""
+    """A row; a figure that is no norm but a value stands behind `equals`, and `unsure` behind a mark."""
     glyphs = frame.glyphs
     summary = known if isinstance(known, Summary) else None
     target = f"object:{row.name}"
     tensor = row.node in TENSORS
     done = mark.value or ("" if tensor else mark.grad or mark.state)
     sign = SIGNS.get(done, " ")
-    state = SIGNS.get(mark.state, " ") if mark.state else " "
+    state = SIGNS[mark.state] + unsure if mark.state else " "
     cursor = glyphs.cursor if here else " "
     indent = "  " * row.depth
     label = plain(row.label)
@@ -288,7 +365,7 @@ def _row(
         role = "heading"
     if tensor and mark.value:
         role = f"mark.{mark.value}"
-    orphan = row.node == "parameter" and row.trainable and not row.owner
+    orphan = _orphan(row)
     if orphan and not wide.owner and len(indent) + len(label) + len(ORPHAN) + 3 <= wide.name:
         label = f"{label}  {ORPHAN}"
     name = padded(indent + label, wide.name - 1, glyphs.ellipsis) + " "
@@ -297,7 +374,7 @@ def _row(
     spans = [
         Span(cursor, "cursor" if frame.focused else "dim", target),
         Span(sign, f"mark.{done}" if done else "", target),
-        Span(" ", "", target),
+        Span(unsure if mark.value and unsure else " ", "dim", target),
         Span(name, role + (".here" if here and frame.focused else ""), target),
     ]
     if fold:
@@ -333,10 +410,12 @@ def _row(
         elif row.node == "parameter" and not row.trainable:
             words = "frozen"
         role = f"mark.{mark.grad}" if mark.grad else "number"
-        spans.append(Span(f"   {SIGNS.get(mark.grad, ' ')}{right(words, wide.grad - 4)}", role, target))
+        sign = SIGNS[mark.grad] + unsure if mark.grad else " "
+        spans.append(Span(f"   {sign}{right(words, wide.grad - 3 - len(sign))}", role, target))
     if wide.ratio:
         ratio = summary.update_ratio if summary else None
-        spans.append(Span(right("" if ratio is None else figure(ratio), wide.ratio), "number", target))
+        none = "-" if summary and row.node == "parameter" and row.trainable else ""
+        spans.append(Span(right(none if ratio is None else figure(ratio), wide.ratio), "number", target))
     if wide.owner:
         owner = row.owner or (ORPHAN if orphan else "")
         words = f"  {state} {owner}" if owner else ""

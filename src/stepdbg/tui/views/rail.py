@@ -47,7 +47,7 @@ def boxes(snapshot: Snapshot) -> list[Box]:
     stop = snapshot.stop
     if stop is None:
         return [Box(name, "unknown") for name in TEXTBOOK]
-    if snapshot.state == "running" and snapshot.progress is not None:
+    if snapshot.state == "running" and snapshot.progress is not None and stop.boundary.next is not None:
         return _running(stop, snapshot.progress.phase)
     boundary = stop.boundary
     found = [Box(record.name, "done", record, depth=len(record.inside), of=record.of) for record in stop.phases]
@@ -165,6 +165,16 @@ def _effect_lines(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
     return f"{noun(first)} {verb(first, box.name)}", second
 
 
+def _bracketed(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
+    """The lines on what a phase did; in brackets for one not done in this update: they are of the last."""
+    first, second = _effect_lines(box, tall, glyphs)
+    if not first or box.when not in ("next", "foretold"):
+        return first, second
+    if tall and second:
+        return f"({first}", f"{second})"
+    return f"({first})", second and f"({second})"
+
+
 def _label(box: Box, glyphs: Glyphs) -> str:
     inner = ">" if not glyphs.braille else "↳"
     return (inner if box.depth else "") + box.name + ("?" if box.predicted else "")
@@ -228,7 +238,7 @@ def _marks(breakpoints: tuple[Breakpoint, ...], glyphs: Glyphs) -> dict[str, tup
 def _wide(box: Box, tall: bool, glyphs: Glyphs) -> int:
     return max(
         cell_len(_label(box, glyphs)) + (4 if tall else 5),
-        *(cell_len(words) + 1 for words in (*_effect_lines(box, tall, glyphs), _foot(box, 0, glyphs))),
+        *(cell_len(words) + 2 for words in (*_bracketed(box, tall, glyphs), _foot(box, 0, glyphs))),
     )
 
 
@@ -281,7 +291,9 @@ def _draw_box(
         top.append(Span(" " + rule, "line"))
         top.append(Span((glyphs.arrow if arrow else "") + " ", "accent" if arrow else "line"))
     under = "effect" if box.when == "done" else "faint"
-    first, second = _effect_lines(box, tall, glyphs)
-    lines[1].append(Span(padded(first, wide), under, target))
-    lines[2].append(Span(padded(second, wide), under if tall else ("dim" if box.when == "done" else "faint"), target))
-    lines[3].append(Span(padded(_foot(box, wide, glyphs), wide), "dim" if box.of else "faint", target))
+    first, second = _bracketed(box, tall, glyphs)
+    foot = padded(_foot(box, wide - 1, glyphs), wide - 1)
+    roles = (under, under if tall else ("dim" if box.when == "done" else "faint"), "dim" if box.of else "faint")
+    for line, words, role in zip(lines[1:], (first, second, foot), roles, strict=True):
+        line.append(Span(padded(words, wide - 1), role, target))
+        line.append(Span(" " if last else glyphs.column, "line", target))

@@ -22,6 +22,7 @@ NOUNS = {
     "batch": ("tensor of the batch", "tensors of the batch"),
     "rng": ("random state", "random states"),
 }
+_PASSIVE = {"changed": "changed", "touched": "written with the same values", "created": "new", "freed": "freed"}
 _VERBS = {"changed": "changed", "touched": "wrote the same values into", "created": "created", "freed": "freed"}
 
 
@@ -49,13 +50,24 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n") -> str:
         return f"{done} was skipped: the gradients were not finite, and nothing changed"
     if stop.effects is None:
         return f"{done} is done; what it changed was not recorded, since nothing was looked at before it"
+    ending = "; the script has ended" if boundary.next is None and stop.reason == "exit" else ""
+    if stop.effects.basis == "counters":
+        return f"{done} is done. {since_the_last_stop(stop.effects)}{ending}"
     of = stop.phases[-1].of if stop.phases and stop.phases[-1].name == done else ""
     words = _by_phase(done, stop, stop.effects, model, of)
     if of and done not in _NAMING and words.startswith(done):
         words = f"{done} of `{of}`{words.removeprefix(done)}"
-    hint = "" if stop.effects.basis == "fingerprint" else " (a hint from version counters, since the last stop)"
-    ending = "; the script has ended" if boundary.next is None and stop.reason == "exit" else ""
-    return words + hint + ending
+    return words + ending
+
+
+def since_the_last_stop(effects: Effects) -> str:
+    """What has changed while several phases ran: none of them is its subject, since nobody looked in between."""
+    when = "Since the last stop" + ("" if effects.since is None else f", at update {effects.since}")
+    counts = [one for one in effects.counts if one.count > 0 and one.kind != "rng"]
+    parts = [f"{_listed(effects, one.kind, one.what)} {_PASSIVE[one.what]}" for one in counts]
+    if not parts:
+        return f"{when}, nothing was seen to change (which phase did what was not recorded)"
+    return f"{when}: {', '.join(parts)}; which phase did it was not recorded"
 
 
 def counted(effects: Effects, kind: str, *what: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 from stepdbg.protocol.messages import TensorView
@@ -35,7 +36,9 @@ class Layout(NamedTuple):
 
 
 def modes(view: TensorView | None) -> tuple[Mode, ...]:
-    """What there is to choose from."""
+    """What there is to choose from; of a single number there is no picture."""
+    if view is not None and math.prod(view.shape) == 1:
+        return ("numbers",)
     if view is not None and pictures.images_in(view) is not None:
         return ("numbers", "map", "both", "pictures")
     return ("numbers", "map", "both")
@@ -53,6 +56,8 @@ def divided(frame: Frame, view: TensorView | None, part: str, mode: Mode | None,
     """
     number = len(heat.parts_of(view)) if view is not None else 1
     heads = ((1 + number + 2, True, True), (1 + number, True, False), (0, False, False))
+    if len(modes(view)) == 1:
+        heads = (heads[1], heads[1], heads[2])
     shown = _mode(view, mode, frame.height - heads[0][0])
     least = {"numbers": 4, "map": 8, "both": 11, "pictures": 9}[shown]
     if shown == "numbers":  # the histogram gives way first, then the table of parts
@@ -80,7 +85,7 @@ def _mode(view: TensorView | None, mode: Mode | None, room: int) -> Mode:
     available = modes(view)
     if mode in available:
         return mode
-    if view is None or not view.shape or 0 in view.shape:
+    if view is None or len(available) == 1 or 0 in view.shape:
         return "numbers"
     if pictures.at_first_sight(view):
         return "pictures"

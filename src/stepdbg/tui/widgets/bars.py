@@ -40,16 +40,20 @@ class Footer(Sheet):
         self.here = here
         self.hidden = ""
         """What there is no room for, in words."""
+        self.remark = ""
+        """Why the key pressed last did nothing; in place of the keys."""
 
-    def show(self, here: Situation, hidden: str = "") -> None:
+    def show(self, here: Situation, hidden: str = "", remark: str = "") -> None:
         """Another situation."""
-        self.here, self.hidden = here, hidden
+        self.here, self.hidden, self.remark = here, hidden, remark
         self.repaint()
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The footer."""
         if self.hidden:
             return [cropped((Span(f" {self.hidden}", "warning"),), width)]
+        if self.remark:
+            return [footer.remark(self.remark, self.here, width)]
         return [footer.draw(self.here, width)]
 
 

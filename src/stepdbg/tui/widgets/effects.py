@@ -30,6 +30,8 @@ class EffectsPanel(Panel):
         """The column of the matrix that the cursor is on."""
         self.object = ""
         """The tensor whose owners are shown."""
+        self._left: tuple[str, Literal["matrix", "names"], int, int] | None = None
+        """What was left for the owners: the panel that had the focus, and the view here with its cursor and top."""
         self._row = 0
         """The row of the matrix, while another view has the cursor."""
         self._roomy = False
@@ -41,22 +43,57 @@ class EffectsPanel(Panel):
         """Its view; the owners below the matrix leave the keys to the matrix."""
         return "matrix" if self.view == "identity" and self._roomy else self.view
 
+    def selected_view(self) -> str:
+        """Its view; the owners also where they stand below the matrix."""
+        return self.view
+
     def show_matrix(self) -> None:
         """Back from the names or the owners."""
+        self._left = None
         if self.view != "matrix":
+            roomy = self.showing() == "matrix"
             self.view = "matrix"
-            self.cursor, self.top = self._row, 0
+            if not roomy:
+                self.cursor, self.top = self._row, 0
             self.moved()
 
+    @property
+    def came_from(self) -> str:
+        """The panel that the owners were asked from; empty where they were not, or have been gone away from."""
+        return self._left[0] if self._left is not None else ""
+
+    def go_back(self) -> str:
+        """Back to what was left for the owners, or from the names to the matrix.
+
+        Returns:
+            The panel that the focus came from; empty where it was this one.
+        """
+        left, self._left = self._left, None
+        if left is None or left[1] == "matrix":
+            self.show_matrix()
+        else:
+            _, self.view, self.cursor, self.top = left
+            self.moved()
+        return left[0] if left is not None and left[0] != self.panel else ""
+
     def list_names(self) -> None:
-        """The names behind the cell under the cursor."""
+        """The names behind the cell under the cursor; where that is empty, behind the nearest of its row that is not.
+
+        Of what is nowhere in the row there is nothing to list, and the panel says so.
+        """
         self._row, self.view = self._matrix_row(), "names"
+        if self.snapshot is not None:
+            self.kind = effects.nearest_counted(self._named_row(self.snapshot).box, self.kind)
         self.cursor = self.top = 0
         self.moved()
 
-    def identify(self, name: str) -> None:
-        """Who owns that tensor."""
+    def identify(self, name: str, came_from: str = "") -> None:
+        """Who owns that tensor; asked from that panel."""
         self.object = name
+        if self.view != "identity":
+            self._left = (came_from or self.panel, self.view, self.cursor, self.top)
+        elif came_from not in ("", self.panel):
+            self._left = (came_from, "matrix", self._row, 0)
         if self.view != "identity":
             self._row, self.view = self._matrix_row(), "identity"
             if self._roomy:
@@ -74,6 +111,8 @@ class EffectsPanel(Panel):
             return
         if self.view == "names":
             self.view, self.top = "matrix", 0
+        elif self._left is not None and self._left[1] == "names":  # of another stop than the list that was left
+            self._left = (self._left[0], "matrix", 0, 0)
         self._row = effects.row_done(snapshot)
         if self.showing() == "matrix":
             self.cursor = self._row
@@ -133,9 +172,15 @@ class EffectsPanel(Panel):
         return known[self.cursor].object if self.cursor < len(known) else ""
 
     def tensor_at_hand(self) -> str:
-        """The object under the cursor, or the one whose owners were shown last."""
+        """The object under the cursor, the first behind the count under it, or the one whose owners were shown last."""
         if self.view == "names" or self.snapshot is None:
             return self.chosen()
+        if self.showing() == "matrix" and self.snapshot.stop is not None and effects.rows(self.snapshot):
+            here = effects.rows(self.snapshot)
+            row = here[min(self._matrix_row(), len(here) - 1)]
+            known = effect_names.names(self.snapshot, row, self.kind).effects if row.box.record is not None else ()
+            if known:
+                return known[0].object
         return self._owned(self.snapshot)
 
     def move(self, rows: int, columns: int = 0) -> None:

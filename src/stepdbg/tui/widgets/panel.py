@@ -110,6 +110,15 @@ class Panel(Sheet, can_focus=True):
         """Which of its views it shows; empty where it has only one."""
         return ""
 
+    @property
+    def came_from(self) -> str:
+        """The panel that `escape` leads back to, where this one is only shown for a while."""
+        return ""
+
+    def selected_view(self) -> str:
+        """Which of its views was chosen, be it shown beside another."""
+        return self.showing()
+
     def breakpoint(self) -> Breakpoint | None:
         """The breakpoint under the cursor."""
         return None

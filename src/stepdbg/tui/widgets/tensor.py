@@ -89,8 +89,8 @@ class TensorPanel(Panel):
         self.moved()
 
     def offers(self) -> frozenset[str]:
-        """Maps always; slices where there is more than one; means where a pixel stands for several elements."""
-        found = {"map"} if self.view is None or self.view.shape else set()
+        """Maps of more than one number; slices where there are several; means of pixels that stand for several."""
+        found = {"map"} if len(modes(self.view)) > 1 else set()
         layout = self._layout()
         if layout.strip is not None:
             several = layout.strip.images.number > 1
