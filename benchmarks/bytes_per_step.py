@@ -1,5 +1,5 @@
-"""Bytes to the terminal for one step (medians): with the Model panel in front 4 KB at 80×24 and 10 KB at 160×50, with
-heat maps or pictures in view 16 KB.
+"""Bytes to the terminal for one step (medians): with the Model panel in front 4 KB at 80×24, else 10 KB; with heat maps
+or pictures in view 16 KB.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.terminal import Terminal
 from measure import Row, median, next_phase, table
 
 STEPS = 35
-SMALL, WIDE = (80, 24), (160, 50)
+SMALL, MEDIUM, WIDE = (80, 24), (100, 30), (160, 50)
 LARGE = "fc1"
 """The layer with the largest weight, 32×1352."""
 
@@ -69,6 +69,7 @@ def pictures(terminal: Terminal) -> None:
 
 VIEWS = (
     View("80×24, Model", SMALL, 4096, model),
+    View("100×30, Model", MEDIUM, 10240, model),
     View("160×50, Model", WIDE, 10240, model),
     View("80×24, heat maps", SMALL, 16384, maps),
     View("160×50, heat maps and numbers", WIDE, 16384, weight),

@@ -19,7 +19,7 @@ def test_digits_are_seen_with_their_labels_and_what_is_kept_changes_no_bit(place
 
     terminal = place.stepdbg(*ARGUMENTS, cwd=tmp_path)
     step_to(terminal, "forward")
-    terminal.press("1", "end", "up", "up", "enter")  # x, the images
+    terminal.press("1", "end", "up", "enter")  # x, the images
     terminal.wait_for("x [0, 0, 0, 0]", "0 y=", "1 y=", "▀")
     terminal.press("right")
     terminal.wait_for("›1 y=", "x [1, 0, 0, 0]", "2 of 64")
@@ -27,7 +27,7 @@ def test_digits_are_seen_with_their_labels_and_what_is_kept_changes_no_bit(place
     terminal.wait_for_no("y=")
     step_to(terminal, "data")
 
-    terminal.press("1", "home", "enter")
+    terminal.press("1", "home", "down", "down", "enter")
     terminal.wait_for("model.conv.weight", "exp_avg_sq")
     terminal.press("m")
     terminal.wait_for("a", "slices 0-", "▌▌▌▌▌▌▌▌")

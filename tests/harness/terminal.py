@@ -58,7 +58,8 @@ class Terminal:
         self.emulator = Emulator(columns, rows)
         self.transcript = bytearray()
         """Every byte that the program wrote."""
-        self.started = time.perf_counter()
+        self.started = self.arrived = time.perf_counter()
+        """When it was started, and when its newest bytes came, by `time.perf_counter`."""
         self._process = ptyprocess.PtyProcess.spawn(
             list(command), cwd=cwd, env={**env, "TERM": "xterm-256color"}, dimensions=(rows, columns)
         )
@@ -96,6 +97,7 @@ class Terminal:
         if not data:
             self.ended = True
             return False
+        self.arrived = time.perf_counter()
         self.transcript += data
         self.emulator.feed(data)
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.room import Screen, hub_here
 
-from stepdbg.hub.recollection import Recollection
+from stepdbg.hub.recollection import NOT_RECORDED, Recollection
 from stepdbg.protocol.messages import (
     ApplyEdit,
     Identify,
@@ -129,3 +129,18 @@ async def test_what_was_asked_before_an_edit_is_not_shown_as_if_it_were_so_after
         assert isinstance(await ask(Recall(index, LookAt(WEIGHT))), Refusal)
         now = await ask(LookAt(WEIGHT))
         assert await ask(Recall(index, LookAt(WEIGHT))) == now
+
+
+def test_rows_are_recalled_by_filter_and_order_and_of_a_moving_question_only_where_it_was_asked() -> None:
+    kept = Recollection()
+    tree, named = ListObjects(base="auto", count=30), ListObjects("fc1", base="auto", count=30)
+    moving = ListObjects("changed", base="auto", count=30)
+    kept.keep(3, tree, Objects(1, (), first=0, total=90))
+    kept.keep(3, named, Objects(1, (), first=0, total=2))
+    kept.keep(3, moving, Objects(1, (), first=0, total=5, moves=True))
+    scrolled = ListObjects(base="auto", first=60, count=30)
+    assert kept.recall(4, 1, scrolled) == Objects(1, (), first=0, total=90)
+    assert kept.recall(4, 1, named) == Objects(1, (), first=0, total=2)
+    assert kept.recall(3, 1, moving) == Objects(1, (), first=0, total=5, moves=True)
+    assert kept.recall(4, 1, moving) == Refusal(NOT_RECORDED)
+    assert kept.recall(4, 2, tree) == Refusal(NOT_RECORDED)

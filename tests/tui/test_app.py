@@ -87,7 +87,7 @@ async def test_clicks_on_tabs_phases_rows_and_footer_do_what_the_keys_do() -> No
         await here.click_on("1 Model")
         await here.click_on("fc2")
         model = here.panel("model")
-        assert model.chosen() == "model.fc2.weight"
+        assert model.tensor_at_hand() == "model.fc2.weight"
         await here.click_on("backward")
         assert here.app.furniture.focused_name() == "rail"
         assert here.top.phase() == "backward"

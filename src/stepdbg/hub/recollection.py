@@ -34,8 +34,8 @@ class Recollection:
         self._bytes = 0
         self._stops: OrderedDict[int, dict[Remembered | str, bytes]] = OrderedDict()
         """Answers by question; lines of figures by the name of their object."""
-        self._objects: OrderedDict[int, bytes] = OrderedDict()
-        """The trees of objects, by the number of the registry: most stops share one."""
+        self._objects: OrderedDict[tuple[int, ListObjects], bytes] = OrderedDict()
+        """The trees of objects, by the number of the registry and the question: most stops share one."""
         self._encoder = msgspec.msgpack.Encoder()
         self._result = msgspec.msgpack.Decoder(Result)
         self._summary = msgspec.msgpack.Decoder(Summary)
@@ -44,9 +44,9 @@ class Recollection:
         """Remember what was answered at that boundary."""
         if isinstance(result, Refusal):
             return
-        if isinstance(result, Objects):
-            self._bytes -= len(self._objects.pop(result.registry, b""))
-            self._objects[result.registry] = self._encoded(result)
+        if isinstance(result, Objects) and isinstance(query, ListObjects) and not result.moves:
+            self._bytes -= len(self._objects.pop((result.registry, query), b""))
+            self._objects[result.registry, query] = self._encoded(result)
         elif isinstance(result, Summaries):
             for row in result.rows:
                 self._put(boundary, row.object, row)
@@ -71,7 +71,7 @@ class Recollection:
         encoded: bytes | None = None
         match query:
             case ListObjects():
-                encoded = self._objects.get(registry)
+                encoded = known.get(query) or self._objects.get((registry, query)) or self._listed(registry, query)
             case Summarise(objects=names):
                 return Summaries(tuple(self._summary.decode(known[name]) for name in names if name in known))
             case LookAt():
@@ -82,6 +82,12 @@ class Recollection:
             return Refusal(NOT_RECORDED)
         result: Result = self._result.decode(encoded)
         return result
+
+    def _listed(self, registry: int, query: ListObjects) -> bytes | None:
+        """The newest rows of that registry with the same filter and order, be it at another window."""
+        asked = [key for key in self._objects if key[0] == registry and bool(key[1].count) == bool(query.count)]
+        alike = [key for key in asked if (key[1].filter, key[1].order) == (query.filter, query.order)]
+        return self._objects[alike[-1]] if alike else None
 
     def _similar(self, known: dict[Remembered | str, bytes], query: LookAt) -> bytes | None:
         """The newest look at the same tensor, be it at another window of its numbers."""

@@ -70,8 +70,8 @@ class Boundary(Part, frozen=True):
     """True where the phase done was a step that did nothing (a GradScaler that met infinite gradients)."""
 
 
-class Effect(Part, frozen=True):
-    """What one phase did to one object."""
+class Effect(Part, frozen=True, gc=False):
+    """What one phase did to one object. (Nothing that could be in a cycle: no collector need look at it.)"""
 
     object: str
     kind: Kind
@@ -183,8 +183,25 @@ class Stop(Part, frozen=True):
 # ---------------------------------------------------------------- questions to a rank, and their answers
 
 
+Order = Literal["tree", "name", "norm", "grad", "ratio", "size"]
+"""As the modules hold them; by name; else the largest first. But for the first, tensors only."""
+
+
 class ListObjects(Message, frozen=True):
-    """Everything that is alive, by name. Answer: `Objects`."""
+    """What is alive, by name: as it is all of it, else what a filter finds and a window shows. Answer: `Objects`."""
+
+    filter: str = ""
+    """As typed: `stepdbg.protocol.filters`."""
+    order: Order = "tree"
+    base: Literal["auto", "open", "closed"] = "open"
+    """Which modules are folded that are not in `toggled`; `auto` leaves it to the size of the model."""
+    toggled: tuple[str, ...] = ()
+    """Modules that are the other way round."""
+    first: int = 0
+    count: int | None = None
+    """Rows of the window; None for all. Where there are few, all come along."""
+    around: str = ""
+    """A row that the window is moved to, if it lies elsewhere."""
 
 
 Node = Literal["model", "module", "parameter", "buffer", "group", "variable"]
@@ -214,6 +231,8 @@ class ObjectRow(Part, frozen=True):
     """Which optimizer's group holds it: `optimizer[0]`; empty where none does."""
     also: tuple[str, ...] = ()
     """Further names of the same tensor (tied parameters)."""
+    folded: bool = False
+    """Of what holds others: whether they are not shown."""
 
 
 class Objects(Message, frozen=True):
@@ -221,6 +240,24 @@ class Objects(Message, frozen=True):
 
     registry: int
     rows: tuple[ObjectRow, ...]
+    first: int = 0
+    """Of these rows among all that were asked for."""
+    total: int | None = None
+    """How many those are; None: these."""
+    place: int = -1
+    """Where the row `around` is among them, or the module that it is folded into; -1 where neither is."""
+    models: tuple[tuple[str, str], ...] = ()
+    """All models, by name and class, whatever the window."""
+    leading: str = ""
+    """The first parameter of all."""
+    parameters: int = 0
+    """How many there are in all."""
+    matches: int = 0
+    """Tensors that a filter has found."""
+    moves: bool = False
+    """Whether the same question may be answered otherwise at the next stop, though nothing comes or goes."""
+    open: bool = True
+    """Whether modules are open that were not toggled."""
 
 
 class Summarise(Message, frozen=True):
@@ -245,6 +282,8 @@ class Summary(Part, frozen=True):
     """The one number that a tensor of a single element holds; None of any other."""
     grad_value: bool | int | float | None = None
     """The same of its `.grad`."""
+    marks: tuple[str, str, str] = ("", "", "")
+    """What the phase done did to value, gradient and optimizer state."""
 
 
 class Summaries(Message, frozen=True):

@@ -76,6 +76,7 @@ class FakeDebuggee:
         pace: seconds that each phase is made to last, so that a free run can be watched.
         echo: where a line per update is printed.
         watch: the name under which it watches the number of the update, negated; empty: it watches nothing.
+        blocks: so many further modules the model has, with a parameter each.
     """
 
     def __init__(
@@ -90,10 +91,11 @@ class FakeDebuggee:
         pace: float = 0.0,
         echo: TextIO | None = None,
         watch: str = "",
+        blocks: int = 0,
     ) -> None:
         self.folder, self.updates, self.rank, self.world = folder, updates, rank, world
         self.fail_at, self.pace, self.echo, self.watch = fail_at, pace, echo, watch
-        self.model = Network()
+        self.model = Network(blocks=blocks)
         self.optimizer = Adam(self.model.parameters)
         self.ended = threading.Event()
         """Set when the thread has ended, for whatever reason."""
@@ -318,6 +320,7 @@ class FakeDebuggee:
             return
         self._asked_to_pause = False
         effects = self._effects()
+        self._inspection.effects = effects.named if effects is not None else ()
         if self._phases and effects is not None:
             last = self._phases[-1]
             self._phases[-1] = PhaseRecord(last.name, last.ms, effects=Effects(effects.basis, effects.counts))

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from stepdbg.protocol.filters import FilterError
 from stepdbg.protocol.messages import (
     ApplyEdit,
     Census,
@@ -20,6 +21,7 @@ from stepdbg.protocol.messages import (
     Edit,
     EditDone,
     EditPreview,
+    Effect,
     Evaluate,
     Foresee,
     Histogram,
@@ -34,7 +36,6 @@ from stepdbg.protocol.messages import (
     LookAtMaps,
     LookAtPictures,
     ObjectRow,
-    Objects,
     OptimizerInfo,
     Optimizers,
     ParameterGroup,
@@ -54,6 +55,7 @@ from stepdbg.protocol.messages import (
     UndoEdit,
     Window,
 )
+from stepdbg.protocol.tree import Marked, Tree
 from stepdbg.testing import python
 from stepdbg.testing.foresight import Foreseer
 from stepdbg.testing.graph import read_graph
@@ -94,6 +96,8 @@ class Inspection:
         """The local variables of the training loop at this stop."""
         self.ratios: dict[str, float] = {}
         """‖Δw‖ / ‖w‖ of the last step, by parameter."""
+        self.effects: tuple[Effect, ...] = ()
+        """Of the phase done."""
         self.pending_backward = False
         self.step_is_next = False
         self.boundary = self.update = 0
@@ -136,10 +140,17 @@ class Inspection:
         try:
             match query:
                 case ListObjects():
-                    return self._list_objects()
+                    return self._list_objects(query)
                 case Summarise(objects=names):
                     alive = self.objects()
-                    return Summaries(tuple(self._summary(name, alive) for name in names if name in alive))
+                    modules = {name: mark for name in names if (mark := self._tree().within(name, self.marks()))}
+                    return Summaries(
+                        tuple(
+                            self._summary(name, alive) if name in alive else Summary(name, marks=modules[name])
+                            for name in names
+                            if name in alive or name in modules
+                        )
+                    )
                 case LookAt():
                     return self._look_at(query)
                 case LookAtMaps():
@@ -177,7 +188,14 @@ class Inspection:
         except _Refused as refused:
             return Refusal(str(refused))
 
-    def _list_objects(self) -> Objects:
+    def _list_objects(self, query: ListObjects) -> Result:
+        moves = any(held.kind in ("batch", "output", "loss") for held in self.objects().values())
+        try:
+            return self._tree().answer(query, 2 if moves else 1, self.boundary, self)
+        except FilterError as error:
+            return Refusal(str(error))
+
+    def _tree(self) -> Tree:
         alive = self.objects()
         rows = [ObjectRow("model", "model", "model", 0, _CLASSES["model"])]
         for module in ("fc1", "norm", "fc2"):
@@ -185,10 +203,32 @@ class Inspection:
             for name, held in alive.items():
                 if held.kind in ("parameter", "buffer") and name.startswith(f"model.{module}."):
                     rows.append(_row(name, held, 2, name.rsplit(".", 1)[1]))
+        blocks = [name for name in alive if name.startswith("model.blocks.") and alive[name].kind == "parameter"]
+        if blocks:
+            rows.append(ObjectRow("model.blocks", "blocks", "module", 1, "ModuleList"))
+        for name in blocks:
+            block = name.removesuffix(".weight")
+            rows.append(ObjectRow(block, block.rpartition(".")[2], "module", 2, "Block"))
+            rows.append(_row(name, alive[name], 3, "weight"))
         variables = [_row(name, alive[name], 1, name) for name in _VARIABLES if name in alive]
         if variables:
             rows.append(ObjectRow("variables", "variables", "group", 0))
-        return Objects(1 if not variables else 2, tuple(rows + variables))
+        return Tree(rows + variables)
+
+    # facts, for the tree
+
+    def summary(self, name: str) -> Summary | None:
+        """The figures of a tensor."""
+        alive = self.objects()
+        return self._summary(name, alive) if name in alive else None
+
+    def has_grad(self, name: str) -> bool:
+        """Whether a gradient hangs on it."""
+        return f"{name}.grad" in self.objects()
+
+    def marks(self) -> Marked:
+        """What the phase done did, by name."""
+        return Marked(self.effects)
 
     def _read_graph(self, query: ReadGraph) -> Result:
         there = self.variables
@@ -211,6 +251,7 @@ class Inspection:
             None if grad is None else _norm(grad.values),
             self.ratios.get(name),
             all(map(math.isfinite, numbers)),
+            marks=self.marks().get(name),
             value=_single(tensor.values),
             grad_value=_single(grad.values) if grad is not None else None,
         )

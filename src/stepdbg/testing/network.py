@@ -59,7 +59,8 @@ class Loss(Tensor):
 class Network:
     """fc1 → a shift by the running mean, as a batch norm would → relu → fc2."""
 
-    def __init__(self, seed: int = 7) -> None:
+    def __init__(self, seed: int = 7, blocks: int = 0) -> None:
+        """Draw the weights; `blocks` more modules, with a weight each, take no part and get gradients of zero."""
         generator = random.Random(seed)
 
         def uniform(*shape: int) -> Tensor:
@@ -72,6 +73,7 @@ class Network:
             "fc1.bias": uniform(HIDDEN),
             "fc2.weight": uniform(CLASSES, HIDDEN),
             "fc2.bias": uniform(CLASSES),
+            **{f"blocks.{number}.weight": uniform(1, 2) for number in range(blocks)},
         }
         self.buffers = {"norm.running_mean": Tensor((HIDDEN,)), "norm.num_batches_tracked": Tensor((), dtype="int64")}
         self._shifted: list[array[float]] = []

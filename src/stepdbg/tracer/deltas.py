@@ -43,10 +43,10 @@ class Deltas:
         self._ratios: dict[str, _Ratio] = {}
         self._copies: dict[str, _Copy] = {}
 
-    @property
-    def ratios(self) -> dict[str, float]:
-        """By name of the parameter; of its last step, where that was watched."""
-        return {name: ratio.value for name, ratio in self._ratios.items()}
+    def ratio(self, name: str) -> float | None:
+        """Of that parameter's last step; None where that was not watched."""
+        found = self._ratios.get(name)
+        return None if found is None else found.value
 
     def before_step(self, registry: Registry) -> None:
         """Copy the parameters, if they are small enough."""

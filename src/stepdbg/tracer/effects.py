@@ -10,10 +10,11 @@ import random
 import sys
 from array import array
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import torch
 import xxhash
+from msgspec import Struct
 
 from stepdbg.protocol.messages import EFFECT_NAMES, Basis, Effect, EffectCount, Effects, Kind, What
 from stepdbg.tracer.fingerprints import fingerprint
@@ -30,13 +31,13 @@ _ORDER: tuple[Kind, ...] = (
     "batch",
     "rng",
 )
+_PLACES = {kind: place for place, kind in enumerate(_ORDER)}
 _FLEETING = ("loss", "output", "batch")
 """Kinds whose objects come anew with each phase: a new one is *created*, an old one is not mourned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One object as it was."""
+class Mark(Struct, frozen=True, gc=False):
+    """One object as it was. (A msgspec struct that no collector looks at, since a stop may make half a million.)"""
 
     kind: Kind
     identity: int
@@ -63,8 +64,8 @@ def take(registry: Registry) -> Picture:
 
 
 def counters_only(picture: Picture) -> Picture:
-    """What remains of a picture in a free run: the version counters."""
-    return {name: replace(mark, print=None) for name, mark in picture.items() if mark.kind != "rng"}
+    """What remains of a picture in a free run: the version counters, and no fingerprint is to be believed."""
+    return {name: mark for name, mark in picture.items() if mark.kind != "rng"}
 
 
 def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
@@ -81,20 +82,18 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
         if name not in after
         and ((mark.kind == "grad" and mark.owner in after) or (mark.kind == "state" and mark.owner in owners))
     ]
-    effects.sort(key=lambda effect: _ORDER.index(effect.kind))
+    effects.sort(key=lambda effect: _PLACES[effect.kind])
     return effects
 
 
-def between(before: Picture, after: Picture, basis: Basis, since: int | None = None) -> Effects:
+def counted(effects: Sequence[Effect], basis: Basis, since: int | None = None) -> Effects:
     """The same with counts, and with no more names than one stop may carry.
 
     Args:
-        before: How everything was.
-        after: How it is.
-        basis: What tells them apart.
-        since: The update that `before` is of, where several phases lie in between.
+        effects: All of them.
+        basis: What they are known by.
+        since: The update since which they are, where several phases lie in between.
     """
-    effects = named(before, after, basis)
     counts = Counter((effect.kind, effect.what) for effect in effects)
     return Effects(
         basis=basis,
@@ -144,7 +143,10 @@ def _mark(entry: Alive, *, prints: bool) -> Mark:
     if tensor is None:
         return Mark(entry.kind, 0, 0, repr(entry.value), entry.owner)
     identity = entry.serial or id(tensor)
-    version = -1 if tensor.is_inference() else tensor._version
+    try:
+        version = tensor._version
+    except RuntimeError:  # an inference tensor has none
+        version = -1
     return Mark(entry.kind, identity, version, fingerprint(tensor) if prints else None, entry.owner, entry.known)
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
@@ -24,6 +26,9 @@ from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.whose import Names, Owner
+
+READING = 0.1
+"""Seconds without a question after which the user is taken to be reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class Halt:
         self._desk = Desk(
             registry, course, self._deltas, treatment, lambda number: rank.link.send(m.Interruptible(number))
         )
+        self._put_off: deque[Callable[[Registry], None]] = deque()
+        """What is done at this halt as soon as nobody waits for an answer, and before training goes on."""
         self._held: list[object] = []
         """Models and optimizers, while somebody steps: the last step of a function can then still be looked at."""
 
@@ -104,7 +111,9 @@ class Halt:
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             after = effects.take(self._registry)
             if done is not None and self.before is not None:
-                done.effects = effects.without_names(effects.between(self.before, after, "fingerprint"))
+                done.effects = effects.without_names(
+                    effects.counted(effects.named(self.before, after, "fingerprint"), "fingerprint")
+                )
             self._compare_around_a_step(boundary)
             self.before = after
         self._registry.release()
@@ -143,17 +152,23 @@ class Halt:
         registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
         after = effects.take(registry)
         done = course.last if boundary.done is not None else None
-        found = self._effects(after) if done is not None else None
+        named, basis = self._effects(after) if done is not None else ([], None)
+        since = self._stood_at if basis == "counters" else None
+        found = effects.counted(named, basis, since) if basis is not None else None
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
-        self._compare_around_a_step(boundary)
+        if boundary.done == "step":
+            self._deltas.after_step(registry)
+        self._put_off.clear()
+        if boundary.next == "step":
+            self._put_off.append(self._deltas.before_step)
         self._deltas.forget_old(registry)
         self.before = after
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
         if loss is not None and loss.numel() == 1 and course.pending_backward:
             boundary = msgspec.structs.replace(boundary, loss=float(loss))
-        self._desk.open(cause.stack, boundary, after, gradients=gradients)
+        self._desk.open(cause.stack, boundary, after, named, gradients=gradients)
         names = Names(registry)
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
@@ -176,16 +191,19 @@ class Halt:
             made_in=course.made_in(),
         )
 
-    def _effects(self, after: effects.Picture) -> m.Effects | None:
+    def _effects(self, after: effects.Picture) -> tuple[list[m.Effect], m.Basis | None]:
+        """What the phase done did, and how that is known: None where it is not."""
         if self.before is not None:
-            return effects.between(self.before, after, "fingerprint")
+            return effects.named(self.before, after, "fingerprint"), "fingerprint"
         if self._counters is not None:
-            return effects.between(self._counters, effects.counters_only(after), "counters", self._stood_at)
-        return None
+            return effects.named(self._counters, effects.counters_only(after), "counters"), "counters"
+        return [], None
 
     def _serve(self, cause: Cause) -> None:
         link = self._rank.link
         while True:
+            while self._put_off and link.is_quiet(READING):
+                self._put_off.popleft()(self._registry)
             match link.receive():
                 case m.Resume(until=until):
                     self._resume(until, cause)
@@ -201,13 +219,17 @@ class Halt:
                     pass
 
     def _resume(self, until: m.Go, cause: Cause) -> None:
+        if until != "continue":
+            for do in self._put_off:
+                do(self._registry)
+        self._put_off.clear()
         self.until = until
         self._stood_at = self._course.update
         self.free = until == "continue" and not (self.breakpoints.any or self.traced)
         if self._desk.edited:  # an edit is no effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             self.before = effects.take(self._registry)
-        self._counters = effects.counters_only(self.before or {})
+        self._counters = effects.counters_only(self.before or {}) if until != "next" else None
         if until not in ("next", "finish"):
             self.before, self._held = None, []
 

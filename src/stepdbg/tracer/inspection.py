@@ -5,12 +5,11 @@ Every look happens in the training thread, under `no_grad`, and changes nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
 import torch
-from torch import nn
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import heat, tensors
@@ -23,6 +22,7 @@ from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.foresight import Foreseer
 from stepdbg.tracer.graph import Graphs
 from stepdbg.tracer.identity import identify
+from stepdbg.tracer.model_tree import ModelTree
 from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Alive, Registry, gradient
 from stepdbg.tracer.saving import save
@@ -52,6 +52,7 @@ class Desk:
         self._figures = Figures()
         self._graphs = Graphs(registry)
         self._foreseer = Foreseer(registry, treatment)
+        self._tree = ModelTree(registry, self._summary)
         self._stack: list[FrameType] = []
         self._variables = Variables(registry)
         self._console = Console(registry, self._variables, tell_signal)
@@ -61,8 +62,19 @@ class Desk:
         """Whether something was changed at this stop."""
         return self._editor.changed or self._console.used
 
-    def open(self, stack: list[FrameType], boundary: m.Boundary, picture: Picture, *, gradients: bool) -> None:
-        """Training has stopped here, with this picture of everything; `gradients`: it records for autograd."""
+    def open(
+        self,
+        stack: list[FrameType],
+        boundary: m.Boundary,
+        picture: Picture,
+        effects: Sequence[m.Effect],
+        *,
+        gradients: bool,
+    ) -> None:
+        """Training has stopped here, with this picture of everything, and after all these effects; `gradients`: it
+        records for autograd.
+        """
+        self._tree.open(effects)
         self._stack = stack
         self._variables.open(stack)
         self._graphs.open(stack)
@@ -76,6 +88,7 @@ class Desk:
         self._figures.close()
         self._foreseer.close()
         self._editor.close()
+        self._tree.close()
         self._variables.close()
         self._console.close()
         self._graphs.close()
@@ -99,9 +112,10 @@ class Desk:
                     self._variables.make_known(name)
         match query:
             case m.ListObjects():
-                return m.Objects(self._registry.version, tuple(self._rows()))
+                return self._tree.answer(query)
             case m.Summarise(objects=objects):
-                return m.Summaries(tuple(row for name in objects if (row := self._summary(name)) is not None))
+                rows = (self._summary(name) or self._tree.within(name) for name in objects)
+                return m.Summaries(tuple(row for row in rows if row is not None))
             case m.LookAt():
                 return self._view(query)
             case m.LookAtMaps():
@@ -151,93 +165,18 @@ class Desk:
     def _forget(self) -> None:
         """Something is about to be changed."""
         self._figures.forget()
+        self._tree.forget()
         self._graphs.forget()
         self._foreseer.forget()
-
-    # the tree
-
-    def _rows(self) -> list[m.ObjectRow]:
-        owners = {
-            id(parameter): f"{named.name}[{index}]"
-            for named, optimizer in self._registry.optimizers()
-            for index, group in enumerate(optimizer.param_groups)
-            for parameter in group["params"]
-        }
-        rows: list[m.ObjectRow] = []
-        listed: set[str] = set()
-
-        def leaf(name: str, depth: int) -> None:
-            entry = self._registry.alive.get(name)
-            if entry is None or entry.tensor is None or name in listed:
-                return
-            listed.add(name)
-            node: m.Node = "parameter" if entry.kind == "parameter" else "buffer"
-            label = name.rsplit(".", 1)[-1]
-            rows.append(self._row(name, label, node, depth, entry, "", owners.get(id(entry.tensor), "")))
-
-        def walk(module: nn.Module, name: str, label: str, depth: int, seen: set[int]) -> None:
-            seen.add(id(module))
-            count = sum(parameter.numel() for parameter in module.parameters())
-            rows.append(
-                m.ObjectRow(
-                    name=name,
-                    label=label,
-                    node="module" if depth else "model",
-                    depth=depth,
-                    cls=type(module).__name__,
-                    elements=count,
-                    bytes=sum(parameter.nbytes for parameter in module.parameters()),
-                )
-            )
-            for path in (*module._parameters, *module._buffers):
-                leaf(f"{name}.{path}", depth + 1)
-            for path, child in module.named_children():
-                if id(child) not in seen:
-                    walk(child, f"{name}.{path}", path, depth + 1, seen)
-
-        for name, model in self._registry.models():
-            walk(model, name, name, 0, set())
-        loose = [
-            name
-            for name, entry in self._registry.alive.items()
-            if entry.kind == "parameter" and name not in listed and entry.tensor is not None
-        ]
-        if loose:
-            rows.append(m.ObjectRow(name=" parameters", label="in no model", node="group", depth=0))
-            for name in loose:
-                leaf(name, 1)
-        moving = [(name, e) for name, e in self._registry.alive.items() if e.kind in ("batch", "output", "loss")]
-        if moving:
-            rows.append(m.ObjectRow(name=" variables", label="in this update", node="group", depth=0))
-            rows += [self._row(name, name, "variable", 1, entry, entry.kind, "") for name, entry in moving]
-        return rows
-
-    def _row(self, name: str, label: str, node: m.Node, depth: int, entry: Alive, cls: str, owner: str) -> m.ObjectRow:
-        tensor = entry.tensor
-        assert tensor is not None
-        return m.ObjectRow(
-            name=name,
-            label=label,
-            node=node,
-            depth=depth,
-            cls=cls,
-            shape=tuple(tensor.shape),
-            dtype=_short(tensor.dtype),
-            device=str(tensor.device),
-            elements=tensor.numel(),
-            bytes=tensor.numel() * tensor.element_size(),
-            trainable=tensor.requires_grad,
-            owner=owner,
-            also=self._registry.also.get(name, ()),
-        )
 
     def _summary(self, name: str) -> m.Summary | None:
         entry = self._registry.alive.get(name)
         if entry is None or entry.tensor is None:
             return None
+        marks = self._tree.marks().get(name)
         size = self._figures.norm(name, entry.tensor)
         if size is None:
-            return m.Summary(name)
+            return m.Summary(name, marks=marks)
         found = self._registry.alive.get(f"{name}.grad")
         grad = found.tensor if found is not None else None
         grad_size = self._figures.norm(f"{name}.grad", grad) if grad is not None else None
@@ -246,8 +185,9 @@ class Desk:
             name,
             size,
             grad_size,
-            self._deltas.ratios.get(name),
+            self._deltas.ratio(name),
             finite,
+            marks=marks,
             value=tensors.single(entry.tensor),
             grad_value=tensors.single(grad) if grad is not None else None,
         )

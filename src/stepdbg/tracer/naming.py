@@ -12,7 +12,7 @@ import dis
 import sys
 import weakref
 from collections import UserDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
@@ -206,7 +206,7 @@ def assigned_names(frame: FrameType) -> tuple[str, ...]:
     return ()
 
 
-def unique(name: str, taken: set[str]) -> str:
+def unique(name: str, taken: Container[str]) -> str:
     """The name, with a number if it is taken: `Net_2`."""
     if name not in taken:
         return name

@@ -22,7 +22,7 @@ NAMES = {
     "model": "Model", "tensor": "Tensor", "effects": "Effects", "optimizer": "Optimizer", "loss": "Loss",
     "source": "Source", "output": "Output", "breaks": "Breaks", "console": "Console", "rail": "Rail",
 }  # fmt: skip
-SIDEWAYS = ("tensor", "effects", "optimizer", "rail")
+SIDEWAYS = ("model", "tensor", "effects", "optimizer", "rail")
 DIGITS = {panel: digit for digit, panel in PANELS.items()}
 
 
@@ -52,7 +52,7 @@ class Situation:
     came_from: str = ""
     """The panel that the owners of a tensor were asked from, where they are still shown."""
     typing: bool = False
-    """Whether keys go to the input of the console."""
+    """Whether keys go to the input of the panel: a command of the console, a filter."""
 
 
 Applies = Callable[[Situation], bool]
@@ -158,6 +158,18 @@ def _input(here: Situation) -> bool:
     return _alive(here) and here.snapshot.session.terminal and here.panel == "output"
 
 
+def _elsewhere(here: Situation) -> bool:
+    return here.panel not in ("model", "output", "console")
+
+
+def _folds(here: Situation) -> bool:
+    return here.panel == "model" and "fold" in here.offers and not here.selected
+
+
+def _filtered(here: Situation) -> bool:
+    return here.panel == "model" and "find_clear" in here.offers and not _in_the_past(here)
+
+
 def _opens(here: Situation) -> bool:
     return (here.panel in ("model", "optimizer", "effects", "source") or _graphed(here)) and here.selected
 
@@ -203,7 +215,7 @@ class Action:
     """Whether the footer shows it where it applies."""
     palette: bool = True
     typing: bool | None = False
-    """Whether it is for while something is typed into the console: then only, never, or (None) then as well."""
+    """Whether it is for while something is typed: then only, never, or (None) then as well."""
 
     def applies(self, here: Situation) -> bool:
         """Whether it does something here."""
@@ -267,6 +279,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("edit_all", ("E",), "edit all", "edit the whole tensor", "Edit", _editable),
     Action("undo", ("x",), "undo edit", "undo the last edit", "Edit", _edited, footer=True),
     Action("back", ("escape",), "back", "back to where one came from; from the past to now", "Look", _leads_back, True),
+    Action(
+        "fold",
+        ("enter",),
+        "fold",
+        "fold or unfold the module under the cursor; so do left and right",
+        "Look",
+        _folds,
+        True,
+    ),
     Action("open", ("enter",), "open", "open what is under the cursor in the Tensor panel", "Look", _opens, True),
     Action(
         "graph_row",
@@ -276,6 +297,18 @@ ACTIONS: tuple[Action, ...] = (
         "Look",
         _on_graph_row,
         True,
+    ),
+    Action(
+        "find",
+        ("slash",),
+        "find",
+        "filter the tensors as you type: part of a name, class:Linear, dtype:bf16, grad:none, changed, frozen, nan",
+        "Look",
+        _in("model"),
+        True,
+    ),
+    Action(
+        "find_tensor", ("slash",), "find a tensor", "go to the panel Model and filter as you type", "Look", _elsewhere
     ),
     Action("names", ("enter",), "names", "list the objects behind the count under the cursor", "Look", _counted, True),
     Action(
@@ -406,6 +439,7 @@ ACTIONS: tuple[Action, ...] = (
         "run",
         "run what was typed; a block ends with an empty line",
         "Console",
+        _in("console"),
         footer=True,
         typing=True,
     ),
@@ -415,6 +449,7 @@ ACTIONS: tuple[Action, ...] = (
         "complete",
         "complete a name; at the start of a line, indent it",
         "Console",
+        _in("console"),
         footer=True,
         typing=True,
     ),
@@ -424,6 +459,7 @@ ACTIONS: tuple[Action, ...] = (
         "history",
         "what was typed before, and after that",
         "Console",
+        _in("console"),
         footer=True,
         typing=True,
     ),
@@ -433,6 +469,7 @@ ACTIONS: tuple[Action, ...] = (
         "leave",
         "leave the input, so that keys step again",
         "Console",
+        _in("console"),
         footer=True,
         typing=True,
     ),
@@ -445,6 +482,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("focus_next", ("tab",), "next panel", "go to the next panel", "Panels"),
     Action("focus_previous", ("shift+tab",), "previous panel", "go to the panel before", "Panels"),
     Action("zoom", ("z",), "zoom", "show one panel alone, or all again", "Panels", _columns),
+    Action(
+        "find_done",
+        ("enter",),
+        "keep",
+        "stop typing and keep the filter",
+        "Look",
+        _in("model"),
+        footer=True,
+        palette=False,
+        typing=True,
+    ),
+    Action("find_clear", ("escape",), "show all", "show all tensors again", "Look", _filtered, True, typing=None),
+    Action("sort", ("O",), "order", "sort by the next column, or as the modules hold them", "Look", _in("model"), True),
+    Action("fold_all", ("minus",), "fold all", "fold all modules", "Look", _offered("fold_all")),
+    Action("unfold_all", ("plus",), "unfold all", "unfold all modules", "Look", _offered("unfold_all")),
     Action("up", ("up", "k"), "up", "move up", "Move"),
     Action("down", ("down", "j"), "down", "move down", "Move"),
     Action("left", ("left", "h"), "left", "move left", "Move", _in(*SIDEWAYS)),

@@ -71,6 +71,8 @@ if TYPE_CHECKING:
 
 TOGETHER = 0.03
 """Seconds that a stop waits for the answers that belong to it, to be painted in one frame."""
+REST = 0.12
+"""Seconds that the panels which are not in focus wait for their answers, after the others are painted."""
 FLICKER = 0.12
 """Seconds of running before the screen says RUNNING: a step that is shorter goes from stop to stop."""
 AHEAD = 0.2
@@ -146,6 +148,8 @@ class StepdbgApp(App[int], inherit_bindings=False):
         self.said = ("", 0)
         """What was said quietly last, and the boundary at which it was."""
         self._paint_at: asyncio.TimerHandle | None = None
+        self._arriving = False
+        """A stop has just come: first it is asked and painted what the user's eyes are on, then the rest."""
         self._runs_since = 0.0
         """When training was last seen to go on, by the loop's clock."""
 
@@ -248,11 +252,13 @@ class StepdbgApp(App[int], inherit_bindings=False):
             self.furniture.bring(panel)
         if self.snapshot.state == "running":
             # Until the next stop, or for a moment: a mixture of the last stop and what runs would only confuse.
+            self._arriving = False
             now = asyncio.get_running_loop().time()
             self._runs_since = now if before.paused else self._runs_since
             self.ask()
             self.paint_within(max(0.0, self._runs_since + FLICKER - now))
             return
+        self._arriving |= self.snapshot.paused and (self.snapshot.boundary, True) != (before.boundary, before.paused)
         self.ask()
         busy = self.questions is not None and self.questions.busy
         if isinstance(message, LossPoints | Output | Progress):
@@ -262,7 +268,10 @@ class StepdbgApp(App[int], inherit_bindings=False):
 
     def look_at_rank(self, rank: int) -> None:
         """Show that rank from now on, whichever else joins."""
-        self.snapshot = replace(looking_at(self.snapshot, rank), chosen=True)
+        before = self.snapshot
+        if before.chosen and before.rank == rank:
+            return
+        self.snapshot = replace(looking_at(before, rank), chosen=True)
         self._forget_past()
         self.ask()
         busy = self.questions is not None and self.questions.busy
@@ -308,7 +317,9 @@ class StepdbgApp(App[int], inherit_bindings=False):
             self.paint()
 
     def ask(self) -> None:
-        """Ask what the visible panels need now."""
+        """Ask what the visible panels need now; what may take long comes last. When a stop has just come, only the one
+        in focus is asked for, so that no rank is busy with the others while that is painted.
+        """
         if self.questions is None or self.snapshot.lost:
             return
         snapshot, seen = self.snapshot, self.seen
@@ -319,7 +330,10 @@ class StepdbgApp(App[int], inherit_bindings=False):
         if snapshot.past_at is not None:
             past = Want("past.stop", ReadStop(snapshot.past_at), snapshot.past_at)
             self.questions.want([past], snapshot.past_at, snapshot.rank)
-        wants = [want for panel in self.furniture.visible() for want in panel.wants(seen)]
+        panels = sorted(self.furniture.visible(), key=lambda panel: panel.costly)
+        if self._arriving:
+            panels = [panel for panel in panels if panel.in_focus]
+        wants = [want for panel in panels for want in panel.wants(seen)]
         if seen.looking_back:
             panel = self.furniture.in_focus()
             name = panel.tensor_at_hand() if panel is not None else ""
@@ -361,8 +375,18 @@ class StepdbgApp(App[int], inherit_bindings=False):
             self._paint_at.cancel()
             self._paint_at = None
         if self.is_running and self.screen_stack:
-            self.furniture.show(self.seen)
+            self.furniture.show(self.seen, arriving=self._arriving)
+            if self._arriving:
+                self.call_after_refresh(self._arrived)
             self.memory.look()
+
+    def _arrived(self) -> None:
+        """What the user's eyes are on is on the screen: now the rest."""
+        if not self._arriving:
+            return
+        self._arriving = False
+        self.ask()
+        self.paint_within(REST if self.questions is not None and self.questions.busy else 0)
 
     def _tick(self) -> None:
         """Only times that pass need it: a start, or a long phase whose rank says nothing."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from stepdbg.tui.app import StepdbgApp
     from stepdbg.tui.widgets.effects import EffectsPanel
     from stepdbg.tui.widgets.graph import TensorOrGraph
+    from stepdbg.tui.widgets.model import ModelPanel
     from stepdbg.tui.widgets.optimizer import OptimizerPanel
     from stepdbg.tui.widgets.source import SourcePanel
 
@@ -57,9 +58,9 @@ class Deeds:
         """Do the action of that id. The caller has seen that it applies."""
         app = self._app
         if name in _STEERING:
+            app.send(Steer(_STEERING[name], app.snapshot.rank))  # type: ignore[arg-type]
             app.look_at_stop(None)
             app.look_at_rank(app.snapshot.rank)
-            app.send(Steer(_STEERING[name], app.snapshot.rank))  # type: ignore[arg-type]
         elif name.startswith("panel_"):
             if name == "panel_effects":
                 self._effects().show_matrix()
@@ -104,6 +105,10 @@ class Deeds:
             self._look(frames.looking_at_frame(self._app.snapshot, int(name)))
         elif kind == "local":
             self._source().pick_variable(int(name))
+        elif kind == "fold":
+            self._model().toggle(name)
+        elif kind == "sort":
+            self._model().sort(name)
         elif kind == "switch":
             self._app.call_later(self._switch)
 
@@ -119,6 +124,9 @@ class Deeds:
     def _tensor(self) -> TensorOrGraph:
         panel = self._app.furniture.panels["tensor"]
         return cast("TensorOrGraph", panel)
+
+    def _model(self) -> ModelPanel:
+        return cast("ModelPanel", self._app.furniture.panels["model"])
 
     def _effects(self) -> EffectsPanel:
         panel = self._app.furniture.panels["effects"]
@@ -283,6 +291,33 @@ class Deeds:
 
     async def _later(self) -> None:
         self._app.look_at_stop(neighbour(self._app.snapshot, 1))
+
+    # the tree of the Model panel
+
+    async def _find(self) -> None:
+        self._app.furniture.go_to("model")
+        self._model().find()
+
+    async def _find_tensor(self) -> None:
+        await self._find()
+
+    async def _find_done(self) -> None:
+        self._model().find_done()
+
+    async def _find_clear(self) -> None:
+        self._model().find_clear()
+
+    async def _sort(self) -> None:
+        self._model().sort()
+
+    async def _fold(self) -> None:
+        self._model().fold()
+
+    async def _fold_all(self) -> None:
+        self._model().fold_all(fold=True)
+
+    async def _unfold_all(self) -> None:
+        self._model().fold_all(fold=False)
 
     async def _part(self) -> None:
         self._tensor().next_part()

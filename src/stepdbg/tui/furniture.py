@@ -44,10 +44,11 @@ class Furniture:
 
     async def furnish(self) -> None:
         """Mount the panels; the first frame is on the screen by now."""
+        from stepdbg.tui.widgets.breaks import BreaksPanel
         from stepdbg.tui.widgets.console import ConsolePanel
         from stepdbg.tui.widgets.effects import EffectsPanel
         from stepdbg.tui.widgets.graph import TensorOrGraph
-        from stepdbg.tui.widgets.lists import BreaksPanel, ModelPanel
+        from stepdbg.tui.widgets.model import ModelPanel
         from stepdbg.tui.widgets.optimizer import OptimizerPanel
         from stepdbg.tui.widgets.source import SourcePanel
         from stepdbg.tui.widgets.texts import LossPanel, OutputPanel
@@ -132,14 +133,17 @@ class Furniture:
         """The panels on the screen."""
         return [panel for name, panel in self.panels.items() if self.is_shown(name)]
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Draw a snapshot wherever it is to be seen."""
+    def show(self, snapshot: Snapshot, *, arriving: bool = False) -> None:
+        """Draw a snapshot wherever it is to be seen; one that is `arriving` not where only answers are
+        shown, which have not been asked for yet.
+        """
         base = self._app.screen_stack[0]
         if several(snapshot) != self._ranks:
             self.arrange(self._app.size)
         self.top.show(snapshot)
         for panel in self.visible():
-            panel.show(snapshot)
+            if not (arriving and panel.shows_answers and not panel.in_focus):
+                panel.show(snapshot)
         if self.arrangement.kind == "tabs":
             base.query_one(Tabs).show(self.current, zoomed=self.zoomed and self.has_columns)
         if self._app.guide.active:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stepdbg.errors import StepdbgError
 from stepdbg.new_file import SaveError
-from stepdbg.protocol.messages import Query, Refusal, Result, Save, Saved, Summaries, Summarise
+from stepdbg.protocol.messages import (
+    ListObjects,
+    Objects,
+    Query,
+    Refusal,
+    Result,
+    Save,
+    Saved,
+    Summaries,
+    Summarise,
+    Summary,
+)
+from stepdbg.protocol.tree import TENSORS
 from stepdbg.tui import saving, tables
 from stepdbg.tui.clipboard import sequence
-from stepdbg.tui.snapshot import Arrived, reduced
-from stepdbg.tui.views import header, model
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views import header
 from stepdbg.tui.views.numbers import plural, size
 from stepdbg.tui.widgets.panel import Copied
 
@@ -20,6 +33,8 @@ if TYPE_CHECKING:
     from stepdbg.tui.app import StepdbgApp
     from stepdbg.tui.screens.save import Wish
 
+_AT_ONCE = 2_000
+"""Tensors whose figures are asked for at a time."""
 _TOLD = 40
 """Characters of what was copied that the notice repeats."""
 
@@ -95,6 +110,18 @@ class Keeping:
         written = saving.write_text(path, await self._text(choice))
         return f"saved {size(written)} to {path}"
 
+    async def _whole_model(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with every row of the model and its figures, whatever is in view."""
+        listed = await self._ask(ListObjects())
+        if not isinstance(listed, Objects):
+            return snapshot
+        names = [row.name for row in listed.rows if row.node in TENSORS]
+        figures: list[Summary] = []
+        for start in range(0, len(names), _AT_ONCE):
+            result = await self._ask(Summarise(tuple(names[start : start + _AT_ONCE])))
+            figures += result.rows if isinstance(result, Summaries) else ()
+        return replace(snapshot, objects=listed, summaries={row.object: row for row in figures})
+
     async def _text(self, choice: saving.Choice) -> str:
         app = self._app
         if choice.what == "screen":
@@ -103,10 +130,6 @@ class Keeping:
             return app.furniture.panel_text(choice.name)
         snapshot = app.snapshot
         if choice.name == "model" and snapshot.paused:
-            rows = snapshot.objects.rows if snapshot.objects else ()
-            names = tuple(row.name for row in rows if row.node in model.TENSORS)
-            result = await self._ask(Summarise(names))
-            if isinstance(result, Summaries):
-                snapshot = reduced(snapshot, Arrived("summaries", snapshot.boundary, result, snapshot.rank))
+            snapshot = await self._whole_model(snapshot)
         rows_of = tables.table(choice.name, snapshot)
         return tables.as_csv(rows_of) if choice.suffix == "csv" else tables.as_text(rows_of)

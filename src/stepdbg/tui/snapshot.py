@@ -59,9 +59,9 @@ class Arrived:
     """What a question was answered."""
 
     slot: str
-    """What it was asked for: `objects`, `summaries`, `tensor`, `part`, `maps`, `pictures`, `optimizers`, `source`,
-    `locals`, `identity`, `graph`, `foresight`, `phase`, `stops`; after `past.` the same for the past that is looked
-    at, whose own is `past.stop`.
+    """What it was asked for: `objects`, `overview`, `summaries`, `tensor`, `part`, `maps`, `pictures`, `optimizers`,
+    `source`, `locals`, `identity`, `graph`, `foresight`, `phase`, `stops`; after `past.` the same for the past that is
+    looked at, whose own is `past.stop`.
     """
     boundary: int
     """The index of the boundary at which it was asked."""
@@ -87,6 +87,9 @@ class Snapshot:
     """The values that the script hands to `stepdbg.watch`."""
     output: Transcript = field(default_factory=Transcript)
     objects: Objects | None = None
+    """The rows of the Model panel that are in view, or were."""
+    overview: Objects | None = None
+    """What the models are, with no rows."""
     summaries: dict[str, Summary] = field(default_factory=dict)
     """By the name of the object; never changed in place."""
     summaries_at: int = 0
@@ -140,6 +143,22 @@ class Snapshot:
     console: tuple[Exchange, ...] = ()
     lost: str = ""
     """Why the hub is gone; empty while it is there."""
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """All models, by name and class, as far as they are known."""
+        known = self.objects or self.overview
+        if known is None:
+            return ()
+        return known.models or tuple((row.name, row.cls) for row in known.rows if row.node == "model")
+
+    @property
+    def leading(self) -> str:
+        """The first parameter of all; empty before it is known."""
+        known = self.objects or self.overview
+        if known is None:
+            return ""
+        return known.leading or next((row.name for row in known.rows if row.node == "parameter"), "")
 
     @property
     def rank_state(self) -> RankState | None:
@@ -307,6 +326,8 @@ def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
             return snapshot
         return replace(snapshot, past=_answered(snapshot.past, replace(answer, slot=answer.slot[5:])))
     match result:
+        case Objects() if answer.slot == "overview":
+            return replace(snapshot, overview=result)
         case Objects():
             return replace(snapshot, objects=result)
         case Summaries(rows=rows):
@@ -364,7 +385,8 @@ def _arrived_in_the_past(snapshot: Snapshot, answer: Arrived) -> Snapshot:
         return looking_at_stop(snapshot, None)
     session = _standing_at(snapshot.session, snapshot.rank, answer.result.stop)
     known = snapshot.objects
-    objects = known if known is not None and known.registry == answer.result.stop.registry else None
+    same = known is not None and known.registry == answer.result.stop.registry and not known.moves
+    objects = known if same else None
     return replace(
         snapshot, past=Snapshot(session, snapshot.rank, keys=snapshot.keys, objects=objects, looking_back=True)
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
+from stepdbg.protocol.tree import TENSORS
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.model import TENSORS
 
 Table = list[list[str]]
 """The first row is the heading."""

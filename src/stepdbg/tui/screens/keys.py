@@ -20,7 +20,9 @@ PANEL_HELP = {
     "model": "Every parameter and buffer. The sign at the left is what the phase just done did to its value, the one "
     "before the gradient what it did to that, the one before its optimizer what it did to the state kept there. "
     "Figures are 2-norms; a tensor of one number shows the number itself, after a = where there are others too. "
-    "Δ/‖w‖ is how far the last step moved it: the norm of the change over the norm of the value.",
+    "Δ/‖w‖ is how far the last step moved it: the norm of the change over the norm of the value. "
+    "{find} filters as you type: part of a name, class:Linear, dtype:bf16, grad:none, changed, frozen, nan; all words "
+    "must hold. {sort} sorts, and so does a click on a heading.",
     "tensor": "One tensor, its gradient and its optimizer state: figures, heat maps side by side ({map}), the numbers "
     "of the part that is marked; a batch of images as pictures with their labels. The scale under a map says what "
     "its colours stand for; ! is NaN, ^ and v are infinities. {graph} shows the graph behind it.",

@@ -269,8 +269,8 @@ def last_words(snapshot: Snapshot) -> str:
 
 def model_name(snapshot: Snapshot) -> str:
     """What the user calls the model, where there is one and it is known."""
-    models = [row.name for row in snapshot.objects.rows if row.node == "model"] if snapshot.objects else []
-    return models[0] if len(models) == 1 else ""
+    models = snapshot.models
+    return models[0][0] if len(models) == 1 else ""
 
 
 def _waiting(snapshot: Snapshot) -> str:

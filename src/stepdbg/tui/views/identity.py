@@ -11,6 +11,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from stepdbg.protocol.messages import Hanging, Identity, Owner
+from stepdbg.protocol.tree import Marked
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (
@@ -27,7 +28,7 @@ from stepdbg.tui.views.lines import (
     width_of,
     wrapped,
 )
-from stepdbg.tui.views.model import SIGNS, UNSURE, Marks, hinted, marks
+from stepdbg.tui.views.model import SIGNS, UNSURE, hinted
 from stepdbg.tui.views.numbers import figure, shape
 
 WIDEST_BOX = 44
@@ -80,7 +81,8 @@ def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
     if known is None or not belongs(known, name):
         return lesson(snapshot.identity_problem or f"asking who owns {name}", frame)
     strokes = DRAWN if frame.glyphs.braille else TYPED
-    fresh = marks(snapshot.stop).get(known.object, Marks())
+    effects = snapshot.stop.effects if snapshot.stop is not None else None
+    fresh = Marked(effects.named if effects is not None else ()).get(known.object)
     done = snapshot.stop.boundary.done if snapshot.stop is not None else None
     if done and hinted(snapshot.stop):
         done = SOME_PHASE

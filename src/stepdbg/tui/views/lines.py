@@ -41,6 +41,7 @@ class Glyphs(NamedTuple):
     yes: str = "●"
     no: str = "·"
     branch: str = "▾"
+    folded: str = "▸"
     becomes: str = "→"
     column: str = "│"
     corner: str = "└"
@@ -56,7 +57,8 @@ class Glyphs(NamedTuple):
 UNICODE = Glyphs()
 ASCII = Glyphs(
     rule="-", rule_focused="=", arrow=">", loop="@", dot=".", ellipsis="~", times="x", breakpoint="o", switched_off="-",
-    cursor=">", done="+", yes="y", no=".", branch="v", becomes="->", column="|", corner="+", tick="+", bars=" ._-=+*%#",
+    cursor=">", done="+", yes="y", no=".", branch="v", folded=">", becomes="->", column="|", corner="+", tick="+",
+    bars=" ._-=+*%#",
     braille=False, half_blocks=False, more_left="<", more_right=">",
 )  # fmt: skip
 

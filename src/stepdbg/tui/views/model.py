@@ -2,7 +2,8 @@
 
 The marks are signs, so that nothing hangs on a colour: `*` changed, `~` written with the same value, `+` created,
 `-` freed. Each stands in a column of its own, so that none is taken for the sign of a number: a row's at its left, its
-gradient's and its optimizer state's before those. A tensor of one number shows that number, any other its norm.
+gradient's and its optimizer state's before those. A tensor of one number shows that number, any other its norm. Only
+the rows in view are known, and a margin around them: all the others stay with the training process.
 """
 
 from __future__ import annotations
@@ -13,16 +14,29 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from stepdbg.protocol.messages import ObjectRow, Stop, Summary
+from stepdbg.protocol.filters import KNOWN
+from stepdbg.protocol.messages import ObjectRow, Objects, Order, Stop, Summary
+from stepdbg.protocol.tree import TENSORS, Marked, Marks
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, lesson, padded, plain, right
+from stepdbg.tui.views.lines import (
+    Drawing,
+    Frame,
+    Glyphs,
+    Line,
+    Span,
+    clipped,
+    lesson,
+    padded,
+    plain,
+    right,
+    shortened_name,
+    width_of,
+)
 from stepdbg.tui.views.numbers import figure, plural, shape, size
 
 SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
 NOT_RECORDED = "not recorded"
-TENSORS = ("parameter", "buffer", "variable")
-"""The rows that have numbers."""
 MOST_REMARKED = 26
 """So many cells a name with a remark beside it takes from the figures."""
 ROOMY = 72
@@ -39,30 +53,45 @@ ORPHAN = "no optimizer"
 
 UNSURE = "?"
 """Behind a mark that may be of any phase since the last stop."""
+ORDERS: dict[Order, str] = {
+    "tree": "", "name": "by name", "norm": "by norm", "grad": "by gradient norm", "ratio": "by Δ/‖w‖",
+    "size": "by size",
+}  # fmt: skip
+"""All orders, as one key goes through them, in words."""
 
 
-class Marks(NamedTuple):
-    """What the phase done did to a row's value, its gradient and its optimizer state."""
+class Listing(NamedTuple):
+    """How the rows are listed, as the user has it."""
 
-    value: str = ""
-    grad: str = ""
-    state: str = ""
+    order: Order = "tree"
+    filter: str = ""
+    """What is filtered by."""
+    typed: str | None = None
+    """What is being typed; None while nothing is."""
+    problem: str = ""
+    """Why that is no filter."""
 
 
-def marks(stop: Stop | None) -> dict[str, Marks]:
-    """The marks of the last phase, by the name of the row's object."""
-    found: dict[str, Marks] = {}
-    for effect in stop.effects.named if stop and stop.effects else ():
-        name = effect.object
-        if effect.kind == "grad":
-            name = name.removesuffix(".grad")
-            found[name] = found.get(name, Marks())._replace(grad=effect.what)
-        elif effect.kind == "state" and "[" in name:
-            name = name[name.index("[") + 1 : name.rindex("]")]
-            found[name] = found.get(name, Marks())._replace(state=effect.what)
-        else:
-            found[name] = found.get(name, Marks())._replace(value=effect.what)
-    return found
+_AS_IT_IS = Listing()
+
+
+def rows_from(objects: Objects | None, top: int, height: int) -> list[ObjectRow | None]:
+    """The rows in view; None for one that is not known yet."""
+    if objects is None:
+        return []
+    places = range(top - objects.first, min(top + height, total_of(objects)) - objects.first)
+    return [objects.rows[place] if 0 <= place < len(objects.rows) else None for place in places]
+
+
+def row_at(objects: Objects | None, place: int) -> ObjectRow | None:
+    """One row, by its place among all; None where it is not known."""
+    found = rows_from(objects, place, 1)
+    return found[0] if found else None
+
+
+def total_of(objects: Objects) -> int:
+    """Rows in all."""
+    return len(objects.rows) if objects.total is None else objects.total
 
 
 def hinted(stop: Stop | None) -> bool:
@@ -71,9 +100,9 @@ def hinted(stop: Stop | None) -> bool:
 
 
 def visible_tensors(snapshot: Snapshot, top: int, height: int) -> tuple[str, ...]:
-    """The names of the rows in view that have figures to be asked for."""
-    rows = snapshot.objects.rows if snapshot.objects else ()
-    return tuple(row.name for row in rows[top : top + height] if row.node in TENSORS)
+    """The names of the rows in view that have figures to be asked for: of a folded module what was done inside."""
+    rows = rows_from(snapshot.objects, top, height)
+    return tuple(row.name for row in rows if row is not None and (row.node in TENSORS or row.folded))
 
 
 class Columns(NamedTuple):
@@ -82,6 +111,7 @@ class Columns(NamedTuple):
     name: int
     shape: int
     dtype: int
+    device: int
     norm: int
     grad: int
     ratio: int
@@ -109,8 +139,11 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs, told: Colle
     """
     sizes = max([5, *(len(shape(row.shape, glyphs.times)) for row in rows if row.node in TENSORS)])
     sizes = min(16, sizes)
-    wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + 6 for row in rows)])
-    fixed = {"norm": 11, "grad": GRAD, "shape": sizes + 1, "ratio": 10, "dtype": 10, "owner": 18}
+    devices = min(12, max([3, *(len(row.device) for row in rows)]))
+    wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + len(_also(row)) + 8 for row in rows)])
+    fixed = {
+        "norm": 11, "grad": GRAD, "shape": sizes + 1, "ratio": 10, "dtype": 10, "owner": 18, "device": devices + 4,
+    }  # fmt: skip
     if width < ROOMY:
         fixed |= {"norm": 10, "grad": GRAD - 1, "ratio": 9}
     kept: dict[str, int] = {}
@@ -125,10 +158,10 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs, told: Colle
     return Columns(min(name, max(wish, 24)), *(kept.get(field, 0) for field in Columns._fields[1:]))
 
 
-def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
+def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Drawing:
     """The panel. Its body has a row per row of `Objects`."""
     objects = snapshot.objects
-    if objects is None or not objects.rows:
+    if objects is None or not (objects.rows or listing.filter or listing.typed is not None):
         words = (
             f"Nothing is known of the model yet. Press {key_of('next', snapshot)}: it is found at its first forward, "
             "or by its optimizer."
@@ -136,33 +169,38 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         if not snapshot.paused:
             words = "Nothing is known of the model: nobody has looked at it while training stood still."
         if snapshot.looking_back:
-            words = "Not recorded: nobody had the model listed at this stop."
+            words = "Not recorded: nobody had the model listed so at this stop."
         return Drawing(title=(Span("model", "dim"),), body=lesson(words, frame), total=0)
-    rows = objects.rows
+    below = _filter_line(objects, listing, snapshot, frame)
+    if not objects.rows:
+        clear = key_of("find_clear", snapshot)
+        words = f"No tensor is found by {plain(listing.filter)}. {clear} shows all again; there are {KNOWN}."
+        return Drawing(_title(objects, snapshot, listing), body=lesson(words, frame), total=0, foot=below)
+    rows, total = objects.rows, total_of(objects)
     dated = _of_earlier_updates(rows, snapshot.stop)
     named = tuple(dated.get(row.name, row) for row in rows) if dated else rows
     wide = columns(frame.width, named, frame.glyphs, {row.label for row in dated.values()})
     singles = {row.elements == 1 for row in rows if row.node in TENSORS}
-    head = _heading(wide, frame.glyphs, singles)
-    seen = marks(snapshot.stop)
-    spare = frame.height - 2 - len(rows)
-    foot = _legend(wide, frame, mixed=len(singles) == 2)
-    foot = foot[: max(0, spare)]
-    end = frame.top + max(0, frame.height - 1 - len(foot))
+    seen = Marked(snapshot.stop.effects.named if snapshot.stop and snapshot.stop.effects else ())
+    spare = frame.height - 2 - total - len(below)
+    foot = (*_legend(wide, frame, mixed=len(singles) == 2)[: max(0, spare)], *below)
     body = tuple(
         _row(
-            row,
+            dated.get(row.name, row),
             _figures(row, snapshot),
-            seen.get(row.name, Marks()),
+            _marks_of(row, snapshot, seen),
             wide,
             index == frame.cursor,
             frame,
             equals="=" if len(singles) == 2 else "",
             unsure=UNSURE if hinted(snapshot.stop) else "",
         )
-        for index, row in enumerate(named[frame.top : end], frame.top)
+        if row is not None
+        else (Span(f"    {frame.glyphs.ellipsis}", "faint"),)
+        for index, row in enumerate(rows_from(objects, frame.top, max(0, frame.height - 1 - len(foot))), frame.top)
     )
-    return Drawing(_title(rows, snapshot, wide), (head,), body, len(rows), foot)
+    heading = _heading(wide, frame.glyphs, singles, listing.order)
+    return Drawing(_title(objects, snapshot, listing, wide), (heading,), body, total, foot)
 
 
 def _of_earlier_updates(rows: tuple[ObjectRow, ...], stop: Stop | None) -> dict[str, ObjectRow]:
@@ -183,6 +221,41 @@ def _of_earlier_updates(rows: tuple[ObjectRow, ...], stop: Stop | None) -> dict[
         for row in last
         if updates[row.name] != stop.boundary.update
     }
+
+
+def _filter_line(objects: Objects, listing: Listing, snapshot: Snapshot, frame: Frame) -> tuple[Line, ...]:
+    """What is filtered by, and how much that finds."""
+    if listing.typed is None and not listing.filter:
+        return ()
+    typing = listing.typed is not None
+    words = listing.filter if listing.typed is None else listing.typed
+    line: Line = (
+        Span(f" {key_of('find', snapshot)} ", "key", "action:find"),
+        Span(plain(words), "strong", "action:find"),
+    )
+    if typing:
+        line = (*line, Span(" ", "selected"))
+    if listing.problem:
+        said = Span(f"  {plain(listing.problem)}", "warning")
+    elif typing and not words:
+        said = Span(f"  part of a name, {KNOWN}", "dim")
+    else:
+        said = Span(f"  {plural(objects.matches, 'tensor')}", "dim")
+    clear = Span(f"  {key_of('find_clear', snapshot)} shows all", "dim", "action:find_clear")
+    line = (*line, said)
+    if width_of((*line, clear)) <= frame.width:
+        line = (*line, clear)
+    return (clipped(line, frame.width, frame.glyphs.ellipsis),)
+
+
+def _marks_of(row: ObjectRow, snapshot: Snapshot, seen: Marked) -> Marks:
+    """As the stop itself tells them by name, or, where it could not name all, as the figures do."""
+    if row.node not in TENSORS and not row.folded:
+        return Marks()
+    if row.name in seen:
+        return seen.get(row.name)
+    summary = snapshot.summaries.get(row.name)
+    return Marks(*summary.marks) if summary is not None and snapshot.summaries_at == snapshot.boundary else Marks()
 
 
 def _legend(wide: Columns, frame: Frame, *, mixed: bool) -> tuple[Line, ...]:
@@ -209,33 +282,52 @@ def _figures(row: ObjectRow, snapshot: Snapshot) -> Summary | str | None:
     return NOT_RECORDED if summary is None and snapshot.looking_back else summary
 
 
-def _title(rows: tuple[ObjectRow, ...], snapshot: Snapshot, wide: Columns) -> Line:
-    """The models, then as much as fits: a warning, how many parameters, of which type where no column says it."""
-    models = [row for row in rows if row.node == "model"]
-    words = ", ".join(f"{row.name} {row.cls}" for row in models[:2]) or "no model yet"
+def _title(objects: Objects, snapshot: Snapshot, listing: Listing, wide: Columns | None = None) -> Line:
+    """The models, then as much as fits: order, a warning, how many parameters, their type where no column says it."""
+    rows = objects.rows
+    words = ", ".join(f"{name} {cls}" for name, cls in snapshot.models[:2]) or "no model yet"
     hint = f"  {UNSURE}: since the last stop, by whichever phase" if hinted(snapshot.stop) else ""
-    owned = sum(row.node == "parameter" for row in takewhile(lambda row: row.node != "group", rows))
-    loose = sum(row.node == "parameter" for row in rows) - owned
+    all_here = listing.order == "tree" and not listing.filter and total_of(objects) == len(rows)
+    inside = sum(row.node == "parameter" for row in takewhile(lambda row: row.node != "group", rows))
+    there = sum(row.node == "parameter" for row in rows)
+    folded = any(row.folded for row in rows)
+    loose = there - inside if all_here and not folded else 0
     more = f", {loose} more in no model" if loose else ""
     types = {row.dtype for row in rows if row.node == "parameter"}
-    dtype = f"  {types.pop()}" if not wide.dtype and len(types) == 1 else ""
-    counted = Span(f"  {plural(owned, 'parameter')}", "dim")
-    return (Span(plain(words)), Span(hint, "warning"), counted, Span(more, "dim"), Span(dtype, "dim"))
+    dtype = f"  {types.pop()}" if wide is not None and not wide.dtype and len(types) == 1 and all_here else ""
+    order = f"  {ORDERS[listing.order]}" if listing.order != "tree" else ""
+    counted = Span(f"  {plural((objects.parameters or there) - loose, 'parameter')}", "dim")
+    return (
+        Span(plain(words)), Span(order, "accent"), Span(hint, "warning"), counted,
+        Span(more, "dim"), Span(dtype, "dim"),
+    )  # fmt: skip
 
 
-def _heading(wide: Columns, glyphs: Glyphs, singles: set[bool]) -> Line:
-    """The columns' names; `singles` says whether there are tensors of one number, others, or both."""
+def _heading(wide: Columns, glyphs: Glyphs, singles: set[bool], order: Order) -> Line:
+    """The columns' names, with what a click on them sorts by; `singles` says whether there are tensors of one number,
+    others, or both.
+    """
     figures = "norm" if True not in singles else "norm/=value" if False in singles else "value"
     if len(figures) >= wide.norm:
         figures = "norm/=val" if figures.startswith("norm/") else figures
-    parts = [Span("    " + padded("name", wide.name), "heading")]
-    for words, field, left in (
-        ("shape", wide.shape, True), ("dtype", wide.dtype, True), (figures, wide.norm, False),
-        ("grad" if figures == "value" else "grad norm", wide.grad, False), (_ratio(glyphs), wide.ratio, False),
-        ("    in", wide.owner, True),
-    ):  # fmt: skip
+    named = f"name{glyphs.branch}" if order == "name" else "name"
+    parts = [
+        Span("    ", "heading"),
+        Span(padded(named, wide.name), "accent" if order == "name" else "heading", "sort:name"),
+    ]
+    kinds: tuple[tuple[str, int, bool, Order | None], ...] = (
+        ("shape", wide.shape, True, "size"), ("dtype", wide.dtype, True, None), (figures, wide.norm, False, "norm"),
+        ("grad" if figures == "value" else "grad norm", wide.grad, False, "grad"),
+        (_ratio(glyphs), wide.ratio, False, "ratio"), ("    in", wide.owner, True, None),
+        ("device", wide.device, True, None),
+    )  # fmt: skip
+    for words, field, left, by in kinds:
         if field:
-            parts.append(Span(padded(f"{words}", field) if left else right(words, field), "heading"))
+            here = by is not None and by == order
+            if here:
+                words = f"{words.partition('/')[0]}{glyphs.branch}"
+            text = padded(words, field) if left else right(words, field)
+            parts.append(Span(text, "accent" if here else "heading", f"sort:{by}" if by else ""))
     return tuple(parts)
 
 
@@ -259,11 +351,15 @@ def _row(
     summary = known if isinstance(known, Summary) else None
     target = f"object:{row.name}"
     tensor = row.node in TENSORS
-    sign = SIGNS.get(mark.value, " ")
+    done = mark.value or ("" if tensor else mark.grad or mark.state)
+    sign = SIGNS.get(done, " ")
     state = SIGNS[mark.state] + unsure if mark.state else " "
     cursor = glyphs.cursor if here else " "
     indent = "  " * row.depth
     label = plain(row.label)
+    fold = "" if tensor else f"{glyphs.folded if row.folded else glyphs.branch} "
+    label = fold + (shortened_name(label, wide.name - len(indent) - 1, glyphs.ellipsis) if tensor else label)
+    label += _also(row)
     role = "" if tensor else "module"
     if row.node == "group":
         role = "heading"
@@ -277,13 +373,19 @@ def _row(
         name = f"{indent}{label}"
     spans = [
         Span(cursor, "cursor" if frame.focused else "dim", target),
-        Span(sign, f"mark.{mark.value}" if mark.value else "", target),
+        Span(sign, f"mark.{done}" if done else "", target),
         Span(unsure if mark.value and unsure else " ", "dim", target),
         Span(name, role + (".here" if here and frame.focused else ""), target),
     ]
+    if fold:
+        start = len(indent) + len(fold)
+        place = f"fold:{row.name}"
+        spans[3:] = [Span(name[:start], "dim", place), spans[3]._replace(text=name[start:])]
     if not tensor:
         rest = wide.name - len(name)
         words = f"  {plain(row.cls)}" if row.cls and rest > 0 else ""
+        if row.folded and row.bytes:
+            words += f"  {size(row.bytes)}"
         spans.append(Span(padded(words, rest, glyphs.ellipsis), "dim", target))
         return tuple(spans)
     spans.insert(3, Span(" ", "", target))
@@ -318,11 +420,20 @@ def _row(
         owner = row.owner or (ORPHAN if orphan else "")
         words = f"  {state} {owner}" if owner else ""
         spans.append(Span(padded(words, wide.owner, glyphs.ellipsis), "dim" if row.owner else "warning", target))
+    if wide.device:
+        spans.append(Span(padded(row.device, wide.device, glyphs.ellipsis), "dim", target))
     return tuple(spans)
 
 
 def _value_or_norm(value: float | None, norm: float | None, equals: str) -> str:
     return figure(norm) if value is None else f"{equals}{figure(value, 8)}"
+
+
+def _also(row: ObjectRow) -> str:
+    """Under which other names a tied parameter is known."""
+    if not row.also:
+        return ""
+    return f"  = {plain(row.also[0])}" + (f" and {len(row.also) - 1} more" if len(row.also) > 1 else "")
 
 
 def describe(row: ObjectRow) -> str:

@@ -141,8 +141,7 @@ class EffectsPanel(Panel):
 
     def _owned(self, snapshot: Snapshot) -> str:
         """The tensor whose owners are shown: the first parameter, until another one is chosen."""
-        rows = snapshot.objects.rows if snapshot.objects else ()
-        return self.object or next((row.name for row in rows if row.node == "parameter"), "")
+        return self.object or snapshot.leading
 
     def _named_row(self, snapshot: Snapshot) -> effects.Row:
         found = effects.rows(snapshot)
@@ -153,7 +152,7 @@ class EffectsPanel(Panel):
         stop = snapshot.stop
         if stop is None or not snapshot.paused:
             return []
-        wants = [Want("objects", ListObjects(), stop.registry)]
+        wants = [Want("overview", ListObjects(count=0), stop.registry)]
         found = effects.rows(snapshot)
         row = found[min(self._matrix_row(), len(found) - 1)] if found else None
         if row is not None and row.asked is not None and row.box.record is not None and row.box.record.effects:

@@ -23,6 +23,7 @@ class OptimizerPanel(Panel):
     """A list under a cursor, or the foresight for one parameter."""
 
     panel = "optimizer"
+    shows_answers = True
 
     def __init__(self, palette: Palette, glyphs: Glyphs = UNICODE) -> None:
         super().__init__(palette, glyphs)

@@ -50,6 +50,10 @@ class Panel(Sheet, can_focus=True):
     """Its name in the registry of actions."""
     of_the_moment = True
     """Whether what it shows is of one stop; then its title says when that is a past one."""
+    shows_answers = False
+    """Whether it shows little but answers: at a new stop it is drawn when they are here, unless it is in focus."""
+    costly = False
+    """Whether its answers may take long: then they are asked for last."""
 
     class Looked(Message):
         """The cursor or the window has moved: other things are to be asked."""

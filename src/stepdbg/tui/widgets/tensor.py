@@ -17,6 +17,8 @@ class TensorPanel(Panel):
     """The selected tensor, its gradient and its optimizer state."""
 
     panel = "tensor"
+    shows_answers = True
+    costly = True
 
     def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
         super().__init__(palette, glyphs)
@@ -119,8 +121,8 @@ class TensorPanel(Panel):
 
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """At first the first parameter is shown; a part that has gone (a freed gradient) gives way to the value."""
-        if not self.object and snapshot.objects is not None:
-            self.object = next((row.name for row in snapshot.objects.rows if row.node == "parameter"), "")
+        if not self.object:
+            self.object = snapshot.leading
         view = snapshot.tensor
         if view is not None and view.object == self.object and self.part not in [part.label for part in view.parts]:
             self.part = "value"

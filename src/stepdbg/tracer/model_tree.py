@@ -1,0 +1,177 @@
+"""The tree of what is alive, as rows: models with their modules, loose parameters, what this update has made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from stepdbg.protocol import messages as m
+from stepdbg.protocol.filters import FilterError
+from stepdbg.protocol.tree import Marked, Tree
+from stepdbg.tracer.registry import Alive, Registry
+
+
+class ModelTree:
+    """Answers `ListObjects`. The rows stay until the registry says that they are others."""
+
+    def __init__(self, registry: Registry, summary: Callable[[str], m.Summary | None]) -> None:
+        """Begin with none.
+
+        Args:
+            registry: What is alive.
+            summary: Works out the figures of one tensor.
+        """
+        self._registry = registry
+        self.summary = summary
+        self._tree = Tree()
+        self._made_for: tuple[int, int] | None = None
+        self._effects: Sequence[m.Effect] = ()
+        self._marks: Marked | None = None
+        self._moment = 0
+
+    def open(self, effects: Sequence[m.Effect]) -> None:
+        """Training has stopped after these effects."""
+        self._effects, self._marks = effects, None
+        self._moment += 1
+
+    def forget(self) -> None:
+        """Something is being edited: figures may be others."""
+        self._made_for = None
+        self._moment += 1
+
+    def close(self) -> None:
+        """Training goes on."""
+        self._effects, self._marks = (), None
+
+    def answer(self, query: m.ListObjects) -> m.Result:
+        """The rows asked for."""
+        try:
+            return self._refreshed().answer(query, self._registry.version, self._moment, self)
+        except FilterError as error:
+            return m.Refusal(str(error))
+
+    def within(self, name: str) -> m.Summary | None:
+        """What was done to anything in a module."""
+        found = self._refreshed().within(name, self.marks())
+        return None if found is None else m.Summary(name, marks=found)
+
+    def _refreshed(self) -> Tree:
+        registry = self._registry
+        made_for = (registry.standing, registry.version)
+        if self._made_for is None or self._made_for[0] != registry.standing:
+            self._tree = Tree(_standing(registry))
+        if self._made_for != made_for:
+            self._tree.follow_with(_moving(registry))
+            self._made_for = made_for
+        return self._tree
+
+    # facts
+
+    def has_grad(self, name: str) -> bool:
+        """Whether a gradient hangs on it."""
+        return f"{name}.grad" in self._registry.alive
+
+    def marks(self) -> Marked:
+        """What the phase done did, by name."""
+        if self._marks is None:
+            self._marks = Marked(self._effects)
+        return self._marks
+
+
+def _standing(registry: Registry) -> list[m.ObjectRow]:
+    """Models, and parameters that are in none."""
+    owners = {
+        id(parameter): f"{named.name}[{index}]"
+        for named, optimizer in registry.optimizers()
+        for index, group in enumerate(optimizer.param_groups)
+        for parameter in group["params"]
+    }
+    rows: list[m.ObjectRow] = []
+    listed: set[str] = set()
+
+    def leaf(name: str, label: str, depth: int) -> m.ObjectRow | None:
+        entry = registry.alive.get(name)
+        if entry is None or entry.tensor is None or name in listed:
+            return None
+        listed.add(name)
+        node: m.Node = "parameter" if entry.kind == "parameter" else "buffer"
+        rows.append(row := _row(registry, name, label, node, depth, entry, "", owners.get(id(entry.tensor), "")))
+        return row
+
+    def walk(module: nn.Module, name: str, label: str, depth: int, seen: set[int]) -> tuple[int, int]:
+        """Add the module's rows; the elements and bytes of the parameters in it."""
+        seen.add(id(module))
+        place = len(rows)
+        rows.append(m.ObjectRow(name, label, "module" if depth else "model", depth))
+        elements = size = 0
+        for path in (*module._parameters, *module._buffers):
+            row = leaf(f"{name}.{path}", path, depth + 1)
+            if row is not None and row.node == "parameter":
+                elements, size = elements + row.elements, size + row.bytes
+        for path, child in module._modules.items():
+            if child is not None and id(child) not in seen:
+                inside = walk(child, f"{name}.{path}", path, depth + 1, seen)
+                elements, size = elements + inside[0], size + inside[1]
+        cls = type(module).__name__
+        rows[place] = m.ObjectRow(
+            name, label, "module" if depth else "model", depth, cls, elements=elements, bytes=size
+        )
+        return elements, size
+
+    for name, model in registry.models():
+        walk(model, name, name, 0, set())
+    loose = [
+        name
+        for name, entry in registry.alive.items()
+        if entry.kind == "parameter" and name not in listed and entry.tensor is not None
+    ]
+    if loose:
+        rows.append(m.ObjectRow(name=" parameters", label="in no model", node="group", depth=0))
+        for name in loose:
+            leaf(name, name, 1)
+    return rows
+
+
+def _moving(registry: Registry) -> list[m.ObjectRow]:
+    """What this update has made."""
+    moving = [(name, e) for name, e in registry.alive.items() if e.kind in ("batch", "output", "loss")]
+    if not moving:
+        return []
+    heading = m.ObjectRow(name=" variables", label="in this update", node="group", depth=0)
+    return [heading, *(_row(registry, name, name, "variable", 1, entry, entry.kind, "") for name, entry in moving)]
+
+
+def _row(
+    registry: Registry, name: str, label: str, node: m.Node, depth: int, entry: Alive, cls: str, owner: str
+) -> m.ObjectRow:
+    tensor = entry.tensor
+    assert tensor is not None
+    elements = tensor.numel()
+    return m.ObjectRow(
+        name,
+        label,
+        node,
+        depth,
+        cls,
+        tuple(tensor.shape),
+        _short(tensor.dtype),
+        str(tensor.device),
+        elements,
+        elements * tensor.element_size(),
+        tensor.requires_grad,
+        owner,
+        registry.also.get(name, ()),
+    )
+
+
+_DTYPES: dict[torch.dtype, str] = {}
+
+
+def _short(dtype: torch.dtype) -> str:
+    """Without `torch.`."""
+    found = _DTYPES.get(dtype)
+    if found is None:
+        found = _DTYPES[dtype] = str(dtype).removeprefix("torch.")
+    return found

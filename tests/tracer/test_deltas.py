@@ -1,0 +1,44 @@
+"""How far a step moved a parameter: the same whenever it is asked for, and not what an edit did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tracer.bare_hub import debuggee, write
+
+from stepdbg.protocol import messages as m
+
+SCRIPT = """
+    import torch
+    from torch import nn
+    torch.manual_seed(0)
+    model = nn.Linear(4, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.ones(2, 4)).square().sum().backward()
+        optimizer.step()
+"""
+NAMES = ("model.weight", "model.bias")
+
+
+def test_the_ratio_of_a_step_is_that_of_lr_times_gradient_to_weight_and_outlives_edits_and_phases(
+    tmp_path: Path,
+) -> None:
+    with debuggee(write(tmp_path, SCRIPT)) as training:
+        stop = training.stop()
+        while stop is not None and stop.boundary.next != "step":
+            stop = training.go()
+        before = {row.object: row for row in training.ask(m.Summarise(NAMES)).rows}
+        assert all(row.update_ratio is None for row in before.values())
+        training.go()
+        first = {row.object: row for row in training.ask(m.Summarise(NAMES[:1])).rows}
+        assert first.keys() == {"model.weight"}
+        preview = training.ask(m.PreviewEdit("model.bias", "old + 100"))
+        training.ask(m.ApplyEdit(preview.token))
+        training.go()
+        after = {row.object: row for row in training.ask(m.Summarise(NAMES)).rows}
+        assert after["model.weight"].update_ratio == first["model.weight"].update_ratio
+        for name, row in after.items():
+            assert row.update_ratio == pytest.approx(0.1 * before[name].grad_norm / before[name].norm, rel=1e-4)

@@ -1,0 +1,117 @@
+"""What the Model panel shows of rows, folds, orders and filters, as text."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import msgspec
+from tui.builders import at, model_objects, shown, stop_after, widest
+
+from stepdbg.protocol.messages import Effects, ObjectRow, Objects, Summary
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.typed_line import typed
+from stepdbg.tui.views import model
+from stepdbg.tui.views.lines import ASCII, Drawing, Frame, target_at, text
+from stepdbg.tui.views.model import Listing
+
+
+def seen(objects: Objects | None = None, **fields: object) -> Snapshot:
+    return dataclasses.replace(at(stop_after("backward")), objects=objects or model_objects(), **fields)  # type: ignore[arg-type]
+
+
+def drawn(drawing: Drawing) -> str:
+    return shown([drawing.title, *drawing.head, *drawing.body, *drawing.foot])
+
+
+def changed(objects: Objects, place: int, **fields: object) -> Objects:
+    rows = list(objects.rows)
+    rows[place] = msgspec.structs.replace(rows[place], **fields)
+    return msgspec.structs.replace(objects, rows=tuple(rows))
+
+
+def test_modules_have_a_sign_that_a_click_folds_and_folded_ones_another() -> None:
+    objects = changed(model_objects(), 1, folded=True, bytes=320)
+    drawing = model.draw(seen(objects), Frame(100, 14))
+    line = next(line for line in drawing.body if "conv1" in text(line))
+    assert "▸ conv1  Conv2d  320 B" in text(line)
+    assert target_at(line, text(line).index("▸")) == "fold:model.conv1"
+    assert target_at(line, text(line).index("conv1")) == "object:model.conv1"
+    assert any("▾ fc1  Linear" in text(line) for line in drawing.body)
+    assert drawn(model.draw(seen(objects), Frame(100, 14, glyphs=ASCII))).isascii()
+
+
+def test_tied_parameters_stand_once_with_their_other_names() -> None:
+    objects = changed(model_objects(), 2, also=("model.head.weight",))
+    assert "weight  = model.head.weight" in drawn(model.draw(seen(objects), Frame(140, 14)))
+    several = changed(model_objects(), 2, also=("model.a", "model.b", "model.c"))
+    assert "weight  = model.a and 2 more" in drawn(model.draw(seen(several), Frame(140, 14)))
+
+
+def test_a_wide_panel_has_all_columns() -> None:
+    (heading,) = model.draw(seen(), Frame(150, 14)).head
+    assert text(heading).split() == ["name", "shape", "dtype", "norm", "grad", "norm", "Δ/‖w‖", "in", "device"]
+    frozen = changed(model_objects(), 2, trainable=False)
+    assert "frozen" in drawn(model.draw(seen(frozen), Frame(150, 14)))
+
+
+def test_a_heading_says_what_is_sorted_by_and_a_click_on_it_sorts() -> None:
+    drawing = model.draw(seen(), Frame(100, 14), Listing(order="grad"))
+    (heading,) = drawing.head
+    assert "grad norm▾" in text(heading)
+    assert "by gradient norm" in text(drawing.title)
+    targets = {target_at(heading, place) for place in range(len(text(heading)))} - {""}
+    assert targets == {"sort:name", "sort:size", "sort:norm", "sort:grad", "sort:ratio"}
+
+
+def test_the_filter_stands_below_with_what_it_finds() -> None:
+    objects = msgspec.structs.replace(model_objects(), matches=3)
+    held = model.draw(seen(objects), Frame(80, 14), Listing(filter="class:Conv"))
+    foot = held.foot[-1]
+    assert text(foot) == " / class:Conv  3 tensors  esc shows all"
+    assert target_at(foot, text(foot).index("esc")) == "action:find_clear"
+    begun = model.draw(seen(objects), Frame(120, 14), Listing(typed="")).foot[-1]
+    assert "class:Linear" in text(begun)
+    wrong = model.draw(seen(objects), Frame(80, 14), Listing("tree", "a", "x:", "x: is not known")).foot[-1]
+    assert "x: is not known" in text(wrong)
+    assert len(model.draw(seen(objects), Frame(80, 8), Listing(filter="class:Conv")).body) == 8 - 1 - 1
+    for width in range(1, 90):
+        assert widest(model.draw(seen(objects), Frame(width, 14), Listing(filter="class:Conv")).foot) <= width
+
+
+def test_a_filter_that_finds_nothing_says_so_and_what_there_is() -> None:
+    nothing = Objects(1, (), total=0)
+    words = drawn(model.draw(seen(nothing), Frame(80, 14), Listing(filter="zzz")))
+    assert "No tensor is found by zzz" in words
+    assert "grad:none" in words
+
+
+def test_of_a_window_only_what_is_known_is_drawn() -> None:
+    rows = tuple(ObjectRow(f"m.{place}", str(place), "parameter", 0) for place in range(100, 130))
+    objects = Objects(1, rows, first=100, total=1000)
+    drawing = model.draw(seen(objects), Frame(80, 11, top=125))
+    assert drawing.total == 1000
+    assert [text(line).split()[0] for line in drawing.body] == ["125", "126", "127", "128", "129", *"…" * 5]
+    assert model.visible_tensors(seen(objects), 125, 10) == tuple(f"m.{place}" for place in range(125, 130))
+    assert model.row_at(objects, 99) is None
+
+
+def test_where_the_stop_cannot_name_all_the_figures_tell_what_was_done() -> None:
+    stop = stop_after("backward", effects=Effects("fingerprint", left_out=100_000))
+    summary = Summary("model.fc1.bias", 1.0, 2.0, marks=("", "created", ""))
+    snapshot = dataclasses.replace(
+        at(stop), objects=model_objects(), summaries={"model.fc1.bias": summary}, summaries_at=stop.boundary.index
+    )
+    assert re.search(r"\+ +2\.000", drawn(model.draw(snapshot, Frame(100, 14))))
+    earlier = dataclasses.replace(snapshot, summaries_at=stop.boundary.index - 1)
+    assert not re.search(r"\+ +2\.000", drawn(model.draw(earlier, Frame(100, 14))))
+
+
+def test_a_line_is_typed_key_by_key() -> None:
+    assert typed("ab", "c", "c") == "abc"
+    assert typed("ab", "space", " ") == "ab "
+    assert typed("ab", "backspace", "\x7f") == "a"
+    assert typed("ab cd", "ctrl+w", None) == "ab "
+    assert typed("ab", "ctrl+w", None) == typed("ab cd", "ctrl+u", None) == ""
+    assert typed("ab", "enter", "\r") is None
+    assert typed("ab", "f5", None) is None
