@@ -75,6 +75,7 @@ class Halt:
         """The session has been entered."""
         self.until = welcome.go
         self._desk.readonly = welcome.readonly
+        self._deltas.share = welcome.keep / 100
         self.traced = welcome.trace is not None
         self.set_breakpoints(welcome.breakpoints)
 
@@ -88,9 +89,8 @@ class Halt:
         with torch.no_grad():
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             self.before = effects.take(self._registry)
-            if following == "step":
-                self._deltas.before_step(self._registry)
-            elif following == "clip":
+            self._deltas.before(following, self._registry, self.before)
+            if following == "clip":
                 self._treatment.before_clip(self._registry)
         self._registry.release()
 
@@ -105,17 +105,13 @@ class Halt:
             after = effects.take(self._registry)
             if done is not None and self.before is not None:
                 done.effects = effects.without_names(effects.between(self.before, after, "fingerprint"))
-            self._compare_around_a_step(boundary)
+            self._deltas.after(boundary, self.before, after)
             self.before = after
+            if boundary.next is not None:
+                self._deltas.before(boundary.next, self._registry, after)
+            if boundary.next == "clip":
+                self._treatment.before_clip(self._registry)
         self._registry.release()
-
-    def _compare_around_a_step(self, boundary: m.Boundary) -> None:
-        if boundary.done == "step":
-            self._deltas.after_step(self._registry)
-        if boundary.next == "step":
-            self._deltas.before_step(self._registry)
-        elif boundary.next == "clip":
-            self._treatment.before_clip(self._registry)
 
     def wait(self, boundary: m.Boundary, cause: Cause) -> None:
         """Say what there is to see, then serve until told to go on.
@@ -128,7 +124,7 @@ class Halt:
             with torch.no_grad():
                 stop = self._describe(boundary, cause, gradients)
                 self._rank.link.send(m.Stopped(stop))
-                self._serve(cause)
+                self._serve(boundary, cause)
         finally:
             self._registry.release()
             self._desk.close()
@@ -137,6 +133,7 @@ class Halt:
         """Keep nothing."""
         self.before = self._counters = None
         self._held = []
+        self._deltas.let_go()
 
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         course, registry = self._course, self._registry
@@ -146,8 +143,9 @@ class Halt:
         found = self._effects(after) if done is not None else None
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
-        self._compare_around_a_step(boundary)
-        self._deltas.forget_old(registry)
+        self._deltas.after(boundary, self.before, after)
+        if boundary.next == "clip":
+            self._treatment.before_clip(registry)
         self.before = after
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
@@ -183,12 +181,12 @@ class Halt:
             return effects.between(self._counters, effects.counters_only(after), "counters", self._stood_at)
         return None
 
-    def _serve(self, cause: Cause) -> None:
+    def _serve(self, boundary: m.Boundary, cause: Cause) -> None:
         link = self._rank.link
         while True:
             match link.receive():
                 case m.Resume(until=until):
-                    self._resume(until, cause)
+                    self._resume(until, boundary, cause)
                     link.send(m.Resumed(self._course.index, until))
                     return
                 case m.Ask(number=number, query=query):
@@ -200,7 +198,7 @@ class Halt:
                 case _:
                     pass
 
-    def _resume(self, until: m.Go, cause: Cause) -> None:
+    def _resume(self, until: m.Go, boundary: m.Boundary, cause: Cause) -> None:
         self.until = until
         self._stood_at = self._course.update
         self.free = until == "continue" and not (self.breakpoints.any or self.traced)
@@ -210,6 +208,9 @@ class Halt:
         self._counters = effects.counters_only(self.before or {})
         if until not in ("next", "finish"):
             self.before, self._held = None, []
+            self._deltas.let_go()
+        elif boundary.next is not None and self.before is not None:
+            self._deltas.before(boundary.next, self._registry, self.before)
 
 
 def failure(error: BaseException) -> m.Failure:
