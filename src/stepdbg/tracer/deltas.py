@@ -1,13 +1,15 @@
 """What tensors were before a phase changed them, kept as copies: so that what it did can be looked at.
 
-Only what a phase is likely to change is copied before it: what it changed the last time, or the first time what a
-phase of that name usually changes. And only while somebody steps, within a share of the memory that is free. A copy
-is kept until its tensor is likely to be changed again; so after `backward` the last update of a weight can still be
-seen. ‖Δw‖ / ‖w‖ of a step is the customary check of a learning rate (around 1e-3 is healthy).
+Only what a phase is likely to change is copied before it: what it has changed before, and what a phase of that name
+usually changes, unless that has stayed the same a few times (of two optimizers each steps its own). And only while
+somebody steps, within a share of the memory that is free. A copy is kept until its tensor is likely to be changed
+again; so after `backward` the last update of a weight can still be seen. ‖Δw‖ / ‖w‖ of a step is the customary check
+of a learning rate (around 1e-3 is healthy).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +37,8 @@ _USUAL = {
     "scheduler": (),
 }
 """Kinds that a phase changes, where that has not been seen yet; of others it is all of these."""
+_IDLE = 4
+"""So many times in a row may a phase leave a tensor as it is until that is not copied before it any more."""
 _ALL = ("parameter", "grad", "buffer", "state")
 
 
@@ -62,8 +66,12 @@ class Deltas:
         self._kept: dict[str, Kept] = {}
         self._pending: set[str] = set()
         """Copied before the phase that runs."""
-        self._habits: dict[str, frozenset[str]] = {}
-        """What each phase changed the last time."""
+        self._habits: dict[str, set[str]] = {}
+        """What each phase has changed."""
+        self._idle: dict[str, Counter[str]] = {}
+        """How often in a row each phase has left a tensor as it was."""
+        self._ratios: dict[str, tuple[object, float]] = {}
+        """Fingerprint and ratio of a parameter after its last step; the copy may have been needed since."""
         self._too_big: dict[str, str] = {}
         """Why there is no copy."""
         self._picture: Picture = {}
@@ -96,6 +104,8 @@ class Deltas:
             if kept is not None and kept.after is None and kept.before == mark.print:
                 self._pending.add(name)
                 continue
+            if kept is not None and mark.kind == "parameter":
+                self.ratio(name, entry.tensor, mark.print)
             copy = kept.tensor if kept is not None and _alike(kept.tensor, tensor) else None
             if copy is None:
                 self._kept.pop(name, None)
@@ -130,10 +140,14 @@ class Deltas:
         for name in self._pending & changed:
             kept = self._kept[name]
             kept.after, kept.phase, kept.update = picture[name].print, boundary.done, boundary.update
+        idle = self._idle.setdefault(boundary.done, Counter())
+        idle.update(self._pending - changed)
+        for name in changed:
+            del idle[name]
         for name in self._kept.keys() & (changed - self._pending):
             del self._kept[name]  # changed by what was not foreseen: the copy is of an earlier state
         self._pending.clear()
-        self._habits[boundary.done] = frozenset(changed)
+        self._habits.setdefault(boundary.done, set()).update(changed)
 
     def let_go(self) -> None:
         """Training runs on by itself: keep nothing."""
@@ -151,6 +165,24 @@ class Deltas:
         held = kept is not None and kept.after is not None and mark is not None and mark.print == kept.after
         return kept if held else None
 
+    def ratio(self, name: str, tensor: torch.Tensor, now: object = None) -> float | None:
+        """How far the last step moved a parameter, against its norm before; None where that is not known.
+
+        Args:
+            name: The parameter.
+            tensor: The same.
+            now: Its fingerprint; else that of the stop.
+        """
+        mark, kept = self._picture.get(name), self._kept.get(name)
+        print_now = now if now is not None else mark.print if mark is not None else None
+        if kept is not None and kept.after is not None and kept.after == print_now and kept.phase == "step":
+            if kept.change is None:
+                kept.change = _change(kept, local(tensor)[0])
+            if kept.change.ratio is not None:
+                self._ratios[name] = (print_now, kept.change.ratio)
+        known = self._ratios.get(name)
+        return known[1] if known is not None and print_now is not None and known[0] == print_now else None
+
     def change(self, name: str, tensor: torch.Tensor) -> Change | None:
         """What the last change of a tensor came to; None where it is not known."""
         kept = self.old(name)
@@ -167,12 +199,12 @@ class Deltas:
 
     def _wanted(self, phase: str | None, picture: Picture) -> list[str]:
         """The names, parameters first."""
-        habit = self._habits.get(phase or "")
+        habit, idle = self._habits.get(phase or "", set()), self._idle.get(phase or "", Counter())
         kinds = _USUAL.get(phase or "", _ALL)
         found = [
             (name, mark.kind)
             for name, mark in picture.items()
-            if mark.kind in _ALL and (name in habit if habit is not None else mark.kind in kinds)
+            if mark.kind in _ALL and (mark.kind in kinds or name in habit) and idle[name] < _IDLE
         ]
         found.sort(key=lambda pair: _ALL.index(pair[1]))
         return [name for name, _ in found]

@@ -254,15 +254,11 @@ class Desk:
             name,
             size,
             grad_size,
-            self._update_ratio(name, entry.tensor),
+            self._deltas.ratio(name, entry.tensor),
             finite,
             value=tensors.single(entry.tensor),
             grad_value=tensors.single(grad) if grad is not None else None,
         )
-
-    def _update_ratio(self, name: str, tensor: torch.Tensor) -> float | None:
-        change = self._deltas.change(name, tensor)
-        return change.ratio if change is not None and change.phase == "step" else None
 
     # one tensor
 
