@@ -14,15 +14,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
-from pathlib import Path
 from typing import NamedTuple
 
 from harness.place import STEPDBG, Place
 
 from measure import PROGRAMS, Row, median, table
+from page import write_section
 
 LOOP = PROGRAMS / "overhead_loop.py"
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 UPDATES = {"0.4ms": 120, "5ms": 10, "100ms": 1}
 """In a stretch: some 50 to 100 ms, so that a busy moment of the machine meets all ways of a round alike."""
 ROUNDS = {"0.4ms": 80, "5ms": 80, "100ms": 16}
@@ -130,11 +129,9 @@ def beyond(times: Times, name: str) -> float:
     return median([mine - bare for mine, bare in zip(times[name], times[BARE], strict=True)])
 
 
-def page(found: dict[str, Times]) -> str:
-    """`docs/benchmarks.md`."""
+def section(found: dict[str, Times]) -> list[str]:
+    """Of `docs/benchmarks.md`."""
     lines = [
-        "# What it costs to be watched",
-        "",
         "Written by `make bench` (`benchmarks/overhead.py`): all ways at once, each running a stretch of updates",
         "in its turn, on one thread of a machine that others use too. A ratio is the median over the rounds",
         "of the time of a way by the time of bare python in the same round; in brackets the median of what an",
@@ -151,9 +148,8 @@ def page(found: dict[str, Times]) -> str:
         "",
         *missing(),
         f"Python {platform.python_version()}, {', '.join(versions())}, {os.cpu_count()} cores.",
-        "",
     ]
-    return "\n".join(lines)
+    return lines
 
 
 def missing() -> Sequence[str]:
@@ -171,7 +167,7 @@ def versions() -> list[str]:
 def main() -> int:
     """Measure, print, write, and say by the exit status whether the limits hold."""
     found = {size: measure(size) for size in UPDATES}
-    PAGE.write_text(page(found))
+    write_section("What it costs to be watched", section(found))
     small = found["0.4ms"]
     rows = [Row(f"{size}, {name}", median(times[name]) * 1e6, "µs") for size, times in found.items() for name in times]
     rows += [

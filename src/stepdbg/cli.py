@@ -31,6 +31,7 @@ options
                     "before backward at update 40"
   --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)
   --readonly        forbid edits
+  --keep PERCENT    of the free memory, for what tensors were before a phase changed them (default: 25; 0: none)
   --fresh           begin without what was kept of this script (breakpoints, layout), and keep nothing
   --ascii           draw with plain characters only
   --no-hints        no guided first run
@@ -54,6 +55,7 @@ class RunOptions:
     python: str | None = None
     breakpoints: tuple[str, ...] = ()
     readonly: bool = False
+    keep: int = 25
     ascii_only: bool = False
     headless: bool = False
     fresh: bool = False
@@ -107,7 +109,7 @@ def _parse_session_command(command: str, words: list[str]) -> Request:
     return Request(command, RunOptions(ascii_only=ascii_only), words[0] if words else None)
 
 
-_VALUED = {"run": ("--break", "--python"), "trace": ("--python", "-o", "--output", "--updates")}
+_VALUED = {"run": ("--break", "--python", "--keep"), "trace": ("--python", "-o", "--output", "--updates")}
 """The options of each command that take a value."""
 _FLAGS = {
     "run": ("--readonly", "--ascii", "--headless", "--fresh", "--no-hints"),
@@ -140,6 +142,8 @@ def _parse_run(command: str, words: list[str]) -> Request:
                 options = replace(options, python=value)
             case "--readonly":
                 options = replace(options, readonly=True)
+            case "--keep":
+                options = replace(options, keep=_percent(value))
             case "--ascii":
                 options = replace(options, ascii_only=True)
             case "--fresh":
@@ -159,6 +163,13 @@ def _parse_run(command: str, words: list[str]) -> Request:
     if not words:
         raise UsageError("no TARGET is given; try `stepdbg train.py`, or `stepdbg --help`")
     return Request(command, replace(options, target=tuple(words)))
+
+
+def _percent(value: str) -> int:
+    number = value.removesuffix("%")
+    if not number.isdecimal() or int(number) > 90:
+        raise UsageError(f"--keep {value}: that is no share of the free memory; give percent from 0 to 90")
+    return int(number)
 
 
 def _positive(option: str, value: str) -> int:
@@ -221,13 +232,18 @@ def _obey(request: Request) -> int:
 
             if options.headless:
                 return run_headless(
-                    options.target, python=options.python, breaks=options.breakpoints, readonly=options.readonly
+                    options.target,
+                    python=options.python,
+                    breaks=options.breakpoints,
+                    readonly=options.readonly,
+                    keep=options.keep,
                 )
             started = start_session(
                 options.target,
                 python=options.python,
                 breaks=options.breakpoints,
                 readonly=options.readonly,
+                keep=options.keep,
                 fresh=options.fresh,
             )
             folder, remarks, guided = started.folder, started.remarks, started.guided and options.hints

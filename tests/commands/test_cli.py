@@ -17,6 +17,7 @@ UNDERSTOOD = {
     "--python py --break backward --break=step t.py": Request(
         "run", RunOptions(("t.py",), python="py", breakpoints=("backward", "step"))
     ),
+    "--keep 40% t.py": Request("run", RunOptions(("t.py",), keep=40)),
     "--readonly --ascii t.py:loop": Request("run", RunOptions(("t.py:loop",), readonly=True, ascii_only=True)),
     "--fresh --no-hints t.py --fresh": Request("run", RunOptions(("t.py", "--fresh"), fresh=True, hints=False)),
     "--keys": Request("keys"),
@@ -51,6 +52,8 @@ def test_a_command_line_is_understood(line: str) -> None:
         "run",
         "--break",
         "--nonsense t.py",
+        "--keep much t.py",
+        "--keep 100 t.py",
         "--readonly=yes t.py",
         "stop",
         "ls x",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stepdbg.protocol.messages import LookAtMaps, Statistics
 from stepdbg.tracer import heat, tensors
+from stepdbg.tracer.edits import Refused
 from stepdbg.tracer.registry import Alive, Registry
 
 SIDES = st.integers(1, 40)
@@ -109,3 +110,30 @@ def test_small_slices_come_as_a_page_of_tiles_unpooled() -> None:
     assert (only.rows, only.columns) == (4, 5)
     expected = [heat.levels(one, heat.blocks(4, 5, 4, 5), tensors.statistics(kernels)).levels for one in kernels[1, 1:]]
     assert only.levels == b"".join(expected)
+
+
+def test_a_pixel_for_each_element_is_a_window_around_the_cursor_that_moves_by_halves() -> None:
+    weight = torch.arange(100.0 * 60).reshape(100, 60)
+    registry = Registry()
+    registry.alive = {"w": Alive("parameter", weight)}
+    for row, column, top, left in ((0, 0, 0, 0), (50, 30, 45, 25), (54, 30, 45, 25), (99, 59, 80, 40)):
+        query = LookAtMaps(("w",), (), 1, 20, 20, row, column, "element")
+        found = heat.heat_maps(registry, query, lambda name: Statistics(0.0, 5999.0))
+        assert (found.top, found.left, found.block_rows, found.block_columns) == (top, left, 1, 1)
+        one = found.maps[0]
+        assert (one.rows, one.columns, one.here) == (20, 20, float(weight[row, column]))
+        exact = heat.levels(
+            weight[top : top + 20, left : left + 20], heat.Blocks(20, 20, 1, 1), Statistics(0.0, 5999.0)
+        )
+        assert one.levels == exact.levels
+
+
+def test_a_slice_has_a_map_of_its_own() -> None:
+    weight = torch.randn(4, 6, 5)
+    registry = Registry()
+    registry.alive = {"w": Alive("parameter", weight)}
+    found = heat.heat_maps(registry, LookAtMaps(("w",), cut="[1, ::2]", row=2, column=4), lambda name: None)
+    assert (found.total_rows, found.total_columns) == (3, 5)
+    assert found.maps[0].here == pytest.approx(float(weight[1, 4, 4]))
+    with pytest.raises(Refused, match="lies outside"):
+        heat.heat_maps(registry, LookAtMaps(("w",), cut="[9]"), lambda name: None)

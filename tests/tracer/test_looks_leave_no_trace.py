@@ -38,6 +38,7 @@ def test_looking_and_saving_at_every_stop_changes_no_bit(tmp_path: Path) -> None
     status, out, err = bare(script)
     assert (status, err) == (0, "")
     seen: set[str] = set()
+    sides: set[str] = set()
     with debuggee(script) as training:
         for number, stop in enumerate(training.stops()):
             if stop.boundary.next is None:
@@ -49,7 +50,14 @@ def test_looking_and_saving_at_every_stop_changes_no_bit(tmp_path: Path) -> None
                 if not isinstance(view, m.TensorView):
                     continue
                 alike = tuple(part.object for part in view.parts if part.shape == view.shape)
-                for pool in ("extreme", "mean"):
+                for side in ("before", "change"):
+                    look = m.LookAt(name, rows=3, columns=3, bins=5, side=side, cut="[..., ::2]")
+                    sides.add(training.ask(look).side)
+                found = training.ask(m.Find(name, m.Condition(low=0.0, high=0.0, outside=True), 1))
+                assert isinstance(found, m.Found)
+                windows = training.ask(m.LookBeside(tuple((one, "now") for one in alike), 0, 2, 0)).windows
+                assert None not in windows
+                for pool in ("extreme", "mean", "element"):
                     tiles = 3 if pool == "mean" and len(view.shape) > 2 else 1
                     answer = training.ask(m.LookAtMaps(alike, (0, 0), tiles, 4, 6, 0, 1, pool))
                     assert isinstance(answer, m.HeatMaps)
@@ -69,6 +77,7 @@ def test_looking_and_saving_at_every_stop_changes_no_bit(tmp_path: Path) -> None
                 Path(state.path).rename(tmp_path / f"state-{number}.safetensors")
         training.go("continue")
         assert training.end() == (0, out, "")
+    assert sides == {"now", "before", "change"}
     assert seen >= {"value", "grad", "exp_avg", "exp_avg_sq", "step"}
     newest = max(tmp_path.glob("state-*"), key=lambda path: int(path.stem.rpartition("-")[2]))
     state = load_file(newest)

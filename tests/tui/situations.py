@@ -39,6 +39,7 @@ from stepdbg.tui.screens.dialog import Dialog
 from stepdbg.tui.screens.edit import EditDialog
 from stepdbg.tui.screens.keys import HelpDialog
 from stepdbg.tui.screens.leave import LeaveDialog
+from stepdbg.tui.screens.line import LineDialog
 from stepdbg.tui.screens.restart import RestartDialog
 from stepdbg.tui.screens.save import SaveDialog
 from stepdbg.tui.screens.script_input import InputDialog
@@ -108,6 +109,7 @@ class Scene:
         tensor = self.here.tensor
         tensor.look_at(WEIGHT)
         tensor.part, tensor.mode, tensor.pool = "value", None, "mean"
+        tensor.side, tensor.cut, tensor.marked = "now", "", ""
         tensor.cursor = tensor.top = tensor.column = tensor.left = 0
         if furniture.zoomed:
             furniture.zoom()
@@ -248,6 +250,11 @@ async def numbers(scene: Scene) -> None:
     await scene.at("tensor")
     await scene.until(lambda: scene.here.tensor.editable(), "the numbers")
     scene.app.paint()
+
+
+async def marked(scene: Scene) -> None:
+    scene.here.tensor.mark("!= 0")
+    await numbers(scene)
 
 
 async def on_a_large_map(scene: Scene) -> None:
@@ -425,6 +432,11 @@ PLAYED: dict[str, Played] = {
     "part": Played(numbers, lambda scene: scene.here.tensor.part != "value", target="part:exp_avg"),
     "map": Played(numbers, lambda scene: scene.here.tensor.mode is not None),
     "pool": Played(on_a_large_map, lambda scene: scene.here.tensor.pool == "extreme"),
+    "side": Played(numbers, lambda scene: scene.here.tensor.side == "before", target="side:before"),
+    "jump": Played(numbers, asks(LineDialog)),
+    "mark": Played(numbers, asks(LineDialog)),
+    "find_next": Played(marked, lambda scene: scene.here.tensor.element_number() == 1),
+    "find_previous": Played(marked, lambda scene: scene.here.tensor.element_number() > 1),
     "slice_next": Played(on_a_large_map, lambda scene: scene.here.tensor.cursor == LARGE[0]),
     "slice_previous": Played(on_its_second_slice, lambda scene: scene.here.tensor.cursor == 0),
     "frame_up": Played(at("source"), lambda scene: frames.chosen(scene.app.snapshot) == 2, target="frame:2"),

@@ -41,10 +41,10 @@ async def test_m_shows_maps_and_numbers_in_turn_and_the_cursor_is_one(size: tupl
     async with stage(size) as here:
         await opened(here)
         seen = []
-        for _ in range(3):
+        for _ in range(4):
             seen.append(here.tensor._layout().mode)
             await here.press("m")
-        assert sorted(seen) == ["both", "map", "numbers"]
+        assert sorted(seen) == ["beside", "both", "map", "numbers"]
         await mapped(here)
         await here.press("down", "right")
         row = here.app.snapshot.maps.block_rows  # a step over a map is a pixel

@@ -48,6 +48,7 @@ def start_session(
     python: str | None = None,
     breaks: Sequence[str] = (),
     readonly: bool = False,
+    keep: int = 25,
     fresh: bool = False,
 ) -> Started:
     """Start hub and target; a screen may connect to the session's folder at once.
@@ -57,6 +58,7 @@ def start_session(
         python: The interpreter of `--python`.
         breaks: Breakpoints as they are written on the command line.
         readonly: Edits are refused.
+        keep: Percent of the free memory for what was before a phase.
         fresh: What is kept of the script is neither read nor written.
 
     Raises:
@@ -78,6 +80,7 @@ def start_session(
         os.getcwd(),
         breakpoints,
         readonly=readonly,
+        keep=keep,
         kept=kept,
         columns=max(20, size.columns),
         rows=max(5, size.lines),
@@ -86,7 +89,12 @@ def start_session(
 
 
 def run_headless(
-    words: Sequence[str], *, python: str | None = None, breaks: Sequence[str] = (), readonly: bool = False
+    words: Sequence[str],
+    *,
+    python: str | None = None,
+    breaks: Sequence[str] = (),
+    readonly: bool = False,
+    keep: int = 25,
 ) -> int:
     """Run the target freely as our own child, with our stdin, stdout and stderr; a breakpoint met stops it.
 
@@ -99,6 +107,13 @@ def run_headless(
     breakpoints = tuple(parse(text) for text in breaks)
     target = find_target(words, python)
     launch = Launch(
-        target.argv, target.script, os.getcwd(), breakpoints, go="continue", readonly=readonly, terminal=False
+        target.argv,
+        target.script,
+        os.getcwd(),
+        breakpoints,
+        go="continue",
+        readonly=readonly,
+        keep=keep,
+        terminal=False,
     )
     return end_likewise(run_target(target, launch))

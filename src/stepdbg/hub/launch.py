@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from stepdbg.errors import UsageError
-from stepdbg.protocol.messages import Breakpoint, Go, Tracing
+from stepdbg.protocol.messages import PROTOCOL_VERSION, Breakpoint, Go, RankWelcome, Tracing
 from stepdbg.protocol.places import CLIENT_SOCKET, HUB_LOG, SESSION_VARIABLE, new_session
 
 LAUNCH = "launch.json"
@@ -33,6 +33,8 @@ class Launch(msgspec.Struct, frozen=True):
     go: Go | None = None
     """How each training process begins; None: it stops at its first boundary."""
     readonly: bool = False
+    keep: int = 25
+    """Percent of the free memory that a rank may take for what tensors were before a phase."""
     terminal: bool = True
     """False: the target runs elsewhere, as a child of a launcher, with no pty."""
     trace: Tracing | None = None
@@ -41,6 +43,10 @@ class Launch(msgspec.Struct, frozen=True):
     """The file in which screens keep breakpoints and layout of this script; empty: nothing is kept."""
     columns: int = 80
     rows: int = 24
+
+    def welcome(self, go: Go | None, breakpoints: tuple[Breakpoint, ...]) -> RankWelcome:
+        """How a training process that enters is to begin."""
+        return RankWelcome(PROTOCOL_VERSION, go, breakpoints, self.readonly, self.trace, self.keep)
 
     @property
     def target(self) -> str:

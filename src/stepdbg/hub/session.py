@@ -35,7 +35,6 @@ from stepdbg.protocol.messages import (
     Notice,
     Output,
     RankHello,
-    RankWelcome,
     RemoveBreakpoint,
     ResizeTerminal,
     Restart,
@@ -307,7 +306,7 @@ class Session:
         """
         rank = self._roll.joined(peer, hello)
         launch = self.launch
-        rank.send(RankWelcome(PROTOCOL_VERSION, self._roll.go, self._holding(), launch.readonly, launch.trace))
+        rank.send(launch.welcome(self._roll.go, self._holding()))
         self._changed(RUNNING_SECONDS if launch.trace is None else 0)  # a traced process never stops at once
         return rank
 

@@ -292,6 +292,10 @@ class Summaries(Message, frozen=True):
     rows: tuple[Summary, ...]
 
 
+Side = Literal["now", "before", "change"]
+"""Of a tensor that a phase has changed: what it is, what it was before that phase, or the first minus the second."""
+
+
 class LookAt(Message, frozen=True):
     """One tensor: its figures and the window of its numbers that is on the screen. Answer: `TensorView`.
 
@@ -306,6 +310,9 @@ class LookAt(Message, frozen=True):
     statistics: bool = True
     bins: int = 0
     """Bins of the histogram; 0 for none."""
+    side: Side = "now"
+    cut: str = ""
+    """A slice in Python's syntax: rows and columns are of that. Empty: of the whole."""
 
 
 class Statistics(Part, frozen=True):
@@ -321,6 +328,10 @@ class Statistics(Part, frozen=True):
     zeros: int = 0
     nan: int = 0
     inf: int = 0
+    distinct: int | None = None
+    """How many distinct values there are; None where they are many, or too many elements to count them."""
+    sampled: int = 0
+    """Where there are too many elements: so many were looked at, and the counts are of those. 0: all were."""
 
 
 class Histogram(Part, frozen=True):
@@ -347,6 +358,25 @@ class Window(Part, frozen=True):
     values: bytes
 
 
+class Change(Part, frozen=True):
+    """What the last change of a tensor comes to."""
+
+    phase: str = ""
+    """Which phase did it."""
+    update: int = 0
+    norm: float | None = None
+    """2-norm of new minus old."""
+    largest: float | None = None
+    """The largest distance of an element from what it was."""
+    changed: int = 0
+    """Elements that are others than before, among `elements`."""
+    elements: int = 0
+    ratio: float | None = None
+    """`norm` by the norm from before."""
+    problem: str = ""
+    """Why what was before is not kept; nothing else is told then."""
+
+
 class TensorPart(Part, frozen=True):
     """What hangs together with a tensor: its value, its gradient, the entries of its optimizer state."""
 
@@ -355,6 +385,8 @@ class TensorPart(Part, frozen=True):
     object: str
     statistics: Statistics | None = None
     shape: tuple[int, ...] = ()
+    change: Change | None = None
+    """None where no phase was seen to change it."""
 
 
 class TensorView(Message, frozen=True):
@@ -378,10 +410,17 @@ class TensorView(Message, frozen=True):
     window: Window | None = None
     note: str = ""
     """What a reader must know: `sparse: shown dense`, `1 of 512 elements sampled`."""
+    side: Side = "now"
+    """What statistics, histogram and window are of."""
+    cut: str = ""
+    """The slice that `shape`, statistics, histogram and window are of; the parts' own statistics are of the whole."""
+    whole: tuple[int, ...] = ()
+    """The shape of the whole, where a slice is looked at."""
 
 
-Pool = Literal["extreme", "mean"]
-"""What a pixel that stands for several elements shows: the one farthest from 0, or their mean."""
+Pool = Literal["extreme", "mean", "element"]
+"""What a pixel that stands for several elements shows: the one farthest from 0, or their mean. Or it is one element,
+and a part of the slice is shown, around the cursor."""
 
 
 class LookAtMaps(Message, frozen=True):
@@ -402,6 +441,59 @@ class LookAtMaps(Message, frozen=True):
     """Of the element under the cursor, in the slice."""
     column: int = 0
     pool: Pool = "extreme"
+    side: Side = "now"
+    cut: str = ""
+
+
+class LookBeside(Message, frozen=True):
+    """The same elements of several tensors of one shape: so many rows of one column. Answer: `Beside`."""
+
+    parts: tuple[tuple[str, Side], ...]
+    row: int
+    rows: int
+    column: int
+    cut: str = ""
+
+
+class Beside(Message, frozen=True):
+    """Answer to `LookBeside`: a window of one column for each; None where the tensor is gone or has another shape."""
+
+    parts: tuple[tuple[str, Side], ...]
+    windows: tuple[Window | None, ...]
+
+
+class Condition(Part, frozen=True):
+    """What is searched for in a tensor, and marked where it is in view."""
+
+    low: float | None = None
+    """From there on, that number itself among it; None: from wherever."""
+    high: float | None = None
+    outside: bool = False
+    """Whether it is what does not lie between those ends (and is no NaN)."""
+    odd: bool = False
+    """NaN and infinities, nothing else."""
+
+
+class Find(Message, frozen=True):
+    """The next element for which a condition holds, in row-major order. Answer: `Found`."""
+
+    object: str
+    condition: Condition
+    start: int = 0
+    """The number of the first element that is looked at."""
+    backwards: bool = False
+    side: Side = "now"
+    cut: str = ""
+    """The slice that is searched, and that numbers are of."""
+
+
+class Found(Message, frozen=True):
+    """Answer to `Find`."""
+
+    number: int | None = None
+    """Of the element; None where none was found."""
+    further: int | None = None
+    """Where to go on, if not all was looked at yet."""
 
 
 class HeatMap(Part, frozen=True):
@@ -439,6 +531,10 @@ class HeatMaps(Message, frozen=True):
     """The number of the first slice in row-major order, where several are sent."""
     tiles: int = 1
     """How many are."""
+    side: Side = "now"
+    top: int = 0
+    """The first row of the slice that is shown."""
+    left: int = 0
 
 
 class LookAtPictures(Message, frozen=True):
@@ -988,7 +1084,9 @@ class PastStop(Message, frozen=True):
     stop: Stop
 
 
-Remembered = ListObjects | Summarise | LookAt | LookAtMaps | LookAtPictures | ListOptimizers | Foresee | Identify
+Remembered = (
+    ListObjects | Summarise | LookAt | LookBeside | LookAtMaps | LookAtPictures | ListOptimizers | Foresee | Identify
+)
 """Questions whose answers the hub keeps, for looking back."""
 
 
@@ -1090,6 +1188,8 @@ Query = (
     | LookAt
     | LookAtMaps
     | LookAtPictures
+    | LookBeside
+    | Find
     | ListOptimizers
     | Foresee
     | Identify
@@ -1109,6 +1209,8 @@ Result = (
     | TensorView
     | HeatMaps
     | Pictures
+    | Beside
+    | Found
     | Optimizers
     | Foresight
     | Identity
@@ -1193,6 +1295,8 @@ class RankWelcome(Message, frozen=True):
     readonly: bool = False
     trace: Tracing | None = None
     """Each boundary is told of in a `Traced`, whether training stops there or not; None: none is."""
+    keep: int = 25
+    """Percent of the free memory that copies of what was before a phase may take."""
 
 
 class Stopped(Message, frozen=True):

@@ -16,6 +16,7 @@ import msgspec
 from stepdbg.protocol.filters import FilterError
 from stepdbg.protocol.messages import (
     ApplyEdit,
+    Beside,
     Census,
     Complete,
     Edit,
@@ -23,6 +24,7 @@ from stepdbg.protocol.messages import (
     EditPreview,
     Effect,
     Evaluate,
+    Find,
     Foresee,
     Histogram,
     Hyperparameter,
@@ -35,6 +37,7 @@ from stepdbg.protocol.messages import (
     LookAt,
     LookAtMaps,
     LookAtPictures,
+    LookBeside,
     ObjectRow,
     OptimizerInfo,
     Optimizers,
@@ -55,11 +58,13 @@ from stepdbg.protocol.messages import (
     UndoEdit,
     Window,
 )
+from stepdbg.protocol.slices import SliceError
 from stepdbg.protocol.tree import Marked, Tree
 from stepdbg.testing import python
 from stepdbg.testing.foresight import Foreseer
 from stepdbg.testing.graph import read_graph
 from stepdbg.testing.identity import identify
+from stepdbg.testing.looking import change, column_of, find, seen
 from stepdbg.testing.maps import heat_maps
 from stepdbg.testing.network import Adam, Loss, Network, Tensor
 from stepdbg.testing.saving import save
@@ -156,6 +161,20 @@ class Inspection:
                 case LookAtMaps():
                     maps = heat_maps(query, self._tensors())
                     return maps or Refusal(f"{query.objects[0]} has no numbers to draw at this stop")
+                case LookBeside(parts=parts):
+                    known = self._tensors()
+                    shape = next((known[name].shape for name, _ in parts if name in known), ())
+                    return Beside(
+                        parts,
+                        tuple(
+                            column_of(known[name], side, query)
+                            if name in known and known[name].shape == shape
+                            else None
+                            for name, side in parts
+                        ),
+                    )
+                case Find(object=name):
+                    return find(_find(name, self.objects()).tensor, query)
                 case LookAtPictures(object=name):
                     return Refusal(f"{name} holds no images")
                 case Save():
@@ -185,7 +204,7 @@ class Inspection:
                     return python.complete(text, python.variables_of(frame, self.variables))
                 case _:
                     return Refusal(f"the hub answers a {type(query).__name__}, not the training process")
-        except _Refused as refused:
+        except (_Refused, SliceError) as refused:
             return Refusal(str(refused))
 
     def _list_objects(self, query: ListObjects) -> Result:
@@ -260,6 +279,7 @@ class Inspection:
         alive = self.objects()
         held = _find(query.object, alive)
         tensor = held.tensor
+        shown, side = seen(tensor, query.side, query.cut)
         owner = re.sub(r"\.grad\Z", "", query.object)
         if match := re.fullmatch(r"optimizer\.state\[(.+)\]\.\w+", query.object):
             owner = match[1]
@@ -271,7 +291,8 @@ class Inspection:
                 label,
                 name,
                 _statistics(alive[name].tensor.values) if query.statistics else None,
-                alive[name].tensor.shape,
+                shown.shape if alive[name].tensor.shape == tensor.shape else alive[name].tensor.shape,
+                change(alive[name].tensor, "backward" if label == "grad" else "step", self.update),
             )
             for label, name in names.items()
             if name in alive
@@ -279,7 +300,7 @@ class Inspection:
         return TensorView(
             query.object,
             held.kind,
-            tensor.shape,
+            shown.shape,
             tensor.dtype,
             "cpu",
             tensor.bytes,
@@ -287,9 +308,12 @@ class Inspection:
             tensor.version,
             tensor.grad_fn,
             parts,
-            _statistics(tensor.values) if query.statistics else None,
-            _histogram(tensor.values, query.bins) if query.bins else None,
-            _window(tensor, query) if query.rows and query.columns else None,
+            _statistics(shown.values) if query.statistics else None,
+            _histogram(shown.values, query.bins) if query.bins else None,
+            _window(shown, query) if query.rows and query.columns else None,
+            side=side,
+            cut=query.cut,
+            whole=tensor.shape if query.cut else (),
         )
 
     def _list_optimizers(self) -> Optimizers:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 
 from stepdbg.protocol.messages import HeatMap, HeatMaps, LookAtMaps
+from stepdbg.testing.looking import seen
 from stepdbg.testing.network import Tensor
 
 
 def heat_maps(query: LookAtMaps, alive: dict[str, Tensor]) -> HeatMaps | None:
     """The maps of what is there; blocks show their first element, since the fake's tensors are small."""
-    found = [(name, alive[name]) for name in query.objects if name in alive and alive[name].values]
+    found = [
+        (name, seen(alive[name], query.side, query.cut)[0])
+        for name in query.objects
+        if name in alive and alive[name].values and (query.side == "now" or alive[name].before is not None)
+    ]
     if not found:
         return None
     shape = found[0][1].shape
@@ -19,7 +24,7 @@ def heat_maps(query: LookAtMaps, alive: dict[str, Tensor]) -> HeatMaps | None:
     maps = tuple(
         _map(name, tensor, rows, columns, high, wide, query) for name, tensor in found if tensor.shape == shape
     )
-    return HeatMaps(query.slice, rows, columns, high, wide, maps)
+    return HeatMaps(query.slice, rows, columns, high, wide, maps, side=query.side)
 
 
 def _map(name: str, tensor: Tensor, rows: int, columns: int, high: int, wide: int, query: LookAtMaps) -> HeatMap:

@@ -25,6 +25,8 @@ class Tensor:
         self.dtype = dtype
         self.grad: Tensor | None = None
         self.version = 0
+        self.before: array[float] | None = None
+        """The numbers before the last write."""
         self.identity = next(self._identities)
         """Never used twice, unlike `id()`."""
         self.grad_fn = ""
@@ -36,6 +38,7 @@ class Tensor:
 
     def write(self, values: array[float]) -> None:
         """Replace the numbers in place."""
+        self.before = array("d", self.values)
         self.values[:] = values
         self.version += 1
 

@@ -318,11 +318,10 @@ def numbers_in_words(tensor: torch.Tensor) -> str:
     if tensor.numel() == 1:
         value = tensor.item()
         return f"{value:.6g}" if isinstance(value, float) else repr(value)
-    readable, _ = tensors.readable(tensor)
     shape = "×".join(str(size) for size in tensor.shape)
     if tensor.numel() and not any(tensor.stride()):  # one number that takes the room of all
         return f"{shape}, all {numbers_in_words(tensor[(0,) * tensor.dim()])}"
-    figures = tensors.statistics(tensor if readable is None else readable)
-    if figures.min is None or figures.max is None or figures.mean is None:
+    figures = tensors.statistics(tensor)
+    if figures is None or figures.min is None or figures.max is None or figures.mean is None:
         return f"{shape}, no finite numbers"
     return f"{shape}, {figures.min:.4g} … {figures.max:.4g}, mean {figures.mean:.4g}"

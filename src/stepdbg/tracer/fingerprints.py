@@ -11,6 +11,10 @@ import ctypes
 import torch
 import xxhash
 
+from stepdbg.tracer.raw_bytes import raw_bytes
+from stepdbg.tracer.readable import local
+from stepdbg.tracer.strides import in_memory_order
+
 ALGORITHMS = {"cpu": "xxh3_64", "device": "multiply-xorshift-multiply-64", "value": "repr"}
 """What a fingerprint is, by where the object lies. Of a tensor that is not on the CPU it is the second; of what is no
 tensor it is the value itself."""
@@ -19,6 +23,8 @@ _CHUNK = 1 << 22
 """Words that are mixed at a time on a device, which bounds the extra memory to some 100 MB."""
 _SMALL = 4096
 """Bytes up to which a copy takes less time than a buffer that shows them in place."""
+_LARGE = 1 << 24
+"""Elements from which on an expanded tensor is told by what it stores."""
 _FIRST, _SECOND = 0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64)
 """The odd multipliers of splitmix64 (Steele, Lea and Flood, 2014), as signed 64-bit integers."""
 
@@ -28,13 +34,26 @@ def fingerprint(tensor: torch.Tensor) -> int | None:
     on_cpu = tensor.is_cpu  # each question costs a tenth of a microsecond, and there may be a hundred thousand tensors
     if tensor.layout is not torch.strided or tensor.is_quantized or (not on_cpu and tensor.device.type == "meta"):
         return None
+    tensor, _ = local(tensor)
+    if tensor.numel() > _LARGE:
+        stored, repeats = in_memory_order(tensor)
+        if repeats > 1:
+            print_of_stored = fingerprint(stored)
+            return None if print_of_stored is None else print_of_stored ^ repeats
+    if tensor.device.type != "cpu":
+        return on_device(tensor.contiguous())
     if not tensor.is_contiguous():
-        tensor = tensor.detach().contiguous()
-    if not on_cpu:
-        return on_device(tensor)
+        running = xxhash.xxh3_64()
+        for piece in raw_bytes(tensor):
+            running.update(piece)
+        return running.intdigest()
     size = tensor.nbytes
+    if size == 0:
+        return 0
+    if not tensor.data_ptr():  # a wrapper without memory of its own
+        return None
     if size <= _SMALL:
-        return xxhash.xxh3_64_intdigest(ctypes.string_at(tensor.data_ptr(), size)) if size else 0
+        return xxhash.xxh3_64_intdigest(ctypes.string_at(tensor.data_ptr(), size))
     buffer = (ctypes.c_char * size).from_address(tensor.data_ptr())
     return xxhash.xxh3_64_intdigest(buffer)
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
@@ -26,9 +24,6 @@ from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.whose import Names, Owner
-
-READING = 0.1
-"""Seconds without a question after which the user is taken to be reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +68,6 @@ class Halt:
         self._desk = Desk(
             registry, course, self._deltas, treatment, lambda number: rank.link.send(m.Interruptible(number))
         )
-        self._put_off: deque[Callable[[Registry], None]] = deque()
-        """What is done at this halt as soon as nobody waits for an answer, and before training goes on."""
         self._held: list[object] = []
         """Models and optimizers, while somebody steps: the last step of a function can then still be looked at."""
 
@@ -82,6 +75,7 @@ class Halt:
         """The session has been entered."""
         self.until = welcome.go
         self._desk.readonly = welcome.readonly
+        self._deltas.share = welcome.keep / 100
         self.traced = welcome.trace is not None
         self.set_breakpoints(welcome.breakpoints)
 
@@ -95,9 +89,8 @@ class Halt:
         with torch.no_grad():
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             self.before = effects.take(self._registry)
-            if following == "step":
-                self._deltas.before_step(self._registry)
-            elif following == "clip":
+            self._deltas.before(following, self._registry, self.before)
+            if following == "clip":
                 self._treatment.before_clip(self._registry)
         self._registry.release()
 
@@ -114,17 +107,13 @@ class Halt:
                 done.effects = effects.without_names(
                     effects.counted(effects.named(self.before, after, "fingerprint"), "fingerprint")
                 )
-            self._compare_around_a_step(boundary)
+            self._deltas.after(boundary, self.before, after)
             self.before = after
+            if boundary.next is not None:
+                self._deltas.before(boundary.next, self._registry, after)
+            if boundary.next == "clip":
+                self._treatment.before_clip(self._registry)
         self._registry.release()
-
-    def _compare_around_a_step(self, boundary: m.Boundary) -> None:
-        if boundary.done == "step":
-            self._deltas.after_step(self._registry)
-        if boundary.next == "step":
-            self._deltas.before_step(self._registry)
-        elif boundary.next == "clip":
-            self._treatment.before_clip(self._registry)
 
     def wait(self, boundary: m.Boundary, cause: Cause) -> None:
         """Say what there is to see, then serve until told to go on.
@@ -137,7 +126,7 @@ class Halt:
             with torch.no_grad():
                 stop = self._describe(boundary, cause, gradients)
                 self._rank.link.send(m.Stopped(stop))
-                self._serve(cause)
+                self._serve(boundary, cause)
         finally:
             self._registry.release()
             self._desk.close()
@@ -146,6 +135,7 @@ class Halt:
         """Keep nothing."""
         self.before = self._counters = None
         self._held = []
+        self._deltas.let_go()
 
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         course, registry = self._course, self._registry
@@ -157,12 +147,9 @@ class Halt:
         found = effects.counted(named, basis, since) if basis is not None else None
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
-        if boundary.done == "step":
-            self._deltas.after_step(registry)
-        self._put_off.clear()
-        if boundary.next == "step":
-            self._put_off.append(self._deltas.before_step)
-        self._deltas.forget_old(registry)
+        self._deltas.after(boundary, self.before, after)
+        if boundary.next == "clip":
+            self._treatment.before_clip(registry)
         self.before = after
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
@@ -199,14 +186,12 @@ class Halt:
             return effects.named(self._counters, effects.counters_only(after), "counters"), "counters"
         return [], None
 
-    def _serve(self, cause: Cause) -> None:
+    def _serve(self, boundary: m.Boundary, cause: Cause) -> None:
         link = self._rank.link
         while True:
-            while self._put_off and link.is_quiet(READING):
-                self._put_off.popleft()(self._registry)
             match link.receive():
                 case m.Resume(until=until):
-                    self._resume(until, cause)
+                    self._resume(until, boundary, cause)
                     link.send(m.Resumed(self._course.index, until))
                     return
                 case m.Ask(number=number, query=query):
@@ -218,11 +203,7 @@ class Halt:
                 case _:
                     pass
 
-    def _resume(self, until: m.Go, cause: Cause) -> None:
-        if until != "continue":
-            for do in self._put_off:
-                do(self._registry)
-        self._put_off.clear()
+    def _resume(self, until: m.Go, boundary: m.Boundary, cause: Cause) -> None:
         self.until = until
         self._stood_at = self._course.update
         self.free = until == "continue" and not (self.breakpoints.any or self.traced)
@@ -232,6 +213,9 @@ class Halt:
         self._counters = effects.counters_only(self.before or {}) if until != "next" else None
         if until not in ("next", "finish"):
             self.before, self._held = None, []
+            self._deltas.let_go()
+        elif boundary.next is not None and self.before is not None:
+            self._deltas.before(boundary.next, self._registry, self.before)
 
 
 def failure(error: BaseException) -> m.Failure:

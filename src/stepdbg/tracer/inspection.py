@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import heat, tensors
+from stepdbg.tracer import heat, looking, tensors
 from stepdbg.tracer.console import Console
 from stepdbg.tracer.course import Course
 from stepdbg.tracer.deltas import Deltas
@@ -24,7 +24,7 @@ from stepdbg.tracer.graph import Graphs
 from stepdbg.tracer.identity import identify
 from stepdbg.tracer.model_tree import ModelTree
 from stepdbg.tracer.pictures import pictures
-from stepdbg.tracer.registry import Alive, Registry, gradient
+from stepdbg.tracer.registry import Registry, gradient
 from stepdbg.tracer.saving import save
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.variables import Variables
@@ -105,8 +105,11 @@ class Desk:
 
     def _answer(self, query: m.Query) -> m.Result:
         match query:
-            case m.LookAt() | m.LookAtPictures() | m.ReadGraph() | m.PreviewEdit(frame=None) | m.Save():
+            case m.LookAt() | m.LookAtPictures() | m.ReadGraph() | m.PreviewEdit(frame=None) | m.Save() | m.Find():
                 self._variables.make_known(query.object)
+            case m.LookBeside(parts=parts):
+                for name, _ in parts:
+                    self._variables.make_known(name)
             case m.LookAtMaps(objects=names):
                 for name in names:
                     self._variables.make_known(name)
@@ -117,9 +120,13 @@ class Desk:
                 rows = (self._summary(name) or self._tree.within(name) for name in objects)
                 return m.Summaries(tuple(row for row in rows if row is not None))
             case m.LookAt():
-                return self._view(query)
+                return looking.look_at(self._registry, self._deltas, self._figures, query)
             case m.LookAtMaps():
-                return heat.heat_maps(self._registry, query, self._statistics)
+                return heat.heat_maps(self._registry, query, self._statistics, self._old)
+            case m.LookBeside():
+                return looking.beside(self._registry, self._deltas, query)
+            case m.Find():
+                return looking.find_in(self._registry, self._deltas, query)
             case m.LookAtPictures():
                 return pictures(self._registry, query)
             case m.Save():
@@ -166,6 +173,7 @@ class Desk:
         """Something is about to be changed."""
         self._figures.forget()
         self._tree.forget()
+        self._deltas.edited()
         self._graphs.forget()
         self._foreseer.forget()
 
@@ -185,7 +193,7 @@ class Desk:
             name,
             size,
             grad_size,
-            self._deltas.ratio(name),
+            self._deltas.ratio(name, entry.tensor),
             finite,
             marks=marks,
             value=tensors.single(entry.tensor),
@@ -194,63 +202,15 @@ class Desk:
 
     # one tensor
 
-    def _view(self, query: m.LookAt) -> m.Result:
-        entry = self._registry.alive.get(query.object)
-        if entry is None:
-            return m.Refusal(f"{query.object} is not there at this stop{_why_gone(query.object)}")
-        tensor = entry.tensor
-        if tensor is None:
-            return m.Refusal(f"{query.object} is no tensor but {entry.value!r}")
-        value, note = tensors.readable(tensor)
-        parts = tuple(
-            m.TensorPart(label, name, self._statistics(name) if query.statistics else None, self._shape(name))
-            for label, name in self._family(query.object, entry)
-        )
-        return m.TensorView(
-            object=query.object,
-            kind=entry.kind,
-            shape=tuple(tensor.shape),
-            dtype=_short(tensor.dtype),
-            device=str(tensor.device),
-            bytes=tensor.numel() * tensor.element_size(),
-            requires_grad=tensor.requires_grad,
-            version=-1 if tensor.is_inference() else tensor._version,
-            grad_fn=type(tensor.grad_fn).__name__ if tensor.grad_fn is not None else "",
-            parts=parts,
-            statistics=next((part.statistics for part in parts if part.object == query.object), None),
-            histogram=tensors.histogram(value, query.bins) if query.bins and value is not None else None,
-            window=None
-            if value is None or not query.rows
-            else tensors.window(value, query.row, query.rows, query.column, query.columns),
-            note=note,
-        )
-
-    def _family(self, name: str, entry: Alive) -> list[tuple[str, str]]:
-        """The value, its gradient and its optimizer state, from any one of them."""
-        base = name
-        if entry.kind == "grad":
-            base = entry.owner
-        elif entry.kind == "state":
-            base = name[name.index("[") + 1 : name.rindex("]")]
-        if base not in self._registry.alive:
-            return [("value", name)]
-        parts = [("value", base)]
-        if f"{base}.grad" in self._registry.alive:
-            parts.append(("grad", f"{base}.grad"))
-        for other, state in self._registry.alive.items():
-            if state.kind == "state" and state.tensor is not None and f".state[{base}]." in other:
-                parts.append((other.rsplit(".", 1)[-1], other))
-        return parts
-
-    def _shape(self, name: str) -> tuple[int, ...]:
-        tensor = self._registry.alive[name].tensor
-        return tuple(tensor.shape) if tensor is not None else ()
-
     def _statistics(self, name: str) -> m.Statistics | None:
         entry = self._registry.alive.get(name)
         if entry is None or entry.tensor is None:
             return None
         return self._figures.statistics(name, entry.tensor)
+
+    def _old(self, name: str) -> torch.Tensor | None:
+        kept = self._deltas.old(name)
+        return None if kept is None else kept.tensor
 
     # optimizers
 
@@ -314,11 +274,3 @@ def _plain(value: object) -> str:
             return f"{value.item():g}"
         return "×".join(str(size) for size in value.shape)
     return repr(value)
-
-
-def _why_gone(name: str) -> str:
-    if name.endswith(".grad"):
-        return ": the gradient is None until the next backward writes it"
-    if ".state[" in name:
-        return ": the optimizer creates its state at its first step"
-    return ""

@@ -45,10 +45,6 @@ class Link:
             self._read()
         return self._waiting.popleft()
 
-    def is_quiet(self, seconds: float) -> bool:
-        """Whether nothing comes within so many seconds; what has come is still to be received."""
-        return not self._waiting and not select.select([self._socket], [], [], seconds)[0]
-
     def pending(self) -> list[Any]:
         """What has arrived so far, without waiting.
 

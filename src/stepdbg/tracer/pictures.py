@@ -30,7 +30,7 @@ def pictures(registry: Registry, query: LookAtPictures) -> Pictures:
     batch = tensor.unsqueeze(0) if single else tensor
     first = max(0, min(query.first, batch.shape[0] - 1))
     part = batch[first : first + max(0, min(query.count, _MOST))]
-    images = part.cpu().to(torch.float64).reshape(-1, query.channels, query.height, query.width)
+    images = tensors.real(part).cpu().to(torch.float64).reshape(-1, query.channels, query.height, query.width)
     low, high = _range(images, tensor.dtype)
     rows, columns = max(1, min(query.rows, query.height)), max(1, min(query.columns, query.width))
     if (rows, columns) != (query.height, query.width):

@@ -179,6 +179,7 @@ def write_text(file: BinaryIO, tensor: torch.Tensor, *, commas: bool) -> None:
     value, _ = tensors.readable(tensor)
     if value is None or value.numel() > _MOST_TEXT:
         raise Refused(f"more than {_MOST_TEXT:,} numbers are not written as text; save as npy or safetensors")
+    value = tensors.real(value)
     across = value.shape[-1] if value.dim() else 1
     digits = _DIGITS.get(value.dtype)
     outer = tuple(value.shape[:-1])

@@ -90,7 +90,7 @@ class Treatment:
         copied = copied and sum(grad.nbytes for grad in grads.values()) <= COPIED
         self._before_ns = monotonic_ns()
         self._before = {
-            name: Before(tensors.norm(grad.detach()), grad.detach().clone() if copied else None)
+            name: Before(tensors.norm(grad.detach()) or 0.0, grad.detach().clone() if copied else None)
             for name, grad in grads.items()
             if not grad.is_complex() and grad.device.type != "meta"
         }

@@ -25,6 +25,7 @@ from stepdbg.tui.actions import key_of
 from stepdbg.tui.console_deeds import ConsoleDeeds
 from stepdbg.tui.keeping import Keeping
 from stepdbg.tui.snapshot import Snapshot, neighbour, next_rank
+from stepdbg.tui.tensor_deeds import TENSOR_DEEDS, TensorDeeds
 from stepdbg.tui.views.breaks import edit_words
 from stepdbg.tui.views.header import exit_words
 from stepdbg.tui.widgets.panel import Panel
@@ -50,6 +51,7 @@ class Deeds:
         self._app = app
         self._keeping = Keeping(app, self._answer)
         self.console = ConsoleDeeds(app)
+        self.tensor = TensorDeeds(app, self._answer)
         self._pauses = 0
         """Pauses asked for since training last stood."""
         self._pauses_since = (0, 0)
@@ -65,6 +67,8 @@ class Deeds:
             if name == "panel_effects":
                 self._effects().show_matrix()
             app.furniture.go_to(name.removeprefix("panel_"))
+        elif name in TENSOR_DEEDS:
+            await self.tensor.do(name)
         elif name.startswith("console"):
             await self.console.do(name)
         elif name == "command_palette":
@@ -96,6 +100,8 @@ class Deeds:
             self.open(name)
         elif kind == "part":
             self._tensor().show_part(name)
+        elif kind == "side":
+            self._tensor().show_side(name)
         elif kind == "cell":
             row, _, column = name.partition(":")
             self._tensor().pick_cell(int(row), int(column))
@@ -221,8 +227,8 @@ class Deeds:
         app.notify(edit_words(edit, app.glyphs), markup=False)
         if app.questions is not None:
             app.questions.forget(
-                "tensor", "part", "maps", "pictures", "summaries", "optimizers", "identity", "graph", "foresight",
-                "locals",
+                "tensor", "part", "maps", "pictures", "beside", "summaries", "optimizers", "identity", "graph",
+                "foresight", "locals",
             )  # fmt: skip
         app.ask()
 

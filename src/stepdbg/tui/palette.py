@@ -19,7 +19,7 @@ _PLAIN = {
     "mark.changed": Style(bold=True), "mark.created": Style(bold=True), "tab.here": Style(reverse=True),
     "module": Style(bold=True), "state.accent": Style(reverse=True), "state.running": Style(reverse=True),
     "state.error": Style(reverse=True), "state.dim": Style(reverse=True), "code.keyword": Style(bold=True),
-    "state.past": Style(reverse=True), "past": Style(bold=True),
+    "state.past": Style(reverse=True), "past": Style(bold=True), "match": Style(bold=True),
 }  # fmt: skip
 LINES = ("line", "rule", "rule.focused")
 """Roles of what is no text."""
@@ -162,6 +162,7 @@ def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
         "error": Style(color=bad, bold=True),
         "running": Style(color=good),
         "mark.changed": Style(color=accent, bold=True),
+        "match": Style(color=accent, bold=True),
         "mark.touched": Style(color=grey(0.7)),
         "mark.created": Style(color=good, bold=True),
         "mark.freed": Style(color=bad),
@@ -218,6 +219,7 @@ def _of_the_terminal(dark: bool) -> dict[str, Style]:
         "error": bad + bold,
         "running": good,
         "mark.changed": accent,
+        "match": accent,
         "mark.created": good + bold,
         "mark.freed": bad,
         "state.accent": accent,

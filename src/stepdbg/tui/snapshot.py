@@ -12,6 +12,7 @@ import msgspec
 
 from stepdbg.protocol.messages import (
     LISTED_STOPS,
+    Beside,
     Foresight,
     Graph,
     HeatMaps,
@@ -102,6 +103,8 @@ class Snapshot:
     """Heat maps of its parts."""
     pictures: Pictures | None = None
     """Its images, where it holds some."""
+    beside: Beside | None = None
+    """The same elements of all its parts."""
     tensor_problem: str = ""
     optimizers: Optimizers | None = None
     foresight: Foresight | None = None
@@ -342,6 +345,8 @@ def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
             return replace(snapshot, maps=result)
         case Pictures():
             return replace(snapshot, pictures=result)
+        case Beside():
+            return replace(snapshot, beside=result)
         case Optimizers():
             return replace(snapshot, optimizers=result)
         case Locals():
@@ -366,6 +371,8 @@ def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
             return replace(snapshot, tensor_problem=problem)
         case Refusal() if answer.slot == "maps":
             return replace(snapshot, maps=None)
+        case Refusal() if answer.slot == "beside":
+            return replace(snapshot, beside=None)
         case Refusal() if answer.slot == "pictures":
             return replace(snapshot, pictures=None)
         case Refusal(problem=problem) if answer.slot == "identity":

@@ -181,7 +181,8 @@ def _map(
     for start in range(0, len(tiles), planned.across):
         row = [enlarged(tile, planned.wide, planned.high) for tile in tiles[start : start + planned.across]]
         if start <= here < start + planned.across:
-            _mark(row[here - start], inside // maps.block_rows, column // maps.block_columns, planned, glyphs)
+            mark = (inside - maps.top) // maps.block_rows, (column - maps.left) // maps.block_columns
+            _mark(row[here - start], *mark, planned, glyphs)
         if grid:
             grid.append([""] * len(grid[0]))
         joined = [[tone for tile in row for tone in (*tile[y], "")][:-1] for y in range(high - 1)]
@@ -192,8 +193,8 @@ def _map(
         tile = tile_y * planned.across + tile_x
         if y == high - 1 or x == wide - 1 or tile >= len(tiles):
             return ""
-        down = min(maps.total_rows - 1, y // planned.high * maps.block_rows)
-        across = min(maps.total_columns - 1, x // planned.wide * maps.block_columns)
+        down = min(maps.total_rows - 1, maps.top + y // planned.high * maps.block_rows)
+        across = min(maps.total_columns - 1, maps.left + x // planned.wide * maps.block_columns)
         start = (maps.first + tile) * maps.total_rows if maps.tiles > 1 else first
         return f"cell:{start + down}:{across}"
 
@@ -227,6 +228,12 @@ def _caption(maps: HeatMaps, index: tuple[int, ...], sizes: tuple[int, ...], gly
     if (maps.block_rows, maps.block_columns) != (1, 1):
         block = shape((maps.block_rows, maps.block_columns), glyphs.times)
         pieces.append(f"a pixel: {pool} of {block}")
+    if maps.maps and maps.tiles == 1 and pool == "element":
+        last_row, last_column = maps.top + maps.maps[0].rows - 1, maps.left + maps.maps[0].columns - 1
+        pieces.append(
+            f"a pixel: an element; rows {maps.top}-{last_row} of {maps.total_rows}, "
+            f"columns {maps.left}-{last_column} of {maps.total_columns}"
+        )
     if len(sizes) > 2:
         places = ", ".join(map(str, index))
         last = maps.first + maps.tiles - 1

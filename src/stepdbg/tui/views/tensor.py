@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 import struct
 
-from stepdbg.protocol.messages import Histogram, Statistics, TensorView, Window
+from stepdbg.protocol import slices
+from stepdbg.protocol.messages import Condition, Histogram, Side, Statistics, TensorView, Window
 from stepdbg.tui.actions import key_of
+from stepdbg.tui.conditions import holds
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import heat, pictures
+from stepdbg.tui.views import beside, change, heat, pictures
 from stepdbg.tui.views.lines import (
     Drawing,
     Frame,
@@ -26,7 +28,7 @@ from stepdbg.tui.views.lines import (
     shortened_name,
     whole,
 )
-from stepdbg.tui.views.numbers import figure, plural, shape, size
+from stepdbg.tui.views.numbers import count, figure, plural, shape, size
 from stepdbg.tui.views.tensor_layout import CELL, Layout, Mode, divided
 
 _FIGURES = ("min", "max", "mean", "std", "norm")
@@ -60,14 +62,14 @@ def figures_in_words(statistics: Statistics) -> str:
 
 
 def index_of(view: TensorView, row: int, column: int) -> tuple[int, ...]:
-    """The index of the cell at a row and column of the table, as Python writes it."""
-    if not view.shape:
+    """The index in the whole tensor of the cell at a row and column of the table, as Python writes it."""
+    if not view.shape and not view.cut:
         return ()
-    index = [column]
+    index = [column] if view.shape else []
     for length in reversed(view.shape[:-1]):
         index.insert(0, row % max(1, length))
         row //= max(1, length)
-    return tuple(index)
+    return slices.original(slices.read(view.cut, view.whole), tuple(index)) if view.cut else tuple(index)
 
 
 def draw(
@@ -78,6 +80,8 @@ def draw(
     column: int = 0,
     mode: Mode | None = "numbers",
     pool: str = "extreme",
+    side: Side = "now",
+    condition: Condition | None = None,
 ) -> Drawing:
     """The panel.
 
@@ -89,6 +93,8 @@ def draw(
         column: Its column.
         mode: Numbers, heat maps, both or pictures; None: what suits.
         pool: What a pixel of a heat map shows of the elements that it stands for.
+        side: Whether it is shown as it is, as it was, or the difference.
+        condition: Which elements are marked.
     """
     view = snapshot.tensor
     if view is None:
@@ -96,13 +102,19 @@ def draw(
         words = snapshot.tensor_problem or how
         return Drawing(title=(Span("none selected", "dim"),), body=lesson(words, frame))
     shown = view if part == "value" else snapshot.part
-    layout = divided(frame, view, part, mode, shown.window.total_rows if shown and shown.window else 1)
+    layout = divided(frame, view, part, mode, shown.window.total_rows if shown and shown.window else 1, side)
     head: list[Line] = []
     if layout.parts:
         head.append(_heading(frame.width))
         head += [_part_line(each.label, each.statistics, each.label == part, frame) for each in heat.parts_of(view)]
+    if layout.own and shown is not None:
+        head.append(_part_line(shown.cut or shown.side, shown.statistics, False, frame, ""))
+    told = change.change_of(view, part)
+    if layout.change and told is not None:
+        head.append(change.draw(told, side, frame))
     if layout.histogram:
         head += _histogram_lines(shown.histogram if shown else None, frame.width, frame.glyphs)
+    heads = len(head)
     if snapshot.tensor_problem:
         head.append((Span(f" {snapshot.tensor_problem}"[: frame.width], "error"),))
         return Drawing(_title(view, frame), tuple(head), (), 0)
@@ -119,17 +131,19 @@ def draw(
     if snapshot.looking_back and drawn is None and (layout.maps is not None or layout.strip is not None):
         head.append((Span(f" {'map' if layout.maps is not None else 'pictures'} not recorded", "past"),))
     if layout.maps is not None or layout.strip is not None:
-        missing = (layout.maps.lines if layout.maps else 0) - (len(head) - _heads(layout, view))
+        missing = (layout.maps.lines if layout.maps else 0) - (len(head) - heads)
         head += [()] * max(0, missing)
     if shown is None or shown.window is None or not layout.rows:
         return Drawing(title if shown is not None else _title(view, frame), tuple(head), (), total)
-    lines = _window_lines(shown.window, frame, layout, row, column)
+    if layout.mode == "beside":
+        rows = range(frame.top, min(total, frame.top + layout.rows))
+        indices = [index_of(view, place, column) for place in rows]
+        lines = beside.draw(
+            snapshot.beside, view, part, (row, column), frame.top, layout.rows, indices, frame, condition
+        )
+        return Drawing(title, (*head, lines[0]), tuple(lines[1:]), total)
+    lines = _window_lines(shown.window, frame, layout, row, column, condition)
     return Drawing(title, (*head, lines[0]), tuple(lines[1:]), shown.window.total_rows)
-
-
-def _heads(layout: Layout, view: TensorView) -> int:
-    """Lines above maps and numbers."""
-    return (1 + len(heat.parts_of(view)) if layout.parts else 0) + (2 if layout.histogram else 0)
 
 
 def _strip_lines(snapshot: Snapshot, view: TensorView, layout: Layout, row: int, frame: Frame) -> list[Line]:
@@ -145,10 +159,14 @@ def _title(
     room = max(12, frame.width - 42)
     words = [shape(view.shape, frame.glyphs.times), view.dtype, view.device, size(view.bytes)]
     spans = [Span(shortened_name(plain(view.object), room, frame.glyphs.ellipsis))]
-    if row is not None and shown is not None and view.shape:
+    if row is not None and shown is not None and (view.shape or view.cut):
         index = ", ".join(map(str, index_of(shown, row, column)))
-        spans.append(Span(f" [{index}]", "accent"))
+        spans.append(Span(f" [{index}]", "accent", "action:jump"))
+    if any(part.statistics is not None and part.statistics.sampled for part in view.parts):
+        spans.append(Span("  figures sampled", "warning"))
     spans += [Span(f"  {piece}", "dim") for piece in words]
+    if shown is not None and shown.side != "now":
+        spans.append(Span(f"  {shown.side}", "warning"))
     if view.note:
         spans.append(Span(f"  {plain(view.note)}", "warning"))
     return tuple(spans)
@@ -166,8 +184,8 @@ def _heading(width: int) -> Line:
     return cropped((Span(words, "heading"),), width)
 
 
-def _part_line(label: str, statistics: Statistics | None, here: bool, frame: Frame) -> Line:
-    target = f"part:{label}"
+def _part_line(label: str, statistics: Statistics | None, here: bool, frame: Frame, target: str | None = None) -> Line:
+    target = f"part:{label}" if target is None else target
     mark = frame.glyphs.cursor if here else " "
     name, field = _fields(frame.width)
     bad = "!" if statistics is not None and (statistics.nan or statistics.inf) else " "
@@ -178,11 +196,15 @@ def _part_line(label: str, statistics: Statistics | None, here: bool, frame: Fra
     for each in _FIGURES:
         spans.append(Span(right(figure(getattr(statistics, each), field - 1), field), "number", target))
     if statistics.nan:
-        spans.append(Span(f"  {statistics.nan} nan", "error", target))
+        spans.append(Span(f"  {statistics.nan} nan", "error", "action:find_next" if here else target))
     if statistics.inf:
-        spans.append(Span(f"  {statistics.inf} inf", "error", target))
+        spans.append(Span(f"  {statistics.inf} inf", "error", "action:find_next" if here else target))
     if statistics.zeros:
         spans.append(Span(f"  {plural(statistics.zeros, 'zero')}", "dim", target))
+    if statistics.sampled:
+        spans.append(Span(f"  of {count(statistics.sampled)} sampled", "warning", target))
+    if statistics.distinct is not None and statistics.std is not None:  # of a single element it goes without saying
+        spans.append(Span(f"  {statistics.distinct} distinct", "dim", target))
     return cropped(whole(tuple(spans), frame.width), frame.width)
 
 
@@ -203,11 +225,13 @@ def _histogram_lines(histogram: Histogram | None, width: int, glyphs: Glyphs) ->
     ]
 
 
-def _window_lines(window: Window, frame: Frame, known: Layout, row: int, column: int) -> list[Line]:
+def _window_lines(
+    window: Window, frame: Frame, known: Layout, row: int, column: int, condition: Condition | None = None
+) -> list[Line]:
     """The column numbers, and the rows of numbers."""
     gutter = max(5, len(str(window.total_rows)) + 2)
     across = min(known.columns, window.columns)
-    top: list[Span] = [Span(" " * gutter, "")]
+    top: list[Span] = [Span(right("* ", gutter), "match" if condition is not None else "faint", "action:mark")]
     for offset in range(across):
         place = window.column + offset
         top.append(Span(right(str(place), CELL), "accent" if place == column else "heading"))
@@ -228,6 +252,10 @@ def _window_lines(window: Window, frame: Frame, known: Layout, row: int, column:
                 role = "cell.here" if frame.focused else "strong"
             elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
                 role = "error"
-            spans.append(Span(right(figure(value), CELL), role, f"cell:{place}:{window.column + step}"))
+            words = figure(value)
+            if condition is not None and holds(condition, value):
+                words = f"*{words}"
+                role = role if here else "match"
+            spans.append(Span(right(words, CELL), role, f"cell:{place}:{window.column + step}"))
         lines.append(tuple(spans))
     return lines

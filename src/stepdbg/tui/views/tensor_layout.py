@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Literal, NamedTuple
 
-from stepdbg.protocol.messages import TensorView
-from stepdbg.tui.views import heat, pictures
+from stepdbg.protocol.messages import Side, TensorView
+from stepdbg.tui.views import beside, heat, pictures
+from stepdbg.tui.views.change import change_of
 from stepdbg.tui.views.lines import Frame
 
-Mode = Literal["numbers", "map", "both", "pictures"]
+Mode = Literal["numbers", "map", "both", "beside", "pictures"]
 CELL = 10
 """Cells of the terminal that a number takes, with the space before it."""
 MOST_BINS = 48
@@ -31,6 +32,10 @@ class Layout(NamedTuple):
     columns: int
     """Numbers that fit across."""
     bins: int
+    own: bool = False
+    """Whether the slice, or what was before, has a line of figures of its own."""
+    change: bool = False
+    """Whether the last change is told of."""
     maps: heat.Plan | None = None
     strip: pictures.Strip | None = None
 
@@ -39,12 +44,16 @@ def modes(view: TensorView | None) -> tuple[Mode, ...]:
     """What there is to choose from; of a single number there is no picture."""
     if view is not None and math.prod(view.shape) == 1:
         return ("numbers",)
-    if view is not None and pictures.images_in(view) is not None:
+    if view is not None and not view.cut and pictures.images_in(view) is not None:
         return ("numbers", "map", "both", "pictures")
+    if view is not None and len(beside.columns(view)) > 1:
+        return ("numbers", "map", "both", "beside")
     return ("numbers", "map", "both")
 
 
-def divided(frame: Frame, view: TensorView | None, part: str, mode: Mode | None, total_rows: int = 1) -> Layout:
+def divided(
+    frame: Frame, view: TensorView | None, part: str, mode: Mode | None, total_rows: int = 1, side: Side = "now"
+) -> Layout:
     """The division.
 
     Args:
@@ -53,22 +62,25 @@ def divided(frame: Frame, view: TensorView | None, part: str, mode: Mode | None,
         part: The label of the part that is shown.
         mode: What the user wants to see; None: what suits the tensor and the place.
         total_rows: Of the table, for the width of the row numbers.
+        side: Whether it is shown as it is, as it was, or the difference.
     """
     number = len(heat.parts_of(view)) if view is not None else 1
+    own, change = view is not None and bool(view.cut or side != "now"), change_of(view, part) is not None
+    number += own + change
     heads = ((1 + number + 2, True, True), (1 + number, True, False), (0, False, False))
     if len(modes(view)) == 1:
         heads = (heads[1], heads[1], heads[2])
     shown = _mode(view, mode, frame.height - heads[0][0])
-    least = {"numbers": 4, "map": 8, "both": 11, "pictures": 9}[shown]
-    if shown == "numbers":  # the histogram gives way first, then the table of parts
+    least = {"numbers": 4, "beside": 4, "map": 8, "both": 11, "pictures": 9}[shown]
+    if shown in ("numbers", "beside"):  # the histogram gives way first, then the table of parts
         heads = (heads[0], (1 + number, True, False), heads[2])
     head, parts, histogram = next((one for one in heads if frame.height >= one[0] + least), heads[-1])
     room = max(1, frame.height - head)
     gutter = max(5, len(str(total_rows)) + 2)
     across = max(1, (frame.width - gutter) // CELL)
     bins = min(MOST_BINS, max(8, frame.width - 30)) if histogram else 0
-    found = Layout(shown, parts, histogram, max(1, room - 1), across, bins)
-    if view is None or shown == "numbers":
+    found = Layout(shown, parts, histogram, max(1, room - 1), across, bins, own and parts, change and parts)
+    if view is None or shown in ("numbers", "beside"):
         return found
     if shown == "pictures":
         images = pictures.images_in(view)
@@ -87,6 +99,6 @@ def _mode(view: TensorView | None, mode: Mode | None, room: int) -> Mode:
         return mode
     if view is None or len(available) == 1 or 0 in view.shape:
         return "numbers"
-    if pictures.at_first_sight(view):
+    if not view.cut and pictures.at_first_sight(view):
         return "pictures"
     return "both" if room >= _BOTH else "numbers"

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages import LookAt, LookAtMaps, LookAtPictures, Pool, TensorView
+import math
+
+from stepdbg.protocol.messages import Condition, LookAt, LookAtMaps, LookAtPictures, LookBeside, Pool, Side, TensorView
+from stepdbg.protocol.slices import read, whole, words
+from stepdbg.tui.conditions import ODD, parsed
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import heat, tensor
+from stepdbg.tui.views import beside, heat, tensor
+from stepdbg.tui.views.change import SIDES, change_of
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.views.pictures import Strip
 from stepdbg.tui.views.tensor_layout import Layout, Mode, divided, modes
 from stepdbg.tui.wants import Want
 from stepdbg.tui.widgets.panel import Copied, Editable, Panel
+
+POOLS: tuple[Pool, ...] = ("mean", "extreme", "element")
 
 
 class TensorPanel(Panel):
@@ -35,11 +42,17 @@ class TensorPanel(Panel):
         self.pool: Pool = "mean"
         """What a pixel of a heat map shows of the elements that it stands for."""
         self._columns = 1
+        self.side: Side = "now"
+        """Whether it is shown as it is, as it was before its last change, or the difference."""
+        self.cut = ""
+        """The slice that is shown; empty for the whole."""
+        self.marked = ""
+        """What is marked, as the user wrote it."""
 
     def look_at(self, name: str) -> None:
         """Show another object."""
         if name != self.object:
-            self.object, self.part, self.mode = name, "value", None
+            self.object, self.part, self.mode, self.cut = name, "value", None, ""
             self.top = self.cursor = self.left = self.column = 0
         self.moved()
 
@@ -54,6 +67,72 @@ class TensorPanel(Panel):
         if labels:
             self.show_part(labels[(labels.index(self.part) + 1) % len(labels)] if self.part in labels else labels[0])
 
+    def show_side(self, side: str) -> None:
+        """As it is, as it was, or the difference."""
+        if side in SIDES:
+            self.side = side
+            self.moved()
+
+    def next_side(self) -> None:
+        """As it is, as it was, the difference, and round again."""
+        self.show_side(SIDES[(SIDES.index(self.side_shown()) + 1) % len(SIDES)])
+
+    def side_shown(self, snapshot: Snapshot | None = None) -> Side:
+        """The side that can be shown of this part: what no phase has changed is shown as it is."""
+        snapshot = snapshot or self.snapshot
+        known = change_of(snapshot.tensor if snapshot is not None else None, self.part)
+        return self.side if known is not None and not known.problem else "now"
+
+    def mark(self, text: str) -> None:
+        """Mark what that says; nothing, if it is empty."""
+        self.marked = text
+        self.repaint()
+
+    def condition(self) -> Condition:
+        """What is marked or, if nothing is, what is worth finding."""
+        return parsed(self.marked) if self.marked else ODD
+
+    def whole_shape(self) -> tuple[int, ...]:
+        """Of the tensor, whatever slice of it is shown."""
+        view = self.view
+        return () if view is None else view.whole if view.cut else view.shape
+
+    def show_slice(self, text: str) -> None:
+        """Show a slice; the whole, if it is empty or all."""
+        shape = self.whole_shape()
+        places = read(text, shape)
+        self.cut = "" if whole(places, shape) else words(places, shape)
+        self.top = self.cursor = self.left = self.column = 0
+        self.moved()
+
+    def go_to_element(self, index: tuple[int, ...]) -> None:
+        """Put the cursor on an element of the whole tensor."""
+        shape = self.whole_shape()
+        self.cut = ""
+        number = 0
+        for place, size in zip(index, shape, strict=True):
+            number = number * size + place
+        self._go_to(number, shape)
+
+    def go_to_number(self, number: int) -> None:
+        """Put the cursor on the element of that number of what is shown, in row-major order."""
+        if self.view is not None:
+            self._go_to(number, self.view.shape)
+
+    def _go_to(self, number: int, shape: tuple[int, ...]) -> None:
+        across = max(1, shape[-1] if shape else 1)
+        self.total, self._columns = max(1, math.prod(shape[:-1])), across
+        self.pick_cell(*divmod(number, across))
+
+    def element_number(self) -> int:
+        """Of the element under the cursor, in row-major order of what is shown."""
+        view = self.view
+        return self.cursor * (view.shape[-1] if view is not None and view.shape else 1) + self.column
+
+    def elements(self) -> int:
+        """Of what is shown."""
+        return math.prod(self.view.shape) if self.view is not None else 0
+
     def next_mode(self) -> None:
         """Numbers, heat maps, both, pictures where there are some, and round again."""
         if self.view is None:  # its answer is under way
@@ -64,8 +143,8 @@ class TensorPanel(Panel):
         self.moved()
 
     def next_pool(self) -> None:
-        """Means or extremes."""
-        self.pool = "extreme" if self.pool == "mean" else "mean"
+        """Means, extremes, or one element for a pixel."""
+        self.pool = POOLS[(POOLS.index(self.pool) + 1) % len(POOLS)]
         self.moved()
 
     def step_slice(self, step: int) -> None:
@@ -99,8 +178,14 @@ class TensorPanel(Panel):
         if several:
             found |= {"slice_previous", "slice_next"}
         maps = self.snapshot.maps if self.snapshot is not None else None
-        if layout.maps is not None and maps is not None and (maps.block_rows, maps.block_columns) != (1, 1):
+        averaged = maps is not None and (maps.block_rows, maps.block_columns) != (1, 1)
+        if layout.maps is not None and (averaged or self.pool == "element"):
             found.add("pool")
+        if self.view is not None and self.snapshot is not None and self.snapshot.past_at is None:
+            found |= {"jump", "mark"} if self.snapshot.paused and not self.snapshot.looking_back else set()
+            known = change_of(self.view, self.part)
+            if known is not None and not known.problem:
+                found.add("side")
         return frozenset(found) | super().offers()
 
     @property
@@ -129,7 +214,17 @@ class TensorPanel(Panel):
 
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
         """The table of parts, the histogram, the numbers."""
-        drawing = tensor.draw(snapshot, frame, self.part, self.cursor, self.column, self.mode, self.pool)
+        drawing = tensor.draw(
+            snapshot,
+            frame,
+            self.part,
+            self.cursor,
+            self.column,
+            self.mode,
+            self.pool,
+            self.side_shown(snapshot),
+            self.condition() if self.marked else None,
+        )
         view = snapshot.tensor
         self._columns = heat.size_of(view.shape)[1] if view is not None else 1
         return drawing
@@ -149,7 +244,9 @@ class TensorPanel(Panel):
         shown = view if self.part == "value" or snapshot is None else snapshot.part
         total = shown.window.total_rows if shown and shown.window else 1
         width, height = self.size
-        return divided(Frame(width, height - 1, glyphs=self.glyphs), view, self.part, self.mode, total)
+        return divided(
+            Frame(width, height - 1, glyphs=self.glyphs), view, self.part, self.mode, total, self.side_shown(snapshot)
+        )
 
     def wants(self, snapshot: Snapshot) -> list[Want]:
         """The figures of all parts, and of the one that is shown what is in view: numbers, maps, pictures."""
@@ -157,11 +254,11 @@ class TensorPanel(Panel):
             return []
         layout = self._layout(snapshot)
         if self.part == "value":
-            found = [Want("tensor", self._look(self.object, layout), snapshot.boundary)]
+            found = [Want("tensor", self._look(self.object, layout, snapshot), snapshot.boundary)]
         else:
-            part = self._look(self._part_object(snapshot), layout, statistics=False)
+            part = self._look(self._part_object(snapshot), layout, snapshot, statistics=False)
             found = [
-                Want("tensor", LookAt(self.object), snapshot.boundary),
+                Want("tensor", LookAt(self.object, cut=self.cut), snapshot.boundary),
                 Want("part", part, snapshot.boundary),
             ]
         view = snapshot.tensor
@@ -171,8 +268,23 @@ class TensorPanel(Panel):
             index, row = heat.slice_at(view.shape, self.cursor)
             names = tuple(part.object for part in layout.maps.parts)
             maps = layout.maps
-            query = LookAtMaps(names, index, maps.tiles, maps.rows, maps.columns, row, self.column, self.pool)
+            query = LookAtMaps(
+                names,
+                index,
+                maps.tiles,
+                maps.rows,
+                maps.columns,
+                row,
+                self.column,
+                self.pool,
+                self.side_shown(snapshot),
+                self.cut,
+            )
             found.append(Want("maps", query, snapshot.boundary))
+        if layout.mode == "beside":
+            shown = tuple((name, side) for _, name, side in beside.columns(view))
+            look = LookBeside(shown, self.top, layout.rows, self.column, self.cut)
+            found.append(Want("beside", look, snapshot.boundary))
         if layout.strip is not None:
             found.append(Want("pictures", self._images(layout.strip), snapshot.boundary))
         return found
@@ -190,11 +302,13 @@ class TensorPanel(Panel):
             columns=strip.columns,
         )
 
-    def _look(self, name: str, layout: Layout, *, statistics: bool = True) -> LookAt:
+    def _look(self, name: str, layout: Layout, snapshot: Snapshot, *, statistics: bool = True) -> LookAt:
         """The window of numbers, or the one number under the cursor."""
-        if not layout.rows:
-            return LookAt(name, self.cursor, 1, self.column, 1, statistics, layout.bins)
-        return LookAt(name, self.top, layout.rows, self.left, layout.columns, statistics, layout.bins)
+        side = self.side_shown(snapshot)
+        statistics = statistics or side != "now" or bool(self.cut)
+        if not layout.rows or layout.mode == "beside":
+            return LookAt(name, self.cursor, 1, self.column, 1, statistics, layout.bins, side, self.cut)
+        return LookAt(name, self.top, layout.rows, self.left, layout.columns, statistics, layout.bins, side, self.cut)
 
     def move(self, rows: int, columns: int = 0) -> None:
         """Move the cursor over the numbers, pixel by pixel over a map, or from picture to picture."""
@@ -267,8 +381,10 @@ class TensorPanel(Panel):
         shown = None if snapshot is None else (snapshot.tensor if self.part == "value" else snapshot.part)
         if snapshot is None or shown is None or shown.window is None or snapshot.tensor is None:
             return None
-        if snapshot.tensor.object != self.object:
+        if snapshot.tensor.object != self.object or shown.cut != self.cut:
             return None  # the answer for the new object is still under way
+        if shown.side != "now":
+            return None  # what was cannot be edited
         return Editable(self._part_object(snapshot), tensor.index_of(shown, self.cursor, self.column))
 
     def selected_object(self) -> str:

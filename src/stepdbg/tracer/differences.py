@@ -1,0 +1,66 @@
+"""The difference of a tensor and its copy from before: as a whole in figures, and of any part that is in view.
+
+It is never made whole: parts of both are cut out alike, and subtracted.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from stepdbg.protocol.messages import Histogram, Statistics
+from stepdbg.tracer import tensors
+from stepdbg.tracer.readable import real
+from stepdbg.tracer.statistics import WHOLE, Summing, working_type
+from stepdbg.tracer.strides import pieces, some_pieces
+
+_PIECE = 1 << 19
+"""Elements that are subtracted at a time."""
+_BEYOND_FLOAT64 = (torch.int64, torch.uint64)
+"""Types with numbers that float64 takes for the same."""
+_SAMPLE = 1 << 20
+"""Elements that a histogram counts."""
+
+
+class Moved(NamedTuple):
+    """What a change comes to."""
+
+    statistics: Statistics
+    """Of new minus old; of complex numbers, of its absolute value."""
+    changed: int
+    """Elements that are others than before."""
+
+
+def moved(new: torch.Tensor, old: torch.Tensor) -> Moved:
+    """The figures of a change; of a very large tensor those of a part, as its statistics say."""
+    every = 1 if new.numel() <= WHOLE else new.numel() // _PIECE // 64
+    summing = Summing(working_type(new), _PIECE, new.device)
+    changed = 0
+    for part, before in zip(_some(new, every), _some(old, every), strict=True):
+        apart = tensors.difference(part, before)
+        summing.add(apart)
+        here = int(torch.count_nonzero(part != before if part.dtype in _BEYOND_FLOAT64 else apart))
+        if here and not bool(torch.isfinite(apart.sum())):  # NaN and infinities, which differ from themselves there
+            ours, theirs = real(part).to(torch.float64), real(before).to(torch.float64)
+            here = int(((ours != theirs) & ~(torch.isnan(ours) & torch.isnan(theirs))).sum())
+        changed += here
+    return Moved(summing.told(0 if every == 1 else summing.seen), changed)
+
+
+def _some(tensor: torch.Tensor, every: int) -> list[torch.Tensor]:
+    return list(pieces(tensor, _PIECE) if every == 1 else some_pieces(tensor, _PIECE, every))
+
+
+def histogram(new: torch.Tensor, old: torch.Tensor, bins: int) -> Histogram | None:
+    """Of new minus old."""
+    if new.numel() <= _SAMPLE:
+        return tensors.histogram(tensors.difference(new, old), bins)
+    every = max(1, new.numel() // _PIECE // 64)
+    step = max(1, new.numel() // every // _SAMPLE)
+    parts = zip(_some(new, every), _some(old, every), strict=True)
+    sample = torch.cat(
+        [tensors.difference(part.reshape(-1)[::step], before.reshape(-1)[::step]) for part, before in parts]
+    )
+    found = tensors.histogram(sample, bins)
+    return found and Histogram(found.low, found.high, found.counts, sampled=True)
