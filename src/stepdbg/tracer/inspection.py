@@ -53,6 +53,8 @@ class Desk:
         self._graphs = Graphs(registry)
         self._foreseer = Foreseer(registry, treatment)
         self._stack: list[FrameType] = []
+        self._together: dict[str, str] = {}
+        """At an inner boundary: the labels of its tensors, by name."""
         self._variables = Variables(registry)
         self._console = Console(registry, self._variables, tell_signal)
 
@@ -61,9 +63,26 @@ class Desk:
         """Whether something was changed at this stop."""
         return self._editor.changed or self._console.used
 
-    def open(self, stack: list[FrameType], boundary: m.Boundary, picture: Picture, *, gradients: bool) -> None:
-        """Training has stopped here, with this picture of everything; `gradients`: it records for autograd."""
+    def open(
+        self,
+        stack: list[FrameType],
+        boundary: m.Boundary,
+        picture: Picture,
+        *,
+        gradients: bool,
+        inner: m.Inner | None = None,
+    ) -> None:
+        """Training has stopped here, with this picture of everything.
+
+        Args:
+            stack: Its frames, innermost first.
+            boundary: Where.
+            picture: Of everything alive.
+            gradients: It records for autograd.
+            inner: What has just been done within a phase: its tensors are shown side by side.
+        """
         self._stack = stack
+        self._together = {each.object: each.label for each in inner.tensors} if inner is not None else {}
         self._variables.open(stack)
         self._graphs.open(stack)
         self._console.gradients = gradients
@@ -287,6 +306,9 @@ class Desk:
 
     def _family(self, name: str, entry: Alive) -> list[tuple[str, str]]:
         """The value, its gradient and its optimizer state, from any one of them."""
+        if entry.kind == "variable" and name in self._together:
+            together = self._together.items()
+            return [(label, other) for other, label in together if other in self._registry.alive]
         base = name
         if entry.kind == "grad":
             base = entry.owner

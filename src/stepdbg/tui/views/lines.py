@@ -42,6 +42,8 @@ class Glyphs(NamedTuple):
     no: str = "·"
     branch: str = "▾"
     becomes: str = "→"
+    inner: str = "▸"
+    """Between a phase and what is done within it."""
     column: str = "│"
     corner: str = "└"
     tick: str = "┤"
@@ -56,7 +58,8 @@ class Glyphs(NamedTuple):
 UNICODE = Glyphs()
 ASCII = Glyphs(
     rule="-", rule_focused="=", arrow=">", loop="@", dot=".", ellipsis="~", times="x", breakpoint="o", switched_off="-",
-    cursor=">", done="+", yes="y", no=".", branch="v", becomes="->", column="|", corner="+", tick="+", bars=" ._-=+*%#",
+    cursor=">", done="+", yes="y", no=".", branch="v", becomes="->", inner=">", column="|", corner="+", tick="+",
+    bars=" ._-=+*%#",
     braille=False, half_blocks=False, more_left="<", more_right=">",
 )  # fmt: skip
 
