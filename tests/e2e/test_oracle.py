@@ -114,3 +114,38 @@ def test_with_every_tensor_owner_graph_and_past_looked_at_it_ends_in_the_same_bi
     assert printed(place) == bare
     leave(terminal, "go on")
     assert terminal.wait_exit() == 0
+
+
+def test_with_every_phase_stepped_into_it_ends_in_the_same_bits(place: Place) -> None:
+    """By the larger units in the first update, by operators in the second; what came out is looked at each time."""
+    arguments = ("--updates", "2", "--digest")
+    terminal = place.terminal([sys.executable, DEMOS / "mnist.py", *arguments])
+    assert terminal.wait_exit(60) == 0
+    bare = bytes(terminal.transcript)
+
+    terminal = place.stepdbg(DEMOS / "mnist.py", *arguments, size=(100, 40))
+    stop = wait_stop(terminal)
+    units = []
+    while stop.next is not None or stop.within is not None:
+        key = "s" if stop.update == 1 else "I" if stop.within or stop.next in INTO else "n"
+        if "after aten.addcdiv_" in (stop.within or ""):  # the other parameters are written likewise
+            key = "n"
+        stop = move(terminal, key)
+        if stop.within is not None:
+            units.append(stop.within)
+            if len(units) == 2:
+                terminal.press("O")  # from here on the Tensor panel shows what has come out
+                terminal.wait_for("model.norm [0, 0, 0, 0]")
+    by_unit = {phase: [unit for unit in units if unit.startswith(f"inside {phase}")] for phase in INTO}
+    assert by_unit["forward"][:2] == ["inside forward, after model.conv", "inside forward, after model.norm"]
+    assert any("aten.addmm" in unit for unit in by_unit["forward"])
+    assert any("ReluBackward0" in unit for unit in by_unit["backward"])
+    assert any("aten.addcdiv_" in unit for unit in by_unit["step"])
+    assert {f"inside backward, after model.{name}.grad" for name in ("conv.weight", "fc2.bias")} <= set(units)
+    assert {f"inside step, after model.{name}" for name in ("conv.weight", "fc2.bias")} <= set(units)
+    assert printed(place) == bare
+    leave(terminal, "go on")
+    assert terminal.wait_exit() == 0
+
+
+INTO = ("forward", "loss", "backward", "step")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from harness.place import Place
 from harness.terminal import Terminal
 
-_PAUSED = re.compile(r"PAUSED (?:before (?P<next>\w+)\??|(?P<end>at the end|on \w+))")
+_PAUSED = re.compile(r"PAUSED (?:before (?P<next>\w+)\??|(?P<within>inside .+?)(?=  | ·|$)|(?P<end>at the end|on \w+))")
 _UPDATE = re.compile(r"update ([\d,]+)( done)?")
 
 
@@ -22,6 +22,8 @@ class Shown(NamedTuple):
     """None where the header has no room for it."""
     complete: bool = False
     """Whether the header says that this update is done."""
+    within: str | None = None
+    """Where in a phase: `inside forward, after model.fc1`."""
 
 
 def shown(terminal: Terminal) -> Shown | None:
@@ -32,7 +34,7 @@ def shown(terminal: Terminal) -> Shown | None:
         return None
     update = _UPDATE.search(header)
     number = int(update[1].replace(",", "")) if update else None
-    return Shown(paused["next"], number, bool(update and update[2]))
+    return Shown(paused["next"], number, bool(update and update[2]), paused["within"])
 
 
 def wait_stop(terminal: Terminal, seconds: float = 60.0) -> Shown:

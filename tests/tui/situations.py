@@ -98,6 +98,8 @@ class Scene:
             app.send(Steer("pause", app.snapshot.rank))
             await self.until(lambda: app.snapshot.paused and not self.hub_runs(), "a stop")
         app.look_at_stop(None)
+        while app.snapshot.stop.inner is not None:
+            await self.go("next")
         for one in app.snapshot.session.breakpoints:
             app.send(RemoveBreakpoint(one.number))
         await self.until(lambda: not app.snapshot.session.breakpoints, "no breakpoints")
@@ -116,7 +118,7 @@ class Scene:
         furniture.restore([*PANELS.values()], zoomed=False)
         model = self.here.panel("model")
         await self.until(lambda: app.snapshot.objects is not None, "the objects")
-        model.cursor = [row.name for row in app.snapshot.objects.rows].index(WEIGHT)
+        model.cursor, model.top = [row.name for row in app.snapshot.objects.rows].index(WEIGHT), 0
         if (line := panels["console"].input) is not None:
             line.done()
             line.past.clear()
@@ -125,6 +127,12 @@ class Scene:
         self.sent.clear()
         self.written.clear()
         self.boundary = app.snapshot.boundary
+
+    async def go(self, action: str) -> None:
+        """To the next stop."""
+        before = self.app.snapshot.boundary
+        self.app.send(Steer(action, self.app.snapshot.rank))  # type: ignore[arg-type]
+        await self.until(lambda: self.app.snapshot.paused and self.app.snapshot.boundary > before, "a stop")
 
     def hub_runs(self) -> bool:
         return any(rank.state == "running" for rank in self.here.hub.session.snapshot().ranks)
@@ -221,6 +229,20 @@ async def runs(scene: Scene) -> None:
     await scene.here.pilot.pause()
     scene.app.paint()
     scene.sent.clear()
+
+
+async def before_forward(scene: Scene) -> None:
+    while scene.app.snapshot.stop.boundary.next != "forward":
+        await scene.go("next")
+    await scene.settle()
+    scene.sent.clear()
+    scene.boundary = scene.app.snapshot.boundary
+
+
+async def inside_forward(scene: Scene) -> None:
+    await before_forward(scene)
+    await scene.go("into")
+    await scene.settle()
 
 
 async def past(scene: Scene) -> None:
@@ -404,6 +426,9 @@ def wheel(kind: type[MouseScrollUp | MouseScrollDown], notches: int) -> Come:
 
 PLAYED: dict[str, Played] = {
     "next": Played(home, stepped("next")),
+    "into": Played(before_forward, stepped("into")),
+    "operator": Played(before_forward, stepped("operator")),
+    "came_out": Played(inside_forward, lambda scene: scene.here.tensor.object == "output of model.fc1"),
     "finish": Played(home, stepped("finish")),
     "continue": Played(home, sent(Steer("continue", 0))),
     "console_interrupt": Played(evaluating, sent(Interrupt(0))),

@@ -418,7 +418,7 @@ async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
             assert words in here.footer
         await here.press("3")
         assert "n next" in here.footer
-        await here.press("s", "t", "9")
+        await here.press("I", "O", "t", "9")
         await here.pilot.pause()
         assert here.app.snapshot.boundary == before
         assert len(here.app.screen_stack) == 1

@@ -207,6 +207,8 @@ class HubLine:
                 continue
             self._mentioned.add((rank.rank, boundary.index))
             where = f"before {boundary.next}" if boundary.next else f"after {boundary.done}"
+            if rank.stop.inner is not None:
+                where = f"inside {boundary.inside[-1]}" if boundary.inside else "at stepdbg.breakpoint()"
             update = boundary.opens or boundary.update
             who = f"rank {rank.rank} " if len(session.ranks) > 1 else ""
             say(f"{who}stopped {where} (update {update}); look at it with `stepdbg attach {self.folder.name}`")

@@ -113,8 +113,8 @@ class Rank:
             if self.state == "running":
                 self.send(Pause())
             return False
-        until: Go = "finish" if action == "finish" else "continue" if action == "continue" else "next"
-        if self.state == "running" and self._until in ("next", "finish"):
+        until: Go = action if action in ("into", "operator", "finish", "continue") else "next"  # type: ignore[assignment]
+        if self.state == "running" and self._until not in (None, "continue"):
             self._queued = until
             return False
         return self.resume(until)

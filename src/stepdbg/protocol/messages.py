@@ -24,7 +24,9 @@ What = Literal["changed", "touched", "created", "freed"]
 Reason = Literal["step", "breakpoint", "pause", "exception", "exit"]
 TraceReason = Literal["exit", "exception", "breakpoint", "updates"]
 Basis = Literal["fingerprint", "counters"]
-Go = Literal["next", "finish", "continue"]
+Go = Literal["next", "into", "operator", "finish", "continue"]
+"""How far: to the next boundary; to the next inner stop of the phase that comes or runs, by its larger units (a module,
+a gradient, a parameter) or by operators; to where the next update opens; until something stops it."""
 Severity = Literal["information", "warning", "error"]
 
 
@@ -147,6 +149,55 @@ class Failure(Part, frozen=True):
     """As Python prints it, with nothing of ours in it."""
 
 
+class InnerTensor(Part, frozen=True):
+    """A tensor that an inner stop is about."""
+
+    label: str
+    """What it is there: `input`, `output[0]`, `gradient`, `before`."""
+    object: str
+    """What `LookAt` knows it by."""
+    shape: tuple[int, ...]
+    dtype: str
+    """Without `torch.`: `float32`."""
+    device: str = ""
+    statistics: Statistics | None = None
+    """Of what has just been computed or written; None for what has gone in."""
+
+
+Unit = Literal["module", "operator", "gradient", "node", "parameter", "line"]
+"""What an inner stop comes after: a module's call, an operator's; in a backward the gradient of a parameter, or a node
+of the graph; in a step a parameter's new value; a `line` is a `stepdbg.breakpoint()`."""
+
+
+class Inner(Part, frozen=True):
+    """Where in a phase training waits: what has just been done, one unit of the phase."""
+
+    unit: Unit
+    name: str = ""
+    """`model.fc1`, `aten.addmm`, `model.fc1.weight`, `ReluBackward0`."""
+    cls: str = ""
+    """The class of a module or optimizer."""
+    within: str = ""
+    """The module whose call an operator is part of, or that made what a node of the graph leads back from."""
+    tensors: tuple[InnerTensor, ...] = ()
+    """What came out, or was written, comes first."""
+    left_out: int = 0
+    """Tensors beyond those."""
+    nth: int = 1
+    """The so-manieth time that this unit came up in this phase."""
+    place: int = 0
+    """The so-manieth unit of the phase."""
+    total: int = 0
+    """Of so many; 0 where that is not known."""
+    how: Literal["", "written", "added", "together", "gone"] = ""
+    """A gradient is the first one or added to one that was there; a parameter was written with all others by one call
+    of a foreach or fused optimizer; what was written is gone again (a hook of the user's has freed the gradient)."""
+    change: float | None = None
+    """2-norm of what a step has changed of a parameter; None where the parameter was too large to keep."""
+    phase: str = ""
+    """The phase that it lies in."""
+
+
 class Stop(Part, frozen=True):
     """A boundary at which training waits, and all that the screen draws without asking further."""
 
@@ -178,6 +229,8 @@ class Stop(Part, frozen=True):
     """The update that the newest `batch`, `output` and `loss` are of: after `zero_grad` still the one before."""
     next_of: str = ""
     """Whose phase comes next, as in `PhaseRecord.of`."""
+    inner: Inner | None = None
+    """Where in the phase training waits, at a stop that lies within one; `boundary` then names it in `inside`."""
 
 
 # ---------------------------------------------------------------- questions to a rank, and their answers
@@ -1384,9 +1437,9 @@ class ClientHello(Message, frozen=True):
 
 
 class Steer(Message, frozen=True):
-    """Move a rank: the keys `n`, `f`, `c` and `p`."""
+    """Move a rank: the keys `n`, `s`, `I`, `f`, `c` and `p`."""
 
-    action: Literal["next", "finish", "continue", "pause"]
+    action: Literal["next", "into", "operator", "finish", "continue", "pause"]
     rank: int = 0
 
 

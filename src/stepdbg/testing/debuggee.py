@@ -20,6 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+import msgspec
+
 from stepdbg.errors import ProtocolError
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
@@ -33,6 +35,7 @@ from stepdbg.protocol.messages import (
     Failure,
     Frame,
     Go,
+    Inner,
     Pause,
     PhaseRecord,
     RankHello,
@@ -48,6 +51,7 @@ from stepdbg.protocol.messages import (
 from stepdbg.protocol.page import LOSS_NAMES, Page, padded
 from stepdbg.testing import textbook
 from stepdbg.testing.comparing import Fingerprints, effects_between, fingerprints, meets
+from stepdbg.testing.inside import Inside
 from stepdbg.testing.inspection import Inspection
 from stepdbg.testing.line import Line
 from stepdbg.testing.network import Adam, Decay, Loader, Network
@@ -103,7 +107,10 @@ class FakeDebuggee:
         """What ended the thread, where it should not have."""
         self._loop = textbook.train(self.model, self.optimizer, Decay(self.optimizer), Loader(batches))
         self._inspection = Inspection(self.model, self.optimizer)
+        self._inside = Inside(self.model, self.optimizer, self._inspection, self._stop_inside)
         self._line = Line()
+        self._at_boundary = Boundary(0, 1)
+        """The last one between two phases."""
         self._go: Go | None = "continue"
         self._asked_to_pause = False
         self._disarmed = False
@@ -204,15 +211,17 @@ class FakeDebuggee:
         while not self._gone.is_set():
             failing = self.fail_at == (boundary.opens or boundary.update, boundary.next) and boundary.index > 0
             began = time.perf_counter()
+            self._at_boundary = boundary
+            self._inside.enter((boundary.next or "") if self._go in ("into", "operator") else "")
             try:
                 next_phase = self._raise_inside() if failing else next(self._loop)
             except RuntimeError as error:
-                self._stop_at_exception(boundary, error)
+                self._stop_at_exception(self._at_boundary, error)
                 break
             if self.pace and boundary.index:
                 self._gone.wait(self.pace)
             ms = (time.perf_counter() - began) * 1000 if boundary.index else None
-            boundary = self._next_boundary(boundary, next_phase, ms)
+            boundary = self._next_boundary(self._at_boundary, next_phase, ms)
             if boundary.opens == self.updates + 1:
                 ended = Boundary(
                     boundary.index,
@@ -304,7 +313,7 @@ class FakeDebuggee:
                 return "breakpoint", f"breakpoint {breakpoint.number}"
         if self._asked_to_pause:
             return "pause", ""
-        if self._go in (None, "next") or (self._go == "finish" and boundary.opens):
+        if self._go in (None, "next", "into", "operator") or (self._go == "finish" and boundary.opens):
             return "step", ""
         return None, ""
 
@@ -315,16 +324,18 @@ class FakeDebuggee:
         line_done: int | None,
         detail: str = "",
         failure: Failure | None = None,
+        inner: Inner | None = None,
     ) -> None:
         if not self._armed:
             return
         self._asked_to_pause = False
+        before = self._before
         effects = self._effects()
         self._inspection.effects = effects.named if effects is not None else ()
-        if self._phases and effects is not None:
+        if self._phases and effects is not None and inner is None:
             last = self._phases[-1]
             self._phases[-1] = PhaseRecord(last.name, last.ms, effects=Effects(effects.basis, effects.counts))
-        frame = self._frame() if failure is None else None
+        frame = self._frame() if failure is None and inner is None else None
         stack: tuple[Frame, ...] = (Frame(__file__, 0, "train", True),)
         if boundary.file and boundary.line:
             stack = (Frame(boundary.file, boundary.line, "train"), *stack, Frame(boundary.file, 1, "<module>"))
@@ -345,7 +356,8 @@ class FakeDebuggee:
                     self._inspection.pending_backward,
                     "loss" if "loss" in self._inspection.variables else None,
                     failure,
-                    self._made_in(boundary.update),
+                    made_in=self._made_in(boundary.update),
+                    inner=inner,
                 )
             )
         )
@@ -356,8 +368,23 @@ class FakeDebuggee:
                 self._line.send(Resumed(boundary.index, message.until))
                 break
             self._obey(message)
+        if inner is not None:
+            self._before = before
+            return
         self._before = fingerprints(self._inspection.objects())
         self._values_before = {name: array("d", p.values) for name, p in self.model.parameters.items()}
+
+    def _stop_inside(self, inner: Inner) -> None:
+        """Wait after one unit of the phase that runs."""
+        if self._go not in ("into", "operator"):
+            return
+        last = self._at_boundary
+        line = self._frame().f_lineno
+        boundary = Boundary(last.index + 1, last.opens or last.update, inside=(last.next or "",), rank=self.rank,
+                            epoch=last.epoch, file=textbook.__file__, line=line)  # fmt: skip
+        self._at_boundary = msgspec.structs.replace(last, index=boundary.index)
+        self._inspection.boundary = boundary.index
+        self._wait_at(boundary, "step", None, inner=inner)
 
     def _made_in(self, update: int) -> dict[str, int]:
         """The update that batch, output and loss are of."""

@@ -99,6 +99,8 @@ class Inspection:
         self.readonly = False
         self.variables: dict[str, Any] = {}
         """The local variables of the training loop at this stop."""
+        self.inner: dict[str, Held] = {}
+        """The tensors of an inner stop that have no other name."""
         self.ratios: dict[str, float] = {}
         """‖Δw‖ / ‖w‖ of the last step, by parameter."""
         self.effects: tuple[Effect, ...] = ()
@@ -129,7 +131,7 @@ class Inspection:
         for name, kind in _VARIABLES.items():
             if isinstance(value := self.variables.get(name), Tensor):
                 found[name] = Held(kind, value)
-        return found
+        return found | self.inner
 
     def _tensors(self) -> dict[str, Tensor]:
         return {name: held.tensor for name, held in self.objects().items()}
@@ -284,13 +286,15 @@ class Inspection:
         if match := re.fullmatch(r"optimizer\.state\[(.+)\]\.\w+", query.object):
             owner = match[1]
         names = {"value": owner, "grad": f"{owner}.grad"}
+        if query.object in self.inner:
+            names = {name.partition(" of ")[0]: name for name in self.inner}
         prefix = f"optimizer.state[{owner}]."
         names |= {name.removeprefix(prefix): name for name in alive if name.startswith(prefix)}
         parts = tuple(
             TensorPart(
                 label,
                 name,
-                _statistics(alive[name].tensor.values) if query.statistics else None,
+                statistics(alive[name].tensor.values) if query.statistics else None,
                 shown.shape if alive[name].tensor.shape == tensor.shape else alive[name].tensor.shape,
                 change(alive[name].tensor, "backward" if label == "grad" else "step", self.update),
             )
@@ -308,7 +312,7 @@ class Inspection:
             tensor.version,
             tensor.grad_fn,
             parts,
-            _statistics(shown.values) if query.statistics else None,
+            statistics(shown.values) if query.statistics else None,
             _histogram(shown.values, query.bins) if query.bins else None,
             _window(shown, query) if query.rows and query.columns else None,
             side=side,
@@ -508,7 +512,8 @@ def _norm(numbers: array[float]) -> float:
     return math.sqrt(sum(value * value for value in numbers if not math.isnan(value)))
 
 
-def _statistics(numbers: array[float]) -> Statistics:
+def statistics(numbers: array[float]) -> Statistics:
+    """Of a tensor's numbers."""
     known = [value for value in numbers if not math.isnan(value)]
     if not known:
         return Statistics(nan=len(numbers))

@@ -59,6 +59,10 @@ class Loss(Tensor):
         self._backward()
 
 
+def nobody(*_: object) -> None:
+    """Looks at nothing."""
+
+
 class Network:
     """fc1 → a shift by the running mean, as a batch norm would → relu → fc2."""
 
@@ -79,6 +83,10 @@ class Network:
             **{f"blocks.{number}.weight": uniform(1, 2) for number in range(blocks)},
         }
         self.buffers = {"norm.running_mean": Tensor((HIDDEN,)), "norm.num_batches_tracked": Tensor((), dtype="int64")}
+        self.on_module: Callable[[str, Tensor, Tensor], None] = nobody
+        """Told of each module that has been called: its name, what went in, what came out."""
+        self.on_gradient: Callable[[str], None] = nobody
+        """Told of each parameter whose gradient has been written."""
         self._shifted: list[array[float]] = []
         self._input = Tensor((0,))
 
@@ -86,6 +94,8 @@ class Network:
         """Logits (batch × classes) of `x` (batch × features)."""
         weight, bias = self.parameters["fc1.weight"].values, self.parameters["fc1.bias"].values
         hidden = [array("d", (bias[j] + _dot(weight, j * FEATURES, row) for j in range(HIDDEN))) for row in _rows(x)]
+        first = _tensor_of(hidden)
+        self.on_module("fc1", x, first)
         mean = self.buffers["norm.running_mean"]
         batch_mean = [sum(row[j] for row in hidden) / len(hidden) for j in range(HIDDEN)]
         mean.write(array("d", (0.9 * old + 0.1 * new for old, new in zip(mean.values, batch_mean, strict=True))))
@@ -93,8 +103,11 @@ class Network:
         tracked.write(array("d", [tracked.values[0] + 1]))
         self._input = x
         self._shifted = [array("d", (h - m for h, m in zip(row, mean.values, strict=True))) for row in hidden]
+        shifted = _tensor_of(self._shifted)
+        self.on_module("norm", first, shifted)
         logits = self._head(self._shifted)
         logits.grad_fn = "AddmmBackward0"
+        self.on_module("fc2", shifted, logits)
         return logits
 
     def cross_entropy(self, logits: Tensor, y: Tensor) -> Loss:
@@ -143,12 +156,13 @@ class Network:
                 gradients["fc1.bias"][j] += error
                 for i in range(FEATURES):
                     gradients["fc1.weight"][j * FEATURES + i] += error * features[i]
-        for name, parameter in self.parameters.items():
+        for name, parameter in reversed(self.parameters.items()):
             if parameter.grad is None:
                 parameter.grad = Tensor(parameter.shape, gradients[name])
             else:
                 pairs = zip(parameter.grad.values, gradients[name], strict=True)
                 parameter.grad.write(array("d", (old + new for old, new in pairs)))
+            self.on_gradient(name)
 
 
 class Adam:
@@ -160,6 +174,8 @@ class Adam:
         self.betas, self.eps = (0.9, 0.999), 1e-8
         self.state: dict[str, dict[str, Tensor]] = {}
         self.steps = 0
+        self.on_parameter: Callable[[str], None] = nobody
+        """Told of each parameter that has been written."""
 
     def zero_grad(self) -> None:
         """Free the gradients."""
@@ -195,6 +211,7 @@ class Adam:
             state["step"].write(array("d", [steps]))
             state["exp_avg"].write(average)
             state["exp_avg_sq"].write(square)
+            self.on_parameter(name)
 
 
 class Decay:
@@ -226,6 +243,10 @@ class Loader:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for numbers, labels in self._batches:
             yield Tensor((BATCH, FEATURES), array("d", numbers)), Tensor((BATCH,), array("d", labels), "int64")
+
+
+def _tensor_of(rows: list[array[float]]) -> Tensor:
+    return Tensor((len(rows), len(rows[0])), array("d", (value for row in rows for value in row)))
 
 
 def _rows(tensor: Tensor) -> list[array[float]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing.process
 import multiprocessing.util
-import os
 import sys
 import weakref
 from collections.abc import Callable, Hashable
@@ -27,12 +26,14 @@ from stepdbg.protocol.page import BELL, PHASE_AT, pack_phase
 from stepdbg.tracer import breakpoints, frames
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.earlier import Earlier
-from stepdbg.tracer.halt import Cause, Halt, failure
+from stepdbg.tracer.halt import STEPPING, Cause, Halt, failure
 from stepdbg.tracer.link import HubLost, Link
 from stepdbg.tracer.losses import Losses
 from stepdbg.tracer.passing import NOTED, Passing
+from stepdbg.tracer.placing import placed, stack_around
 from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.stepping.into import Describes, Into
 from stepdbg.tracer.trace import Trace
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.watches import Watches
@@ -59,6 +60,7 @@ class Tracer:
         self._halt = Halt(self._rank, self.lagging, self.registry, self.treatment)
         self.passing = Passing(self.lagging, self.registry, self._rank, self._losses)
         self._padded = self._rank.padded
+        self._into = Into(self, self._halt)
         self._trace: Trace | None = None
         self.thread = get_ident()
         """The one that trains."""
@@ -157,6 +159,9 @@ class Tracer:
             phase, passing.phase = passing.phase, None
             if phase.name == "step":
                 self.lagging.note_step(passing.key)
+        if self._into.phase is phase:
+            self._into.over()
+            now = monotonic_ns()
         course = self.course
         course.leave(phase, now)
         if course.open is None and self._halt.free and self._may_pass():
@@ -178,10 +183,12 @@ class Tracer:
             self.passing.open = self.passing.phase = None
         if not self._broken and phase.ended_ns == 0:
             self._broken = (*phase.inside, phase.name)
+        self._into.over(broken=True)
         self.end(phase)
 
     def close(self, phase: Phase) -> None:
         """The generator loop has ended, and with it its last phase."""
+        self._into.over()
         self.course.close_running(phase, monotonic_ns())
 
     def loss_at_backward(self, loss: torch.Tensor, name: str) -> None:
@@ -230,26 +237,24 @@ class Tracer:
         """`stepdbg.breakpoint()`: an inner boundary, at which training stops."""
         if not self.listening():
             return
-        course = self.course
-        self.passing.due = 0
-        course.index += 1
-        running = course.inside if course.running is None else (*course.inside, course.running.name)
-        boundary = m.Boundary(
-            course.index, course.update, inside=running, epoch=course.epoch, loss=course.loss, rank=self._rank.number
-        )
         frame = frames.user_frame(sys._getframe(1))
-        try:
-            if self._rank.page is None:
-                self._join()
-            cause = Cause("breakpoint", "stepdbg.breakpoint()", frames.stack(frame))
-            if self._trace is not None:
-                self._tell(_placed(boundary, frame), cause.stack, end=cause)
-            else:
-                self._halt.wait(_placed(boundary, frame), cause)
-        except HubLost:
-            self.disarm()
-        except Exception as error:
-            self._let_go(error)
+        line = m.Inner("line", phase=self._running.name if self._running is not None else "")
+        self._stop_within(Cause("breakpoint", "stepdbg.breakpoint()", frames.stack(frame), inner=lambda _: line), frame)
+        if self._into.phase is None and self._running is not None:
+            self._into.begins(self._running)
+
+    # what stepping into a phase calls
+
+    def stop_inside(self, inner: Describes, frame: FrameType | None) -> None:
+        """One unit of a phase is done: an inner boundary, at which training stops.
+
+        Args:
+            inner: Describes it.
+            frame: The innermost frame of the training thread.
+        """
+        stack = frames.stack(frame)
+        user = next((one for one in stack if frames.origin(one.f_code.co_filename) == "user"), None)
+        self._stop_within(Cause("step", "", stack, inner=inner), user)
 
     def watch(self, name: str, value: object) -> None:
         """`stepdbg.watch(name, value)`: a number, or a tensor of one, for the chart."""
@@ -259,9 +264,40 @@ class Tracer:
             if (problem := self._watches.take(name, value, self.course.update)) is not None:
                 self.tell(problem, "warning")
         except Exception as error:
-            self._let_go(error)
+            self.let_go(error)
 
     # deciding
+
+    @property
+    def _running(self) -> Phase | None:
+        """The innermost phase that runs."""
+        return self.course.running or self.course.open
+
+    def _stop_within(self, cause: Cause, frame: FrameType | None) -> None:
+        """Stop at an inner boundary. The time that the user takes there is no part of the phase's."""
+        course = self.course
+        self.passing.due = 0
+        course.index += 1
+        running = course.inside if course.running is None else (*course.inside, course.running.name)
+        boundary = m.Boundary(
+            course.index, course.update, inside=running, epoch=course.epoch, loss=course.loss, rank=self._rank.number
+        )
+        began = monotonic_ns()
+        try:
+            if self._rank.page is None:
+                self._join()
+            if self._trace is not None:
+                self._tell(placed(boundary, frame), cause.stack, end=cause)
+            else:
+                self._pausing = False
+                self._halt.wait(placed(boundary, frame), cause)
+        except HubLost:
+            self.disarm()
+        except Exception as error:
+            self.let_go(error)
+        course.waited(monotonic_ns() - began)
+        if self._into.phase is not None:  # it is taken out at the end of the phase, which must not go by unnoticed
+            self._halt.free = False
 
     def _look_and_begin(
         self,
@@ -276,6 +312,7 @@ class Tracer:
     ) -> Phase:
         """`begin`, where somebody may want to stop."""
         course = self.course
+        self._into.over()
         self._losses.settle(wait=True)
         done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent)
         frame = frames.user_frame(at or sys._getframe(2))
@@ -288,7 +325,7 @@ class Tracer:
         except HubLost:
             self.disarm()
         except Exception as error:
-            self._let_go(error)
+            self.let_go(error)
         now = monotonic_ns()
         update = course.update
         phase = course.depart(name, now, opens, call, kept)
@@ -299,6 +336,7 @@ class Tracer:
             line = (frames.line_after(frame) if returning else None) or frame.f_lineno or 0
             phase.place = (frame.f_code.co_filename, line)
         self._rank.say_where(course, name, now)
+        self._into.begins(phase)
         return phase
 
     def _see_call(self, name: str, frame: FrameType) -> Owner:
@@ -330,7 +368,7 @@ class Tracer:
         following = (done and course.foretell(done.name)) or name if predicted else name
         boundary = course.boundary(following, done, opens, monotonic_ns(), predicted=predicted)
         if self._trace is not None and not silent:
-            self._tell(_placed(boundary, frame), _stack(frame), returning)
+            self._tell(placed(boundary, frame), stack_around(frame), returning)
         if silent and self._stopped_at == course.index:
             why = None
         else:
@@ -338,15 +376,15 @@ class Tracer:
         if why is not None:
             self._pausing, self._stopped_at = False, course.index
             self._rank.say_where(course, following, monotonic_ns())
-            boundary = msgspec.structs.replace(_placed(boundary, frame), rank=self._rank.number)
-            halt.wait(boundary, Cause(*why, _stack(frame), returning=returning))
+            boundary = msgspec.structs.replace(placed(boundary, frame), rank=self._rank.number)
+            halt.wait(boundary, Cause(*why, stack_around(frame), returning=returning))
         elif halt.until == "finish" and halt.before is not None:
             if not silent:
-                halt.pass_by(boundary, done, _stack(frame), returning)
-        elif halt.until != "next":
+                halt.pass_by(boundary, done, stack_around(frame), returning)
+        elif halt.until not in STEPPING:
             halt.before = None
         if halt.before is None and self._due(boundary):
-            halt.foresee(boundary.next, _stack(frame), returning)
+            halt.foresee(boundary.next, stack_around(frame), returning)
 
     def _tell(
         self, boundary: m.Boundary, stack: list[FrameType], returning: FrameType | None = None, end: Cause | None = None
@@ -381,8 +419,8 @@ class Tracer:
             return "pause", ""
         if until is None:
             return "step", ""
-        if until == "next" and not silent:
-            within_eval = boundary.next == "eval" and boundary.done in ("eval", None)
+        if until in STEPPING and not silent:
+            within_eval = until == "next" and boundary.next == "eval" and boundary.done in ("eval", None)
             return None if within_eval else ("step", "")
         if until == "finish" and boundary.opens is not None:
             return "step", ""
@@ -391,7 +429,7 @@ class Tracer:
     def _due(self, boundary: m.Boundary) -> bool:
         """Whether training is foreseen to stop at the end of the phase that begins here."""
         phase = boundary.next
-        if self._halt.until == "next" or phase is None:
+        if self._halt.until in STEPPING or phase is None:
             return phase is not None
         last = phase == "step" or self.course.is_last(phase)
         if self._halt.until == "finish" and last:
@@ -409,12 +447,13 @@ class Tracer:
             return
         try:
             self._losses.settle(wait=True)
+            self._into.over()
             now = monotonic_ns()
             done, _ = self.course.advance(None, now, None)
             boundary = self.course.boundary(None, done, None, now, predicted=False)
             if cause.reason == "exception":
                 frame = next((f for f in cause.stack if frames.origin(f.f_code.co_filename) == "user"), None)
-                boundary = _placed(boundary, frame, (cause.lines or {}).get(id(frame)))
+                boundary = placed(boundary, frame, (cause.lines or {}).get(id(frame)))
                 if self._broken:
                     boundary = msgspec.structs.replace(boundary, inside=self._broken, done=None)
             self._tell(boundary, cause.stack, end=cause)
@@ -422,7 +461,7 @@ class Tracer:
         except HubLost:
             self.disarm()
         except Exception as error:
-            self._let_go(error)
+            self.let_go(error)
 
     def _may_pass(self) -> bool:
         """Whether phases may go by unseen: each is a call, nobody is told of updates, no step is one by hand."""
@@ -461,7 +500,7 @@ class Tracer:
                 case _:
                     pass
 
-    def _let_go(self, error: Exception) -> None:
+    def let_go(self, error: Exception) -> None:
         """A fault of ours must not become the user's: say so, and let training go on undebugged."""
         where = error.__traceback__
         while where is not None and where.tb_next is not None:
@@ -482,17 +521,3 @@ class Tracer:
         api.tracer = None
         self._halt.let_go()
         self._rank.leave()
-
-
-def _stack(frame: FrameType | None) -> list[FrameType]:
-    """All frames, those of libraries below the user's among them; a suspended generator stands on its drivers'."""
-    around = frames.stack(sys._getframe(1))
-    return around if frame is None or any(frame is other for other in around) else [frame, *around]
-
-
-def _placed(boundary: m.Boundary, frame: FrameType | None, line: int | None = None) -> m.Boundary:
-    """The boundary with the user's file and line (a failed frame's is not its present one)."""
-    if frame is None:
-        return boundary
-    file = os.path.abspath(frame.f_code.co_filename)
-    return msgspec.structs.replace(boundary, file=file, line=line or frame.f_lineno)

@@ -236,6 +236,15 @@ class Course:
             self.running = None
             self._retracted()
 
+    def waited(self, ns: int) -> None:
+        """Training has waited for the user while these phases ran: that is none of their time."""
+        if self.running is not None:
+            self.running.began_ns += ns
+        level = self.open
+        while level is not None:
+            level.began_ns += ns
+            level = level.outer
+
     # what is known
 
     @property

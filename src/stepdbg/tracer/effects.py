@@ -68,6 +68,11 @@ def counters_only(picture: Picture) -> Picture:
     return {name: mark for name, mark in picture.items() if mark.kind != "rng"}
 
 
+def edited(before: Picture, then: Picture, now: Picture) -> Picture:
+    """The picture from before a phase, as if what the user has edited within it had been so before it began."""
+    return {**before, **{name: mark for name, mark in now.items() if name in before and then.get(name) != mark}}
+
+
 def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
     """All effects that turn one picture into the other, parameters first."""
     effects = [

@@ -22,8 +22,13 @@ from stepdbg.tracer.inspection import Desk
 from stepdbg.tracer.link import HubLost
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.stepping.into import ORDERS, Describes
+from stepdbg.tracer.stepping.quiet import aside
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.whose import Names, Owner
+
+STEPPING: tuple[m.Go | None, ...] = ("next", *ORDERS)
+"""The orders that stop at the next boundary, if not before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Cause:
     failure: m.Failure | None = None
     returning: FrameType | None = None
     """A frame to which a model's output is just being returned."""
+    inner: Describes | None = None
+    """Of an inner boundary: describes what has been done there."""
 
 
 class Halt:
@@ -60,6 +67,8 @@ class Halt:
         """From the last halt."""
         self._stood_at: int | None = None
         """The update of that halt."""
+        self._within: effects.Picture = {}
+        """At an inner boundary, while training waits there."""
         self._rank = rank
         self._course = course
         self._registry = registry
@@ -82,6 +91,10 @@ class Halt:
     def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
         """These hold from now on."""
         self.breakpoints = Breakpoints(points)
+        self.settle()
+
+    def settle(self) -> None:
+        """See whether anything but the bell can make training stop."""
         self.free = self.until == "continue" and not (self.breakpoints.any or self.traced)
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
@@ -123,7 +136,7 @@ class Halt:
         """
         gradients = torch.is_grad_enabled()
         try:
-            with torch.no_grad():
+            with aside(within=cause.inner is not None):
                 stop = self._describe(boundary, cause, gradients)
                 self._rank.link.send(m.Stopped(stop))
                 self._serve(boundary, cause)
@@ -147,15 +160,20 @@ class Halt:
         found = effects.counted(named, basis, since) if basis is not None else None
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
-        self._deltas.after(boundary, self.before, after)
-        if boundary.next == "clip":
-            self._treatment.before_clip(registry)
-        self.before = after
+        if cause.inner is None:
+            self._deltas.after(boundary, self.before, after)
+            if boundary.next == "clip":
+                self._treatment.before_clip(registry)
+            self.before = after
+        elif self.before is not None:  # what the phase has done so far; its own picture stays the one from before it
+            named, self._within = effects.named(self.before, after, "fingerprint"), after
+            found = effects.counted(named, "fingerprint")
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
         if loss is not None and loss.numel() == 1 and course.pending_backward:
             boundary = msgspec.structs.replace(boundary, loss=float(loss))
-        self._desk.open(cause.stack, boundary, after, named, gradients=gradients)
+        inner = cause.inner(registry) if cause.inner is not None else None
+        self._desk.open(cause.stack, boundary, after, named, gradients=gradients, inner=inner)
         names = Names(registry)
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
@@ -176,6 +194,7 @@ class Halt:
             loss_name=(done and done.loss) or registry.loss_name(),
             failure=cause.failure,
             made_in=course.made_in(),
+            inner=inner,
         )
 
     def _effects(self, after: effects.Picture) -> tuple[list[m.Effect], m.Basis | None]:
@@ -206,15 +225,23 @@ class Halt:
     def _resume(self, until: m.Go, boundary: m.Boundary, cause: Cause) -> None:
         self.until = until
         self._stood_at = self._course.update
-        self.free = until == "continue" and not (self.breakpoints.any or self.traced)
+        self.settle()
         if self._desk.edited:  # an edit is no effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
-            self.before = effects.take(self._registry)
-        self._counters = effects.counters_only(self.before or {}) if until != "next" else None
-        if until not in ("next", "finish"):
+            edited = effects.take(self._registry)
+            if cause.inner is None:
+                self.before = edited
+            elif self.before is not None:
+                self.before = effects.edited(self.before, self._within, edited)
+        if until in STEPPING:
+            self._counters = None
+        elif self.before is not None:
+            self._counters = effects.counters_only(self.before)
+        self._within = {}
+        if until not in (*STEPPING, "finish"):
             self.before, self._held = None, []
             self._deltas.let_go()
-        elif boundary.next is not None and self.before is not None:
+        elif boundary.next is not None and self.before is not None and cause.inner is None:
             self._deltas.before(boundary.next, self._registry, self.before)
 
 

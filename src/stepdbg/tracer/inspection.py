@@ -54,6 +54,8 @@ class Desk:
         self._foreseer = Foreseer(registry, treatment)
         self._tree = ModelTree(registry, self._summary)
         self._stack: list[FrameType] = []
+        self._together: dict[str, str] = {}
+        """At an inner boundary: the labels of its tensors, by name."""
         self._variables = Variables(registry)
         self._console = Console(registry, self._variables, tell_signal)
 
@@ -70,12 +72,21 @@ class Desk:
         effects: Sequence[m.Effect],
         *,
         gradients: bool,
+        inner: m.Inner | None = None,
     ) -> None:
-        """Training has stopped here, with this picture of everything, and after all these effects; `gradients`: it
-        records for autograd.
+        """Training has stopped here.
+
+        Args:
+            stack: Its frames, innermost first.
+            boundary: Where.
+            picture: Of everything alive.
+            effects: What the phase done did.
+            gradients: It records for autograd.
+            inner: What has just been done within a phase: its tensors are shown side by side.
         """
         self._tree.open(effects)
         self._stack = stack
+        self._together = {each.object: each.label for each in inner.tensors} if inner is not None else {}
         self._variables.open(stack)
         self._graphs.open(stack)
         self._console.gradients = gradients
@@ -120,7 +131,7 @@ class Desk:
                 rows = (self._summary(name) or self._tree.within(name) for name in objects)
                 return m.Summaries(tuple(row for row in rows if row is not None))
             case m.LookAt():
-                return looking.look_at(self._registry, self._deltas, self._figures, query)
+                return looking.look_at(self._registry, self._deltas, self._figures, query, self._together)
             case m.LookAtMaps():
                 return heat.heat_maps(self._registry, query, self._statistics, self._old)
             case m.LookBeside():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -28,8 +29,10 @@ class Seen(NamedTuple):
     note: str
 
 
-def look_at(registry: Registry, deltas: Deltas, figures: Figures, query: m.LookAt) -> m.TensorView:
-    """The answer.
+def look_at(
+    registry: Registry, deltas: Deltas, figures: Figures, query: m.LookAt, together: Mapping[str, str]
+) -> m.TensorView:
+    """The answer; what stands `together`, names with labels, are the tensors of an inner boundary.
 
     Raises:
         Refused: there is no such tensor now.
@@ -40,7 +43,7 @@ def look_at(registry: Registry, deltas: Deltas, figures: Figures, query: m.LookA
     shape = tuple((tensor if value is None else value).shape)
     parts = tuple(
         _part(registry, deltas, figures, query, label, name, seen.whole, shape)
-        for label, name in _family(registry, query.object, entry)
+        for label, name in _family(registry, query.object, entry, together)
     )
     statistics = next((part.statistics for part in parts if part.object == query.object), None)
     if query.statistics and value is not None and (seen.side != "now" or query.cut):
@@ -169,8 +172,10 @@ def _part(
     return m.TensorPart(label, name, found, shape if own == whole else own, change)
 
 
-def _family(registry: Registry, name: str, entry: Alive) -> list[tuple[str, str]]:
+def _family(registry: Registry, name: str, entry: Alive, together: Mapping[str, str]) -> list[tuple[str, str]]:
     """The value, its gradient and its optimizer state, from any one of them."""
+    if entry.kind == "variable" and name in together:
+        return [(label, other) for other, label in together.items() if other in registry.alive]
     base = name
     if entry.kind == "grad":
         base = entry.owner

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from stepdbg.tui import frames
 from stepdbg.tui.exchanges import under_way
+from stepdbg.tui.inside import enters, has_result
 from stepdbg.tui.key_names import key_name
 from stepdbg.tui.snapshot import Snapshot, neighbour
 
@@ -68,7 +69,8 @@ def _paused(here: Situation) -> bool:
 
 def _goes_on(here: Situation) -> bool:
     stop = here.snapshot.stop
-    return here.snapshot.paused and stop is not None and stop.boundary.next is not None and stop.failure is None
+    goes_on = stop is not None and stop.failure is None and (stop.boundary.next or stop.inner) is not None
+    return here.snapshot.paused and goes_on
 
 
 def _running(here: Situation) -> bool:
@@ -97,7 +99,7 @@ def _in_the_past(here: Situation) -> bool:
 
 
 def _leads_back(here: Situation) -> bool:
-    inner = here.view in ("names", "identity", "foresight") or here.came_from
+    inner = here.view in ("names", "identity", "inner", "foresight") or here.came_from
     return _in_the_past(here) or (here.panel in ("effects", "optimizer") and bool(inner)) or _graphed(here)
 
 
@@ -224,6 +226,8 @@ class Action:
 
 ACTIONS: tuple[Action, ...] = (
     Action("next", ("n", "f10"), "next", "run the next phase and stop", "Steer", _paused, footer=True),
+    Action("into", ("s",), "in", "step into the phase: next module, gradient, parameter", "Steer", _goes_on, True),
+    Action("operator", ("I",), "operator", "step into the phase by operators, or nodes of the graph", "Steer", enters),
     Action("finish", ("f",), "finish", "finish this update: stop where the next one opens", "Steer", _goes_on, True),
     Action("continue", ("c", "f5"), "continue", "run until a breakpoint or the end", "Steer", _paused, True),
     Action(
@@ -310,6 +314,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "find_tensor", ("slash",), "find a tensor", "go to the panel Model and filter as you type", "Look", _elsewhere
     ),
+    Action("came_out", ("V",), "result", "open what came out inside; v shows what went in", "Look", has_result, True),
     Action("names", ("enter",), "names", "list the objects behind the count under the cursor", "Look", _counted, True),
     Action(
         "owners",

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 2.0
 """Seconds that `e` waits for the numbers of a tensor that has just been opened."""
-_STEERING = {"next": "next", "finish": "finish", "continue": "continue"}
+_STEERING = ("next", "into", "operator", "finish", "continue")
 
 
 class Deeds:
@@ -60,12 +60,12 @@ class Deeds:
         """Do the action of that id. The caller has seen that it applies."""
         app = self._app
         if name in _STEERING:
-            app.send(Steer(_STEERING[name], app.snapshot.rank))  # type: ignore[arg-type]
+            app.send(Steer(name, app.snapshot.rank))  # type: ignore[arg-type]
             app.look_at_stop(None)
             app.look_at_rank(app.snapshot.rank)
         elif name.startswith("panel_"):
             if name == "panel_effects":
-                self._effects().show_matrix()
+                self._effects().show_first()
             app.furniture.go_to(name.removeprefix("panel_"))
         elif name in TENSOR_DEEDS:
             await self.tensor.do(name)
@@ -250,6 +250,12 @@ class Deeds:
         panel = self._app.furniture.in_focus()
         if panel is not None and (name := panel.chosen()):
             self.open(name)
+
+    async def _came_out(self) -> None:
+        """Open what the unit of an inner stop is about."""
+        stop = self._app.snapshot.seen.stop
+        if stop is not None and stop.inner is not None and stop.inner.tensors:
+            self.open(stop.inner.tensors[0].object)
 
     async def _names(self) -> None:
         self._effects().list_names()

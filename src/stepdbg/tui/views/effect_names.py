@@ -44,7 +44,7 @@ def names(snapshot: Snapshot, row: Row, kind: Kind) -> Names:
 def draw(snapshot: Snapshot, frame: Frame, row: Row, kind: Kind) -> Drawing:
     """The objects behind a cell; the body has a row for each."""
     known = names(snapshot, row, kind)
-    when = "" if row.box.when == "done" else " last time"
+    when = {"done": "", "inside": " so far"}.get(row.box.when, " last time")
     title = (
         Span(f"{row.box.name}{when}"),
         Span(f" {cell(row.box, kind) or 'no'}", "accent"),

@@ -15,9 +15,11 @@ from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import rail
 from stepdbg.tui.views.header import model_name
+from stepdbg.tui.views.inner import position
 from stepdbg.tui.views.lines import (
     Drawing,
     Frame,
+    Glyphs,
     Line,
     Span,
     cropped,
@@ -60,7 +62,7 @@ def rows(snapshot: Snapshot) -> list[Row]:
     last = max([index for index, box in enumerate(boxes) if box.when == "done"], default=-1)
     found = []
     for index, box in enumerate(boxes):
-        if index == last and stop.boundary.done == box.name:
+        if box.when == "inside" or (index == last and stop.boundary.done == box.name):
             found.append(Row(box, None, True))
         elif box.when == "done":
             number = sum(other.name == box.name for other in boxes[: index + 1])
@@ -84,9 +86,9 @@ def _place(box: rail.Box, stop: Stop) -> int:
 
 
 def row_done(snapshot: Snapshot) -> int:
-    """The row of the phase just done; the first where none is."""
+    """The row of the phase just done, or stopped in; the first where none is."""
     found = rows(snapshot)
-    done = [index for index, row in enumerate(found) if row.box.when == "done"]
+    done = [index for index, row in enumerate(found) if row.box.when in ("done", "inside")]
     return done[-1] if done else 0
 
 
@@ -208,7 +210,7 @@ def draw(snapshot: Snapshot, frame: Frame, kind: Kind, beneath: tuple[Line, ...]
             f"Press {key_of('next', snapshot)} to run the first one."
         )
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
-    words = _words(snapshot, found[min(frame.cursor, len(found) - 1)], kind) if found else ""
+    words = _words(snapshot, found[min(frame.cursor, len(found) - 1)], frame.glyphs) if found else ""
     below = [(Span(f" {line}", "sentence"),) for line in wrapped(words, max(10, frame.width - 2), WORDS)]
     shape = columns(found, frame.width, tall=frame.height > 2 + len(found) + len(below))
     head = _headings(shape, kind, frame)
@@ -236,7 +238,8 @@ def room_beneath(snapshot: Snapshot, frame: Frame) -> int:
 def _title(snapshot: Snapshot, stop: Stop) -> Line:
     boundary = stop.boundary
     done = f", {boundary.done} done" if boundary.done else ""
-    return (Span(f"update {boundary.update}{done}"),)
+    where = f", {position(stop)}" if stop.inner is not None else ""
+    return (Span(f"update {boundary.update}{done}"), Span(where))
 
 
 def _headings(shape: Columns, kind: Kind, frame: Frame) -> tuple[Line, ...]:
@@ -261,8 +264,8 @@ def _headings(shape: Columns, kind: Kind, frame: Frame) -> tuple[Line, ...]:
 def _line(row: Row, shape: Columns, kind: Kind, here: bool, frame: Frame) -> Line:
     box, glyphs = row.box, frame.glyphs
     done = glyphs.done if glyphs.braille else " "  # a `+` means created here
-    sign = {"done": done, "next": glyphs.arrow, "running": glyphs.arrow}.get(box.when, " ")
-    role = {"done": "", "next": "accent", "running": "accent"}.get(box.when, "dim")
+    sign = {"done": done, "inside": glyphs.inner, "next": glyphs.arrow, "running": glyphs.arrow}.get(box.when, " ")
+    role = {"done": "", "inside": "accent", "next": "accent", "running": "accent"}.get(box.when, "dim")
     label = "  " * box.depth + plain(box.name) + ("?" if box.predicted else "")
     spans = [
         Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim"),
@@ -290,13 +293,13 @@ def _cell_role(words: str, box: rail.Box, here: bool, frame: Frame) -> str:
         return "cell.here" if frame.focused else "strong"
     if words == frame.glyphs.dot:
         return "line"
-    if box.when != "done":
+    if box.when not in ("done", "inside"):
         return "dim"
     what = next((what for what, sign in SIGNS.items() if words.startswith(sign)), "")
     return f"mark.{what}" if what else ""
 
 
-def _words(snapshot: Snapshot, row: Row, kind: Kind) -> str:
+def _words(snapshot: Snapshot, row: Row, glyphs: Glyphs) -> str:
     """The plain sentence of the row under the cursor; that of the phase just done stands under the rail."""
     box = row.box
     if snapshot.state == "running":
@@ -310,13 +313,13 @@ def _words(snapshot: Snapshot, row: Row, kind: Kind) -> str:
         return ""
     stop = stop_after(snapshot, row)
     words = (
-        sentence(stop, model_name(snapshot), key_of("next", snapshot))
+        sentence(stop, model_name(snapshot), key_of("next", snapshot), glyphs)
         if stop is not None
         else _counted(box.name, box.record.effects)
     )
     if box.when == "next":
         return f"{box.name} comes next. The last time {words}"
-    return words if box.when == "done" else f"the last time {words}"
+    return words if box.when in ("done", "inside") else f"the last time {words}"
 
 
 def _counted(name: str, effects: Effects) -> str:

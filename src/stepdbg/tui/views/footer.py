@@ -14,6 +14,8 @@ SHORT_NAMES = {"optimizer": "Optim"}
 """For a terminal of 80 columns, on which the tabs of all panels are to be read."""
 _UNZOOM = " z: all panels "
 
+SPARED = ("finish",)
+"""What gives way first, for what the panel in focus has to offer."""
 PAST = ("back", "earlier", "later")
 """What leads out of the past, and about in it, comes first there."""
 
@@ -33,8 +35,10 @@ def draw(here: Situation, width: int) -> Line:
     always = [action for action in entries if action.id in ALWAYS]
     always.sort(key=lambda action: ALWAYS.index(action.id))
     rest = [action for action in entries if action not in always]
-    for number in range(len(rest), -1, -1):
-        chosen = [*rest[:number], *always]
+    leaving = [action for action in rest if action.id in SPARED]
+    leaving += [action for action in reversed(rest) if action not in leaving]
+    for number in range(len(rest) + 1):
+        chosen = [*(action for action in rest if action not in leaving[:number]), *always]
         for before, after in ((" ", " "), ("", "")):
             line = _entries(chosen, before, after)
             if width_of(line) <= width:

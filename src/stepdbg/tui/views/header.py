@@ -16,6 +16,7 @@ from stepdbg.protocol.messages import SessionState, Stop
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.losses import Series
 from stepdbg.tui.snapshot import Snapshot, neighbour
+from stepdbg.tui.views.inner import position
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, plain, shortened, text
 from stepdbg.tui.views.numbers import count, figure, plural, size
 from stepdbg.tui.views.ranks import LONG, several
@@ -45,6 +46,8 @@ def state_words(snapshot: Snapshot, now: float) -> tuple[str, str]:
         case "paused" if stop is not None:
             if stop.reason == "exception" and stop.failure:
                 return "PAUSED", f"on {stop.failure.type}"
+            if stop.inner is not None:
+                return "PAUSED", position(stop)
             if stop.boundary.next is None:
                 return "PAUSED", "at the end of the script"
             return "PAUSED", f"before {stop.boundary.next}{'?' if stop.boundary.predicted else ''}"
@@ -72,7 +75,7 @@ def _ends(snapshot: Snapshot) -> bool:
 def _past_words(stop: Stop) -> str:
     """`update 12, before backward`."""
     boundary = stop.boundary
-    where = f"before {boundary.next}" if boundary.next is not None else "at the end of the script"
+    where = f"before {boundary.next}" if boundary.next is not None else position(stop) or "at the end of the script"
     if stop.reason == "exception" and stop.failure:
         where = f"on {stop.failure.type}"
     done = " done" if boundary.opens is not None and boundary.done else ""
@@ -220,7 +223,7 @@ def _census(snapshot: Snapshot) -> list[str]:
     return parts
 
 
-def below(snapshot: Snapshot) -> str:
+def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE) -> str:
     """The sentence under the rail."""
     session = snapshot.session
     stop = snapshot.stop
@@ -255,8 +258,8 @@ def below(snapshot: Snapshot) -> str:
         return f"training runs; press {key_of('pause', snapshot)} to pause it at the next boundary between two phases"
     if stop is None:
         return ""
-    words = sentence(stop, model_name(snapshot), key_of("next", snapshot))
-    if stop.reason == "breakpoint" and stop.detail:
+    words = sentence(stop, model_name(snapshot), key_of("next", snapshot), glyphs)
+    if stop.reason == "breakpoint" and stop.detail and stop.inner is None:
         return f"{stop.detail}: {words}"
     return words
 

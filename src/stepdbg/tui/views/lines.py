@@ -43,6 +43,8 @@ class Glyphs(NamedTuple):
     branch: str = "▾"
     folded: str = "▸"
     becomes: str = "→"
+    inner: str = "▸"
+    """Between a phase and what is done within it."""
     column: str = "│"
     corner: str = "└"
     tick: str = "┤"
@@ -57,7 +59,8 @@ class Glyphs(NamedTuple):
 UNICODE = Glyphs()
 ASCII = Glyphs(
     rule="-", rule_focused="=", arrow=">", loop="@", dot=".", ellipsis="~", times="x", breakpoint="o", switched_off="-",
-    cursor=">", done="+", yes="y", no=".", branch="v", folded=">", becomes="->", column="|", corner="+", tick="+",
+    cursor=">", done="+", yes="y", no=".", branch="v", folded=">", becomes="->", inner=">", column="|", corner="+",
+    tick="+",
     bars=" ._-=+*%#",
     braille=False, half_blocks=False, more_left="<", more_right=">",
 )  # fmt: skip

@@ -10,8 +10,9 @@ from typing import Literal, NamedTuple
 
 from rich.cells import cell_len
 
-from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, PhaseRecord, Stop
+from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, Inner, PhaseRecord, Stop
 from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views import inner
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, cropped, padded, plain, shortened_name
 from stepdbg.tui.views.numbers import milliseconds, plural
 
@@ -34,12 +35,14 @@ class Box(NamedTuple):
     """A phase on the rail."""
 
     name: str
-    when: Literal["done", "next", "running", "foretold", "unknown"]
+    when: Literal["done", "inside", "next", "running", "foretold", "unknown"]
     record: PhaseRecord | None = None
     predicted: bool = False
     depth: int = 0
     of: str = ""
     """Whose phase it is, where there are several models or optimizers."""
+    inner: Inner | None = None
+    """Where in the phase training waits."""
 
 
 def boxes(snapshot: Snapshot) -> list[Box]:
@@ -51,6 +54,10 @@ def boxes(snapshot: Snapshot) -> list[Box]:
         return _running(stop, snapshot.progress.phase)
     boundary = stop.boundary
     found = [Box(record.name, "done", record, depth=len(record.inside), of=record.of) for record in stop.phases]
+    if stop.inner is not None and boundary.inside:
+        so_far = PhaseRecord(boundary.inside[-1], inside=boundary.inside[:-1], effects=stop.effects)
+        inside = Box(so_far.name, "inside", so_far, depth=len(so_far.inside), inner=stop.inner)
+        return [*found, inside, *_to_come(stop)]
     if boundary.next is None:
         return found or [Box(name, "unknown") for name in TEXTBOOK]
     if boundary.opens is not None and found:
@@ -87,17 +94,17 @@ def _foretold(stop: Stop, name: str) -> PhaseRecord | None:
 
 
 def _to_come(stop: Stop) -> list[Box]:
-    """What follows the next phase, as the last complete update has taught it."""
+    """What follows the next phase, or the one that training waits in, as the last complete update has taught it."""
+    name = stop.boundary.next or stop.boundary.inside[-1]
     if not stop.previous:
-        name = stop.boundary.next
         if name not in TEXTBOOK:
             return []
         seen = {record.name for record in stop.phases}
         rest = TEXTBOOK[TEXTBOOK.index(name) + 1 :]
         return [Box(other, "unknown") for other in rest if other not in seen]
     position = 0
-    for name in [*(record.name for record in stop.phases), stop.boundary.next]:
-        ahead = [index for index in range(position, len(stop.previous)) if stop.previous[index].name == name]
+    for passed in [*(record.name for record in stop.phases), name]:
+        ahead = [index for index in range(position, len(stop.previous)) if stop.previous[index].name == passed]
         if ahead:
             position = ahead[0] + 1
     return [
@@ -107,9 +114,9 @@ def _to_come(stop: Stop) -> list[Box]:
 
 
 def next_box(rail: list[Box], snapshot: Snapshot) -> int:
-    """The position of the phase that comes next (or runs); -1 where there is none."""
+    """The position of the phase that comes next, runs, or is stopped in; -1 where there is none."""
     for index, box in enumerate(rail):
-        if box.when in ("next", "running"):
+        if box.when in ("inside", "next", "running"):
             return index
     stop = snapshot.stop
     if stop and stop.boundary.next is not None:
@@ -149,6 +156,8 @@ def noun(one: EffectCount) -> str:
 def _effect_lines(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
     """Two lines on what the phase did; `tall` breaks the first effect over both, with a sign where there are more."""
     record = box.record
+    if box.inner is not None:
+        return inner.on_the_rail(box.inner, glyphs)
     if record is None or box.when == "unknown":
         return "", ""
     if record.skipped:
@@ -176,8 +185,9 @@ def _bracketed(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
 
 
 def _label(box: Box, glyphs: Glyphs) -> str:
-    inner = ">" if not glyphs.braille else "↳"
-    return (inner if box.depth else "") + box.name + ("?" if box.predicted else "")
+    nested = ">" if not glyphs.braille else "↳"
+    within = f" {glyphs.inner} {inner.label(box.inner, glyphs)}" if box.inner is not None else ""
+    return (nested if box.depth else "") + box.name + ("?" if box.predicted else "") + within
 
 
 def draw(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from stepdbg.protocol.messages import RankState
 from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.inner import position
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, clipped, plain, width_of
 
 LONG = 2.0
@@ -53,6 +54,8 @@ def _where(snapshot: Snapshot, rank: RankState) -> _Group:
     if rank.state == "paused" and rank.stop is not None:
         if rank.stop.failure is not None:
             return _Group(alone, "paused", f"on {plain(rank.stop.failure.type)}")
+        if rank.stop.inner is not None:
+            return _Group(alone, "paused", position(rank.stop))
         following = rank.stop.boundary.next
         return _Group(alone, "paused", f"before {plain(following)}" if following else "at the end")
     if rank.state == "running":

@@ -7,6 +7,8 @@ the model object was not called; `step` changed parameters, and the model was no
 from __future__ import annotations
 
 from stepdbg.protocol.messages import Effects, Stop
+from stepdbg.tui.views import inner
+from stepdbg.tui.views.lines import UNICODE, Glyphs
 from stepdbg.tui.views.numbers import figure, plural
 
 FEW = 3
@@ -26,13 +28,14 @@ _PASSIVE = {"changed": "changed", "touched": "written with the same values", "cr
 _VERBS = {"changed": "changed", "touched": "wrote the same values into", "created": "created", "freed": "freed"}
 
 
-def sentence(stop: Stop, model: str = "", next_key: str = "n") -> str:
+def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = UNICODE) -> str:
     """What the phase done did, in words; an exception comes before all else.
 
     Args:
         stop: Where training waits.
         model: What the user calls the model, where that is known.
         next_key: The key that runs the next phase.
+        glyphs: The characters to write with.
     """
     boundary = stop.boundary
     done = boundary.done
@@ -40,6 +43,8 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n") -> str:
         failure = stop.failure
         where = f" in {boundary.inside[-1]}" if boundary.inside else (f" after {done}" if done else "")
         return f"{failure.type}{where}: {failure.message}".strip()
+    if stop.inner is not None:
+        return inner.sentence(stop, glyphs)
     if done is None:
         if boundary.inside:
             return f"inside {' > '.join(boundary.inside)}; {boundary.next or 'the end'} comes next"

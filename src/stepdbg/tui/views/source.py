@@ -87,7 +87,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
 def _ended(snapshot: Snapshot) -> bool:
     """Whether no line runs any more, and the one that is shown is of an earlier stop or of the phase done last."""
     stop = snapshot.stop
-    return stop is not None and stop.boundary.next is None and not stop.failure
+    return stop is not None and stop.boundary.next is None and stop.inner is None and not stop.failure
 
 
 def _breakpoint(snapshot: Snapshot, file: str, number: int, frame: Frame) -> Span:
@@ -115,7 +115,8 @@ def _margin(snapshot: Snapshot, file: str, number: int, line: int, frame: Frame)
     if here:
         if _ended(snapshot):
             return known[0] if known else "ended", frame.glyphs.done, "effect"
-        return known[0] if known else "called", frame.glyphs.arrow, "accent"
+        name = "inside" if stop.inner is not None else known[0] if known else "called"
+        return name, frame.glyphs.arrow, "accent"
     return (known[0] if known else ""), " ", "faint" if known else ""
 
 

@@ -9,7 +9,7 @@ from textual import events
 from stepdbg.protocol.messages import Identify, Kind, ListObjects
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import effect_names, effects, identity
+from stepdbg.tui.views import effect_names, effects, identity, inner
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.wants import Want
 from stepdbg.tui.widgets.panel import Panel
@@ -25,12 +25,12 @@ class EffectsPanel(Panel):
 
     def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
         super().__init__(palette, glyphs)
-        self.view: Literal["matrix", "names", "identity"] = "matrix"
+        self.view: Literal["matrix", "names", "identity", "inner"] = "matrix"
         self.kind: Kind = "parameter"
         """The column of the matrix that the cursor is on."""
         self.object = ""
         """The tensor whose owners are shown."""
-        self._left: tuple[str, Literal["matrix", "names"], int, int] | None = None
+        self._left: tuple[str, Literal["matrix", "names", "inner"], int, int] | None = None
         """What was left for the owners: the panel that had the focus, and the view here with its cursor and top."""
         self._row = 0
         """The row of the matrix, while another view has the cursor."""
@@ -76,6 +76,16 @@ class EffectsPanel(Panel):
             self.moved()
         return left[0] if left is not None and left[0] != self.panel else ""
 
+    def show_first(self) -> None:
+        """Its first view: the matrix; at an inner stop the tensors that it is about, and, once there, both by turns."""
+        stop = self.snapshot.stop if self.snapshot is not None else None
+        if stop is None or stop.inner is None or (self.view == "inner" and self.in_focus):
+            self.show_matrix()
+            return
+        self._row, self._left, self.view = self._matrix_row(), None, "inner"
+        self.cursor = self.top = 0
+        self.moved()
+
     def list_names(self) -> None:
         """The names behind the cell under the cursor; where that is empty, behind the nearest of its row that is not.
 
@@ -109,10 +119,16 @@ class EffectsPanel(Panel):
         """At another stop the cursor is on the phase just done, in a column that it did something to."""
         if before is not None and before.stop is not None and before.boundary == snapshot.boundary:
             return
-        if self.view == "names":
+        was_inside = before is not None and before.stop is not None and before.stop.inner is not None
+        inside = snapshot.stop is not None and snapshot.stop.inner is not None
+        if self.view == "names" or (self.view == "inner" and not inside):
             self.view, self.top = "matrix", 0
-        elif self._left is not None and self._left[1] == "names":  # of another stop than the list that was left
+        elif self._left is not None and self._left[1] != "matrix":  # of another stop than the list that was left
             self._left = (self._left[0], "matrix", 0, 0)
+        if inside and self.view == "matrix" and not was_inside:
+            self.view = "inner"
+        if self.view == "inner":
+            self.cursor = self.top = 0
         self._row = effects.row_done(snapshot)
         if self.showing() == "matrix":
             self.cursor = self._row
@@ -132,6 +148,8 @@ class EffectsPanel(Panel):
                 self.cursor = self._row if roomy else 0
                 frame = frame._replace(cursor=self.cursor)
         self._roomy = roomy
+        if self.view == "inner" and snapshot.stop is not None and snapshot.stop.inner is not None:
+            return inner.draw(snapshot, frame)
         if self.view == "names":
             return effect_names.draw(snapshot, frame, self._named_row(snapshot), self.kind)
         if self.showing() == "identity":
@@ -165,7 +183,10 @@ class EffectsPanel(Panel):
     # the cursor
 
     def chosen(self) -> str:
-        """The object under the cursor of the list of names."""
+        """The object under the cursor of the list of names, or of the table of an inner stop."""
+        stop = self.snapshot.stop if self.snapshot is not None else None
+        if self.view == "inner" and stop is not None and stop.inner is not None:
+            return stop.inner.tensors[self.cursor].object if self.cursor < len(stop.inner.tensors) else ""
         if self.view != "names" or self.snapshot is None:
             return ""
         known = effect_names.names(self.snapshot, self._named_row(self.snapshot), self.kind).effects
@@ -173,7 +194,7 @@ class EffectsPanel(Panel):
 
     def tensor_at_hand(self) -> str:
         """The object under the cursor, the first behind the count under it, or the one whose owners were shown last."""
-        if self.view == "names" or self.snapshot is None:
+        if self.view in ("names", "inner") or self.snapshot is None:
             return self.chosen()
         if self.showing() == "matrix" and self.snapshot.stop is not None and effects.rows(self.snapshot):
             here = effects.rows(self.snapshot)

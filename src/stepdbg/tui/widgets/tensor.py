@@ -65,7 +65,10 @@ class TensorPanel(Panel):
         """Value, gradient, state entries, and round again."""
         labels = self._labels()
         if labels:
-            self.show_part(labels[(labels.index(self.part) + 1) % len(labels)] if self.part in labels else labels[0])
+            here = self.part
+            if here not in labels and self.view is not None:  # of an inner stop none is called so
+                here = next((part.label for part in self.view.parts if part.object == self.object), here)
+            self.show_part(labels[(labels.index(here) + 1) % len(labels)] if here in labels else labels[0])
 
     def show_side(self, side: str) -> None:
         """As it is, as it was, or the difference."""
@@ -204,10 +207,21 @@ class TensorPanel(Panel):
                 return part.object
         return self.object
 
+    def _follow(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+        """What came out of one module gives way to what came out of the next."""
+        stops = (before.stop if before is not None else None, snapshot.stop)
+        old, new = (stop.inner.tensors if stop is not None and stop.inner is not None else () for stop in stops)
+        label = next((one.label for one in old if one.object == self.object), "")
+        follower = next((one.object for one in new if one.label == label), "")
+        if follower and follower != self.object:
+            self.object = follower
+            self.top = self.cursor = self.left = self.column = 0
+
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """At first the first parameter is shown; a part that has gone (a freed gradient) gives way to the value."""
         if not self.object:
             self.object = snapshot.leading
+        self._follow(before, snapshot)
         view = snapshot.tensor
         if view is not None and view.object == self.object and self.part not in [part.label for part in view.parts]:
             self.part = "value"

@@ -46,7 +46,7 @@ class Top(Sheet, can_focus=True):
             height -= 1
         phases = rail.draw(self.snapshot, width, self.selected, self.has_focus, self.glyphs)
         room = max(1, height - 1 - rail.HEIGHT) if height > 1 + rail.HEIGHT else 1
-        words = wrapped(header.below(self.snapshot), max(1, width - 2), room, self.glyphs.ellipsis)
+        words = wrapped(header.below(self.snapshot, self.glyphs), max(1, width - 2), room, self.glyphs.ellipsis)
         if not self.glyphs.braille:
             words = [line.replace("—", "-") for line in words]
         below = [cropped((Span(f" {line}", "sentence"),), width) for line in words]
