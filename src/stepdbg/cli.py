@@ -248,7 +248,7 @@ def _obey(request: Request) -> int:
             )
             folder, remarks, guided = started.folder, started.remarks, started.guided and options.hints
     gc.disable()  # what is imported stays: looking through it for garbage takes a tenth of the time to the first paint
-    from stepdbg.tui.app import run_app  # only now: the hub and the target are starting meanwhile
+    from stepdbg.tui.run_app import run_app  # only now: the hub and the target are starting meanwhile
 
     gc.freeze()
     gc.enable()

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import msgspec
 
 from stepdbg.protocol.messages import Inner, InnerTensor
-from stepdbg.testing.inspection import Held, Inspection, statistics
+from stepdbg.testing.figures import statistics
+from stepdbg.testing.inspection import Held, Inspection
 from stepdbg.testing.network import Adam, Network, Tensor
 
 _CLASSES = {"fc1": "Linear", "norm": "BatchNorm1d", "fc2": "Linear"}

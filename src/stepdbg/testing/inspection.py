@@ -6,7 +6,6 @@ import builtins
 import itertools
 import math
 import re
-import struct
 from array import array
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +25,6 @@ from stepdbg.protocol.messages import (
     Evaluate,
     Find,
     Foresee,
-    Histogram,
     Hyperparameter,
     Identify,
     Kind,
@@ -49,18 +47,17 @@ from stepdbg.protocol.messages import (
     Result,
     Save,
     StateEntry,
-    Statistics,
     Summaries,
     Summarise,
     Summary,
     TensorPart,
     TensorView,
     UndoEdit,
-    Window,
 )
 from stepdbg.protocol.slices import SliceError
 from stepdbg.protocol.tree import Marked, Tree
 from stepdbg.testing import python
+from stepdbg.testing.figures import histogram, norm, statistics, window
 from stepdbg.testing.foresight import Foreseer
 from stepdbg.testing.graph import read_graph
 from stepdbg.testing.identity import identify
@@ -268,8 +265,8 @@ class Inspection:
         numbers = tensor.values if grad is None else tensor.values + grad.values
         return Summary(
             name,
-            _norm(tensor.values),
-            None if grad is None else _norm(grad.values),
+            norm(tensor.values),
+            None if grad is None else norm(grad.values),
             self.ratios.get(name),
             all(map(math.isfinite, numbers)),
             marks=self.marks().get(name),
@@ -313,8 +310,8 @@ class Inspection:
             tensor.grad_fn,
             parts,
             statistics(shown.values) if query.statistics else None,
-            _histogram(shown.values, query.bins) if query.bins else None,
-            _window(shown, query) if query.rows and query.columns else None,
+            histogram(shown.values, query.bins) if query.bins else None,
+            window(shown, query) if query.rows and query.columns else None,
             side=side,
             cut=query.cut,
             whole=tensor.shape if query.cut else (),
@@ -348,7 +345,7 @@ class Inspection:
                         key,
                         f"optimizer.state[model.{name}].{key}",
                         "×".join(map(str, entry.shape)) or f"{entry.values[0]:g}",
-                        _norm(entry.values) if entry.shape else None,
+                        norm(entry.values) if entry.shape else None,
                     )
                     for key, entry in optimizer.state.get(name, {}).items()
                 ),
@@ -481,7 +478,7 @@ def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
 def _in_words(shape: tuple[int, ...], numbers: array[float]) -> str:
     if not shape:
         return f"{numbers[0]:.6g}"
-    return f"{'×'.join(map(str, shape))}, mean {sum(numbers) / len(numbers):.4g}, norm {_norm(numbers):.4g}"
+    return f"{'×'.join(map(str, shape))}, mean {sum(numbers) / len(numbers):.4g}, norm {norm(numbers):.4g}"
 
 
 def _row(name: str, held: Held, depth: int, label: str) -> ObjectRow:
@@ -506,50 +503,3 @@ def _row(name: str, held: Held, depth: int, label: str) -> ObjectRow:
 
 def _single(numbers: array[float]) -> float | None:
     return numbers[0] if len(numbers) == 1 else None
-
-
-def _norm(numbers: array[float]) -> float:
-    return math.sqrt(sum(value * value for value in numbers if not math.isnan(value)))
-
-
-def statistics(numbers: array[float]) -> Statistics:
-    """Of a tensor's numbers."""
-    known = [value for value in numbers if not math.isnan(value)]
-    if not known:
-        return Statistics(nan=len(numbers))
-    mean = sum(known) / len(known)
-    finite = all(map(math.isfinite, known))
-    spread = sum((value - mean) ** 2 for value in known) if finite else math.nan
-    return Statistics(
-        min(known),
-        max(known),
-        mean,
-        math.sqrt(spread / (len(known) - 1)) if len(known) > 1 and finite else None,
-        _norm(numbers),
-        sum(value == 0 for value in known),
-        len(numbers) - len(known),
-        sum(map(math.isinf, known)),
-    )
-
-
-def _histogram(numbers: array[float], bins: int) -> Histogram | None:
-    finite = [value for value in numbers if math.isfinite(value)]
-    if not finite:
-        return None
-    low, high = min(finite), max(finite)
-    counts = [0] * bins
-    for value in finite:
-        counts[min(bins - 1, int((value - low) / (high - low) * bins)) if high > low else 0] += 1
-    return Histogram(low, high, tuple(counts))
-
-
-def _window(tensor: Tensor, query: LookAt) -> Window:
-    across = tensor.shape[-1] if tensor.shape else 1
-    down = len(tensor.values) // across if across else 0
-    row, column = max(0, min(query.row, down - 1)), max(0, min(query.column, across - 1))
-    rows, columns = min(query.rows, down - row), min(query.columns, across - column)
-    numbers = [tensor.values[r * across + c] for r in range(row, row + rows) for c in range(column, column + columns)]
-    whole = tensor.dtype == "int64"
-    code = "q" if whole else "d"
-    raw = struct.pack(f"<{len(numbers)}{code}", *(map(int, numbers) if whole else numbers))
-    return Window(row, column, rows, columns, down, across, "q" if whole else "d", raw)

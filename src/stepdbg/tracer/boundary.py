@@ -431,13 +431,10 @@ class Tracer:
         phase = boundary.next
         if self._halt.until in STEPPING or phase is None:
             return phase is not None
-        last = phase == "step" or self.course.is_last(phase)
-        if self._halt.until == "finish" and last:
+        if (last := phase == "step" or self.course.is_last(phase)) and self._halt.until == "finish":
             return True
-        if not self._halt.breakpoints.any:
-            return False
-        update = boundary.opens or self.course.update
-        return self._halt.breakpoints.foreseen(phase, self.course.foretell(phase), update, last)
+        points, update = self._halt.breakpoints, boundary.opens or self.course.update
+        return points.any and points.foreseen(phase, self.course.foretell(phase), update, last)
 
     def _end_of_script(self, cause: Cause) -> None:
         if self._ended or not self.listening():

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -26,10 +24,8 @@ from textual.binding import BindingType
 from textual.command import CommandPalette, Provider
 from textual.containers import Container
 from textual.screen import Screen
-from textual.theme import BUILTIN_THEMES
 
 from stepdbg.errors import StepdbgError
-from stepdbg.home.folders import config_file
 from stepdbg.hub.client import HubConnection
 from stepdbg.protocol.messages import (
     FromClient,
@@ -44,12 +40,11 @@ from stepdbg.protocol.messages import (
     SessionState,
     ToClient,
 )
-from stepdbg.tui.abilities import why_plain
 from stepdbg.tui.actions import BY_ID, Situation, applicable, main_keys, shown_keys
 from stepdbg.tui.attention import wanted
 from stepdbg.tui.changed_cells import ChangedCells
 from stepdbg.tui.commands import Commands
-from stepdbg.tui.config import THEMES, Config, read_config
+from stepdbg.tui.config import THEMES, Config
 from stepdbg.tui.deeds import Deeds
 from stepdbg.tui.furniture import Furniture
 from stepdbg.tui.guide import Guide
@@ -208,16 +203,6 @@ class StepdbgApp(App[int], inherit_bindings=False):
         """Send an escape sequence that draws nothing."""
         if self._driver is not None:
             self._driver.write(sequence)
-
-    def picture(self) -> str:
-        """What is on the screen below any dialog, as SVG."""
-        from rich.console import Console
-
-        width, height = self.size
-        console = Console(width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor",
-                          record=True, legacy_windows=False, safe_box=False)  # fmt: skip
-        console.print(self.screen_stack[0]._compositor.render_update(full=True, simplify=False))
-        return console.export_svg(title=f"stepdbg {self.snapshot.session.script}")
 
     # the conversation with the hub
 
@@ -507,33 +492,3 @@ class StepdbgApp(App[int], inherit_bindings=False):
 
     def _command(self, name: str) -> None:
         self.call_later(self.deeds.do, name)
-
-
-def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = (), guided: bool = False) -> int:
-    """Open the screen on the session in `folder`, and stay until the user leaves it.
-
-    Args:
-        folder: The session's.
-        ascii_only: Draw with plain characters, whatever the settings say.
-        remarks: What is to be told first.
-        guided: Show the hints for newcomers.
-
-    Returns:
-        The exit status: 0, 2 when there is no such session, or 128 and the number of the signal that ended it.
-    """
-    config = read_config(config_file(), BUILTIN_THEMES)
-    if not ascii_only and config.ascii is None and (why := why_plain(os.environ, _encoding())):
-        ascii_only, remarks = True, (*remarks, why)
-    app = StepdbgApp(folder, ascii_only=ascii_only, config=config, remarks=remarks, guided=guided)
-    status = app.run()
-    app.memory.end()
-    if app.farewell:
-        sys.stderr.write(f"stepdbg: {app.farewell}\n")
-    if app.return_code:
-        return app.return_code
-    return status or 0
-
-
-def _encoding() -> str:
-    """How Textual writes to the terminal (8.2: through Python's own stderr)."""
-    return sys.__stderr__.encoding if sys.__stderr__ is not None else "utf-8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -125,7 +126,7 @@ class Keeping:
     async def _text(self, choice: saving.Choice) -> str:
         app = self._app
         if choice.what == "screen":
-            return app.picture()
+            return _picture(app)
         if choice.name not in tables.TABLES:
             return app.furniture.panel_text(choice.name)
         snapshot = app.snapshot
@@ -133,3 +134,14 @@ class Keeping:
             snapshot = await self._whole_model(snapshot)
         rows_of = tables.table(choice.name, snapshot)
         return tables.as_csv(rows_of) if choice.suffix == "csv" else tables.as_text(rows_of)
+
+
+def _picture(app: StepdbgApp) -> str:
+    """What is on the screen below any dialog, as SVG."""
+    from rich.console import Console
+
+    width, height = app.size
+    console = Console(width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor",
+                      record=True, legacy_windows=False, safe_box=False)  # fmt: skip
+    console.print(app.screen_stack[0]._compositor.render_update(full=True, simplify=False))
+    return console.export_svg(title=f"stepdbg {app.snapshot.session.script}")

@@ -17,7 +17,7 @@ def main() -> int:
     """Start a session of the fake debuggee, and open the screen on it."""
     argv = (sys.executable, "-m", "stepdbg.testing", *sys.argv[1:])
     folder: Path = start_hub(Launch(argv, "fake.py", os.getcwd()))
-    from stepdbg.tui.app import run_app
+    from stepdbg.tui.run_app import run_app
 
     return run_app(folder, ascii_only=bool(os.environ.get("STEPDBG_ASCII")))
 

@@ -1,0 +1,45 @@
+"""From the command line to the screen and back: settings, plain characters where they must be, the exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from textual.theme import BUILTIN_THEMES
+
+from stepdbg.home.folders import config_file
+from stepdbg.tui.abilities import why_plain
+from stepdbg.tui.app import StepdbgApp
+from stepdbg.tui.config import read_config
+
+
+def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = (), guided: bool = False) -> int:
+    """Open the screen on the session in `folder`, and stay until the user leaves it.
+
+    Args:
+        folder: The session's.
+        ascii_only: Draw with plain characters, whatever the settings say.
+        remarks: What is to be told first.
+        guided: Show the hints for newcomers.
+
+    Returns:
+        The exit status: 0, 2 when there is no such session, or 128 and the number of the signal that ended it.
+    """
+    config = read_config(config_file(), BUILTIN_THEMES)
+    if not ascii_only and config.ascii is None and (why := why_plain(os.environ, _encoding())):
+        ascii_only, remarks = True, (*remarks, why)
+    app = StepdbgApp(folder, ascii_only=ascii_only, config=config, remarks=remarks, guided=guided)
+    status = app.run()
+    app.memory.end()
+    if app.farewell:
+        sys.stderr.write(f"stepdbg: {app.farewell}\n")
+    if app.return_code:
+        return app.return_code
+    return status or 0
+
+
+def _encoding() -> str:
+    """How Textual writes to the terminal (8.2: through Python's own stderr)."""
+    return sys.__stderr__.encoding if sys.__stderr__ is not None else "utf-8"
