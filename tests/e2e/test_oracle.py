@@ -134,7 +134,7 @@ def test_with_every_phase_stepped_into_it_ends_in_the_same_bits(place: Place) ->
         if stop.within is not None:
             units.append(stop.within)
             if len(units) == 2:
-                terminal.press("O")  # from here on the Tensor panel shows what has come out
+                terminal.press("V")  # from here on the Tensor panel shows what has come out
                 terminal.wait_for("model.norm [0, 0, 0, 0]")
     by_unit = {phase: [unit for unit in units if unit.startswith(f"inside {phase}")] for phase in INTO}
     assert by_unit["forward"][:2] == ["inside forward, after model.conv", "inside forward, after model.norm"]

@@ -26,11 +26,16 @@ def walk(terminal: Terminal, phases: tuple[str, ...]) -> dict[str, str]:
     for phase in phases:
         stop = wait_stop(terminal)
         assert stop.next == phase, terminal.picture()
-        before = words(terminal)
         move(terminal, "n")
-        terminal.wait_until(lambda before=before: words(terminal) != before, f"what {phase} did")
+        sentence = f" {phase} "
+        terminal.wait_until(lambda sentence=sentence: told(terminal, sentence), f"what {phase} did")
         said[phase] = words(terminal)
     return said
+
+
+def told(terminal: Terminal, sentence: str) -> bool:
+    """Whether a line below the rail begins so."""
+    return any(line.startswith(sentence) for line in terminal.text.splitlines()[4:9])
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

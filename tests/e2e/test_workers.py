@@ -141,7 +141,7 @@ async def test_a_process_that_does_not_train_on_its_own_is_no_rank_and_leaves_no
         await screen.until(ended, PATIENCE)
         assert set().union(*seen) == {0}
         assert screen.notices == []
-        assert b"all done" in screen.output
+        await screen.until(lambda screen: b"all done" in screen.output, PATIENCE)
         assert screen.session.ranks[0].state == "paused"
         screen.connection.send(Leave("go on"))
         await screen.connection.close()

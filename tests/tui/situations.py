@@ -33,6 +33,7 @@ from stepdbg.protocol.messages import (
 from stepdbg.testing.network import Tensor
 from stepdbg.tui import frames
 from stepdbg.tui.actions import DIGITS, NAMES, PANELS
+from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.exchanges import Exchange, Replied, Typed, under_way
 from stepdbg.tui.screens.breakpoint import BreakpointDialog
 from stepdbg.tui.screens.dialog import Dialog
@@ -118,7 +119,12 @@ class Scene:
         furniture.restore([*PANELS.values()], zoomed=False)
         model = self.here.panel("model")
         await self.until(lambda: app.snapshot.objects is not None, "the objects")
-        model.cursor, model.top = [row.name for row in app.snapshot.objects.rows].index(WEIGHT), 0
+        model.find_clear()
+        model.order, model._base, model._toggled = "tree", "auto", frozenset()
+        model.moved()
+        await self.until(lambda: WEIGHT in names_of(app), "the tensor's row")
+        await self.settle()
+        model.cursor, model.top = names_of(app).index(WEIGHT), 0
         if (line := panels["console"].input) is not None:
             line.done()
             line.past.clear()
@@ -424,7 +430,39 @@ def wheel(kind: type[MouseScrollUp | MouseScrollDown], notches: int) -> Come:
     return lambda scene: scene.wheel("output", kind, notches)
 
 
+def names_of(app: StepdbgApp) -> list[str]:
+    """The Model panel's rows, all of which are in its window."""
+    return [row.name for row in app.snapshot.objects.rows] if app.snapshot.objects is not None else []
+
+
+async def on_a_module(scene: Scene) -> None:
+    await scene.at("model")
+    scene.here.panel("model").cursor = names_of(scene.app).index("model.fc1")
+    await scene.settle()
+
+
+async def folded(scene: Scene) -> None:
+    await scene.at("model")
+    scene.here.panel("model").fold_all(fold=True)
+    await scene.settle()
+
+
+async def typing_a_filter(scene: Scene) -> None:
+    await scene.at("model")
+    scene.here.panel("model").find()
+    await scene.here.press(*"fc2")
+    await scene.settle()
+
+
 PLAYED: dict[str, Played] = {
+    "fold": Played(on_a_module, lambda scene: scene.here.panel("model")._toggled),
+    "fold_all": Played(at("model"), lambda scene: scene.here.panel("model")._base == "closed"),
+    "unfold_all": Played(folded, lambda scene: scene.here.panel("model")._base == "open"),
+    "sort": Played(at("model"), lambda scene: scene.here.panel("model").order != "tree"),
+    "find": Played(at("model"), lambda scene: scene.here.panel("model").typing),
+    "find_tensor": Played(at("tensor"), lambda scene: scene.here.panel("model").typing),
+    "find_done": Played(typing_a_filter, lambda scene: not scene.here.panel("model").typing),
+    "find_clear": Played(typing_a_filter, lambda scene: not scene.here.panel("model").filter),
     "next": Played(home, stepped("next")),
     "into": Played(before_forward, stepped("into")),
     "operator": Played(before_forward, stepped("operator")),

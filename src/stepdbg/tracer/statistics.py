@@ -132,6 +132,8 @@ def norm(tensor: torch.Tensor) -> float | None:
     """The 2-norm of all elements; NaN or infinite if one of them is. None where there are no numbers, or too many."""
     tensor, _ = local(tensor)
     straight = tensor.layout is torch.strided and tensor.dtype in _FAST and tensor.device.type != "meta"
+    if straight and not tensor.is_contiguous():  # what is repeated torch adds up one by one, in float32
+        straight = in_memory_order(tensor)[1] == 1
     if straight and 0 < tensor.numel() <= WHOLE:
         found = float(torch.linalg.vector_norm(tensor))
         if math.isnan(found) or _SQUARED[0] < found < _SQUARED[1]:

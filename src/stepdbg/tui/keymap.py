@@ -5,6 +5,7 @@ Whether two actions can apply at once is not written down but tried, on situatio
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import itertools
 import unicodedata
@@ -57,11 +58,11 @@ def _base(words: str) -> str | None:
     name = words.strip().lower()
     if name in KEY_NAME_REPLACEMENTS.values():
         return name
-    try:
-        unicodedata.lookup(name.replace("_", " "))
-    except KeyError:
-        return None
-    return name
+    for spelled in (name.replace("_", " "), name.replace("_", "-").replace("-sign", " sign")):
+        with contextlib.suppress(KeyError):
+            unicodedata.lookup(spelled)
+            return name
+    return None
 
 
 def remapped(
