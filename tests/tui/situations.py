@@ -121,7 +121,6 @@ class Scene:
         await self.until(lambda: app.snapshot.objects is not None, "the objects")
         model.find_clear()
         model.order, model._base, model._toggled = "tree", "auto", frozenset()
-        model.moved()
         await self.until(lambda: WEIGHT in names_of(app), "the tensor's row")
         await self.settle()
         model.cursor, model.top = names_of(app).index(WEIGHT), 0
@@ -406,9 +405,13 @@ def output_top(scene: Scene) -> int:
     return max(0, panel.total - panel.body_rows) - panel.top
 
 
+def names_of(app: StepdbgApp) -> list[str]:
+    """The Model panel's rows, all of which are in its window."""
+    return [row.name for row in app.snapshot.objects.rows] if app.snapshot.objects is not None else []
+
+
 def model_row(scene: Scene) -> int:
-    rows = [row.name for row in scene.app.snapshot.objects.rows]
-    return scene.here.panel("model").cursor - rows.index(WEIGHT)
+    return scene.here.panel("model").cursor - names_of(scene.app).index(WEIGHT)
 
 
 def rail_phase(phase: str) -> Holds:
@@ -430,39 +433,7 @@ def wheel(kind: type[MouseScrollUp | MouseScrollDown], notches: int) -> Come:
     return lambda scene: scene.wheel("output", kind, notches)
 
 
-def names_of(app: StepdbgApp) -> list[str]:
-    """The Model panel's rows, all of which are in its window."""
-    return [row.name for row in app.snapshot.objects.rows] if app.snapshot.objects is not None else []
-
-
-async def on_a_module(scene: Scene) -> None:
-    await scene.at("model")
-    scene.here.panel("model").cursor = names_of(scene.app).index("model.fc1")
-    await scene.settle()
-
-
-async def folded(scene: Scene) -> None:
-    await scene.at("model")
-    scene.here.panel("model").fold_all(fold=True)
-    await scene.settle()
-
-
-async def typing_a_filter(scene: Scene) -> None:
-    await scene.at("model")
-    scene.here.panel("model").find()
-    await scene.here.press(*"fc2")
-    await scene.settle()
-
-
 PLAYED: dict[str, Played] = {
-    "fold": Played(on_a_module, lambda scene: scene.here.panel("model")._toggled),
-    "fold_all": Played(at("model"), lambda scene: scene.here.panel("model")._base == "closed"),
-    "unfold_all": Played(folded, lambda scene: scene.here.panel("model")._base == "open"),
-    "sort": Played(at("model"), lambda scene: scene.here.panel("model").order != "tree"),
-    "find": Played(at("model"), lambda scene: scene.here.panel("model").typing),
-    "find_tensor": Played(at("tensor"), lambda scene: scene.here.panel("model").typing),
-    "find_done": Played(typing_a_filter, lambda scene: not scene.here.panel("model").typing),
-    "find_clear": Played(typing_a_filter, lambda scene: not scene.here.panel("model").filter),
     "next": Played(home, stepped("next")),
     "into": Played(before_forward, stepped("into")),
     "operator": Played(before_forward, stepped("operator")),

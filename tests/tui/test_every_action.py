@@ -22,12 +22,14 @@ import pytest
 from textual.command import CommandList, CommandPalette
 from textual.events import MouseScrollDown
 from textual.widgets import Input
+from tui.model_situations import OF_THE_MODEL
 from tui.situations import ELSEWHERE, PLAYED, Played, Scene
 from tui.stage import Stage, stage
 
 from stepdbg.home.folders import STATE_VARIABLE
 from stepdbg.tui.actions import ACTIONS, Action, applicable, shown_keys
 
+HERE = PLAYED | OF_THE_MODEL
 SIZES = ((80, 24), (100, 30), (160, 50))
 sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 WAYS = ("key", "mouse", "palette")
@@ -50,7 +52,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_action_has_a_situation_and_every_situation_an_action() -> None:
-    assert {action.id for action in ACTIONS} == {*PLAYED, *ELSEWHERE}
+    assert {action.id for action in ACTIONS} == {*HERE, *ELSEWHERE}
 
 
 def test_only_the_palette_is_not_in_the_palette() -> None:
@@ -67,7 +69,7 @@ async def test_every_action_takes_effect(size: tuple[int, int], way: str) -> Non
         )  # as if its script could be typed to and run again
         await here.step_to("step")
         await here.step()
-        await play(here, PLAYED, way)
+        await play(here, HERE, way)
 
 
 @sizes

@@ -8,7 +8,8 @@ import unicodedata
 
 _SHOWN = {
     "escape": "esc", "pageup": "page up", "pagedown": "page down", "slash": "/", "backslash": "\\", "at": "@",
-    "minus": "-", "plus": "+", "underscore": "_", "greater_than_sign": ">", "less_than_sign": "<", "left_square_bracket": "[", "right_square_bracket": "]",
+    "minus": "-", "plus": "+", "underscore": "_", "greater_than_sign": ">", "less_than_sign": "<",
+    "left_square_bracket": "[", "right_square_bracket": "]",
 }  # fmt: skip
 _FUNCTION = re.compile(r"f\d+\Z")
 
