@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stepdbg.errors import ProtocolError
 from stepdbg.protocol import frames
 from stepdbg.protocol import messages as m
-from stepdbg.protocol.page import NAME_BYTES, RING, Page, padded, unpadded
+from stepdbg.protocol.page import NAME_BYTES, PHASE_NAMES, RING, Page, padded, unpadded
 
 
 @given(st.lists(st.integers(1, 40), max_size=8))
@@ -57,11 +57,11 @@ def test_the_page_carries_status_losses_and_the_bell(tmp_path: Path) -> None:
     ours = Page(tmp_path / "page", create=True)
     theirs = Page(tmp_path / "page")
     assert theirs.losses_since(0) == (0, [])
-    ours.enter(7, 123, padded("backward"))
+    ours.enter(123, "backward")
     ours.progress(3, None)
     ours.add_loss(3, 0, 0.5)
     assert theirs.losses_since(0) == (1, [(3, 0, 0.5)])
-    assert theirs.status() == (7, 3, None, 123, 0.5, "backward")
+    assert theirs.status() == (3, None, 123, 0.5, "backward")
     ours.name_loss(0, "loss")
     assert theirs.loss_names() == ("loss",)
     assert not ours.bell()
@@ -79,6 +79,17 @@ def test_the_ring_keeps_the_newest_losses(tmp_path: Path) -> None:
     assert sequence == RING + 10
     assert [update for update, _, _ in points] == list(range(10, RING + 10))
     assert page.losses_since(sequence) == (sequence, [])
+
+
+def test_whatever_the_phases_are_called_the_page_tells_the_one_that_began_last(tmp_path: Path) -> None:
+    ours = Page(tmp_path / "page", create=True)
+    theirs = Page(tmp_path / "page")
+    assert theirs.status().phase == ""
+    names = ["backward", *(f"fold {number}" for number in range(2 * PHASE_NAMES)), "fold 3", "backward", "ä" * 40]
+    for now, name in enumerate(names, 1):
+        ours.enter(now, name)
+        status = theirs.status()
+        assert (status.phase, status.since_ns) == (unpadded(padded(name)), now)
 
 
 @given(st.text(max_size=80))

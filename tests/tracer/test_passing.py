@@ -15,7 +15,7 @@ from stepdbg.protocol.page import Page
 from stepdbg.tracer.course import Course
 from stepdbg.tracer.link import Link
 from stepdbg.tracer.losses import Losses
-from stepdbg.tracer.passing import LOSS, Passing
+from stepdbg.tracer.passing import Passing
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
 
@@ -104,7 +104,9 @@ def test_a_call_that_is_looked_at_while_it_is_open_is_open_in_the_course(tmp_pat
 
 
 def note(passing: Passing, call: Call, clock: Iterator[int]) -> None:
-    """As `Tracer.begin` and `Tracer.end` do."""
+    """As `Passing.enter` and `Tracer.end` do."""
+    key: int | str | None = call.optimizer
     if call.name == "backward":
-        passing.notes += (LOSS, "loss", float(next(clock)), 0)
-    passing.notes += (call.name, call.optimizer, next(clock), 0 if call.name == "loss" else next(clock))
+        key = "loss"
+        passing.losses.append(float(next(clock)))
+    passing.notes += (call.name, key, next(clock), 0 if call.name == "loss" else next(clock))

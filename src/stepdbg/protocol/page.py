@@ -2,9 +2,9 @@
 
 It lets the training process say where it is, and hear that there is mail, without a system call at a boundary and
 without a thread. Inwards there is one byte, the *bell*: the hub writes a message to the socket and then rings; at its
-next boundary the process clears the bell and reads its socket. Outwards go the current phase, the counters and a ring
-of the newest losses. Every field is written by one side only. A reader may see a half-written entry of the ring; the
-sequence number that is written last, after the entry, keeps it from being read before it is whole.
+next boundary the process clears the bell and reads its socket. Outwards go the time at which each phase began last, the
+counters and a ring of the newest losses. Every field is written by one side only. A reader may see a half-written entry
+of the ring; the sequence number that is written last, after the entry, keeps it from being read before it is whole.
 """
 
 from __future__ import annotations
@@ -15,26 +15,30 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-MAGIC = b"stepdbg2"
+MAGIC = b"stepdbg3"
 RING = 4096
 """Losses that the ring holds: at 5 readings a second enough for 20,000 losses a second."""
 LOSS_NAMES = 16
 """Losses that have a name of their own; further ones share the last."""
 WATCH_NAMES = 16
 """Watched values that have one. In the ring they are counted from `LOSS_NAMES` on."""
+USUAL_PHASES = ("zero_grad", "forward", "loss", "backward", "step")
+"""They have the first places."""
+PHASE_NAMES = 64
+"""Phases that have a place of their own; further ones take turns at the last."""
 NAME_BYTES = 48
 
 _NAN = float("nan")
 BELL = 8
 """Where the bell lies in `Page.memory`."""
-_PHASE = struct.Struct("<qq48s")
-"""Boundary, when the phase began (ns, monotonic), the phase: written at each boundary."""
-PHASE_AT = 16
-pack_phase = _PHASE.pack_into
-"""`Page.enter` for whoever cannot afford a call: the page's memory, `PHASE_AT`, then what `enter` takes."""
+_STARTS = struct.Struct(f"={PHASE_NAMES}q")
+"""When each phase was begun last (ns, monotonic): one number is written at each boundary, and the newest one tells."""
+_STARTS_AT = 16
+_PHASES_AT = _STARTS_AT + _STARTS.size
+"""What the phases are called."""
 _PROGRESS = struct.Struct("<qq")
 """Update, epoch (-1: none): written where one of them moves."""
-_PROGRESS_AT = PHASE_AT + _PHASE.size
+_PROGRESS_AT = _PHASES_AT + PHASE_NAMES * NAME_BYTES
 _SEQUENCE = struct.Struct("<qd")
 """How many entries the ring has had, and the newest loss (watched values share the ring)."""
 _SEQUENCE_AT = _PROGRESS_AT + _PROGRESS.size
@@ -47,7 +51,6 @@ SIZE = _POINTS_AT + RING * _POINT.size
 class Status(NamedTuple):
     """Where a training process is."""
 
-    boundary: int
     update: int
     epoch: int | None
     since_ns: int
@@ -77,8 +80,14 @@ class Page:
             self.memory = mmap.mmap(descriptor, SIZE)
         finally:
             os.close(descriptor)
+        with memoryview(self.memory) as whole:
+            self.starts = whole[_STARTS_AT:_PHASES_AT].cast("q")
+        """When each phase began last, by its place: `enter` for whoever cannot afford a call."""
+        self.places = {name: place for place, name in enumerate(USUAL_PHASES)}
+        """Of phases."""
         if create:
-            self.enter(0, 0, b"")
+            for name, place in self.places.items():
+                self._write_name(_PHASES_AT, place, name)
             self.progress(0, None)
             _SEQUENCE.pack_into(self.memory, _SEQUENCE_AT, 0, _NAN)
             self.memory[: len(MAGIC)] = MAGIC
@@ -89,9 +98,15 @@ class Page:
 
     # the training process writes
 
-    def enter(self, boundary: int, since_ns: int, phase: bytes) -> None:
-        """Say that a phase begins. `phase` comes as bytes of at most `NAME_BYTES`, padded by the caller."""
-        pack_phase(self.memory, PHASE_AT, boundary, since_ns, phase)
+    def enter(self, since_ns: int, phase: str) -> None:
+        """Say that a phase begins."""
+        place = self.places.get(phase)
+        if place is None:
+            place = len(self.places)
+            self._write_name(_PHASES_AT, place, phase)
+            if place < PHASE_NAMES - 1:
+                self.places[phase] = place
+        self.starts[place] = since_ns
 
     def progress(self, update: int, epoch: int | None) -> None:
         """Say how far training is."""
@@ -99,8 +114,7 @@ class Page:
 
     def name_loss(self, index: int, name: str) -> None:
         """Give the loss of that index (below `LOSS_NAMES`) its name; from there on, a watched value."""
-        start = _NAMES_AT + index * NAME_BYTES
-        self.memory[start : start + NAME_BYTES] = padded(name)
+        self._write_name(_NAMES_AT, index, name)
 
     def add_loss(self, update: int, index: int, value: float) -> None:
         """Append a loss, or a watched value, to the ring; the oldest entry gives way."""
@@ -126,10 +140,12 @@ class Page:
 
     def status(self) -> Status:
         """Where the training process is; fields may be of two neighbouring boundaries."""
-        boundary, since_ns, phase = _PHASE.unpack_from(self.memory, PHASE_AT)
+        starts = _STARTS.unpack_from(self.memory, _STARTS_AT)
+        since_ns = max(starts)
+        phase = self._read_name(_PHASES_AT, starts.index(since_ns)) if since_ns else ""
         update, epoch = _PROGRESS.unpack_from(self.memory, _PROGRESS_AT)
         _, loss = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
-        return Status(boundary, update, None if epoch < 0 else epoch, since_ns, loss, unpadded(phase))
+        return Status(update, None if epoch < 0 else epoch, since_ns, loss, phase)
 
     def loss_names(self) -> tuple[str, ...]:
         """The names of losses given so far."""
@@ -142,8 +158,7 @@ class Page:
     def _names(self, indices: range) -> tuple[str, ...]:
         names = []
         for index in indices:
-            start = _NAMES_AT + index * NAME_BYTES
-            name = unpadded(self.memory[start : start + NAME_BYTES])
+            name = self._read_name(_NAMES_AT, index)
             if not name:
                 break
             names.append(name)
@@ -163,7 +178,16 @@ class Page:
 
     def close(self) -> None:
         """Unmap."""
+        self.starts.release()
         self.memory.close()
+
+    def _write_name(self, at: int, index: int, name: str) -> None:
+        start = at + index * NAME_BYTES
+        self.memory[start : start + NAME_BYTES] = padded(name)
+
+    def _read_name(self, at: int, index: int) -> str:
+        start = at + index * NAME_BYTES
+        return unpadded(self.memory[start : start + NAME_BYTES])
 
 
 def padded(name: str) -> bytes:

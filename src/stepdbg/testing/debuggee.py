@@ -48,7 +48,7 @@ from stepdbg.protocol.messages import (
     Stopped,
     ToRank,
 )
-from stepdbg.protocol.page import LOSS_NAMES, Page, padded
+from stepdbg.protocol.page import LOSS_NAMES, Page
 from stepdbg.testing import textbook
 from stepdbg.testing.comparing import Fingerprints, effects_between, fingerprints, meets
 from stepdbg.testing.inside import Inside
@@ -280,7 +280,7 @@ class FakeDebuggee:
         self._inspection.step_is_next = next_phase == "step"
         self._inspection.boundary, self._inspection.update = boundary.index, update
         self._page.progress(opens or update, boundary.epoch)
-        self._page.enter(boundary.index, time.monotonic_ns(), padded(next_phase))
+        self._page.enter(time.monotonic_ns(), next_phase)
         return boundary
 
     def _frame(self) -> FrameType:

@@ -22,7 +22,7 @@ import torch
 
 from stepdbg import api
 from stepdbg.protocol import messages as m
-from stepdbg.protocol.page import BELL, PHASE_AT, pack_phase
+from stepdbg.protocol.page import BELL
 from stepdbg.tracer import breakpoints, frames
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.earlier import Earlier
@@ -59,11 +59,8 @@ class Tracer:
         self._watches = Watches(self._losses)
         self._halt = Halt(self._rank, self.lagging, self.registry, self.treatment)
         self.passing = Passing(self.lagging, self.registry, self._rank, self._losses)
-        self._padded = self._rank.padded
         self._into = Into(self, self._halt)
         self._trace: Trace | None = None
-        self.thread = get_ident()
-        """The one that trains."""
         self._pausing = False
         self._stopped_at = 0
         """The boundary of the last stop."""
@@ -81,6 +78,11 @@ class Tracer:
         if self.passing.notes:
             self.passing.catch_up()
         return self.lagging
+
+    @property
+    def thread(self) -> int:
+        """The one that trains."""
+        return self.passing.thread
 
     def listening(self) -> bool:
         """Whether a call in this thread can make boundaries."""
@@ -121,22 +123,10 @@ class Tracer:
             returning: A model's output is just being returned to the user's frame.
             at: The user's frame, where it is not on the stack (a suspended generator).
         """
-        # a free run comes by here at each boundary: no call that can be spared
-        passing, now = self.passing, monotonic_ns()
-        if now < passing.due and passing.open is None and kept and not silent and not passing.memory[BELL]:
-            passing.index = index = passing.index + 1
-            note = passing.notes.append
-            note(name)
-            note(optimizer)
-            note(now)
-            if call:
-                passing.open = name
-            else:
-                note(0)
-            padded = self._padded.get(name) or self._rank.page_bytes(name)
-            pack_phase(passing.memory, PHASE_AT, index, now, padded)
+        passing = self.passing
+        if kept and not silent and passing.enter(name, optimizer, call):
             return NOTED
-        passing.due = 0
+        passing.due, now = 0, monotonic_ns()
         page = self._rank.page
         if page is None or not self._halt.free or page.memory[BELL]:
             return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at)
@@ -150,15 +140,16 @@ class Tracer:
 
     def end(self, phase: Phase) -> None:
         """The call of that phase has returned."""
-        passing, now = self.passing, monotonic_ns()
+        passing = self.passing
         if phase is NOTED or phase is passing.phase:
             passing.open = None
             if passing.phase is None:
-                passing.notes.append(now)
+                passing.notes.append(monotonic_ns())
                 return
             phase, passing.phase = passing.phase, None
             if phase.name == "step":
                 self.lagging.note_step(passing.key)
+        now = monotonic_ns()
         if self._into.phase is phase:
             self._into.over()
             now = monotonic_ns()
@@ -476,7 +467,7 @@ class Tracer:
         self._halt.begin(welcome)
         if welcome.trace is not None:
             self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self.registry)
-        self.thread = get_ident()
+        self.passing.thread = get_ident()
         if multiprocessing.process.parent_process() is not None:  # it ends by os._exit, and runs no atexit
             multiprocessing.util.Finalize(None, self.finish, exitpriority=100)
 

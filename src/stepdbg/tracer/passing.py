@@ -10,11 +10,15 @@ script itself; whatever happens inside one goes the long way.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from mmap import mmap
+from threading import get_ident
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from stepdbg.protocol.page import BELL, USUAL_PHASES, Page
 from stepdbg.tracer.course import Course, Phase
 
 if TYPE_CHECKING:
@@ -22,23 +26,26 @@ if TYPE_CHECKING:
     from stepdbg.tracer.rank import Rank
     from stepdbg.tracer.registry import Registry
 
-LAG_NS = 50_000_000
+LAG_NS = 150_000_000
 """The update on the page is at most so old. (The hub looks at it five times a second.)"""
 NOTED = Phase("", 0, 0, None)
 """Stands for a phase that is only noted."""
 _ALIKE = 2
 """After so many updates of one make the next one is expected to be alike; and so many are made up at the end."""
 _FIELDS = 4
-"""Of each phase: its name, its optimizer, when it began, and when its call returned (0 where it is no call)."""
-LOSS = ""
-"""In the place of a phase's name: a loss; then its name, its value, and 0."""
+"""Of each phase: its name, its optimizer (of a backward: what its loss is called), when it began, and when its call
+returned (0 where it is no call)."""
+
+
+ZERO_GRAD, FORWARD, LOSS, BACKWARD, STEP = range(len(USUAL_PHASES))
+"""Places on the page."""
 
 
 class Passing:
-    """The notes. `Tracer.begin` and `Tracer.end` write them, without a call that can be spared."""
+    """The notes. The sources and `Tracer.end` write them, without a call that can be spared."""
 
-    __slots__ = ("_course", "_losses", "_lost_in", "_named", "_rank", "_registry", "due", "index", "key", "loss",
-                 "memory", "notes", "open", "output", "phase")  # fmt: skip
+    __slots__ = ("_course", "_losses", "_lost_in", "_page", "_rank", "_registry", "_values", "due", "key",
+                 "loss", "losses", "memory", "notes", "open", "output", "phase", "starts", "thread")  # fmt: skip
 
     def __init__(self, course: Course, registry: Registry, rank: Rank, losses: Losses) -> None:
         self._course = course
@@ -55,92 +62,112 @@ class Passing:
         """The same, where the course has been made up since it began."""
         self.key: Any = None
         """Its optimizer."""
-        self.index = 0
-        """The boundary noted last."""
+        self._page: Page
         self.memory: mmap
-        """That of the shared page."""
+        """That of the shared page, with the bell in it."""
+        self.starts: memoryview[int]
+        """On the page, when each phase began last; the usual ones have the places `ZERO_GRAD` to `STEP`."""
         self.output: weakref.ref[torch.Tensor] | None = None
         """What the newest forward returned, where the registry has not been told."""
         self.loss: tuple[weakref.ref[torch.Tensor], str] | None = None
         """The newest loss, likewise, and its name."""
-        self._named: str | None = None
-        """The name of a loss whose backward comes next."""
+        self.losses: list[float] = []
+        """The values of those losses whose backward is noted, in that order."""
+        self._values: Iterator[float] = iter(())
+        """The same, while the course is made up."""
+        self.thread = get_ident()
+        """The one that trains."""
         self._lost_in = 1
         """The update of the newest loss."""
+
+    def enter(self, name: str, optimizer: Any, call: bool) -> bool:
+        """Note that a phase begins, if phases are noted just now; else it has to go the long way."""
+        now = monotonic_ns()
+        if now > self.due or self.open is not None or self.memory[BELL] or get_ident() != self.thread:
+            return False
+        self.notes += (name, optimizer, now) if call else (name, optimizer, now, 0)
+        if call:
+            self.open = name
+        self._page.enter(now, name)
+        return True
 
     def arm(self, now_ns: int) -> None:
         """Nobody looks, and no call is open: from now on phases are noted."""
         page = self._rank.page
         if page is not None:
-            self.memory, self.index, self.due = page.memory, self._course.index, now_ns + LAG_NS
+            self._page, self.memory, self.starts, self.due = page, page.memory, page.starts, now_ns + LAG_NS
 
     def catch_up(self) -> None:
         """Make up the course from the notes."""
         notes, self.notes = self.notes, []
-        update = self._course.update
-        whole = len(notes) // _FIELDS
-        what = list(zip(notes[: whole * _FIELDS : _FIELDS], notes[1 : whole * _FIELDS : _FIELDS], strict=True))
+        self._values, self.losses = iter(self.losses), []
+        course, update = self._course, self._course.update
+        end = len(notes) // _FIELDS * _FIELDS
+        names, optimizers = notes[:end:_FIELDS], notes[1:end:_FIELDS]
         openings: list[int] = []
-        self._named = None
         place = 0
-        while place < whole:
+        while place < len(names):
             if len(openings) == _ALIKE:
-                place += self._pass_over(notes, what, place, openings)
-            before = self._course.update
+                place += self._pass_over(names, optimizers, place, openings)
+            before = course.update
             self._make_up(*notes[place * _FIELDS : (place + 1) * _FIELDS])
-            if self._course.update != before:
+            if course.update != before:
                 openings.append(place)
             place += 1
         if self.open is not None and self.phase is None:
             name, self.key, began = notes[-_FIELDS + 1 :]
-            self.phase = self._course.pass_by(name, self.key, began)
-            self.phase.loss = self._named
-        if self._course.update != update and self._rank.page is not None:
-            self._rank.page.progress(self._course.update, self._course.epoch)
+            self.phase = self._begin(name, self.key, began)
+        if course.update != update and self._rank.page is not None:
+            self._rank.page.progress(course.update, course.epoch)
         if self.output is not None:
             self._registry.note_output(self.output)
         if self.loss is not None:
             self._registry.add_loss(*self.loss, self._lost_in)
         self.output = self.loss = None
 
-    def _make_up(self, name: str, key: Any, began: Any, ended: int) -> None:
-        """One phase, or one loss."""
+    def _begin(self, name: str, key: Any, began: int, *, call: bool = True) -> Phase:
+        """The phase in the course; where it is a backward, with its loss."""
         course = self._course
-        if name is LOSS:
-            self._losses.take(began, key, course.update)
-            self._named, self._lost_in = key, course.update
-            return
-        phase = course.pass_by(name, key, began, call=ended != 0)
-        if self._named is not None:
-            phase.loss, self._named = self._named, None
+        if name != "backward" or key is None:
+            return course.pass_by(name, key, began, call=call)
+        self._losses.take(next(self._values), key, course.update)
+        self._lost_in = course.update
+        phase = course.pass_by(name, None, began)
+        phase.loss = key
+        return phase
+
+    def _make_up(self, name: str, key: Any, began: int, ended: int) -> None:
+        """One phase."""
+        phase = self._begin(name, key, began, call=ended != 0)
         if ended:
             if name == "step":
-                course.note_step(key)
-            course.leave(phase, ended)
+                self._course.note_step(key)
+            self._course.leave(phase, ended)
 
-    def _pass_over(self, notes: list[Any], what: list[tuple[str, Any]], place: int, openings: list[int]) -> int:
+    def _pass_over(self, names: list[str], keys: list[Any], place: int, openings: list[int]) -> int:
         """Where one update is like the other, only the last ones are made up: of those before, nothing is kept.
 
         Returns:
-            How many notes are passed over, `place` being where an update is due to open.
+            How many phases are passed over, `place` being where an update is due to open.
         """
         period = openings[-1] - openings[-2]
         if place != openings[-1] + period:
             return 0
-        pattern = what[place - period : place]
-        if pattern != what[place - 2 * period : place - period]:
+        pattern, whose = names[place - period : place], keys[place - period : place]
+        if (pattern, whose) != (names[place - 2 * period : place - period], keys[place - 2 * period : place - period]):
             return 0
         openings.clear()  # one time is enough: what follows is of another kind, or the end
-        opens = self._course.update + 1
-        alike = 0
-        while what[place + alike * period : place + (alike + 1) * period] == pattern:
-            alike += 1
-        over = max(0, alike - _ALIKE) * period
-        updates = over // period
-        for number, (name, key) in enumerate(what[place : place + over]):
-            if name is LOSS:
-                value = notes[(place + number) * _FIELDS + 2]
-                self._losses.take(value, key, opens + number // period)
+        end = place
+        while names[end : end + period] == pattern and keys[end : end + period] == whose:
+            end += period
+        updates = max(0, (end - place) // period - _ALIKE)
+        first = self._course.update + 1
+        losses = [
+            (key, first - (at == 0)) for at, key in enumerate(whose) if pattern[at] == "backward" and key is not None
+        ]
+        for passed in range(updates):
+            for name, update in losses:  # (one whose backward opens an update is of the one before)
+                self._losses.take(next(self._values), name, update + passed)
         self._course.update += updates
-        self._course.index += updates * sum(name is not LOSS for name, _ in pattern)
-        return over
+        self._course.index += updates * period
+        return updates * period

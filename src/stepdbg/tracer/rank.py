@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from stepdbg.protocol import messages as m
-from stepdbg.protocol.page import Page, padded
+from stepdbg.protocol.page import Page
 from stepdbg.tracer.course import Course
 from stepdbg.tracer.link import HubLost, Link
 
@@ -23,8 +23,6 @@ class Rank:
         self.number = 0
         self._folder = folder
         self.page: Page | None = None
-        self.padded: dict[str, bytes] = {}
-        """Names of phases as the page holds them."""
 
     def join(self) -> m.RankWelcome:
         """Enter the session.
@@ -62,14 +60,7 @@ class Rank:
         if self.page is None:
             return
         self.page.progress(course.update, course.epoch)
-        self.page.enter(course.index, now_ns, self.page_bytes(phase))
-
-    def page_bytes(self, phase: str) -> bytes:
-        """The name of a phase as the page holds it."""
-        name = self.padded.get(phase)
-        if name is None:
-            name = self.padded[phase] = padded(phase)
-        return name
+        self.page.enter(now_ns, phase)
 
     def leave(self) -> None:
         """Leave the session for good."""

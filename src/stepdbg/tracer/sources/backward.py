@@ -6,6 +6,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping
 from threading import get_ident
+from time import monotonic_ns
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,9 +14,10 @@ import torch
 from torch import compiler as compiling
 from torch.compiler import is_dynamo_compiling
 
+from stepdbg.protocol.page import BELL
 from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
-from stepdbg.tracer.passing import LOSS, NOTED
+from stepdbg.tracer.passing import BACKWARD, NOTED
 from stepdbg.tracer.sources.by_hand import ByHand
 from stepdbg.tracer.sources.gradients import Gradients
 from stepdbg.tracer.sources.models import Models
@@ -63,18 +65,43 @@ class Backward:
         wrap(torch.autograd, "grad", self._grad)
 
     def _wrapper(self, original: Any) -> Callable[..., Any]:
-        hooks, tracer, passing = self, self._tracer, self._tracer.passing
+        hooks, tracer, passing, lagging = self, self._tracer, self._tracer.passing, self._tracer.lagging
+        models, gradients = self._models, self._gradients
 
         def backward(*args: Any, **kwargs: Any) -> Any:
             if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
-            phase = None
-            outermost = not hooks._open and not tracer.quiet and get_ident() == tracer.thread
-            if outermost:
-                of = args[0] if args else kwargs.get("tensors")
-                if passing.notes and passing.open is None:
-                    phase = hooks._begin_usual(of)
-                phase = phase or hooks._begin(of)
+            phase: Phase | None = None
+            outermost = not hooks._open
+            if (
+                outermost
+                and (now := monotonic_ns()) < passing.due
+                and passing.open is None
+                and args
+                and type(loss := args[0]) is torch.Tensor
+                and loss.is_cpu
+                and loss.numel() == 1
+                and not loss.is_complex()
+                and not _is_functorchs(loss)
+                and gradients.scaled is None
+                and lagging.pending_backward
+                and not models.returned_number
+                and models.output is not None
+                and models.output() is not loss
+                and (known := hooks._names.get((id((frame := sys._getframe(1)).f_code), frame.f_lasti))) is not None
+                and not known.variable
+                and not passing.memory[BELL]
+                and get_ident() == passing.thread
+            ):  # the usual one, in a free run: see tracer/passing.py
+                passing.open, phase = "backward", NOTED
+                passing.notes += ("backward", known.name, now)
+                passing.losses.append(loss.item())
+                passing.loss = weakref.ref(loss), known.name
+                passing.starts[BACKWARD] = now
+                lagging.pending_backward = False
+                hooks._open = True
+            elif outermost := outermost and tracer.listening():
+                phase = hooks._begin(args[0] if args else kwargs.get("tensors"))
                 hooks._open = True
             try:
                 result = original(*args, **kwargs)
@@ -84,7 +111,10 @@ class Backward:
             finally:
                 if outermost:
                     hooks._open = False
-            if phase is not None:
+            if phase is NOTED and passing.phase is None:
+                passing.open = None
+                passing.notes.append(monotonic_ns())
+            elif phase is not None:
                 tracer.end(phase)
                 if phase is not NOTED and phase.outer is None and not tracer.registry.has_optimizers:
                     hooks._by_hand.expect(args[0] if args else kwargs.get("tensors"))
@@ -140,31 +170,6 @@ class Backward:
             phase.loss = name
         if not retained and not self._models.is_open:
             course.pending_backward = False
-        return phase
-
-    def _begin_usual(self, loss: Any) -> Phase | None:
-        """In a free run, where nothing about the loss is unusual: a number on the CPU, made of a model's output.
-
-        It is read and noted, in one function since that is what most loops come by.
-        """
-        tracer, models = self._tracer, self._models
-        if type(loss) is not torch.Tensor or not loss.is_cpu or loss.numel() != 1 or loss.is_complex():
-            return None
-        if _is_functorchs(loss) or self._gradients.scaled is not None or not tracer.lagging.pending_backward:
-            return None
-        if models.returned_number or models.output is None or models.output() is loss:
-            return None
-        frame = sys._getframe(2)
-        known = self._names.get((id(frame.f_code), frame.f_lasti))
-        if known is None or known.variable:
-            return None
-        name = known.name
-        tracer.passing.notes += (LOSS, name, loss.item(), 0)
-        tracer.passing.loss = weakref.ref(loss), name
-        phase = tracer.begin("backward")
-        if phase is not NOTED:
-            phase.loss = name
-        tracer.lagging.pending_backward = False
         return phase
 
     def _named(self, tensor: torch.Tensor) -> tuple[torch.Tensor, str]:

@@ -14,6 +14,7 @@ import functools
 import weakref
 from collections.abc import Callable
 from threading import get_ident
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,7 +22,9 @@ from torch import compiler as compiling
 from torch import nn
 from torch.compiler import is_dynamo_compiling
 
+from stepdbg.protocol.page import BELL
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.passing import FORWARD, LOSS, NOTED
 from stepdbg.tracer.registry import tensors_in
 from stepdbg.tracer.sources.wrapping import wrapper_of
 
@@ -107,12 +110,31 @@ class Models:
         self._known.pop(key, None)
 
     def _wrapper(self, original: Any) -> Any:
-        models, tracer = self, self._tracer
+        models, tracer, passing, lagging = self, self._tracer, self._tracer.passing, self._tracer.lagging
 
         def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(self, *args, **kwargs)
-            mine = models._open is None and not tracer.quiet and get_ident() == tracer.thread and models._begin(self)
+            mine = models._open is None
+            if (
+                mine
+                and (now := monotonic_ns()) < passing.due
+                and passing.open is None
+                and not lagging.pending_backward
+                and (known := models._known.get(id(self))) is not None
+                and known() is self
+                and torch.is_grad_enabled()
+                and not models._watching
+                and models.on_forward is None
+                and not passing.memory[BELL]
+                and get_ident() == passing.thread
+            ):  # the usual one, in a free run: see tracer/passing.py
+                models._open, models._open_phase, models._trained = self, NOTED, known
+                passing.open = "forward"
+                passing.notes += ("forward", None, now)
+                passing.starts[FORWARD] = now
+            else:
+                mine = mine and tracer.listening() and models._begin(self)
             try:
                 result = original(self, *args, **kwargs)
             except BaseException as error:
@@ -120,7 +142,24 @@ class Models:
                     models._left()
                 error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
                 raise
-            if mine:
+            if (
+                mine
+                and models._open_phase is NOTED
+                and passing.phase is None
+                and (now := monotonic_ns()) < passing.due
+                and type(result) is torch.Tensor
+                and result.requires_grad
+                and result.dim()
+                and torch.is_grad_enabled()
+                and not passing.memory[BELL]
+            ):  # the usual return of the usual one
+                models._open = models._open_phase = passing.open = None
+                models.output = passing.output = weakref.ref(result)
+                models.returned_number = False
+                lagging.pending_backward = True
+                passing.notes += (now, "loss", None, now, 0)
+                passing.starts[LOSS] = now
+            elif mine:
                 models._end(result)
             return result
 

@@ -6,6 +6,7 @@ import functools
 import sys
 from collections.abc import Callable
 from threading import get_ident
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 from torch import compiler as compiling
@@ -13,11 +14,13 @@ from torch import nn
 from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer, lr_scheduler
 
+from stepdbg.protocol.page import BELL
 from stepdbg.tracer import frames
-from stepdbg.tracer.passing import NOTED
+from stepdbg.tracer.course import Phase
+from stepdbg.tracer.passing import NOTED, STEP, ZERO_GRAD
 from stepdbg.tracer.registry import Named
 from stepdbg.tracer.sources.models import Models
-from stepdbg.tracer.sources.wrapping import as_phase, key_of, leave, wrap, wrap_once, wrapper_of
+from stepdbg.tracer.sources.wrapping import key_of, leave, wrap, wrap_once, wrapper_of
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
@@ -35,7 +38,6 @@ class Optimizers:
         """The one that has stepped last."""
         self._used: Named | None = None
         """The optimizer used last, or what it wraps."""
-        self._zero_grad = as_phase(tracer, "zero_grad", key_of)
 
     def install(self) -> None:
         """Hook them."""
@@ -51,6 +53,38 @@ class Optimizers:
             if issubclass(kind, lr_scheduler.LRScheduler):
                 wrap_once(kind, "step", self._scheduler)
         wrap(lr_scheduler.LRScheduler, "__init__", self._scheduler_made)
+
+    def _zero_grad(self, original: Any) -> Callable[..., Any]:
+        tracer, passing = self._tracer, self._tracer.passing
+
+        def zero_grad(*args: Any, **kwargs: Any) -> Any:
+            if is_dynamo_compiling() or compiling._is_compiling_flag:
+                return original(*args, **kwargs)
+            phase: Phase | None = None
+            if (
+                (now := monotonic_ns()) < passing.due
+                and passing.open is None
+                and not passing.memory[BELL]
+                and get_ident() == passing.thread
+            ):  # in a free run: see tracer/passing.py
+                passing.open, phase = "zero_grad", NOTED
+                passing.notes += ("zero_grad", key_of(args[0]), now)
+                passing.starts[ZERO_GRAD] = now
+            elif tracer.admits("zero_grad"):
+                phase = tracer.begin("zero_grad", key_of(args[0]))
+            try:
+                result = original(*args, **kwargs)
+            except BaseException as error:
+                leave(tracer, phase, error)
+                raise
+            if phase is NOTED and passing.phase is None:
+                passing.open = None
+                passing.notes.append(monotonic_ns())
+            elif phase is not None:
+                tracer.end(phase)
+            return result
+
+        return zero_grad
 
     def _made(self, original: Any) -> Callable[..., Any]:
         tracer, models = self._tracer, self._models
@@ -90,21 +124,41 @@ class Optimizers:
                 wrap_once(owner, attribute, make)
 
     def _step(self, original: Any) -> Callable[..., Any]:
-        hooks, tracer = self, self._tracer
+        hooks, tracer, passing = self, self._tracer, self._tracer.passing
 
         def step(*args: Any, **kwargs: Any) -> Any:
             if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
-            optimizer = args[0]
-            key = key_of(optimizer)
-            phase = None
-            outermost = not tracer.quiet and get_ident() == tracer.thread and key is not None and key not in hooks.open
-            if outermost:
-                if not tracer.driving:
-                    phase = tracer.begin("step", key)
-                    if len(args) > 1 or kwargs:
-                        args, kwargs = hooks._with_closure(args, kwargs, key)
-                hooks.open.append(key)  # type: ignore[arg-type]
+            optimizer: Any = args[0]
+            phase: Phase | None = None
+            key: int | None
+            if (
+                (now := monotonic_ns()) < passing.due
+                and passing.open is None
+                and len(args) == 1
+                and not kwargs
+                and (used := hooks._used) is not None
+                and (mine := used.ref()) is not None
+                and mine is optimizer
+                and (groups := mine.param_groups)
+                and (parameters := groups[0].get("params"))
+                and not passing.memory[BELL]
+                and get_ident() == passing.thread
+            ):  # the usual one, in a free run: see tracer/passing.py
+                key, outermost = id(parameters[0]), True
+                passing.open, phase = "step", NOTED
+                passing.notes += ("step", key, now)
+                passing.starts[STEP] = now
+                hooks.open.append(key)
+            else:
+                key = key_of(optimizer)
+                outermost = tracer.listening() and key is not None and key not in hooks.open
+                if outermost:
+                    if not tracer.driving:
+                        phase = tracer.begin("step", key)
+                        if len(args) > 1 or kwargs:
+                            args, kwargs = hooks._with_closure(args, kwargs, key)
+                    hooks.open.append(key)  # type: ignore[arg-type]
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
@@ -120,6 +174,10 @@ class Optimizers:
                 if used is None or used.ref() is not optimizer:
                     used = hooks._used = tracer.registry.note_optimizer(optimizer)
                 used.steps += 1
+                if phase is NOTED and passing.phase is None:
+                    passing.open = None
+                    passing.notes.append(monotonic_ns())
+                    return result
                 if phase is not NOTED:
                     tracer.course.note_step(key)
                 if phase is not None:
