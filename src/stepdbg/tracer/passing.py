@@ -1,10 +1,11 @@
 """Phases that pass by in a free run: noted as they happen, and made into the course of training when it is looked at.
 
 Between two kernels of torch's nearly everything that the interpreter touches has to come from memory again, so a
-boundary costs what it touches, and the course touches much. A boundary that nobody looks at therefore only adds a few
-numbers to a list and writes one line of the shared page. The course is made up from many of them at once, which is
-quick, after `LAG_NS` at the latest and before anything reads it (`Tracer.course`). Noted are phases at the level of the
-script itself; whatever happens inside one goes the long way.
+boundary costs what it touches: above all the code of each function that is called, more than a microsecond apiece. A
+boundary that nobody looks at therefore only adds a few numbers to a list and one to the shared page, and where it is
+the usual one of its kind its wrapper in `sources` writes them itself, in one function. The course is made up from many
+of them at once, which is quick, after `LAG_NS` at the latest and before anything reads it (`Tracer.course`). Noted are
+phases at the level of the script itself; whatever happens inside one goes the long way.
 """
 
 from __future__ import annotations

@@ -68,10 +68,10 @@ class Optimizers:
                 and get_ident() == passing.thread
             ):  # in a free run: see tracer/passing.py
                 passing.open, phase = "zero_grad", NOTED
-                passing.notes += ("zero_grad", key_of(args[0]), now)
+                passing.notes += ("zero_grad", key_of(args[0]) if args else None, now)
                 passing.starts[ZERO_GRAD] = now
             elif tracer.admits("zero_grad"):
-                phase = tracer.begin("zero_grad", key_of(args[0]))
+                phase = tracer.begin("zero_grad", key_of(args[0]) if args else None)
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
