@@ -14,7 +14,6 @@ import torch
 from torch import compiler as compiling
 from torch.compiler import is_dynamo_compiling
 
-from stepdbg.protocol.page import BELL
 from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
 from stepdbg.tracer.passing import BACKWARD, NOTED
@@ -34,6 +33,7 @@ _COMPILER = ("_aot_autograd", "_dynamo", "_inductor")
 """Folders of torch's compiler, which differentiates what it traces."""
 
 _is_functorchs = torch._C._functorch.is_functorch_wrapped_tensor
+_transforms_are_active = torch._C._are_functorch_transforms_active
 
 
 class _Name(NamedTuple):
@@ -79,10 +79,9 @@ class Backward:
                 and passing.open is None
                 and args
                 and type(loss := args[0]) is torch.Tensor
+                and not loss.dim()
                 and loss.is_cpu
-                and loss.numel() == 1
-                and not loss.is_complex()
-                and not _is_functorchs(loss)
+                and not _transforms_are_active()
                 and gradients.scaled is None
                 and lagging.pending_backward
                 and not models.returned_number
@@ -90,12 +89,12 @@ class Backward:
                 and models.output() is not loss
                 and (known := hooks._names.get((id((frame := sys._getframe(1)).f_code), frame.f_lasti))) is not None
                 and not known.variable
-                and not passing.memory[BELL]
                 and get_ident() == passing.thread
+                and type(value := loss.item()) is float
             ):  # the usual one, in a free run: see tracer/passing.py
                 passing.open, phase = "backward", NOTED
                 passing.notes += ("backward", known.name, now)
-                passing.losses.append(loss.item())
+                passing.losses.append(value)
                 passing.loss = weakref.ref(loss), known.name
                 passing.starts[BACKWARD] = now
                 lagging.pending_backward = False

@@ -150,8 +150,6 @@ class Models:
                 and type(result) is torch.Tensor
                 and result.requires_grad
                 and result.dim()
-                and torch.is_grad_enabled()
-                and not passing.memory[BELL]
             ):  # the usual return of the usual one
                 models._open = models._open_phase = passing.open = None
                 models.output = passing.output = weakref.ref(result)

@@ -14,7 +14,6 @@ from torch import nn
 from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer, lr_scheduler
 
-from stepdbg.protocol.page import BELL
 from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
 from stepdbg.tracer.passing import NOTED, STEP, ZERO_GRAD
@@ -64,7 +63,6 @@ class Optimizers:
             if (
                 (now := monotonic_ns()) < passing.due
                 and passing.open is None
-                and not passing.memory[BELL]
                 and get_ident() == passing.thread
             ):  # in a free run: see tracer/passing.py
                 passing.open, phase = "zero_grad", NOTED
@@ -142,7 +140,6 @@ class Optimizers:
                 and mine is optimizer
                 and (groups := mine.param_groups)
                 and (parameters := groups[0].get("params"))
-                and not passing.memory[BELL]
                 and get_ident() == passing.thread
             ):  # the usual one, in a free run: see tracer/passing.py
                 key, outermost = id(parameters[0]), True
