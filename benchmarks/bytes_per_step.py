@@ -11,12 +11,18 @@ from typing import NamedTuple
 from harness.place import DEMOS, Place
 from harness.terminal import Terminal
 
-from measure import Row, median, next_phase, table
+from measure import Row, median, next_phase, section, table
 
 STEPS = 35
 SMALL, MEDIUM, WIDE = (80, 24), (100, 30), (160, 50)
 LARGE = "fc1"
 """The layer with the largest weight, 32×1352."""
+
+
+HOW = [
+    "`benchmarks/bytes_per_step.py` presses `n` on `demos/mnist.py` in a terminal, with one view after the other in",
+    "front, and counts what comes until the screen is quiet.",
+]
 
 
 class View(NamedTuple):
@@ -120,7 +126,8 @@ def main() -> int:
         rows.append(Row(f"{view.name}: median", median(values), "bytes", view.limit))
         rows.append(Row(f"{view.name}: most of {STEPS}", max(values), "bytes"))
         rows.append(Row(f"{view.name}: median of {costly}", median(by_phase[costly]), "bytes"))
-    return table("Bytes per step, demos/mnist.py", rows)
+    title = "Bytes to the terminal for one step"
+    return table(title, rows) if sys.argv[1:] else section(title, rows, HOW)
 
 
 if __name__ == "__main__":

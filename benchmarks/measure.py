@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from harness.terminal import Terminal
 
+from page import write_section
+
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 PAUSED = re.compile(r"PAUSED before (\w+)")
 
@@ -50,6 +52,16 @@ def table(title: str, rows: Sequence[Row]) -> int:
             line += f"  limit {row.limit:g} {row.unit}  {'OVER' if missed else 'ok'}"
         print(line.rstrip(), flush=True)
     return int(over)
+
+
+def section(title: str, rows: Sequence[Row], how: Sequence[str]) -> int:
+    """`table`, and the same as a section of `docs/benchmarks.md` that begins by saying how it is measured."""
+    lines = [*how, "", "| | measured | limit |", "| --- | --- | --- |"]
+    for row in rows:
+        limit = "" if row.limit is None else f"{row.limit:,g} {row.unit}"
+        lines.append(f"| {row.what} | {row.figure:,.4g} {row.unit} | {limit} |")
+    write_section(title, lines)
+    return table(title, rows)
 
 
 def next_phase(terminal: Terminal) -> str | None:

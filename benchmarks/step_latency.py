@@ -8,9 +8,13 @@ from pathlib import Path
 
 from harness.place import DEMOS, Place
 
-from measure import PROGRAMS, Row, median, next_phase, shown_ms, table
+from measure import PROGRAMS, Row, median, next_phase, section, shown_ms
 
 STEPS = 48
+HOW = [
+    "`benchmarks/step_latency.py` presses `n` in a terminal, and takes the time until the screen has the next stop,",
+    "less the time that the phase itself took.",
+]
 
 
 def latencies(script: Path, size: tuple[int, int]) -> list[float]:
@@ -44,7 +48,7 @@ def main() -> int:
             name = f"{what}, {size[0]}×{size[1]}"
             rows.append(Row(f"{name}: median", median(values), "ms", 50))
             rows.append(Row(f"{name}: worst of {STEPS}", max(values), "ms"))
-    return table("Key to painted stop, less the phase's own time", rows)
+    return section("From key to painted stop", rows, HOW)
 
 
 if __name__ == "__main__":
