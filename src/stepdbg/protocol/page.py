@@ -12,6 +12,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,11 +119,17 @@ class Page:
 
     def add_loss(self, update: int, index: int, value: float) -> None:
         """Append a loss, or a watched value, to the ring; the oldest entry gives way."""
-        _POINT.pack_into(self.memory, _POINTS_AT + self._written % RING * _POINT.size, update, index, value)
-        self._written += 1
-        if index < LOSS_NAMES:
-            self._loss = value
-        _SEQUENCE.pack_into(self.memory, _SEQUENCE_AT, self._written, self._loss)
+        self.add_losses(((update, index, value),))
+
+    def add_losses(self, entries: Iterable[tuple[int, int, float]]) -> None:
+        """Append several, each an update, an index and a value."""
+        memory, write = self.memory, _POINT.pack_into
+        for update, index, value in entries:
+            write(memory, _POINTS_AT + self._written % RING * _POINT.size, update, index, value)
+            self._written += 1
+            if index < LOSS_NAMES:
+                self._loss = value
+        _SEQUENCE.pack_into(memory, _SEQUENCE_AT, self._written, self._loss)
 
     def bell(self) -> bool:
         """Whether there is mail on the socket."""

@@ -8,6 +8,7 @@ forward pass.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,11 +60,22 @@ class Losses:
         page = self._rank.page
         if page is None:
             return
-        index = self._indices.get((name, watched))
-        if index is None:
-            index = self._indices[name, watched] = self._next_index(watched)
-            page.name_loss(index, name)
-        page.add_loss(update, index, value)
+        page.add_loss(update, self._index(name, watched), value)
+
+    def take_all(self, names: Sequence[tuple[str, int]], rounds: int, values: Iterator[float]) -> None:
+        """Take the losses of several updates that are alike.
+
+        Args:
+            names: In each update, these; each with the update that its first value is of.
+            rounds: So many updates.
+            values: From here come the values, update after update.
+        """
+        if not names or not rounds or (page := self._rank.page) is None:
+            return
+        indices = [(self._index(name), first) for name, first in names]
+        found = [(first + past, index, next(values)) for past in range(rounds) for index, first in indices]
+        self._course.loss = found[-1][2]
+        page.add_losses(found)
 
     def settle(self, *, wait: bool = False) -> None:
         """Pick up what has arrived meanwhile, or, where training stops anyhow, all of it."""
@@ -89,6 +101,15 @@ class Losses:
             copy.value.copy_(loss.detach().reshape(()), non_blocking=True)
         copy.event.record(torch.cuda.current_stream(loss.device))
         self._underway.append(copy)
+
+    def _index(self, name: str, watched: bool = False) -> int:
+        """Of that name on the page."""
+        index = self._indices.get((name, watched))
+        if index is None:
+            index = self._indices[name, watched] = self._next_index(watched)
+            if self._rank.page is not None:
+                self._rank.page.name_loss(index, name)
+        return index
 
     def _next_index(self, watched: bool) -> int:
         """A place among the names of its kind; the last one is shared by all for whom there is none."""

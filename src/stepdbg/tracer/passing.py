@@ -166,9 +166,7 @@ class Passing:
         losses = [
             (key, first - (at == 0)) for at, key in enumerate(whose) if pattern[at] == "backward" and key is not None
         ]
-        for passed in range(updates):
-            for name, update in losses:  # (one whose backward opens an update is of the one before)
-                self._losses.take(next(self._values), name, update + passed)
+        self._losses.take_all(losses, updates, self._values)
         self._course.update += updates
         self._course.index += updates * period
         return updates * period

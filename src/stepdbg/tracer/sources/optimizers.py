@@ -61,9 +61,7 @@ class Optimizers:
                 return original(*args, **kwargs)
             phase: Phase | None = None
             if (
-                (now := monotonic_ns()) < passing.due
-                and passing.open is None
-                and get_ident() == passing.thread
+                (now := monotonic_ns()) < passing.due and passing.open is None and get_ident() == passing.thread
             ):  # in a free run: see tracer/passing.py
                 passing.open, phase = "zero_grad", NOTED
                 passing.notes += ("zero_grad", key_of(args[0]) if args else None, now)
