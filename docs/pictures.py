@@ -6,6 +6,7 @@ SVG, and as PNG beside it for eyes that have no browser at hand. `python docs/pi
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,18 @@ class Scene(NamedTuple):
     size: tuple[int, int]
     play: Callable[[Terminal], Iterator[str]]
     """Presses keys, and yields the name of a picture whenever the screen shows what it is of."""
+
+
+def find(terminal: Terminal, words: str, row: str) -> None:
+    """Filter the Model panel by these words, and wait until this row has the cursor: sentence and rail name a tensor
+    that has just been made before the panel has a row for it.
+    """
+    terminal.press("/")
+    terminal.wait_for("part of a name")
+    terminal.type(words)
+    terminal.wait_for_match(rf"›[*+~?-]* *\S*{re.escape(row)} +[=\w]")
+    terminal.press("enter")
+    terminal.wait_for("enter open")
 
 
 def gradients_written(name: str) -> Callable[[Terminal], Iterator[str]]:
@@ -51,7 +64,7 @@ def first_update(terminal: Terminal) -> Iterator[str]:
 
 def dead_relu(terminal: Terminal) -> Iterator[str]:
     """The first update again, after an edit that leaves relu nothing to let through."""
-    terminal.wait_for("w1")
+    terminal.wait_for_match(r"›[ ~]+w1\b")
     terminal.press("e")
     terminal.wait_for("enter: preview")
     terminal.type("-2")
@@ -83,9 +96,9 @@ def left_out(terminal: Terminal) -> Iterator[str]:
 def squeezed(terminal: Terminal) -> Iterator[str]:
     """What comes out of a model that takes the softmax itself."""
     step_to(terminal, "loss")
-    terminal.wait_for("scores")
-    terminal.press("end", "enter")
-    terminal.wait_for("64×10")
+    find(terminal, "scores", "scores")
+    terminal.press("enter")
+    terminal.wait_for("scores [0, 0]")
     yield "broken-double-softmax"
 
 
