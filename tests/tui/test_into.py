@@ -81,6 +81,37 @@ def test_the_sentence_says_what_each_kind_of_unit_did() -> None:
     assert words("forward", m.Inner("module", "model.fc1", "Linear", "", (broken,))).endswith("3 NaN")
 
 
+def of_loss(value: float | None, *, shape: tuple[int, ...] = (), **more: int) -> m.Inner:
+    """A criterion that gave this."""
+    found = m.Statistics(value, value, value, None, abs(value) if value is not None else None, **more)
+    result = m.InnerTensor("output", "output of loss_fn", shape, "float32", "cpu", found)
+    return m.Inner("module", "loss_fn", "MSELoss", "", (result, INPUT))
+
+
+def test_a_result_of_one_number_reads_as_that_number() -> None:
+    assert words("loss", of_loss(2.3179)) == "MSELoss loss_fn: 64×784 → scalar, value 2.318"
+    assert words("loss", of_loss(-0.5, shape=(1, 1))) == "MSELoss loss_fn: 64×784 → 1×1, value -0.5000"
+    assert words("loss", of_loss(None, nan=1)) == "MSELoss loss_fn: 64×784 → scalar, value NaN"
+    assert words("loss", of_loss(float("-inf"), inf=1)) == "MSELoss loss_fn: 64×784 → scalar, value -inf"
+
+
+@pytest.mark.parametrize("width", [20, 48, 160])
+def test_the_table_has_one_figure_for_one_number(width: int) -> None:
+    def drawn(one: m.Inner) -> str:
+        drawing = inner.draw(at(within("loss", one)), Frame(width, 14))
+        assert all(width_of(line) <= width for line in (*drawing.head, *drawing.body, *drawing.foot))
+        return " ".join(" ".join(text(line) for line in (*drawing.head, *drawing.body, *drawing.foot)).split())
+
+    alone = drawn(of_loss(2.3179))
+    assert "value" in alone
+    assert alone.count("2.318") == 1
+    assert "mean" not in alone
+    both = m.Inner("module", "loss_fn", "MSELoss", "", (*of_loss(2.3179).tensors, OUTPUT))
+    if width > 20:
+        assert "mean/=val" in drawn(both)
+        assert "=2.318" in drawn(both)
+
+
 def test_plain_terminals_get_plain_characters() -> None:
     snapshot = at(within("forward", MODULE))
     drawn = inner.draw(snapshot, Frame(60, 12, glyphs=ASCII))
