@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import msgspec
 import pytest
 from tui.builders import at, stop_after
 from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol import messages as m
 from stepdbg.tui.actions import Situation, applicable
+from stepdbg.tui.losses import Point, Series
 from stepdbg.tui.views import header, inner, rail
 from stepdbg.tui.views.lines import ASCII, Frame, text, width_of
 
@@ -43,6 +47,18 @@ def test_the_state_line_says_which_phase_and_which_unit() -> None:
     )
     line_alone = m.Inner("line", phase="loss")
     assert header.state_words(at(within("loss", line_alone)), 0.0) == ("PAUSED", "inside loss")
+
+
+def test_the_bars_of_the_loss_go_with_its_figure_where_the_unit_leaves_no_room() -> None:
+    losses = (Series("loss", tuple(Point(update, 2.3 - update / 10) for update in range(1, 5))),)
+    weight = m.Inner("parameter", "model.norm.weight", "Adam")
+    stop = within("step", weight)
+    stop = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, loss=1.9))
+    snapshot = dataclasses.replace(at(stop), losses=losses)
+    narrow, wide = (text(header.draw(snapshot, width, 0.0)) for width in (80, 160))
+    assert "loss 1.900 █" in wide
+    assert "loss" not in narrow
+    assert "█" not in narrow
 
 
 def test_the_rail_shows_the_unit_behind_its_phase_and_the_arrow_before_it() -> None:
