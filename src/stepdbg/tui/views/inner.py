@@ -129,6 +129,8 @@ def _written(inner: Inner, name: str, of: str) -> str:
 
 
 def _measured(one: InnerTensor | None, glyphs: Glyphs) -> str:
+    if one is not None and _single(one) and one.statistics is not None:
+        return f"value {_the_value(one.statistics)}"
     return "no tensor" if one is None else shape(one.shape, glyphs.times) + _figures(one, "norm", "mean")
 
 
