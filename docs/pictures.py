@@ -6,6 +6,7 @@ SVG, and as PNG beside it for eyes that have no browser at hand. `python docs/pi
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from harness.stepping import move, step_to, wait_stop
 from harness.terminal import Terminal
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
-SMALL, FLAT, WIDE = (80, 24), (100, 22), (160, 50)
+SMALL, FLAT, TALL, WIDE = (80, 24), (100, 22), (100, 29), (160, 50)
 
 
 class Scene(NamedTuple):
@@ -27,6 +28,19 @@ class Scene(NamedTuple):
     size: tuple[int, int]
     play: Callable[[Terminal], Iterator[str]]
     """Presses keys, and yields the name of a picture whenever the screen shows what it is of."""
+
+
+def find(terminal: Terminal, words: str, row: str) -> None:
+    """Filter the Model panel by these words, and wait until this row has the cursor: sentence and rail name a tensor
+    that has just been made before the panel has a row for it.
+    """
+    terminal.press("/")
+    terminal.wait_for("part of a name")
+    terminal.type(words)
+    terminal.wait_for_match(rf"›[*+~?-]* *\S*{re.escape(row)} +[=\w]")
+    terminal.wait_for("enter keep")
+    terminal.press("enter")
+    terminal.wait_for_no("enter keep")
 
 
 def gradients_written(name: str) -> Callable[[Terminal], Iterator[str]]:
@@ -51,7 +65,7 @@ def first_update(terminal: Terminal) -> Iterator[str]:
 
 def dead_relu(terminal: Terminal) -> Iterator[str]:
     """The first update again, after an edit that leaves relu nothing to let through."""
-    terminal.wait_for("w1")
+    terminal.wait_for_match(r"›[ ~]+w1\b")
     terminal.press("e")
     terminal.wait_for("enter: preview")
     terminal.type("-2")
@@ -83,10 +97,95 @@ def left_out(terminal: Terminal) -> Iterator[str]:
 def squeezed(terminal: Terminal) -> Iterator[str]:
     """What comes out of a model that takes the softmax itself."""
     step_to(terminal, "loss")
-    terminal.wait_for("scores")
-    terminal.press("end", "enter")
-    terminal.wait_for("64×10")
+    find(terminal, "scores", "scores")
+    terminal.press("enter")
+    terminal.wait_for("scores [0, 0]")
     yield "broken-double-softmax"
+
+
+def updates(terminal: Terminal, number: int) -> None:
+    """Go to where the update after so many opens."""
+    for _ in range(number):
+        move(terminal, "f")
+
+
+def into(terminal: Terminal, *units: str) -> None:
+    """Step into the phase that comes, to the last of these units, which come one after the other."""
+    for unit in units:
+        terminal.press("s")
+        terminal.wait_for(f", after {unit} ·")
+
+
+def filtered(terminal: Terminal) -> Iterator[str]:
+    """What the third step moved of all linear layers, the furthest first."""
+    updates(terminal, 2)
+    step_to(terminal, "scheduler")
+    find(terminal, "class:Linear changed", "weight")
+    terminal.click_on("Δ/‖w‖")
+    terminal.wait_for("by Δ/‖w‖")
+    terminal.press("home")
+    terminal.wait_for("1-12 of 16")
+    yield "model-filtered"
+
+
+def before_and_after(terminal: Terminal) -> Iterator[str]:
+    """A weight, what was before the step, and what the step changed."""
+    updates(terminal, 2)
+    step_to(terminal, "step")
+    move(terminal, "n")
+    find(terminal, "fc2", "weight")
+    terminal.press("enter")
+    terminal.wait_for("model.fc2.weight [0, 0]", "[now]")
+    terminal.press("D", "D")
+    terminal.wait_for("[change]")
+    yield "tensor-change"
+
+
+def foreseen(terminal: Terminal) -> Iterator[str]:
+    """The next step of a weight, taken apart."""
+    updates(terminal, 2)
+    step_to(terminal, "step")
+    find(terminal, "0.project", "weight")
+    terminal.press("W")
+    terminal.wait_for("step comes next", "together")
+    yield "foresight"
+
+
+def graph_behind(terminal: Terminal) -> Iterator[str]:
+    """What backward is about to walk: from the loss down to the parameters."""
+    step_to(terminal, "backward")
+    terminal.press("B")
+    terminal.wait_for("graph of loss", "nodes")
+    terminal.press("home")
+    terminal.wait_for_match(r"› +1 ●")
+    terminal.press(*["down"] * 2)
+    terminal.wait_for_match(r"› +3 ●")
+    yield "graph"
+
+
+def inside_forward(name: str) -> Callable[[Terminal], Iterator[str]]:
+    """A forward, gone into as far as the last layer but one."""
+
+    def play(terminal: Terminal) -> Iterator[str]:
+        updates(terminal, 2)
+        step_to(terminal, "forward")
+        into(terminal, "model.conv", "model.norm", "model.fc1")
+        terminal.press("3")
+        terminal.wait_for("Linear model.fc1", "output")
+        yield name
+
+    return play
+
+
+def inside_step(terminal: Terminal) -> Iterator[str]:
+    """A step, gone into as far as its third parameter; what it is still to do to another."""
+    updates(terminal, 2)
+    step_to(terminal, "step")
+    into(terminal, "model.conv.weight", "model.conv.bias", "model.norm.weight")
+    find(terminal, "fc2", "weight")
+    terminal.press("W")
+    terminal.wait_for("this step is still to do this")
+    yield "into-step"
 
 
 SCENES = {
@@ -97,6 +196,13 @@ SCENES = {
     "no-zero-grad": Scene(("demos/broken.py", "--no-zero-grad"), FLAT, added_to),
     "forgotten-layer": Scene(("demos/broken.py", "--forgotten-layer"), (120, 28), left_out),
     "double-softmax": Scene(("demos/broken.py", "--double-softmax"), FLAT, squeezed),
+    "model-filtered": Scene(("demos/charlm.py",), SMALL, filtered),
+    "tensor-change": Scene(("demos/mnist.py",), TALL, before_and_after),
+    "foresight": Scene(("demos/charlm.py",), FLAT, foreseen),
+    "graph": Scene(("demos/mnist.py",), TALL, graph_behind),
+    "into-forward": Scene(("demos/mnist.py",), WIDE, inside_forward("into-forward")),
+    "into-forward-small": Scene(("demos/mnist.py",), SMALL, inside_forward("into-forward-small")),
+    "into-step": Scene(("demos/mnist.py",), SMALL, inside_step),
 }
 """By the names that the command line takes."""
 

@@ -37,6 +37,15 @@ def test_every_file_that_a_document_links_to_exists(document: Path) -> None:
         assert link.startswith("http") or (document.parent / link).exists(), link
 
 
+def test_every_picture_that_is_kept_is_shown_by_a_document() -> None:
+    shown = {
+        (document.parent / link).resolve()
+        for document in DOCUMENTS
+        for link in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", document.read_text())
+    }
+    assert set((ROOT / "docs" / "pictures").glob("*.svg")) == shown
+
+
 def test_every_path_that_the_map_names_exists() -> None:
     for path in re.findall(r"`((?:src|tests|docs|demos|benchmarks)/[\w./]+)`", (ROOT / "CONTRIBUTING.md").read_text()):
         assert (ROOT / path).exists(), path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tracer.bare_hub import bare, debuggee, write
+from tracer.bare_hub import Debuggee, bare, debuggee, write
 
 from stepdbg.protocol import messages as m
 
@@ -127,3 +127,116 @@ def test_read_only_nothing_is_edited_and_the_next_step_is_foretold_all_the_same(
         assert isinstance(training.ask(m.PreviewEdit("rate", "2", frame=0)), m.Refusal)
         assert isinstance(training.ask(m.UndoEdit()), m.Refusal)
         assert training.ask(m.Foresee("model.bias")).total is not None
+
+
+TWO = """
+    import torch
+    from torch import nn
+    import stepdbg
+
+    torch.manual_seed(3)
+    model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    first = torch.optim.AdamW(model[0].parameters(), lr=1e-2, weight_decay=0.1{how})
+    second = torch.optim.SGD(model[1].parameters(), lr=0.1, momentum=0.9)
+    first.register_step_pre_hook(lambda *_: stepdbg.breakpoint() if {hook} else None)
+    for _ in range(2):
+        loss = model(torch.randn(5, 4)).square().mean()
+        first.zero_grad()
+        second.zero_grad()
+        loss.backward()
+        first.step()
+        second.step()
+"""
+OF_FIRST, OF_SECOND = ("model.0.weight", "model.0.bias"), ("model.1.weight", "model.1.bias")
+
+
+def script_of_two(folder: Path, how: str = "", *, hook: bool = False) -> Path:
+    return write(folder, TWO.format(how=how, hook=hook))
+
+
+def foretold(training: Debuggee, name: str) -> m.Foresight:
+    found = training.ask(m.Foresee(name))
+    assert isinstance(found, m.Foresight), found
+    return found
+
+
+def test_inside_a_step_what_it_has_moved_is_told_from_what_is_still_to_come_and_comes_true(tmp_path: Path) -> None:
+    told = []
+    with debuggee(script_of_two(tmp_path)) as training:
+        promised: dict[str, float] = {}
+        for stop in training.stops("into"):
+            if stop.boundary.inside != ("step",):
+                promised.clear()
+                continue
+            assert stop.inner is not None
+            running = OF_FIRST if stop.inner.name in OF_FIRST else OF_SECOND
+            if (norm := promised.pop(stop.inner.name, None)) is not None:
+                assert stop.inner.change == pytest.approx(norm, rel=1e-4)
+            for name in OF_FIRST + OF_SECOND:
+                found = foretold(training, name)
+                assert found.kept is None or name not in running
+                told.append((stop.inner.name, name, found.reached))
+                if found.reached == "to come":
+                    assert found.total is not None
+                    promised[name] = found.total.norm
+        assert training.end()[0] == 0
+    (weight, bias), (other, last) = OF_FIRST, OF_SECOND
+    of_one_update = [
+        (weight, weight, "moved"), (weight, bias, "to come"), (weight, other, ""), (weight, last, ""),
+        (bias, weight, "moved"), (bias, bias, "moved"), (bias, other, ""), (bias, last, ""),
+        (other, weight, ""), (other, bias, ""), (other, other, "moved"), (other, last, "to come"),
+        (last, weight, ""), (last, bias, ""), (last, other, "moved"), (last, last, "moved"),
+    ]  # fmt: skip
+    assert told == of_one_update * 2
+
+
+@pytest.mark.parametrize("how", ["", ", foreach=True"])
+def test_between_two_operators_of_a_step_nothing_is_foretold_of_what_is_half_done(how: str, tmp_path: Path) -> None:
+    with debuggee(script_of_two(tmp_path, how)) as training:
+        reached = set()
+        at_work = 0
+        for stop in training.stops("operator"):
+            if stop.inner is None or stop.boundary.inside != ("step",):
+                continue
+            before = {name: foretold(training, name) for name in OF_FIRST}
+            for name, found in before.items():
+                if "at work" in found.why_not:
+                    assert stop.inner.within in ("", name)
+                    at_work += 1
+                else:
+                    reached.add((name, found.reached))
+        assert training.end()[0] == 0
+    assert at_work > 4
+    one_by_one = not how
+    assert ((OF_FIRST[1], "to come") in reached) is one_by_one
+    assert ((OF_FIRST[0], "moved") in reached) is one_by_one
+
+
+def test_of_two_optimizers_the_step_of_one_breaks_no_promise_about_the_other(tmp_path: Path) -> None:
+    with debuggee(script_of_two(tmp_path)) as training:
+        asked = False
+        for stop in training.stops():
+            if stop.boundary.next != "step" and stop.boundary.done != "step":
+                continue
+            if stop.boundary.next == "step" and stop.boundary.done == "backward":
+                foretold(training, OF_SECOND[0])  # its optimizer is not the one that steps next
+                asked = True
+            elif stop.boundary.done == "step" and stop.boundary.next != "step":
+                assert foretold(training, OF_SECOND[0]).kept is None
+        assert training.end()[0] == 0
+    assert asked
+
+
+def test_inside_a_step_that_nobody_saw_begin_it_is_said_that_one_cannot_know(tmp_path: Path) -> None:
+    with debuggee(script_of_two(tmp_path, hook=True)) as training:
+        training.stop()
+        stop = training.go("continue")
+        assert stop is not None
+        assert stop.boundary.inside == ("step",)
+        found = foretold(training, OF_FIRST[0])
+        assert found.reached == ""
+        assert any("may have moved this parameter already" in remark for remark in found.remarks)
+        training.go("continue")
+        training.go("continue")
+        training.go("continue")
+        training.end()

@@ -80,3 +80,26 @@ def test_an_output_that_a_later_forward_has_replaced_is_listed_while_a_variable_
     before_backward = found[2, "loss", "backward"]
     assert "fake" in listed(before_backward, "output")
     assert "real" in listed(before_backward, "batch")
+
+
+TWO_MODELS = """
+    import torch
+    first, second = torch.nn.Linear(3, 4), torch.nn.Linear(4, 1)
+    optimizer = torch.optim.SGD([*first.parameters(), *second.parameters()], lr=0.1)
+    for _ in range(2):
+        fake = first(torch.ones(2, 3))
+        loss = torch.nn.functional.mse_loss(second(fake), torch.ones(2, 1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_an_output_that_no_variable_takes_is_not_called_as_the_one_of_another_model(tmp_path: Path) -> None:
+    told = []
+    with debuggee(write(tmp_path, TWO_MODELS)) as training:
+        for stop in training.stops():
+            found = [effect.object for effect in stop.effects.named if effect.kind == "output"] if stop.effects else []
+            told += [(stop.boundary.done, name) for name in found]
+        assert training.end()[0] == 0
+    assert told == [("forward", "fake"), ("forward", "output")] * 2

@@ -130,6 +130,50 @@ def test_every_phase_is_gone_through_in_order_and_the_run_ends_in_the_same_bits(
     assert [line for line in told if "head" not in line or line in rounds[0]] == [*rounds[0], *rounds[1], "before None"]
 
 
+GENERATOR = """
+import torch
+import stepdbg
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)
+    def forward(self, x):
+        return self.second(self.first(x).relu())
+
+@stepdbg.loop
+def train():
+    model = Net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(5):
+        yield "zero_grad"
+        optimizer.zero_grad()
+        yield "forward"
+        out = model(torch.ones(2, 3))
+        yield "loss"
+        loss = out.sum()
+        yield "backward"
+        loss.backward()
+        yield "step"
+        optimizer.step()
+
+train()
+print(torch.nn.Module.__call__ is torch.nn.Module._wrapped_call_impl)
+"""
+
+
+def test_every_forward_is_gone_through_also_where_new_models_are_looked_for_no_more(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, GENERATOR)) as training:
+        stops, stop = [], training.stop()
+        while stop is not None:
+            stops.append(stop)
+            stop = training.go("into" if stop.boundary.update <= 4 else "next")
+        status, out, err = training.end()
+    told = [unit for unit in units(iter(stops)) if unit.startswith("forward")]
+    assert told == ["forward: Linear model.first", "forward: Linear model.second", "forward: Net model"] * 4
+    assert (status, out, err) == (0, "True\n", ""), "torch's own call is back after a forward that was not stepped into"
+
+
 def test_a_module_is_told_of_with_what_went_in_and_what_came_out_and_they_can_be_looked_at(tmp_path: Path) -> None:
     with debuggee(write(tmp_path, TRAIN)) as training:
         stop = first(training, "forward")

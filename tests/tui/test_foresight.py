@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from tui.builders import at, shown, stop_after, widest
 from tui.stage import stage
 
-from stepdbg.protocol.messages import Clipping, Foresight, Kept, Move
+from stepdbg.protocol.messages import Clipping, Foresight, Inner, Kept, Move
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import foresight
 from stepdbg.tui.views.lines import ASCII, Frame
@@ -55,8 +56,6 @@ def test_no_line_is_wider_than_the_panel(width: int) -> None:
 
 
 def replace_kept(fits: bool) -> Foresight:
-    import msgspec
-
     kept = Kept(13, 2e-9 if fits else 0.5, 0.01, fits, 600, "" if fits else "the gradient was written anew")
     return msgspec.structs.replace(KNOWN, kept=kept)
 
@@ -70,6 +69,36 @@ def test_after_the_step_it_is_said_whether_it_did_as_foretold() -> None:
     assert "the gradient was written anew" in flat
 
 
+def inside_step(known: Foresight, width: int = 80) -> str:
+    stop = stop_after("backward")
+    boundary = msgspec.structs.replace(stop.boundary, done=None, next=None, inside=("step",))
+    inner = Inner("parameter", "model.fc1.weight", "AdamW", total=4, place=1, how="written", change=0.03, phase="step")
+    within = msgspec.structs.replace(stop, boundary=boundary, inner=inner)
+    return " ".join(shown(foresight.lines(replace(at(within), foresight=known), Frame(width, 20), NAME)).split())
+
+
+@pytest.mark.parametrize("width", [41, 80, 160])
+def test_inside_step_it_is_said_whether_that_step_has_moved_the_parameter_or_is_still_to_do_it(width: int) -> None:
+    moved = inside_step(msgspec.structs.replace(KNOWN, reached="moved"), width)
+    assert moved.startswith("✓ this step has moved it already; below: the step after it")
+    coming = inside_step(msgspec.structs.replace(KNOWN, reached="to come"), width)
+    assert "moved it already" not in coming
+    assert "came now" not in moved + coming
+    if width >= 80:
+        assert "another step with this gradient (1 - lr wd) w" in moved
+        assert coming.startswith("this step is still to do this (1 - lr wd) w")
+    assert "if optimizer stepped now" in inside_step(KNOWN, 80), "the step is another optimizer's"
+
+
+def test_of_two_optimizers_only_one_steps_next() -> None:
+    def when(next_of: str) -> str:
+        stop = msgspec.structs.replace(stop_after("backward"), next_of=next_of)
+        return shown(foresight.lines(replace(at(stop), foresight=KNOWN), Frame(80, 20), NAME))
+
+    assert "step comes next" in when("optimizer")
+    assert "if optimizer stepped now" in when("optimizer_d")
+
+
 def test_what_cannot_be_foretold_and_what_was_not_recorded_is_said() -> None:
     none = Foresight(NAME, "optimizer", "Lion", 0, 3, why_not="The step of Lion is not torch's own")
     assert words(none) == " The step of Lion is not torch's own."
@@ -78,8 +107,6 @@ def test_what_cannot_be_foretold_and_what_was_not_recorded_is_said() -> None:
 
 
 def test_a_scale_is_told_and_plain_characters_do() -> None:
-    import msgspec
-
     scaled = msgspec.structs.replace(KNOWN, scale=65536.0, fresh=True)
     told = shown(foresight.lines(looking(scaled), Frame(80, 20, glyphs=ASCII), NAME))
     assert "multiplied by 65536" in told
@@ -102,6 +129,23 @@ async def test_what_step_would_do_is_shown_by_key_and_checked_after_it(size: tup
         await here.until_seen("betas")
         await here.press("W", "W")
         await here.until_seen("betas")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+async def test_inside_step_it_follows_what_the_step_has_moved(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("step")
+        await here.press("1", "W")
+        await here.until_seen("step comes next")
+        await here.press("s")
+        await here.until_seen("inside step, after model.fc1.weight", "this step has moved it already")
+        await here.press("1", "down", "W")
+        await here.until_seen("model.fc1.bias", "this step is still to do this")
+        await here.press("s")
+        await here.until_seen("after model.fc1.bias", "this step has moved it already")
+        await here.press("n")
+        await here.until_seen("before data", "another step with this gradient")
+        assert "has moved it already" not in here.text
 
 
 async def test_the_element_under_the_cursor_of_the_tensor_panel_is_followed() -> None:

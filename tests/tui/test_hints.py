@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.theme import BUILTIN_THEMES
 from tui.builders import at, stop_after
@@ -12,6 +13,7 @@ from tui.stage import stage
 from stepdbg.home import first_run
 from stepdbg.home.first_run import DEMOS, note_use, wants_hints
 from stepdbg.home.folders import STATE_VARIABLE
+from stepdbg.protocol.messages import Inner
 from stepdbg.tui.actions import ACTIONS
 from stepdbg.tui.config import Config, configured
 from stepdbg.tui.hints import HINTS, words
@@ -32,6 +34,49 @@ def test_every_hint_fits_a_line_of_80_cells_with_the_way_out() -> None:
             assert "{" not in said
             assert len(said) <= 80 - 3 - len("H: no hints ") - 1, said
     assert words(len(HINTS), at(stop_after("data")), ACTIONS) == ""
+
+
+@pytest.mark.parametrize(
+    ("phase", "inner", "said"),
+    [
+        ("forward", Inner("module", "model.fc1", "Linear"), "inside forward, s goes to the next module, n to its end"),
+        ("forward", Inner("operator", "aten.mm"), "inside forward, I goes to the next operator, n to its end"),
+        ("backward", Inner("gradient", "w", place=2, total=4), "inside backward, s goes to the next gradient, n to"),
+        ("backward", Inner("node", "AddBackward0"), "inside backward, I goes to the next node, n to its end"),
+        ("step", Inner("parameter", "w", place=3, total=4), "inside step, s goes to the next parameter, n to its end"),
+        ("step", Inner("parameter", "w", place=4, total=4), "inside step, that was the last parameter; n goes on"),
+        ("{next}", Inner("line"), "inside {next}, n goes to its end"),
+        ("", Inner("line"), "stepdbg.breakpoint() has stopped training here; n goes on"),
+    ],
+)
+def test_within_a_phase_every_hint_gives_way_to_how_one_goes_on_there(phase: str, inner: Inner, said: str) -> None:
+    stop = stop_after("forward")
+    boundary = msgspec.structs.replace(stop.boundary, done=None, next=None, inside=(phase,) if phase else ())
+    snapshot = at(msgspec.structs.replace(stop, boundary=boundary, inner=inner))
+    for place in range(len(HINTS)):
+        assert words(place, snapshot, ACTIONS).startswith(said)
+        assert len(words(place, snapshot, ACTIONS)) <= 80 - 3 - len("H: no hints ") - 1
+    assert words(len(HINTS), snapshot, ACTIONS) == ""
+
+
+async def test_hints_wait_while_training_stands_within_a_phase(home: Path) -> None:
+    async with stage(guided=True) as here:
+        hint = lambda: here.text.splitlines()[-2]  # noqa: E731
+        for _ in range(4):
+            await here.step()
+        await here.until(lambda: "until backward is done" in hint(), "the third hint")
+        for key, said in (("s", "s goes to the next gradient"), ("s", "s goes to the next gradient")):
+            await here.press(key)
+            await here.until(lambda said=said: said in hint() and "n to its end" in hint(), said)
+        await here.press("n")
+        await here.until(lambda: "backward wrote 4 grads" in hint(), "the fourth")
+        await here.press("s")
+        await here.until(lambda: "inside step, s goes to the next parameter" in hint(), "how to go on in step")
+        for _ in range(3):
+            await here.press("s")
+        await here.until(lambda: "that was the last parameter; n goes on" in hint(), "the last")
+        await here.press("n")
+        await here.until(lambda: "* marks what step changed" in hint(), "the fifth")
 
 
 def test_hints_come_on_the_first_script_ever_and_on_demos_until_they_are_over() -> None:

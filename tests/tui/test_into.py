@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import msgspec
 import pytest
 from tui.builders import at, stop_after
 from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol import messages as m
 from stepdbg.tui.actions import Situation, applicable
+from stepdbg.tui.losses import Point, Series
 from stepdbg.tui.views import header, inner, rail
 from stepdbg.tui.views.lines import ASCII, Frame, text, width_of
 
@@ -45,6 +49,18 @@ def test_the_state_line_says_which_phase_and_which_unit() -> None:
     assert header.state_words(at(within("loss", line_alone)), 0.0) == ("PAUSED", "inside loss")
 
 
+def test_the_bars_of_the_loss_go_with_its_figure_where_the_unit_leaves_no_room() -> None:
+    losses = (Series("loss", tuple(Point(update, 2.3 - update / 10) for update in range(1, 5))),)
+    weight = m.Inner("parameter", "model.norm.weight", "Adam")
+    stop = within("step", weight)
+    stop = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, loss=1.9))
+    snapshot = dataclasses.replace(at(stop), losses=losses)
+    narrow, wide = (text(header.draw(snapshot, width, 0.0)) for width in (80, 160))
+    assert "loss 1.900 █" in wide
+    assert "loss" not in narrow
+    assert "█" not in narrow
+
+
 def test_the_rail_shows_the_unit_behind_its_phase_and_the_arrow_before_it() -> None:
     snapshot = at(within("forward", MODULE))
     lines = [text(line) for line in rail.draw(snapshot, 160)]
@@ -79,6 +95,37 @@ def test_the_sentence_says_what_each_kind_of_unit_did() -> None:
     assert words("backward", node).startswith("ReluBackward0, on the way back from the output of model.relu: 64×32")
     broken = m.InnerTensor("output", "o", (4,), "float32", "cpu", m.Statistics(nan=3))
     assert words("forward", m.Inner("module", "model.fc1", "Linear", "", (broken,))).endswith("3 NaN")
+
+
+def of_loss(value: float | None, *, shape: tuple[int, ...] = (), **more: int) -> m.Inner:
+    """A criterion that gave this."""
+    found = m.Statistics(value, value, value, None, abs(value) if value is not None else None, **more)
+    result = m.InnerTensor("output", "output of loss_fn", shape, "float32", "cpu", found)
+    return m.Inner("module", "loss_fn", "MSELoss", "", (result, INPUT))
+
+
+def test_a_result_of_one_number_reads_as_that_number() -> None:
+    assert words("loss", of_loss(2.3179)) == "MSELoss loss_fn: 64×784 → scalar, value 2.318"
+    assert words("loss", of_loss(-0.5, shape=(1, 1))) == "MSELoss loss_fn: 64×784 → 1×1, value -0.5000"
+    assert words("loss", of_loss(None, nan=1)) == "MSELoss loss_fn: 64×784 → scalar, value NaN"
+    assert words("loss", of_loss(float("-inf"), inf=1)) == "MSELoss loss_fn: 64×784 → scalar, value -inf"
+
+
+@pytest.mark.parametrize("width", [20, 48, 160])
+def test_the_table_has_one_figure_for_one_number(width: int) -> None:
+    def drawn(one: m.Inner) -> str:
+        drawing = inner.draw(at(within("loss", one)), Frame(width, 14))
+        assert all(width_of(line) <= width for line in (*drawing.head, *drawing.body, *drawing.foot))
+        return " ".join(" ".join(text(line) for line in (*drawing.head, *drawing.body, *drawing.foot)).split())
+
+    alone = drawn(of_loss(2.3179))
+    assert "value" in alone
+    assert alone.count("2.318") == 1
+    assert "mean" not in alone
+    both = m.Inner("module", "loss_fn", "MSELoss", "", (*of_loss(2.3179).tensors, OUTPUT))
+    if width > 20:
+        assert "mean/=val" in drawn(both)
+        assert "=2.318" in drawn(both)
 
 
 def test_plain_terminals_get_plain_characters() -> None:

@@ -6,13 +6,14 @@ import dataclasses
 import re
 
 import msgspec
+import pytest
 from tui.builders import at, model_objects, shown, stop_after, widest
 
 from stepdbg.protocol.messages import Effects, ObjectRow, Objects, Summary
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.typed_line import typed
 from stepdbg.tui.views import model
-from stepdbg.tui.views.lines import ASCII, Drawing, Frame, target_at, text
+from stepdbg.tui.views.lines import ASCII, Drawing, Frame, target_at, text, width_of
 from stepdbg.tui.views.model import Listing
 
 
@@ -46,6 +47,20 @@ def test_tied_parameters_stand_once_with_their_other_names() -> None:
     assert "weight  = model.head.weight" in drawn(model.draw(seen(objects), Frame(140, 14)))
     several = changed(model_objects(), 2, also=("model.a", "model.b", "model.c"))
     assert "weight  = model.a and 2 more" in drawn(model.draw(seen(several), Frame(140, 14)))
+
+
+@pytest.mark.parametrize("width", [40, 49, 60, 80, 140])
+def test_a_tied_parameter_keeps_the_end_of_its_own_name_before_that_of_its_other(width: int) -> None:
+    objects = changed(model_objects(), 2, label="model.embedding.weight", depth=0, also=("model.head.weight",))
+    (line,) = [line for line in model.draw(seen(objects), Frame(width, 14)).body if "  =" in text(line)]
+    assert re.search(r"(model\.|…)\S*weight  = ?(…|model\.)", text(line)), text(line)
+    assert width_of(line) <= width
+
+
+@pytest.mark.parametrize("width", [80, 150])
+def test_a_heading_that_is_sorted_by_keeps_its_words_where_they_have_room(width: int) -> None:
+    heading = text(model.draw(seen(), Frame(width, 14), Listing(order="ratio")).head[0])
+    assert " Δ/‖w‖▾" in heading
 
 
 def test_a_wide_panel_has_all_columns() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tui.builders import ORDER, ROUND, at, effects, session, shown, stop_after, widest
 
-from stepdbg.protocol.messages import Boundary, Breakpoint, Failure, PhaseRecord, Progress, Stop
+from stepdbg.protocol.messages import Boundary, Breakpoint, EffectCount, Failure, PhaseRecord, Progress, Stop, What
 from stepdbg.tui.actions import Situation
 from stepdbg.tui.screens.keys import session_lines
 from stepdbg.tui.snapshot import Snapshot
@@ -288,3 +288,14 @@ def test_after_its_last_stop_nothing_is_said_to_train(reason: str) -> None:
     assert header.state_words(snapshot, 0.0) == ("RUNNING", "to the end of the script")
     assert header.below(snapshot).startswith("nothing trains any more")
     assert "press p" not in header.below(snapshot)
+
+
+def test_gradients_are_written_by_backward_and_changed_by_what_comes_after_it() -> None:
+    def said(phase: str, what: What) -> str:
+        return rail.verb(EffectCount("grad", what, 8), phase)
+
+    assert [said("backward", "created"), said("backward", "changed")] == ["written", "written"]
+    assert [said("clip", "changed"), said("unscale", "changed"), said("clip", "touched")] == [
+        "changed", "changed", "same value",
+    ]  # fmt: skip
+    assert [said("zero_grad", "freed"), said("zero_grad", "changed")] == ["freed", "zeroed"]

@@ -813,6 +813,9 @@ class Foresight(Message, frozen=True):
     """What else a reader must know."""
     kept: Kept | None = None
     """Of the last step, where it was foretold."""
+    reached: Literal["", "moved", "to come"] = ""
+    """Inside a step of its optimizer: that step has moved it, and the figures are of the one after it with the same
+    gradient; or it is still to come to it, and they are what it will do. Empty everywhere else."""
 
 
 class PreviewEdit(Message, frozen=True):

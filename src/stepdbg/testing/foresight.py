@@ -6,6 +6,7 @@ import math
 import re
 from array import array
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -32,7 +33,9 @@ class Foreseer:
         parameter = optimizer.parameters.get(name.removeprefix("model."))
         if parameter is None:
             return Refusal(f"{name} is in no optimizer (optimizer): no step will change it")
-        blank = Foresight(name, "optimizer", "Adam", 0, optimizer.steps, kept=self._held_against(name))
+        reached = self._reached(name)
+        kept = None if reached else self._held_against(name)
+        blank = Foresight(name, "optimizer", "Adam", 0, optimizer.steps, kept=kept, reached=reached)
         if parameter.grad is None:
             why = "It has no gradient: step passes it over, without momentum and without decay"
             return msgspec.structs.replace(blank, why_not=why)
@@ -67,6 +70,12 @@ class Foreseer:
             formula="w - lr m / (sqrt(v) + eps)",
             fresh=not state,
         )
+
+    def _reached(self, name: str) -> Literal["", "moved", "to come"]:
+        moved = self._optimizer.moved
+        if moved is None:
+            return ""
+        return "moved" if name.removeprefix("model.") in moved else "to come"
 
     def _held_against(self, name: str) -> Kept | None:
         promise, steps = self._promises.get(name), self._optimizer.steps

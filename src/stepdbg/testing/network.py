@@ -174,6 +174,8 @@ class Adam:
         self.betas, self.eps = (0.9, 0.999), 1e-8
         self.state: dict[str, dict[str, Tensor]] = {}
         self.steps = 0
+        self.moved: set[str] | None = None
+        """What the step that runs has written so far; None between steps."""
         self.on_parameter: Callable[[str], None] = nobody
         """Told of each parameter that has been written."""
 
@@ -184,7 +186,7 @@ class Adam:
 
     def step(self) -> None:
         """One step of every parameter that has a gradient."""
-        self.steps += 1
+        self.moved = set()
         for name, parameter in self.parameters.items():
             if parameter.grad is None:
                 continue
@@ -211,7 +213,10 @@ class Adam:
             state["step"].write(array("d", [steps]))
             state["exp_avg"].write(average)
             state["exp_avg_sq"].write(square)
+            self.moved.add(name)
             self.on_parameter(name)
+        self.moved = None
+        self.steps += 1
 
 
 class Decay:

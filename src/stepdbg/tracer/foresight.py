@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import rehearsal, update_formulas
 from stepdbg.tracer.effects import Picture
+from stepdbg.tracer.midstep import Midstep, Reached
 from stepdbg.tracer.pieces import Index, as_real, numbers, pieces
 from stepdbg.tracer.registry import Named, Registry, gradient
 from stepdbg.tracer.sources.wrapping import key_of
@@ -120,17 +121,38 @@ class Foreseer:
         self._picture: Picture = {}
         self._since = 0
         """When the update opened that the gradients are of (`monotonic_ns`)."""
+        self._coming: Any = None
+        """Whose phase comes next; None where that is not known."""
+        self._midstep: Midstep | None = None
+        """The step that training waits inside of."""
         self._known: dict[str, m.Foresight] = {}
         self._promises: dict[str, _Promise] = {}
         self._kept: dict[str, m.Kept] = {}
 
-    def open(self, boundary: m.Boundary, picture: Picture, since_ns: int) -> None:
-        """Training has stopped here, in an update that opened at that moment."""
+    def open(
+        self,
+        boundary: m.Boundary,
+        picture: Picture,
+        since_ns: int,
+        *,
+        coming: Any = None,
+        midstep: Midstep | None = None,
+    ) -> None:
+        """Training has stopped here.
+
+        Args:
+            boundary: Where.
+            picture: Of everything alive.
+            since_ns: When the update opened (`monotonic_ns`).
+            coming: The model or optimizer whose phase comes next; None where that is not known.
+            midstep: The step that training waits inside of.
+        """
         self._boundary, self._picture, self._since = boundary, picture, since_ns
+        self._coming, self._midstep = coming, midstep
 
     def close(self) -> None:
         """Training goes on; what was promised is kept."""
-        self._boundary = None
+        self._boundary = self._coming = self._midstep = None
         self._picture = {}
         self._known.clear()
 
@@ -177,15 +199,20 @@ class Foreseer:
 
     def _foresight(self, place: _Place) -> m.Foresight:
         clip = self._treatment.clip_since(self._since)
+        midstep = self._midstep
+        reached = midstep.reached(place.name, place.optimizer, self._registry) if midstep is not None else ""
         blank = m.Foresight(
             object=place.name,
             optimizer=place.named.name,
             cls=type(place.optimizer).__name__,
             group=place.group,
             steps=place.named.steps,
-            kept=self._held_against(place),
+            kept=None if reached else self._held_against(place),
+            reached=reached if reached in ("moved", "to come") else "",
         )
         try:
+            if reached == "at work":
+                raise CannotForesee("step is at work on it, so it is half done: what comes of it is seen afterwards")
             ready = self._ready(place, clip)
         except CannotForesee as why:
             return replace(blank, why_not=str(why))
@@ -209,10 +236,10 @@ class Foreseer:
             total=sums.move("total"),
             moves=moves if module in update_formulas.FORMULAS else (),
             formula=update_formulas.in_signs(module, ready.group) if module in update_formulas.FORMULAS else "",
-            fresh=not ready.state and not (module == "torch.optim.sgd" and not ready.group.get("momentum")),
+            fresh=_is_fresh(ready.state) and not (module == "torch.optim.sgd" and not ready.group.get("momentum")),
             scale=ready.scale if ready.scale != 1.0 else None,
             clipping=_clipping(clip, ready, math.sqrt(sums.without) if "clipping" in sums.squares else None),
-            remarks=tuple(self._remarks(place, ready, sums)),
+            remarks=tuple(self._remarks(place, ready, sums, reached)),
         )
 
     def _ready(self, place: _Place, clip: Clip | None) -> _Ready:
@@ -298,8 +325,10 @@ class Foreseer:
         left = math.hypot(*(_norm(_local(one)) for one in grads))
         return (factor, None) if abs(left - total * factor) <= 1e-3 * max(left, total * factor) else (None, None)
 
-    def _remarks(self, place: _Place, ready: _Ready, sums: _Sums) -> Iterator[str]:
+    def _remarks(self, place: _Place, ready: _Ready, sums: _Sums, reached: Reached) -> Iterator[str]:
         optimizer = place.optimizer
+        if reached == "unknown":
+            yield "training is inside step, and nobody saw it begin: it may have moved this parameter already"
         if not math.isfinite(sums.squares.get("total", 0.0)):
             skip = "the GradScaler will skip this step" if ready.scale != 1.0 else "step would spread it to the weights"
             grad = _norm(ready.grad)
@@ -317,6 +346,8 @@ class Foreseer:
     ) -> None:
         boundary = self._boundary
         if boundary is None or boundary.next != "step" or not math.isfinite(sums.largest):
+            return
+        if self._coming is not None and self._coming is not place.optimizer:  # the step of another one
             return
         mark = self._picture.get(f"{place.name}.grad")
         grad = mark.print if mark is not None and ready.scale == 1.0 else None
@@ -418,6 +449,11 @@ def _rehearsed(
     before = numbers(as_real(value), ())
     after = rehearsal.rehearsed(optimizer, ready.group, value, grad, state)
     return before, {}, numbers(as_real(after), ()) - before
+
+
+def _is_fresh(state: Mapping[str, Any]) -> bool:
+    """Whether there are no running averages yet; a step makes those of all its parameters before it moves the first."""
+    return not state or ("step" in state and float(state["step"]) == 0)
 
 
 def _clipping(clip: Clip | None, ready: _Ready, without: float | None) -> m.Clipping | None:

@@ -9,6 +9,7 @@ import os
 import traceback
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import msgspec
 import torch
@@ -20,6 +21,7 @@ from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.inspection import Desk
 from stepdbg.tracer.link import HubLost
+from stepdbg.tracer.midstep import midstep
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.stepping.into import ORDERS, Describes
@@ -173,7 +175,17 @@ class Halt:
         if loss is not None and loss.numel() == 1 and course.pending_backward:
             boundary = msgspec.structs.replace(boundary, loss=float(loss))
         inner = cause.inner(registry) if cause.inner is not None else None
-        self._desk.open(cause.stack, boundary, after, named, gradients=gradients, inner=inner)
+        running = course.running.whose if course.running is not None else None
+        self._desk.open(
+            cause.stack,
+            boundary,
+            after,
+            named,
+            gradients=gradients,
+            inner=inner,
+            coming=_optimizer(self.coming, registry),
+            midstep=midstep(boundary, inner, _optimizer(running, registry), named if found is not None else None),
+        )
         names = Names(registry)
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
@@ -243,6 +255,12 @@ class Halt:
             self._deltas.let_go()
         elif boundary.next is not None and self.before is not None and cause.inner is None:
             self._deltas.before(boundary.next, self._registry, self.before)
+
+
+def _optimizer(owner: Owner, registry: Registry) -> Any:
+    """The optimizer that this is; None where it is none, or not known."""
+    held = owner() if owner is not None else None
+    return next((optimizer for _, optimizer in registry.optimizers() if optimizer is held), None)
 
 
 def failure(error: BaseException) -> m.Failure:

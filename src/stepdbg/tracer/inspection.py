@@ -22,6 +22,7 @@ from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.foresight import Foreseer
 from stepdbg.tracer.graph import Graphs
 from stepdbg.tracer.identity import identify
+from stepdbg.tracer.midstep import Midstep
 from stepdbg.tracer.model_tree import ModelTree
 from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Registry, gradient
@@ -73,6 +74,8 @@ class Desk:
         *,
         gradients: bool,
         inner: m.Inner | None = None,
+        coming: Any = None,
+        midstep: Midstep | None = None,
     ) -> None:
         """Training has stopped here.
 
@@ -83,6 +86,8 @@ class Desk:
             effects: What the phase done did.
             gradients: It records for autograd.
             inner: What has just been done within a phase: its tensors are shown side by side.
+            coming: The model or optimizer whose phase comes next; None where that is not known.
+            midstep: The step that training waits inside of.
         """
         self._tree.open(effects)
         self._stack = stack
@@ -91,7 +96,7 @@ class Desk:
         self._graphs.open(stack)
         self._console.gradients = gradients
         self._figures.open(picture)
-        self._foreseer.open(boundary, picture, self._course.opened_ns())
+        self._foreseer.open(boundary, picture, self._course.opened_ns(), coming=coming, midstep=midstep)
         self._editor.open(stack, boundary, self._course.pending_backward)
 
     def close(self) -> None:

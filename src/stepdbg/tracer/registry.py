@@ -429,6 +429,7 @@ class Registry:
             if kind == "output":  # a loss that the model returned is listed as the loss
                 slots = [slot for slot in slots if slot.ref() is not self.newest_loss()]
             assigned = assigned_names(returning) if kind == "output" and returning is not None else ()
+            held = self._held.named(self.scope) if kind == "output" else []
             for place, slot in enumerate(slots):
                 tensor = slot.ref()
                 found = self.scope.get(id(tensor)) if tensor is not None else None
@@ -439,6 +440,9 @@ class Registry:
                     self._learned[kind, place] = found
                 elif not slot.name:
                     slot.name = self._learned.get((kind, place), slot.default)
+                    others = [one for name, one, _ in held if name == slot.name]
+                    if tensor is not None and any(one.shape != tensor.shape for one in others):
+                        slot.name = slot.default  # a variable holds the output of another model under that name
                 name = slot.name = unique(slot.name, self.alive)
                 self.alive[name] = Alive(slot.kind, tensor, serial=slot.serial)
 

@@ -44,7 +44,7 @@ class Guide:
         if not self.active:
             return ""
         snapshot, panel = self._app.snapshot, self._app.furniture.focused_name()
-        if snapshot.paused:
+        if snapshot.paused and not (snapshot.stop is not None and snapshot.stop.inner is not None):
             if self._since is None or snapshot.boundary < self._since[0]:  # the script runs again
                 self._begin(snapshot.boundary, panel)
             self._stops.add(snapshot.boundary)

@@ -1,6 +1,7 @@
 """The guided first run: what the hints say, and when each has done its work. All of it is here, and pure.
 
 In a text `{next}` is the key of the action `next`; besides the actions there are `{comes}`, `{done}` and `{grads}`.
+Within a phase the hints wait, and a line stands in for them that says how one goes on there.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from stepdbg.protocol.messages import Inner, Stop, Unit
 from stepdbg.tui.actions import Action, main_keys
 from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.lines import plain
 
 COMES = {
     "data": "data fetches a batch",
@@ -20,6 +23,12 @@ COMES = {
     "step": "step changes the parameters",
 }
 """What comes next, in words."""
+
+UNITS: dict[Unit, tuple[str, str]] = {
+    "module": ("{into}", "module"), "gradient": ("{into}", "gradient"), "parameter": ("{into}", "parameter"),
+    "operator": ("{operator}", "operator"), "node": ("{operator}", "node"),
+}  # fmt: skip
+"""How one goes on within a phase, by what has been done there last: the key, and the unit that it goes to."""
 
 
 class Moment(NamedTuple):
@@ -97,12 +106,27 @@ def advanced(place: int, moment: Moment) -> int:
     return place + 1 if hint.over(moment) or moment.stops >= hint.patience else place
 
 
+def inside(stop: Stop, inner: Inner) -> str:
+    """How one goes on from a stop within a phase."""
+    if not stop.boundary.inside:
+        return "stepdbg.breakpoint() has stopped training here; {next} goes on"
+    phase = plain(stop.boundary.inside[-1]).replace("{", "{{").replace("}", "}}")
+    if inner.unit not in UNITS:
+        return f"inside {phase}, {{next}} goes to its end"
+    key, unit = UNITS[inner.unit]
+    if inner.total and inner.place >= inner.total:
+        return f"inside {phase}, that was the last {unit}; {{next}} goes on"
+    return f"inside {phase}, {key} goes to the next {unit}, {{next}} to its end"
+
+
 def words(place: int, snapshot: Snapshot, actions: tuple[Action, ...]) -> str:
     """What the hint says here; nothing while training does not stand."""
     stop = snapshot.stop
     if place >= len(HINTS) or stop is None or not snapshot.paused:
         return ""
     fields = main_keys(actions)
+    if stop.inner is not None:
+        return inside(stop, stop.inner).format_map(fields)
     following = stop.boundary.next or ""
     fields["comes"] = COMES.get(following, f"{following} comes next" if following else "the script goes on to its end")
     fields["done"] = stop.boundary.done or "the phase"

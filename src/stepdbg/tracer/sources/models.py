@@ -44,6 +44,8 @@ class Models:
         self._wrapped: set[type] = set()
         self._plain_call: Any = nn.Module.__call__
         self._watching = False
+        self._watcher: Any = None
+        """What stands for the call of every module meanwhile."""
         self._watched_from = 1
         self._open: nn.Module | None = None
         """The model whose forward runs; what it calls is no phase of its own."""
@@ -74,8 +76,8 @@ class Models:
         """Something may be unknown: see every call, for some updates."""
         self._watched_from = self._tracer.course.update
         if not self._watching and not self._tracer.quiet:
-            self._watching = True
-            nn.Module.__call__ = self._wrapper(self._plain_call)  # type: ignore[method-assign]
+            self._watching, self._watcher = True, self._wrapper(self._plain_call)
+            nn.Module.__call__ = self._watcher  # type: ignore[method-assign]
 
     def made(self, tensor: torch.Tensor) -> bool:
         """Whether the newest forward returned that very tensor."""
@@ -221,8 +223,10 @@ class Models:
             self._tracer.broke(phase)
 
     def _stop_watching(self) -> None:
-        if self._tracer.course.update >= self._watched_from + _WATCHED_UPDATES:
-            self._watching = False
+        """See known models only; not yet where stepping into a forward has laid itself around the watcher."""
+        over = self._tracer.course.update >= self._watched_from + _WATCHED_UPDATES
+        if over and nn.Module.__call__ is self._watcher:
+            self._watching, self._watcher = False, None
             nn.Module.__call__ = self._plain_call  # type: ignore[method-assign]
 
 

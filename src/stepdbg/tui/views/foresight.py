@@ -15,7 +15,6 @@ from stepdbg.tui.views.lines import (
     padded,
     plain,
     right,
-    shortened,
     shortened_name,
     width_of,
     wrapped,
@@ -70,9 +69,12 @@ def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
     drawn: list[Line] = []
     if known.kept is not None:
         drawn += _kept(known.kept, known, frame)
+    if known.reached == "moved":
+        said = "this step has moved it already; below: the step after it"
+        drawn += _words(f"{frame.glyphs.done} {said}", frame, "effect")
     if known.total is None:
         return (*drawn, *_words(f"{known.why_not}.", frame, "sentence"))
-    drawn.append(_start(snapshot, known, frame))
+    drawn += _start(snapshot, known, frame)
     drawn += _table(known, known.total, frame)
     drawn += _words(" ".join(_sentences(known)), frame, "sentence")
     for remark in known.remarks:
@@ -86,16 +88,26 @@ def _words(words: str, frame: Frame, role: str) -> list[Line]:
     return [(Span(f" {line}", role),) for line in broken]
 
 
-def _start(snapshot: Snapshot, known: Foresight, frame: Frame) -> Line:
-    """When it holds, and the formula."""
-    following = snapshot.stop.boundary.next if snapshot.stop is not None else None
-    when = "step comes next" if following == "step" else "if step came now"
-    if known.kept is not None and following != "step":
-        when = "another step with this gradient"
-    formula = f"   {known.formula}" if known.formula else ""
-    if len(when) + len(formula) + 2 > frame.width:
-        return (Span(f" {shortened(known.formula or when, frame.width - 2, frame.glyphs.ellipsis)}", "heading"),)
-    return (Span(f" {when}", "heading"), Span(formula, "dim"))
+def _start(snapshot: Snapshot, known: Foresight, frame: Frame) -> list[Line]:
+    """When it holds, and the formula: beside it, or below where there is no room."""
+    when, formula = _when(snapshot, known), known.formula
+    together = (Span(f" {when}", "heading"), Span(f"   {formula}" if formula else "", "dim"))
+    if width_of(together) < frame.width:
+        return [together]
+    lines: list[Line] = [(Span(f" {when}", "heading"),), (Span(f" {formula}", "dim"),)]
+    return [clipped(line, frame.width, frame.glyphs.ellipsis) for line in lines]
+
+
+def _when(snapshot: Snapshot, known: Foresight) -> str:
+    stop = snapshot.stop
+    if known.reached:
+        return "another step with this gradient" if known.reached == "moved" else "this step is still to do this"
+    if stop is not None and stop.boundary.next == "step" and stop.next_of in ("", known.optimizer):
+        return "step comes next"
+    if known.kept is not None:
+        return "another step with this gradient"
+    others = stop is not None and (stop.next_of or stop.boundary.inside[-1:] == ("step",))
+    return f"if {known.optimizer} stepped now" if others else "if step came now"
 
 
 # the table

@@ -152,6 +152,7 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
     for words in left:
         piece = f" {glyphs.dot} {words}"
         if used + cell_len(piece) > width:
+            spark = ""  # bars of a loss whose figure has no room would say nothing
             break
         line.append(Span(piece, "past" if words.startswith("]") else ""))
         used += cell_len(piece)

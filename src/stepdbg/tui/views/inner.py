@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from stepdbg.protocol.messages import Inner, InnerTensor, Statistics, Stop
@@ -128,19 +129,33 @@ def _written(inner: Inner, name: str, of: str) -> str:
 
 
 def _measured(one: InnerTensor | None, glyphs: Glyphs) -> str:
+    if one is not None and _single(one) and one.statistics is not None:
+        return f"value {_the_value(one.statistics)}"
     return "no tensor" if one is None else shape(one.shape, glyphs.times) + _figures(one, "norm", "mean")
 
 
 def _figures(one: InnerTensor | None, *wanted: str) -> str:
-    """`, mean 0.0123, std 0.52, from -1.3 to 2.1`, and what is not finite."""
+    """`, mean 0.0123, std 0.52, from -1.3 to 2.1`, and what is not finite; of one number `, value 2.303`."""
     found = one.statistics if one is not None else None
-    if found is None:
+    if one is None or found is None:
         return ""
+    if _single(one):
+        return f", value {_the_value(found)}"
     words = [f"{name} {figure(value)}" for name in wanted if (value := getattr(found, name)) is not None]
     if found.min is not None:
         words.append(f"from {figure(found.min)} to {figure(found.max)}")
     words += [f"{number} {sign}" for number, sign in ((found.nan, "NaN"), (found.inf, "Inf")) if number]
     return "".join(f", {word}" for word in words)
+
+
+def _single(one: InnerTensor) -> bool:
+    """Whether it is one number, which needs no figures beside itself."""
+    return math.prod(one.shape) == 1
+
+
+def _the_value(found: Statistics) -> str:
+    """That number; the mean of one NaN is not known."""
+    return "NaN" if found.nan else figure(found.mean)
 
 
 def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
@@ -159,10 +174,10 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         (
             Span(" " * columns.name + padded("shape", columns.size), "heading"),
             Span(padded("dtype", columns.kind), "heading"),
-            *(Span(right(each, _WIDE), "heading") for each in columns.figures),
+            *(Span(right(each, _WIDE), "heading") for each in columns.headings),
         ),
     )
-    foot = _foot(inner, frame, len(COLUMNS) > len(columns.figures))
+    foot = _foot(inner, frame, columns)
     height = max(1, frame.height - len(head) - len(foot))
     body = tuple(
         _row(one, index == frame.cursor, columns, frame)
@@ -191,13 +206,22 @@ class _Columns(NamedTuple):
     size: int
     kind: int
     figures: tuple[str, ...]
+    headings: tuple[str, ...]
+    """What stands above them."""
+    equals: str
+    """What stands before a single number, where the column is that of another figure."""
 
 
 def _columns(inner: Inner, width: int) -> _Columns:
     name = min(max([8, *(len(one.label) for one in inner.tensors)]), max(8, width // 3)) + 2
     size = max([5, *(len(shape(one.shape)) for one in inner.tensors)]) + 2
     kind = max([5, *(len(one.dtype) for one in inner.tensors)]) + 1
-    return _Columns(name, size, kind, COLUMNS[: max(0, (width - name - size - kind) // _WIDE)])
+    figures = COLUMNS[: max(0, (width - name - size - kind) // _WIDE)]
+    singles = {_single(one) for one in inner.tensors if one.statistics is not None}
+    headings = figures
+    if True in singles and figures:
+        headings = (f"{figures[0]}/=val", *figures[1:]) if False in singles else ("value",)
+    return _Columns(name, size, kind, figures, headings, "=" if False in singles else "")
 
 
 def _row(one: InnerTensor, here: bool, columns: _Columns, frame: Frame) -> Line:
@@ -218,17 +242,23 @@ def _row(one: InnerTensor, here: bool, columns: _Columns, frame: Frame) -> Line:
         known_as = "" if one.object.startswith(f"{one.label} of ") else f" {plain(one.object)}"
         return clipped((*spans, Span(known_as, "dim", target)), frame.width, glyphs.ellipsis)
     role = "error" if found.nan or found.inf else ""
+    if _single(one):
+        value = f"{columns.equals}{shortened(_the_value(found), _WIDE - 2)}" if columns.figures else ""
+        return clipped((*spans, Span(right(value, _WIDE), role, target)), frame.width, glyphs.ellipsis)
     spans += [Span(right(_value(found, each), _WIDE), role, target) for each in columns.figures]
     return clipped(tuple(spans), frame.width, glyphs.ellipsis)
 
 
-def _foot(inner: Inner, frame: Frame, short: bool) -> tuple[Line, ...]:
+def _foot(inner: Inner, frame: Frame, columns: _Columns) -> tuple[Line, ...]:
     """What is known of the tensor under the cursor that the table has no room for; and what else there is."""
     lines: list[Line] = []
     one = inner.tensors[min(frame.cursor, len(inner.tensors) - 1)]
     found = one.statistics
     if found is not None:
+        short = len(COLUMNS) > len(columns.figures)
         words = [f"{each} {_value(found, each)}" for each in COLUMNS] if short else []
+        if _single(one):
+            words = [] if columns.figures else [f"value {_the_value(found)}"]
         words += [
             f"{number} {sign}"
             for number, sign in ((found.zeros, "zeros"), (found.nan, "NaN"), (found.inf, "Inf"))

@@ -41,6 +41,8 @@ MOST_REMARKED = 26
 """So many cells a name with a remark beside it takes from the figures."""
 ROOMY = 72
 """Cells from which on figures have room around them."""
+NAMED = 8
+"""Cells of another name of a tied parameter that still tell something."""
 GRAD = 13
 """Cells for a gradient: its mark, as far from the figure before it as from its own, and its figure."""
 LEGEND = ("+ created", "* changed", "~ same value", "- freed")
@@ -325,7 +327,8 @@ def _heading(wide: Columns, glyphs: Glyphs, singles: set[bool], order: Order) ->
         if field:
             here = by is not None and by == order
             if here:
-                words = f"{words.partition('/')[0]}{glyphs.branch}"
+                full = f"{words}{glyphs.branch}"
+                words = full if len(full) < field else f"{words.partition('/')[0]}{glyphs.branch}"
             text = padded(words, field) if left else right(words, field)
             parts.append(Span(text, "accent" if here else "heading", f"sort:{by}" if by else ""))
     return tuple(parts)
@@ -358,8 +361,12 @@ def _row(
     indent = "  " * row.depth
     label = plain(row.label)
     fold = "" if tensor else f"{glyphs.folded if row.folded else glyphs.branch} "
-    label = fold + (shortened_name(label, wide.name - len(indent) - 1, glyphs.ellipsis) if tensor else label)
-    label += _also(row)
+    if tensor:
+        room = wide.name - len(indent) - 1
+        also = _also(row, room - len(label), glyphs.ellipsis)
+        label = shortened_name(label, room - len(also), glyphs.ellipsis) + also
+    else:
+        label = fold + label + _also(row)
     role = "" if tensor else "module"
     if row.node == "group":
         role = "heading"
@@ -429,11 +436,16 @@ def _value_or_norm(value: float | None, norm: float | None, equals: str) -> str:
     return figure(norm) if value is None else f"{equals}{figure(value, 8)}"
 
 
-def _also(row: ObjectRow) -> str:
-    """Under which other names a tied parameter is known."""
+def _also(row: ObjectRow, room: int = 1_000, ellipsis: str = "") -> str:
+    """Under which other names a tied parameter is known; where there is hardly room, that there are some."""
     if not row.also:
         return ""
-    return f"  = {plain(row.also[0])}" + (f" and {len(row.also) - 1} more" if len(row.also) > 1 else "")
+    name = plain(row.also[0])
+    more = f" and {len(row.also) - 1} more" if len(row.also) > 1 else ""
+    left = room - len("  = ") - len(more)
+    if left < min(NAMED, len(name)):
+        return f"  ={ellipsis}"
+    return f"  = {shortened_name(name, left, ellipsis)}{more}"
 
 
 def describe(row: ObjectRow) -> str:

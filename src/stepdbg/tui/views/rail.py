@@ -140,10 +140,11 @@ def told(effects: Effects | None, phase: str) -> list[EffectCount]:
 
 def verb(one: EffectCount, phase: str) -> str:
     """What happened to them, in the word that is used of that kind."""
-    if one.kind == "grad":
-        if one.what == "freed":
-            return "freed"
-        return "zeroed" if phase == "zero_grad" else "written"
+    if one.kind == "grad" and one.what != "freed":
+        if phase == "zero_grad":
+            return "zeroed"
+        if phase == "backward" or one.what == "created":
+            return "written"
     return {"changed": "changed", "touched": "same value", "created": "new", "freed": "freed"}[one.what]
 
 
