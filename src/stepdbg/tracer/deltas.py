@@ -10,11 +10,12 @@ of a learning rate (around 1e-3 is healthy).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
-from stepdbg.protocol.messages import Boundary, Change
+from stepdbg.protocol.messages import Boundary, Change, Kind
 from stepdbg.tracer.differences import moved
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.free_memory import free_bytes
@@ -193,12 +194,12 @@ class Deltas:
             kept.change = _change(kept, local(tensor)[0])
         return kept.change
 
-    def _useless(self, name: str, kept: Kept, picture: Picture, wanted: list[str]) -> bool:
+    def _useless(self, name: str, kept: Kept, picture: Picture, wanted: Mapping[str, Kind]) -> bool:
         """Whether a copy tells of nothing that can still be seen, and will not."""
         return name not in picture or (kept.after is None and name not in wanted)
 
-    def _wanted(self, phase: str | None, picture: Picture) -> list[str]:
-        """The names, parameters first."""
+    def _wanted(self, phase: str | None, picture: Picture) -> dict[str, Kind]:
+        """The names with their kinds, parameters first."""
         habit, idle = self._habits.get(phase or "", set()), self._idle.get(phase or "", Counter())
         kinds = _USUAL.get(phase or "", _ALL)
         found = [
@@ -207,7 +208,7 @@ class Deltas:
             if mark.kind in _ALL and (mark.kind in kinds or name in habit) and idle[name] < _IDLE
         ]
         found.sort(key=lambda pair: _ALL.index(pair[1]))
-        return [name for name, _ in found]
+        return dict(found)
 
     def _budget(self, device: torch.device) -> int:
         """Bytes that new copies may take: what is taken already does not make the share smaller."""
