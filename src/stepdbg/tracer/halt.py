@@ -23,7 +23,7 @@ from stepdbg.tracer.link import HubLost
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.stepping.into import ORDERS, Describes
-from stepdbg.tracer.stepping.quiet import aside
+from stepdbg.tracer.stepping.quiet import aside, uncollected
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.whose import Names, Owner
 
@@ -99,7 +99,7 @@ class Halt:
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
-        with torch.no_grad():
+        with torch.no_grad(), uncollected():
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             self.before = effects.take(self._registry)
             self._deltas.before(following, self._registry, self.before)
@@ -113,7 +113,7 @@ class Halt:
         """Training goes on here, to the end of its update: what the phase done did is recorded as if it had halted."""
         if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
             return
-        with torch.no_grad():
+        with torch.no_grad(), uncollected():
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             after = effects.take(self._registry)
             if done is not None and self.before is not None:
@@ -137,7 +137,8 @@ class Halt:
         gradients = torch.is_grad_enabled()
         try:
             with aside(within=cause.inner is not None):
-                stop = self._describe(boundary, cause, gradients)
+                with uncollected():
+                    stop = self._describe(boundary, cause, gradients)
                 self._rank.link.send(m.Stopped(stop))
                 self._serve(boundary, cause)
         finally:
@@ -149,6 +150,7 @@ class Halt:
         self.before = self._counters = None
         self._held = []
         self._deltas.let_go()
+        self._registry.forget_names()
 
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         course, registry = self._course, self._registry
@@ -210,7 +212,8 @@ class Halt:
         while True:
             match link.receive():
                 case m.Resume(until=until):
-                    self._resume(until, boundary, cause)
+                    with uncollected():
+                        self._resume(until, boundary, cause)
                     link.send(m.Resumed(self._course.index, until))
                     return
                 case m.Ask(number=number, query=query):
@@ -241,6 +244,7 @@ class Halt:
         if until not in (*STEPPING, "finish"):
             self.before, self._held = None, []
             self._deltas.let_go()
+            self._registry.forget_names()
         elif boundary.next is not None and self.before is not None and cause.inner is None:
             self._deltas.before(boundary.next, self._registry, self.before)
 

@@ -26,6 +26,7 @@ from stepdbg.tracer.model_tree import ModelTree
 from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Registry, gradient
 from stepdbg.tracer.saving import save
+from stepdbg.tracer.stepping.quiet import uncollected
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.variables import Variables
 
@@ -108,7 +109,10 @@ class Desk:
     def answer(self, query: m.Query) -> m.Result:
         """The answer; a `Refusal` that says why where there is none."""
         try:
-            return self._answer(query)
+            if isinstance(query, m.Evaluate):  # the user's own code
+                return self._answer(query)
+            with uncollected():
+                return self._answer(query)
         except Refused as refusal:
             return m.Refusal(str(refusal))
         except Exception as error:
