@@ -15,7 +15,7 @@ import msgspec
 
 from stepdbg.protocol.filters import Filter, understood
 from stepdbg.protocol.finding import TENSORS, Index, Told
-from stepdbg.protocol.messages import Effect, ListObjects, ObjectRow, Objects, Order, Summary
+from stepdbg.protocol.messages import Effect, Identity, ListObjects, ObjectRow, Objects, Order, Summary
 
 WHOLE = 500
 """So many rows travel whole, whatever the window: scrolling needs no question then."""
@@ -50,6 +50,11 @@ class Marked:
     def __contains__(self, name: str) -> bool:
         """Whether anything was done to it."""
         return name in self._done or f"{name}.grad" in self._done or name in self._states
+
+
+def marked(known: Identity, marks: Marked) -> Identity:
+    """The same with what the phase done did to it."""
+    return msgspec.structs.replace(known, marks=marks.get(known.object))
 
 
 class Facts(Told, Protocol):

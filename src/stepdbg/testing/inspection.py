@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from stepdbg.protocol.effect_names import Newest
 from stepdbg.protocol.filters import FilterError
 from stepdbg.protocol.messages import (
     ApplyEdit,
@@ -29,6 +30,7 @@ from stepdbg.protocol.messages import (
     Identify,
     Kind,
     LedgerRow,
+    ListEffects,
     ListLocals,
     ListObjects,
     ListOptimizers,
@@ -55,7 +57,7 @@ from stepdbg.protocol.messages import (
     UndoEdit,
 )
 from stepdbg.protocol.slices import SliceError
-from stepdbg.protocol.tree import Marked, Tree
+from stepdbg.protocol.tree import Marked, Tree, marked
 from stepdbg.testing import python
 from stepdbg.testing.figures import histogram, norm, statistics, window
 from stepdbg.testing.foresight import Foreseer
@@ -102,6 +104,7 @@ class Inspection:
         """‖Δw‖ / ‖w‖ of the last step, by parameter."""
         self.effects: tuple[Effect, ...] = ()
         """Of the phase done."""
+        self.newest = Newest()
         self.pending_backward = False
         self.step_is_next = False
         self.boundary = self.update = 0
@@ -178,6 +181,8 @@ class Inspection:
                     return Refusal(f"{name} holds no images")
                 case Save():
                     return save(query, self._tensors())
+                case ListEffects():
+                    return self.newest.window(query) or Refusal("their names are not kept any more")
                 case ListOptimizers():
                     return self._list_optimizers()
                 case Foresee():
@@ -189,7 +194,8 @@ class Inspection:
                 case UndoEdit():
                     return self._undo()
                 case Identify(object=name):
-                    return identify(name, self._model, self._optimizer, self.variables)
+                    known = identify(name, self._model, self._optimizer, self.variables)
+                    return known if isinstance(known, Refusal) else marked(known, self.marks())
                 case ReadGraph():
                     return self._read_graph(query)
                 case ListLocals(frame=frame):

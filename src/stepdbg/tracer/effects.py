@@ -9,15 +9,14 @@ from __future__ import annotations
 import random
 import sys
 from array import array
-from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from itertools import chain
 
 import torch
 import xxhash
 from msgspec import Struct
 
-from stepdbg.protocol.messages import EFFECT_NAMES, Basis, Effect, EffectCount, Effects, Kind, What
+from stepdbg.protocol.messages import Basis, Effect, Effects, Kind, What
 from stepdbg.tracer.fingerprints import fingerprint
 from stepdbg.tracer.registry import Registry
 
@@ -109,24 +108,6 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
             ):
                 found[mark.kind].append(Effect(name, mark.kind, "freed"))
     return [*chain.from_iterable(found.values())]
-
-
-def counted(effects: Sequence[Effect], basis: Basis, since: int | None = None) -> Effects:
-    """The same with counts, and with no more names than one stop may carry.
-
-    Args:
-        effects: All of them.
-        basis: What they are known by.
-        since: The update since which they are, where several phases lie in between.
-    """
-    counts = Counter([(effect.kind, effect.what) for effect in effects])
-    return Effects(
-        basis=basis,
-        counts=tuple(EffectCount(kind, what, count) for (kind, what), count in counts.items()),
-        named=tuple(effects[:EFFECT_NAMES]),
-        left_out=max(0, len(effects) - EFFECT_NAMES),
-        since=since,
-    )
 
 
 def without_names(effects: Effects | None) -> Effects | None:

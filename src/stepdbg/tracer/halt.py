@@ -14,6 +14,7 @@ import msgspec
 import torch
 
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.effect_names import counted
 from stepdbg.tracer import effects, frames
 from stepdbg.tracer.breakpoints import Breakpoints
 from stepdbg.tracer.course import Course, Phase
@@ -118,7 +119,7 @@ class Halt:
             after = effects.take(self._registry)
             if done is not None and self.before is not None:
                 done.effects = effects.without_names(
-                    effects.counted(effects.named(self.before, after, "fingerprint"), "fingerprint")
+                    counted(effects.named(self.before, after, "fingerprint"), "fingerprint")
                 )
             self._deltas.after(boundary, self.before, after)
             self.before = after
@@ -149,8 +150,13 @@ class Halt:
         """Keep nothing."""
         self.before = self._counters = None
         self._held = []
+        self._let_go_of_names()
+
+    def _let_go_of_names(self) -> None:
+        """Nobody steps: keep no copies, no names and no rows."""
         self._deltas.let_go()
         self._registry.forget_names()
+        self._desk.let_go()
 
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         course, registry = self._course, self._registry
@@ -159,7 +165,7 @@ class Halt:
         done = course.last if boundary.done is not None else None
         named, basis = self._effects(after) if done is not None else ([], None)
         since = self._stood_at if basis == "counters" else None
-        found = effects.counted(named, basis, since) if basis is not None else None
+        found = counted(named, basis, since) if basis is not None else None
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
         if cause.inner is None:
@@ -169,7 +175,7 @@ class Halt:
             self.before = after
         elif self.before is not None:  # what the phase has done so far; its own picture stays the one from before it
             named, self._within = effects.named(self.before, after, "fingerprint"), after
-            found = effects.counted(named, "fingerprint")
+            found = counted(named, "fingerprint")
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
         if loss is not None and loss.numel() == 1 and course.pending_backward:
@@ -243,8 +249,7 @@ class Halt:
         self._within = {}
         if until not in (*STEPPING, "finish"):
             self.before, self._held = None, []
-            self._deltas.let_go()
-            self._registry.forget_names()
+            self._let_go_of_names()
         elif boundary.next is not None and self.before is not None and cause.inner is None:
             self._deltas.before(boundary.next, self._registry, self.before)
 

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.effect_names import Newest
+from stepdbg.protocol.tree import marked
 from stepdbg.tracer import heat, looking, tensors
 from stepdbg.tracer.console import Console
 from stepdbg.tracer.course import Course
@@ -54,6 +56,7 @@ class Desk:
         self._graphs = Graphs(registry)
         self._foreseer = Foreseer(registry, treatment)
         self._tree = ModelTree(registry, self._summary)
+        self._newest = Newest()
         self._stack: list[FrameType] = []
         self._together: dict[str, str] = {}
         """At an inner boundary: the labels of its tensors, by name."""
@@ -86,6 +89,7 @@ class Desk:
             inner: What has just been done within a phase: its tensors are shown side by side.
         """
         self._tree.open(effects)
+        self._newest.keep(boundary.index, effects)
         self._stack = stack
         self._together = {each.object: each.label for each in inner.tensors} if inner is not None else {}
         self._variables.open(stack)
@@ -105,6 +109,11 @@ class Desk:
         self._console.close()
         self._graphs.close()
         self._stack = []
+
+    def let_go(self) -> None:
+        """Training runs on by itself: keep no rows and no names."""
+        self._tree.let_go()
+        self._newest.forget()
 
     def answer(self, query: m.Query) -> m.Result:
         """The answer; a `Refusal` that says why where there is none."""
@@ -146,12 +155,15 @@ class Desk:
                 return pictures(self._registry, query)
             case m.Save():
                 return save(self._registry, query)
+            case m.ListEffects():
+                return self._newest.window(query) or m.Refusal("their names are not kept any more")
             case m.ListOptimizers():
                 return m.Optimizers(tuple(self._optimizers()))
             case m.Foresee():
                 return self._foreseer.answer(query)
             case m.Identify(object=name):
-                return identify(name, self._registry, self._stack, self._figures)
+                known = identify(name, self._registry, self._stack, self._figures)
+                return known if isinstance(known, m.Refusal) else marked(known, self._tree.marks())
             case m.ReadGraph():
                 return self._graphs.read(query)
             case m.PreviewEdit() | m.ApplyEdit() | m.UndoEdit():

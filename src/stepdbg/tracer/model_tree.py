@@ -45,6 +45,10 @@ class ModelTree:
         """Training goes on."""
         self._effects, self._marks = (), None
 
+    def let_go(self) -> None:
+        """Nobody steps any more: keep no rows."""
+        self._tree, self._made_for = Tree(), None
+
     def answer(self, query: m.ListObjects) -> m.Result:
         """The rows asked for."""
         try:
