@@ -194,8 +194,8 @@ class Inspection:
                 case UndoEdit():
                     return self._undo()
                 case Identify(object=name):
-                    known = identify(name, self._model, self._optimizer, self.variables)
-                    return known if isinstance(known, Refusal) else marked(known, self.marks())
+                    whose = identify(name, self._model, self._optimizer, self.variables)
+                    return whose if isinstance(whose, Refusal) else marked(whose, self.marks())
                 case ReadGraph():
                     return self._read_graph(query)
                 case ListLocals(frame=frame):

@@ -146,7 +146,7 @@ class Deltas:
             kept: The copy from before.
             left: Bytes that copies may still take, by device; filled in where a device is met first.
         """
-        small = None if tensor.is_neg() or tensor.is_conj() else small_bytes(tensor)
+        small = None if tensor.is_neg() or (tensor.dtype.is_complex and tensor.is_conj()) else small_bytes(tensor)
         if small is not None:
             size, device = len(small), _CPU
         else:

@@ -17,7 +17,7 @@ import xxhash
 from msgspec import Struct
 
 from stepdbg.protocol.messages import Basis, Effect, Effects, Kind, What
-from stepdbg.tracer.fingerprints import fingerprint
+from stepdbg.tracer.fingerprints import fingerprint, small_bytes
 from stepdbg.tracer.registry import Registry
 
 _ORDER: tuple[Kind, ...] = (
@@ -66,9 +66,9 @@ def take(registry: Registry) -> Picture:
             version = tensor._version
         except RuntimeError:  # an inference tensor has none
             version = -1
-        picture[name] = Mark(
-            entry.kind, entry.serial or id(tensor), version, fingerprint(tensor), entry.owner, entry.known
-        )
+        held = small_bytes(tensor)
+        mark = fingerprint(tensor) if held is None else xxhash.xxh3_64_intdigest(held)
+        picture[name] = Mark(entry.kind, entry.serial or id(tensor), version, mark, entry.owner, entry.known)
     picture |= {name: Mark("rng", 0, 0, value, "") for name, value in random_states().items()}
     return picture
 

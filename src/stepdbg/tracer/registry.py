@@ -29,12 +29,12 @@ from stepdbg.tracer.held import Held
 from stepdbg.tracer.naming import FEW as _FEW
 from stepdbg.tracer.naming import Sight, assigned_names, entries_of, is_a, look_around, unique
 from stepdbg.tracer.rosters import Roster, Rosters, modules_of
+from stepdbg.tracer.standing import Standing
 
 _LOSSES = 8
 """So many losses are told from new ones."""
-_STANDING = ("parameter", "buffer")
-_COME_AND_GO = (*_STANDING, "grad")
-"""Kinds that the number of the registry does not tell of: others move it themselves, gradients do not."""
+_NOT_OTHERS = ("parameter", "buffer", "grad")
+"""Kinds that stay, or hang on those that do."""
 
 
 class Alive(Struct, frozen=True, gc=False):
@@ -78,10 +78,6 @@ class Slot(Struct):
 class Registry:
     """Everything that is known to be alive."""
 
-    version: int = 0
-    """Moves when what is alive becomes another set of names."""
-    standing: int = 0
-    """Moves when parameters and buffers do, or their dtype, device, whether they are trained, and by whom."""
     alive: dict[str, Alive] = field(default_factory=dict)
     """By name, filled between `refresh` and `release`."""
     scope: dict[int, str] = field(default_factory=dict)
@@ -105,9 +101,10 @@ class Registry:
     _rosters: Rosters = field(default_factory=Rosters)
     _held_by: dict[int, Roster] = field(default_factory=dict)
     """What each model holds, by its `id`, while everything is being listed."""
+    _stand: Standing = field(default_factory=Standing)
+    _of_models: int = 0
+    """So many of what is alive are the models' own."""
     _serial: int = 0
-    _signature: int = 0
-    _standing_signature: int = 0
 
     # what the sources note
 
@@ -252,35 +249,31 @@ class Registry:
             self._find_loss(spaces)
         self.alive = {}
         self.also = {}
+        self._stand.begin()
         names = self._list_models()
-        self._held_by = {}
+        self._held_by, self._of_models = {}, len(self.alive)
         self._list_optimizers(names)
         self._list_slots(returning)
         self._list_held()
         self._count_versions()
 
     def _count_versions(self) -> None:
-        alive = self.alive
-        standing = [name for name, entry in alive.items() if entry.kind in _STANDING]
-        tensors = [tensor for name in standing if (tensor := alive[name].tensor) is not None]
-        facts = (
-            tuple(standing),
-            tuple([tensor.requires_grad for tensor in tensors]),
-            tuple([tensor.dtype for tensor in tensors]),
-            tuple([tensor.device for tensor in tensors]),
-        )
         groups = tuple(
             (entry.name, tuple(len(group["params"]) for group in optimizer.param_groups))
             for entry, optimizer in self.optimizers()
         )
-        signature = hash((facts, groups))
-        if signature != self._standing_signature:
-            self._standing_signature = signature
-            self.standing += 1
-        others = [(name, entry.kind) for name, entry in alive.items() if entry.kind not in _COME_AND_GO]
-        if (signature := hash((self.standing, tuple(others)))) != self._signature:
-            self._signature = signature
-            self.version += 1
+        others = islice(self.alive.items(), self._of_models, None)
+        self._stand.end(groups, [(name, entry.kind) for name, entry in others if entry.kind not in _NOT_OTHERS])
+
+    @property
+    def version(self) -> int:
+        """Moves when what is alive becomes another set of names."""
+        return self._stand.version
+
+    @property
+    def standing(self) -> int:
+        """Moves when parameters and buffers do, or their dtype, device, whether they are trained, and by whom."""
+        return self._stand.number
 
     def release(self) -> None:
         """Training goes on: keep nothing alive."""
@@ -294,14 +287,8 @@ class Registry:
 
     def census(self) -> Census:
         """How much is alive."""
-        entries = [entry.tensor for entry in self.alive.values() if entry.kind == "parameter"]
-        tensors = [tensor for tensor in entries if tensor is not None]
-        return Census(
-            device=", ".join(sorted(map(str, {tensor.device for tensor in tensors}))) or "cpu",
-            parameters=len(tensors),
-            elements=sum([tensor.numel() for tensor in tensors]),
-            bytes=sum([tensor.nbytes for tensor in tensors]),
-        )
+        alive = self.alive.values()
+        return self._stand.census(e.tensor for e in alive if e.kind == "parameter" and e.tensor is not None)
 
     def loss_name(self) -> str | None:
         """What the newest loss is called."""
@@ -419,12 +406,14 @@ class Registry:
             self._list_parameters(roster.parameters, roster.parameter_names, roster.grad_names, model_name)
             for name, buffer in zip(roster.buffer_names, roster.buffers, strict=True):
                 self.alive[name] = Alive("buffer", buffer, owner=model_name)
+            self._stand.note(roster.buffer_names, roster.buffers)
         return seen
 
     def _list_parameters(
         self, parameters: list[torch.Tensor], names: list[str], grad_names: list[str], owner: str
     ) -> None:
         """List them, and the gradients that hang on them."""
+        self._stand.note(names, parameters)
         alive = self.alive
         alive.update(
             zip(names, [Alive("parameter", parameter, None, 0, owner) for parameter in parameters], strict=True)
