@@ -7,11 +7,12 @@ one has found.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
 from stepdbg.protocol.filters import Filter, is_wild, matcher
-from stepdbg.protocol.messages import ObjectRow, Summary
+from stepdbg.protocol.messages import ObjectRow, Order
 
 TENSORS = ("parameter", "buffer", "variable")
 """The rows that have numbers."""
@@ -26,8 +27,8 @@ class Named(Protocol):
 class Told(Protocol):
     """What is true of the objects at this stop; asked for only where a filter needs it."""
 
-    def summary(self, name: str) -> Summary | None:
-        """The figures of a tensor."""
+    def figures(self, names: Sequence[str], order: Order) -> Sequence[float | None]:
+        """Of each of these tensors the figure that such an order goes by; None where it has none."""
         ...
 
     def has_grad(self, name: str) -> bool:
@@ -106,7 +107,9 @@ class Index:
             has = told.has_grad
             places = [place for place in places if rows[place].node == "parameter" and not has(rows[place].name)]
         if wanted.nan:
-            places = [place for place in places if _is_not_finite(told.summary(rows[place].name))]
+            names = [rows[place].name for place in places]
+            both = zip(told.figures(names, "norm"), told.figures(names, "grad"), strict=True)
+            places = [place for place, found in zip(places, both, strict=True) if not all(map(_is_finite, found))]
         return places
 
     def _in_class(self, places: list[int], wanted: str) -> list[int]:
@@ -150,5 +153,5 @@ def _words(row: ObjectRow) -> str:
     return "\n".join((row.name, *row.also)).lower() if row.also else row.name.lower()
 
 
-def _is_not_finite(summary: Summary | None) -> bool:
-    return summary is not None and not summary.finite
+def _is_finite(figure: float | None) -> bool:
+    return figure is None or math.isfinite(figure)

@@ -202,7 +202,8 @@ class Tree:
             return sorted(leaves, key=lambda place: rows[place].name)
         if order == "size":
             return sorted(leaves, key=lambda place: -rows[place].elements)
-        keys = {place: _descending(_figure(facts.summary(rows[place].name), order)) for place in leaves}
+        figures = facts.figures([rows[place].name for place in leaves], order)
+        keys = {place: _descending(figure) for place, figure in zip(leaves, figures, strict=True)}
         return sorted(leaves, key=lambda place: keys[place])
 
     # folds
@@ -269,7 +270,8 @@ def _nested(rows: Sequence[ObjectRow]) -> tuple[list[int], list[int]]:
     return ends, around
 
 
-def _figure(summary: Summary | None, order: Order) -> float | None:
+def figure_of(summary: Summary | None, order: Order) -> float | None:
+    """What an order goes by."""
     if summary is None:
         return None
     return {"norm": summary.norm, "grad": summary.grad_norm, "ratio": summary.update_ratio}[order]

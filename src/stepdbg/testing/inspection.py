@@ -7,6 +7,7 @@ import itertools
 import math
 import re
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,7 @@ from stepdbg.protocol.messages import (
     ObjectRow,
     OptimizerInfo,
     Optimizers,
+    Order,
     ParameterGroup,
     PreviewEdit,
     Query,
@@ -57,7 +59,7 @@ from stepdbg.protocol.messages import (
     UndoEdit,
 )
 from stepdbg.protocol.slices import SliceError
-from stepdbg.protocol.tree import Marked, Tree, marked
+from stepdbg.protocol.tree import Marked, Tree, figure_of, marked
 from stepdbg.testing import python
 from stepdbg.testing.figures import histogram, norm, statistics, window
 from stepdbg.testing.foresight import Foreseer
@@ -241,10 +243,10 @@ class Inspection:
 
     # facts, for the tree
 
-    def summary(self, name: str) -> Summary | None:
-        """The figures of a tensor."""
+    def figures(self, names: Sequence[str], order: Order) -> list[float | None]:
+        """Of each of these tensors the figure that such an order goes by."""
         alive = self.objects()
-        return self._summary(name, alive) if name in alive else None
+        return [figure_of(self._summary(name, alive) if name in alive else None, order) for name in names]
 
     def has_grad(self, name: str) -> bool:
         """Whether a gradient hangs on it."""

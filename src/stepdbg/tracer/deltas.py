@@ -10,6 +10,8 @@ of a learning rate (around 1e-3 is healthy).
 from __future__ import annotations
 
 import ctypes
+from collections import defaultdict
+from collections.abc import Iterable
 from itertools import chain
 
 import torch
@@ -20,6 +22,7 @@ from stepdbg.tracer.differences import moved
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.free_memory import free_bytes
+from stepdbg.tracer.many_norms import TAKEN, norms
 from stepdbg.tracer.readable import local
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.statistics import norm
@@ -61,22 +64,22 @@ class Kept(Struct, gc=False):
     update: int = 0
     change: Change | None = None
     """Worked out when asked for."""
+    earlier: bytes | None = None
+    """What a small parameter was before the step before, of which `before` is the outcome."""
 
     @property
     def tensor(self) -> torch.Tensor:
         """The tensor as it was, made when it is first looked at."""
         held = self.held
         if isinstance(held, bytes):
-            copy = torch.empty(self.shape, dtype=self.dtype)
-            ctypes.memmove(copy.data_ptr(), held, len(held))
-            self.held = held = copy
+            self.held = held = _of_bytes(held, self.shape, self.dtype)
         return held
 
     def bytes_on(self, device: torch.device) -> int:
         """The memory of that device that it takes."""
         held = self.held
         if isinstance(held, bytes):
-            return len(held) if device.type == "cpu" else 0
+            return len(held) + len(self.earlier or b"") if device.type == "cpu" else 0
         return held.nbytes if held.device == device else 0
 
 
@@ -124,15 +127,18 @@ class Deltas:
             entry, mark = alive.get(name), picture.get(name)
             if entry is None or (tensor := entry.tensor) is None or mark is None or mark.print is None:
                 continue
-            kept = known.get(name)
+            kept, earlier = known.get(name), None
             if kept is not None:
                 if kept.after is None and kept.before == mark.print:
                     self._pending.add(name)
                     continue
-                if mark.kind == "parameter":
-                    self.ratio(name, tensor, mark.print)
+                if mark.kind == "parameter" and kept.phase == "step" and kept.after == mark.print:
+                    if isinstance(kept.held, bytes):
+                        earlier = kept.held  # what the step has come to can be worked out when it is asked for
+                    else:
+                        self.ratio(name, tensor, mark.print)
             if (copy := self._copied(name, tensor, kept, left)) is not None:
-                known[name] = Kept(copy, tensor.shape, tensor.dtype, mark.print)
+                known[name] = Kept(copy, tensor.shape, tensor.dtype, mark.print, earlier=earlier)
                 self._pending.add(name)
 
     def _copied(
@@ -223,13 +229,52 @@ class Deltas:
         """
         mark, kept = self._picture.get(name), self._kept.get(name)
         print_now = now if now is not None else mark.print if mark is not None else None
-        if kept is not None and kept.after is not None and kept.after == print_now and kept.phase == "step":
+        known = self._ratios.get(name)
+        if print_now is None or (known is not None and known[0] == print_now):
+            return known[1] if known is not None and print_now is not None else None
+        if kept is None:
+            return None
+        if kept.after is None and kept.earlier is not None and kept.before == print_now:
+            new, old = kept.tensor, _of_bytes(kept.earlier, kept.shape, kept.dtype)
+            size, apart = norm(old), moved(new, old).statistics.norm
+            ratio = apart / size if apart is not None and size else None
+        elif kept.after == print_now and kept.phase == "step":
             if kept.change is None:
                 kept.change = _change(kept, local(tensor)[0])
-            if kept.change.ratio is not None:
-                self._ratios[name] = (print_now, kept.change.ratio)
-        known = self._ratios.get(name)
-        return known[1] if known is not None and print_now is not None and known[0] == print_now else None
+            ratio = kept.change.ratio
+        else:
+            return None
+        if ratio is not None:
+            self._ratios[name] = (print_now, ratio)
+        return ratio
+
+    def ratios(self, named: Iterable[tuple[str, torch.Tensor, object]]) -> None:
+        """Work out those of many at once, as far as they are small and not known.
+
+        Args:
+            named: Parameters by name, each with its fingerprint.
+        """
+        together = defaultdict[torch.dtype, list[tuple[str, object, bytes, bytes]]](list)
+        for name, tensor, now in named:
+            kept, known = self._kept.get(name), self._ratios.get(name)
+            if kept is None or now is None or kept.dtype not in TAKEN or (known is not None and known[0] == now):
+                continue
+            new: torch.Tensor | bytes
+            old: torch.Tensor | bytes
+            if kept.after is None and kept.before == now and kept.earlier is not None:
+                new, old = kept.held, kept.earlier
+            elif kept.phase == "step" and kept.after == now and tensor.dtype is kept.dtype:
+                new, old = small_bytes(tensor) or b"", kept.held
+            else:
+                continue
+            if isinstance(new, bytes) and isinstance(old, bytes) and len(new) == len(old):
+                together[kept.dtype].append((name, now, new, old))
+        for dtype, each in together.items():
+            old_ones = [old for _, _, _, old in each]
+            apart, sizes = norms(dtype, [new for _, _, new, _ in each], old_ones), norms(dtype, old_ones)
+            for (name, now, _, _), moved_by, size in zip(each, apart, sizes, strict=True):
+                if size:
+                    self._ratios[name] = (now, moved_by / size)
 
     def change(self, name: str, tensor: torch.Tensor) -> Change | None:
         """What the last change of a tensor came to; None where it is not known."""
@@ -270,6 +315,12 @@ def _change(kept: Kept, tensor: torch.Tensor) -> Change:
         elements=figures.sampled or tensor.numel(),
         ratio=figures.norm / size if figures.norm is not None and size else None,
     )
+
+
+def _of_bytes(held: bytes, shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
+    tensor = torch.empty(shape, dtype=dtype, device=_CPU)
+    ctypes.memmove(tensor.data_ptr(), held, len(held))
+    return tensor
 
 
 def _alike(copy: torch.Tensor, tensor: torch.Tensor) -> bool:

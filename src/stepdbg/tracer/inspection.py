@@ -55,7 +55,7 @@ class Desk:
         self._figures = Figures()
         self._graphs = Graphs(registry)
         self._foreseer = Foreseer(registry, treatment)
-        self._tree = ModelTree(registry, self._summary)
+        self._tree = ModelTree(registry, self._many)
         self._newest = Newest()
         self._stack: list[FrameType] = []
         self._together: dict[str, str] = {}
@@ -226,6 +226,24 @@ class Desk:
             value=tensors.single(entry.tensor),
             grad_value=tensors.single(grad) if grad is not None else None,
         )
+
+    def _many(self, names: Sequence[str], order: m.Order) -> list[float | None]:
+        """One figure of each of these."""
+        alive = self._registry.alive
+        entries = [(name, alive.get(name)) for name in names]
+        named = [(name, entry.tensor) for name, entry in entries if entry is not None and entry.tensor is not None]
+        if order == "ratio":
+            prints = self._figures.prints
+            self._deltas.ratios((name, tensor, prints(name)) for name, tensor in named)
+            found: dict[str, float | None] = {name: self._deltas.ratio(name, tensor) for name, tensor in named}
+        elif order == "grad":
+            hanging = [(name, alive.get(f"{name}.grad")) for name, _ in named]
+            grads = [(name, entry.tensor) for name, entry in hanging if entry is not None and entry.tensor is not None]
+            norms = self._figures.norms([(f"{name}.grad", grad) for name, grad in grads])
+            found = {name: norm for (name, _), norm in zip(grads, norms, strict=True)}
+        else:
+            found = {name: norm for (name, _), norm in zip(named, self._figures.norms(named), strict=True)}
+        return [found.get(name) for name in names]
 
     # one tensor
 

@@ -16,15 +16,15 @@ from stepdbg.tracer.registry import Alive, Registry
 class ModelTree:
     """Answers `ListObjects`. The rows stay until the registry says that they are others."""
 
-    def __init__(self, registry: Registry, summary: Callable[[str], m.Summary | None]) -> None:
+    def __init__(self, registry: Registry, figures: Callable[[Sequence[str], m.Order], Sequence[float | None]]) -> None:
         """Begin with none.
 
         Args:
             registry: What is alive.
-            summary: Works out the figures of one tensor.
+            figures: Works out a figure of many tensors: the one that they would be sorted by.
         """
         self._registry = registry
-        self.summary = summary
+        self.figures = figures
         self._tree = Tree()
         self._made_for: tuple[int, int] | None = None
         self._effects: Sequence[m.Effect] = ()
