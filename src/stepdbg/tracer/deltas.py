@@ -46,6 +46,8 @@ _IDLE = 4
 """So many times in a row may a phase leave a tensor as it is until that is not copied before it any more."""
 _ALL: tuple[Kind, ...] = ("parameter", "grad", "buffer", "state")
 _CPU = torch.device("cpu")
+_ONE = 8
+"""Bytes of one real number, at most."""
 
 
 class Kept(Struct, gc=False):
@@ -152,7 +154,9 @@ class Deltas:
             kept: The copy from before.
             left: Bytes that copies may still take, by device; filled in where a device is met first.
         """
-        small = None if tensor.is_neg() or (tensor.dtype.is_complex and tensor.is_conj()) else small_bytes(tensor)
+        small = small_bytes(tensor)
+        if small is not None and (len(small) <= _ONE or tensor.dtype.is_complex) and _is_turned(tensor):
+            small = None
         if small is not None:
             size, device = len(small), _CPU
         else:
@@ -315,6 +319,15 @@ def _change(kept: Kept, tensor: torch.Tensor) -> Change:
         elements=figures.sampled or tensor.numel(),
         ratio=figures.norm / size if figures.norm is not None and size else None,
     )
+
+
+def _is_turned(tensor: torch.Tensor) -> bool:
+    """Whether its elements are not what its bytes say: they are read negative, or conjugate.
+
+    Of real numbers that lie straight it can be so where there is only one (the imaginary part of a conjugate). torch
+    takes a microsecond to tell.
+    """
+    return tensor.is_neg() or tensor.is_conj()
 
 
 def _of_bytes(held: bytes, shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
