@@ -27,7 +27,10 @@ STEPS = 15
 LINE = "blocks.1234 class:LayerNorm"
 TITLE = "100,000 parameters' tensors"
 LIMIT = 100
-FOUND = re.compile(r"/ .*? ([\d,]+) tensors?\b")
+BLOCKS = 12_500
+PARTS = {"mix": "linear", "norm": "layernorm", "up": "linear", "down": "linear"}
+"""What a block holds, and of which class: each a weight and a bias."""
+AROUND = ("many", "modulelist", "block")
 
 
 def pause(terminal: Terminal, keys: tuple[str, ...], shows: Callable[[], object] = lambda: True) -> float:
@@ -65,24 +68,44 @@ def scrolled(terminal: Terminal) -> list[float]:
     return [pause(terminal, (keys[turn % len(keys)],), lambda: whole(terminal)) for turn in range(SCROLLS)]
 
 
+def found_by(line: str) -> int:
+    """How many tensors that filter finds, counted here."""
+    names = [word for word in line.split() if not word.startswith("class:")]
+    classes = [word.removeprefix("class:").lower() for word in line.split() if word.startswith("class:")]
+    return sum(
+        all(name in f"model.blocks.{block}.{part}.{kind}" for name in names)
+        and all(PARTS[part].startswith(cls) or cls in AROUND for cls in classes)
+        for block in range(BLOCKS)
+        for part in PARTS
+        for kind in ("weight", "bias")
+    )
+
+
+def shows(terminal: Terminal, line: str, found: int) -> bool:
+    """Whether that filter and what it finds are on the screen."""
+    title = re.search(rf"/ {re.escape(line)}\S* +([\d,]+) tensors?\b", terminal.text)
+    return title is not None and int(title[1].replace(",", "")) == found and whole(terminal)
+
+
 def filtered(terminal: Terminal) -> list[Row]:
     """A filter typed letter by letter, and in one go."""
     pause(terminal, ("/",))
     letters, answers = [], []
     for place, key in enumerate(LINE, 1):
         typed = LINE[:place].rstrip()
+        found = found_by(typed)
         terminal.read_for(0.3)
         pressed = time.perf_counter()
         terminal.press("space" if key == " " else key)
         terminal.wait_until(lambda typed=typed: f"/ {typed}" in terminal.text, f"{typed} in the filter", 60)
         letters.append((terminal.arrived - pressed) * 1000)
-        terminal.wait_until(lambda: FOUND.search(terminal.text) and whole(terminal), f"what {typed} finds", 60)
+        terminal.wait_until(lambda typed=typed, found=found: shows(terminal, typed, found), f"what {typed} finds", 60)
         answers.append((terminal.arrived - pressed) * 1000)
     terminal.press("escape")
     terminal.read_for(1.0)
     pause(terminal, ("/",))
     keys = tuple("space" if key == " " else key for key in LINE)
-    at_once = pause(terminal, keys, lambda: f"/ {LINE}" in terminal.text and " 22 tensors" in terminal.text)
+    at_once = pause(terminal, keys, lambda: shows(terminal, LINE, found_by(LINE)))
     terminal.press("escape")
     terminal.read_for(1.0)
     return [
