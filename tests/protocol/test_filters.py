@@ -29,16 +29,3 @@ def test_words_are_understood_together(typed: str, meant: Filter) -> None:
 def test_what_is_no_filter_says_what_there_is(typed: str, named: str) -> None:
     with pytest.raises(FilterError, match=named):
         understood(typed)
-
-
-def test_a_name_is_found_by_its_parts_or_a_pattern_whatever_its_case() -> None:
-    assert understood("LAYERS bias").names_it("model.layers.3.bias")
-    assert understood("layers.*.bias").names_it("model.layers.3.bias")
-    assert not understood("layers.?.bias").names_it("model.layers.31.bias")
-    assert understood("head").names_it("model.embedding.weight", "model.head.weight")
-
-
-def test_a_class_is_found_by_its_beginning_and_one_around_it_by_the_whole() -> None:
-    assert understood("class:conv").is_of("Conv2d", ("Net", "Conv2d"))
-    assert understood("class:Block").is_of("Linear", ("Net", "Block", "Linear"))
-    assert not understood("class:Lin").is_of("Conv2d", ("LinearNet", "Conv2d"))

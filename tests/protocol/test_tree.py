@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 
-from stepdbg.protocol.messages import Effect, ListObjects, ObjectRow, Objects, Order, Summary
+from stepdbg.protocol.messages import Effect, ListObjects, ObjectRow, Objects, Order
 from stepdbg.protocol.tree import WHOLE, Marked, Marks, Tree
 
 NORMS = {"m.a.w": 1.0, "m.a.b": math.nan, "m.b.c.w": 3.0, "m.b.c.b": 2.0, "m.b.mean": None}
@@ -15,9 +16,8 @@ NORMS = {"m.a.w": 1.0, "m.a.b": math.nan, "m.b.c.w": 3.0, "m.b.c.b": 2.0, "m.b.m
 class Facts:
     """Of a small model after a backward."""
 
-    def summary(self, name: str) -> Summary | None:
-        norm = NORMS.get(name)
-        return Summary(name, norm, finite=norm is None or math.isfinite(norm))
+    def figures(self, names: Sequence[str], order: Order) -> list[float | None]:
+        return [NORMS.get(name) if order == "norm" else None for name in names]
 
     def has_grad(self, name: str) -> bool:
         return not name.startswith("m.a")
@@ -160,7 +160,7 @@ def test_the_facts_of_another_moment_are_asked_for_anew() -> None:
     facts = Facts()
     query = ListObjects(filter="nan")
     assert tree.answer(query, 1, 1, facts).matches == 1
-    facts.summary = lambda name: Summary(name, 1.0)  # type: ignore[method-assign]
+    facts.figures = lambda names, order: [1.0] * len(names)  # type: ignore[method-assign]
     assert tree.answer(query, 1, 1, facts).matches == 1
     assert tree.answer(query, 1, 2, facts).matches == 0
 

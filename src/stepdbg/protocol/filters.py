@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Callable
+from fnmatch import translate
 from typing import NamedTuple
 
 WORDS = ("changed", "frozen", "nan")
@@ -39,21 +41,6 @@ class Filter(NamedTuple):
     def moves(self) -> bool:
         """Whether what it finds may be other tensors at each stop."""
         return self.no_grad or self.changed or self.frozen or self.nan
-
-    def names_it(self, *names: str) -> bool:
-        """Whether the words of a name are in one of these, whatever their case."""
-        lowered = [name.lower() for name in names]
-        for pattern in self.names:
-            if not any(_in(pattern, name) if "*" in pattern or "?" in pattern else pattern in name for name in lowered):
-                return False
-        return True
-
-    def is_of(self, cls: str, around: tuple[str, ...] = ()) -> bool:
-        """Whether a module of this class, within modules of those, is meant: by the beginning of the class, or by the
-        whole of one around it.
-        """
-        outer = [one.lower() for one in around]
-        return all(cls.lower().startswith(wanted) or wanted in outer for wanted in self.classes)
 
 
 def understood(words: str) -> Filter:
@@ -97,5 +84,11 @@ def understood(words: str) -> Filter:
     )
 
 
-def _in(pattern: str, name: str) -> bool:
-    return fnmatchcase(name, f"*{pattern}*")
+def is_wild(pattern: str) -> bool:
+    """Whether a word of a name has `*` or `?` in it, which stand for others."""
+    return "*" in pattern or "?" in pattern
+
+
+def matcher(pattern: str) -> Callable[[str], object]:
+    """What tells whether such a word is in a name, both in lower case."""
+    return re.compile(translate(f"*{pattern}*")).match

@@ -95,15 +95,16 @@ class Effects(Part, frozen=True):
     """`fingerprint` is proof; `counters` is a hint from version counters, over all since the last stop."""
     counts: tuple[EffectCount, ...] = ()
     named: tuple[Effect, ...] = ()
-    """At most `EFFECT_NAMES` of them, parameters first."""
+    """At most `EFFECT_NAMES` of them, parameters first: of each kind all, or the first ones and what few others met
+    another fate. The rest is asked for by `ListEffects`."""
     left_out: int = 0
     """How many effects are counted and not named."""
     since: int | None = None
     """The update at which training stood before, where these are of all phases since then (`counters`)."""
 
 
-EFFECT_NAMES = 2_000
-"""So many effects are named in one stop; the rest is counted."""
+EFFECT_NAMES = 500
+"""So many effects are named in one stop, whatever the size of the model; the rest is counted."""
 
 
 class PhaseRecord(Part, frozen=True):
@@ -653,6 +654,28 @@ class Saved(Message, frozen=True):
     """Names of what the format cannot hold, each with the reason."""
 
 
+class ListEffects(Message, frozen=True):
+    """The names behind a count of effects, those that are in view. Answer: `EffectNames`."""
+
+    boundary: int
+    """The index of the boundary that the effects were told at: this one, or one of those not long before."""
+    kind: Kind
+    first: int = 0
+    """Of the window, among all effects on objects of that kind."""
+    count: int = 100
+
+
+class EffectNames(Message, frozen=True):
+    """Answer to `ListEffects`."""
+
+    boundary: int
+    kind: Kind
+    first: int
+    total: int
+    """Effects on objects of that kind in all."""
+    effects: tuple[Effect, ...]
+
+
 class ListOptimizers(Message, frozen=True):
     """Answer: `Optimizers`."""
 
@@ -952,6 +975,8 @@ class Identity(Message, frozen=True):
     """How often the optimizers that hold it have stepped."""
     stateful: bool = False
     """Whether one of them keeps anything under any tensor."""
+    marks: tuple[str, str, str] = ("", "", "")
+    """What the phase done did to it, to its gradient and to its optimizer state."""
 
 
 OWNERS = 64
@@ -1141,7 +1166,16 @@ class PastStop(Message, frozen=True):
 
 
 Remembered = (
-    ListObjects | Summarise | LookAt | LookBeside | LookAtMaps | LookAtPictures | ListOptimizers | Foresee | Identify
+    ListObjects
+    | Summarise
+    | LookAt
+    | LookBeside
+    | LookAtMaps
+    | LookAtPictures
+    | ListEffects
+    | ListOptimizers
+    | Foresee
+    | Identify
 )
 """Questions whose answers the hub keeps, for looking back."""
 
@@ -1246,6 +1280,7 @@ Query = (
     | LookAtPictures
     | LookBeside
     | Find
+    | ListEffects
     | ListOptimizers
     | Foresee
     | Identify
@@ -1267,6 +1302,7 @@ Result = (
     | Pictures
     | Beside
     | Found
+    | EffectNames
     | Optimizers
     | Foresight
     | Identity

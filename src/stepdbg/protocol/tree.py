@@ -7,16 +7,16 @@ that the fake debuggee lists by the same rules.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from stepdbg.protocol.filters import Filter, understood
-from stepdbg.protocol.messages import Effect, ListObjects, ObjectRow, Objects, Order, Summary
+from stepdbg.protocol.finding import TENSORS, Index, Told
+from stepdbg.protocol.messages import Effect, Identity, ListObjects, ObjectRow, Objects, Order, Summary
 
-TENSORS = ("parameter", "buffer", "variable")
-"""The rows that have numbers."""
 WHOLE = 500
 """So many rows travel whole, whatever the window: scrolling needs no question then."""
 _OPEN = 300
@@ -52,20 +52,32 @@ class Marked:
         return name in self._done or f"{name}.grad" in self._done or name in self._states
 
 
-class Facts(Protocol):
+def marked(known: Identity, marks: Marked) -> Identity:
+    """The same with what the phase done did to it."""
+    return msgspec.structs.replace(known, marks=marks.get(known.object))
+
+
+class Facts(Told, Protocol):
     """What is true of the objects at this stop; asked for only where a filter or an order needs it."""
-
-    def summary(self, name: str) -> Summary | None:
-        """The figures of a tensor."""
-        ...
-
-    def has_grad(self, name: str) -> bool:
-        """Whether a gradient hangs on it."""
-        ...
 
     def marks(self) -> Marked:
         """What the phase done did, by name."""
         ...
+
+
+class _Arranged(NamedTuple):
+    """What a question comes to, whatever its window."""
+
+    question: object
+    places: list[int]
+    """Of the rows, in the order in which they are shown."""
+    matches: int
+    """So many of them are tensors that a filter has found."""
+    at: dict[int, int]
+    """Where each row is among them, filled where they are not in the order of the tree and somebody asks."""
+
+
+_NOTHING = _Arranged(None, [], 0, {})
 
 
 class Tree:
@@ -80,18 +92,27 @@ class Tree:
         """So many rows stay."""
         self._ends, self._around = _nested(self.rows)
         """Where the subtree of each row ends, and the row that holds it; -1 for none."""
-        self._arranged: tuple[object, list[int]] = (None, [])
-        self._index: dict[str, int] | None = None
-        self._parameters = [index for index, row in enumerate(self.rows) if row.node == "parameter"]
+        self._arranged = _NOTHING
+        self._places = {row.name: place for place, row in enumerate(self.rows)}
+        """Of the rows, by name."""
+        self.index = Index(self.rows, self._around, self._standing)
+        parameters = [row.name for row in self.rows if row.node == "parameter"]
+        self._leading, self._parameters = (parameters[0] if parameters else ""), len(parameters)
+        self._models = tuple((row.name, row.cls) for row in self.rows if row.node == "model")
 
     def follow_with(self, rows: Sequence[ObjectRow]) -> None:
         """Put these after those that stay, in place of what followed before."""
+        for row in self.rows[self._standing :]:
+            self._places.pop(row.name, None)
         del self.rows[self._standing :], self._ends[self._standing :], self._around[self._standing :]
         ends, around = _nested(rows)
         self.rows += rows
         self._ends += [end + self._standing for end in ends]
         self._around += [place + self._standing if place >= 0 else -1 for place in around]
-        self._arranged, self._index = (None, []), None
+        for place, row in enumerate(rows, self._standing):
+            self._places.setdefault(row.name, place)
+        self._arranged = _NOTHING
+        self.index.moved()
 
     def within(self, name: str, marked: Marked) -> Marks | None:
         """What was done to anything in that module, of each sort the first; None where there is no such module."""
@@ -105,13 +126,6 @@ class Tree:
                 if all(found):
                     break
         return found
-
-    @property
-    def _places(self) -> dict[str, int]:
-        """Of the rows, by name."""
-        if self._index is None:
-            self._index = {row.name: place for place, row in enumerate(self.rows)}
-        return self._index
 
     def answer(self, query: ListObjects, registry: int, moment: object, facts: Facts) -> Objects:
         """The rows asked for.
@@ -128,10 +142,10 @@ class Tree:
         wanted = understood(query.filter)
         moves = wanted.moves or query.order not in ("tree", "name", "size")
         arrangement = (query.filter, query.order, query.base, query.toggled, moment if moves else None)
-        if self._arranged[0] != arrangement:
-            self._arranged = (arrangement, self._arrange(query, wanted, facts))
-        places = self._arranged[1]
-        found = self._place(query.around, places) if query.around else -1
+        if self._arranged.question != arrangement:
+            self._arranged = _Arranged(arrangement, *self._arrange(query, wanted, facts), {})
+        places = self._arranged.places
+        found = self._place(query.around, in_order=query.order == "tree") if query.around else -1
         first, count = query.first, query.count
         if count is None or (0 < len(places) <= WHOLE and count):
             first, count = 0, len(places)
@@ -147,63 +161,37 @@ class Tree:
             first,
             len(places),
             found,
-            tuple((row.name, row.cls) for row in self.rows if row.node == "model"),
-            self.rows[self._parameters[0]].name if self._parameters else "",
-            len(self._parameters),
-            sum(self.rows[place].node in TENSORS for place in places) if query.filter else 0,
+            self._models,
+            self._leading,
+            self._parameters,
+            self._arranged.matches,
             moves,
             base == "open",
         )
 
-    def _arrange(self, query: ListObjects, wanted: Filter, facts: Facts) -> list[int]:
-        if query.filter.strip():
-            leaves = self._matching(wanted, facts)
-        elif query.order != "tree":
-            leaves = [place for place, row in enumerate(self.rows) if row.node in TENSORS]
-        else:
-            return self._unfolded(self._closed(query, self._base(query)))
-        if query.order == "tree":
-            return self._with_modules(leaves)
-        return self._sorted(leaves, query.order, facts)
-
-    # filters
-
-    def _matching(self, wanted: Filter, facts: Facts) -> list[int]:
-        marked = facts.marks() if wanted.changed else Marked()
-        found = []
-        around: list[str] = []
-        of_class = True
-        for place, row in enumerate(self.rows):
-            if row.node not in TENSORS:  # what a module holds itself follows on it, before the modules in it
-                if wanted.classes:
-                    del around[row.depth :]
-                    around.append(row.cls)
-                    of_class = wanted.is_of(row.cls, tuple(around))
-                continue
-            if (
-                of_class
-                and (not wanted.names or wanted.names_it(row.name, *row.also))
-                and (not wanted.dtypes or all(row.dtype.startswith(dtype) for dtype in wanted.dtypes))
-                and (not wanted.frozen or (row.node == "parameter" and not row.trainable))
-                and (not wanted.no_grad or (row.node == "parameter" and not facts.has_grad(row.name)))
-                and (not wanted.changed or row.name in marked)
-                and (not wanted.nan or _is_not_finite(facts.summary(row.name)))
-            ):
-                found.append(place)
-        return found
+    def _arrange(self, query: ListObjects, wanted: Filter, facts: Facts) -> tuple[list[int], int]:
+        """The places of the rows, and how many tensors a filter has found."""
+        filtered = bool(query.filter.strip())
+        if not filtered and query.order == "tree":
+            return self._unfolded(query), 0
+        leaves = self.index.find(wanted, facts) if filtered else self.index.leaves
+        shown = self._with_modules(leaves) if query.order == "tree" else self._sorted(leaves, query.order, facts)
+        return shown, len(leaves) if filtered else 0
 
     def _with_modules(self, leaves: list[int]) -> list[int]:
         """The leaves under the modules that lead to them."""
+        around = self._around
         found: list[int] = []
-        told: set[int] = set()
+        last = -1
         for leaf in leaves:
-            above = []
-            place = self._around[leaf]
-            while place >= 0 and place not in told:
-                above.append(place)
-                place = self._around[place]
-            told.update(above)
-            found += [*reversed(above), leaf]
+            if (place := around[leaf]) > last:  # else the leaf before is in there too, and has had it shown
+                above = []
+                while place > last:
+                    above.append(place)
+                    place = around[place]
+                found += reversed(above)
+            found.append(leaf)
+            last = leaf
         return found
 
     # order
@@ -214,7 +202,8 @@ class Tree:
             return sorted(leaves, key=lambda place: rows[place].name)
         if order == "size":
             return sorted(leaves, key=lambda place: -rows[place].elements)
-        keys = {place: _descending(_figure(facts.summary(rows[place].name), order)) for place in leaves}
+        figures = facts.figures([rows[place].name for place in leaves], order)
+        keys = {place: _descending(figure) for place, figure in zip(leaves, figures, strict=True)}
         return sorted(leaves, key=lambda place: keys[place])
 
     # folds
@@ -235,8 +224,12 @@ class Tree:
             return lambda row: row.name not in toggled
         return lambda row: (row.depth > 0) != (row.name in toggled)
 
-    def _unfolded(self, closed: Callable[[ObjectRow], bool]) -> list[int]:
+    def _unfolded(self, query: ListObjects) -> list[int]:
         rows, ends = self.rows, self._ends
+        base = self._base(query)
+        if base == "open" and not query.toggled:
+            return list(range(len(rows)))
+        closed = self._closed(query, base)
         found = []
         place = 0
         while place < len(rows):
@@ -245,17 +238,18 @@ class Tree:
             place = ends[place] if row.node not in TENSORS and closed(row) else place + 1
         return found
 
-    def _place(self, name: str, places: list[int]) -> int:
-        """Where that row is, or the nearest one around it; -1 where neither is."""
+    def _place(self, name: str, *, in_order: bool) -> int:
+        """Where that row is among those arranged, or the nearest one around it; -1 where neither is."""
+        _, places, _, at = self._arranged
+        if not in_order and not at:
+            at.update({place: index for index, place in enumerate(places)})
         wanted = self._places.get(name, -1)
-        if wanted < 0:
-            return -1
-        shown = {place: at for at, place in enumerate(places)}
-        while wanted not in shown:
+        while wanted >= 0:
+            found = bisect_left(places, wanted) if in_order else at.get(wanted, len(places))
+            if found < len(places) and places[found] == wanted:
+                return found
             wanted = self._around[wanted]
-            if wanted < 0:
-                return -1
-        return shown[wanted]
+        return -1
 
     def _shown(self, place: int, *, flat: bool, closed: Callable[[ObjectRow], bool]) -> ObjectRow:
         row = self.rows[place]
@@ -276,11 +270,8 @@ def _nested(rows: Sequence[ObjectRow]) -> tuple[list[int], list[int]]:
     return ends, around
 
 
-def _is_not_finite(summary: Summary | None) -> bool:
-    return summary is not None and not summary.finite
-
-
-def _figure(summary: Summary | None, order: Order) -> float | None:
+def figure_of(summary: Summary | None, order: Order) -> float | None:
+    """What an order goes by."""
     if summary is None:
         return None
     return {"norm": summary.norm, "grad": summary.grad_norm, "ratio": summary.update_ratio}[order]

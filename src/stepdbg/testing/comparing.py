@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages import Boundary, Breakpoint, Effect, EffectCount, Effects, Kind, What
+from stepdbg.protocol.messages import Boundary, Breakpoint, Effect, Kind, What
 from stepdbg.testing.inspection import Held
 
 Fingerprints = dict[str, tuple[int, int, int]]
@@ -17,15 +17,13 @@ def fingerprints(alive: dict[str, Held]) -> Fingerprints:
     }
 
 
-def effects_between(before: Fingerprints, alive: dict[str, Held]) -> Effects:
-    """What has happened to the objects since `before` was taken."""
+def effects_between(before: Fingerprints, alive: dict[str, Held]) -> list[Effect]:
+    """What has happened to the objects since `before` was taken, those of one kind together."""
     now = fingerprints(alive)
     named = [Effect(name, alive[name].kind, what) for name in now if (what := _fate(before.get(name), now[name]))]
     named += [Effect(name, _kind_of_freed(name), "freed") for name in before if name not in now]
     named.sort(key=lambda effect: (effect.kind != "parameter", effect.kind))
-    pairs = [(effect.kind, effect.what) for effect in named]
-    counts = tuple(EffectCount(kind, what, pairs.count((kind, what))) for kind, what in dict.fromkeys(pairs))
-    return Effects("fingerprint", counts, tuple(named))
+    return named
 
 
 def meets(breakpoint: Breakpoint, boundary: Boundary) -> bool:

@@ -23,6 +23,7 @@ from typing import TextIO
 import msgspec
 
 from stepdbg.errors import ProtocolError
+from stepdbg.protocol.effect_names import counted
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
@@ -31,6 +32,7 @@ from stepdbg.protocol.messages import (
     Breakpoint,
     BreakpointHit,
     Disarm,
+    Effect,
     Effects,
     Failure,
     Frame,
@@ -330,8 +332,10 @@ class FakeDebuggee:
             return
         self._asked_to_pause = False
         before = self._before
-        effects = self._effects()
-        self._inspection.effects = effects.named if effects is not None else ()
+        found = self._effects()
+        effects = counted(found, "fingerprint") if found is not None else None
+        self._inspection.effects = tuple(found or ())
+        self._inspection.newest.keep(boundary.index, self._inspection.effects)
         if self._phases and effects is not None and inner is None:
             last = self._phases[-1]
             self._phases[-1] = PhaseRecord(last.name, last.ms, effects=Effects(effects.basis, effects.counts))
@@ -403,12 +407,12 @@ class FakeDebuggee:
         failure = Failure(type(error).__name__, str(error), text)
         self._wait_at(boundary, "exception", None, f"{failure.type}: {failure.message}", failure)
 
-    def _effects(self) -> Effects | None:
+    def _effects(self) -> list[Effect] | None:
         before, self._before = self._before, None
         if before is None:
             return None
         effects = effects_between(before, self._inspection.objects())
-        if any(effect.kind == "parameter" for effect in effects.named):
+        if any(effect.kind == "parameter" for effect in effects):
             self._inspection.ratios = {
                 f"model.{name}": math.dist(self._values_before[name], parameter.values) / math.hypot(*parameter.values)
                 for name, parameter in self.model.parameters.items()

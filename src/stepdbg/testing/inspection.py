@@ -7,11 +7,13 @@ import itertools
 import math
 import re
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from stepdbg.protocol.effect_names import Newest
 from stepdbg.protocol.filters import FilterError
 from stepdbg.protocol.messages import (
     ApplyEdit,
@@ -29,6 +31,7 @@ from stepdbg.protocol.messages import (
     Identify,
     Kind,
     LedgerRow,
+    ListEffects,
     ListLocals,
     ListObjects,
     ListOptimizers,
@@ -39,6 +42,7 @@ from stepdbg.protocol.messages import (
     ObjectRow,
     OptimizerInfo,
     Optimizers,
+    Order,
     ParameterGroup,
     PreviewEdit,
     Query,
@@ -55,7 +59,7 @@ from stepdbg.protocol.messages import (
     UndoEdit,
 )
 from stepdbg.protocol.slices import SliceError
-from stepdbg.protocol.tree import Marked, Tree
+from stepdbg.protocol.tree import Marked, Tree, figure_of, marked
 from stepdbg.testing import python
 from stepdbg.testing.figures import histogram, norm, statistics, window
 from stepdbg.testing.foresight import Foreseer
@@ -102,6 +106,7 @@ class Inspection:
         """‖Δw‖ / ‖w‖ of the last step, by parameter."""
         self.effects: tuple[Effect, ...] = ()
         """Of the phase done."""
+        self.newest = Newest()
         self.pending_backward = False
         self.step_is_next = False
         self.boundary = self.update = 0
@@ -178,6 +183,8 @@ class Inspection:
                     return Refusal(f"{name} holds no images")
                 case Save():
                     return save(query, self._tensors())
+                case ListEffects():
+                    return self.newest.window(query) or Refusal("their names are not kept any more")
                 case ListOptimizers():
                     return self._list_optimizers()
                 case Foresee():
@@ -189,7 +196,8 @@ class Inspection:
                 case UndoEdit():
                     return self._undo()
                 case Identify(object=name):
-                    return identify(name, self._model, self._optimizer, self.variables)
+                    whose = identify(name, self._model, self._optimizer, self.variables)
+                    return whose if isinstance(whose, Refusal) else marked(whose, self.marks())
                 case ReadGraph():
                     return self._read_graph(query)
                 case ListLocals(frame=frame):
@@ -235,10 +243,10 @@ class Inspection:
 
     # facts, for the tree
 
-    def summary(self, name: str) -> Summary | None:
-        """The figures of a tensor."""
+    def figures(self, names: Sequence[str], order: Order) -> list[float | None]:
+        """Of each of these tensors the figure that such an order goes by."""
         alive = self.objects()
-        return self._summary(name, alive) if name in alive else None
+        return [figure_of(self._summary(name, alive) if name in alive else None, order) for name in names]
 
     def has_grad(self, name: str) -> bool:
         """Whether a gradient hangs on it."""

@@ -9,15 +9,20 @@ of a learning rate (around 1e-3 is healthy).
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+import ctypes
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain
 
 import torch
+from msgspec import Struct
 
-from stepdbg.protocol.messages import Boundary, Change
+from stepdbg.protocol.messages import Boundary, Change, Kind
 from stepdbg.tracer.differences import moved
 from stepdbg.tracer.effects import Picture
+from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.free_memory import free_bytes
+from stepdbg.tracer.many_norms import TAKEN, norms
 from stepdbg.tracer.readable import local
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.statistics import norm
@@ -39,14 +44,19 @@ _USUAL = {
 """Kinds that a phase changes, where that has not been seen yet; of others it is all of these."""
 _IDLE = 4
 """So many times in a row may a phase leave a tensor as it is until that is not copied before it any more."""
-_ALL = ("parameter", "grad", "buffer", "state")
+_ALL: tuple[Kind, ...] = ("parameter", "grad", "buffer", "state")
+_CPU = torch.device("cpu")
+_ONE = 8
+"""Bytes of one real number, at most."""
 
 
-@dataclass(slots=True)
-class Kept:
-    """One tensor as it was."""
+class Kept(Struct, gc=False):
+    """One tensor as it was. (A msgspec struct that no collector looks at: there may be a hundred thousand.)"""
 
-    tensor: torch.Tensor
+    held: torch.Tensor | bytes
+    """A copy; of a small tensor only its bytes, which takes no operation of torch's."""
+    shape: torch.Size
+    dtype: torch.dtype
     before: object
     """The fingerprint that it had."""
     after: object = None
@@ -56,6 +66,23 @@ class Kept:
     update: int = 0
     change: Change | None = None
     """Worked out when asked for."""
+    earlier: bytes | None = None
+    """What a small parameter was before the step before, of which `before` is the outcome."""
+
+    @property
+    def tensor(self) -> torch.Tensor:
+        """The tensor as it was, made when it is first looked at."""
+        held = self.held
+        if isinstance(held, bytes):
+            self.held = held = _of_bytes(held, self.shape, self.dtype)
+        return held
+
+    def bytes_on(self, device: torch.device) -> int:
+        """The memory of that device that it takes."""
+        held = self.held
+        if isinstance(held, bytes):
+            return len(held) + len(self.earlier or b"") if device.type == "cpu" else 0
+        return held.nbytes if held.device == device else 0
 
 
 class Deltas:
@@ -68,7 +95,7 @@ class Deltas:
         """Copied before the phase that runs."""
         self._habits: dict[str, set[str]] = {}
         """What each phase has changed."""
-        self._idle: dict[str, Counter[str]] = {}
+        self._idle: dict[str, dict[str, int]] = {}
         """How often in a row each phase has left a tensor as it was."""
         self._ratios: dict[str, tuple[object, float]] = {}
         """Fingerprint and ratio of a parameter after its last step; the copy may have been needed since."""
@@ -91,34 +118,63 @@ class Deltas:
         """
         self._pending.clear()
         self._too_big.clear()
-        wanted = self._wanted(phase, picture)
-        for name in [name for name, kept in self._kept.items() if self._useless(name, kept, picture, wanted)]:
-            del self._kept[name]
+        wanted, known = dict.fromkeys(self._wanted(phase, picture)), self._kept
+        for name in [
+            name for name, kept in known.items() if name not in picture or (kept.after is None and name not in wanted)
+        ]:
+            del known[name]  # it tells of nothing that can still be seen, and will not
         left: dict[torch.device, int] = {}
+        alive = registry.alive
         for name in wanted:
-            entry, mark = registry.alive.get(name), picture.get(name)
-            if entry is None or entry.tensor is None or mark is None or mark.print is None:
+            entry, mark = alive.get(name), picture.get(name)
+            if entry is None or (tensor := entry.tensor) is None or mark is None or mark.print is None:
                 continue
-            tensor, _ = local(entry.tensor)
-            kept = self._kept.get(name)
-            if kept is not None and kept.after is None and kept.before == mark.print:
-                self._pending.add(name)
-                continue
-            if kept is not None and mark.kind == "parameter":
-                self.ratio(name, entry.tensor, mark.print)
-            copy = kept.tensor if kept is not None and _alike(kept.tensor, tensor) else None
-            if copy is None:
-                self._kept.pop(name, None)
-                if tensor.device not in left:
-                    left[tensor.device] = self._budget(tensor.device)
-                if tensor.nbytes > left[tensor.device]:
-                    self._too_big[name] = _too_big(tensor.nbytes, left[tensor.device], self.share)
+            kept, earlier = known.get(name), None
+            if kept is not None:
+                if kept.after is None and kept.before == mark.print:
+                    self._pending.add(name)
                     continue
-                left[tensor.device] -= tensor.nbytes
-                copy = torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
-            copy.copy_(tensor)
-            self._kept[name] = Kept(copy, mark.print)
-            self._pending.add(name)
+                if mark.kind == "parameter" and kept.phase == "step" and kept.after == mark.print:
+                    if isinstance(kept.held, bytes):
+                        earlier = kept.held  # what the step has come to can be worked out when it is asked for
+                    else:
+                        self.ratio(name, tensor, mark.print)
+            if (copy := self._copied(name, tensor, kept, left)) is not None:
+                known[name] = Kept(copy, tensor.shape, tensor.dtype, mark.print, earlier=earlier)
+                self._pending.add(name)
+
+    def _copied(
+        self, name: str, tensor: torch.Tensor, kept: Kept | None, left: dict[torch.device, int]
+    ) -> torch.Tensor | bytes | None:
+        """A copy of that tensor, if possible in the memory of the one before; None where there is no room for it.
+
+        Args:
+            name: What it is called.
+            tensor: Itself.
+            kept: The copy from before.
+            left: Bytes that copies may still take, by device; filled in where a device is met first.
+        """
+        small = small_bytes(tensor)
+        if small is not None and (len(small) <= _ONE or tensor.dtype.is_complex) and _is_turned(tensor):
+            small = None
+        if small is not None:
+            size, device = len(small), _CPU
+        else:
+            tensor, _ = local(tensor)
+            size, device = tensor.nbytes, tensor.device
+            held = kept.held if kept is not None else None
+            if isinstance(held, torch.Tensor) and _alike(held, tensor):
+                return held.copy_(tensor)
+        self._kept.pop(name, None)
+        if device not in left:
+            left[device] = self._budget(device)
+        if size > left[device]:
+            self._too_big[name] = _too_big(size, left[device], self.share)
+            return None
+        left[device] -= size
+        if small is not None:
+            return small
+        return torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
 
     def after(self, boundary: Boundary, before: Picture | None, picture: Picture) -> None:
         """A phase is done.
@@ -132,17 +188,19 @@ class Deltas:
         if before is None or boundary.done is None:
             self._pending.clear()
             return
+        known = before.get
         changed = {
             name
             for name, mark in picture.items()
-            if mark.kind in _ALL and (name not in before or mark.print != before[name].print)
+            if (old := known(name)) != mark and mark.kind in _ALL and (old is None or old.print != mark.print)
         }
         for name in self._pending & changed:
             kept = self._kept[name]
             kept.after, kept.phase, kept.update = picture[name].print, boundary.done, boundary.update
-        idle = self._idle.setdefault(boundary.done, Counter())
-        idle.update(self._pending - changed)
-        for name in changed:
+        idle = self._idle.setdefault(boundary.done, {})
+        for name in self._pending - changed:
+            idle[name] = idle.get(name, 0) + 1
+        for name in changed & idle.keys():
             del idle[name]
         for name in self._kept.keys() & (changed - self._pending):
             del self._kept[name]  # changed by what was not foreseen: the copy is of an earlier state
@@ -175,13 +233,52 @@ class Deltas:
         """
         mark, kept = self._picture.get(name), self._kept.get(name)
         print_now = now if now is not None else mark.print if mark is not None else None
-        if kept is not None and kept.after is not None and kept.after == print_now and kept.phase == "step":
+        known = self._ratios.get(name)
+        if print_now is None or (known is not None and known[0] == print_now):
+            return known[1] if known is not None and print_now is not None else None
+        if kept is None:
+            return None
+        if kept.after is None and kept.earlier is not None and kept.before == print_now:
+            new, old = kept.tensor, _of_bytes(kept.earlier, kept.shape, kept.dtype)
+            size, apart = norm(old), moved(new, old).statistics.norm
+            ratio = apart / size if apart is not None and size else None
+        elif kept.after == print_now and kept.phase == "step":
             if kept.change is None:
                 kept.change = _change(kept, local(tensor)[0])
-            if kept.change.ratio is not None:
-                self._ratios[name] = (print_now, kept.change.ratio)
-        known = self._ratios.get(name)
-        return known[1] if known is not None and print_now is not None and known[0] == print_now else None
+            ratio = kept.change.ratio
+        else:
+            return None
+        if ratio is not None:
+            self._ratios[name] = (print_now, ratio)
+        return ratio
+
+    def ratios(self, named: Iterable[tuple[str, torch.Tensor, object]]) -> None:
+        """Work out those of many at once, as far as they are small and not known.
+
+        Args:
+            named: Parameters by name, each with its fingerprint.
+        """
+        together = defaultdict[torch.dtype, list[tuple[str, object, bytes, bytes]]](list)
+        for name, tensor, now in named:
+            kept, known = self._kept.get(name), self._ratios.get(name)
+            if kept is None or now is None or kept.dtype not in TAKEN or (known is not None and known[0] == now):
+                continue
+            new: torch.Tensor | bytes
+            old: torch.Tensor | bytes
+            if kept.after is None and kept.before == now and kept.earlier is not None:
+                new, old = kept.held, kept.earlier
+            elif kept.phase == "step" and kept.after == now and tensor.dtype is kept.dtype:
+                new, old = small_bytes(tensor) or b"", kept.held
+            else:
+                continue
+            if isinstance(new, bytes) and isinstance(old, bytes) and len(new) == len(old):
+                together[kept.dtype].append((name, now, new, old))
+        for dtype, each in together.items():
+            old_ones = [old for _, _, _, old in each]
+            apart, sizes = norms(dtype, [new for _, _, new, _ in each], old_ones), norms(dtype, old_ones)
+            for (name, now, _, _), moved_by, size in zip(each, apart, sizes, strict=True):
+                if size:
+                    self._ratios[name] = (now, moved_by / size)
 
     def change(self, name: str, tensor: torch.Tensor) -> Change | None:
         """What the last change of a tensor came to; None where it is not known."""
@@ -193,25 +290,19 @@ class Deltas:
             kept.change = _change(kept, local(tensor)[0])
         return kept.change
 
-    def _useless(self, name: str, kept: Kept, picture: Picture, wanted: list[str]) -> bool:
-        """Whether a copy tells of nothing that can still be seen, and will not."""
-        return name not in picture or (kept.after is None and name not in wanted)
-
     def _wanted(self, phase: str | None, picture: Picture) -> list[str]:
         """The names, parameters first."""
-        habit, idle = self._habits.get(phase or "", set()), self._idle.get(phase or "", Counter())
+        habit, idle = self._habits.get(phase or "", set()), self._idle.get(phase or "", {})
         kinds = _USUAL.get(phase or "", _ALL)
-        found = [
-            (name, mark.kind)
-            for name, mark in picture.items()
-            if mark.kind in _ALL and (mark.kind in kinds or name in habit) and idle[name] < _IDLE
-        ]
-        found.sort(key=lambda pair: _ALL.index(pair[1]))
-        return [name for name, _ in found]
+        found: dict[Kind, list[str]] = {kind: [] for kind in _ALL}
+        for name, mark in picture.items():
+            if (mark.kind in kinds or name in habit) and mark.kind in _ALL and idle.get(name, 0) < _IDLE:
+                found[mark.kind].append(name)
+        return [*chain.from_iterable(found.values())]
 
     def _budget(self, device: torch.device) -> int:
         """Bytes that new copies may take: what is taken already does not make the share smaller."""
-        taken = sum(kept.tensor.nbytes for kept in self._kept.values() if kept.tensor.device == device)
+        taken = sum([kept.bytes_on(device) for kept in self._kept.values()])
         return int((free_bytes(device) + taken) * self.share) - taken
 
 
@@ -228,6 +319,21 @@ def _change(kept: Kept, tensor: torch.Tensor) -> Change:
         elements=figures.sampled or tensor.numel(),
         ratio=figures.norm / size if figures.norm is not None and size else None,
     )
+
+
+def _is_turned(tensor: torch.Tensor) -> bool:
+    """Whether its elements are not what its bytes say: they are read negative, or conjugate.
+
+    Of real numbers that lie straight it can be so where there is only one (the imaginary part of a conjugate). torch
+    takes a microsecond to tell.
+    """
+    return tensor.is_neg() or tensor.is_conj()
+
+
+def _of_bytes(held: bytes, shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
+    tensor = torch.empty(shape, dtype=dtype, device=_CPU)
+    ctypes.memmove(tensor.data_ptr(), held, len(held))
+    return tensor
 
 
 def _alike(copy: torch.Tensor, tensor: torch.Tensor) -> bool:

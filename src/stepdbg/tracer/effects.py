@@ -9,16 +9,16 @@ from __future__ import annotations
 import random
 import sys
 from array import array
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container
+from itertools import chain
 
 import torch
 import xxhash
 from msgspec import Struct
 
-from stepdbg.protocol.messages import EFFECT_NAMES, Basis, Effect, EffectCount, Effects, Kind, What
-from stepdbg.tracer.fingerprints import fingerprint
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.protocol.messages import Basis, Effect, Effects, Kind, What
+from stepdbg.tracer.fingerprints import fingerprint, small_bytes
+from stepdbg.tracer.registry import Registry
 
 _ORDER: tuple[Kind, ...] = (
     "parameter",
@@ -31,7 +31,6 @@ _ORDER: tuple[Kind, ...] = (
     "batch",
     "rng",
 )
-_PLACES = {kind: place for place, kind in enumerate(_ORDER)}
 _FLEETING = ("loss", "output", "batch")
 """Kinds whose objects come anew with each phase: a new one is *created*, an old one is not mourned."""
 
@@ -58,7 +57,18 @@ Picture = dict[str, Mark]
 
 def take(registry: Registry) -> Picture:
     """The picture with fingerprints."""
-    picture = {name: _mark(entry, prints=True) for name, entry in registry.alive.items()}
+    picture: Picture = {}
+    for name, entry in registry.alive.items():
+        if (tensor := entry.tensor) is None:
+            picture[name] = Mark(entry.kind, 0, 0, repr(entry.value), entry.owner)
+            continue
+        try:
+            version = tensor._version
+        except RuntimeError:  # an inference tensor has none
+            version = -1
+        held = small_bytes(tensor)
+        mark = fingerprint(tensor) if held is None else xxhash.xxh3_64_intdigest(held)
+        picture[name] = Mark(entry.kind, entry.serial or id(tensor), version, mark, entry.owner, entry.known)
     picture |= {name: Mark("rng", 0, 0, value, "") for name, value in random_states().items()}
     return picture
 
@@ -75,38 +85,29 @@ def edited(before: Picture, then: Picture, now: Picture) -> Picture:
 
 def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
     """All effects that turn one picture into the other, parameters first."""
-    effects = [
-        Effect(name, mark.kind, what)
-        for name, mark in after.items()
-        if (what := _what(before.get(name), mark, before, basis)) is not None
-    ]
-    owners = {mark.owner for mark in after.values()}
-    effects += [
-        Effect(name, mark.kind, "freed")
-        for name, mark in before.items()
-        if name not in after
-        and ((mark.kind == "grad" and mark.owner in after) or (mark.kind == "state" and mark.owner in owners))
-    ]
-    effects.sort(key=lambda effect: _PLACES[effect.kind])
-    return effects
-
-
-def counted(effects: Sequence[Effect], basis: Basis, since: int | None = None) -> Effects:
-    """The same with counts, and with no more names than one stop may carry.
-
-    Args:
-        effects: All of them.
-        basis: What they are known by.
-        since: The update since which they are, where several phases lie in between.
-    """
-    counts = Counter((effect.kind, effect.what) for effect in effects)
-    return Effects(
-        basis=basis,
-        counts=tuple(EffectCount(kind, what, count) for (kind, what), count in counts.items()),
-        named=tuple(effects[:EFFECT_NAMES]),
-        left_out=max(0, len(effects) - EFFECT_NAMES),
-        since=since,
-    )
+    owners: set[str] | None = None
+    found: dict[Kind, list[Effect]] = {kind: [] for kind in _ORDER}
+    known = before.get
+    for name, mark in after.items():
+        old = known(name)
+        if old == mark:  # most have stayed as they were: told in one comparison
+            continue
+        if old is not None:
+            what = _what(old, mark, basis)
+        else:
+            if owners is None and mark.kind == "state":
+                owners = {other.owner for other in before.values()}
+            what = _newly(mark, before, owners or ())
+        if what is not None:
+            found[mark.kind].append(Effect(name, mark.kind, what))
+    if gone := before.keys() - after.keys():
+        owners = {mark.owner for mark in after.values()}
+        for name, mark in before.items():
+            if name in gone and (
+                (mark.kind == "grad" and mark.owner in after) or (mark.kind == "state" and mark.owner in owners)
+            ):
+                found[mark.kind].append(Effect(name, mark.kind, "freed"))
+    return [*chain.from_iterable(found.values())]
 
 
 def without_names(effects: Effects | None) -> Effects | None:
@@ -143,26 +144,17 @@ def _digest(words: bytes, *rest: object) -> int:
     return xxhash.xxh3_64_intdigest(words + repr(rest).encode())
 
 
-def _mark(entry: Alive, *, prints: bool) -> Mark:
-    tensor = entry.tensor
-    if tensor is None:
-        return Mark(entry.kind, 0, 0, repr(entry.value), entry.owner)
-    identity = entry.serial or id(tensor)
-    try:
-        version = tensor._version
-    except RuntimeError:  # an inference tensor has none
-        version = -1
-    return Mark(entry.kind, identity, version, fingerprint(tensor) if prints else None, entry.owner, entry.known)
+def _newly(mark: Mark, before: Picture, owners: Container[str]) -> What | None:
+    """What was not there before was created, if what it belongs to was there already."""
+    fresh = (
+        (mark.kind in _FLEETING and not mark.known)
+        or (mark.kind == "grad" and mark.owner in before)
+        or (mark.kind == "state" and mark.owner in owners)
+    )
+    return "created" if fresh else None
 
 
-def _what(before: Mark | None, after: Mark, all_before: Picture, basis: Basis) -> What | None:
-    if before is None:
-        fresh = (
-            (after.kind in _FLEETING and not after.known)
-            or (after.kind == "grad" and after.owner in all_before)
-            or (after.kind == "state" and any(mark.owner == after.owner for mark in all_before.values()))
-        )
-        return "created" if fresh else None
+def _what(before: Mark, after: Mark, basis: Basis) -> What | None:
     if after.kind in _FLEETING and before.identity != after.identity:
         return "created"
     if basis == "counters":

@@ -6,7 +6,8 @@ need not be computed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ import torch
 from stepdbg.protocol.messages import Histogram, Statistics
 from stepdbg.tracer import tensors
 from stepdbg.tracer.effects import Picture
+from stepdbg.tracer.fingerprints import small_bytes
+from stepdbg.tracer.many_norms import TAKEN, norms
 
 _KEPT = 4_096
 """Figures that are remembered; then all are forgotten."""
@@ -49,6 +52,21 @@ class Figures:
         """The 2-norm; None where the tensor has no readable numbers."""
         return self._figure("norm", name, tensor, tensors.norm)  # type: ignore[no-any-return]
 
+    def norms(self, named: Sequence[tuple[str, torch.Tensor]]) -> list[float | None]:
+        """The 2-norms of many; small tensors are gone over together."""
+        known, together = self._known, defaultdict[torch.dtype, list[tuple[str, object, bytes]]](list)
+        for name, tensor in named:
+            state = self._state(name, tensor)
+            if (last := known.get(("norm", name))) is not None and last[0] == state:
+                continue
+            if (dtype := tensor.dtype) in TAKEN and (held := small_bytes(tensor)) is not None:
+                together[dtype].append((name, state, held))
+        for dtype, each in together.items():
+            found = norms(dtype, [held for _, _, held in each])
+            for (name, state, _), norm in zip(each, found, strict=True):
+                known["norm", name] = (state, norm)
+        return [self.norm(name, tensor) for name, tensor in named]
+
     def statistics(self, name: str, tensor: torch.Tensor) -> Statistics | None:
         """Over all elements; None where the tensor has no readable numbers."""
         return self._figure("statistics", name, tensor, tensors.statistics)  # type: ignore[no-any-return]
@@ -67,11 +85,20 @@ class Figures:
         return self._figure(what, name, tensor, lambda _: work_out())
 
     def _figure(self, what: str, name: str, tensor: torch.Tensor, work_out: Any) -> Any:
-        mark = self._picture.get(name)
-        state = mark.print if mark is not None and mark.print is not None else (self._moment, id(tensor))
+        state = self._state(name, tensor)
         known = self._known.get((what, name))
         if known is not None and known[0] == state:
             return known[1]
         figure = work_out(tensor)
         self._known[what, name] = (state, figure)
         return figure
+
+    def prints(self, name: str) -> object:
+        """The fingerprint of that object at this stop; None where it has none."""
+        mark = self._picture.get(name)
+        return mark.print if mark is not None else None
+
+    def _state(self, name: str, tensor: torch.Tensor) -> object:
+        """What a figure holds for: the fingerprint, or where there is none this moment."""
+        known = self.prints(name)
+        return known if known is not None else (self._moment, id(tensor))

@@ -23,6 +23,8 @@ _CHUNK = 1 << 22
 """Words that are mixed at a time on a device, which bounds the extra memory to some 100 MB."""
 _SMALL = 4096
 """Bytes up to which a copy takes less time than a buffer that shows them in place."""
+_ORDINARY = frozenset((torch.Tensor, torch.nn.Parameter))
+"""Classes of tensors that hold their elements themselves."""
 _LARGE = 1 << 24
 """Elements from which on an expanded tensor is told by what it stores."""
 _FIRST, _SECOND = 0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64)
@@ -31,8 +33,10 @@ _FIRST, _SECOND = 0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64)
 
 def fingerprint(tensor: torch.Tensor) -> int | None:
     """The fingerprint of a tensor's elements; None where its bytes cannot be read (meta, sparse, quantised)."""
-    on_cpu = tensor.is_cpu  # each question costs a tenth of a microsecond, and there may be a hundred thousand tensors
-    if tensor.layout is not torch.strided or tensor.is_quantized or (not on_cpu and tensor.device.type == "meta"):
+    held = small_bytes(tensor)
+    if held is not None:
+        return xxhash.xxh3_64_intdigest(held)
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
         return None
     tensor, _ = local(tensor)
     if tensor.numel() > _LARGE:
@@ -52,10 +56,20 @@ def fingerprint(tensor: torch.Tensor) -> int | None:
         return 0
     if not tensor.data_ptr():  # a wrapper without memory of its own
         return None
-    if size <= _SMALL:
-        return xxhash.xxh3_64_intdigest(ctypes.string_at(tensor.data_ptr(), size))
     buffer = (ctypes.c_char * size).from_address(tensor.data_ptr())
     return xxhash.xxh3_64_intdigest(buffer)
+
+
+def small_bytes(tensor: torch.Tensor) -> bytes | None:
+    """A copy of what a small tensor on the CPU holds; None of any other.
+
+    There may be hundreds of thousands of those, and each question to a tensor costs a tenth of a microsecond.
+    """
+    if type(tensor) in _ORDINARY and tensor.is_cpu and tensor.layout is torch.strided and not tensor.is_quantized:
+        size = tensor.nbytes
+        if 0 < size <= _SMALL and tensor.is_contiguous() and (address := tensor.data_ptr()):
+            return ctypes.string_at(address, size)
+    return None
 
 
 def on_device(tensor: torch.Tensor) -> int:

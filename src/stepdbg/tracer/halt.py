@@ -15,6 +15,7 @@ import msgspec
 import torch
 
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.effect_names import counted
 from stepdbg.tracer import effects, frames
 from stepdbg.tracer.breakpoints import Breakpoints
 from stepdbg.tracer.course import Course, Phase
@@ -25,7 +26,7 @@ from stepdbg.tracer.midstep import midstep
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.stepping.into import ORDERS, Describes
-from stepdbg.tracer.stepping.quiet import aside
+from stepdbg.tracer.stepping.quiet import aside, uncollected
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.whose import Names, Owner
 
@@ -101,7 +102,7 @@ class Halt:
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
-        with torch.no_grad():
+        with torch.no_grad(), uncollected():
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             self.before = effects.take(self._registry)
             self._deltas.before(following, self._registry, self.before)
@@ -115,12 +116,12 @@ class Halt:
         """Training goes on here, to the end of its update: what the phase done did is recorded as if it had halted."""
         if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
             return
-        with torch.no_grad():
+        with torch.no_grad(), uncollected():
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             after = effects.take(self._registry)
             if done is not None and self.before is not None:
                 done.effects = effects.without_names(
-                    effects.counted(effects.named(self.before, after, "fingerprint"), "fingerprint")
+                    counted(effects.named(self.before, after, "fingerprint"), "fingerprint")
                 )
             self._deltas.after(boundary, self.before, after)
             self.before = after
@@ -139,7 +140,8 @@ class Halt:
         gradients = torch.is_grad_enabled()
         try:
             with aside(within=cause.inner is not None):
-                stop = self._describe(boundary, cause, gradients)
+                with uncollected():
+                    stop = self._describe(boundary, cause, gradients)
                 self._rank.link.send(m.Stopped(stop))
                 self._serve(boundary, cause)
         finally:
@@ -150,7 +152,13 @@ class Halt:
         """Keep nothing."""
         self.before = self._counters = None
         self._held = []
+        self._let_go_of_names()
+
+    def _let_go_of_names(self) -> None:
+        """Nobody steps: keep no copies, no names and no rows."""
         self._deltas.let_go()
+        self._registry.forget_names()
+        self._desk.let_go()
 
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         course, registry = self._course, self._registry
@@ -159,7 +167,7 @@ class Halt:
         done = course.last if boundary.done is not None else None
         named, basis = self._effects(after) if done is not None else ([], None)
         since = self._stood_at if basis == "counters" else None
-        found = effects.counted(named, basis, since) if basis is not None else None
+        found = counted(named, basis, since) if basis is not None else None
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
         if cause.inner is None:
@@ -169,7 +177,7 @@ class Halt:
             self.before = after
         elif self.before is not None:  # what the phase has done so far; its own picture stays the one from before it
             named, self._within = effects.named(self.before, after, "fingerprint"), after
-            found = effects.counted(named, "fingerprint")
+            found = counted(named, "fingerprint")
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
         if loss is not None and loss.numel() == 1 and course.pending_backward:
@@ -222,7 +230,8 @@ class Halt:
         while True:
             match link.receive():
                 case m.Resume(until=until):
-                    self._resume(until, boundary, cause)
+                    with uncollected():
+                        self._resume(until, boundary, cause)
                     link.send(m.Resumed(self._course.index, until))
                     return
                 case m.Ask(number=number, query=query):
@@ -252,7 +261,7 @@ class Halt:
         self._within = {}
         if until not in (*STEPPING, "finish"):
             self.before, self._held = None, []
-            self._deltas.let_go()
+            self._let_go_of_names()
         elif boundary.next is not None and self.before is not None and cause.inner is None:
             self._deltas.before(boundary.next, self._registry, self.before)
 

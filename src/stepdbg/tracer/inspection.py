@@ -12,6 +12,8 @@ from typing import Any
 import torch
 
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.effect_names import Newest
+from stepdbg.protocol.tree import marked
 from stepdbg.tracer import heat, looking, tensors
 from stepdbg.tracer.console import Console
 from stepdbg.tracer.course import Course
@@ -27,6 +29,7 @@ from stepdbg.tracer.model_tree import ModelTree
 from stepdbg.tracer.pictures import pictures
 from stepdbg.tracer.registry import Registry, gradient
 from stepdbg.tracer.saving import save
+from stepdbg.tracer.stepping.quiet import uncollected
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.variables import Variables
 
@@ -53,7 +56,8 @@ class Desk:
         self._figures = Figures()
         self._graphs = Graphs(registry)
         self._foreseer = Foreseer(registry, treatment)
-        self._tree = ModelTree(registry, self._summary)
+        self._tree = ModelTree(registry, self._many)
+        self._newest = Newest()
         self._stack: list[FrameType] = []
         self._together: dict[str, str] = {}
         """At an inner boundary: the labels of its tensors, by name."""
@@ -90,6 +94,7 @@ class Desk:
             midstep: The step that training waits inside of.
         """
         self._tree.open(effects)
+        self._newest.keep(boundary.index, effects)
         self._stack = stack
         self._together = {each.object: each.label for each in inner.tensors} if inner is not None else {}
         self._variables.open(stack)
@@ -110,10 +115,18 @@ class Desk:
         self._graphs.close()
         self._stack = []
 
+    def let_go(self) -> None:
+        """Training runs on by itself: keep no rows and no names."""
+        self._tree.let_go()
+        self._newest.forget()
+
     def answer(self, query: m.Query) -> m.Result:
         """The answer; a `Refusal` that says why where there is none."""
         try:
-            return self._answer(query)
+            if isinstance(query, m.Evaluate):  # the user's own code
+                return self._answer(query)
+            with uncollected():
+                return self._answer(query)
         except Refused as refusal:
             return m.Refusal(str(refusal))
         except Exception as error:
@@ -147,12 +160,15 @@ class Desk:
                 return pictures(self._registry, query)
             case m.Save():
                 return save(self._registry, query)
+            case m.ListEffects():
+                return self._newest.window(query) or m.Refusal("their names are not kept any more")
             case m.ListOptimizers():
                 return m.Optimizers(tuple(self._optimizers()))
             case m.Foresee():
                 return self._foreseer.answer(query)
             case m.Identify(object=name):
-                return identify(name, self._registry, self._stack, self._figures)
+                known = identify(name, self._registry, self._stack, self._figures)
+                return known if isinstance(known, m.Refusal) else marked(known, self._tree.marks())
             case m.ReadGraph():
                 return self._graphs.read(query)
             case m.PreviewEdit() | m.ApplyEdit() | m.UndoEdit():
@@ -215,6 +231,24 @@ class Desk:
             value=tensors.single(entry.tensor),
             grad_value=tensors.single(grad) if grad is not None else None,
         )
+
+    def _many(self, names: Sequence[str], order: m.Order) -> list[float | None]:
+        """One figure of each of these."""
+        alive = self._registry.alive
+        entries = [(name, alive.get(name)) for name in names]
+        named = [(name, entry.tensor) for name, entry in entries if entry is not None and entry.tensor is not None]
+        if order == "ratio":
+            prints = self._figures.prints
+            self._deltas.ratios((name, tensor, prints(name)) for name, tensor in named)
+            found: dict[str, float | None] = {name: self._deltas.ratio(name, tensor) for name, tensor in named}
+        elif order == "grad":
+            hanging = [(name, alive.get(f"{name}.grad")) for name, _ in named]
+            grads = [(name, entry.tensor) for name, entry in hanging if entry is not None and entry.tensor is not None]
+            norms = self._figures.norms([(f"{name}.grad", grad) for name, grad in grads])
+            found = {name: norm for (name, _), norm in zip(grads, norms, strict=True)}
+        else:
+            found = {name: norm for (name, _), norm in zip(named, self._figures.norms(named), strict=True)}
+        return [found.get(name) for name in names]
 
     # one tensor
 

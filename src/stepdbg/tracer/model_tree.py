@@ -16,15 +16,15 @@ from stepdbg.tracer.registry import Alive, Registry
 class ModelTree:
     """Answers `ListObjects`. The rows stay until the registry says that they are others."""
 
-    def __init__(self, registry: Registry, summary: Callable[[str], m.Summary | None]) -> None:
+    def __init__(self, registry: Registry, figures: Callable[[Sequence[str], m.Order], Sequence[float | None]]) -> None:
         """Begin with none.
 
         Args:
             registry: What is alive.
-            summary: Works out the figures of one tensor.
+            figures: Works out a figure of many tensors: the one that they would be sorted by.
         """
         self._registry = registry
-        self.summary = summary
+        self.figures = figures
         self._tree = Tree()
         self._made_for: tuple[int, int] | None = None
         self._effects: Sequence[m.Effect] = ()
@@ -44,6 +44,10 @@ class ModelTree:
     def close(self) -> None:
         """Training goes on."""
         self._effects, self._marks = (), None
+
+    def let_go(self) -> None:
+        """Nobody steps any more: keep no rows."""
+        self._tree, self._made_for = Tree(), None
 
     def answer(self, query: m.ListObjects) -> m.Result:
         """The rows asked for."""
@@ -80,6 +84,10 @@ class ModelTree:
         return self._marks
 
 
+_UNMADE = m.ObjectRow("", "", "module", 0)
+"""Stands where a module's row is to be, while what is in it is counted."""
+
+
 def _standing(registry: Registry) -> list[m.ObjectRow]:
     """Models, and parameters that are in none."""
     owners = {
@@ -91,8 +99,10 @@ def _standing(registry: Registry) -> list[m.ObjectRow]:
     rows: list[m.ObjectRow] = []
     listed: set[str] = set()
 
+    alive = registry.alive
+
     def leaf(name: str, label: str, depth: int) -> m.ObjectRow | None:
-        entry = registry.alive.get(name)
+        entry = alive.get(name)
         if entry is None or entry.tensor is None or name in listed:
             return None
         listed.add(name)
@@ -104,20 +114,20 @@ def _standing(registry: Registry) -> list[m.ObjectRow]:
         """Add the module's rows; the elements and bytes of the parameters in it."""
         seen.add(id(module))
         place = len(rows)
-        rows.append(m.ObjectRow(name, label, "module" if depth else "model", depth))
+        rows.append(_UNMADE)
         elements = size = 0
-        for path in (*module._parameters, *module._buffers):
-            row = leaf(f"{name}.{path}", path, depth + 1)
-            if row is not None and row.node == "parameter":
-                elements, size = elements + row.elements, size + row.bytes
-        for path, child in module._modules.items():
-            if child is not None and id(child) not in seen:
-                inside = walk(child, f"{name}.{path}", path, depth + 1, seen)
-                elements, size = elements + inside[0], size + inside[1]
-        cls = type(module).__name__
-        rows[place] = m.ObjectRow(
-            name, label, "module" if depth else "model", depth, cls, elements=elements, bytes=size
-        )
+        for held in (module._parameters, module._buffers):
+            for path in held.keys() if len(held) else ():
+                row = leaf(f"{name}.{path}", path, depth + 1)
+                if row is not None and row.node == "parameter":
+                    elements, size = elements + row.elements, size + row.bytes
+        if len(module._modules):
+            for path, child in module._modules.items():
+                if child is not None and id(child) not in seen:
+                    inside = walk(child, f"{name}.{path}", path, depth + 1, seen)
+                    elements, size = elements + inside[0], size + inside[1]
+        node: m.Node = "module" if depth else "model"
+        rows[place] = m.ObjectRow(name, label, node, depth, type(module).__name__, elements=elements, bytes=size)
         return elements, size
 
     for name, model in registry.models():
@@ -157,7 +167,7 @@ def _row(
         cls,
         tuple(tensor.shape),
         _short(tensor.dtype),
-        str(tensor.device),
+        _written(tensor.device),
         elements,
         elements * tensor.element_size(),
         tensor.requires_grad,
@@ -174,4 +184,14 @@ def _short(dtype: torch.dtype) -> str:
     found = _DTYPES.get(dtype)
     if found is None:
         found = _DTYPES[dtype] = str(dtype).removeprefix("torch.")
+    return found
+
+
+_DEVICES: dict[torch.device, str] = {}
+
+
+def _written(device: torch.device) -> str:
+    found = _DEVICES.get(device)
+    if found is None:
+        found = _DEVICES[device] = str(device)
     return found

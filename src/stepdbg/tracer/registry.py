@@ -28,9 +28,13 @@ from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.held import Held
 from stepdbg.tracer.naming import FEW as _FEW
 from stepdbg.tracer.naming import Sight, assigned_names, entries_of, is_a, look_around, unique
+from stepdbg.tracer.rosters import Roster, Rosters, modules_of
+from stepdbg.tracer.standing import Standing
 
 _LOSSES = 8
 """So many losses are told from new ones."""
+_NOT_OTHERS = ("parameter", "buffer", "grad")
+"""Kinds that stay, or hang on those that do."""
 
 
 class Alive(Struct, frozen=True, gc=False):
@@ -74,10 +78,6 @@ class Slot(Struct):
 class Registry:
     """Everything that is known to be alive."""
 
-    version: int = 0
-    """Moves when what is alive becomes another set of names."""
-    standing: int = 0
-    """Moves when parameters and buffers do, or their dtype, device, whether they are trained, and by whom."""
     alive: dict[str, Alive] = field(default_factory=dict)
     """By name, filled between `refresh` and `release`."""
     scope: dict[int, str] = field(default_factory=dict)
@@ -98,9 +98,13 @@ class Registry:
     """Parameters of optimizers that are in no model, as far as was found."""
     _losses: list[weakref.ref[torch.Tensor]] = field(default_factory=list)
     """Those that were the newest once."""
+    _rosters: Rosters = field(default_factory=Rosters)
+    _held_by: dict[int, Roster] = field(default_factory=dict)
+    """What each model holds, by its `id`, while everything is being listed."""
+    _stand: Standing = field(default_factory=Standing)
+    _of_models: int = 0
+    """So many of what is alive are the models' own."""
     _serial: int = 0
-    _signature: int = 0
-    _standing_signature: int = 0
 
     # what the sources note
 
@@ -245,47 +249,46 @@ class Registry:
             self._find_loss(spaces)
         self.alive = {}
         self.also = {}
-        self._list_models()
-        self._list_optimizers()
+        self._stand.begin()
+        names = self._list_models()
+        self._held_by, self._of_models = {}, len(self.alive)
+        self._list_optimizers(names)
         self._list_slots(returning)
         self._list_held()
         self._count_versions()
 
     def _count_versions(self) -> None:
-        standing = [
-            (name, entry.tensor.requires_grad, entry.tensor.dtype, entry.tensor.device)
-            for name, entry in self.alive.items()
-            if entry.tensor is not None and entry.kind in ("parameter", "buffer")
-        ]
         groups = tuple(
             (entry.name, tuple(len(group["params"]) for group in optimizer.param_groups))
             for entry, optimizer in self.optimizers()
         )
-        signature = hash((tuple(standing), groups))
-        if signature != self._standing_signature:
-            self._standing_signature = signature
-            self.standing += 1
-        fleeting = ("parameter", "buffer", "grad")
-        others = tuple((name, entry.kind) for name, entry in self.alive.items() if entry.kind not in fleeting)
-        if (signature := hash((self.standing, others))) != self._signature:
-            self._signature = signature
-            self.version += 1
+        others = islice(self.alive.items(), self._of_models, None)
+        self._stand.end(groups, [(name, entry.kind) for name, entry in others if entry.kind not in _NOT_OTHERS])
+
+    @property
+    def version(self) -> int:
+        """Moves when what is alive becomes another set of names."""
+        return self._stand.version
+
+    @property
+    def standing(self) -> int:
+        """Moves when parameters and buffers do, or their dtype, device, whether they are trained, and by whom."""
+        return self._stand.number
 
     def release(self) -> None:
         """Training goes on: keep nothing alive."""
         self.alive = {}
         self.scope = {}
+        self._held_by = {}
+
+    def forget_names(self) -> None:
+        """Training runs on by itself: keep no names either, which are made up once for those who step."""
+        self._rosters.forget()
 
     def census(self) -> Census:
         """How much is alive."""
-        parameters = [entry for entry in self.alive.values() if entry.kind == "parameter"]
-        tensors = [entry.tensor for entry in parameters if entry.tensor is not None]
-        return Census(
-            device=", ".join(sorted(map(str, {tensor.device for tensor in tensors}))) or "cpu",
-            parameters=len(tensors),
-            elements=sum(tensor.numel() for tensor in tensors),
-            bytes=sum(tensor.nbytes for tensor in tensors),
-        )
+        alive = self.alive.values()
+        return self._stand.census(e.tensor for e in alive if e.kind == "parameter" and e.tensor is not None)
 
     def loss_name(self) -> str | None:
         """What the newest loss is called."""
@@ -306,7 +309,9 @@ class Registry:
             for parameter in group["params"]
         }
         self._adopt(sight, held)
-        loose = frozenset(held - {id(p) for _, model in self.models() for _, p in parameters_of(model)})
+        loose = frozenset(
+            held.difference(*(map(id, self._roster(model, name).parameters) for name, model in self.models()))
+        )
         if loose and loose != self._loose:
             # a trainer keeps the model to itself, but the library's own frames hold it (Lightning, before its first
             # forward)
@@ -326,7 +331,7 @@ class Registry:
         listed = {id(entry.ref()) for entry in self._models if entry.name}
         self._models = [entry for entry in self._models if entry.name or not wrappers.wraps(entry.ref(), listed)]
         everything = [model for _, model in self.models()]
-        inner = {id(child) for model in everything for _, child in _modules_of(model) if child is not model}
+        inner = {id(child) for model in everything for _, child in modules_of(model) if child is not model}
         self._models = [
             entry for entry in self._models if (model := entry.ref()) is not None and id(model) not in inner
         ]
@@ -379,49 +384,70 @@ class Registry:
 
     # listing
 
-    def _list_models(self) -> None:
+    def _roster(self, model: nn.Module, name: str) -> Roster:
+        """What the model holds: at first it has no name."""
+        known = self._held_by.get(id(model))
+        if known is None or not name:
+            known = self._rosters.of(model, name)
+            if name:
+                self._held_by[id(model)] = known
+        return known
+
+    def _list_models(self) -> dict[int, str]:
+        """Parameters, gradients and buffers of all models; the names of the parameters by `id`."""
         seen: dict[int, str] = {}
+        buffered: dict[int, str] = {}
         for model_name, model in self.models():
-            for path, parameter in parameters_of(model):
-                name = f"{model_name}.{path}"
-                if id(parameter) in seen:
-                    first = seen[id(parameter)]
-                    self.also[first] = (*self.also.get(first, ()), name)
-                    continue
-                seen[id(parameter)] = name
-                self._list_parameter(name, parameter, model_name)
-            for path, buffer in buffers_of(model):
-                if id(buffer) not in seen:
-                    seen[id(buffer)] = f"{model_name}.{path}"
-                    self.alive[f"{model_name}.{path}"] = Alive("buffer", buffer, owner=model_name)
+            roster = self._roster(model, model_name).besides(seen, buffered)
+            for first, others in roster.also.items():
+                self.also[first] = (*self.also.get(first, ()), *others)
+            seen.update(zip(map(id, roster.parameters), roster.parameter_names, strict=True))
+            buffered.update(zip(map(id, roster.buffers), roster.buffer_names, strict=True))
+            self._list_parameters(roster.parameters, roster.parameter_names, roster.grad_names, model_name)
+            for name, buffer in zip(roster.buffer_names, roster.buffers, strict=True):
+                self.alive[name] = Alive("buffer", buffer, owner=model_name)
+            self._stand.note(roster.buffer_names, roster.buffers)
+        return seen
 
-    def _list_parameter(self, name: str, parameter: torch.Tensor, owner: str) -> None:
-        self.alive[name] = Alive("parameter", parameter, owner=owner)
-        if (grad := gradient(parameter)) is not None:
-            self.alive[f"{name}.grad"] = Alive("grad", grad, owner=name)
+    def _list_parameters(
+        self, parameters: list[torch.Tensor], names: list[str], grad_names: list[str], owner: str
+    ) -> None:
+        """List them, and the gradients that hang on them."""
+        self._stand.note(names, parameters)
+        alive = self.alive
+        alive.update(
+            zip(names, [Alive("parameter", parameter, None, 0, owner) for parameter in parameters], strict=True)
+        )
+        for parameter, name, grad_name in zip(parameters, names, grad_names, strict=True):
+            if (grad := parameter.grad if parameter.is_leaf else gradient(parameter)) is not None:
+                alive[grad_name] = Alive("grad", grad, None, 0, name)
 
-    def _list_optimizers(self) -> None:
-        names = {id(entry.tensor): name for name, entry in self.alive.items() if entry.kind == "parameter"}
+    def _list_optimizers(self, names: dict[int, str]) -> None:
+        alive = self.alive
         for named, optimizer in self.optimizers():
             for index, group in enumerate(optimizer.param_groups):
-                for place, parameter in enumerate(group["params"]):
+                unlisted = [
+                    (place, parameter) for place, parameter in enumerate(group["params"]) if id(parameter) not in names
+                ]
+                for place, parameter in unlisted:
                     if id(parameter) not in names:
                         name = self.scope.get(id(parameter)) or f"{named.name}.param_groups[{index}]['params'][{place}]"
                         names[id(parameter)] = name
-                        self._list_parameter(name, parameter, named.name)
+                        self._list_parameters([parameter], [name], [f"{name}.grad"], named.name)
                 for key, value in group.items():
                     if key != "params":
                         tensor = value if isinstance(value, torch.Tensor) else None
                         name = f"{named.name}.param_groups[{index}][{key!r}]"
-                        self.alive[name] = Alive("hyperparameter", tensor, value, owner=named.name)
+                        alive[name] = Alive("hyperparameter", tensor, value, owner=named.name)
             for parameter, state in optimizer.state.items():
                 if not isinstance(state, dict) or id(parameter) not in names:
                     continue
+                whose = f"{named.name}.state[{names[id(parameter)]}]."
                 for key, value in state.items():
-                    tensor = value if isinstance(value, torch.Tensor) else None
-                    name = f"{named.name}.state[{names[id(parameter)]}].{key}"
-                    if tensor is not None or isinstance(value, (int, float)):
-                        self.alive[name] = Alive("state", tensor, value, owner=named.name)
+                    if isinstance(value, torch.Tensor):
+                        alive[f"{whose}{key}"] = Alive("state", value, value, 0, named.name)
+                    elif isinstance(value, (int, float)):
+                        alive[f"{whose}{key}"] = Alive("state", None, value, 0, named.name)
 
     def _list_slots(self, returning: FrameType | None) -> None:
         for kind in ("batch", "output", "loss"):
@@ -451,39 +477,6 @@ class Registry:
         for name, tensor, one in self._held.named(self.scope):
             if id(tensor) not in listed and name not in self.alive:
                 self.alive[name] = Alive(one.kind, tensor, serial=one.serial, known=one.known)
-
-
-def parameters_of(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """As `named_parameters(remove_duplicate=False)` tells them, in a third of its time."""
-    if type(model).named_parameters is not nn.Module.named_parameters:  # FSDP has names of its own
-        yield from model.named_parameters(remove_duplicate=False)
-        return
-    for prefix, module in _modules_of(model):
-        for key, parameter in module._parameters.items():
-            if parameter is not None:
-                yield prefix + key, parameter
-
-
-def buffers_of(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """As `named_buffers(remove_duplicate=False)` tells them."""
-    if type(model).named_buffers is not nn.Module.named_buffers:
-        yield from model.named_buffers(remove_duplicate=False)
-        return
-    for prefix, module in _modules_of(model):
-        if buffers := module._buffers:
-            yield from ((prefix + key, buffer) for key, buffer in buffers.items() if buffer is not None)
-
-
-def _modules_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The model and all modules in it, each with what the names of its parameters begin with; several times where it
-    is held several times.
-    """
-    ahead: list[tuple[str, nn.Module]] = [("", model)]
-    while ahead:
-        prefix, module = ahead.pop()
-        yield prefix, module
-        if children := module._modules:
-            ahead += [(f"{prefix}{key}.", child) for key, child in reversed(children.items()) if child is not None]
 
 
 def _maker(tensor: torch.Tensor) -> int | None:

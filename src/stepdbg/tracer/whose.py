@@ -62,7 +62,7 @@ class Names:
 
     def of(self, owner: Owner) -> str:
         """Its name; empty where it is the only one, or not known."""
-        held = owner() if owner is not None else None
+        held = owner() if owner is not None and self._known else None
         while held is not None:
             if name := self._known.get(id(held)):
                 return name

@@ -19,10 +19,11 @@ def wrapped(model: nn.Module) -> nn.Module | None:
     """What that model wraps: a child that holds everything there is, known by what the wrappers call it."""
     if any(item is not None for item in (*model._parameters.values(), *model._buffers.values())):
         return None
-    held = {id(tensor) for tensor in (*model.parameters(), *model.buffers())}
-    for name in (*_HIDDEN_CHILD, *_CHILD):
-        child = model._modules.get(name)
-        if child is not None and held <= {id(tensor) for tensor in (*child.parameters(), *child.buffers())}:
+    named = [model._modules.get(name) for name in (*_HIDDEN_CHILD, *_CHILD)]
+    children = [child for child in named if child is not None]
+    held = {id(tensor) for tensor in (*model.parameters(), *model.buffers())} if children else set()
+    for child in children:
+        if held <= {id(tensor) for tensor in (*child.parameters(), *child.buffers())}:
             return child
     return None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from stepdbg.errors import StepdbgError
 from stepdbg.new_file import SaveError
+from stepdbg.protocol.finding import TENSORS
 from stepdbg.protocol.messages import (
     ListObjects,
     Objects,
@@ -22,7 +23,6 @@ from stepdbg.protocol.messages import (
     Summarise,
     Summary,
 )
-from stepdbg.protocol.tree import TENSORS
 from stepdbg.tui import saving, tables
 from stepdbg.tui.clipboard import sequence
 from stepdbg.tui.snapshot import Snapshot

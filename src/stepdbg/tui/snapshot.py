@@ -13,6 +13,7 @@ import msgspec
 from stepdbg.protocol.messages import (
     LISTED_STOPS,
     Beside,
+    EffectNames,
     Foresight,
     Graph,
     HeatMaps,
@@ -119,6 +120,9 @@ class Snapshot:
     phase: Stop | None = None
     """The stop that followed on the earlier phase whose effects were asked for by name."""
     phase_problem: str = ""
+    effect_names: EffectNames | None = None
+    """The names behind a count of effects that are in view, where the stop could not carry all of them."""
+    effect_names_problem: str = ""
     sources: dict[str, SourceText] = field(default_factory=dict)
     stops: tuple[Tick, ...] = ()
     """The stops so far, oldest first."""
@@ -361,6 +365,10 @@ def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
             return replace(snapshot, foresight=result, foresight_problem="")
         case Refusal(problem=problem) if answer.slot == "foresight":
             return replace(snapshot, foresight=None, foresight_problem=problem)
+        case EffectNames():
+            return replace(snapshot, effect_names=result, effect_names_problem="")
+        case Refusal(problem=problem) if answer.slot == "effect_names":
+            return replace(snapshot, effect_names=None, effect_names_problem=problem)
         case PastStop(stop=stop) if answer.slot == "phase":
             return replace(snapshot, phase=stop, phase_problem="")
         case Stops(ticks=ticks):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from stepdbg.protocol.tree import TENSORS
+from stepdbg.protocol.finding import TENSORS
 from stepdbg.tui.snapshot import Snapshot
 
 Table = list[list[str]]

@@ -1,6 +1,6 @@
 """Panel 3, the names behind a count: what exactly did that phase do that to?
 
-Those of the phase just done travel with the stop; those of an earlier one come from the stop that followed on it.
+Few names travel with the stop that followed on the phase; of many, those that are in view are asked for.
 """
 
 from __future__ import annotations
@@ -18,12 +18,25 @@ from stepdbg.tui.views.sentence import NOUNS
 
 
 class Names(NamedTuple):
-    """The objects behind a cell."""
+    """The objects behind a cell, as far as they are known."""
 
+    total: int = 0
+    first: int = 0
+    """Of those that are known."""
     effects: tuple[Effect, ...] = ()
-    left_out: int = 0
+    boundary: int = 0
+    """At which they are to be asked for; 0 where they are all here."""
     problem: str = ""
     """Why there are none, or not yet."""
+
+    def at(self, place: int) -> Effect | None:
+        """One of them; None where it is not known."""
+        place -= self.first
+        return self.effects[place] if 0 <= place < len(self.effects) else None
+
+    def know(self, top: int, rows: int) -> bool:
+        """Whether all that such a window shows is known."""
+        return all(self.at(place) is not None for place in (top, min(top + rows, self.total) - 1))
 
 
 def names(snapshot: Snapshot, row: Row, kind: Kind) -> Names:
@@ -35,10 +48,16 @@ def names(snapshot: Snapshot, row: Row, kind: Kind) -> Names:
     stop = stop_after(snapshot, row)
     if stop is None or stop.effects is None:
         return Names(problem=snapshot.phase_problem or "asking for the names")
-    found = tuple(effect for effect in stop.effects.named if effect.kind == kind)
     counted = sum(one.count for one in stop.effects.counts if one.kind == kind)
-    problem = "" if counted else f"{row.box.name} did nothing to any {NOUNS[kind][0]}"
-    return Names(found, max(0, counted - len(found)), problem)
+    if not counted:
+        return Names(problem=f"{row.box.name} did nothing to any {NOUNS[kind][0]}")
+    found = tuple(effect for effect in stop.effects.named if effect.kind == kind)
+    if len(found) == counted:
+        return Names(counted, 0, found)
+    boundary, known = stop.boundary.index, snapshot.effect_names
+    if known is not None and (known.boundary, known.kind) == (boundary, kind):
+        return Names(known.total, known.first, known.effects, boundary)
+    return Names(counted, 0, (), boundary, snapshot.effect_names_problem)
 
 
 def draw(snapshot: Snapshot, frame: Frame, row: Row, kind: Kind) -> Drawing:
@@ -50,22 +69,20 @@ def draw(snapshot: Snapshot, frame: Frame, row: Row, kind: Kind) -> Drawing:
         Span(f" {cell(row.box, kind) or 'no'}", "accent"),
         Span(f" {NOUNS[kind][1]}"),
     )
-    head: list[Line] = []
-    if known.left_out and known.effects:
-        head.append((Span(f" and {plural(known.left_out, 'more')} that are not named", "dim"),))
-    if not known.effects:
-        problem = known.problem or f"{plural(known.left_out, *NOUNS[kind])}, counted and not named"
+    if known.problem:
+        counted = f"{plural(known.total, *NOUNS[kind])}, counted and not named: " if known.total else ""
         how = f"Press {key_of('back', snapshot)} for the matrix."
-        return Drawing(title, (), lesson(f"{problem}. {how}", frame))
-    height = max(1, frame.height - len(head))
+        return Drawing(title, (), lesson(f"{counted}{known.problem}. {how}", frame))
     body = tuple(
-        _name_line(effect, index == frame.cursor, frame)
-        for index, effect in enumerate(known.effects[frame.top : frame.top + height], frame.top)
+        _name_line(known.at(index), index == frame.cursor, frame)
+        for index in range(frame.top, min(frame.top + max(1, frame.height), known.total))
     )
-    return Drawing(title, tuple(head), body, len(known.effects))
+    return Drawing(title, (), body, known.total)
 
 
-def _name_line(effect: Effect, here: bool, frame: Frame) -> Line:
+def _name_line(effect: Effect | None, here: bool, frame: Frame) -> Line:
+    if effect is None:
+        return (Span(f"    {frame.glyphs.ellipsis}", "faint"),)
     emphasis = ".here" if here and frame.focused else ""
     room = max(8, frame.width - 12)
     return (

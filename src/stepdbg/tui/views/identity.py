@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from stepdbg.protocol.messages import Hanging, Identity, Owner
-from stepdbg.protocol.tree import Marked
+from stepdbg.protocol.tree import Marked, Marks
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (
@@ -82,7 +82,8 @@ def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
         return lesson(snapshot.identity_problem or f"asking who owns {name}", frame)
     strokes = DRAWN if frame.glyphs.braille else TYPED
     effects = snapshot.stop.effects if snapshot.stop is not None else None
-    fresh = Marked(effects.named if effects is not None else ()).get(known.object)
+    named = Marked(effects.named if effects is not None else ())
+    fresh = named.get(known.object) if known.object in named else Marks(*known.marks)  # a stop names not all of many
     done = snapshot.stop.boundary.done if snapshot.stop is not None else None
     if done and hinted(snapshot.stop):
         done = SOME_PHASE

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from stepdbg.protocol.filters import KNOWN
+from stepdbg.protocol.finding import TENSORS
 from stepdbg.protocol.messages import ObjectRow, Objects, Order, Stop, Summary
-from stepdbg.protocol.tree import TENSORS, Marked, Marks
+from stepdbg.protocol.tree import Marked, Marks
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (

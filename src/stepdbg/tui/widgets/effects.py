@@ -6,7 +6,7 @@ from typing import Literal
 
 from textual import events
 
-from stepdbg.protocol.messages import Identify, Kind, ListObjects
+from stepdbg.protocol.messages import Identify, Kind, ListEffects, ListObjects
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import effect_names, effects, identity, inner
@@ -34,6 +34,8 @@ class EffectsPanel(Panel):
         """What was left for the owners: the panel that had the focus, and the view here with its cursor and top."""
         self._row = 0
         """The row of the matrix, while another view has the cursor."""
+        self._asked: ListEffects | None = None
+        """The question for names that stands."""
         self._roomy = False
         """Whether the owners have room below the matrix."""
 
@@ -175,10 +177,25 @@ class EffectsPanel(Panel):
         row = found[min(self._matrix_row(), len(found) - 1)] if found else None
         if row is not None and row.asked is not None and row.box.record is not None and row.box.record.effects:
             wants.append(Want("phase", row.asked, snapshot.boundary))
+        if row is not None and (window := self._window(snapshot, row)) is not None:
+            wants.append(Want("effect_names", window, snapshot.boundary))
         name = self._owned(snapshot)
         if name and (self.view == "identity" or self._roomy):
             wants.append(Want("identity", Identify(name), snapshot.boundary))
         return wants
+
+    def _window(self, snapshot: Snapshot, row: effects.Row) -> ListEffects | None:
+        """What is to be asked for the names in view, with a margin around them; None where nothing is."""
+        if self.view != "names" or row.box.record is None:
+            return None
+        known = effect_names.names(snapshot, row, self.kind)
+        if not known.boundary:
+            return None
+        asked = self._asked
+        stands = asked is not None and (asked.boundary, asked.kind) == (known.boundary, self.kind)
+        if not stands or (known.effects and not known.know(self.top, self.body_rows)):
+            self._asked = ListEffects(known.boundary, self.kind, max(0, self.top - self.body_rows), 3 * self.body_rows)
+        return self._asked
 
     # the cursor
 
@@ -189,8 +206,8 @@ class EffectsPanel(Panel):
             return stop.inner.tensors[self.cursor].object if self.cursor < len(stop.inner.tensors) else ""
         if self.view != "names" or self.snapshot is None:
             return ""
-        known = effect_names.names(self.snapshot, self._named_row(self.snapshot), self.kind).effects
-        return known[self.cursor].object if self.cursor < len(known) else ""
+        here = effect_names.names(self.snapshot, self._named_row(self.snapshot), self.kind).at(self.cursor)
+        return here.object if here is not None else ""
 
     def tensor_at_hand(self) -> str:
         """The object under the cursor, the first behind the count under it, or the one whose owners were shown last."""
@@ -199,9 +216,10 @@ class EffectsPanel(Panel):
         if self.showing() == "matrix" and self.snapshot.stop is not None and effects.rows(self.snapshot):
             here = effects.rows(self.snapshot)
             row = here[min(self._matrix_row(), len(here) - 1)]
-            known = effect_names.names(self.snapshot, row, self.kind).effects if row.box.record is not None else ()
-            if known:
-                return known[0].object
+            stop = effects.stop_after(self.snapshot, row) if row.box.record is not None else None
+            named = stop.effects.named if stop is not None and stop.effects is not None else ()
+            if (first := next((one.object for one in named if one.kind == self.kind), "")) != "":
+                return first
         return self._owned(self.snapshot)
 
     def move(self, rows: int, columns: int = 0) -> None:

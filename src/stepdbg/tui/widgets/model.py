@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual import events
 
 from stepdbg.protocol.filters import FilterError, understood
+from stepdbg.protocol.finding import TENSORS
 from stepdbg.protocol.messages import ListObjects, ObjectRow, Objects, Order, Summarise
-from stepdbg.protocol.tree import TENSORS
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.typed_line import typed
