@@ -823,7 +823,9 @@ class PreviewEdit(Message, frozen=True):
 
     object: str
     expression: str
-    """Python; `old` is the present value, and `torch` and the user's variables are at hand."""
+    """Python; `old` is the present value, and `torch` and the user's variables are at hand. For a gradient, `value` is
+    the parameter; where `.grad` is None one is made of it, and the expression `None` frees one.
+    """
     index: tuple[int, ...] | None = None
     """One element, of a tensor or of a tuple; None for the whole."""
     where: str = ""

@@ -284,7 +284,7 @@ class Registry:
             device=", ".join(sorted(map(str, {tensor.device for tensor in tensors}))) or "cpu",
             parameters=len(tensors),
             elements=sum(tensor.numel() for tensor in tensors),
-            bytes=sum(tensor.nbytes for tensor in tensors),
+            bytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
         )
 
     def loss_name(self) -> str | None:
