@@ -356,3 +356,30 @@ def most_memory() -> int:
     """The most bytes that this process has had in memory since it was last cleared."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+
+
+def test_of_a_parameter_in_several_optimizers_each_step_is_foretold_by_name_and_none_blamed_for_anothers() -> None:
+    parameter = torch.nn.Parameter(torch.randn(6))
+    stand = Stand(parameter, torch.optim.SGD([parameter], lr=0.5, momentum=0.9))
+    second = torch.optim.AdamW([{"params": []}, {"params": [parameter]}], lr=0.01)
+    named = stand.registry.note_optimizer(second)
+    for _ in range(3):
+        parameter.grad = torch.randn(6)
+        found = stand.foreseen((2,))
+        assert [(one.optimizer, one.cls, one.group) for one in (found, *found.further)] == [
+            ("SGD", "SGD", 0), ("AdamW", "AdamW", 1),
+        ]  # fmt: skip
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(found), type=m.Result) == found
+        before = parameter.detach().clone()
+        stand.step()
+        moved = float(parameter.detach()[2] - before[2])
+        assert found.total.here == pytest.approx(moved, rel=1e-4)
+        after = stand.foreseen((2,))
+        assert after.kept.as_foretold
+        assert after.further[0].kept is None, "what the first has moved was not foretold of the second"
+        before = parameter.detach().clone()
+        second.step()
+        named.steps += 1
+        assert after.further[0].total.here == pytest.approx(float(parameter.detach()[2] - before[2]), rel=1e-3)
+        last = stand.foreseen(following="zero_grad")
+        assert last.further[0].kept.as_foretold

@@ -816,6 +816,8 @@ class Foresight(Message, frozen=True):
     reached: Literal["", "moved", "to come"] = ""
     """Inside a step of its optimizer: that step has moved it, and the figures are of the one after it with the same
     gradient; or it is still to come to it, and they are what it will do. Empty everywhere else."""
+    further: tuple[Foresight, ...] = ()
+    """Where several optimizers hold the parameter: of the others, each as if it came next."""
 
 
 class PreviewEdit(Message, frozen=True):
