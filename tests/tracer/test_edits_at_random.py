@@ -35,6 +35,12 @@ class Stop:
         self.model.register_buffer("count", torch.tensor([1, 2, 3]))
         self.model.register_buffer("mask", torch.tensor([True, False]))
         self.model.register_buffer("turned", torch.randn(4, 2, 3).permute(2, 0, 1))
+        self.model.register_buffer("eighth", torch.randn(3, 2).to(torch.float8_e4m3fn))
+        self.model.register_buffer("pairs", torch.randn(2, 2, dtype=torch.complex64))
+        self.model.register_buffer("halves", torch.randn(2, 1, 1, 3, 1, 1, 2, dtype=torch.float16))
+        self.model.register_buffer("single", torch.tensor(2.5, dtype=torch.float64))
+        self.model.register_buffer("none", torch.zeros(0, 3))
+        self.model.register_buffer("wide", torch.randn(3, 1).expand(3, 4))
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.1)
         for parameter in self.model.parameters():
             parameter.grad = torch.ones_like(parameter)
@@ -84,6 +90,7 @@ class Stop:
 W = "Module.w"
 PLACES: dict[str, dict[str, Any]] = {
     W: {}, f"{W}.grad": {}, "Module.bare.grad": {}, "Module.short": {},
+    **{f"Module.{name}": {} for name in ("eighth", "pairs", "halves", "single", "none", "wide")},
     "Module.count": {}, "Module.mask": {}, "Module.turned": {},
     f"Adam.state[{W}].exp_avg": {}, f"Adam.state[{W}].step": {}, f"Adam.state[{W}].runs": {},
     "Adam.param_groups[0]['lr']": {}, "Adam.param_groups[0]['betas']": {"index": [(0,), (1,), None]},
