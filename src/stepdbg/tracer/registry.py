@@ -122,7 +122,7 @@ class Registry:
 
     def note(self, kind: Kind, value: object, name: str = "") -> None:
         """A batch, an output or a loss has come into being; it takes the place of the one before."""
-        self._serial += 1
+        self._serial = serial = self._serial + 1
         if isinstance(value, torch.Tensor):
             maker = _maker(value) if kind == "output" and value.dim() == 0 else None
             self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind, maker)]
@@ -131,14 +131,7 @@ class Registry:
             return
         tensors = list(islice(tensors_in(value), _FEW))
         self._slots[kind] = [
-            Slot(
-                kind,
-                weakref.ref(tensor),
-                "",
-                self._serial,
-                f"{kind}{path}" if len(tensors) > 1 else kind,
-                _maker(tensor),
-            )
+            Slot(kind, weakref.ref(tensor), "", serial, kind + path if len(tensors) > 1 else kind, _maker(tensor))
             for path, tensor in tensors
         ]
         if kind == "output":
