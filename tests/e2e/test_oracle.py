@@ -38,35 +38,6 @@ def test_free_stepped_and_continued_a_run_ends_in_the_bits_of_a_bare_one(place: 
     assert printed(place) == bare
 
 
-EVERY_PANEL = {
-    "1": "running_mean", "2": "exp_avg", "3": "parameter", "4": "betas", "5": "lowest", "6": "yield",
-    "7": "Nothing printed", "8": "No breakpoints", "9": "Console",
-}  # fmt: skip
-"""What is read on each once there are gradients, optimizer state and a loss."""
-
-
-def test_with_every_panel_opened_at_every_stop_it_ends_in_the_same_bits(place: Place) -> None:
-    arguments = ("--updates", "3", "--digest")
-    terminal = place.terminal([sys.executable, DEMOS / "mnist.py", *arguments])
-    assert terminal.wait_exit(60) == 0
-    bare = bytes(terminal.transcript)
-
-    terminal = place.stepdbg(DEMOS / "mnist.py", *arguments)
-    stop = wait_stop(terminal)
-    opened = 0
-    while stop.next is not None:
-        for digit, words in EVERY_PANEL.items():
-            terminal.press(digit)
-            if stop.update > 1:
-                terminal.wait_for(words)
-                opened += 1
-        stop = move(terminal, "n")
-    assert opened >= 2 * 6 * len(EVERY_PANEL)
-    assert printed(place) == bare
-    leave(terminal, "go on")
-    assert terminal.wait_exit() == 0
-
-
 def graph_at(stop: Shown) -> str:
     """What is read of the graph at a stop of the second update and before."""
     if stop.update == 1 and not stop.complete and stop.next in ("data", "zero_grad", "forward"):

@@ -51,8 +51,28 @@ def tensors(draw: st.DrawFn, dtypes: tuple[torch.dtype, ...] = (*FLOATS, *INTEGE
     return tensor
 
 
+@st.composite
+def quantised(draw: st.DrawFn) -> torch.Tensor:
+    """Of one scale for all or one for each channel, 1-d to 7-d, empty ones among them; some turned around."""
+    shape = tuple(draw(st.lists(st.integers(0, 4), min_size=1, max_size=7)))
+    dtype = draw(st.sampled_from((torch.qint8, torch.quint8, torch.qint32)))
+    seed = draw(st.integers(0, 2**31))
+    numbers = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * draw(
+        st.sampled_from((0.01, 1.0, 9.0))
+    )
+    if draw(st.booleans()):
+        axis = draw(st.integers(0, len(shape) - 1))
+        scales = torch.linspace(0.02, 0.2, shape[axis])
+        zeros = torch.zeros(shape[axis], dtype=torch.int64)
+        return torch.quantize_per_channel(numbers, scales, zeros, axis, dtype)
+    made = torch.quantize_per_tensor(numbers, draw(st.sampled_from((0.01, 0.05))), draw(st.sampled_from((0, 3))), dtype)
+    return made.permute(draw(st.permutations(range(made.dim()))))
+
+
 def exactly(tensor: torch.Tensor) -> np.ndarray:
     """The numbers in float64; absolute values of complex ones."""
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
     if tensor.is_complex():
         wide = tensor.to(torch.complex64 if tensor.dtype is torch.complex32 else tensor.dtype)
         return np.abs(wide.resolve_conj().numpy()).astype(np.float64)

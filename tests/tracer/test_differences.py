@@ -54,6 +54,46 @@ def test_a_change_agrees_with_numpy(new: torch.Tensor, share: float, seed: int) 
         assert max(-low, high) == pytest.approx(finite.max(), rel=1e-6)
 
 
+@settings(deadline=None, max_examples=200)
+@given(tensors(), st.integers(1, 40), st.integers(0, 2**31))
+@example(torch.tensor([1.0, NAN, -math.inf, math.inf, 2.0]), 7, 1)
+def test_figures_and_histogram_of_a_change_agree_with_numpy(new: torch.Tensor, bins: int, seed: int) -> None:
+    """Where half of the elements have been others: those a phase has moved, and those it has left."""
+    old = new.clone(memory_format=torch.contiguous_format)
+    flat = torch.arange(old.numel()).reshape(old.shape)
+    keep = (flat * 7919 + seed) % 2 == 0
+    other = torch.randn(old.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).mul_(3)
+    other = other.abs().add_(1).to(old.dtype) if not old.is_complex() else other.to(torch.complex64).to(old.dtype)
+    bits = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}.get(new.element_size(), new.dtype)
+    old.view(bits)[~keep] = other.view(bits)[~keep]
+    with np.errstate(invalid="ignore"):
+        apart = wide(new) - wide(old)
+        apart = np.abs(apart) if new.is_complex() else apart.astype(np.float64)
+    found = differences.moved(new, old).statistics
+    assert found.nan == int(np.isnan(apart).sum())
+    assert found.inf == int(np.isinf(apart).sum())
+    assert found.zeros == int((apart == 0).sum())
+    finite = apart[np.isfinite(apart)].reshape(-1)
+    size = float(np.abs(finite).max()) if finite.size else 0.0
+    if finite.size and finite.size == apart.size:
+        assert found.min == pytest.approx(finite.min(), rel=1e-6)
+        assert found.max == pytest.approx(finite.max(), rel=1e-6)
+        assert found.mean == pytest.approx(finite.mean(), rel=1e-6, abs=1e-6 * size)
+        if finite.size > 1:
+            assert found.std == pytest.approx(finite.std(ddof=1), rel=1e-4, abs=1e-6 * size)
+    drawn = differences.histogram(new, old, bins)
+    if not finite.size:
+        assert drawn is None
+        return
+    assert drawn is not None
+    assert sum(drawn.counts) == finite.size
+    assert (drawn.low, drawn.high) == (pytest.approx(finite.min(), rel=1e-6), pytest.approx(finite.max(), rel=1e-6))
+    if len(drawn.counts) == bins > 1:
+        for place in range(1, bins):
+            edge, room = finite.min() + (finite.max() - finite.min()) * (place / bins), 1e-5 * size
+            assert (finite < edge - room).sum() <= sum(drawn.counts[:place]) <= (finite < edge + room).sum()
+
+
 @settings(deadline=None, max_examples=100)
 @given(tensors(), st.integers(0, 50), st.integers(0, 4))
 def test_a_window_of_a_change_is_the_change_of_the_window(new: torch.Tensor, row: int, column: int) -> None:

@@ -35,10 +35,17 @@ class Stop:
         self.model.register_buffer("count", torch.tensor([1, 2, 3]))
         self.model.register_buffer("mask", torch.tensor([True, False]))
         self.model.register_buffer("turned", torch.randn(4, 2, 3).permute(2, 0, 1))
+        self.model.register_buffer("eighth", torch.randn(3, 2).to(torch.float8_e4m3fn))
+        self.model.register_buffer("pairs", torch.randn(2, 2, dtype=torch.complex64))
+        self.model.register_buffer("halves", torch.randn(2, 1, 1, 3, 1, 1, 2, dtype=torch.float16))
+        self.model.register_buffer("single", torch.tensor(2.5, dtype=torch.float64))
+        self.model.register_buffer("none", torch.zeros(0, 3))
+        self.model.register_buffer("wide", torch.randn(3, 1).expand(3, 4))
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=0.1)
         for parameter in self.model.parameters():
             parameter.grad = torch.ones_like(parameter)
         self.optimizer.step()
+        self.model.bare = torch.nn.Parameter(torch.randn(3, 4).t())
         self.optimizer.state[self.model.w]["runs"] = 3
         self.generator = loop()
         next(self.generator)
@@ -82,7 +89,9 @@ class Stop:
 
 W = "Module.w"
 PLACES: dict[str, dict[str, Any]] = {
-    W: {}, f"{W}.grad": {}, "Module.short": {}, "Module.count": {}, "Module.mask": {}, "Module.turned": {},
+    W: {}, f"{W}.grad": {}, "Module.bare.grad": {}, "Module.short": {},
+    **{f"Module.{name}": {} for name in ("eighth", "pairs", "halves", "single", "none", "wide")},
+    "Module.count": {}, "Module.mask": {}, "Module.turned": {},
     f"Adam.state[{W}].exp_avg": {}, f"Adam.state[{W}].step": {}, f"Adam.state[{W}].runs": {},
     "Adam.param_groups[0]['lr']": {}, "Adam.param_groups[0]['betas']": {"index": [(0,), (1,), None]},
     "Adam.param_groups[0]['foreach']": {}, "Adam.param_groups[0]['maximize']": {},
@@ -90,7 +99,8 @@ PLACES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 EXPRESSIONS = (
     "0.5", "3", "old * 0.5", "old + 1", "torch.zeros_like(old)", "torch.rand_like(old)", "old.flip(0)", "True", "None",
-    "(0.5, 0.25)", "not old", "[1, 2]", "old.t()", "'text'", "float('nan')", "1 / 0", "old[", "exit()", "1j",
+    "value - 1", "(0.5, 0.25)", "not old", "[1, 2]", "old.t()", "'text'", "float('nan')", "1 / 0", "old[", "exit()",
+    "1j",
 )  # fmt: skip
 SLICES = ("", "[0]", "[1, 2]", ":2", "[..., -1]", "::2", "[0, 1:3]", "[7]", "[1:1]", "[0, 0, 0, 0]", "[x]", "[::-1]")
 
@@ -189,6 +199,61 @@ def test_a_gradient_is_freed_with_none_and_comes_back_itself() -> None:
     assert stop.model.w.grad is None
     stop.undo()
     assert stop.model.w.grad is grad
+
+
+def test_a_gradient_that_is_none_is_made_of_its_parameter_and_is_none_again() -> None:
+    stop = Stop()
+    turned = stop.model.w.detach().t().clone().t()
+    stop.model.w = torch.nn.Parameter(turned)
+    stop.open()
+    edit = stop.edit(f"{W}.grad", "value * 2 if old is None else 0")
+    assert (edit.old, edit.new) == ("None", "3×4, " + edit.new.partition(", ")[2])
+    grad = stop.model.w.grad
+    assert torch.equal(grad, 2 * turned)
+    assert (grad.stride(), grad.requires_grad, grad.grad_fn) == (turned.stride(), False, None)
+    assert stop.edit(f"{W}.grad", "old + value", where="[0]").where == "[0]"
+    assert torch.equal(grad[0], 3 * turned[0])
+    stop.undo()
+    stop.undo()
+    assert stop.model.w.grad is None
+    assert stop.edit(f"{W}.grad", "7").new == "3×4, all 7"
+    assert stop.model.w.grad.is_contiguous() is turned.is_contiguous()
+    assert stop.model.w.grad.eq(7).all()
+
+
+def test_a_gradient_is_made_for_a_frozen_parameter_with_a_warning_and_for_none_that_is_computed() -> None:
+    stop = Stop()
+    stop.model.w.grad = None
+    stop.model.w.requires_grad_(False)
+    stop.open()
+    preview = stop.editor.answer(m.PreviewEdit(f"{W}.grad", "0"))
+    assert isinstance(preview, m.EditPreview)
+    assert "frozen" in preview.warning
+    for expression, where, why in (
+        ("None", "", "is None already"), ("torch.zeros(2)", "", r"shape \(2,\), \(3, 4\) is needed"),
+        ("0", "[0]", "has no elements"), ("'x'", "", "not a number or a tensor"),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match=why):
+            stop.edit(f"{W}.grad", expression, where=where)
+        assert stop.model.w.grad is None
+    computed = torch.ones(2, requires_grad=True) * 2
+    stop.optimizer.param_groups[0]["params"].append(computed)
+    stop.open()
+    name = next(name for name, entry in stop.registry.alive.items() if entry.tensor is computed)
+    with pytest.raises(Refused, match="computed from others"):
+        stop.edit(f"{name}.grad", "0")
+
+
+def test_a_sparse_gradient_is_freed_and_comes_back_itself() -> None:
+    stop = Stop()
+    sparse = stop.model.w.grad = torch.eye(3, 4).to_sparse()
+    stop.open()
+    with pytest.raises(Refused, match="cannot be edited"):
+        stop.edit(f"{W}.grad", "0")
+    stop.edit(f"{W}.grad", "None")
+    assert stop.model.w.grad is None
+    stop.undo()
+    assert stop.model.w.grad is sparse
 
 
 def test_a_variable_of_a_suspended_generator_is_bound_anew_until_its_frame_is_gone() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tracer.any_tensors import exactly, tensors
+from tracer.any_tensors import exactly, quantised, tensors
 
 from stepdbg.protocol.messages import Statistics
 from stepdbg.tracer import statistics as subject
@@ -19,7 +19,7 @@ NAN, INF = math.nan, math.inf
 
 
 @settings(deadline=None, max_examples=300)
-@given(tensors())
+@given(tensors() | quantised())
 @example(torch.tensor([NAN, NAN]))
 @example(torch.tensor([INF, 1.0, -INF]))
 @example(torch.tensor([-INF]))
@@ -67,11 +67,15 @@ def test_distinct_values_are_counted_where_they_are_few(tensor: torch.Tensor) ->
 
 
 @settings(deadline=None, max_examples=150)
-@given(tensors(), st.integers(1, 60))
+@given(tensors() | quantised(), st.integers(1, 60))
+@example(torch.tensor([NAN, INF, -INF]), 7)
+@example(torch.tensor([NAN, 1.0, INF, -2.0, -INF]), 7)
 @example(torch.tensor([-1.7e308, 1.7e308, 0.0], dtype=torch.float64), 7)
 @example(torch.tensor([0.0, 1e-320], dtype=torch.float64), 7)
 def test_a_histogram_agrees_with_numpy(tensor: torch.Tensor, bins: int) -> None:
-    found = subjects.histogram(tensor, bins)
+    readable, _ = subjects.readable(tensor)
+    assert readable is not None
+    found = subjects.histogram(readable, bins)
     every = exactly(tensor).reshape(-1)
     finite = every[np.isfinite(every)]
     if not finite.size:

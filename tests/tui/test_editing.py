@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from tui.stage import Stage, stage
 
+from stepdbg.tui.widgets.panel import Editable
+
 SIZES = pytest.mark.parametrize("size", [(80, 24), (100, 30), (160, 50)])
 
 
@@ -86,7 +88,7 @@ async def test_a_variable_of_the_frame_is_bound_anew() -> None:
             if panel.editable().object == "epoch":
                 break
             await here.press("up")
-        assert panel.editable() == ("epoch", None, False, 0)
+        assert panel.editable() == Editable("epoch", sliceable=False, frame=0)
         await here.press("e")
         await here.until_seen("epoch  =")
         assert "part of it" not in here.text
@@ -112,3 +114,69 @@ async def test_read_only_no_key_edits_anything_anywhere_and_the_foresight_is_the
             assert len(here.app.screen_stack) == 1
         await here.press("4", "W")
         await here.until_seen("together")
+
+
+@SIZES
+async def test_a_gradient_that_is_none_is_made_in_the_ledger_and_undone(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("forward")
+        await here.press("4", "z")
+        await here.until_seen("model.fc2.bias")
+        await here.press("end", "right", "e")
+        await here.until_seen("model.fc2.bias.grad  =", "value is its parameter")
+        assert "part of it" not in here.text
+        await typed(here, "value*2")
+        await here.until_seen("None  →  4, mean", "enter: do it")
+        bias = here.fake.model.parameters["fc2.bias"]
+        assert bias.grad is None
+        await here.press("enter")
+        await here.until(lambda: here.app.snapshot.session.edits, "the edit")
+        assert list(bias.grad.values) == [2 * number for number in bias.values]
+        await here.press("x")
+        await here.until(lambda: here.app.snapshot.session.edits[0].undone, "the edit undone")
+        assert bias.grad is None
+
+
+@SIZES
+async def test_a_gradient_is_freed_and_made_in_the_tensor_panel_and_comes_back_itself(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("step")
+        await here.press("1", "enter", "2", "z")
+        weight = here.fake.model.parameters["fc1.weight"]
+        grad = weight.grad
+        panel = here.panel("tensor")
+        panel.show_part("grad")
+        await here.until(lambda: panel.editable() and panel.editable().object == "model.fc1.weight.grad", "the grad")
+        await here.press("E")
+        await here.until_seen("model.fc1.weight.grad")
+        await typed(here, "None")
+        await here.until_seen("→  None")
+        await here.press("enter")
+        await here.until_seen("grad is None; e makes one")
+        assert weight.grad is None
+        await here.press("e")
+        await here.until_seen("value is its parameter")
+        await typed(here, "0.5")
+        await here.until_seen("None  →")
+        await here.press("enter")
+        await here.until_seen("0.5000")
+        assert set(weight.grad.values) == {0.5}
+        await here.press("x")
+        await here.until_seen("grad is None; e makes one")
+        await here.press("x")
+        await here.until(lambda: weight.grad is grad, "the gradient")
+        await here.until(lambda: panel.editable() and not panel.editable().missing, "its numbers")
+
+
+async def test_the_gradient_that_is_looked_at_stays_so_while_zero_grad_has_freed_it() -> None:
+    async with stage((100, 30)) as here:
+        await here.step_to("step")
+        await here.press("1", "enter", "2")
+        panel = here.panel("tensor")
+        panel.show_part("grad")
+        await here.until(lambda: panel.editable() and panel.editable().object == "model.fc1.weight.grad", "the grad")
+        await here.step_to("forward")
+        await here.until_seen("grad is None; e makes one")
+        await here.step_to("step")
+        await here.until(lambda: panel.editable() and panel.editable().element == (0, 0), "the new gradient")
+        assert panel.part == "grad"

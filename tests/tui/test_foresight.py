@@ -99,6 +99,16 @@ def test_of_two_optimizers_only_one_steps_next() -> None:
     assert "if optimizer stepped now" in when("optimizer_d")
 
 
+@pytest.mark.parametrize("width", [41, 80])
+def test_of_several_optimizers_each_is_told_of_under_its_name(width: int) -> None:
+    second = msgspec.structs.replace(KNOWN, optimizer="ema", cls="SGD", total=Move("total", 7.0), moves=())
+    told = words(msgspec.structs.replace(KNOWN, further=(second,)), width)
+    flat = " ".join(told.split())
+    assert "2 optimizers hold it; each step is told of by itself." in flat
+    assert told.index(" optimizer AdamW") < told.index("together") < told.index(" ema SGD") < told.rindex("the move")
+    assert max(map(len, told.splitlines())) <= width
+
+
 def test_what_cannot_be_foretold_and_what_was_not_recorded_is_said() -> None:
     none = Foresight(NAME, "optimizer", "Lion", 0, 3, why_not="The step of Lion is not torch's own")
     assert words(none) == " The step of Lion is not torch's own."

@@ -839,6 +839,8 @@ class Foresight(Message, frozen=True):
     reached: Literal["", "moved", "to come"] = ""
     """Inside a step of its optimizer: that step has moved it, and the figures are of the one after it with the same
     gradient; or it is still to come to it, and they are what it will do. Empty everywhere else."""
+    further: tuple[Foresight, ...] = ()
+    """Where several optimizers hold the parameter: of the others, each as if it came next."""
 
 
 class PreviewEdit(Message, frozen=True):
@@ -846,7 +848,9 @@ class PreviewEdit(Message, frozen=True):
 
     object: str
     expression: str
-    """Python; `old` is the present value, and `torch` and the user's variables are at hand."""
+    """Python; `old` is the present value, and `torch` and the user's variables are at hand. For a gradient, `value` is
+    the parameter; where `.grad` is None one is made of it, and the expression `None` frees one.
+    """
     index: tuple[int, ...] | None = None
     """One element, of a tensor or of a tuple; None for the whole."""
     where: str = ""

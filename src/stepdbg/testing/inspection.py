@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
-import itertools
 import math
 import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from stepdbg.protocol.effect_names import Newest
 from stepdbg.protocol.filters import FilterError
@@ -20,9 +16,6 @@ from stepdbg.protocol.messages import (
     Beside,
     Census,
     Complete,
-    Edit,
-    EditDone,
-    EditPreview,
     Effect,
     Evaluate,
     Find,
@@ -61,6 +54,7 @@ from stepdbg.protocol.messages import (
 from stepdbg.protocol.slices import SliceError
 from stepdbg.protocol.tree import Marked, Tree, figure_of, marked
 from stepdbg.testing import python
+from stepdbg.testing.editing import Editor, Refused, Scene
 from stepdbg.testing.figures import histogram, norm, statistics, window
 from stepdbg.testing.foresight import Foreseer
 from stepdbg.testing.graph import read_graph
@@ -81,15 +75,6 @@ class Held:
 
     kind: Kind
     tensor: Tensor
-
-
-@dataclass(frozen=True)
-class _Pending:
-    query: PreviewEdit
-    tensor: Tensor | None
-    """None for a variable of a frame, which the loop's own will not see."""
-    new: Any
-    preview: EditPreview
 
 
 class Inspection:
@@ -113,9 +98,7 @@ class Inspection:
         self.evaluated: list[str] = []
         """What the console has sent, oldest first."""
         self._foreseer = Foreseer(optimizer)
-        self._tokens = itertools.count(1)
-        self._previews: dict[int, _Pending] = {}
-        self._journal: list[tuple[Edit, Tensor | None, Any]] = []
+        self._editor = Editor()
 
     def objects(self) -> dict[str, Held]:
         """Everything alive, under the name that the user would write."""
@@ -189,12 +172,8 @@ class Inspection:
                     return self._list_optimizers()
                 case Foresee():
                     return self._foreseer.answer(query, self.step_is_next)
-                case PreviewEdit():
-                    return self._preview(query)
-                case ApplyEdit(token=token, under=under):
-                    return self._apply(token, under)
-                case UndoEdit():
-                    return self._undo()
+                case PreviewEdit() | ApplyEdit() | UndoEdit():
+                    return self._edit(query)
                 case Identify(object=name):
                     whose = identify(name, self._model, self._optimizer, self.variables)
                     return whose if isinstance(whose, Refusal) else marked(whose, self.marks())
@@ -211,7 +190,7 @@ class Inspection:
                     return python.complete(text, python.variables_of(frame, self.variables))
                 case _:
                     return Refusal(f"the hub answers a {type(query).__name__}, not the training process")
-        except (_Refused, SliceError) as refused:
+        except (Refused, SliceError) as refused:
             return Refusal(str(refused))
 
     def _list_objects(self, query: ListObjects) -> Result:
@@ -364,129 +343,20 @@ class Inspection:
 
     # ------------------------------------------------------------ edits
 
-    def _preview(self, query: PreviewEdit) -> EditPreview:
-        if self.readonly:
-            raise _Refused("this session is read-only; start it without --readonly to edit")
-        token, tensor, saved = next(self._tokens), None, False
-        new: Any
-        if query.frame is not None:
-            variables = python.variables_of(query.frame, self.variables)
-            if query.object not in variables:
-                raise _Refused(f"there is no variable {query.object} in that frame")
-            old = variables[query.object]
-            new = _evaluate(query.expression, old)
-            old_text, new_text = repr(old), repr(new)
-        else:
-            held = _find(query.object, self.objects())
-            tensor = held.tensor
-            numbers, new = tensor.values, array("d", tensor.values)
-            chosen = _chosen(query, tensor.shape)
-            for position in chosen:
-                new[position] = float(_evaluate(query.expression, numbers[position]))
-            olds, news = (array("d", (one[position] for position in chosen)) for one in (numbers, new))
-            shape = tensor.shape if len(chosen) == len(numbers) else (len(chosen),)
-            old_text, new_text = _in_words(shape, olds), _in_words(shape, news)
-            saved = self.pending_backward and held.kind == "parameter"
-        warning = "forward has run and backward has not: autograd may have saved this tensor" if saved else ""
-        where = query.where if query.index is None else ""
-        preview = EditPreview(token, query.object, query.index, old_text, new_text, warning, where, saved)
-        self._previews[token] = _Pending(query, tensor, new, preview)
-        return preview
-
-    def _apply(self, token: int, under: bool) -> EditDone:
-        pending = self._previews.pop(token, None)
-        if pending is None:
-            raise _Refused("that preview is gone; preview the edit again")
-        self._foreseer.forget()
-        tensor, query, preview = pending.tensor, pending.query, pending.preview
-        before: Any
-        if tensor is None:
-            before, self.variables[query.object] = self.variables[query.object], pending.new
-        else:
-            before = array("d", tensor.values)
-            tensor.write(pending.new)
-        edit = Edit(
-            len(self._journal) + 1,
-            query.object,
-            query.index,
-            query.expression,
-            preview.old,
-            preview.new,
-            self.boundary,
-            self.update,
-            where=preview.where,
-            under=under and preview.saved,
-        )
-        self._journal.append((edit, tensor, before))
-        return EditDone(edit)
-
-    def _undo(self) -> EditDone:
-        for position in reversed(range(len(self._journal))):
-            edit, tensor, before = self._journal[position]
-            if edit.undone:
-                continue
+    def _edit(self, query: PreviewEdit | ApplyEdit | UndoEdit) -> Result:
+        if self.readonly and isinstance(query, PreviewEdit):
+            raise Refused("this session is read-only; start it without --readonly to edit")
+        if not isinstance(query, PreviewEdit):
             self._foreseer.forget()
-            if tensor is None:
-                self.variables[edit.object] = before
-            else:
-                tensor.write(before)
-            undone = msgspec.structs.replace(edit, undone=True)
-            self._journal[position] = (undone, tensor, before)
-            return EditDone(undone)
-        raise _Refused("there is no edit to take back")
-
-
-class _Refused(Exception):
-    """Why there is no answer."""
+        parameters = {f"model.{name}": one for name, one in self._model.parameters.items()}
+        scene = Scene(self.variables, self._tensors(), parameters, self.pending_backward, self.boundary, self.update)
+        return self._editor.answer(query, scene)
 
 
 def _find(name: str, alive: dict[str, Held]) -> Held:
     if name not in alive:
-        raise _Refused(f"{name} is not there at this stop")
+        raise Refused(f"{name} is not there at this stop")
     return alive[name]
-
-
-def _evaluate(expression: str, old: object) -> Any:
-    try:
-        value = eval(expression, {"__builtins__": builtins, "math": math}, {"old": old})
-    except Exception as error:  # whatever the user's expression raises is the answer
-        raise _Refused(f"{type(error).__name__}: {error}") from error
-    if isinstance(old, float) and not isinstance(value, (int, float)):
-        raise _Refused(f"the expression gives a {type(value).__name__}, and a number is needed")
-    return value
-
-
-def _chosen(query: PreviewEdit, shape: tuple[int, ...]) -> list[int]:
-    """Positions of the elements that are edited; of slices only those that leave whole rows, as `[1]` or `[:2]`."""
-    if query.index is not None:
-        return [_flat(query.index, shape)]
-    numbers = math.prod(shape)
-    words = query.where.strip("[] ")
-    if not words:
-        return list(range(numbers))
-    row = numbers // shape[0] if shape else 1
-    try:
-        start, _, end = words.partition(":")
-        first = int(start or 0)
-        last = (int(end) if end else shape[0]) if ":" in words else first + 1
-    except (ValueError, IndexError):
-        raise _Refused(f"{query.where} is no slice of the shape {list(shape)}") from None
-    return list(range(first * row, min(last * row, numbers)))
-
-
-def _flat(index: tuple[int, ...], shape: tuple[int, ...]) -> int:
-    if len(index) != len(shape) or not all(0 <= i < size for i, size in zip(index, shape, strict=True)):
-        raise _Refused(f"the index {list(index)} does not fit the shape {list(shape)}")
-    position = 0
-    for i, size in zip(index, shape, strict=True):
-        position = position * size + i
-    return position
-
-
-def _in_words(shape: tuple[int, ...], numbers: array[float]) -> str:
-    if not shape:
-        return f"{numbers[0]:.6g}"
-    return f"{'×'.join(map(str, shape))}, mean {sum(numbers) / len(numbers):.4g}, norm {norm(numbers):.4g}"
 
 
 def _row(name: str, held: Held, depth: int, label: str) -> ObjectRow:

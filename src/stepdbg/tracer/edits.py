@@ -24,8 +24,9 @@ from msgspec.structs import replace
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import frames, summary, tensors
 from stepdbg.tracer.console import nothing_stops
-from stepdbg.tracer.fitting import Refused, fitted, fitted_value, misgivings
+from stepdbg.tracer.fitting import Refused, fitted, fitted_value, misgivings, numbers_of, shard_in_words
 from stepdbg.tracer.places import Gone, GradientPlace, GroupPlace, Place, Stacks, StatePlace, TensorPlace, VariablePlace
+from stepdbg.tracer.readable import local, stored_bytes
 from stepdbg.tracer.registry import Alive, Registry
 from stepdbg.tracer.slices import Selector, checked, in_words, selector
 
@@ -109,9 +110,12 @@ class Editor:
             prepared = self._for_variable(request, request.frame)
         else:
             entry = self._registry.alive.get(request.object)
-            if entry is None:
+            owner = self._registry.alive.get(request.object.removesuffix(".grad"))
+            if entry is None and owner is not None and owner.kind == "parameter" and owner.tensor is not None:
+                prepared = self._for_no_gradient(request, owner.tensor)
+            elif entry is None:
                 raise Refused(f"{request.object} is not there at this stop; choose one that is listed")
-            if entry.tensor is None:
+            elif entry.tensor is None:
                 prepared = self._for_value(request, entry)
             else:
                 prepared = self._for_tensor(request, entry, entry.tensor)
@@ -153,10 +157,7 @@ class Editor:
             raise Refused("there is no edit to undo")
         done = self._journal.pop()
         try:
-            if isinstance(done.place, TensorPlace):
-                done.place.take_back(done.old)
-            else:
-                done.place.write(done.old, under=False)
+            done.place.take_back(done.old)
         except Gone:
             return m.EditDone(replace(done.edit, lapsed=True))
         self.changed = True
@@ -165,19 +166,20 @@ class Editor:
     # what is written
 
     def _for_tensor(self, request: m.PreviewEdit, entry: Alive, tensor: torch.Tensor) -> _Prepared:
-        target = tensor.detach()
-        if target.layout is not torch.strided or target.device.type == "meta" or target.is_quantized:
-            raise Refused(f"{request.object} is {target.layout} on {target.device}: such tensors cannot be edited")
-        if any(not stride and size > 1 for size, stride in zip(target.shape, target.stride(), strict=True)):
-            raise Refused(f"{request.object} is expanded: its elements share their memory, and cannot be told apart")
+        whole = request.index is None and not request.where.strip(" []")
+        if entry.kind == "grad" and whole and request.expression.strip() == "None":  # whatever its layout
+            return self._freeing(request, entry, tensor)
+        target = numbers_of(request.object, tensor)
         chosen, index = self._chosen(request, target)
         target = target[chosen]
         code = self._compiled(request.expression)
-        asked = "old" in _names(code)
-        old: object = None
-        if asked:
-            old = target.clone() if target.dim() else target.item()
-        new = self._evaluate(code, {"old": old})
+        names = _names(code)
+        own: dict[str, Any] = {"old": None}
+        if "old" in names:
+            own["old"] = target.clone() if target.dim() else target.item()
+        if entry.kind == "grad" and "value" in names:
+            own["value"] = local(self._owner(entry))[0][chosen].clone()
+        new = self._evaluate(code, own)
         if new is None and entry.kind == "grad" and not chosen:
             return self._freeing(request, entry, tensor)
         value = fitted(new, target)
@@ -188,18 +190,44 @@ class Editor:
             index,
             numbers_in_words(target),
             numbers_in_words(value),
-            THE_CHOICE if saved else "",
+            _joined([shard_in_words(tensor), THE_CHOICE if saved else ""]),
             in_words(chosen) if chosen and index is None else "",
             saved,
         )
         return _Prepared(request, preview, TensorPlace(tensor, chosen), target.clone, value, target.nbytes)
 
+    def _for_no_gradient(self, request: m.PreviewEdit, parameter: torch.Tensor) -> _Prepared:
+        """A gradient that is None becomes a tensor; the expression has the parameter as `value`."""
+        if not parameter.is_leaf:
+            raise Refused(f"{request.object}: the parameter is computed from others, and torch gives it no .grad")
+        if request.index is not None or request.where.strip(" []"):
+            raise Refused(f"{request.object} is None and has no elements; set the whole, torch.zeros_like(value) first")
+        target = numbers_of(request.object, parameter)
+        code = self._compiled(request.expression)
+        own = {"old": None, "value": target.clone() if "value" in _names(code) else None}
+        new = self._evaluate(code, own)
+        if new is None:
+            raise Refused(f"{request.object} is None already")
+        value = fitted(new, target)
+        warnings = [shard_in_words(parameter)]
+        if not parameter.requires_grad:
+            warnings.append("The parameter is frozen: backward writes it no gradient, yet step would use this one.")
+        preview = m.EditPreview(
+            next(self._tokens), request.object, None, "None", numbers_in_words(value), _joined(warnings)
+        )
+        return _Prepared(request, preview, GradientPlace(parameter), lambda: None, value)
+
+    def _owner(self, grad: Alive) -> torch.Tensor:
+        """The parameter that a gradient is of."""
+        owner = self._registry.alive[grad.owner].tensor
+        assert owner is not None
+        return owner
+
     def _freeing(self, request: m.PreviewEdit, entry: Alive, grad: torch.Tensor) -> _Prepared:
         """A gradient becomes None."""
-        owner = self._registry.alive[entry.owner].tensor
-        assert owner is not None
-        preview = m.EditPreview(next(self._tokens), request.object, None, numbers_in_words(grad.detach()), "None")
-        return _Prepared(request, preview, GradientPlace(owner), lambda: grad, None, grad.nbytes)
+        old = numbers_in_words(local(grad)[0])
+        preview = m.EditPreview(next(self._tokens), request.object, None, old, "None")
+        return _Prepared(request, preview, GradientPlace(self._owner(entry)), lambda: grad, None, stored_bytes(grad))
 
     def _chosen(self, request: m.PreviewEdit, target: torch.Tensor) -> tuple[Selector, tuple[int, ...] | None]:
         """What is selected, and the index, where it is one element."""
@@ -286,6 +314,10 @@ class Editor:
                 return eval(code, names)
         except (Exception, SystemExit) as error:
             raise Refused(f"{type(error).__name__}: {error}") from error
+
+
+def _joined(warnings: list[str]) -> str:
+    return " ".join(each for each in warnings if each)
 
 
 def _names(code: CodeType) -> set[str]:

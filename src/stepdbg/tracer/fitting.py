@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from stepdbg.tracer.readable import local
+
 _NONE_OR_BOOL = ("foreach", "fused")
 """Hyperparameters of torch's optimizers for which None means that torch decides."""
 _NEVER_NEGATIVE = ("lr", "eps", "weight_decay", "momentum", "alpha", "rho", "lr_decay", "momentum_decay")
@@ -17,6 +19,40 @@ _MADE_AT_FIRST_STEP = {"amsgrad": "max_exp_avg_sq", "centered": "grad_avg"}
 
 class Refused(Exception):
     """An edit that cannot be; its text tells the user why."""
+
+
+def numbers_of(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """What an edit of that tensor writes to: the tensor; of a `DTensor` the shard that this rank holds.
+
+    Raises:
+        Refused: its elements cannot be written one by one.
+    """
+    target, note = local(tensor)
+    if any(placement.is_partial() for placement in _placements(tensor)):
+        raise Refused(f"{name} is {note}: each element is a sum over the ranks, and cannot be edited on one of them")
+    if target.layout is not torch.strided or target.device.type == "meta" or target.is_quantized:
+        layout = "quantised" if target.is_quantized else target.layout
+        raise Refused(f"{name} is {layout} on {target.device}: such tensors cannot be edited")
+    if any(not stride and size > 1 for size, stride in zip(target.shape, target.stride(), strict=True)):
+        raise Refused(f"{name} is expanded: its elements share their memory, and cannot be told apart")
+    return target
+
+
+def shard_in_words(tensor: torch.Tensor) -> str:
+    """What an edit of a `DTensor` must tell: whose part it is of; empty for any other tensor."""
+    _, note = local(tensor)
+    if not note:
+        return ""
+    sizes = tensor.device_mesh.shape  # type: ignore[attr-defined]
+    copies = math.prod(size for size, one in zip(sizes, _placements(tensor), strict=True) if one.is_replicate())
+    words = f"It is {note}: slices and old are of that shard."
+    if copies > 1:
+        words += f" {copies} ranks hold a copy of it, and only this rank's is edited: they will differ."
+    return words
+
+
+def _placements(tensor: torch.Tensor) -> tuple[Any, ...]:
+    return tuple(getattr(tensor, "placements", ())) if local(tensor)[1] else ()
 
 
 def fitted(new: object, target: torch.Tensor) -> torch.Tensor:
@@ -31,7 +67,9 @@ def fitted(new: object, target: torch.Tensor) -> torch.Tensor:
         except (ValueError, RuntimeError, OverflowError):
             raise Refused(f"{new} is too large for a tensor") from None
     elif isinstance(new, torch.Tensor):
-        made = new.detach()
+        made, note = local(new)
+        if note:
+            raise Refused(f"the new value is {note}; add .to_local()")
         if made.device != target.device:
             remedy = f"add .to({str(target.device)!r})"
             raise Refused(f"the new value lies on {made.device}, the tensor on {target.device}; {remedy}")

@@ -46,6 +46,11 @@ class _Place(NamedTuple):
     optimizer: Any
     group: int
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Tells what is foretold of it by each of several optimizers."""
+        return self.name, self.named.name
+
 
 class _Ready(NamedTuple):
     """All that a step starts from."""
@@ -68,6 +73,9 @@ class _Promise:
 
     parameter: weakref.ref[torch.Tensor]
     steps: int
+    """Of the optimizer, so far."""
+    all_steps: int
+    """Of all optimizers that hold it: what another has moved in between was not foretold."""
     grad: object
     """The fingerprint of the gradient; None where it may change before the step."""
     largest: float
@@ -125,9 +133,9 @@ class Foreseer:
         """Whose phase comes next; None where that is not known."""
         self._midstep: Midstep | None = None
         """The step that training waits inside of."""
-        self._known: dict[str, m.Foresight] = {}
-        self._promises: dict[str, _Promise] = {}
-        self._kept: dict[str, m.Kept] = {}
+        self._known: dict[tuple[str, str], m.Foresight] = {}
+        self._promises: dict[tuple[str, str], _Promise] = {}
+        self._kept: dict[tuple[str, str], m.Kept] = {}
 
     def open(
         self,
@@ -164,16 +172,20 @@ class Foreseer:
     def answer(self, query: m.Foresee) -> m.Result:
         """The answer, computed once at each stop; only the one element is looked at anew."""
         name = self._parameter(query.object)
-        place = self._place(name)
-        if place is None:
+        places = self._places(name)
+        if not places:
             optimizers = [named.name for named, _ in self._registry.optimizers()]
             if not optimizers:
                 return m.Refusal("there is no optimizer yet")
             return m.Refusal(f"{name} is in no optimizer ({', '.join(optimizers)}): no step will change it")
-        known = self._known.get(name)
+        first, *further = (self._answered(place, query.element) for place in places)
+        return replace(first, further=tuple(further))
+
+    def _answered(self, place: _Place, element: tuple[int, ...] | None) -> m.Foresight:
+        known = self._known.get(place.key)
         if known is None:
-            known = self._known[name] = self._foresight(place)
-        return self._with_element(known, place, query.element)
+            known = self._known[place.key] = self._foresight(place)
+        return self._with_element(known, place, element)
 
     # finding
 
@@ -185,15 +197,17 @@ class Foreseer:
             return name[name.index("[") + 1 : name.rindex("]")]
         return name
 
-    def _place(self, name: str) -> _Place | None:
+    def _places(self, name: str) -> list[_Place]:
+        """One for each optimizer that holds it."""
         entry = self._registry.alive.get(name)
         if entry is None or entry.tensor is None:
-            return None
-        for named, optimizer in self._registry.optimizers():
-            for index, group in enumerate(optimizer.param_groups):
-                if any(parameter is entry.tensor for parameter in group["params"]):
-                    return _Place(name, entry.tensor, named, optimizer, index)
-        return None
+            return []
+        return [
+            _Place(name, entry.tensor, named, optimizer, index)
+            for named, optimizer in self._registry.optimizers()
+            for index, group in enumerate(optimizer.param_groups)
+            if any(parameter is entry.tensor for parameter in group["params"])
+        ]
 
     # foretelling
 
@@ -351,24 +365,28 @@ class Foreseer:
             return
         mark = self._picture.get(f"{place.name}.grad")
         grad = mark.print if mark is not None and ready.scale == 1.0 else None
-        self._kept.pop(place.name, None)
-        self._promises.pop(place.name, None)
-        self._promises[place.name] = _Promise(
-            weakref.ref(place.parameter), place.named.steps, grad, sums.largest, samples
+        self._kept.pop(place.key, None)
+        self._promises.pop(place.key, None)
+        self._promises[place.key] = _Promise(
+            weakref.ref(place.parameter), place.named.steps, self._all_steps(place), grad, sums.largest, samples
         )
         while len(self._promises) > 1 and sum(one.elements for one in self._promises.values()) > PROMISED:
             self._promises.pop(next(iter(self._promises)))
 
     def _held_against(self, place: _Place) -> m.Kept | None:
         """What became of the promise, once the step has run."""
-        promise = self._promises.get(place.name)
-        if promise is not None and place.named.steps > promise.steps:
-            del self._promises[place.name]
-            self._kept.pop(place.name, None)
-            if place.named.steps == promise.steps + 1 and promise.parameter() is place.parameter:
-                self._kept[place.name] = self._compared(place, promise)
-        kept = self._kept.get(place.name)
+        promise = self._promises.get(place.key)
+        if promise is not None and self._all_steps(place) > promise.all_steps:
+            del self._promises[place.key]
+            self._kept.pop(place.key, None)
+            once = place.named.steps == promise.steps + 1 and self._all_steps(place) == promise.all_steps + 1
+            if once and promise.parameter() is place.parameter:
+                self._kept[place.key] = self._compared(place, promise)
+        kept = self._kept.get(place.key)
         return kept if kept is not None and kept.steps == place.named.steps else None
+
+    def _all_steps(self, place: _Place) -> int:
+        return sum(each.named.steps for each in self._places(place.name))
 
     def _compared(self, place: _Place, promise: _Promise) -> m.Kept:
         value = as_real(_local(place.parameter))

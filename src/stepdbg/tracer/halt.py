@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import traceback
+import weakref
 from dataclasses import dataclass
+from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -64,6 +66,8 @@ class Halt:
         """True where each boundary is told of."""
         self.before: effects.Picture | None = None
         """With fingerprints, from the start of the phase that runs; None where nobody will look."""
+        self._sight: dict[int, weakref.ref[torch.Tensor]] = {}
+        """The tensors that the user's variables led to when that picture was taken."""
         self.coming: Owner = None
         """Whose phase comes next."""
         self._counters: effects.Picture | None = None
@@ -104,8 +108,9 @@ class Halt:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
         with torch.no_grad(), uncollected():
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
-            self.before = effects.take(self._registry)
-            self._deltas.before(following, self._registry, self.before)
+            before = effects.take(self._registry)
+            self._stand(before)
+            self._deltas.before(following, self._registry, before)
             if following == "clip":
                 self._treatment.before_clip(self._registry)
         self._registry.release()
@@ -117,6 +122,7 @@ class Halt:
         if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
             return
         with torch.no_grad(), uncollected():
+            self._see_batch(boundary, stack)
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             after = effects.take(self._registry)
             if done is not None and self.before is not None:
@@ -124,12 +130,22 @@ class Halt:
                     counted(effects.named(self.before, after, "fingerprint"), "fingerprint")
                 )
             self._deltas.after(boundary, self.before, after)
-            self.before = after
+            self._stand(after)
             if boundary.next is not None:
                 self._deltas.before(boundary.next, self._registry, after)
             if boundary.next == "clip":
                 self._treatment.before_clip(self._registry)
         self._registry.release()
+
+    def _stand(self, picture: effects.Picture) -> None:
+        """Everything has been listed and pictured at a boundary: the phase that follows is held against that."""
+        self.before, self._sight = picture, self._registry.in_sight
+
+    def _see_batch(self, boundary: m.Boundary, stack: list[FrameType]) -> None:
+        """What a `data` phase of the loop's own has fetched, where somebody stood at its beginning."""
+        if boundary.done == "data" and self.before is not None:
+            for variables in islice(frames.scopes(stack), 1):
+                self._registry.note_fetched(variables, self._sight)
 
     def wait(self, boundary: m.Boundary, cause: Cause) -> None:
         """Say what there is to see, then serve until told to go on.
@@ -151,6 +167,7 @@ class Halt:
     def let_go(self) -> None:
         """Keep nothing."""
         self.before = self._counters = None
+        self._sight = {}
         self._held = []
         self._let_go_of_names()
 
@@ -162,6 +179,8 @@ class Halt:
 
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         course, registry = self._course, self._registry
+        if cause.inner is None:
+            self._see_batch(boundary, cause.stack)
         registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
         after = effects.take(registry)
         done = course.last if boundary.done is not None else None
@@ -174,7 +193,7 @@ class Halt:
             self._deltas.after(boundary, self.before, after)
             if boundary.next == "clip":
                 self._treatment.before_clip(registry)
-            self.before = after
+            self._stand(after)
         elif self.before is not None:  # what the phase has done so far; its own picture stays the one from before it
             named, self._within = effects.named(self.before, after, "fingerprint"), after
             found = counted(named, "fingerprint")
@@ -251,7 +270,7 @@ class Halt:
             self._registry.refresh(cause.stack, cause.returning)
             edited = effects.take(self._registry)
             if cause.inner is None:
-                self.before = edited
+                self._stand(edited)
             elif self.before is not None:
                 self.before = effects.edited(self.before, self._within, edited)
         if until in STEPPING:
@@ -260,7 +279,7 @@ class Halt:
             self._counters = effects.counters_only(self.before)
         self._within = {}
         if until not in (*STEPPING, "finish"):
-            self.before, self._held = None, []
+            self.before, self._sight, self._held = None, {}, []
             self._let_go_of_names()
         elif boundary.next is not None and self.before is not None and cause.inner is None:
             self._deltas.before(boundary.next, self._registry, self.before)

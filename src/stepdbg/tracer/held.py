@@ -1,5 +1,6 @@
 """Tensors of an update that no source notes as the newest of their kind, but that the user's variables still hold:
-what a model was called with where no loader made it, and outputs that a later forward has taken the place of.
+what a loop has fetched without a loader, what a model was called with, and outputs that a later forward has taken the
+place of.
 
 They are seen only while somebody looks; weak references to them are all that is kept. Listed is what has a name.
 """
@@ -10,10 +11,13 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import torch
+from torch import nn
 
 from stepdbg.protocol.messages import Kind
+from stepdbg.tracer.naming import entries_of, is_a
 
 _MOST = 32
 """So many are remembered; the oldest are forgotten first."""
@@ -43,11 +47,34 @@ class Held:
             alive.append(Sighting(kind, weakref.ref(tensor), serial, known))
         self._sightings = alive[-_MOST:]
 
-    def of_kind(self, kind: Kind) -> list[torch.Tensor]:
-        """The living ones of that kind."""
-        return [tensor for one in self._sightings if one.kind == kind and (tensor := one.ref()) is not None]
+    def newest(self, kind: Kind) -> list[torch.Tensor]:
+        """The living ones of that kind that came last, together."""
+        alive = [
+            (one.serial, tensor) for one in self._sightings if one.kind == kind and (tensor := one.ref()) is not None
+        ]
+        return [tensor for serial, tensor in alive if serial == alive[-1][0]]
 
     def named(self, scope: Mapping[int, str]) -> list[tuple[str, torch.Tensor, Sighting]]:
         """The living ones that these names (by `id`) lead to."""
         found = ((one, one.ref()) for one in islice(self._sightings, _MOST))
         return [(scope[id(tensor)], tensor, one) for one, tensor in found if tensor is not None and id(tensor) in scope]
+
+
+def fetched(variables: Mapping[str, Any], before: Mapping[int, weakref.ref[torch.Tensor]]) -> list[torch.Tensor]:
+    """The tensors that these variables hold, themselves or in a tuple, list or dict, and did not hold before.
+
+    No parameters, and nothing that was computed from them.
+
+    Args:
+        variables: Of the frame that runs the loop.
+        before: What was in sight when its `data` phase began, by `id`.
+    """
+    found: list[torch.Tensor] = []
+    for value in list(variables.values()):
+        entries: list[Any] = [item for _, item in entries_of(value)] if is_a(value, (tuple, list, dict)) else [value]
+        for one in entries:
+            if is_a(one, torch.Tensor) and not is_a(one, nn.Parameter) and one.grad_fn is None:
+                there = before.get(id(one))
+                if there is None or there() is not one:
+                    found.append(one)
+    return found

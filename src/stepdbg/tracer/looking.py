@@ -39,7 +39,7 @@ def look_at(
     """
     entry, tensor = _entry(registry, query.object)
     seen = _seen(tensor, deltas, query.object, query.side, query.cut)
-    value = seen.value
+    value, here = seen.value, tensors.local(tensor)[0]
     shape = tuple((tensor if value is None else value).shape)
     parts = tuple(
         _part(registry, deltas, figures, query, label, name, seen.whole, shape)
@@ -55,7 +55,7 @@ def look_at(
         shape=shape,
         dtype=str(tensor.dtype).removeprefix("torch."),
         device=str(tensor.device),
-        bytes=tensor.numel() * tensor.element_size(),
+        bytes=here.numel() * here.element_size(),
         requires_grad=tensor.requires_grad,
         version=-1 if tensor.is_inference() else tensor._version,
         grad_fn=type(tensor.grad_fn).__name__ if tensor.grad_fn is not None else "",

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
+from stepdbg.tracer.readable import local
 from stepdbg.tracer.slices import Selector
 from stepdbg.tracer.space import assign
 from stepdbg.tracer.variables import is_function, variables_of
@@ -31,9 +32,17 @@ class Place(Protocol):
         """
         ...
 
+    def take_back(self, value: Any) -> None:
+        """Write what was there before.
 
-class TensorPlace:
-    """Some elements of a tensor."""
+        Raises:
+            Gone: there is nothing to write to.
+        """
+        self.write(value, under=False)
+
+
+class TensorPlace(Place):
+    """Some elements of a tensor; of a `DTensor` of the shard that this rank holds."""
 
     def __init__(self, tensor: torch.Tensor, chosen: Selector) -> None:
         self._tensor = weakref.ref(tensor)
@@ -46,12 +55,12 @@ class TensorPlace:
         tensor = self._there()
         if tensor.is_inference():
             with torch.inference_mode():
-                tensor[self._chosen].copy_(value)
+                local(tensor)[0][self._chosen].copy_(value)
             return
         before = tensor._version
-        target = tensor.data if under else tensor
-        with torch.no_grad():
-            target[self._chosen].copy_(value)
+        self._put(tensor, value)
+        if not under:
+            torch.autograd.graph.increment_version(tensor)
         self._versions = (before, tensor._version)
 
     def take_back(self, value: torch.Tensor) -> None:
@@ -64,14 +73,18 @@ class TensorPlace:
             self.write(value, under=False)
             return
         before, after = self._versions
-        with torch.no_grad():
-            tensor.data[self._chosen].copy_(value)
+        self._put(tensor, value)
         if before == after:
             return
         if tensor._version == after:
             torch._C._autograd._unsafe_set_version_counter((tensor,), (before,))
         else:
             torch.autograd.graph.increment_version(tensor)
+
+    def _put(self, tensor: torch.Tensor, value: torch.Tensor) -> None:
+        """Write it, and let no version counter move."""
+        with torch.no_grad():
+            local(tensor)[0].data[self._chosen].copy_(value)
 
     def _there(self) -> torch.Tensor:
         tensor = self._tensor()
@@ -80,7 +93,7 @@ class TensorPlace:
         return tensor
 
 
-class GroupPlace:
+class GroupPlace(Place):
     """A hyperparameter of an optimizer's group."""
 
     def __init__(self, optimizer: Any, index: int, key: str) -> None:
@@ -94,7 +107,7 @@ class GroupPlace:
         optimizer.param_groups[self._index][self._key] = value
 
 
-class StatePlace:
+class StatePlace(Place):
     """A number in the state of a parameter."""
 
     def __init__(self, optimizer: Any, parameter: torch.Tensor, key: Any) -> None:
@@ -108,21 +121,32 @@ class StatePlace:
         optimizer.state[parameter][self._key] = value
 
 
-class GradientPlace:
-    """The `.grad` of a parameter, which may become None."""
+class GradientPlace(Place):
+    """The `.grad` of a parameter: it may become None, and a tensor where it was."""
 
     def __init__(self, parameter: torch.Tensor) -> None:
         self._parameter = weakref.ref(parameter)
 
     def write(self, value: Any, under: bool) -> None:
-        """Have it be that tensor, or none."""
+        """Have it be None, or a new tensor of these numbers, laid out as the parameter is."""
+        parameter = self._there()
+        if value is not None:
+            numbers, value = value, torch.empty_like(parameter, requires_grad=False)
+            local(value)[0].copy_(numbers)
+        parameter.grad = value
+
+    def take_back(self, value: Any) -> None:
+        """Have it be what it was: that very tensor, or None."""
+        self._there().grad = value
+
+    def _there(self) -> torch.Tensor:
         parameter = self._parameter()
         if parameter is None:
             raise Gone
-        parameter.grad = value
+        return parameter
 
 
-class VariablePlace:
+class VariablePlace(Place):
     """A variable of a frame. A frame is found again by its code and by how deep it lies."""
 
     def __init__(self, stacks: Stacks, place: int, name: str) -> None:

@@ -9,6 +9,7 @@ import torch
 
 DENSE = 1 << 22
 """Elements up to which a sparse tensor is laid out densely."""
+_COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 _PER_AXIS = (torch.per_channel_affine, torch.per_channel_affine_float_qparams)
 """Quantised with a scale for each channel: such a tensor cannot be cut along the others."""
 
@@ -24,6 +25,16 @@ def local(tensor: torch.Tensor) -> tuple[torch.Tensor, str]:
     placements = ", ".join(str(placement) for placement in getattr(tensor, "placements", ()))
     size = "×".join(str(number) for number in tensor.shape)
     return shard.detach(), f"this rank's shard of {size}, placed {placements or 'nowhere'}"
+
+
+def stored_bytes(tensor: torch.Tensor) -> int:
+    """Bytes that it takes in this process: of a `DTensor` its shard, of a sparse one what it stores."""
+    tensor, _ = local(tensor)
+    if tensor.layout is torch.sparse_coo:
+        return tensor._values().nbytes + tensor._indices().nbytes
+    if tensor.layout in _COMPRESSED:
+        return tensor.values().nbytes
+    return tensor.nbytes if tensor.layout is torch.strided else 0
 
 
 def readable(tensor: torch.Tensor) -> tuple[torch.Tensor | None, str]:

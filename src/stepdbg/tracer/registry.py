@@ -25,7 +25,7 @@ from torch.optim.swa_utils import AveragedModel
 from stepdbg.protocol.messages import Census, Kind
 from stepdbg.tracer import frames, wrappers
 from stepdbg.tracer.earlier import Earlier
-from stepdbg.tracer.held import Held
+from stepdbg.tracer.held import Held, fetched
 from stepdbg.tracer.naming import FEW as _FEW
 from stepdbg.tracer.naming import Sight, assigned_names, entries_of, is_a, look_around, unique
 from stepdbg.tracer.rosters import Roster, Rosters, modules_of
@@ -91,7 +91,7 @@ class Registry:
     _slots: dict[str, list[Slot]] = field(default_factory=dict)
     _held: Held = field(default_factory=Held)
     """What the user's variables hold beyond the newest."""
-    _in_sight: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
+    in_sight: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
     """The tensors that the user's variables led to at the last stop."""
     _learned: dict[tuple[str, int], str] = field(default_factory=dict)
     _loose: frozenset[int] = frozenset()
@@ -126,7 +126,7 @@ class Registry:
 
     def note(self, kind: Kind, value: object, name: str = "") -> None:
         """A batch, an output or a loss has come into being; it takes the place of the one before."""
-        self._serial += 1
+        self._serial = serial = self._serial + 1
         if isinstance(value, torch.Tensor):
             maker = _maker(value) if kind == "output" and value.dim() == 0 else None
             self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind, maker)]
@@ -135,14 +135,7 @@ class Registry:
             return
         tensors = list(islice(tensors_in(value), _FEW))
         self._slots[kind] = [
-            Slot(
-                kind,
-                weakref.ref(tensor),
-                "",
-                self._serial,
-                f"{kind}{path}" if len(tensors) > 1 else kind,
-                _maker(tensor),
-            )
+            Slot(kind, weakref.ref(tensor), "", serial, kind + path if len(tensors) > 1 else kind, _maker(tensor))
             for path, tensor in tensors
         ]
         if kind == "output":
@@ -165,11 +158,19 @@ class Registry:
                 self._held.add("output", output, slot.serial)
         if not by_hand and self._slots.get("batch") and any(slot.ref() is not None for slot in self._slots["batch"]):
             return
+        self._serial += 1
         for _, tensor in islice(tensors_in(arguments), _FEW):
             if tensor.grad_fn is None and not is_a(tensor, nn.Parameter):
-                self._serial += 1
-                there = self._in_sight.get(id(tensor))
+                there = self.in_sight.get(id(tensor))
                 self._held.add("batch", tensor, self._serial, known=there is not None and there() is tensor)
+
+    def note_fetched(self, variables: Mapping[str, Any], before: Mapping[int, weakref.ref[torch.Tensor]]) -> None:
+        """A `data` phase has ended: what it made is the batch, as far as no loader has just made one."""
+        made = [tensor for slot in self._slots.get("batch", ()) if (tensor := slot.ref()) is not None]
+        if all(id(tensor) in before for tensor in made):
+            self._serial += 1
+            for tensor in fetched(variables, before):
+                self._held.add("batch", tensor, self._serial)
 
     def add_loss(self, tensor: weakref.ref[torch.Tensor], name: str, update: int | None = None) -> None:
         """`backward` is called on that tensor, or was, in that update or in this."""
@@ -205,7 +206,7 @@ class Registry:
     def batch(self) -> torch.Tensor | tuple[torch.Tensor, ...] | None:
         """The tensors of the batch noted last, if they are still there."""
         tensors = [tensor for slot in self._slots.get("batch", ()) if (tensor := slot.ref()) is not None]
-        tensors = tensors or self._held.of_kind("batch")[-1:]
+        tensors = tensors or self._held.newest("batch")
         return tensors[0] if len(tensors) == 1 else tuple(tensors) or None
 
     # what a stop asks
@@ -242,7 +243,7 @@ class Registry:
             returning = None  # it is a library's code that takes the output
         spaces = list(frames.scopes(stack))
         sight = look_around(spaces)
-        self.scope, self._in_sight = sight.names, sight.tensors
+        self.scope, self.in_sight = sight.names, sight.tensors
         self._find_models(sight, stack)
         self._name(sight)
         if pending_backward:
@@ -473,7 +474,7 @@ class Registry:
                 self.alive[name] = Alive(slot.kind, tensor, serial=slot.serial)
 
     def _list_held(self) -> None:
-        listed = {id(entry.tensor) for entry in self.alive.values() if entry.kind in ("batch", "output", "loss")}
+        listed = {id(entry.tensor) for entry in self.alive.values()}
         for name, tensor, one in self._held.named(self.scope):
             if id(tensor) not in listed and name not in self.alive:
                 self.alive[name] = Alive(one.kind, tensor, serial=one.serial, known=one.known)

@@ -8,6 +8,7 @@ boundary costs its place and its loss.
 from __future__ import annotations
 
 import os
+from itertools import islice
 from types import FrameType
 
 import msgspec
@@ -16,6 +17,7 @@ import torch
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import effects
 from stepdbg.tracer.fingerprints import ALGORITHMS
+from stepdbg.tracer.frames import scopes
 from stepdbg.tracer.halt import Cause
 from stepdbg.tracer.link import Link
 from stepdbg.tracer.registry import Registry
@@ -90,6 +92,9 @@ class Trace:
             return None, None
         registry = self._registry
         try:
+            if boundary.done == "data" and self._before is not None:
+                for variables in islice(scopes(stack), 1):
+                    registry.note_fetched(variables, registry.in_sight)
             registry.refresh(stack, returning, pending_backward=pending_backward)
             after = effects.take(registry)
             self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]

@@ -137,6 +137,8 @@ class Models:
                 passing.starts[FORWARD] = now
             else:
                 mine = mine and tracer.listening() and models._begin(self)
+                if mine and tracer.driving:
+                    models._see_batch(args, kwargs)
             try:
                 result = original(self, *args, **kwargs)
             except BaseException as error:
@@ -196,6 +198,12 @@ class Models:
                 phase = tracer.begin("eval", None, True, False)
         self._open, self._open_phase = model, phase
         return True
+
+    def _see_batch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """In a generator loop, while somebody looks: what a model is called with (elsewhere the boundary notes it)."""
+        course = self._tracer.course
+        if torch.is_grad_enabled() and course.running is not None and course.running.place is not None:
+            self._tracer.registry.note_call([*args, *kwargs.values()], by_hand=course.epoch is None)
 
     def _end(self, output: Any) -> None:
         tracer = self._tracer

@@ -22,6 +22,8 @@ from stepdbg.tui.widgets.panel import Editable
 
 THROUGH, UNDER = "through the tensor: backward refuses", "under autograd's feet: backward goes on"
 """The two ways to write a value that autograd has saved."""
+MISSING = "It is None; in the expression, value is its parameter."
+"""What is said of a gradient that is to be made."""
 
 
 class EditDialog(Dialog[Edit]):
@@ -53,9 +55,11 @@ class EditDialog(Dialog[Edit]):
     def fill(self) -> list[Widget]:
         """What is edited, the field, which part of it, what would happen."""
         part = "" if self._target.sliceable else "none"
+        example = "torch.zeros_like(value)" if self._target.missing else "0.5 or old * 0.5"
         return [
             Static("", id="target", markup=False),
-            Input(placeholder="an expression, for example 0.5 or old * 0.5", id="expression"),
+            Input(placeholder=f"an expression, for example {example}", id="expression"),
+            Static(MISSING, classes="hint" if self._target.missing else "hint none", markup=False),
             Static("part of it (a slice, as [0, :8, ::2]; empty: all of it)", classes=f"hint {part}", markup=False),
             Input(self._where, id="where", classes=part, disabled=not self._target.sliceable),
             Static("", id="preview", markup=False),

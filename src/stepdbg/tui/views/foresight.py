@@ -66,6 +66,18 @@ def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
     if known is None or not belongs(known, name):
         waiting = "not recorded: nobody asked for it at this stop" if snapshot.looking_back else "working it out"
         return lesson(snapshot.foresight_problem or waiting, frame)
+    if not known.further:
+        return _told(snapshot, frame, known)
+    every = (known, *known.further)
+    drawn = _words(f"{len(every)} optimizers hold it; each step is told of by itself.", frame, "sentence")
+    for one in every:
+        drawn += [clipped((Span(plain(f" {one.optimizer} {one.cls}"), "strong"),), frame.width, frame.glyphs.ellipsis)]
+        drawn += _told(snapshot, frame, one)
+    return tuple(drawn)
+
+
+def _told(snapshot: Snapshot, frame: Frame, known: Foresight) -> tuple[Line, ...]:
+    """Of one optimizer."""
     drawn: list[Line] = []
     if known.kept is not None:
         drawn += _kept(known.kept, known, frame)

@@ -166,10 +166,12 @@ def _ledger_line(
 
 
 def cell_object(item: Item, column: int) -> str:
-    """The object of a cell of the ledger: the parameter, its gradient, an entry of its state; empty where none is."""
+    """The object of a cell of the ledger: the parameter, its gradient (None or not), an entry of its state; empty where
+    there is none.
+    """
     if item.row is None or column == 0:
         return item.object
     if column == 1:
-        return f"{item.object}.grad" if item.row.has_grad else ""
+        return f"{item.object}.grad"
     key = item.keys[column - 2] if column - 2 < len(item.keys) else ""
     return next((entry.object for entry in item.row.state if entry.key == key), "")

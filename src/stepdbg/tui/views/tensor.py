@@ -72,6 +72,18 @@ def index_of(view: TensorView, row: int, column: int) -> tuple[int, ...]:
     return slices.original(slices.read(view.cut, view.whole), tuple(index)) if view.cut else tuple(index)
 
 
+def is_missing(view: TensorView | None, part: str) -> bool:
+    """Whether that part is a gradient that is None."""
+    return view is not None and part == "grad" and all(one.label != part for one in view.parts)
+
+
+def shown_part(snapshot: Snapshot, part: str) -> TensorView | None:
+    """The view whose numbers are shown for that part; None where there is none, or not yet."""
+    if part == "value":
+        return snapshot.tensor
+    return None if is_missing(snapshot.tensor, part) else snapshot.part
+
+
 def draw(
     snapshot: Snapshot,
     frame: Frame,
@@ -101,7 +113,7 @@ def draw(
         how = f"No tensor is selected. Press {key_of('open', snapshot)} on a row of the Model panel."
         words = snapshot.tensor_problem or how
         return Drawing(title=(Span("none selected", "dim"),), body=lesson(words, frame))
-    shown = view if part == "value" else snapshot.part
+    shown = shown_part(snapshot, part)
     layout = divided(frame, view, part, mode, shown.window.total_rows if shown and shown.window else 1, side)
     head: list[Line] = []
     if layout.parts:
@@ -133,6 +145,9 @@ def draw(
     if layout.maps is not None or layout.strip is not None:
         missing = (layout.maps.lines if layout.maps else 0) - (len(head) - heads)
         head += [()] * max(0, missing)
+    if is_missing(view, part):
+        words = f" {part} is None; {key_of('edit', snapshot)} makes one"
+        return Drawing(_title(view, frame), (*head, (Span(words[: frame.width], "dim"),)), (), 0)
     if shown is None or shown.window is None or not layout.rows:
         return Drawing(title if shown is not None else _title(view, frame), tuple(head), (), total)
     if layout.mode == "beside":

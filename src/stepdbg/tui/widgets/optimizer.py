@@ -152,7 +152,8 @@ class OptimizerPanel(Panel):
         """The hyperparameter under the cursor, or what the cell of the ledger stands for."""
         item = self._item()
         if item is not None and item.kind == "ledger" and (name := optimizer.cell_object(item, self.column)):
-            return Editable(name)
+            missing = name == f"{item.object}.grad" and item.row is not None and not item.row.has_grad
+            return Editable(name, sliceable=not missing, missing=missing)
         if item is None or not item.editable:
             return None
         return Editable(item.object, None if item.element is None else (item.element,), sliceable=False)

@@ -31,6 +31,8 @@ class Editable(NamedTuple):
     """Whether it is a tensor, of which a slice can be edited."""
     frame: int | None = None
     """The place of the frame that `object` is a variable of, to be bound anew."""
+    missing: bool = False
+    """Whether it is a gradient that is None: it can be made."""
 
 
 class Copied(NamedTuple):

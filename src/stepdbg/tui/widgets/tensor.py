@@ -197,12 +197,14 @@ class TensorPanel(Panel):
         view = self.snapshot.tensor if self.snapshot is not None else None
         return view if view is not None and view.object == self.object else None
 
-    def _labels(self) -> list[str]:
-        view = self.snapshot.tensor if self.snapshot else None
-        return [part.label for part in view.parts] if view else []
+    def _labels(self, snapshot: Snapshot | None = None) -> list[str]:
+        """Of all parts, of a gradient that is None as well."""
+        snapshot = snapshot or self.snapshot
+        view = snapshot.tensor if snapshot else None
+        return [part.label for part in heat.parts_of(view)] if view else []
 
     def _part_object(self, snapshot: Snapshot) -> str:
-        for part in snapshot.tensor.parts if snapshot.tensor else ():
+        for part in heat.parts_of(snapshot.tensor) if snapshot.tensor else ():
             if part.label == self.part:
                 return part.object
         return self.object
@@ -218,12 +220,12 @@ class TensorPanel(Panel):
             self.top = self.cursor = self.left = self.column = 0
 
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
-        """At first the first parameter is shown; a part that has gone (a freed gradient) gives way to the value."""
+        """At first the first parameter is shown; a part that has gone gives way to the value."""
         if not self.object:
             self.object = snapshot.leading
         self._follow(before, snapshot)
         view = snapshot.tensor
-        if view is not None and view.object == self.object and self.part not in [part.label for part in view.parts]:
+        if view is not None and view.object == self.object and self.part not in self._labels(snapshot):
             self.part = "value"
 
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
@@ -255,7 +257,7 @@ class TensorPanel(Panel):
         """The division for what is drawn, or for a newer snapshot."""
         snapshot = snapshot or self.snapshot
         view = snapshot.tensor if snapshot else None
-        shown = view if self.part == "value" or snapshot is None else snapshot.part
+        shown = None if snapshot is None else tensor.shown_part(snapshot, self.part)
         total = shown.window.total_rows if shown and shown.window else 1
         width, height = self.size
         return divided(
@@ -267,7 +269,7 @@ class TensorPanel(Panel):
         if not self.object or not snapshot.paused:
             return []
         layout = self._layout(snapshot)
-        if self.part == "value":
+        if self.part == "value" or tensor.is_missing(snapshot.tensor, self.part):
             found = [Want("tensor", self._look(self.object, layout, snapshot), snapshot.boundary)]
         else:
             part = self._look(self._part_object(snapshot), layout, snapshot, statistics=False)
@@ -392,7 +394,9 @@ class TensorPanel(Panel):
     def editable(self) -> Editable | None:
         """The element under the cursor."""
         snapshot = self.snapshot
-        shown = None if snapshot is None else (snapshot.tensor if self.part == "value" else snapshot.part)
+        if snapshot is not None and self.view is not None and tensor.is_missing(self.view, self.part):
+            return Editable(self._part_object(snapshot), sliceable=False, missing=True)
+        shown = None if snapshot is None else tensor.shown_part(snapshot, self.part)
         if snapshot is None or shown is None or shown.window is None or snapshot.tensor is None:
             return None
         if snapshot.tensor.object != self.object or shown.cut != self.cut:
@@ -411,7 +415,7 @@ class TensorPanel(Panel):
         snapshot = self.snapshot
         if target is None or snapshot is None:
             return None
-        shown = snapshot.tensor if self.part == "value" else snapshot.part
+        shown = tensor.shown_part(snapshot, self.part)
         value = tensor.number_at(shown, self.cursor, self.column) if shown is not None else None
         index = f"[{', '.join(map(str, target.element))}]" if target.element else ""
         return None if value is None else Copied(f"{target.object}{index}", value)
