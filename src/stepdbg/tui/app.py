@@ -48,6 +48,7 @@ from stepdbg.tui.config import THEMES, Config
 from stepdbg.tui.deeds import Deeds
 from stepdbg.tui.furniture import Furniture
 from stepdbg.tui.guide import Guide
+from stepdbg.tui.keys_in_turn import KeysInTurn
 from stepdbg.tui.memory import Memory
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.questions import Questions
@@ -139,6 +140,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
         self.deeds = Deeds(self)
         self.furniture = Furniture(self)
         self.memory = Memory(self)
+        self.keys_in_turn = KeysInTurn(self, super().on_event)
         self.guide = Guide(self, wanted=guided and self.config.hints)
         self.said = ("", 0)
         """What was said quietly last, and the boundary at which it was."""
@@ -379,6 +381,13 @@ class StepdbgApp(App[int], inherit_bindings=False):
             self.paint()
 
     # keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """What the terminal sends; keys one at a time."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self.keys_in_turn.take(event)
+        else:
+            await super().on_event(event)
 
     def situation(self) -> Situation:
         """What the applicability of actions is judged by."""
