@@ -174,6 +174,43 @@ def test_every_forward_is_gone_through_also_where_new_models_are_looked_for_no_m
     assert (status, out, err) == (0, "True\n", ""), "torch's own call is back after a forward that was not stepped into"
 
 
+MADE_WITHIN = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.calls = torch.nn.Linear(3, 4), torch.nn.Linear(4, 2), 0
+    def forward(self, x):
+        self.calls += 1
+        x = self.first(x).relu()
+        if self.calls == 4:
+            self.own = torch.optim.SGD(self.second.parameters(), lr=0.1)
+        return self.second(x)
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for _ in range(7):
+    optimizer.zero_grad()
+    loss = model(torch.ones(2, 3)).sum()
+    loss.backward()
+    optimizer.step()
+print(torch.nn.Module.__call__ is torch.nn.Module._wrapped_call_impl)
+"""
+
+
+def test_a_forward_is_gone_through_to_its_end_also_where_it_makes_an_optimizer(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, MADE_WITHIN)) as training:
+        stops, stop = [], training.stop()
+        while stop is not None:
+            stops.append(stop)
+            stop = training.go("into" if stop.boundary.update <= 5 else "next")
+        status, out, err = training.end()
+    told = [unit for unit in units(iter(stops)) if unit.startswith("forward")]
+    assert told == ["forward: Linear model.first", "forward: Linear model.second"] * 5
+    assert (status, out, err) == (0, "True\n", ""), "torch's own call is back after a forward that was not stepped into"
+
+
 def test_a_module_is_told_of_with_what_went_in_and_what_came_out_and_they_can_be_looked_at(tmp_path: Path) -> None:
     with debuggee(write(tmp_path, TRAIN)) as training:
         stop = first(training, "forward")

@@ -73,10 +73,11 @@ class Models:
         return model is not None and not model.training
 
     def watch(self) -> None:
-        """Something may be unknown: see every call, for some updates."""
+        """Something may be unknown: see every call, for some updates. What steps into a forward just now goes on below."""
         self._watched_from = self._tracer.course.update
         if not self._watching and not self._tracer.quiet:
-            self._watching, self._watcher = True, self._wrapper(self._plain_call)
+            self._watching, self._watcher = True, self._wrapper(nn.Module.__call__)
+            self._watcher.__wrapped__ = self._plain_call  # what a model that is found meanwhile has its wrapper around
             nn.Module.__call__ = self._watcher  # type: ignore[method-assign]
 
     def made(self, tensor: torch.Tensor) -> bool:
