@@ -3,7 +3,7 @@
 Textual (8.2) hands a key to the widget that has the focus at that moment. If the widget has no use for it, it comes back
 to the app through the queues of all that lies around the widget, and only then its action runs and moves the focus. Keys
 that come in one read, as they do over a slow link, would all go to the widget that has the focus before the first. So
-the next key waits until a callback has gone the same way as the one before, and once more from where the focus is now.
+the next key waits until a callback has gone the same way as the one before, and again from where the focus is now.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ PAUSE = 0.02
 """Seconds after which a key that none has followed is looked after, so that the next one need not wait for it."""
 PATIENCE = 2.0
 """Seconds that a key waits where nothing moves: behind a question that is not answered, it must not wait for ever."""
+_QUIET = 2
+"""Rounds more in which nothing may move the focus: what a list of a dialog says of a choice takes one of its own."""
 _WAYS_OUT = ("escape", "ctrl+c", "ctrl+q")
 
 
@@ -43,8 +45,8 @@ class KeysInTurn:
         """What was handed on last, as long as it is not known to be done with."""
         self._place: DOMNode = app
         """Where a callback is sent from to follow it: what had the focus then, or has it now."""
-        self._again = True
-        """Whether there is another way to go after this one."""
+        self._left = _QUIET
+        """How often a callback is still to go round, if the focus stays where it is."""
         self._walk = 0
         """Which of the callbacks counts; those before are late."""
         self._on_its_way = False
@@ -69,7 +71,7 @@ class KeysInTurn:
 
     async def _next(self) -> None:
         self._before = event = self._waiting.popleft()
-        self._place, self._again = self._target(), True
+        self._place, self._left = self._target(), _QUIET
         self._walk += 1
         self._on_its_way = False
         await self._hand_on(event)
@@ -107,8 +109,9 @@ class KeysInTurn:
             return
         self.hops += 1
         here = self._target()
-        if self._again or here is not self._place:
-            self._place, self._again = here, False
+        self._left = self._left - 1 if here is self._place else _QUIET - 1
+        if self._left >= 0:
+            self._place = here
             self._follow()
         elif not self._waiting:
             self._before, self._on_its_way = None, False
@@ -133,7 +136,7 @@ class KeysInTurn:
     async def _after(self, work: list[Worker[object]], walk: int) -> None:
         await asyncio.gather(*(worker.wait() for worker in work), return_exceptions=True)
         if walk == self._walk:
-            self._again = True
+            self._left = _QUIET
             self._follow()
 
     def _be_patient(self) -> None:
