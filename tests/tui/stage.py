@@ -42,8 +42,9 @@ class Stage:
         await self.until(lambda: all(word in self.text for word in words), f"{words} on the screen")
 
     async def press(self, *keys: str) -> None:
-        """Press keys."""
+        """Press keys, and wait until they are dealt with."""
         await self.pilot.press(*keys)
+        await self.until(lambda: self.app.keys_in_turn.idle or self.app._exit, f"the end of {keys}")
 
     async def step(self, key: str = "n") -> None:
         """Press a key that moves training, and wait for the next stop on the screen."""

@@ -1,9 +1,10 @@
 """Keys in turn: each is handed on when what the one before has done is done.
 
-Textual (8.2) hands a key to the widget that has the focus at that moment. If the widget has no use for it, it comes back
-to the app through the queues of all that lies around the widget, and only then its action runs and moves the focus. Keys
-that come in one read, as they do over a slow link, would all go to the widget that has the focus before the first. So
-the next key waits until a callback has gone the same way as the one before, and again from where the focus is now.
+Textual (8.2) hands a key to the widget that has the focus at that moment. If the widget has no use for it, it comes
+back to the app through the queues of all that lies around the widget, and only then its action runs and moves the
+focus. Keys that come in one read, as they do over a slow link, would all go to the widget that has the focus before the
+first. So the next key waits until a callback has gone the same way as the one before, and again from where the focus is
+now.
 """
 
 from __future__ import annotations

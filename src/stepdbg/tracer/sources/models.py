@@ -73,7 +73,7 @@ class Models:
         return model is not None and not model.training
 
     def watch(self) -> None:
-        """Something may be unknown: see every call, for some updates. What steps into a forward just now goes on below."""
+        """Something may be unknown: see every call, for some updates. What steps into a forward goes on below."""
         self._watched_from = self._tracer.course.update
         if not self._watching and not self._tracer.quiet:
             self._watching, self._watcher = True, self._wrapper(nn.Module.__call__)
