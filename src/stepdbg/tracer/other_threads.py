@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import RLock
 from typing import Any
 
@@ -36,10 +37,8 @@ class BesideBackward:
     def __init__(self, of: Any) -> None:
         self._roots: list[Any] | None = None
         """Nodes where it begins, which keep their graph; None where that is not known."""
-        try:
+        with suppress(Exception):  # of a subclass, or of what backward itself will refuse
             self._roots = [node_of(output) for output in (of if isinstance(of, (tuple, list)) else (of,))]
-        except Exception:  # of a subclass, or of what backward itself will refuse
-            pass
         self._leaves: frozenset[int] | None = None
 
     def __enter__(self) -> None:

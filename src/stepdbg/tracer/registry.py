@@ -312,7 +312,7 @@ class Registry:
         self._optimizers = [
             entry
             for entry in self._optimizers
-            if (optimizer := entry.ref()) is not None and not self.others.alone_use(optimizer, entry.steps)
+            if (used := entry.ref()) is not None and not self.others.alone_use(used, entry.steps)
         ]
         held = {
             id(parameter)
