@@ -54,6 +54,7 @@ class Tracer:
         self.lagging = Course()
         """The course, in a free run as it was some moments ago: for what is no matter of phases."""
         self.registry = Registry(earlier=Earlier(self.lagging))
+        self.registry.others.tell = self.tell
         self._rank = Rank(link, folder)
         self._losses = Losses(self.lagging, self._rank)
         self._watches = Watches(self._losses)

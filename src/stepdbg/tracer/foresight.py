@@ -19,8 +19,9 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer import rehearsal, update_formulas
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.midstep import Midstep, Reached
+from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.pieces import Index, as_real, numbers, pieces
-from stepdbg.tracer.registry import Named, Registry, gradient
+from stepdbg.tracer.registry import Named, Registry
 from stepdbg.tracer.sources.wrapping import key_of
 from stepdbg.tracer.treatment import Before, Clip, Treatment
 

@@ -17,7 +17,8 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer import frames
 from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.naming import expressions_for
-from stepdbg.tracer.registry import Alive, Registry, gradient
+from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.registry import Alive, Registry
 
 _VARIABLES = 16
 """So many variables of the user's are told."""

@@ -26,8 +26,9 @@ from stepdbg.tracer.graph import Graphs
 from stepdbg.tracer.identity import identify
 from stepdbg.tracer.midstep import Midstep
 from stepdbg.tracer.model_tree import ModelTree
+from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.pictures import pictures
-from stepdbg.tracer.registry import Registry, gradient
+from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.saving import save
 from stepdbg.tracer.stepping.quiet import uncollected
 from stepdbg.tracer.treatment import Treatment

@@ -28,6 +28,7 @@ from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.held import Held, fetched
 from stepdbg.tracer.naming import FEW as _FEW
 from stepdbg.tracer.naming import Sight, assigned_names, entries_of, is_a, look_around, unique
+from stepdbg.tracer.other_threads import OtherThreads, gradients
 from stepdbg.tracer.rosters import Roster, Rosters, modules_of
 from stepdbg.tracer.standing import Standing
 
@@ -59,6 +60,8 @@ class Named:
     ref: weakref.ref[Any]
     name: str = ""
     steps: int = 0
+    called: bool = False
+    """Of a model: whether a call of it was seen, in the thread that trains."""
 
 
 class Slot(Struct):
@@ -86,6 +89,7 @@ class Registry:
     """Further names of tied tensors."""
     earlier: Earlier = field(default_factory=Earlier)
     """Losses and outputs of before."""
+    others: OtherThreads = field(default_factory=OtherThreads)
     _models: list[Named] = field(default_factory=list)
     _optimizers: list[Named] = field(default_factory=list)
     _slots: dict[str, list[Slot]] = field(default_factory=dict)
@@ -108,10 +112,13 @@ class Registry:
 
     # what the sources note
 
-    def note_model(self, model: nn.Module) -> None:
-        """A module was called that no other called."""
-        if not any(entry.ref() is model for entry in self._models):
-            self._models.append(Named(weakref.ref(model)))
+    def note_model(self, model: nn.Module, *, called: bool = True) -> None:
+        """A module was called that no other called, or was found in sight."""
+        entry = next((entry for entry in self._models if entry.ref() is model), None)
+        if entry is None:
+            entry = Named(weakref.ref(model))
+            self._models.append(entry)
+        entry.called = entry.called or called
 
     def note_optimizer(self, optimizer: Optimizer) -> Named:
         """An optimizer was made or used; a wrapper counts as what it wraps."""
@@ -257,6 +264,7 @@ class Registry:
         self._list_slots(returning)
         self._list_held()
         self._count_versions()
+        self.others.say_so()
 
     def _count_versions(self) -> None:
         groups = tuple(
@@ -302,13 +310,22 @@ class Registry:
         """Optimizers and models among the user's variables: a model is what holds parameters of an optimizer."""
         for optimizer in sight.optimizers:
             self.note_optimizer(optimizer)
-        self._optimizers = [entry for entry in self._optimizers if entry.ref() is not None]
+        self._optimizers = [
+            entry
+            for entry in self._optimizers
+            if (used := entry.ref()) is not None and not self.others.alone_use(used, entry.steps)
+        ]
         held = {
             id(parameter)
             for _, optimizer in self.optimizers()
             for group in optimizer.param_groups
             for parameter in group["params"]
         }
+        self._models = [
+            entry
+            for entry in self._models
+            if entry.called or ((model := entry.ref()) is not None and not self.others.alone_train(model, held))
+        ]
         self._adopt(sight, held)
         loose = frozenset(
             held.difference(*(map(id, self._roster(model, name).parameters) for name, model in self.models()))
@@ -326,7 +343,7 @@ class Registry:
             if not (id(module) in known or wrappers.wraps(module, known)) and (
                 isinstance(module, AveragedModel) or any(id(parameter) in held for parameter in module.parameters())
             ):
-                self.note_model(module)
+                self.note_model(module, called=False)
         if all(entry.name for entry in self._models):
             return
         listed = {id(entry.ref()) for entry in self._models if entry.name}
@@ -419,8 +436,8 @@ class Registry:
         alive.update(
             zip(names, [Alive("parameter", parameter, None, 0, owner) for parameter in parameters], strict=True)
         )
-        for parameter, name, grad_name in zip(parameters, names, grad_names, strict=True):
-            if (grad := parameter.grad if parameter.is_leaf else gradient(parameter)) is not None:
+        for grad, name, grad_name in zip(gradients(parameters), names, grad_names, strict=True):
+            if grad is not None:
                 alive[grad_name] = Alive("grad", grad, None, 0, name)
 
     def _list_optimizers(self, names: dict[int, str]) -> None:
@@ -440,11 +457,11 @@ class Registry:
                         tensor = value if isinstance(value, torch.Tensor) else None
                         name = f"{named.name}.param_groups[{index}][{key!r}]"
                         alive[name] = Alive("hyperparameter", tensor, value, owner=named.name)
-            for parameter, state in optimizer.state.items():
+            for parameter, state in tuple(optimizer.state.items()):
                 if not isinstance(state, dict) or id(parameter) not in names:
                     continue
                 whose = f"{named.name}.state[{names[id(parameter)]}]."
-                for key, value in state.items():
+                for key, value in tuple(state.items()):
                     if isinstance(value, torch.Tensor):
                         alive[f"{whose}{key}"] = Alive("state", value, value, 0, named.name)
                     elif isinstance(value, (int, float)):
@@ -489,13 +506,6 @@ def _maker(tensor: torch.Tensor) -> int | None:
 def _age(tensor: torch.Tensor) -> int:
     """Grows with each operation that made a tensor; -1 for one without a graph."""
     return -1 if tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
-
-
-def gradient(parameter: torch.Tensor) -> torch.Tensor | None:
-    """The `.grad`, read without the warning that torch gives for a tensor that is no leaf (a parameter that an inner
-    loop has computed: `higher`, torchopt).
-    """
-    return parameter.grad if parameter.is_leaf or parameter.retains_grad else None
 
 
 def tensors_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, torch.Tensor]]:

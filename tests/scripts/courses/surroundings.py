@@ -39,7 +39,7 @@ BEHAVIOUR = {
     ),
     "exception_uncaught": Course([PLAIN, "zero_grad"], status=1),
     "exit_status": Course([PLAIN, PLAIN], status=3),
-    "threads": Course([PLAIN] * 3, names={"model.weight"}),
+    "threads": Course([PLAIN] * 3, names={"model.weight"}, notices=("another thread of the script trains too",)),
     "generator_loop": Course(
         ["data zero_grad forward loss backward step log"] * 3,
         names={"model.weight", "y_hat"},

@@ -16,6 +16,7 @@ from torch.compiler import is_dynamo_compiling
 
 from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.other_threads import BesideBackward
 from stepdbg.tracer.passing import BACKWARD, NOTED
 from stepdbg.tracer.sources.by_hand import ByHand
 from stepdbg.tracer.sources.gradients import Gradients
@@ -99,6 +100,13 @@ class Backward:
                 passing.starts[BACKWARD] = now
                 lagging.pending_backward = False
                 hooks._open = True
+            elif get_ident() != passing.thread:
+                with BesideBackward(args[0] if args else kwargs.get("tensors")):
+                    try:
+                        return original(*args, **kwargs)
+                    except BaseException as error:
+                        leave(tracer, None, error)
+                        raise
             elif outermost := outermost and tracer.listening():
                 phase = hooks._begin(args[0] if args else kwargs.get("tensors"))
                 hooks._open = True

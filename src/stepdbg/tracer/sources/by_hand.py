@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from stepdbg.tracer.registry import gradient
+from stepdbg.tracer.other_threads import gradient
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer

@@ -68,6 +68,8 @@ class Optimizers:
                 passing.starts[ZERO_GRAD] = now
             elif tracer.admits("zero_grad"):
                 phase = tracer.begin("zero_grad", key_of(args[0]) if args else None)
+            elif get_ident() != passing.thread and args:
+                tracer.registry.others.note(args[0])
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
@@ -154,6 +156,8 @@ class Optimizers:
                         if len(args) > 1 or kwargs:
                             args, kwargs = hooks._with_closure(args, kwargs, key)
                     hooks.open.append(key)  # type: ignore[arg-type]
+                elif get_ident() != passing.thread:
+                    tracer.registry.others.note(optimizer)
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:

@@ -18,7 +18,9 @@ import torch
 from torch.compiler import is_compiling
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.registry import Registry, gradient
+from stepdbg.tracer.graph_nodes import walked
+from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.sources.wrapping import wrapper_of
 from stepdbg.tracer.stepping.telling import tell
 
@@ -95,7 +97,7 @@ class _Hooked:
     def __init__(self, into: Into, outputs: Any, frame: FrameType, *, nested: bool) -> None:
         self._into = into
         self._frame: FrameType | None = frame
-        self._nodes, leaves = _walked(outputs)
+        self._nodes, leaves = walked(outputs)
         if nested:
             leaves = [leaf for leaf in leaves if isinstance(leaf, torch.nn.Parameter)]
         self._total = len(leaves)
@@ -148,35 +150,6 @@ class _Hooked:
             return m.Inner("node", name, within=into.made.get(number, ""), tensors=told, left_out=left_out)
 
         into.stop("node", name, describe, self._frame)
-
-
-def _walked(outputs: Any) -> tuple[list[Any], list[torch.Tensor]]:
-    """The nodes of the graph that leads to these outputs, and its leaves, each once."""
-    first = [getattr(output, "node", None) or _node_of(output) for output in outputs]
-    ahead = [node for node in first if node is not None]
-    seen = set(ahead)
-    nodes: list[Any] = []
-    leaves: list[torch.Tensor] = []
-    while ahead:
-        node = ahead.pop()
-        leaf = getattr(node, "variable", None) if node.name().endswith("AccumulateGrad") else None
-        if leaf is None:
-            nodes.append(node)
-        elif leaf.is_leaf:
-            leaves.append(leaf)
-        for other, _ in node.next_functions:
-            if other is not None and other not in seen:
-                seen.add(other)
-                ahead.append(other)
-    return nodes, leaves
-
-
-def _node_of(output: Any) -> Any:
-    if not isinstance(output, torch.Tensor):
-        return None
-    if output.grad_fn is None and output.requires_grad:
-        return torch.autograd.graph.get_gradient_edge(output).node
-    return output.grad_fn
 
 
 def _one(values: Any) -> Any:

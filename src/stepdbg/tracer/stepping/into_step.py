@@ -17,7 +17,8 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.registry import Registry, gradient
+from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.stepping.operators import Seeing, can_see, is_work, operator_name
 from stepdbg.tracer.stepping.telling import tell
 from stepdbg.tracer.tensors import norm

@@ -1,0 +1,115 @@
+"""What another thread of the script trains is not listed, and no `.grad` is read that its backward may write."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import torch
+from torch import nn
+from tracer.bare_hub import bare, debuggee, write
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer import other_threads
+from stepdbg.tracer.other_threads import BesideBackward, gradient, gradients
+
+BESIDE = """
+import threading
+import torch
+from torch import nn
+
+model, beside = nn.Linear(3, 1), nn.Linear(3, 1)
+optimizer, other = (torch.optim.Adam(one.parameters(), lr=0.1) for one in (model, beside))
+x = torch.ones(5, 3)
+
+def train_beside():
+    other.zero_grad()
+    beside(x).square().mean().backward()
+    other.step()
+
+for i in range(3):
+    optimizer.zero_grad()
+    if i == 1:
+        thread = threading.Thread(target=train_beside)
+        thread.start()
+        thread.join()
+    loss = model(x).square().mean()
+    loss.backward()
+    optimizer.step()
+print(loss.item(), beside.weight.tolist())
+"""
+
+
+def test_what_another_thread_trains_is_listed_no_more_and_the_user_is_told_once(tmp_path: Path) -> None:
+    path = write(tmp_path, BESIDE)
+    last: list[str] = []
+    with debuggee(path) as training:
+        for stop in training.stops():
+            if stop.boundary.next is not None:
+                last = [row.name for row in training.ask(m.ListObjects()).rows]
+                optimizers = [one.name for one in training.ask(m.ListOptimizers()).optimizers]
+        assert training.end() == bare(path)
+        assert len(training.notices) == 1
+        assert "another thread" in str(training.notices[0])
+    assert "model.weight" in last
+    assert not [name for name in last if name.startswith(("beside", "other"))]
+    assert optimizers == ["optimizer"]
+
+
+def test_no_grad_is_read_while_another_threads_backward_may_write_it() -> None:
+    ours, theirs = nn.Linear(2, 1), nn.Linear(2, 1)
+    x = torch.ones(3, 2)
+    for model in (ours, theirs):
+        model(x).sum().backward()
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def hold(_: torch.Tensor) -> None:
+        arrived.set()
+        go_on.wait()
+
+    def train() -> None:
+        loss = theirs(x).sum()
+        with BesideBackward(loss):
+            loss.backward()
+
+    theirs.weight.register_post_accumulate_grad_hook(hold)
+    thread = threading.Thread(target=train)
+    thread.start()
+    arrived.wait()
+    try:
+        assert gradient(theirs.weight) is None
+        assert gradients([theirs.bias, ours.weight]) == [None, ours.weight.grad]
+        assert gradient(ours.weight) is ours.weight.grad
+    finally:
+        go_on.set()
+        thread.join()
+    assert gradient(theirs.weight) is theirs.weight.grad is not None
+
+
+def test_a_backward_of_another_thread_begins_after_a_reading_not_in_its_middle() -> None:
+    weight = torch.ones(2, requires_grad=True)
+    trying, begun = threading.Event(), threading.Event()
+
+    def train() -> None:
+        loss = weight.sum()
+        trying.set()
+        with BesideBackward(loss):
+            begun.set()
+
+    thread = threading.Thread(target=train)
+    with other_threads._turn:
+        thread.start()
+        trying.wait()
+        assert not begun.wait(0.05)
+    thread.join()
+    assert begun.is_set()
+
+
+def test_a_fork_takes_no_backward_of_another_thread_along() -> None:
+    with BesideBackward(torch.ones(2, requires_grad=True).sum()):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(len(other_threads._running))
+        assert os.waitpid(pid, 0)[1] == 0
+        assert len(other_threads._running) == 1
