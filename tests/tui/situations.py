@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from textual.command import CommandPalette
 from textual.events import MouseScrollDown, MouseScrollUp
+from tui.console_situations import evaluated, evaluating, typed
 from tui.stage import DEADLINE, Stage
 
 from stepdbg.protocol.messages import (
@@ -21,7 +22,6 @@ from stepdbg.protocol.messages import (
     ApplyEdit,
     Breakpoint,
     EditPreview,
-    Evaluated,
     Interrupt,
     Output,
     PreviewEdit,
@@ -34,7 +34,7 @@ from stepdbg.testing.network import Tensor
 from stepdbg.tui import frames
 from stepdbg.tui.actions import DIGITS, NAMES, PANELS
 from stepdbg.tui.app import StepdbgApp
-from stepdbg.tui.exchanges import Exchange, Replied, Typed, under_way
+from stepdbg.tui.exchanges import under_way
 from stepdbg.tui.screens.breakpoint import BreakpointDialog
 from stepdbg.tui.screens.dialog import Dialog
 from stepdbg.tui.screens.edit import EditDialog
@@ -44,7 +44,7 @@ from stepdbg.tui.screens.line import LineDialog
 from stepdbg.tui.screens.restart import RestartDialog
 from stepdbg.tui.screens.save import SaveDialog
 from stepdbg.tui.screens.script_input import InputDialog
-from stepdbg.tui.snapshot import neighbour, reduced
+from stepdbg.tui.snapshot import neighbour
 from stepdbg.tui.views.lines import width_of
 from stepdbg.tui.widgets.sheet import Sheet
 
@@ -129,9 +129,17 @@ class Scene:
             line.past.clear()
         app.clear_notifications()
         await self.settle()
+        await self.until(self.on_the_weight, "the tensor's row under the cursor")
         self.sent.clear()
         self.written.clear()
         self.boundary = app.snapshot.boundary
+
+    def on_the_weight(self) -> bool:
+        """Whether the Model panel is at that row; if not, it is sent there: rows that come late keep the old one."""
+        model, place = self.here.panel("model"), names_of(self.app).index(WEIGHT)
+        there = model.cursor == place
+        model.cursor = place
+        return there
 
     async def go(self, action: str) -> None:
         """To the next stop."""
@@ -320,29 +328,6 @@ async def a_frame_up(scene: Scene) -> None:
     scene.app.snapshot = frames.walked(scene.app.snapshot, 1)
     scene.app.ask()
     await scene.settle()
-
-
-async def typing(scene: Scene, words: str = "") -> None:
-    await scene.app.deeds.do("console")
-    line = scene.here.panel("console").input
-    line.past[:] = ["epoch"]
-    line.insert(words)
-    await scene.settle()
-
-
-def typed(words: str) -> Come:
-    return lambda scene: typing(scene, words)
-
-
-async def evaluating(scene: Scene) -> None:
-    scene.app.snapshot = reduced(scene.app.snapshot, Typed(Exchange("while True: pass", "train:7"), 0))
-    scene.app.paint()
-
-
-async def evaluated(scene: Scene) -> None:
-    await evaluating(scene)
-    scene.app.snapshot = reduced(scene.app.snapshot, Replied(Evaluated("42"), 0))
-    await scene.at("console")
 
 
 async def much_output(scene: Scene) -> None:

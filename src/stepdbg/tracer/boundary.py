@@ -11,6 +11,7 @@ import multiprocessing.util
 import sys
 import weakref
 from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
 from threading import get_ident
 from time import monotonic_ns
@@ -54,7 +55,7 @@ class Tracer:
         self.lagging = Course()
         """The course, in a free run as it was some moments ago: for what is no matter of phases."""
         self.registry = Registry(earlier=Earlier(self.lagging))
-        self.registry.others.tell = self.tell
+        self.registry.others.tell = partial(self.tell, severity="warning")
         self._rank = Rank(link, folder)
         self._losses = Losses(self.lagging, self._rank)
         self._watches = Watches(self._losses)
