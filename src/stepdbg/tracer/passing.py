@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from stepdbg.tracer.registry import Registry
 
 LAG_NS = 150_000_000
-"""The update on the page is at most so old. (The hub looks at it five times a second.)"""
+"""The update on the page is at most so old (the hub looks at it five times a second). The bell is heard at a forward,
+or at the first boundary after so long."""
 NOTED = Phase("", 0, 0, None)
 """Stands for a phase that is only noted."""
 _ALIKE = 2

@@ -45,7 +45,6 @@ def wrap_once(kind: type, attribute: str, make: Callable[[Any], Callable[..., An
 def as_phase(
     tracer: Tracer,
     name: str,
-    key: Callable[[Any], int | None] = lambda _: None,
     done: Callable[[str, tuple[Any, ...], dict[str, Any], Any], None] | None = None,
 ) -> Callable[[Any], Callable[..., Any]]:
     """Makes wrappers for functions that are one phase each.
@@ -53,7 +52,6 @@ def as_phase(
     Args:
         tracer: Where the boundaries go.
         name: The phase.
-        key: Which optimizer it belongs to, by the first argument.
         done: Is told the function's name, its arguments and what it has returned, phase or not.
     """
 
@@ -61,7 +59,7 @@ def as_phase(
         def call(*args: Any, **kwargs: Any) -> Any:
             if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
-            phase = tracer.begin(name, key(args[0]) if args else None) if tracer.admits(name) else None
+            phase = tracer.begin(name) if tracer.admits(name) else None
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
