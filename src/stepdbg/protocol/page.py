@@ -2,9 +2,10 @@
 
 It lets the training process say where it is, and hear that there is mail, without a system call at a boundary and
 without a thread. Inwards there is one byte, the *bell*: the hub writes a message to the socket and then rings; at one
-of its next boundaries the process clears the bell and reads its socket. Outwards go the time at which each
-phase began last, the counters and a ring of the newest losses. Every field is written by one side only. A reader may see a half-written entry
-of the ring; the sequence number that is written last, after the entry, keeps it from being read before it is whole.
+of its next boundaries the process clears the bell and reads its socket. Outwards go the time at which each phase
+began last, the counters and a ring of the newest losses. Every field is written by one side only. A reader may see a
+half-written entry of the ring; the sequence number that is written last, after the entry, keeps it from being read
+before it is whole.
 """
 
 from __future__ import annotations
