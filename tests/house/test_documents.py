@@ -16,8 +16,8 @@ SOURCES = sorted(
 )
 LONGEST = 520
 """Lines. A file that grows past this has a second subject."""
-LISTS = {"src/stepdbg/protocol/messages.py", "src/stepdbg/tui/actions.py"}
-"""Longer, and rightly: one list of all messages, and one of all actions, each read like a table."""
+LISTS = {"src/stepdbg/tui/actions.py"}
+"""Longer, and rightly: one list of all actions, read like a table."""
 SETTING_UP = [ROOT / name for name in ("pyproject.toml", "constraints.txt", "Makefile", ".ci/run")]
 
 

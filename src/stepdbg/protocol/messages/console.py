@@ -1,0 +1,82 @@
+"""The variables of a frame, and Python run in it."""
+
+from __future__ import annotations
+
+from stepdbg.protocol.messages.base import Message, Part
+
+
+class ListLocals(Message, frozen=True):
+    """The variables of one frame. Answer: `Locals`."""
+
+    frame: int
+    """Its place in `Stop.frames`; -1, where those are none, for the variables of `__main__`."""
+
+
+class Local(Part, frozen=True):
+    """A variable of a frame, summarised without running any code of the user's."""
+
+    name: str
+    text: str = ""
+    """The value in a few words; of a tensor only where it has a single element."""
+    shape: tuple[int, ...] | None = None
+    """Of a tensor; None for everything else."""
+    dtype: str = ""
+    device: str = ""
+    min: float | None = None
+    """Smallest and largest element, where they are quickly found."""
+    max: float | None = None
+    object: str = ""
+    """What `LookAt` knows a tensor by."""
+
+
+class Locals(Message, frozen=True):
+    """Answer to `ListLocals`: tensors first, else in the frame's own order."""
+
+    frame: int
+    rows: tuple[Local, ...]
+    left_out: int = 0
+    """Modules, functions and classes of a module's frame, and what there is beyond `LOCALS`."""
+
+
+LOCALS = 300
+"""So many variables of a frame are listed."""
+
+
+class Evaluate(Message, frozen=True):
+    """Run Python in one frame of the stop. Answer: `Evaluated`; meanwhile `Interrupt` has something to interrupt."""
+
+    frame: int
+    """As in `ListLocals`."""
+    source: str
+    """Complete statements, or an expression."""
+
+
+class Evaluated(Message, frozen=True):
+    """Answer to `Evaluate`."""
+
+    value: str = ""
+    """The `repr` of the last expression, cut where it is very long; empty for None and for statements."""
+    output: str = ""
+    """What was printed, to stdout and stderr together."""
+    failure: str = ""
+    """The traceback, with nothing of ours in it, where an exception was raised."""
+    note: str = ""
+    """What a user must know: where an assignment went that the frame has no room for."""
+    interrupted: bool = False
+
+
+class Complete(Message, frozen=True):
+    """What the name that `text` ends with could go on as. Answer: `Completions`."""
+
+    frame: int
+    """As in `ListLocals`."""
+    text: str
+    """The line up to the cursor."""
+
+
+class Completions(Message, frozen=True):
+    """Answer to `Complete`."""
+
+    start: int
+    """Where in the text the name begins that these replace."""
+    names: tuple[str, ...] = ()

@@ -1,0 +1,81 @@
+"""Values changed by hand: what an edit would do, what it did, and taking it back."""
+
+from __future__ import annotations
+
+from stepdbg.protocol.messages.base import Message, Part
+
+
+class PreviewEdit(Message, frozen=True):
+    """What an edit would do; nothing is changed yet. Answer: `EditPreview`, or `Refusal`."""
+
+    object: str
+    expression: str
+    """Python; `old` is the present value, and `torch` and the user's variables are at hand. For a gradient, `value` is
+    the parameter; where `.grad` is None one is made of it, and the expression `None` frees one.
+    """
+    index: tuple[int, ...] | None = None
+    """One element, of a tensor or of a tuple; None for the whole."""
+    where: str = ""
+    """A slice of a tensor as Python writes it, `[0, :8, ::2]`, where no index is given."""
+    frame: int | None = None
+    """As in `ListLocals`: `object` is a variable of that frame, which is bound anew."""
+
+
+class EditPreview(Message, frozen=True):
+    """Old and new in words."""
+
+    token: int
+    """What `ApplyEdit` names."""
+    object: str
+    index: tuple[int, ...] | None
+    old: str
+    new: str
+    warning: str = ""
+    """What the user must know before it is done."""
+    where: str = ""
+    """The slice, as in `Edit`."""
+    saved: bool = False
+    """Whether autograd may have saved the value for the backward that comes: `ApplyEdit.under` is then a choice."""
+
+
+class ApplyEdit(Message, frozen=True):
+    """Do what was previewed. Answer: `EditDone`."""
+
+    token: int
+    under: bool = False
+    """Under autograd's feet: past the version counter, so that backward goes on with old and new values mixed. If not,
+    through the tensor, and backward refuses where it needs the old value.
+    """
+
+
+class UndoEdit(Message, frozen=True):
+    """Take the newest edit back. Answer: `EditDone` with `undone` or `lapsed` set, or `Refusal`."""
+
+
+class Edit(Part, frozen=True):
+    """An entry of the journal."""
+
+    number: int
+    """From 1, in the order in which they were made; a rank counts its own, the hub those of all."""
+    object: str
+    index: tuple[int, ...] | None
+    expression: str
+    old: str
+    new: str
+    boundary: int
+    update: int
+    undone: bool = False
+    where: str = ""
+    """The slice that was written, `[0, :8]`, where it was no single element and not the whole."""
+    under: bool = False
+    """Whether it was written under autograd's feet."""
+    lapsed: bool = False
+    """Whether it cannot be undone any more: what it changed is gone."""
+    rank: int = 0
+    """Whose it is; the hub says so."""
+
+
+class EditDone(Message, frozen=True):
+    """The edit as it stands in the journal."""
+
+    edit: Edit

@@ -1,0 +1,69 @@
+"""What a phase did to which object, and the names of a list that is too long to travel with each stop."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stepdbg.protocol.messages.base import Message, Part
+
+Kind = Literal["parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng", "variable"]
+"""A `variable` is a tensor that only a variable of the user's leads to; no effect is told of it."""
+What = Literal["changed", "touched", "created", "freed"]
+Basis = Literal["fingerprint", "counters"]
+
+
+class Effect(Part, frozen=True, gc=False):
+    """What one phase did to one object. (Nothing that could be in a cycle: no collector need look at it.)"""
+
+    object: str
+    kind: Kind
+    what: What
+
+
+class EffectCount(Part, frozen=True):
+    """How many objects of one kind met one fate."""
+
+    kind: Kind
+    what: What
+    count: int
+
+
+class Effects(Part, frozen=True):
+    """What one phase did, as counts and, where asked for, by name."""
+
+    basis: Basis
+    """`fingerprint` is proof; `counters` is a hint from version counters, over all since the last stop."""
+    counts: tuple[EffectCount, ...] = ()
+    named: tuple[Effect, ...] = ()
+    """At most `EFFECT_NAMES` of them, parameters first: of each kind all, or the first ones and what few others met
+    another fate. The rest is asked for by `ListEffects`."""
+    left_out: int = 0
+    """How many effects are counted and not named."""
+    since: int | None = None
+    """The update at which training stood before, where these are of all phases since then (`counters`)."""
+
+
+EFFECT_NAMES = 500
+"""So many effects are named in one stop, whatever the size of the model; the rest is counted."""
+
+
+class ListEffects(Message, frozen=True):
+    """The names behind a count of effects, those that are in view. Answer: `EffectNames`."""
+
+    boundary: int
+    """The index of the boundary that the effects were told at: this one, or one of those not long before."""
+    kind: Kind
+    first: int = 0
+    """Of the window, among all effects on objects of that kind."""
+    count: int = 100
+
+
+class EffectNames(Message, frozen=True):
+    """Answer to `ListEffects`."""
+
+    boundary: int
+    kind: Kind
+    first: int
+    total: int
+    """Effects on objects of that kind in all."""
+    effects: tuple[Effect, ...]

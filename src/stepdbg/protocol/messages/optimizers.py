@@ -1,0 +1,69 @@
+"""What the optimizers hold."""
+
+from __future__ import annotations
+
+from stepdbg.protocol.messages.base import Message, Part
+
+
+class ListOptimizers(Message, frozen=True):
+    """Answer: `Optimizers`."""
+
+
+class Hyperparameter(Part, frozen=True):
+    """One entry of a parameter group."""
+
+    name: str
+    value: str
+    """As Python writes it."""
+    object: str
+    """The name to edit it by: `optimizer.param_groups[0]['lr']`."""
+    editable: bool = True
+    elements: tuple[str, ...] = ()
+    """Those of a tuple, each of which can be edited by its index."""
+
+
+class ParameterGroup(Part, frozen=True):
+    """One entry of `optimizer.param_groups`."""
+
+    index: int
+    hyperparameters: tuple[Hyperparameter, ...]
+    tensors: int
+    elements: int
+
+
+class StateEntry(Part, frozen=True):
+    """One entry of an optimizer's state of one parameter."""
+
+    key: str
+    object: str
+    text: str
+    """The value of a number (`12`), the shape of a tensor (`32×16`)."""
+    norm: float | None = None
+
+
+class LedgerRow(Part, frozen=True):
+    """What an optimizer keeps of one parameter."""
+
+    parameter: str
+    group: int
+    has_grad: bool
+    state: tuple[StateEntry, ...] = ()
+
+
+class OptimizerInfo(Part, frozen=True):
+    """One optimizer."""
+
+    name: str
+    cls: str
+    steps: int
+    """How often it has stepped since it was first seen."""
+    groups: tuple[ParameterGroup, ...]
+    ledger: tuple[LedgerRow, ...]
+    left_out: int = 0
+    """Rows of the ledger beyond the first 2,000."""
+
+
+class Optimizers(Message, frozen=True):
+    """Answer to `ListOptimizers`."""
+
+    optimizers: tuple[OptimizerInfo, ...]

@@ -1,0 +1,169 @@
+"""A boundary, and what is known when training waits there."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stepdbg.protocol.messages.base import Part
+from stepdbg.protocol.messages.effects import Effects
+from stepdbg.protocol.messages.tensors import Statistics
+
+Reason = Literal["step", "breakpoint", "pause", "exception", "exit"]
+
+
+class Boundary(Part, frozen=True):
+    """The moment between two phases, the only place where training stops."""
+
+    index: int
+    """Counts from 1 in each training process."""
+    update: int
+    """The update that the phase done was part of, from 1 (the one about to open, where nothing is done yet)."""
+    done: str | None = None
+    """The phase just done; None at the first boundary and at an inner one."""
+    next: str | None = None
+    """The phase that comes next; None where the script has ended."""
+    predicted: bool = False
+    """True where `next` is a guess from the previous update."""
+    opens: int | None = None
+    """The number of the update that opens here with `next`, or None."""
+    inside: tuple[str, ...] = ()
+    """The enclosing phases, outermost first (a closure's forward lies inside `step`)."""
+    rank: int = 0
+    epoch: int | None = None
+    """How often the loader that feeds training has been iterated over; None without a loader."""
+    file: str | None = None
+    line: int | None = None
+    """The user's own innermost frame."""
+    ms: float | None = None
+    """Milliseconds that the call of the phase done took."""
+    loss: float | None = None
+    """The newest loss known; None before there is one."""
+    skipped: bool = False
+    """True where the phase done was a step that did nothing (a GradScaler that met infinite gradients)."""
+
+
+class PhaseRecord(Part, frozen=True):
+    """One phase of one update as it went: what the rail draws a box of."""
+
+    name: str
+    ms: float | None = None
+    inside: tuple[str, ...] = ()
+    effects: Effects | None = None
+    """Counts only (no names); None where nobody looked."""
+    skipped: bool = False
+    of: str = ""
+    """Whose it was, where there are several models or optimizers: `optimizer_d`, `generator`, the loss's name."""
+
+
+class Frame(Part, frozen=True):
+    """One frame of the training thread's stack."""
+
+    file: str
+    line: int
+    function: str
+    library: bool = False
+    """True for frames of installed packages and of the standard library."""
+
+
+class Census(Part, frozen=True):
+    """How much is alive: the right end of the header."""
+
+    device: str
+    """`cpu`, `cuda:0`, or several joined by a comma."""
+    parameters: int
+    """Number of parameter tensors."""
+    elements: int
+    bytes: int
+
+
+class Failure(Part, frozen=True):
+    """An uncaught exception of the script."""
+
+    type: str
+    message: str
+    traceback: str
+    """As Python prints it, with nothing of ours in it."""
+
+
+class InnerTensor(Part, frozen=True):
+    """A tensor that an inner stop is about."""
+
+    label: str
+    """What it is there: `input`, `output[0]`, `gradient`, `before`."""
+    object: str
+    """What `LookAt` knows it by."""
+    shape: tuple[int, ...]
+    dtype: str
+    """Without `torch.`: `float32`."""
+    device: str = ""
+    statistics: Statistics | None = None
+    """Of what has just been computed or written; None for what has gone in."""
+
+
+Unit = Literal["module", "operator", "gradient", "node", "parameter", "line"]
+"""What an inner stop comes after: a module's call, an operator's; in a backward the gradient of a parameter, or a node
+of the graph; in a step a parameter's new value; a `line` is a `stepdbg.breakpoint()`."""
+
+
+class Inner(Part, frozen=True):
+    """Where in a phase training waits: what has just been done, one unit of the phase."""
+
+    unit: Unit
+    name: str = ""
+    """`model.fc1`, `aten.addmm`, `model.fc1.weight`, `ReluBackward0`."""
+    cls: str = ""
+    """The class of a module or optimizer."""
+    within: str = ""
+    """The module whose call an operator is part of, or that made what a node of the graph leads back from."""
+    tensors: tuple[InnerTensor, ...] = ()
+    """What came out, or was written, comes first."""
+    left_out: int = 0
+    """Tensors beyond those."""
+    nth: int = 1
+    """The so-manieth time that this unit came up in this phase."""
+    place: int = 0
+    """The so-manieth unit of the phase."""
+    total: int = 0
+    """Of so many; 0 where that is not known."""
+    how: Literal["", "written", "added", "together", "gone"] = ""
+    """A gradient is the first one or added to one that was there; a parameter was written with all others by one call
+    of a foreach or fused optimizer; what was written is gone again (a hook of the user's has freed the gradient)."""
+    change: float | None = None
+    """2-norm of what a step has changed of a parameter; None where the parameter was too large to keep."""
+    phase: str = ""
+    """The phase that it lies in."""
+
+
+class Stop(Part, frozen=True):
+    """A boundary at which training waits, and all that the screen draws without asking further."""
+
+    boundary: Boundary
+    reason: Reason
+    detail: str = ""
+    """In words: which breakpoint, which exception."""
+    effects: Effects | None = None
+    """Of the phase done; None where nothing was recorded before it."""
+    phases: tuple[PhaseRecord, ...] = ()
+    """The phases done so far in the update of `boundary`, in order."""
+    previous: tuple[PhaseRecord, ...] = ()
+    """Those of the last complete update: the learned order, and what is foretold."""
+    frames: tuple[Frame, ...] = ()
+    """Innermost first."""
+    line_done: tuple[str, int] | None = None
+    """File and line where the phase done was called."""
+    line_next: tuple[str, int] | None = None
+    """File and line that runs next, where known."""
+    census: Census | None = None
+    registry: int = 0
+    """Moves when the set of objects or their names change: time to ask for `Objects` again."""
+    pending_backward: bool = False
+    """True between a training forward and its backward: autograd refuses edits of what it has saved."""
+    loss_name: str | None = None
+    """What the user's frame calls the newest loss."""
+    failure: Failure | None = None
+    made_in: dict[str, int] = {}
+    """The update that the newest `batch`, `output` and `loss` are of: after `zero_grad` still the one before."""
+    next_of: str = ""
+    """Whose phase comes next, as in `PhaseRecord.of`."""
+    inner: Inner | None = None
+    """Where in the phase training waits, at a stop that lies within one; `boundary` then names it in `inside`."""

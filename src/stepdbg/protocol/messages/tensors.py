@@ -1,0 +1,208 @@
+"""One tensor looked at: figures, windows, what a phase changed; elements beside each other, found, and saved."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stepdbg.protocol.messages.base import Message, Part
+from stepdbg.protocol.messages.effects import Kind
+
+Side = Literal["now", "before", "change"]
+"""Of a tensor that a phase has changed: what it is, what it was before that phase, or the first minus the second."""
+
+
+class LookAt(Message, frozen=True):
+    """One tensor: its figures and the window of its numbers that is on the screen. Answer: `TensorView`.
+
+    The tensor is shown as a table: all but the last dimension run down, the last runs across.
+    """
+
+    object: str
+    row: int = 0
+    rows: int = 0
+    column: int = 0
+    columns: int = 0
+    statistics: bool = True
+    bins: int = 0
+    """Bins of the histogram; 0 for none."""
+    side: Side = "now"
+    cut: str = ""
+    """A slice in Python's syntax: rows and columns are of that. Empty: of the whole."""
+
+
+class Statistics(Part, frozen=True):
+    """Over all elements; NaN are left out of min, max, mean, std and norm and counted. None where undefined."""
+
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    """With Bessel's correction, as `torch.std`."""
+    norm: float | None = None
+    """2-norm."""
+    zeros: int = 0
+    nan: int = 0
+    inf: int = 0
+    distinct: int | None = None
+    """How many distinct values there are; None where they are many, or too many elements to count them."""
+    sampled: int = 0
+    """Where there are too many elements: so many were looked at, and the counts are of those. 0: all were."""
+
+
+class Histogram(Part, frozen=True):
+    """Equal bins over the finite values."""
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+    sampled: bool = False
+    """True where only every so-manieth element was counted."""
+
+
+class Window(Part, frozen=True):
+    """Numbers in row-major order; `total_rows` × `total_columns` is the whole table."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+    total_rows: int
+    total_columns: int
+    format: Literal["d", "q", "?"]
+    """How to read `values`, as in the standard library's `struct`: float64, int64 or bool, little-endian."""
+    values: bytes
+
+
+class Change(Part, frozen=True):
+    """What the last change of a tensor comes to."""
+
+    phase: str = ""
+    """Which phase did it."""
+    update: int = 0
+    norm: float | None = None
+    """2-norm of new minus old."""
+    largest: float | None = None
+    """The largest distance of an element from what it was."""
+    changed: int = 0
+    """Elements that are others than before, among `elements`."""
+    elements: int = 0
+    ratio: float | None = None
+    """`norm` by the norm from before."""
+    problem: str = ""
+    """Why what was before is not kept; nothing else is told then."""
+
+
+class TensorPart(Part, frozen=True):
+    """What hangs together with a tensor: its value, its gradient, the entries of its optimizer state."""
+
+    label: str
+    """`value`, `grad`, or the key of a state entry: `exp_avg`."""
+    object: str
+    statistics: Statistics | None = None
+    shape: tuple[int, ...] = ()
+    change: Change | None = None
+    """None where no phase was seen to change it."""
+
+
+class TensorView(Message, frozen=True):
+    """Answer to `LookAt`."""
+
+    object: str
+    kind: Kind
+    shape: tuple[int, ...]
+    dtype: str
+    device: str
+    bytes: int
+    requires_grad: bool
+    version: int
+    """The tensor's version counter, as autograd counts in-place writes."""
+    grad_fn: str = ""
+    """The node of the graph that made it; empty for a leaf."""
+    parts: tuple[TensorPart, ...] = ()
+    """The value first, then the gradient, then the state; each with statistics where those were asked for."""
+    statistics: Statistics | None = None
+    histogram: Histogram | None = None
+    window: Window | None = None
+    note: str = ""
+    """What a reader must know: `sparse: shown dense`, `1 of 512 elements sampled`."""
+    side: Side = "now"
+    """What statistics, histogram and window are of."""
+    cut: str = ""
+    """The slice that `shape`, statistics, histogram and window are of; the parts' own statistics are of the whole."""
+    whole: tuple[int, ...] = ()
+    """The shape of the whole, where a slice is looked at."""
+
+
+class LookBeside(Message, frozen=True):
+    """The same elements of several tensors of one shape: so many rows of one column. Answer: `Beside`."""
+
+    parts: tuple[tuple[str, Side], ...]
+    row: int
+    rows: int
+    column: int
+    cut: str = ""
+
+
+class Beside(Message, frozen=True):
+    """Answer to `LookBeside`: a window of one column for each; None where the tensor is gone or has another shape."""
+
+    parts: tuple[tuple[str, Side], ...]
+    windows: tuple[Window | None, ...]
+
+
+class Condition(Part, frozen=True):
+    """What is searched for in a tensor, and marked where it is in view."""
+
+    low: float | None = None
+    """From there on, that number itself among it; None: from wherever."""
+    high: float | None = None
+    outside: bool = False
+    """Whether it is what does not lie between those ends (and is no NaN)."""
+    odd: bool = False
+    """NaN and infinities, nothing else."""
+
+
+class Find(Message, frozen=True):
+    """The next element for which a condition holds, in row-major order. Answer: `Found`."""
+
+    object: str
+    condition: Condition
+    start: int = 0
+    """The number of the first element that is looked at."""
+    backwards: bool = False
+    side: Side = "now"
+    cut: str = ""
+    """The slice that is searched, and that numbers are of."""
+
+
+class Found(Message, frozen=True):
+    """Answer to `Find`."""
+
+    number: int | None = None
+    """Of the element; None where none was found."""
+    further: int | None = None
+    """Where to go on, if not all was looked at yet."""
+
+
+SaveFormat = Literal["safetensors", "npy", "csv", "txt"]
+
+
+class Save(Message, frozen=True):
+    """Write tensors to a file, from the training thread. Answer: `Saved`, or `Refusal`. No file is overwritten."""
+
+    path: str
+    """Absolute."""
+    format: SaveFormat
+    object: str = ""
+    """One tensor; empty for the whole state: parameters, buffers, gradients, optimizer state."""
+
+
+class Saved(Message, frozen=True):
+    """Answer to `Save`."""
+
+    path: str
+    tensors: int
+    bytes: int
+    """Of the file."""
+    left_out: tuple[str, ...] = ()
+    """Names of what the format cannot hold, each with the reason."""
