@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from fnmatch import translate
 from typing import NamedTuple
 
 WORDS = ("changed", "frozen", "nan")
@@ -90,5 +89,6 @@ def is_wild(pattern: str) -> bool:
 
 
 def matcher(pattern: str) -> Callable[[str], object]:
-    """What tells whether such a word is in a name, both in lower case."""
-    return re.compile(translate(f"*{pattern}*")).match
+    """What tells whether such a word is in one of some names, a line each, all in lower case."""
+    stands_for = {"*": "[^\\n]*", "?": "[^\\n]"}
+    return re.compile("".join(stands_for.get(letter) or re.escape(letter) for letter in pattern.strip("*"))).search

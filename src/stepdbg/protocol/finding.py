@@ -53,8 +53,9 @@ class Index:
         """
         self._rows, self._around, self._standing = rows, around, standing
         self._words = [_words(row) for row in rows[:standing]]
-        """In lower case: the names of a tensor."""
+        """In lower case: the names of a tensor, a line each."""
         self._leaves = [place for place in range(standing) if rows[place].node in TENSORS]
+        self._modules = [place for place in range(standing) if rows[place].node not in TENSORS]
         self._before: tuple[Filter, list[int]] = (Filter(), self._leaves)
         """What was asked last, and the leaves among those that stay which it has found."""
         self.searched = 0
@@ -90,7 +91,7 @@ class Index:
         for pattern in wanted.names:
             if is_wild(pattern):
                 match = matcher(pattern)
-                places = [place for place in places if any(map(match, words[place].split("\n")))]
+                places = [place for place in places if match(words[place])]
             else:
                 places = [place for place in places if pattern in words[place]]
         for dtype in wanted.dtypes:
@@ -115,25 +116,17 @@ class Index:
     def _in_class(self, places: list[int], wanted: str) -> list[int]:
         """Those in modules of a class: by its beginning, or by the whole of one around them."""
         rows, around = self._rows, self._around
-        inside: dict[int, bool] = {-1: False}
-        """Of the modules met so far: whether they or one around them are of that very class."""
-
-        def is_inside(module: int) -> bool:
-            path = []
-            while module not in inside:
-                path.append(module)
-                module = around[module]
-            found = inside[module]
-            for each in reversed(path):
-                found = inside[each] = found or rows[each].cls.lower() == wanted
-            return found
-
-        modules = {around[place] for place in places}
-        meant = {
-            module
-            for module in modules
-            if module >= 0 and (rows[module].cls.lower().startswith(wanted) or is_inside(module))
-        }
+        meant, inside = set[int](), set[int]()
+        """The modules whose tensors are, and those that are of that very class or lie in one."""
+        begin = {cls for cls in {rows[module].cls for module in self._modules} if cls.lower().startswith(wanted)}
+        exact = {cls for cls in begin if cls.lower() == wanted}
+        for module in self._modules:  # depth first: what is around it comes before it
+            cls = rows[module].cls
+            if cls in exact or around[module] in inside:
+                inside.add(module)
+            elif cls in begin:
+                meant.add(module)
+        meant |= inside
         return [place for place in places if around[place] in meant]
 
 
