@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,10 @@ from hypothesis import settings
 
 os.environ["OMP_NUM_THREADS"] = "1"
 """For every program that a test starts: several share two cores, and the number of threads is part of the bits."""
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+"""As a user's shell has it: a shell that starts the suite in the background has it ignore them, and all it starts."""
 
 pytest.register_assert_rewrite("scripts.checking")
 """What several files of tests check tells as much when it does not hold."""

@@ -93,6 +93,7 @@ class Scene:
         """Paused in the present, on a parameter of the Model panel, with nothing left of the action before."""
         app = self.app
         if len(app.screen_stack) > 1:
+            await self.until(lambda: app.screen.is_mounted, "the dialog, ready to be left")
             app.screen.dismiss(None)
             await self.until(lambda: len(app.screen_stack) == 1, "the dialog's end")
         if not app.snapshot.paused or self.hub_runs():
