@@ -81,6 +81,16 @@ async def test_an_edit_is_previewed_and_made_before_the_key_behind_it_acts() -> 
         assert [(edit.index, edit.expression) for edit in here.app.snapshot.session.edits] == [((0, 0), "old*0+12.5")]
 
 
+async def test_a_tensor_is_opened_jumped_in_and_edited_before_the_first_of_its_numbers_has_come() -> None:
+    async with stage() as here:
+        await here.press("1")
+        before = here.app.snapshot.boundary
+        burst(here, "/fc2 bias\r\r@1\re5\r\rn")
+        await here.until(lambda: here.app.snapshot.boundary == before + 1, "the step")
+        (edit,) = here.app.snapshot.session.edits
+        assert (edit.object, edit.index, edit.expression) == ("model.fc2.bias", (1,), "5")
+
+
 async def test_a_command_is_found_in_the_palette_and_done() -> None:
     async with stage() as here:
         burst(here, "\x10break\r\x1b[B")

@@ -73,6 +73,8 @@ FLICKER = 0.12
 """Seconds of running before the screen says RUNNING: a step that is shorter goes from stop to stop."""
 AHEAD = 0.2
 """Seconds that losses and output wait for the stop that they come just ahead of."""
+TYPED_AHEAD = 1.0
+"""Seconds that a key waits for the answers under way, where it is for what they show."""
 TICK = 0.5
 """Seconds between two paintings of a time that passes (starting, a long phase)."""
 
@@ -416,11 +418,23 @@ class StepdbgApp(App[int], inherit_bindings=False):
 
     async def action_press(self, key: str) -> None:
         """A key of the registry: do what it does here, if anything."""
+        await self._catch_up(key)
         here = self.situation()
         action = applicable(key, here)
         self.remark("" if action is not None else why_nothing(key, here))
         if action is not None:
             await self.deeds.do(action.id)
+
+    async def _catch_up(self, key: str) -> None:
+        """A key typed ahead of what it is for waits for it: for the row under the cursor, or for what would have it do
+        anything at all.
+        """
+        if self.questions is None or not self.questions.busy or not self.snapshot.paused:
+            return
+        here, panel = self.situation(), self.furniture.in_focus()
+        if (panel is not None and panel.to_come()) or (applicable(key, here) is None and why_nothing(key, here)):
+            await self.questions.idle(TYPED_AHEAD)
+            self.paint()
 
     def on_key(self, event: events.Key) -> None:
         """A key that nothing is bound to, and that no input has taken."""

@@ -123,6 +123,10 @@ class ModelPanel(Panel):
         """The row under the cursor."""
         return model.row_at(self.snapshot.objects, self.cursor) if self.snapshot is not None else None
 
+    def to_come(self) -> bool:
+        """Those of another filter or order."""
+        return not self._placed
+
     def chosen(self) -> str:
         """The tensor under the cursor."""
         here = self.here()

@@ -108,6 +108,10 @@ class Panel(Sheet, can_focus=True):
         """The object under the cursor that enter opens, or an empty string."""
         return ""
 
+    def to_come(self) -> bool:
+        """Whether the rows that the cursor is to be on are asked for and not here yet."""
+        return False
+
     def tensor_at_hand(self) -> str:
         """The tensor whose owners `a` shows: the one under the cursor, or an empty string."""
         return self.chosen()
