@@ -15,7 +15,10 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-"""As a user's shell has it: a shell that starts the suite in the background has it ignore them, and all it starts."""
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""As a user's shell has it: nohup, and a shell that starts the suite in the background, have all that it starts ignore
+them.
+"""
 
 pytest.register_assert_rewrite("scripts.checking")
 """What several files of tests check tells as much when it does not hold."""
