@@ -273,7 +273,7 @@ class Editor:
                     for key in group:
                         if name == f"{named.name}.param_groups[{index}][{key!r}]":
                             return GroupPlace(optimizer, index, key), group[key], str(key), (optimizer, group)
-            for parameter, state in optimizer.state.items():
+            for parameter, state in tuple(optimizer.state.items()):
                 for key in state:
                     owner = next((n for n, e in self._registry.alive.items() if e.tensor is parameter), None)
                     if name == f"{named.name}.state[{owner}].{key}":

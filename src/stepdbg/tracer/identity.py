@@ -57,7 +57,7 @@ def identify(name: str, registry: Registry, stack: list[FrameType], figures: Fig
         models=tuple(name for name, _ in registry.models()),
         optimizers=tuple(named.name for named, _ in registry.optimizers()),
         steps=registry.steps().get(id(tensor), 0),
-        stateful=any(any(optimizer.state.values()) for optimizer in _holders(tensor, registry)),
+        stateful=any(any(tuple(optimizer.state.values())) for optimizer in _holders(tensor, registry)),
     )
 
 
@@ -118,7 +118,7 @@ def _hanging(name: str, tensor: torch.Tensor, registry: Registry, figures: Figur
         yield m.Hanging("grad", grad_name, grad_name, _shape(grad), figures.norm(grad_name, grad))
     for named, optimizer in registry.optimizers():
         state = optimizer.state.get(tensor, {})
-        for key, value in state.items() if isinstance(state, dict) else ():
+        for key, value in tuple(state.items()) if isinstance(state, dict) else ():
             expression = f'{named.name}.state[{name}]["{key}"]'
             object_name = f"{named.name}.state[{name}].{key}"
             if isinstance(value, torch.Tensor):

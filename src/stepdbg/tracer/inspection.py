@@ -306,7 +306,7 @@ class Desk:
         name = names.get(id(parameter), "?")
         state = optimizer.state.get(parameter, {})
         entries = []
-        for key, value in state.items() if isinstance(state, dict) else ():
+        for key, value in tuple(state.items()) if isinstance(state, dict) else ():
             tensor = value if isinstance(value, torch.Tensor) else None
             object_name = f"{optimizer_name}.state[{name}].{key}"
             size = self._figures.norm(object_name, tensor) if tensor is not None and tensor.dim() else None

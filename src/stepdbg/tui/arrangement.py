@@ -39,7 +39,7 @@ class Column(NamedTuple):
 
 COLUMNS: dict[Kind, tuple[Column, ...]] = {
     "wide": (
-        Column((Slot(("source",), 5), Slot(("output", "console"), 3)), 53),
+        Column((Slot(("source",), 7), Slot(("output", "console"), 3)), 53),
         Column((Slot(("model",), 4), Slot(("tensor",), 5)), 62),
         Column((Slot(("effects",), 5), Slot(("optimizer",), 4), Slot(("loss", "breaks"), 4)), 43),
     ),
