@@ -15,7 +15,7 @@ demo: $(RUNS)  ## the screen, on digits being learned
 	$(BIN)/stepdbg demos/mnist.py
 
 test: $(INSTALLED)  ## the whole suite
-	$(BIN)/python -m pytest -n 3 --dist worksteal tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests
 
 lint: $(INSTALLED)  ## style, types, arrows between the folders
 	$(BIN)/ruff check .

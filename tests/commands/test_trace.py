@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import resource
 import shutil
 import signal
@@ -343,7 +344,7 @@ def test_sigquit_shows_what_hangs_and_ends_nothing(tmp_path: Path) -> None:
             assert said.startswith("stepdbg: in backward for ")
             assert said.endswith(" s (update 1, rank 0)\n")
             assert "most recent call first" in tracing.stderr.readline().decode()
-            assert f'File "{script}", line 18 in hang' in tracing.stderr.readline().decode()
+            assert re.search(rf'File "{script}", line 1[678] in hang', tracing.stderr.readline().decode())
             while "in <module>" not in tracing.stderr.readline().decode():
                 pass
         tracing.terminate()

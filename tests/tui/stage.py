@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
 
+import pytest
 from hub.room import hub_here
+from textual._compositor import Compositor
 from textual.pilot import Pilot
 
 from stepdbg.hub.server import Hub
@@ -96,6 +99,24 @@ class Stage:
         raise AssertionError(f"{words!r} is not on the screen\n{self.text}")
 
 
+@contextlib.contextmanager
+def frames_read_only() -> Iterator[None]:
+    """Without a terminal Textual (8.2) renders each frame and lets it go, a third of a test's time. Here a frame is
+    rendered where a test reads it; what a terminal gets is for `tests/e2e`.
+    """
+    render = Compositor.render_update
+
+    def rendered_if_read(self: Compositor, full: bool = False, **how: Any) -> Any:
+        if full:
+            return render(self, full, **how)
+        self._dirty_regions.clear()
+        return None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Compositor, "render_update", rendered_if_read)
+        yield
+
+
 @contextlib.asynccontextmanager
 async def stage(
     size: tuple[int, int] = (80, 24),
@@ -111,16 +132,19 @@ async def stage(
     session = {name: how.pop(name) for name in ("readonly", "kept") if name in how}
     async with hub_here(**session) as hub:
         app = StepdbgApp(hub.folder, ascii_only=ascii_only, config=config, remarks=remarks, guided=guided)
-        async with app.run_test(size=size) as pilot:
-            fakes = [
-                FakeDebuggee(hub.folder, rank=rank, world=ranks, **how).start()  # type: ignore[arg-type]
-                for rank in range(ranks)
-            ]
-            here = Stage(app, pilot, hub, fakes[0])
-            states = lambda: [rank.state for rank in app.snapshot.session.ranks]  # noqa: E731
-            await here.until(lambda: states() == ["paused"] * ranks, "every rank's first stop")
-            await here.until(lambda: app.snapshot.paused and app.focused is not None, "the first stop, on the panels")
-            await here.until(lambda: app.questions and not app.questions.busy, "the first answers")
-            yield here
-            for fake in fakes:
-                fake.vanish()
+        with frames_read_only():
+            async with app.run_test(size=size) as pilot:
+                fakes = [
+                    FakeDebuggee(hub.folder, rank=rank, world=ranks, **how).start()  # type: ignore[arg-type]
+                    for rank in range(ranks)
+                ]
+                here = Stage(app, pilot, hub, fakes[0])
+                states = lambda: [rank.state for rank in app.snapshot.session.ranks]  # noqa: E731
+                await here.until(lambda: states() == ["paused"] * ranks, "every rank's first stop")
+                await here.until(
+                    lambda: app.snapshot.paused and app.focused is not None, "the first stop, on the panels"
+                )
+                await here.until(lambda: app.questions and not app.questions.busy, "the first answers")
+                yield here
+                for fake in fakes:
+                    fake.vanish()
