@@ -100,11 +100,17 @@ class Stage:
 
 
 @contextlib.contextmanager
-def frames_read_only() -> Iterator[None]:
-    """Without a terminal Textual (8.2) renders each frame and lets it go, a third of a test's time. Here a frame is
-    rendered where a test reads it; what a terminal gets is for `tests/e2e`.
+def at_once() -> Iterator[None]:
+    """What Textual (8.2) does for a test that needs it no more, and two thirds of its time go to.
+
+    Without a terminal each frame is rendered and let go: here one is rendered where a test reads it, and what a
+    terminal gets is for `tests/e2e`. The pilot sleeps 20 ms and more around each of its events, until the process
+    seems idle: here every effect is waited for.
     """
     render = Compositor.render_update
+
+    async def go_on(*_: float) -> None:
+        await asyncio.sleep(0)
 
     def rendered_if_read(self: Compositor, full: bool = False, **how: Any) -> Any:
         if full:
@@ -114,6 +120,8 @@ def frames_read_only() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Compositor, "render_update", rendered_if_read)
+        for module in ("pilot", "app"):
+            patch.setattr(f"textual.{module}.wait_for_idle", go_on)
         yield
 
 
@@ -132,7 +140,7 @@ async def stage(
     session = {name: how.pop(name) for name in ("readonly", "kept") if name in how}
     async with hub_here(**session) as hub:
         app = StepdbgApp(hub.folder, ascii_only=ascii_only, config=config, remarks=remarks, guided=guided)
-        with frames_read_only():
+        with at_once():
             async with app.run_test(size=size) as pilot:
                 fakes = [
                     FakeDebuggee(hub.folder, rank=rank, world=ranks, **how).start()  # type: ignore[arg-type]

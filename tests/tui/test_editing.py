@@ -81,9 +81,10 @@ async def test_each_cell_of_the_ledger_can_be_edited_by_key_and_mouse() -> None:
 async def test_a_variable_of_the_frame_is_bound_anew() -> None:
     async with stage((80, 24)) as here:
         await here.step_to("zero_grad")
-        await here.press("6", "L", "end")
+        await here.press("6", "L")
         panel = here.panel("source")
-        await here.until(lambda: panel.editable(), "the variables")
+        await here.until(lambda: "epoch" in here.text and panel.editable(), "the variables")
+        await here.press("end")
         for _ in range(20):
             if panel.editable().object == "epoch":
                 break

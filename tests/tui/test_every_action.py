@@ -14,7 +14,6 @@ turns with the first from size to size.
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import msgspec
@@ -38,17 +37,6 @@ WAYS = ("key", "mouse", "palette")
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(STATE_VARIABLE, str(tmp_path))
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pilot (Textual 8.2) sleeps 20 ms and more around each of its events; every effect is waited for here."""
-
-    async def go_on(*_: float) -> None:
-        await asyncio.sleep(0)
-
-    for module in ("pilot", "app"):
-        monkeypatch.setattr(f"textual.{module}.wait_for_idle", go_on)
 
 
 def test_every_action_has_a_situation_and_every_situation_an_action() -> None:
