@@ -74,6 +74,10 @@ def exactly(tensor: torch.Tensor) -> np.ndarray:
     if tensor.is_quantized:
         tensor = tensor.dequantize()
     if tensor.is_complex():
-        wide = tensor.to(torch.complex64 if tensor.dtype is torch.complex32 else tensor.dtype)
-        return np.abs(wide.resolve_conj().numpy()).astype(np.float64)
+        return np.abs(wide(tensor).numpy()).astype(np.float64)
     return tensor.to(torch.float64).numpy()
+
+
+def wide(tensor: torch.Tensor) -> torch.Tensor:
+    """Complex numbers as numpy can take them."""
+    return tensor.to(torch.complex64 if tensor.dtype is torch.complex32 else tensor.dtype).resolve_conj()

@@ -6,6 +6,7 @@ import os
 import threading
 from pathlib import Path
 
+import pytest
 import torch
 from torch import nn
 from tracer.bare_hub import bare, debuggee, write
@@ -87,21 +88,34 @@ def test_no_grad_is_read_while_another_threads_backward_may_write_it() -> None:
     assert gradient(theirs.weight) is theirs.weight.grad is not None
 
 
-def test_a_backward_of_another_thread_begins_after_a_reading_not_in_its_middle() -> None:
+class Turn:
+    """A lock that says when somebody comes to it."""
+
+    def __init__(self) -> None:
+        self.lock, self.asked = threading.RLock(), threading.Event()
+
+    def __enter__(self) -> None:
+        self.asked.set()
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_a_backward_of_another_thread_begins_after_a_reading_not_in_its_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other_threads, "_turn", turn := Turn())
     weight = torch.ones(2, requires_grad=True)
-    trying, begun = threading.Event(), threading.Event()
+    begun = threading.Event()
 
     def train() -> None:
-        loss = weight.sum()
-        trying.set()
-        with BesideBackward(loss):
+        with BesideBackward(weight.sum()):
             begun.set()
 
     thread = threading.Thread(target=train)
-    with other_threads._turn:
+    with turn.lock:  # as while a `.grad` is read
         thread.start()
-        trying.wait()
-        assert not begun.wait(0.05)
+        turn.asked.wait()
+        assert not begun.is_set()
     thread.join()
     assert begun.is_set()
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tracer.any_tensors import exactly, quantised, tensors
+from tracer.any_tensors import exactly, quantised, tensors, wide
 
 from stepdbg.protocol.messages import Statistics
 from stepdbg.tracer import statistics as subject
@@ -60,7 +60,7 @@ def test_statistics_agree_with_numpy(tensor: torch.Tensor) -> None:
 def test_distinct_values_are_counted_where_they_are_few(tensor: torch.Tensor) -> None:
     found = subject.statistics(tensor)
     assert found is not None
-    every = exactly(tensor)
+    every = wide(tensor).numpy() if tensor.is_complex() else exactly(tensor)
     number = len(np.unique(every[~np.isnan(every)]))
     if tensor.numel():
         assert found.distinct == (number if number <= subject.DISTINCT else None)

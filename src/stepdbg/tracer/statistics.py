@@ -343,6 +343,10 @@ def _distinct(stored: torch.Tensor) -> int | None:
 
 
 def _values(part: torch.Tensor) -> int:
+    if part.is_complex():  # as they are: absolute values of the same number may differ in their last bit
+        wide = part.resolve_conj().to(torch.complex64 if part.dtype is torch.complex32 else part.dtype)
+        pairs = torch.view_as_real(wide.cpu()).reshape(-1, 2)
+        return int(torch.unique(pairs[~torch.isnan(pairs).any(1)], dim=0).shape[0])
     numbers = real(part).reshape(-1).cpu()
     if numbers.dtype not in (torch.int32, torch.int64, torch.bool, torch.uint8):
         numbers = numbers.to(torch.float64)
