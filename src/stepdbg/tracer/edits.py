@@ -273,11 +273,14 @@ class Editor:
                     for key in group:
                         if name == f"{named.name}.param_groups[{index}][{key!r}]":
                             return GroupPlace(optimizer, index, key), group[key], str(key), (optimizer, group)
-            for parameter, state in tuple(optimizer.state.items()):
-                for key in state:
-                    owner = next((n for n, e in self._registry.alive.items() if e.tensor is parameter), None)
-                    if name == f"{named.name}.state[{owner}].{key}":
-                        return StatePlace(optimizer, parameter, key), state[key], str(key), None
+            if entry.kind == "state":
+                owner, _, written = name.removeprefix(f"{named.name}.state[").rpartition("].")
+                holder = self._registry.alive.get(owner)
+                parameter = holder.tensor if holder is not None else None
+                if parameter is not None:
+                    for key, value in tuple(optimizer.state.get(parameter, {}).items()):
+                        if str(key) == written:
+                            return StatePlace(optimizer, parameter, key), value, written, None
         raise Refused(f"{name} cannot be edited")
 
     def _for_variable(self, request: m.PreviewEdit, place: int) -> _Prepared:
