@@ -287,6 +287,16 @@ def test_the_source_names_the_phases_in_its_margin() -> None:
     assert "▶" in following
 
 
+@pytest.mark.parametrize(
+    ("started_in", "named"), [("/x", "train.py:"), ("/x/", "train.py:"), ("/y", "/x/train.py:"), ("", "/x/train.py:")]
+)
+def test_a_file_is_named_from_where_the_script_was_started(started_in: str, named: str) -> None:
+    before = full()
+    session = msgspec.structs.replace(before.session, directory=started_in)
+    title = drawn(source.draw(dataclasses.replace(before, session=session), Frame(80, 10))).splitlines()[0]
+    assert title.split()[0].startswith(named)
+
+
 def test_a_file_that_cannot_be_read_says_why() -> None:
     snapshot = dataclasses.replace(full(), sources={"/x/train.py": SourceText("/x/train.py", "", "it is gone")})
     assert "it is gone" in drawn(source.draw(snapshot, Frame(80, 10)))

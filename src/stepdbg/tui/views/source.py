@@ -57,10 +57,9 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     file, line = where
     source = snapshot.sources.get(file)
+    room = max(12, frame.width - (54 if _ended(snapshot) else 30))
     title = (
-        Span(
-            shortened_name(plain(file), max(12, frame.width - (54 if _ended(snapshot) else 30)), frame.glyphs.ellipsis)
-        ),
+        Span(shortened_name(plain(_from(snapshot, file)), room, frame.glyphs.ellipsis)),
         Span(f":{line}", "dim"),
         *([Span("  ended; this ran last", "warning")] if _ended(snapshot) else []),
     )
@@ -88,6 +87,12 @@ def _ended(snapshot: Snapshot) -> bool:
     """Whether no line runs any more, and the one that is shown is of an earlier stop or of the phase done last."""
     stop = snapshot.stop
     return stop is not None and stop.boundary.next is None and stop.inner is None and not stop.failure
+
+
+def _from(snapshot: Snapshot, file: str) -> str:
+    """Its path as the user would type it: seen from where the script was started, if it lies below."""
+    directory = snapshot.session.directory
+    return file.removeprefix(directory.rstrip("/") + "/") if directory else file
 
 
 def _breakpoint(snapshot: Snapshot, file: str, number: int, frame: Frame) -> Span:
