@@ -98,7 +98,9 @@ async def test_the_key_of_the_panel_shows_the_matrix_and_no_owners_of_long_ago(s
 async def test_in_the_matrix_the_tensor_at_hand_is_behind_the_count_under_the_cursor() -> None:
     async with stage() as here:
         await here.step_to("step")
-        await here.press("3", "up", "up", "right")  # forward, the buffers
+        await here.press("3")
+        await here.until(lambda: "›✓ backward" in panel(here).text(), "the phase just done under the cursor")
+        await here.press("up", "up", "right")  # forward, the buffers
         await here.until(lambda: panel(here).tensor_at_hand() == "model.norm.running_mean", "the buffer's name")
         await here.press("a")
         await here.until(lambda: "┌─ model.norm.running_mean" in panel(here).text(), "its owners")

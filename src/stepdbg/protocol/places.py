@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import stat
 import tempfile
 from pathlib import Path
@@ -66,7 +65,7 @@ def new_session(script: str) -> Path:
     stem = re.sub(r"[^A-Za-z0-9_-]", "", Path(script).stem)[:16] or "session"
     base = runtime_folder()
     while True:
-        folder = base / f"{stem}-{secrets.token_hex(2)}"
+        folder = base / f"{stem}-{os.urandom(2).hex()}"
         try:
             folder.mkdir(mode=0o700)
         except FileExistsError:

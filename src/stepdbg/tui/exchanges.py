@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepdbg.protocol.messages import Evaluated, Refusal
 
@@ -10,8 +11,7 @@ KEPT = 200
 """Exchanges that can be scrolled back to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """A command, and its answer once there is one."""
 
     source: str
@@ -20,24 +20,21 @@ class Exchange:
     result: Evaluated | Refusal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(Struct, frozen=True):
     """A command has been sent to a rank."""
 
     exchange: Exchange
     rank: int
 
 
-@dataclass(frozen=True, slots=True)
-class Replied:
+class Replied(Struct, frozen=True):
     """The newest command of a rank was answered."""
 
     result: Evaluated | Refusal
     rank: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
+class Cleared(Struct, frozen=True):
     """The console is to be empty."""
 
 
