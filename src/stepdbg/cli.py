@@ -8,7 +8,9 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepdbg.errors import StepdbgError, UsageError
 
@@ -47,8 +49,7 @@ options of trace
 """
 
 
-@dataclass(frozen=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True):
     """What `stepdbg [run|trace] [OPTIONS] TARGET…` asks for."""
 
     target: tuple[str, ...] = ()
@@ -67,8 +68,7 @@ class RunOptions:
     fingerprints: bool = False
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Struct, frozen=True):
     """A parsed command line."""
 
     command: str

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import msgspec
 from textual.command import CommandPalette
 from textual.events import MouseScrollDown, MouseScrollUp
 from tui.console_situations import evaluated, evaluating, typed
@@ -105,7 +105,7 @@ class Scene:
         for one in app.snapshot.session.breakpoints:
             app.send(RemoveBreakpoint(one.number))
         await self.until(lambda: not app.snapshot.session.breakpoints, "no breakpoints")
-        app.snapshot = dataclasses.replace(app.snapshot, console=(), frame=None, unfolded=False)
+        app.snapshot = msgspec.structs.replace(app.snapshot, console=(), frame=None, unfolded=False)
         panels, furniture = app.furniture.panels, app.furniture
         panels["effects"].show_matrix()
         panels["optimizer"].show_list()

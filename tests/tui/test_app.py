@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from hub.room import hub_here
 from tui.builders import at, stop_after
@@ -431,7 +431,7 @@ def test_no_key_means_two_things_at_once(panel: str, typing: bool) -> None:
     for snapshot in (
         at(stop_after("loss")),
         at(stop_after("loss"), "running"),
-        dataclasses.replace(at(stop_after("loss")), console=typed),
+        msgspec.structs.replace(at(stop_after("loss")), console=typed),
     ):
         here = Situation(snapshot, panel, editable=True, selected=True, typing=typing)
         for key in {key for action in ACTIONS for key in action.keys}:

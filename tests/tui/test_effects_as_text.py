@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -97,7 +95,7 @@ def test_the_names_of_the_phase_done_are_at_hand_and_those_of_others_are_asked_f
     earlier = found[1]
     assert (earlier.asked.update, earlier.asked.phase, earlier.asked.ordinal) == (42, "zero_grad", 1)
     assert effect_names.names(snapshot, earlier, "grad").problem == "asking for the names"
-    known = dataclasses.replace(snapshot, phase=stop_after("zero_grad"))
+    known = msgspec.structs.replace(snapshot, phase=stop_after("zero_grad"))
     assert len(effect_names.names(known, earlier, "grad").effects) == 8
     foretold = found[-1]
     assert (foretold.asked.update, foretold.asked.phase) == (41, "step")
@@ -134,7 +132,7 @@ def test_headings_are_whole_words_by_turns_on_two_lines_where_the_column_is_narr
 
 @given(st.integers(1, 170), st.integers(1, 40), st.integers(0, 7), st.sampled_from(matrix.KINDS))
 def test_matrix_names_and_owners_draw_at_any_size(width: int, height: int, cursor: int, kind: str) -> None:
-    snapshot = dataclasses.replace(at(stop_after("backward")), identity=KNOWN)
+    snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=KNOWN)
     frame = Frame(width, height, cursor=cursor, focused=True)
     found = matrix.rows(snapshot)
     for drawing in (
@@ -151,19 +149,19 @@ def test_matrix_names_and_owners_draw_at_any_size(width: int, height: int, curso
 
 
 def test_under_ascii_all_of_it_has_plain_characters_only() -> None:
-    snapshot = dataclasses.replace(at(stop_after("backward")), identity=KNOWN, stops=ticks(20), past_at=9)
+    snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=KNOWN, stops=ticks(20), past_at=9)
     frame = Frame(80, 30, glyphs=ASCII)
     below = identity.lines(snapshot, frame, NAME)
     assert drawn(matrix.draw(snapshot, frame, "grad", below)).isascii()
     assert text(timeline.draw(snapshot, 80, ASCII)).isascii()
-    assert text(header.draw(dataclasses.replace(snapshot, looking_back=True), 80, 0.0, ASCII)).isascii()
+    assert text(header.draw(msgspec.structs.replace(snapshot, looking_back=True), 80, 0.0, ASCII)).isascii()
 
 
 # who owns a tensor
 
 
 def owners(known: Identity, width: int = 80) -> str:
-    snapshot = dataclasses.replace(at(stop_after("backward")), identity=known)
+    snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=known)
     return drawn(identity.draw(snapshot, Frame(width, 40), known.object))
 
 
@@ -184,18 +182,18 @@ def test_lines_lead_from_every_owner_to_one_box_and_the_gradient_hangs_on_it() -
 
 def test_what_the_phase_just_done_did_to_the_tensor_stands_beside_it() -> None:
     assert "just changed" not in owners(KNOWN)
-    stepped = dataclasses.replace(at(stop_after("step")), identity=KNOWN)
+    stepped = msgspec.structs.replace(at(stop_after("step")), identity=KNOWN)
     words = drawn(identity.draw(stepped, Frame(80, 40), NAME))
     assert "┃  * just changed by step" in words
     assert "just created" not in words
-    freed = dataclasses.replace(at(stop_after("zero_grad")), identity=msgspec.structs.replace(KNOWN, hangs=()))
+    freed = msgspec.structs.replace(at(stop_after("zero_grad")), identity=msgspec.structs.replace(KNOWN, hangs=()))
     words = drawn(identity.draw(freed, Frame(80, 40), NAME))
     assert ".grad  None  - just freed by zero_grad" in words
 
 
 @pytest.mark.parametrize("name", [NAME, f"{NAME}.grad", f"optimizer.state[{NAME}].exp_avg"])
 def test_gradient_and_state_lead_to_the_tensor_that_they_hang_on(name: str) -> None:
-    snapshot = dataclasses.replace(at(stop_after("backward")), identity=KNOWN)
+    snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=KNOWN)
     assert "ONE tensor" in drawn(identity.draw(snapshot, Frame(80, 20), name))
     assert "asking" in drawn(identity.draw(snapshot, Frame(80, 20), "model.fc2.weight"))
 
@@ -252,7 +250,7 @@ def ticks(number: int, per_update: int = 6) -> tuple[Tick, ...]:
 
 
 def at_stops(number: int, past_at: int | None = None, **fields: object) -> Snapshot:
-    return dataclasses.replace(at(stop_after("backward")), stops=ticks(number), past_at=past_at, **fields)
+    return msgspec.structs.replace(at(stop_after("backward")), stops=ticks(number), past_at=past_at, **fields)
 
 
 def test_the_strip_sets_updates_apart_and_ends_with_now() -> None:
@@ -265,7 +263,7 @@ def test_the_strip_shows_where_one_looks_and_what_was_there() -> None:
     stops = (snapshot.stops[0], msgspec.structs.replace(snapshot.stops[1], reason="breakpoint"), *snapshot.stops[2:])
     edit = Edit(1, "model.fc1.weight", None, "0", "1", "0", 4, 1)
     session = msgspec.structs.replace(snapshot.session, edits=(edit,))
-    marked = dataclasses.replace(snapshot, stops=stops, session=session)
+    marked = msgspec.structs.replace(snapshot, stops=stops, session=session)
     assert text(timeline.draw(marked, 80)) == " stops │1·●·e··│2·▶"
     assert [span.target for span in timeline.draw(marked, 80) if span.text == "●"] == ["stop:2"]
 
@@ -281,11 +279,11 @@ def test_a_strip_of_any_length_fits_and_has_the_stop_looked_at_in_it(width: int,
 
 
 def test_the_header_says_past_and_how_to_come_back() -> None:
-    past = dataclasses.replace(at(stop_after("loss")), looking_back=True, stops=ticks(300), past_at=256)
+    past = msgspec.structs.replace(at(stop_after("loss")), looking_back=True, stops=ticks(300), past_at=256)
     assert text(header.draw(past, 80, 0.0)).startswith(
         " mnist.py   PAST  update 42, before backward · ] later, esc now · epoch 1"
     )
-    last = dataclasses.replace(past, stops=ticks(257), past_at=256)
+    last = msgspec.structs.replace(past, stops=ticks(257), past_at=256)
     assert "PAST  update 42, before backward · ] goes back to now" in text(header.draw(last, 80, 0.0))
 
 
@@ -294,7 +292,7 @@ def test_why_no_optimizer_keeps_anything_under_a_tensor_is_told_by_whether_it_ha
     said = []
     for steps, stateful in ((0, False), (3, False), (3, True)):
         known = msgspec.structs.replace(bare, steps=steps, stateful=stateful)
-        snapshot = dataclasses.replace(at(stop_after("backward")), identity=known)
+        snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=known)
         said.append(drawn(identity.draw(snapshot, Frame(100, 40), NAME)))
     assert "none yet: an optimizer makes it at its first step" in said[0]
     assert "none: Adam keeps none with these settings" in said[1]
@@ -303,7 +301,7 @@ def test_why_no_optimizer_keeps_anything_under_a_tensor_is_told_by_whether_it_ha
 
 def test_what_has_changed_since_the_last_stop_is_not_said_to_be_just_done_by_the_phase() -> None:
     found = effects(("parameter", "changed", 1), names=(NAME,), hint=True)
-    snapshot = dataclasses.replace(at(stop_after("step", effects=found)), identity=KNOWN)
+    snapshot = msgspec.structs.replace(at(stop_after("step", effects=found)), identity=KNOWN)
     words = drawn(identity.draw(snapshot, Frame(100, 40), NAME))
     assert "*? changed since the last stop" in words
     assert "by step" not in words
@@ -312,7 +310,7 @@ def test_what_has_changed_since_the_last_stop_is_not_said_to_be_just_done_by_the
 def test_the_owners_are_named_whole_with_a_word_on_each_at_160_columns() -> None:
     width = boxes("wide", 160, 40, order(tuple(PANELS.values()), ["effects"]))["effects"].width
     known = msgspec.structs.replace(KNOWN, owners=KNOWN.owners[:2])
-    snapshot = dataclasses.replace(at(stop_after("backward")), identity=known)
+    snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=known)
     drawing = identity.draw(snapshot, Frame(width, 16), NAME)
     words = drawn(drawing)
     assert 'optimizer.param_groups[0]["params"][2]' in words

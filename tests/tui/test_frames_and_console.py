@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 from textual import events
 from tui.builders import at, shown, stop_after, widest
@@ -40,8 +39,8 @@ def in_a_stack(**fields: object) -> Snapshot:
             Local("epoch", "3"),
         ),
     )
-    shot = dataclasses.replace(at(stop), locals=found, locals_at=stop.boundary.index)
-    return dataclasses.replace(shot, **fields)  # type: ignore[arg-type]
+    shot = msgspec.structs.replace(at(stop), locals=found, locals_at=stop.boundary.index)
+    return msgspec.structs.replace(shot, **fields)  # type: ignore[arg-type]
 
 
 def test_u_and_d_go_through_the_users_frames_and_stay_at_the_ends() -> None:
@@ -57,7 +56,7 @@ def test_u_and_d_go_through_the_users_frames_and_stay_at_the_ends() -> None:
 
 def test_the_next_stop_begins_with_the_innermost_frame_again() -> None:
     shot = frames.walked(in_a_stack(), 1)
-    boundary = dataclasses.replace(shot, session=at(stop_after("loss", frames=STACK)).session)
+    boundary = msgspec.structs.replace(shot, session=at(stop_after("loss", frames=STACK)).session)
     assert shot.boundary != boundary.boundary
     assert frames.chosen(boundary) == 0
 
@@ -98,7 +97,7 @@ def test_a_line_where_a_phase_was_seen_to_begin_is_known_and_bears_its_breakpoin
     }
     stop = stop_after("zero_grad", line_done=("/x/train.py", 3), line_next=("/x/train.py", 4), frames=())
     text = "for x in loader:\n  for x, y in loader:\n    zero()\n    y = model(x)\n"
-    shot = dataclasses.replace(
+    shot = msgspec.structs.replace(
         at(stop, breakpoints=(Breakpoint(1, "data"), Breakpoint(2, "zero_grad", enabled=False))),
         phase_lines=known,
         sources={"/x/train.py": SourceText("/x/train.py", text)},

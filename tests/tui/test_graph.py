@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import cast
 
 import msgspec
@@ -46,7 +45,7 @@ def known(**fields: object) -> Snapshot:
         "asked": "", "object": "loss", "grad_fn": "MeanBackward0", "rows": ROWS, "total": len(ROWS), "nodes": 9,
         "reached": 4, "unreached": 1, "earlier": 1,
     }  # fmt: skip
-    return dataclasses.replace(at(stop_after("loss")), graph=Graph(**{**values, **fields}))  # type: ignore[arg-type]
+    return msgspec.structs.replace(at(stop_after("loss")), graph=Graph(**{**values, **fields}))  # type: ignore[arg-type]
 
 
 def drawn(snapshot: Snapshot, frame: Frame, name: str = "") -> str:
@@ -100,9 +99,9 @@ def test_with_nothing_to_show_it_teaches() -> None:
     assert "No graph: the loss has none until forward" in drawn(known(object="", rows=(), total=0), Frame(80, 20))
     assert "asking for the graph of x" in drawn(known(), Frame(80, 20), "x")
     assert "40,000 nodes so far" in drawn(known(complete=False, nodes=40_000, rows=(), total=0), Frame(80, 20))
-    past = dataclasses.replace(known(), looking_back=True)
+    past = msgspec.structs.replace(known(), looking_back=True)
     assert "not kept of the past" in drawn(past, Frame(80, 20))
-    refused = dataclasses.replace(known(), graph=None, graph_problem="y is not there at this stop")
+    refused = msgspec.structs.replace(known(), graph=None, graph_problem="y is not there at this stop")
     assert "y is not there" in drawn(refused, Frame(80, 20), "y")
 
 

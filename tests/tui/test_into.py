@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 from tui.builders import at, stop_after
@@ -54,7 +52,7 @@ def test_the_bars_of_the_loss_go_with_its_figure_where_the_unit_leaves_no_room()
     weight = m.Inner("parameter", "model.norm.weight", "Adam")
     stop = within("step", weight)
     stop = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, loss=1.9))
-    snapshot = dataclasses.replace(at(stop), losses=losses)
+    snapshot = msgspec.structs.replace(at(stop), losses=losses)
     narrow, wide = (text(header.draw(snapshot, width, 0.0)) for width in (80, 160))
     assert "loss 1.900 █" in wide
     assert "loss" not in narrow

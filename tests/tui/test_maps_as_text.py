@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import struct
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +35,7 @@ def maps(levels: bytes, rows: int, columns: int, *labels: str, block: tuple[int,
 
 
 def shot(found: TensorView, **more: object) -> Snapshot:
-    return dataclasses.replace(at(stop_after("backward")), tensor=found, **more)
+    return msgspec.structs.replace(at(stop_after("backward")), tensor=found, **more)
 
 
 def lines_of(drawing: Drawing) -> list[Line]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 import msgspec
@@ -18,7 +17,7 @@ from stepdbg.tui.views.model import Listing
 
 
 def seen(objects: Objects | None = None, **fields: object) -> Snapshot:
-    return dataclasses.replace(at(stop_after("backward")), objects=objects or model_objects(), **fields)  # type: ignore[arg-type]
+    return msgspec.structs.replace(at(stop_after("backward")), objects=objects or model_objects(), **fields)  # type: ignore[arg-type]
 
 
 def drawn(drawing: Drawing) -> str:
@@ -114,11 +113,11 @@ def test_of_a_window_only_what_is_known_is_drawn() -> None:
 def test_where_the_stop_cannot_name_all_the_figures_tell_what_was_done() -> None:
     stop = stop_after("backward", effects=Effects("fingerprint", left_out=100_000))
     summary = Summary("model.fc1.bias", 1.0, 2.0, marks=("", "created", ""))
-    snapshot = dataclasses.replace(
+    snapshot = msgspec.structs.replace(
         at(stop), objects=model_objects(), summaries={"model.fc1.bias": summary}, summaries_at=stop.boundary.index
     )
     assert re.search(r"\+ +2\.000", drawn(model.draw(snapshot, Frame(100, 14))))
-    earlier = dataclasses.replace(snapshot, summaries_at=stop.boundary.index - 1)
+    earlier = msgspec.structs.replace(snapshot, summaries_at=stop.boundary.index - 1)
     assert not re.search(r"\+ +2\.000", drawn(model.draw(earlier, Frame(100, 14))))
 
 

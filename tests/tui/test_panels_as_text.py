@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 import struct
@@ -77,7 +76,7 @@ def full() -> Snapshot:
     stop = stop_after("backward", line_done=("/x/train.py", 2), line_next=("/x/train.py", 3))
     shot = at(stop, breakpoints=(Breakpoint(1, "backward", hits=2), Breakpoint(2, None, update=40, enabled=False)))
     edit = Edit(1, "model.fc1.weight", (0, 3), "old * 0.5", "0.12", "0.06", 7, 3)
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         shot,
         session=dataclasses_session(shot, edit),
         objects=model_objects(),
@@ -114,13 +113,13 @@ def test_the_model_shows_what_the_phase_did_to_each_gradient_by_a_sign(width: in
 @pytest.mark.parametrize("width", [80, 160])
 def test_marks_that_may_be_of_any_phase_since_the_last_stop_look_otherwise(width: int) -> None:
     stop = stop_after("step", effects=effects(("parameter", "changed", 1), names=("model.fc1.bias",), hint=True))
-    snapshot = dataclasses.replace(at(stop), objects=model_objects())
+    snapshot = msgspec.structs.replace(at(stop), objects=model_objects())
     drawing = model.draw(snapshot, Frame(width, 20))
     assert "?: since the last stop, by whichever phase" in shown([drawing.title])
     (row,) = [line for line in shown(drawing.body).splitlines() if "*" in line]
     assert row.startswith(" *? ")
     assert "bias" in row
-    sure = dataclasses.replace(at(stop_after("step")), objects=model_objects())
+    sure = msgspec.structs.replace(at(stop_after("step")), objects=model_objects())
     assert "?" not in drawn(model.draw(sure, Frame(width, 20)))
 
 
@@ -136,12 +135,14 @@ def test_at_the_end_of_the_script_the_place_that_was_shown_last_stays_in_the_sou
     assert "/x/train.py:3  ended; this ran last" in words
     assert "opt.step()" in words
     assert "▶" not in words
-    never = dataclasses.replace(before, session=msgspec.structs.replace(session, state="exited", ranks=()))
+    never = msgspec.structs.replace(before, session=msgspec.structs.replace(session, state="exited", ranks=()))
     assert "no training loop was seen" in " ".join(drawn(source.draw(never, Frame(80, 10))).split())
 
 
 def test_what_a_script_said_before_it_ended_without_training_is_where_the_user_looks() -> None:
-    begun = dataclasses.replace(at(None, "starting"), output=Transcript().fed(0, b"usage: x\nx: error: no --lr\n\n"))
+    begun = msgspec.structs.replace(
+        at(None, "starting"), output=Transcript().fed(0, b"usage: x\nx: error: no --lr\n\n")
+    )
     ended = msgspec.structs.replace(begun.session, state="exited", exit_status=2)
     after = reduced(begun, SessionChanged(ended))
     assert header.below(after) == (
@@ -162,7 +163,7 @@ def test_a_tensor_of_one_number_shows_that_number_and_any_other_its_norm() -> No
     summaries = {**snapshot.summaries, "model.scale": found}
     for others in (snapshot.objects.rows, ()):
         objects = msgspec.structs.replace(snapshot.objects, rows=(*others, row))
-        drawing = model.draw(dataclasses.replace(snapshot, objects=objects, summaries=summaries), Frame(80, 16))
+        drawing = model.draw(msgspec.structs.replace(snapshot, objects=objects, summaries=summaries), Frame(80, 16))
         scale = next(line for line in drawn(drawing).splitlines() if "scale" in line)
         sign = "=" if others else ""
         assert f" {sign}-0.5000 " in scale
@@ -174,7 +175,7 @@ def test_a_tensor_of_one_number_shows_that_number_and_any_other_its_norm() -> No
 def test_parameters_that_no_optimizer_holds_are_given_away_where_there_is_room() -> None:
     objects = model_objects()
     rows = tuple(msgspec.structs.replace(row, owner="") for row in objects.rows)
-    snapshot = dataclasses.replace(full(), objects=msgspec.structs.replace(objects, rows=rows))
+    snapshot = msgspec.structs.replace(full(), objects=msgspec.structs.replace(objects, rows=rows))
     for width in (120, 80, 62):
         assert "no optimizer" in drawn(model.draw(snapshot, Frame(width, 16)))
         assert "no optimizer" not in drawn(model.draw(full(), Frame(width, 16)))
@@ -231,7 +232,7 @@ def test_the_chart_has_axes_with_figures_and_falls_with_the_loss() -> None:
 
 def test_a_watched_value_is_drawn_beside_the_loss_in_its_own_range_which_the_legend_tells() -> None:
     points = tuple(Point(update, update * 100.0) for update in range(1, 60))
-    snapshot = dataclasses.replace(full(), watches=(Series("norm", points),))
+    snapshot = msgspec.structs.replace(full(), watches=(Series("norm", points),))
     drawing = loss.draw(snapshot, Frame(70, 12))
     legend = text(drawing.head[0])
     assert "loss " in legend
@@ -246,7 +247,7 @@ def test_a_watched_value_is_drawn_beside_the_loss_in_its_own_range_which_the_leg
 
 def test_a_legend_of_many_lines_takes_rows_and_leaves_room_for_the_chart() -> None:
     many = tuple(Series(f"value{number}", (Point(1, 0.5), Point(2, number))) for number in range(16))
-    drawing = loss.draw(dataclasses.replace(full(), losses=(), watches=many), Frame(60, 10))
+    drawing = loss.draw(msgspec.structs.replace(full(), losses=(), watches=many), Frame(60, 10))
     assert "16 lines" in text(drawing.title)
     assert len(drawing.head) + len(drawing.body) == 10
     assert len(drawing.body) >= 5
@@ -255,15 +256,15 @@ def test_a_legend_of_many_lines_takes_rows_and_leaves_room_for_the_chart() -> No
 
 def test_a_loss_that_is_not_finite_is_said_and_does_not_break_the_chart() -> None:
     points = (LossPoint(1, 0, 1.0), LossPoint(2, 0, math.nan), LossPoint(3, 0, math.inf), LossPoint(4, 0, 0.5))
-    snapshot = dataclasses.replace(full(), losses=grown((), LossPoints(0, ("loss",), points)))
+    snapshot = msgspec.structs.replace(full(), losses=grown((), LossPoints(0, ("loss",), points)))
     assert "2 not finite" in drawn(loss.draw(snapshot, Frame(80, 12)))
-    only = dataclasses.replace(full(), losses=grown((), LossPoints(0, ("loss",), points[1:3])))
+    only = msgspec.structs.replace(full(), losses=grown((), LossPoints(0, ("loss",), points[1:3])))
     assert "nan" in drawn(loss.draw(only, Frame(80, 12)))
 
 
 def test_each_loss_has_a_curve_and_a_name() -> None:
     points = tuple(LossPoint(n, n % 2, float(n)) for n in range(10))
-    snapshot = dataclasses.replace(full(), losses=grown((), LossPoints(0, ("loss_d", "loss_g"), points)))
+    snapshot = msgspec.structs.replace(full(), losses=grown((), LossPoints(0, ("loss_d", "loss_g"), points)))
     words = drawn(loss.draw(snapshot, Frame(80, 12)))
     assert "loss_d" in words
     assert "loss_g" in words
@@ -293,12 +294,12 @@ def test_the_source_names_the_phases_in_its_margin() -> None:
 def test_a_file_is_named_from_where_the_script_was_started(started_in: str, named: str) -> None:
     before = full()
     session = msgspec.structs.replace(before.session, directory=started_in)
-    title = drawn(source.draw(dataclasses.replace(before, session=session), Frame(80, 10))).splitlines()[0]
+    title = drawn(source.draw(msgspec.structs.replace(before, session=session), Frame(80, 10))).splitlines()[0]
     assert title.split()[0].startswith(named)
 
 
 def test_a_file_that_cannot_be_read_says_why() -> None:
-    snapshot = dataclasses.replace(full(), sources={"/x/train.py": SourceText("/x/train.py", "", "it is gone")})
+    snapshot = msgspec.structs.replace(full(), sources={"/x/train.py": SourceText("/x/train.py", "", "it is gone")})
     assert "it is gone" in drawn(source.draw(snapshot, Frame(80, 10)))
 
 
@@ -355,7 +356,7 @@ def moving(*rows: tuple[str, str]) -> Snapshot:
     variables = tuple(ObjectRow(name, name, "variable", 1, kind, (2,), "float32", "cpu") for name, kind in rows)
     made = {"batch": 5, "output": 4, "loss": 4}
     stop = stop_after("zero_grad", update=5, made_in=made)
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         at(stop), objects=msgspec.structs.replace(objects, rows=(*objects.rows, group, *variables))
     )
 
@@ -375,7 +376,7 @@ def test_output_and_loss_of_the_update_before_are_not_said_to_be_of_this_one(wid
 def test_a_step_that_nobody_watched_has_no_ratio() -> None:
     rows = model_objects().rows
     summaries = {row.name: Summary(row.name, 1.0, 0.5) for row in rows}
-    snapshot = dataclasses.replace(at(stop_after("zero_grad")), objects=model_objects(), summaries=summaries)
+    snapshot = msgspec.structs.replace(at(stop_after("zero_grad")), objects=model_objects(), summaries=summaries)
     weight = next(line for line in drawn(model.draw(snapshot, Frame(100, 20))).splitlines() if "weight" in line)
     assert " - " in weight
 
@@ -387,9 +388,9 @@ def test_parameters_in_no_model_are_not_counted_as_the_models() -> None:
         ObjectRow("optimizer.param_groups[0]['params'][2]", "old", "parameter", 1, "", (2,), "float32", "cpu"),
     )
     rows = (*objects.rows, *loose)
-    snapshot = dataclasses.replace(at(stop_after("step")), objects=msgspec.structs.replace(objects, rows=rows))
+    snapshot = msgspec.structs.replace(at(stop_after("step")), objects=msgspec.structs.replace(objects, rows=rows))
     assert "4 parameters, 1 more in no model" in shown([model.draw(snapshot, Frame(80, 20)).title])
-    whole = dataclasses.replace(snapshot, objects=objects)
+    whole = msgspec.structs.replace(snapshot, objects=objects)
     assert "no model" not in shown([model.draw(whole, Frame(80, 20)).title])
 
 
@@ -397,7 +398,7 @@ def test_at_160_columns_the_model_shows_how_far_a_step_has_moved_a_parameter() -
     width = boxes("wide", 160, 40, order(tuple(PANELS.values()), ["model"]))["model"].width
     rows = model_objects().rows
     summaries = {row.name: Summary(row.name, 1.0, 0.5, 0.0125) for row in rows}
-    snapshot = dataclasses.replace(full(), objects=model_objects(), summaries=summaries)
+    snapshot = msgspec.structs.replace(full(), objects=model_objects(), summaries=summaries)
     words = drawn(model.draw(snapshot, Frame(width, 16)))
     assert "Δ/‖w‖" in words
     assert "0.0125" in words

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 from tui.builders import at, stop_after
@@ -162,7 +160,7 @@ def test_a_stop_that_has_given_way_leads_back_to_now() -> None:
 def test_another_rank_is_shown_as_it_is_now() -> None:
     snapshot = looking_back(257)
     ranks = (*snapshot.session.ranks, RankState(1, 4712, "paused", stop_after("loss"), ("loss",)))
-    snapshot = dataclasses.replace(snapshot, session=msgspec.structs.replace(snapshot.session, ranks=ranks))
+    snapshot = msgspec.structs.replace(snapshot, session=msgspec.structs.replace(snapshot.session, ranks=ranks))
     other = looking_at(snapshot, 1)
     assert not other.seen.looking_back
     assert other.seen.stop == stop_after("loss")

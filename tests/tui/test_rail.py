@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -157,15 +155,15 @@ def test_the_scripts_arguments_are_told_as_they_were_typed(target: str, script: 
     shot = at(stop_after("backward"))
     told = msgspec.structs.replace(shot.session, target=target, script=script)
     assert header.arguments(told) == given
-    line = text(header.draw(dataclasses.replace(shot, session=told), 160, 0.0))
+    line = text(header.draw(msgspec.structs.replace(shot, session=told), 160, 0.0))
     assert line.startswith(f" {script}  {given}  PAUSED before step" if given else f" {script}  PAUSED before step")
-    assert target in session_lines(Situation(dataclasses.replace(shot, session=told), "model"), 90)[0]
+    assert target in session_lines(Situation(msgspec.structs.replace(shot, session=told), "model"), 90)[0]
 
 
 def test_where_there_is_little_room_the_arguments_give_way_to_state_and_loss() -> None:
     shot = at(stop_after("backward"))
     target = "python mnist.py --a-very-long-argument with-a-very-long-value --and-another-one"
-    shot = dataclasses.replace(shot, session=msgspec.structs.replace(shot.session, target=target))
+    shot = msgspec.structs.replace(shot, session=msgspec.structs.replace(shot.session, target=target))
     line = text(header.draw(shot, 80, 0.0))
     assert "PAUSED before step · epoch 1 · update 42 · loss 0.4312" in line
     assert "mnist.py  --a-very-lon" in line
@@ -177,7 +175,7 @@ def test_where_there_is_little_room_the_arguments_give_way_to_state_and_loss() -
 def test_the_rail_and_the_header_fit_any_width(width: int, done: str, plain: bool) -> None:
     snapshot = at(stop_after(done))
     target = "python mnist.py --learning-rate 0.125"
-    snapshot = dataclasses.replace(snapshot, session=msgspec.structs.replace(snapshot.session, target=target))
+    snapshot = msgspec.structs.replace(snapshot, session=msgspec.structs.replace(snapshot.session, target=target))
     glyphs = ASCII if plain else rail.UNICODE
     assert widest(rail.draw(snapshot, width, glyphs=glyphs)) <= width
     if width >= 20:
@@ -210,7 +208,7 @@ def test_starting_says_what_is_waited_for_and_how_long() -> None:
 
 
 def test_running_says_where_and_for_how_long() -> None:
-    running = dataclasses.replace(
+    running = msgspec.structs.replace(
         at(stop_after("loss"), "running"), progress=Progress(0, "backward", 14.2, 43, 1, 0.42, 31.0)
     )
     assert "RUNNING in backward for 14 s · epoch 1 · update 43 · loss 0.42" in text(header.draw(running, 100, 0.0))
@@ -284,7 +282,7 @@ def test_an_exception_of_the_users_own_code_is_placed_after_the_phase_that_is_do
 def test_after_its_last_stop_nothing_is_said_to_train(reason: str) -> None:
     stop = stop_after("step", reason=reason)
     ended = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, next=None, opens=None))
-    snapshot = dataclasses.replace(at(ended, "running"), progress=Progress(0, "step", 3.0, 42, None, None, None))
+    snapshot = msgspec.structs.replace(at(ended, "running"), progress=Progress(0, "step", 3.0, 42, None, None, None))
     assert header.state_words(snapshot, 0.0) == ("RUNNING", "to the end of the script")
     assert header.below(snapshot).startswith("nothing trains any more")
     assert "press p" not in header.below(snapshot)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 import pytest
 from tui.builders import at, shown, stop_after, widest
@@ -112,7 +110,7 @@ def test_the_lowest_rank_is_shown_until_the_user_has_chosen() -> None:
     assert snapshot.rank == 1
     whole = SessionChanged(msgspec.structs.replace(early, ranks=members))
     assert reduced(snapshot, whole).rank == 0
-    assert reduced(dataclasses.replace(snapshot, chosen=True), whole).rank == 1
+    assert reduced(msgspec.structs.replace(snapshot, chosen=True), whole).rank == 1
 
 
 @both_sizes

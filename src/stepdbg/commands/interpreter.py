@@ -13,8 +13,9 @@ import shutil
 import subprocess
 import sys
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stepdbg.errors import UsageError
 
@@ -38,8 +39,7 @@ print(json.dumps(found))
 """
 
 
-@dataclass(frozen=True)
-class _Findings:
+class _Findings(Struct, frozen=True):
     stepdbg: bool
     torch: bool
     torch_origin: str | None

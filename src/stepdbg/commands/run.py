@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stepdbg.commands.headless import end_likewise, run_target
 from stepdbg.commands.target import find_target
@@ -31,8 +32,7 @@ def need_terminal() -> None:
         raise UsageError("TERM=dumb cannot show a screen; use another, or `stepdbg run --headless TARGET`")
 
 
-@dataclass(frozen=True)
-class Started:
+class Started(Struct, frozen=True):
     """A session that has just been started."""
 
     folder: Path

@@ -8,8 +8,9 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stepdbg.commands.interpreter import check_interpreter, find_interpreter
 from stepdbg.errors import UsageError
@@ -19,8 +20,7 @@ _EXECUTABLE = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\x
 """What a file begins with that the system can execute: a line that names an interpreter, ELF, Mach-O."""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """A command that can be run."""
 
     argv: tuple[str, ...]

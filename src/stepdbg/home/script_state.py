@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from stepdbg.errors import UsageError
 from stepdbg.home.toml_files import Broken, read_toml, write_toml
@@ -22,8 +22,7 @@ MOST_HISTORY = 500
 """Lines of the console that are kept, the newest."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptState:
+class ScriptState(Struct, frozen=True):
     """What is kept of one script."""
 
     breakpoints: tuple[Breakpoint, ...] = ()

@@ -6,7 +6,9 @@ An action says where it applies; where it does not, its key does nothing, and it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stepdbg.tui import frames
 from stepdbg.tui.exchanges import under_way
@@ -27,8 +29,7 @@ SIDEWAYS = ("model", "tensor", "effects", "optimizer", "rail")
 DIGITS = {panel: digit for digit, panel in PANELS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """What an action's applicability is judged by."""
 
     snapshot: Snapshot
@@ -200,8 +201,7 @@ def _said(here: Situation) -> bool:
     return here.panel == "console" and bool(here.snapshot.console)
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One thing that a user can do."""
 
     id: str

@@ -11,12 +11,12 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 os.environ.setdefault("TEXTUAL_FPS", "15")  # read when Textual is imported; the hub was started before
 
+from msgspec.structs import replace
 from rich.console import RenderableType
 from textual import events
 from textual.app import App, ComposeResult, SystemCommand

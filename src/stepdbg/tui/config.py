@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from stepdbg.home.toml_files import Broken, read_toml
 from stepdbg.tui.actions import ACTIONS, Action
@@ -24,8 +25,7 @@ THEMES = {"dark": "textual-dark", "light": "textual-light", "ansi": "ansi-dark"}
 """Short names of the themes that every terminal can show one of; Textual's own names hold as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """The settings in force."""
 
     actions: tuple[Action, ...] = ACTIONS

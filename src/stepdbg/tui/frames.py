@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from stepdbg.protocol.messages import Frame, Stop
 from stepdbg.tui.snapshot import Snapshot

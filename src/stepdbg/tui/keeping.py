@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from stepdbg.errors import StepdbgError
 from stepdbg.new_file import SaveError

@@ -10,8 +10,8 @@ import difflib
 import itertools
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
+from msgspec.structs import replace
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
 from stepdbg.protocol.messages import Boundary, Edit, RankState, SessionState, State, Stop

@@ -6,8 +6,10 @@ updates, and the lowest and the highest point of each stay, so that no spike is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stepdbg.protocol.messages import LossPoints
 
@@ -21,8 +23,7 @@ class Point(NamedTuple):
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """One loss over the updates, oldest first."""
 
     name: str

@@ -7,11 +7,11 @@ said once and nothing else is different.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from stepdbg.home.folders import STATE_VARIABLE
 from stepdbg.home.script_state import MOST_HISTORY, ScriptState, read_state, write_state

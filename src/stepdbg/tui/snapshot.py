@@ -6,9 +6,10 @@ A widget gets a snapshot and draws it. Selections, cursors and scroll positions 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stepdbg.protocol.messages import (
     LISTED_STOPS,
@@ -49,15 +50,13 @@ from stepdbg.tui.transcript import Transcript
 FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Notice
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """The hub has hung up."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(Struct, frozen=True):
     """What a question was answered."""
 
     slot: str
@@ -72,8 +71,7 @@ class Arrived:
     """Who was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The session as this screen knows it."""
 
     session: SessionState

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
 
+from msgspec import Struct
 from rich.cells import cell_len
 
 from stepdbg.tui.views.lines import Line, Span
@@ -30,8 +30,7 @@ _UNFINISHED = re.compile(r"\x1b(?:\[[0-9;:<=>?]*[ -/]*|[\]PX^_](?:[^\x07\x1b]|\x
 Cell = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Transcript:
+class Transcript(Struct, frozen=True):
     """The output so far. The last line is the one that the cursor may still be on."""
 
     lines: tuple[Line, ...] = ((),)
