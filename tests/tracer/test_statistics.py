@@ -25,6 +25,7 @@ NAN, INF = math.nan, math.inf
 @example(torch.tensor([-INF]))
 @example(torch.full((5,), 1e30))
 @example(torch.full((5,), 1e-30))
+@example(torch.tensor([1e200, -1e200, 3e199], dtype=torch.float64))
 @example(torch.full((20_000,), 0.1))
 @example(torch.cat([torch.randn(20_000) + 1e4, torch.randn(20_000)]))
 def test_statistics_agree_with_numpy(tensor: torch.Tensor) -> None:

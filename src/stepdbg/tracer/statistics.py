@@ -73,7 +73,7 @@ class _Total:
         both = self.count + count
         away = mean - self.mean
         self.mean += away * (count / both)
-        self.spread += spread + away * away * (self.count / both * count)
+        self.spread += spread + (away * away * (self.count / both * count) if self.count else 0.0)  # not 0 × infinite
         self.count = both
 
     def reach(self, low: float, high: float) -> None:
@@ -295,7 +295,7 @@ def is_straight(piece: torch.Tensor, working: torch.dtype) -> bool:
 
 def _carefully(part: torch.Tensor, total: _Total) -> None:
     """Elements of which some are not finite, or which are too large or too small to be squared as they are."""
-    numbers = part.cpu().to(torch.float64)
+    numbers = _in_doubles(part)
     total.nan += int(torch.isnan(numbers).sum())
     above, below = int((numbers == math.inf).sum()), int((numbers == -math.inf).sum())
     total.above, total.below = total.above + above, total.below + below
@@ -312,6 +312,11 @@ def _carefully(part: torch.Tensor, total: _Total) -> None:
     length = float(torch.linalg.vector_norm(numbers - mean))
     total.reach(low, high)
     total.add(numbers.numel(), mean, length * length)
+
+
+def _in_doubles(part: torch.Tensor) -> torch.Tensor:
+    """The elements in double precision, where they are; on the CPU only if their device has no such numbers."""
+    return (part.cpu() if part.device.type == "mps" else part).to(torch.float64)
 
 
 def _of_sparse(tensor: torch.Tensor) -> Statistics | None:
@@ -345,10 +350,10 @@ def _distinct(stored: torch.Tensor) -> int | None:
 def _values(part: torch.Tensor) -> int:
     if part.is_complex():  # as they are: absolute values of the same number may differ in their last bit
         wide = part.resolve_conj().to(torch.complex64 if part.dtype is torch.complex32 else part.dtype)
-        pairs = torch.view_as_real(wide.cpu()).reshape(-1, 2)
+        pairs = torch.view_as_real(wide).reshape(-1, 2)
         return int(torch.unique(pairs[~torch.isnan(pairs).any(1)], dim=0).shape[0])
-    numbers = real(part).reshape(-1).cpu()
+    numbers = real(part).reshape(-1)
     if numbers.dtype not in (torch.int32, torch.int64, torch.bool, torch.uint8):
-        numbers = numbers.to(torch.float64)
+        numbers = _in_doubles(numbers)
         numbers = numbers[~torch.isnan(numbers)]
     return int(torch.unique(numbers).numel())
