@@ -9,7 +9,9 @@ from typing import NamedTuple
 from harness.place import Place
 from harness.terminal import Terminal
 
-_PAUSED = re.compile(r"PAUSED (?:before (?P<next>\w+)\??|(?P<within>inside .+?)(?=  | ·|$)|(?P<end>at the end|on \w+))")
+_PAUSED = re.compile(
+    r"PAUSED (?:(?:before (?P<next>\w+)\??|(?P<within>inside .+?))(?=  | ·|$)|(?P<end>at the end|on \w+))"
+)
 _UPDATE = re.compile(r"update ([\d,]+)( done)?")
 
 

@@ -131,6 +131,12 @@ class Terminal:
         assert found is not None
         return found
 
+    def finish_frame(self) -> None:
+        """Read on for as long as the rest of a frame follows at once: a large one comes in several pieces."""
+        for _ in range(50):
+            if not self.read(0.02):
+                return
+
     def read_for(self, seconds: float) -> None:
         """Read whatever comes for so long: for counting bytes, never for waiting."""
         deadline = time.monotonic() + seconds

@@ -52,6 +52,16 @@ async def test_the_names_of_an_earlier_phase_and_of_the_last_update_come_from_th
         assert "step last time" in panel(here).text()
 
 
+async def test_a_key_ahead_of_the_first_drawing_moves_from_the_phase_just_done() -> None:
+    async with stage() as here:
+        await here.step_to("step")
+        effects, snapshot = panel(here), here.app.seen
+        effects.total = effects.cursor = 0  # as before it is drawn for the first time
+        effects.took(None, snapshot)
+        effects.move(-2)
+        assert effects.cursor == 2  # forward, two above backward
+
+
 @both_sizes
 async def test_a_from_the_model_shows_one_tensor_and_its_two_owners(size: tuple[int, int]) -> None:
     async with stage(size) as here:
@@ -98,9 +108,7 @@ async def test_the_key_of_the_panel_shows_the_matrix_and_no_owners_of_long_ago(s
 async def test_in_the_matrix_the_tensor_at_hand_is_behind_the_count_under_the_cursor() -> None:
     async with stage() as here:
         await here.step_to("step")
-        await here.press("3")
-        await here.until(lambda: "›✓ backward" in panel(here).text(), "the phase just done under the cursor")
-        await here.press("up", "up", "right")  # forward, the buffers
+        await here.press("3", "up", "up", "right")  # forward, the buffers
         await here.until(lambda: panel(here).tensor_at_hand() == "model.norm.running_mean", "the buffer's name")
         await here.press("a")
         await here.until(lambda: "┌─ model.norm.running_mean" in panel(here).text(), "its owners")

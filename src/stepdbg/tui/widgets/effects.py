@@ -132,9 +132,9 @@ class EffectsPanel(Panel):
         if self.view == "inner":
             self.cursor = self.top = 0
         self._row = effects.row_done(snapshot)
-        if self.showing() == "matrix":
-            self.cursor = self._row
         found = effects.rows(snapshot)
+        if self.showing() == "matrix":
+            self.cursor, self.total = self._row, len(found)  # known before it is drawn: keys may come ahead of that
         if found:
             box = found[self._row].box
             told = [kind for kind in effects.KINDS if effects.cell(box, kind)]
