@@ -1,7 +1,7 @@
 """A person at a terminal: the real program on a real pty, read through a terminal emulator.
 
-Everything waits for an event on the pty or for the end of a process, with a deadline; nothing sleeps. When a deadline
-passes, the error shows the screen as it stood.
+Everything waits for an event on the pty or for the end of a process, with a deadline; nothing sleeps, but that
+`finish_frame` listens on for 20 ms. When a deadline passes, the error shows the screen as it stood.
 """
 
 from __future__ import annotations
