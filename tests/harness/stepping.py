@@ -10,7 +10,7 @@ from harness.place import Place
 from harness.terminal import Terminal
 
 _PAUSED = re.compile(
-    r"PAUSED (?:(?:before (?P<next>\w+)\??|(?P<within>inside .+?))(?=  | ·|$)|(?P<end>at the end|on \w+))"
+    r"PAUSED (?:(?:before (?P<next>\w+)\??|(?P<within>inside .+?))(?=  | [·.] |$)|(?P<end>at the end|on \w+))"
 )
 _UPDATE = re.compile(r"update ([\d,]+)( done)?")
 
