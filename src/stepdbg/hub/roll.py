@@ -23,6 +23,8 @@ class Roll:
         self.go = go
         """How the next rank that joins begins."""
         self.anybody_born = False
+        self.anybody_failed = False
+        """Whether a process has said why it cannot be followed."""
         self._folder = folder
         self._births: dict[object, dict[str, Any]] = {}
 

@@ -291,6 +291,7 @@ class Session:
         elif "imported" in word:
             self._now_doing("waiting for the first phase")
         elif "failed" in word:
+            self._roll.anybody_failed = True
             self._audience.notify(str(word["failed"]), "error")
         elif "exiting" in word:
             rank = self._roll.of(process)
@@ -383,7 +384,7 @@ class Session:
         if self.restarting:
             self._run_again()
             return
-        if not self.ranks and not self.stopping:
+        if not self.ranks and not self.stopping and not self._roll.anybody_failed:
             why = why_no_training(self.launch.script, status, born=self._roll.anybody_born)
             self._audience.notify(why, "warning", screens_only=status != 0)  # who fails says why on the same stderr
         self._changed()

@@ -6,12 +6,19 @@ of its next boundaries the process clears the bell and reads its socket. Outward
 began last, the counters and a ring of the newest losses. Every field is written by one side only. A reader may see a
 half-written entry of the ring; the sequence number that is written last, after the entry, keeps it from being read
 before it is whole.
+
+The training process maps its page so that no descriptor is left of it: one that the script closes without knowing it
+would later be closed once more, as somebody else's. And all of the file is there before it is mapped: a store into a
+page that a full file system cannot give ends a process by SIGBUS.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import mmap
 import os
+import resource
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -74,16 +81,22 @@ class Page:
         """
         flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
         descriptor = os.open(path, flags, 0o600)
-        self.memory: mmap.mmap
+        self.memory: memoryview
         """The page itself, for whoever cannot afford a call."""
         try:
             if create:
-                os.ftruncate(descriptor, SIZE)
-            self.memory = mmap.mmap(descriptor, SIZE)
+                _allocate(descriptor)
+                self.memory = _mapped(descriptor)
+            else:
+                self.memory = memoryview(mmap.mmap(descriptor, SIZE))
+        except OSError:
+            if create:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+            raise
         finally:
             os.close(descriptor)
-        with memoryview(self.memory) as whole:
-            self.starts = whole[_STARTS_AT:_PHASES_AT].cast("q")
+        self.starts = self.memory[_STARTS_AT:_PHASES_AT].cast("q")
         """When each phase began last, by its place: `enter` for whoever cannot afford a call."""
         self.places = {name: place for place, name in enumerate(USUAL_PHASES)}
         """Of phases."""
@@ -185,9 +198,9 @@ class Page:
         return newest, points[overwritten:]
 
     def close(self) -> None:
-        """Unmap."""
+        """Let go of it. What the training process has mapped stays mapped: somebody may hold a view of it."""
         self.starts.release()
-        self.memory.close()
+        self.memory.release()
 
     def _write_name(self, at: int, index: int, name: str) -> None:
         start = at + index * NAME_BYTES
@@ -195,7 +208,40 @@ class Page:
 
     def _read_name(self, at: int, index: int) -> str:
         start = at + index * NAME_BYTES
-        return unpadded(self.memory[start : start + NAME_BYTES])
+        return unpadded(bytes(self.memory[start : start + NAME_BYTES]))
+
+
+def _allocate(descriptor: int) -> None:
+    """Give the file its size, every byte of it.
+
+    Raises:
+        OSError: there is no room.
+    """
+    soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if soft != resource.RLIM_INFINITY and soft < SIZE:  # to try would be a SIGXFSZ
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    try:
+        os.posix_fallocate(descriptor, 0, SIZE)
+    except (AttributeError, OSError) as error:  # macOS has none, and not every file system can do it
+        if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENODEV):
+            raise
+        rest = memoryview(bytes(SIZE))
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def _mapped(descriptor: int) -> memoryview:
+    """The file in memory, with no descriptor kept. `mmap.mmap` keeps one, unless told otherwise from Python 3.13 on."""
+    import ctypes  # which torch has imported before
+
+    map_file = ctypes.CDLL(None, use_errno=True).mmap
+    map_file.restype = ctypes.c_void_p
+    map_file.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    address = map_file(None, SIZE, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, descriptor, 0)
+    if address in (None, ctypes.c_void_p(-1).value):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return memoryview((ctypes.c_ubyte * SIZE).from_address(address)).cast("B")
 
 
 def padded(name: str) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import socket
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -12,18 +11,18 @@ from types import TracebackType
 from stepdbg import api
 from stepdbg.tracer import frames
 from stepdbg.tracer.boundary import Tracer
-from stepdbg.tracer.link import Link
+from stepdbg.tracer.link import Connection, Link
 from stepdbg.tracer.sources import hooks
 
 
-def install(connected: socket.socket, folder: str) -> Tracer:
+def install(connection: Connection, folder: str) -> Tracer:
     """Hook torch's entry points; the session is entered at the first boundary.
 
     Args:
-        connected: The socket on which the process was said to be born.
+        connection: The socket on which the process was said to be born.
         folder: The session's.
     """
-    tracer = Tracer(Link(connected), Path(folder))
+    tracer = Tracer(Link(connection), Path(folder))
     api.tracer = tracer
     hooks.install(tracer)
     os.register_at_fork(after_in_child=tracer.disarm)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import select
-import socket
 from collections import deque
-from typing import Any
+from typing import Any, Protocol
 
 from stepdbg.errors import ProtocolError
 from stepdbg.protocol import frames
@@ -16,13 +14,48 @@ class HubLost(Exception):
     """The hub is gone, or spoke nonsense: training goes on undebugged."""
 
 
+class Connection(Protocol):
+    """The socket as `sitecustomize` has made it, which knows at each use whether it is still there."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    def connect(self) -> bool: ...
+
+    def send(self, data: bytes) -> None: ...
+
+    def receive(self, *, wait: bool) -> bytes: ...
+
+    def say(self, **what: object) -> None: ...
+
+    def say_born(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Link:
     """Sends and receives whole messages."""
 
-    def __init__(self, connected: socket.socket) -> None:
-        self._socket = connected
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._splitter = frames.Splitter("ToRank")
         self._waiting: deque[Any] = deque()
+
+    def renew(self) -> None:
+        """Before anything but lines was said: connect anew, where the script has closed what it does not know.
+
+        Raises:
+            HubLost: the hub is not there any more.
+        """
+        if self._connection.connected:
+            return
+        if not self._connection.connect():
+            raise HubLost("no hub is there")
+        self._connection.say_born()
+
+    def say_failed(self, why: str) -> None:
+        """Tell the user, in place of a hello, why this process cannot be followed."""
+        self._connection.say(failed=why)
 
     def send(self, message: Message) -> None:
         """Hand a message to the kernel.
@@ -31,7 +64,7 @@ class Link:
             HubLost: nobody is there to take it.
         """
         try:
-            self._socket.sendall(frames.encode(message))
+            self._connection.send(frames.encode(message))
         except (OSError, ProtocolError) as error:
             raise HubLost(str(error)) from error
 
@@ -42,7 +75,7 @@ class Link:
             HubLost: there will be none.
         """
         while not self._waiting:
-            self._read()
+            self._read(wait=True)
         return self._waiting.popleft()
 
     def pending(self) -> list[Any]:
@@ -51,21 +84,25 @@ class Link:
         Raises:
             HubLost: the connection has ended.
         """
-        while select.select([self._socket], [], [], 0)[0]:
-            self._read()
+        while self._read(wait=False):
+            pass
         found = list(self._waiting)
         self._waiting.clear()
         return found
 
-    def _read(self) -> None:
+    def _read(self, *, wait: bool) -> bool:
+        """Whether anything was there."""
         try:
-            data = self._socket.recv(1 << 16)
+            data = self._connection.receive(wait=wait)
             if not data:
                 raise HubLost("the hub closed the connection")
             self._waiting.extend(self._splitter.feed(data))
+        except BlockingIOError:
+            return False
         except (OSError, ProtocolError) as error:
             raise HubLost(str(error)) from error
+        return True
 
     def close(self) -> None:
         """Let go of the socket."""
-        self._socket.close()
+        self._connection.close()

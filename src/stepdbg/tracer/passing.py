@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
-from mmap import mmap
 from threading import get_ident
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
@@ -65,7 +64,7 @@ class Passing:
         self.key: Any = None
         """Its optimizer."""
         self._page: Page
-        self.memory: mmap
+        self.memory: memoryview
         """That of the shared page, with the bell in it."""
         self.starts: memoryview[int]
         """On the page, when each phase began last; the usual ones have the places `ZERO_GRAD` to `STEP`."""

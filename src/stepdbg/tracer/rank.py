@@ -32,12 +32,17 @@ class Rank:
         """
         if torch.utils.data.get_worker_info() is not None:
             raise HubLost("a worker of a data loader does not train")
+        self.link.renew()
         self.number, world = _place_among_ranks()
         name = f"page-{os.getpid()}"
         try:
             (self._folder / name).unlink(missing_ok=True)
             self.page = Page(self._folder / name, create=True)
         except OSError as error:
+            self.link.say_failed(
+                f"process {os.getpid()} trains and cannot be followed: its page in {self._folder} cannot be made "
+                f"({error.strerror}); training goes on undebugged"
+            )
             raise HubLost(str(error)) from error
         self.link.send(
             m.RankHello(

@@ -21,32 +21,139 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class _Line:
-    """The connection to the hub, on which a line of JSON is said at a time until the tracer takes it over."""
+    """The connection to the hub: lines of JSON are said on it until the tracer takes it over.
+
+    A script may close descriptors that it does not know, or put others in their place, and go on to open files of its
+    own under those numbers. So the socket is told from what else may be there by its device and inode, at each use,
+    and nothing else is ever written to, read or closed. Its number is high, for the script's own to be what they are in
+    a bare run. No socket object holds it, since that would close the number at its own end, whosever it is by then.
+    """
 
     def __init__(self, folder: str) -> None:
-        import socket
-
         self.folder = folder
-        self.socket: socket.socket | None = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._descriptor = -1
+        self._identity = (0, 0)
+        self.connect()
+
+    def connect(self) -> bool:
+        """Connect, or connect anew; whether the hub is there."""
+        import _socket  # `socket` may have been patched by the script, and is slow to import
+
+        self.close()
         try:
-            self.socket.connect(os.path.join(folder, "rank.sock"))
+            fresh = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         except OSError:
-            self.close()
+            return False
+        try:
+            fresh.settimeout(None)  # whatever the script's default is
+            fresh.connect(os.path.join(self.folder, "rank.sock"))
+            self._descriptor = _out_of_the_way(fresh.fileno())
+            status = os.fstat(self._descriptor)
+            self._identity = status.st_dev, status.st_ino
+        except OSError:
+            return False
+        finally:
+            fresh.close()
+        return True
+
+    @property
+    def connected(self) -> bool:
+        """Whether the descriptor still is the socket to the hub."""
+        if self._descriptor < 0:
+            return False
+        try:
+            status = os.fstat(self._descriptor)
+        except OSError:
+            status = None
+        if status is None or (status.st_dev, status.st_ino) != self._identity:
+            self._descriptor = -1
+            return False
+        return True
+
+    def send(self, data: bytes) -> None:
+        """Hand all of it to the kernel.
+
+        Raises:
+            OSError: nobody is there to take it.
+        """
+        import _socket
+
+        opened = self._open()
+        try:
+            opened.sendall(data, getattr(_socket, "MSG_NOSIGNAL", 0))  # the script may have SIGPIPE at its default
+        finally:
+            opened.detach()
+
+    def receive(self, *, wait: bool) -> bytes:
+        """What has arrived; nothing where the hub has hung up.
+
+        Raises:
+            BlockingIOError: nothing has, and it is not to be waited for.
+            OSError: the connection is lost.
+        """
+        import _socket
+
+        opened = self._open()
+        try:
+            data: bytes = opened.recv(1 << 16, 0 if wait else _socket.MSG_DONTWAIT)
+            return data
+        finally:
+            opened.detach()
+
+    def _open(self) -> Any:
+        import _socket
+
+        if not self.connected:
+            raise ConnectionError("the connection to the hub was closed in this process")
+        opened = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, self._descriptor)
+        opened.settimeout(None)
+        return opened
 
     def say(self, **what: object) -> None:
-        if self.socket is None:
-            return
+        """Say a line, if anybody is there."""
         import json
 
         try:
-            self.socket.sendall(json.dumps(what).encode() + b"\n")
+            self.send(json.dumps(what).encode() + b"\n")
         except OSError:
             self.close()
 
+    def say_born(self) -> None:
+        """Say that this process is there."""
+        try:
+            cwd = os.getcwd()
+        except OSError:  # it has been removed
+            cwd = ""
+        self.say(
+            born={
+                "pid": os.getpid(),
+                "ppid": os.getppid(),
+                "python": sys.version.split()[0],
+                "executable": sys.executable,
+                "argv": list(getattr(sys, "orig_argv", sys.argv)),
+                "cwd": cwd,
+                "version": 1,
+                "stack_signal": _stack_signal(),
+            }
+        )
+
     def close(self) -> None:
-        if self.socket is not None:
-            self.socket.close()
-            self.socket = None
+        """Let go of the socket, if it is still there."""
+        if self.connected:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+
+def _out_of_the_way(descriptor: int) -> int:
+    """A second descriptor of the same, with a number that the script will not come to by itself."""
+    import fcntl
+
+    for lowest in (1000, 500, 240, 120, 56):  # as the limit of this process allows
+        try:
+            return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
+        except OSError:
+            continue
+    return os.dup(descriptor)
 
 
 class _TorchWaiter:
@@ -94,7 +201,7 @@ class _TorchWaiter:
 
 def _install(line: _Line) -> None:
     """Put the tracer in; on failure the program goes on undebugged."""
-    if line.socket is None:
+    if not line.connected:
         return
     try:
         from stepdbg.tracer.install import install
@@ -106,7 +213,7 @@ def _install(line: _Line) -> None:
         line.close()
         return
     try:
-        install(line.socket, line.folder)
+        install(line, line.folder)
     except Exception as error:
         line.say(failed=f"stepdbg could not start in {sys.executable}: {type(error).__name__}: {error}")
         line.close()
@@ -114,25 +221,18 @@ def _install(line: _Line) -> None:
 
 def _begin() -> None:
     line = _Line(str(_SESSION))
-    if line.socket is None:
+    if not line.connected:
         return
     os.register_at_fork(after_in_child=line.close)
-    line.say(
-        born={
-            "pid": os.getpid(),
-            "ppid": os.getppid(),
-            "python": sys.version.split()[0],
-            "executable": sys.executable,
-            "argv": list(getattr(sys, "orig_argv", sys.argv)),
-            "cwd": os.getcwd(),
-            "version": 1,
-            "stack_signal": _stack_signal(),
-        }
-    )
+    line.say_born()
     if "torch" in sys.modules:
         _install(line)
     else:
         sys.meta_path.insert(0, _TorchWaiter(line))
+
+
+_stacks: list[int] = []
+"""The signal of `_stack_signal`, where there is one."""
 
 
 def _stack_signal() -> int | None:
@@ -140,11 +240,14 @@ def _stack_signal() -> int | None:
     import faulthandler
     import signal
 
+    if _stacks:
+        return _stacks[0]
     number = getattr(signal, "SIGRTMAX", 0) - 3 if hasattr(signal, "SIGRTMAX") else getattr(signal, "SIGINFO", 0)
     if not number or signal.getsignal(number) is not signal.SIG_DFL:
         return None
     faulthandler.register(number, all_threads=True)
-    return int(number)
+    _stacks.append(int(number))
+    return _stacks[0]
 
 
 def _run_shadowed() -> None:
