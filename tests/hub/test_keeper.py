@@ -104,15 +104,16 @@ def test_all_output_is_in_the_log_before_the_exit_is_told(keep) -> None:  # type
 
 
 def test_the_target_leads_the_foreground_of_a_terminal_of_the_size_asked_for(keep) -> None:  # type: ignore[no-untyped-def]
+    """The leader of its session is neither itself nor its parent, the keeper."""
     kept = keep(
         *python(
-            "import os; tty = os.open('/dev/tty', os.O_RDWR); "
+            "import os; tty = os.open('/dev/tty', os.O_RDWR); keeper = open(f'/proc/{os.getppid()}/cmdline').read(); "
             "print(os.get_terminal_size(), os.tcgetpgrp(tty) == os.getpgrp() == os.getpid(), "
-            "os.getsid(0) == os.getppid(), all(map(os.isatty, (0, 1, 2))))"
+            "os.getsid(0) not in (os.getpid(), os.getppid()), 'keeper.py' in keeper, all(map(os.isatty, (0, 1, 2))))"
         )
     )
     assert kept.until("exit") == 0
-    assert kept.output() == b"os.terminal_size(columns=91, lines=33) True True True\r\n"
+    assert kept.output() == b"os.terminal_size(columns=91, lines=33) True True True True\r\n"
 
 
 def test_a_new_size_reaches_the_target_as_a_signal(keep) -> None:  # type: ignore[no-untyped-def]
@@ -192,3 +193,43 @@ def test_when_the_hub_dies_in_mid_output_the_target_runs_to_its_end(keep, tmp_pa
     assert kept.process.wait(DEADLINE) == 0
     assert done.read_text() == "to the end"
     assert b"line 19999\r\n" in kept.output()
+
+
+MOMENTS = {
+    "while it is silent": "gone(); print('still there')",
+    "in mid output": "for n in range(30_000): print('line', n)\nprint('still there')",
+    "while a child of its own runs": "import subprocess; subprocess.run([sys.executable, '-c', "
+    '\'import os, select; select.select([int(os.environ["KEEPER"])], [], []); print("still there")\'], '
+    "close_fds=False, env={**os.environ, 'KEEPER': str(keeper)})",
+}
+WATCHES = """
+import os, select, sys
+keeper = os.pidfd_open(os.getppid()); os.set_inheritable(keeper, True)
+def gone(): select.select([keeper], [], [])
+print('begun', flush=True)
+"""
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_when_the_keeper_is_killed_the_target_runs_to_its_end_with_its_output_in_the_log(
+    keep,  # type: ignore[no-untyped-def]
+    moment: str,
+) -> None:
+    kept = keep(*python(WATCHES + MOMENTS[moment] + "\nprint(os.isatty(os.open('/dev/tty', os.O_RDWR)), 'at the end')"))
+    target = kept.until("started")
+    kept.until_output(b"begun")
+    leader = int(Path(f"/proc/{target}/stat").read_text().split()[5])
+    ended = [os.pidfd_open(pid) for pid in (target, leader)]
+    kept.process.kill()
+    for descriptor in ended:
+        assert select.select([descriptor], [], [], DEADLINE)[0]
+        os.close(descriptor)
+    assert kept.output().endswith(b"still there\r\nTrue at the end\r\n")
+
+
+def test_where_nothing_adopts_orphans_the_keeper_leads_the_session_itself(keep) -> None:  # type: ignore[no-untyped-def]
+    kept = keep(
+        *python("import os; print(os.getsid(0) == os.getppid(), os.ttyname(0)); raise SystemExit(3)"), adopts=False
+    )
+    assert kept.until("exit") == 3
+    assert kept.output().startswith(b"True /dev/")

@@ -105,6 +105,25 @@ async def test_a_killed_hub_leaves_training_running_to_its_end(tmp_path: Path) -
         assert screen.stop is not None
 
 
+async def test_a_killed_keeper_leaves_training_steered_as_before_and_its_exit_status_known() -> None:
+    program = "import sys; from stepdbg.testing.__main__ import main; main(); print('the end'); sys.exit(7)"
+    async with real_hub("-c", program, "5") as folder:
+        screen = await Screen.open(folder)
+        await screen.until_next("data")
+        parent = int(Path(f"/proc/{screen.session.ranks[0].pid}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(parent, signal.SIGKILL)
+        await screen.until(lambda s: any("keeper" in text for text in s.notices))
+        screen.connection.send(Steer("next"))
+        await screen.until_next("zero_grad")
+        screen.connection.send(Steer("continue"))
+        await screen.until(lambda s: s.session.state == "paused" and s.stop.reason == "exit")
+        screen.connection.send(Steer("continue"))
+        session = await screen.until_state("exited")
+        assert session.exit_status == 7
+        assert screen.output.count(b"update") == 5
+        assert b"the end" in screen.output
+
+
 async def test_a_dead_hub_is_not_listed_and_a_living_one_is() -> None:
     async with real_hub("-m", "stepdbg.testing", "5") as folder:
         screen = await Screen.open(folder)

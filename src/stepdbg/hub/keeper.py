@@ -1,8 +1,9 @@
 """The keeper: a small process that owns the debuggee's terminal and reaps it; it never does anything clever.
 
 It outlives the hub. Were the pty the hub's, a killed hub would hang up or fail the training in mid-print; were the
-debuggee the session's leader, its death would hang up everybody else on its terminal. So the keeper leads the session,
-holds both ends of the pty, copies what the debuggee writes into a log, and adopts its orphans.
+debuggee the session's leader, its death would hang up everybody else on its terminal. So the keeper holds the pty,
+copies what the debuggee writes into a log, and adopts its orphans; and a process that only sleeps leads the session and
+holds the pty as well (`leader.py`), for the keeper's own death not to be the debuggee's.
 
 Run by the hub as `python -I -S keeper.py DESCRIPTOR`, where the descriptor is one end of a Unix socket; standard
 library only. Lines of JSON go both ways. First comes `{"run": {"argv", "cwd", "variables", "log", "columns",
@@ -20,6 +21,7 @@ import errno
 import fcntl
 import json
 import os
+import runpy
 import select
 import signal
 import socket
@@ -31,6 +33,8 @@ from typing import Any
 
 LOG_LIMIT = 4 * 1024 * 1024
 """Bytes after which the log is set aside as `output.log.1`, so that days of progress bars do not fill a disk."""
+LEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "leader.py")
+"""The program of the session's leader."""
 DRAIN_SECONDS = 2.0
 """So long is the output read to its end after the exit, where somebody keeps writing."""
 _PR_SET_CHILD_SUBREAPER = 36
@@ -76,7 +80,7 @@ class Log:
 class Keeper:
     """One debuggee on one pty."""
 
-    def __init__(self, control: socket.socket, run: dict[str, Any], pending: bytes) -> None:
+    def __init__(self, control: socket.socket, run: dict[str, Any], pending: bytes, *, adopts: bool) -> None:
         self._control: socket.socket | None = control
         self._commands = bytearray(pending)
         self._to_hub = bytearray()
@@ -89,8 +93,11 @@ class Keeper:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         self._master, self._slave = os.openpty()
         self._resize(run["columns"], run["rows"])
-        fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0)
-        self._child = self._start(run)
+        self._lifeline, theirs = socket.socketpair()
+        self._leader = 0
+        if adopts:
+            self._leader = self._start_leader(theirs)
+        self._child = self._start(run) if adopts else self._start_here(run)
         os.set_blocking(self._master, False)
 
     def keep(self) -> None:
@@ -114,48 +121,52 @@ class Keeper:
                 self._serve(events)
             lonely = self._reap()
             if self._exited and self._control is None and lonely:
+                with contextlib.suppress(OSError):
+                    self._lifeline.sendall(b"done")
                 return
 
     # ------------------------------------------------------------ the debuggee
 
-    def _start(self, run: dict[str, Any]) -> int:
-        """Fork and execute the target; 0 where that cannot be done, which the hub is told."""
-        failed, report = os.pipe()
+    def _start_leader(self, lifeline: socket.socket) -> int:
+        """The process that leads the session; its id."""
+        given = [lifeline.fileno(), self._master, self._slave]
         pid = os.fork()
         if pid == 0:
             try:
-                os.close(failed)
-                self._become(run)
-            except OSError as error:
-                os.write(report, f"{error.filename or run['argv'][0]}: {error.strerror}".encode())
+                for descriptor in given:
+                    os.set_inheritable(descriptor, True)
+                os.execv(sys.executable, [sys.executable, "-I", "-S", LEADER, *map(str, given)])
             finally:
                 os._exit(127)
-        os.close(report)
-        why = b""
-        while data := os.read(failed, _CHUNK):
-            why += data
-        os.close(failed)
-        if why:
-            os.waitpid(pid, 0)
-            self._exited = True
-            self._say({"cannot": why.decode("utf-8", "replace")})
-            return 0
-        self._say({"started": pid})
+        lifeline.close()
         return pid
 
-    def _become(self, run: dict[str, Any]) -> None:
-        """In the child: a process group of its own in the foreground of the pty, then the target."""
-        os.setpgid(0, 0)
-        os.tcsetpgrp(self._slave, os.getpid())  # SIGTTOU is ignored still, or this would stop us
-        for stream in (0, 1, 2):
-            os.dup2(self._slave, stream)
-        signal.set_wakeup_fd(-1)
-        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-            with contextlib.suppress(OSError, ValueError):
-                signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.chdir(run["cwd"])
-        os.execvpe(run["argv"][0], run["argv"], {**os.environ, **run["variables"]})
+    def _start(self, run: dict[str, Any]) -> int:
+        """Have the leader start the target; 0 where that cannot be done, which the hub is told."""
+        wanted = {name: run[name] for name in ("argv", "cwd", "variables", "log")}
+        try:
+            self._lifeline.sendall(json.dumps(wanted).encode() + b"\n")
+            word = json.loads(_read_line(self._lifeline)[0])
+        except (OSError, ValueError, SystemExit):
+            word = {"cannot": f"{run['argv'][0]}: the leader of its session does not start"}
+        return self._tell_start(word)
+
+    def _start_here(self, run: dict[str, Any]) -> int:
+        """Lead the session and start the target, where a system has no adoption of orphans."""
+        lead = runpy.run_path(LEADER)
+        with contextlib.suppress(PermissionError):  # already the leader of a session
+            os.setsid()
+        fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0)
+        return self._tell_start(lead["start"](run, self._slave, orphan=False))
+
+    def _tell_start(self, word: dict[str, Any]) -> int:
+        if "cannot" in word:
+            self._exited = True
+            self._say({"cannot": word["cannot"]})
+            return 0
+        self._say(word)
+        pid: int = word["started"]
+        return pid
 
     def _reap(self) -> bool:
         """Collect what has ended; whether there are no children left."""
@@ -165,7 +176,7 @@ class Keeper:
             except ChildProcessError:
                 return True
             if pid == 0:
-                return False
+                return self._alone_with_leader()
             if os.WIFSTOPPED(status):
                 # Nobody could ever bring back what Ctrl+Z has put to sleep: there is no shell with job control here.
                 if pid == self._child and os.WSTOPSIG(status) != signal.SIGSTOP:
@@ -175,6 +186,20 @@ class Keeper:
                 self._exited = True
                 self._tell_how_much()
                 self._say({"exit": os.waitstatus_to_exitcode(status)})
+
+    def _alone_with_leader(self) -> bool:
+        """Whether the session's leader is the only child."""
+        if not self._exited or not self._leader:
+            return False
+        try:
+            with open(f"/proc/self/task/{os.getpid()}/children") as file:
+                return file.read().split() == [str(self._leader)]
+        except OSError:  # a kernel that does not tell: whoever is of the target's group
+            try:
+                os.killpg(self._child, 0)
+            except ProcessLookupError:
+                return True
+            return False
 
     def _signal(self, number: int) -> None:
         if self._child:
@@ -286,14 +311,16 @@ def _pipe() -> tuple[int, int]:
     return ends
 
 
-def _adopt_orphans() -> None:
-    """Become the reaper of all descendants, where the system can do that (Linux)."""
+def _adopt_orphans() -> bool:
+    """Become the reaper of all descendants; whether the system can do that (Linux)."""
     if not sys.platform.startswith("linux"):
-        return
-    with contextlib.suppress(Exception):  # a Python without ctypes: orphans then go to init, as they always did
+        return False
+    try:
         import ctypes
 
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+    except Exception:  # a Python without ctypes: orphans then go to init, as they always did
+        return False
 
 
 def _read_line(control: socket.socket) -> tuple[bytes, bytes]:
@@ -312,14 +339,13 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     line, rest = _read_line(control)
-    with contextlib.suppress(PermissionError):  # already the leader of a session
-        os.setsid()
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTTOU, signal.SIGTTIN):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    _adopt_orphans()
+    run = json.loads(line)["run"]
+    adopts = run.get("adopts", True) and _adopt_orphans()
     control.setblocking(False)
-    Keeper(control, json.loads(line)["run"], rest).keep()
+    Keeper(control, run, rest, adopts=adopts).keep()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from stepdbg.errors import ProtocolError
 from stepdbg.hub.card import Card, write_card
 from stepdbg.hub.launch import LAUNCH, Launch, target_variables
 from stepdbg.hub.links import Link, Words, decoded, is_ours
+from stepdbg.hub.orphans import Orphans
 from stepdbg.hub.output import OutputTail
 from stepdbg.hub.session import Session
 from stepdbg.hub.terminal import Terminal
@@ -63,6 +64,7 @@ class Hub:
         self._hearing: set[asyncio.Task[None]] = set()
         """One for each process of the target that has not hung up."""
         self._heard = self._handing_on = 0
+        self._orphans = Orphans()
         self.session = Session(
             folder,
             self.launch,
@@ -261,13 +263,19 @@ class Hub:
     def _keeper_says(self, word: dict[str, object]) -> None:
         if "wrote" in word:
             self.session.read_output()
+        elif isinstance(pid := word.get("started"), int):
+            self._orphans.await_end(pid, self._target_ended_as_orphan)
         elif isinstance(status := word.get("exit"), int):
             self.session.target_exited(status)
         elif "cannot" in word:
             self.session.target_cannot_start(str(word["cannot"]))
 
     def _keeper_gone(self) -> None:
-        self.session.keeper_lost()
+        self.session.keeper_lost(adopted=self._orphans.adopted)
+
+    def _target_ended_as_orphan(self, status: int) -> None:
+        """The target has outlived its keeper, and now has ended; what it wrote last is on its way into the log."""
+        self._later(QUIET_SECONDS, lambda: self.session.target_exited(status))
 
     async def _tick(self) -> None:
         while True:

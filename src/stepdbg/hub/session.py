@@ -122,7 +122,7 @@ class Session:
         self.breakpoints.forget_hits()
         self.exit_status: int | None = None
         self.restarting = False
-        self._keeper_lost = False
+        self._keeper_gone = self._end_unknown = False
         self._breakpoints_hold = True
         self._doing = f"starting {self.launch.script}" + (" again" if self.run > 1 else "")
         self._changed()
@@ -144,7 +144,7 @@ class Session:
         """Of the session as a whole: what its most interesting rank is in."""
         if self.exit_status is not None or self._abandoned:
             return "exited"
-        if self._keeper_lost:
+        if self._end_unknown:
             return "lost"
         return self._roll.state
 
@@ -398,11 +398,13 @@ class Session:
         self._changed()
         self._end_if_over()
 
-    def keeper_lost(self) -> None:
-        """Nobody knows any more what becomes of the target."""
+    def keeper_lost(self, *, adopted: bool = False) -> None:
+        """The keeper has died, and the target goes on; unless it was `adopted` nobody will tell how it ends."""
         if self.exit_status is None:
-            self._keeper_lost = True
-            self._audience.notify("the keeper of the script's terminal is gone", "error")
+            self._keeper_gone, self._end_unknown = True, not adopted
+            self._audience.notify(
+                "the keeper of the script's terminal is gone; training goes on, and takes no more input", "error"
+            )
             self._changed()
 
     def remark_on_silence(self) -> None:
@@ -441,7 +443,7 @@ class Session:
     def _signal_target(self, number: int) -> None:
         if self.exit_status is not None:
             return
-        if self.terminal is not None and not self._keeper_lost:
+        if self.terminal is not None and not self._keeper_gone:
             self.terminal.signal(number)
             if number == signal.SIGKILL:  # torchrun, killed, leaves its ranks, which have sessions of their own
                 signal_processes([birth.get("pid") for birth in self._roll.births], number)
