@@ -48,6 +48,7 @@ def run_target(
     launch: Launch,
     hear: Callable[[ToClient], None] = lambda _: None,
     on_quit: Callable[[HubLine], None] | None = None,
+    on_start: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Run the target to its end.
 
@@ -56,6 +57,7 @@ def run_target(
         launch: the session that it runs in.
         hear: gets all that the hub says, in a thread of its own.
         on_quit: is called at SIGQUIT, which the target then ignores.
+        on_start: is told the target's process id.
 
     Returns:
         The target's exit status; negative for a signal.
@@ -86,6 +88,7 @@ def run_target(
     except OSError as error:
         hub.say_farewell(None)
         raise UsageError(f"cannot run {target.argv[0]}: {error.strerror}") from error
+    on_start(child.pid)
     if on_quit is not None:
         signal.signal(signal.SIGQUIT, lambda *_: on_quit(hub))
     status = child.wait()

@@ -12,7 +12,7 @@ from stepdbg.commands.target import find_target
 from stepdbg.commands.trace_file import TraceFile
 from stepdbg.commands.trace_line import line
 from stepdbg.hub.launch import Launch
-from stepdbg.protocol.messages import ToClient, Traced, Tracing
+from stepdbg.protocol.messages import SessionChanged, ToClient, Traced, Tracing
 
 
 def trace(words: Sequence[str], wanted: Tracing, *, python: str | None = None, output: str | None = None) -> int:
@@ -38,8 +38,10 @@ def trace(words: Sequence[str], wanted: Tracing, *, python: str | None = None, o
         if isinstance(message, Traced):
             file.write(line(message))
             endings.note(message)
+        elif isinstance(message, SessionChanged):
+            endings.see(message.session.ranks)
 
     launch = Launch(target.argv, target.script, os.getcwd(), go="continue", terminal=False, trace=wanted)
-    status = run_target(target, launch, hear, show_stacks)
+    status = run_target(target, launch, hear, show_stacks, endings.started)
     file.close()
     return 0 if endings.orderly else end_likewise(status)

@@ -27,6 +27,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     boundary: int
     """From 1 in each rank. Two boundaries with nothing between them are one line, so that a number may be missing."""
     rank: int
+    pid: int
+    """Of the process: two that train one after the other may have the same rank."""
     epoch: int | None
     update: int
     """That the phase done was part of, from 1."""
@@ -57,6 +59,7 @@ def line(traced: Traced) -> bytes:
     written = Line(
         boundary=boundary.index,
         rank=boundary.rank,
+        pid=traced.pid,
         epoch=boundary.epoch,
         update=boundary.update,
         done=boundary.done,

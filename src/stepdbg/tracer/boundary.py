@@ -27,6 +27,7 @@ from stepdbg.protocol.page import BELL
 from stepdbg.tracer import breakpoints, frames
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.earlier import Earlier
+from stepdbg.tracer.following import Following
 from stepdbg.tracer.halt import STEPPING, Cause, Halt, failure
 from stepdbg.tracer.link import HubLost, Link
 from stepdbg.tracer.losses import Losses
@@ -62,6 +63,7 @@ class Tracer:
         self._halt = Halt(self._rank, self.lagging, self.registry, self.treatment)
         self.passing = Passing(self.lagging, self.registry, self._rank, self._losses)
         self._into = Into(self, self._halt)
+        self.following = Following(self, self._rank, self._halt, self._losses)
         self._trace: Trace | None = None
         self._pausing = False
         self._stopped_at = 0
@@ -96,10 +98,21 @@ class Tracer:
         Not while a generator loop is driven, and not inside a call of the same phase: what an override calls of its
         base is no phase of its own.
         """
-        return not (self.quiet or self.driving or get_ident() != self.thread) and (
-            (self.passing.open is None and self.lagging.open is None)
-            or (self.passing.open != name and not self.course.within(name))
+        if self.quiet or self.driving or (get_ident() != self.thread and not self.following.moves_here(name)):
+            return False
+        return (self.passing.open is None and self.lagging.open is None) or (
+            self.passing.open != name and not self.course.within(name)
         )
+
+    def trains_here(self, name: str) -> bool:
+        """Whether a call of that phase in this thread is one of training that is debugged."""
+        return self.listening() or (get_ident() != self.thread and self.following.moves_here(name))
+
+    def begin_anew(self) -> None:
+        """Nothing has happened yet in this process, which is a forked child."""
+        self._into.over(broken=True)
+        self._trace, self._broken, self._stopped_at = None, (), 0
+        self._pausing = self._ended = self.driving = False
 
     def begin(
         self,
@@ -129,6 +142,7 @@ class Tracer:
         if kept and not silent and passing.enter(name, optimizer, call):
             return NOTED
         passing.due, now = 0, monotonic_ns()
+        self.following.say_beside()
         page = self._rank.page
         if page is None or not self._halt.free or page.memory[BELL]:
             return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at)
@@ -192,7 +206,9 @@ class Tracer:
             self._losses.read(loss, name, update)
 
     def tell(self, text: str, severity: m.Severity = "information") -> None:
-        """Tell the user something about the run."""
+        """Tell the user something about the run; nothing before the session has been entered."""
+        if self._rank.page is None:
+            return
         try:
             self._rank.link.send(m.Notice(text, severity))
         except HubLost:
@@ -202,11 +218,12 @@ class Tracer:
         """The script has come to its end: the last boundary."""
         self._end_of_script(Cause("exit", "the script has ended", []))
 
-    def failed(self, error: BaseException) -> None:
-        """An exception is about to end the script."""
+    def failed(self, error: BaseException, *, last: bool = True) -> None:
+        """An exception is about to end the script, or (not the `last` boundary then) the thread that trains."""
         stack, lines = frames.traceback_frames(error.__traceback__)
         detail = f"{type(error).__name__}: {error}"
         self._end_of_script(Cause("exception", detail, stack, lines, failure(error)))
+        self._ended = self._ended and last
 
     # what the public names call
 
@@ -278,12 +295,14 @@ class Tracer:
         began = monotonic_ns()
         try:
             if self._rank.page is None:
+                self.following.stays_silent("line", None)
                 self._join()
             if self._trace is not None:
                 self._tell(placed(boundary, frame), cause.stack, end=cause)
             else:
                 self._pausing = False
-                self._halt.wait(placed(boundary, frame), cause)
+                with self.following.turn:
+                    self._halt.wait(placed(boundary, frame), cause)
         except HubLost:
             self.disarm()
         except Exception as error:
@@ -314,7 +333,8 @@ class Tracer:
             if not predicted and at is None:
                 whose = self._see_call(name, sys._getframe(2))
             self._halt.coming = whose
-            self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
+            with self.following.turn:
+                self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
         except HubLost:
             self.disarm()
         except Exception as error:
@@ -353,7 +373,7 @@ class Tracer:
         self._broken = ()
         halt, course = self._halt, self.course
         if self._rank.page is None:
-            if being_prepared():
+            if being_prepared() or self.following.stays_silent(name, halt.coming):
                 return
             self._join()
         elif self._rank.page.bell():
@@ -376,7 +396,7 @@ class Tracer:
                 halt.pass_by(boundary, done, stack_around(frame), returning)
         elif halt.until not in STEPPING:
             halt.before = None
-        if halt.before is None and self._due(boundary):
+        if halt.before is None and halt.is_due(boundary):
             halt.foresee(boundary.next, stack_around(frame), returning)
 
     def _tell(
@@ -419,22 +439,11 @@ class Tracer:
             return "step", ""
         return None
 
-    def _due(self, boundary: m.Boundary) -> bool:
-        """Whether training is foreseen to stop at the end of the phase that begins here."""
-        phase = boundary.next
-        if self._halt.until in STEPPING or phase is None:
-            return phase is not None
-        if (last := phase == "step" or self.course.is_last(phase)) and self._halt.until == "finish":
-            return True
-        points, update = self._halt.breakpoints, boundary.opens or self.course.update
-        return points.any and points.foreseen(phase, self.course.foretell(phase), update, last)
-
     def _end_of_script(self, cause: Cause) -> None:
-        if self._ended or not self.listening():
+        if self._ended or self.quiet or self._rank.page is None:
             return
         self._ended = True
-        if self._rank.page is None:
-            return
+        self.following.say_beside()
         try:
             self._losses.settle(wait=True)
             self._into.over()
@@ -446,8 +455,9 @@ class Tracer:
                 boundary = placed(boundary, frame, (cause.lines or {}).get(id(frame)))
                 if self._broken:
                     boundary = msgspec.structs.replace(boundary, inside=self._broken, done=None)
-            self._tell(boundary, cause.stack, end=cause)
-            self._halt.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
+            with self.following.turn:
+                self._tell(boundary, cause.stack, end=cause)
+                self._halt.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
         except HubLost:
             self.disarm()
         except Exception as error:
@@ -492,18 +502,10 @@ class Tracer:
 
     def let_go(self, error: Exception) -> None:
         """A fault of ours must not become the user's: say so, and let training go on undebugged."""
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"
-        fault = f"{type(error).__name__}: {error} ({place})"
+        fault = f"{type(error).__name__}: {error} ({frames.place_of(error)})"
         text = f"stepdbg failed and has let go; training goes on undebugged. Please report: {fault}"
-        try:
-            self._rank.link.send(m.Notice(text, "error"))
-        except HubLost:
-            pass
-        finally:
-            self.disarm()
+        self.tell(text, "error")
+        self.disarm()
 
     def disarm(self) -> None:
         """The hub is gone, or this process is none of the session's: never stop or report again."""

@@ -98,6 +98,12 @@ class Course:
     """Between a training forward and its backward."""
     _opening: _Opening | None = None
 
+    def begin_anew(self) -> None:
+        """As if nothing had happened."""
+        fresh = Course()
+        for name in Course.__slots__:
+            setattr(self, name, getattr(fresh, name))
+
     # while somebody may look
 
     def advance(

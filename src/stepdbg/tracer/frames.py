@@ -168,3 +168,11 @@ def library_scopes(frames: list[FrameType]) -> Iterator[dict[str, Any]]:
     for frame in frames:
         if origin(frame.f_code.co_filename) == "library" and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
             yield local_variables(frame)
+
+
+def place_of(error: BaseException) -> str:
+    """File and line where an exception was raised; `?` where it never was."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    return f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"

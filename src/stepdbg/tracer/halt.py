@@ -104,6 +104,16 @@ class Halt:
         """See whether anything but the bell can make training stop."""
         self.free = self.until == "continue" and not (self.breakpoints.any or self.traced)
 
+    def is_due(self, boundary: m.Boundary) -> bool:
+        """Whether training is foreseen to stop at the end of the phase that begins here."""
+        phase, course = boundary.next, self._course
+        if self.until in STEPPING or phase is None:
+            return phase is not None
+        if (last := phase == "step" or course.is_last(phase)) and self.until == "finish":
+            return True
+        points, update = self.breakpoints, boundary.opens or course.update
+        return points.any and points.foreseen(phase, course.foretell(phase), update, last)
+
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
         with torch.no_grad(), uncollected():

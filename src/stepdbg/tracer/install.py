@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 from pathlib import Path
 from types import TracebackType
 
@@ -25,14 +26,14 @@ def install(connection: Connection, folder: str) -> Tracer:
     tracer = Tracer(Link(connection), Path(folder))
     api.tracer = tracer
     hooks.install(tracer)
-    os.register_at_fork(after_in_child=tracer.disarm)
+    os.register_at_fork(after_in_child=tracer.following.forked)
     atexit.register(tracer.finish)
     _watch_exceptions(tracer)
     return tracer
 
 
 def _watch_exceptions(tracer: Tracer) -> None:
-    """Stop at an uncaught exception, after it was printed, and leave nothing of ours in what is printed."""
+    """Stop at an uncaught exception, the training thread's too, after it was printed, with nothing of ours in it."""
     earlier = sys.excepthook
 
     def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
@@ -41,7 +42,14 @@ def _watch_exceptions(tracer: Tracer) -> None:
         if isinstance(error, Exception):
             tracer.failed(error)
 
-    sys.excepthook = excepthook
+    def in_thread(unraised: threading.ExceptHookArgs) -> None:
+        clean(unraised.exc_value)
+        earlier_in_thread(unraised)
+        if isinstance(unraised.exc_value, Exception) and tracer.listening():
+            tracer.failed(unraised.exc_value, last=False)
+
+    earlier_in_thread = threading.excepthook
+    sys.excepthook, threading.excepthook = excepthook, in_thread
 
 
 def clean(error: BaseException | None, seen: frozenset[int] = frozenset()) -> None:

@@ -41,6 +41,10 @@ class Link:
         self._splitter = frames.Splitter("ToRank")
         self._waiting: deque[Any] = deque()
 
+    def anew(self) -> Link:
+        """The same before anything was said."""
+        return Link(self._connection)
+
     def renew(self) -> None:
         """Before anything but lines was said: connect anew, where the script has closed what it does not know.
 

@@ -45,6 +45,11 @@ class Losses:
         self._underway: deque[_Copy] = deque()
         self._spare: list[_Copy] = []
 
+    def begin_anew(self) -> None:
+        """Nothing has been read, and the page is another one."""
+        self._indices.clear()
+        self._underway.clear()
+
     def read(self, loss: torch.Tensor, name: str, update: int, *, watched: bool = False) -> None:
         """Take the value of a loss, or of what is watched: a tensor of one real number."""
         if loss.is_cuda:

@@ -111,6 +111,10 @@ class OtherThreads:
         if isinstance(used, Optimizer) and not inside and (known is None or known() is not used):
             self._optimizers[id(used)] = weakref.ref(used)
 
+    def forget(self) -> None:
+        """Another thread is the one that is debugged from now on."""
+        self._optimizers.clear()
+
     def alone_use(self, optimizer: Optimizer, steps: int) -> bool:
         """Whether that one, of so many steps in the thread that is debugged, is used by other threads only."""
         known = self._optimizers.get(id(optimizer))
@@ -133,8 +137,8 @@ class OtherThreads:
         own = set(map(id, model.parameters())) if theirs else set()
         return not own.isdisjoint(theirs) and own.isdisjoint(held)
 
-    def say_so(self) -> None:
-        """Tell the user, once, if there are any."""
-        if not self._told and (self._optimizers or _running):
+    def say_so(self, *, seen: bool = False) -> None:
+        """Tell the user, once, if there are any, or one was `seen` to train."""
+        if not self._told and (seen or self._optimizers or _running):
             self._told = True
             self.tell(_NOTICE)

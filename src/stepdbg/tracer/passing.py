@@ -81,6 +81,17 @@ class Passing:
         self._lost_in = 1
         """The update of the newest loss."""
 
+    def begin_anew(self) -> None:
+        """Nothing is noted, and this thread is the one that trains."""
+        self.notes, self.losses, self.due = [], [], 0
+        self.open = self.phase = self.key = self.output = self.loss = None
+        self._lost_in = self._course.update
+        self.thread = get_ident()
+
+    def has_noted(self, names: tuple[str, ...]) -> bool:
+        """Whether a phase of any of these names is among the notes."""
+        return any(name in names for name in self.notes[::_FIELDS])
+
     def enter(self, name: str, optimizer: Any, call: bool) -> bool:
         """Note that a phase begins, if phases are noted just now; else it has to go the long way."""
         now = monotonic_ns()

@@ -60,6 +60,11 @@ class Rank:
             raise HubLost("the hub speaks another version")
         return welcome
 
+    def begin_anew(self) -> None:
+        """In a forked child: let go of what is the parent's. The child's own connection is made when it joins."""
+        self.leave()
+        self.link = self.link.anew()
+
     def say_where(self, course: Course, phase: str, now_ns: int) -> None:
         """Write on the page what runs now."""
         if self.page is None:

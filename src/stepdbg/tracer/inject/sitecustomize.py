@@ -33,6 +33,8 @@ class _Line:
         self.folder = folder
         self._descriptor = -1
         self._identity = (0, 0)
+        self.lost_by_fork = False
+        """True in a forked child, whose parent has kept the connection."""
         self.connect()
 
     def connect(self) -> bool:
@@ -137,6 +139,11 @@ class _Line:
             }
         )
 
+    def forked(self) -> None:
+        """In a forked child: the connection is the parent's."""
+        self.lost_by_fork = self.lost_by_fork or self.connected
+        self.close()
+
     def close(self) -> None:
         """Let go of the socket, if it is still there."""
         if self.connected:
@@ -201,6 +208,8 @@ class _TorchWaiter:
 
 def _install(line: _Line) -> None:
     """Put the tracer in; on failure the program goes on undebugged."""
+    if line.lost_by_fork and line.connect():  # of a server that forks: this child has come to import torch
+        line.say_born()
     if not line.connected:
         return
     try:
@@ -223,7 +232,7 @@ def _begin() -> None:
     line = _Line(str(_SESSION))
     if not line.connected:
         return
-    os.register_at_fork(after_in_child=line.close)
+    os.register_at_fork(after_in_child=line.forked)
     line.say_born()
     if "torch" in sys.modules:
         _install(line)

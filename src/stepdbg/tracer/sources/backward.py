@@ -54,6 +54,7 @@ class Backward:
         self._gradients = gradients
         self._by_hand = ByHand(tracer)
         self._open = False
+        tracer.following.at_fork.append(self._closed)
         self._names: dict[tuple[int, int], _Name] = {}
         """What the loss is called, by the place in the code where `backward` is called."""
         self._codes: list[CodeType] = []
@@ -64,6 +65,10 @@ class Backward:
         wrap(torch.Tensor, "backward", self._wrapper)
         wrap(torch.autograd, "backward", self._wrapper)
         wrap(torch.autograd, "grad", self._grad)
+
+    def _closed(self) -> None:
+        """No call is open."""
+        self._open = False
 
     def _wrapper(self, original: Any) -> Callable[..., Any]:
         hooks, tracer, passing, lagging = self, self._tracer, self._tracer.passing, self._tracer.lagging
@@ -100,7 +105,7 @@ class Backward:
                 passing.starts[BACKWARD] = now
                 lagging.pending_backward = False
                 hooks._open = True
-            elif get_ident() != passing.thread:
+            elif get_ident() != passing.thread and not tracer.following.moves_here("backward"):
                 with BesideBackward(args[0] if args else kwargs.get("tensors")):
                     try:
                         return original(*args, **kwargs)

@@ -21,7 +21,7 @@ def drive(tracer: Tracer, generator: Generator[object, Any, Any]) -> Any:
     Raises:
         LoopError: it yielded something that is no string.
     """
-    if tracer.driving or not tracer.listening():
+    if tracer.driving or not tracer.trains_here("yield"):
         from stepdbg.api import run
 
         return run(generator)

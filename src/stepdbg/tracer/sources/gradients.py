@@ -62,7 +62,7 @@ class Gradients:
                 raise
             if isinstance(outputs, torch.Tensor) and isinstance(result, torch.Tensor):
                 hooks.scaled = (weakref.ref(result), weakref.ref(outputs))
-            if tracer.listening():
+            if tracer.listening() or tracer.following.undecided:
                 tracer.treatment.scaled(self)
             return result
 
@@ -92,7 +92,7 @@ class Gradients:
 
         def step(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
             key = key_of(optimizer)
-            if key is None or key in optimizers.open or not (self._enabled and tracer.listening()):
+            if key is None or key in optimizers.open or not (self._enabled and tracer.trains_here("step")):
                 try:
                     return original(self, optimizer, *args, **kwargs)
                 except BaseException as error:

@@ -6,6 +6,8 @@ import functools
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import get_ident
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -59,7 +61,7 @@ class Loaders:
             except BaseException as error:
                 leave(tracer, None, error)
                 raise
-            if tracer.listening():
+            if tracer.listening() or tracer.following.undecided:
                 hooks._models.on_forward = hooks._fed
                 loader, dataset = hooks._source(self), hooks._source(getattr(self, "dataset", self))
                 for source in {loader, dataset}:
@@ -74,8 +76,10 @@ class Loaders:
 
         def __next__(self: Any) -> Any:
             phase = None
-            training = torch.is_grad_enabled() and tracer.listening() and hooks._feeds(self)
-            if training and tracer.admits("data"):
+            mine = tracer.listening()
+            began = monotonic_ns() if not mine else 0
+            training = torch.is_grad_enabled() and (mine or tracer.following.undecided) and hooks._feeds(self)
+            if training and mine and tracer.admits("data"):
                 phase = tracer.begin("data")
                 if hooks._in_doubt(self):
                     phase = tracer.as_made(phase)
@@ -92,6 +96,8 @@ class Loaders:
                 raise
             if training:
                 tracer.registry.note("batch", batch)
+                if not mine:
+                    tracer.following.fetched = get_ident(), began, monotonic_ns()
                 if phase is not None:
                     tracer.end(phase)
                     hooks._provisional = phase

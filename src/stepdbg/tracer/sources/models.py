@@ -56,6 +56,7 @@ class Models:
         """Whether the newest forward may have returned a loss: one number, or a nest of tensors."""
         self._trained: weakref.ref[nn.Module] | None = None
         """The one that was called last with gradients."""
+        tracer.following.at_fork.append(self._closed)
         self.on_new: Callable[[nn.Module], object] = lambda _: None
         """Told of each new model."""
         self.on_forward: Callable[[bool], object] | None = None
@@ -137,7 +138,7 @@ class Models:
                 passing.notes += ("forward", None, now)
                 passing.starts[FORWARD] = now
             else:
-                mine = mine and tracer.listening() and models._begin(self)
+                mine = mine and (tracer.listening() or models._moves_here(self)) and models._begin(self)
                 if mine and tracer.driving:
                     models._see_batch(args, kwargs)
             try:
@@ -200,6 +201,12 @@ class Models:
         self._open, self._open_phase = model, phase
         return True
 
+    def _moves_here(self, model: nn.Module) -> bool:
+        """Whether this thread, which is not the one that is debugged, becomes it as it trains that model."""
+        following = self._tracer.following
+        may = torch.is_grad_enabled() and not self._tracer.quiet and get_ident() != self._tracer.thread
+        return may and model.training and _is_model(model) and following.moves_here("forward")
+
     def _see_batch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """In a generator loop, while somebody looks: what a model is called with (elsewhere the boundary notes it)."""
         course = self._tracer.course
@@ -224,6 +231,10 @@ class Models:
                 tracer.registry.note("output", output)
             if phase is not None:
                 tracer.begin("loss", None, False, predicted=True, returning=True)
+
+    def _closed(self) -> None:
+        """No call of a model is open."""
+        self._open = self._open_phase = None
 
     def _left(self) -> None:
         """An exception has left the model's forward."""

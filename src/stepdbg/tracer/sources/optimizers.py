@@ -94,7 +94,7 @@ class Optimizers:
                 leave(tracer, None, error)
                 raise
             hooks._wrap_own(type(self), Optimizer, "zero_grad", hooks._zero_grad)
-            if tracer.listening():
+            if tracer.listening() or tracer.following.undecided:
                 tracer.registry.note_optimizer(self)
                 tracer.course.note_made(key_of(self))
                 models.watch()
@@ -149,7 +149,7 @@ class Optimizers:
                 hooks.open.append(key)
             else:
                 key = key_of(optimizer)
-                outermost = tracer.listening() and key is not None and key not in hooks.open
+                outermost = key is not None and tracer.trains_here("step") and key not in hooks.open
                 if outermost:
                     if not tracer.driving:
                         phase = tracer.begin("step", key)
