@@ -43,3 +43,26 @@ def test_the_ratio_of_a_step_is_that_of_lr_times_gradient_to_weight_until_the_we
         assert first["model.weight"].update_ratio == pytest.approx(0.1 * weight.grad_norm / weight.norm, rel=1e-4)
         assert after["model.weight"].update_ratio == first["model.weight"].update_ratio
         assert after["model.bias"].update_ratio is None
+
+
+INFERENCE = """
+    import torch
+    from torch import nn
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 2048), nn.BatchNorm1d(2048), nn.Linear(2048, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
+    for _ in range(3):
+        model.eval()
+        with torch.inference_mode():
+            model(torch.ones(16, 8)).sum()
+        model.train()
+        model(torch.randn(16, 8)).square().mean().backward()
+        optimizer.step()
+"""
+
+
+def test_copies_made_under_inference_mode_are_written_again_outside_of_it(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, INFERENCE)) as training:
+        done = [stop.boundary.done for stop in training.stops()]
+        assert training.notices == []
+    assert done.count("forward") == 3

@@ -24,7 +24,7 @@ import torch
 from stepdbg import api
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import BELL
-from stepdbg.tracer import breakpoints, frames
+from stepdbg.tracer import breakpoints, devices, frames
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.following import Following
@@ -193,6 +193,10 @@ class Tracer:
         self._into.over(broken=True)
         self.end(phase)
 
+    def out_of_memory(self) -> None:
+        """Training has found no memory: what copies take of it is given back."""
+        self._halt.out_of_memory()
+
     def close(self, phase: Phase) -> None:
         """The generator loop has ended, and with it its last phase."""
         self._into.over()
@@ -245,7 +249,7 @@ class Tracer:
 
     def stop_here(self) -> None:
         """`stepdbg.breakpoint()`: an inner boundary, at which training stops."""
-        if not self.listening():
+        if not self.listening() or devices.capturing():
             return
         frame = frames.user_frame(sys._getframe(1))
         line = m.Inner("line", phase=self._running.name if self._running is not None else "")
@@ -325,7 +329,9 @@ class Tracer:
         """`begin`, where somebody may want to stop."""
         course = self.course
         self._into.over()
-        self._losses.settle(wait=True)
+        recording = devices.capturing()  # then nothing may be asked of a device, not even whether a copy has arrived
+        if not recording:
+            self._losses.settle(wait=True)
         done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent)
         frame = frames.user_frame(at or sys._getframe(2))
         whose: Owner = None
@@ -333,8 +339,11 @@ class Tracer:
             if not predicted and at is None:
                 whose = self._see_call(name, sys._getframe(2))
             self._halt.coming = whose
-            with self.following.turn:
-                self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
+            if recording:
+                self._halt.pass_unseen()
+            else:
+                with self.following.turn:
+                    self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
         except HubLost:
             self.disarm()
         except Exception as error:
@@ -445,7 +454,8 @@ class Tracer:
         self._ended = True
         self.following.say_beside()
         try:
-            self._losses.settle(wait=True)
+            if not devices.capturing():
+                self._losses.settle(wait=True)
             self._into.over()
             now = monotonic_ns()
             done, _ = self.course.advance(None, now, None)

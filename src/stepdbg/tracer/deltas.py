@@ -18,12 +18,13 @@ import torch
 from msgspec import Struct
 
 from stepdbg.protocol.messages import Boundary, Change, Kind
+from stepdbg.tracer import devices
 from stepdbg.tracer.differences import moved
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.free_memory import free_bytes
 from stepdbg.tracer.many_norms import TAKEN, norms
-from stepdbg.tracer.readable import local
+from stepdbg.tracer.readable import Unreadable, local, unreadable
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.statistics import norm
 
@@ -102,6 +103,12 @@ class Deltas:
         self._too_big: dict[str, str] = {}
         """Why there is no copy."""
         self._picture: Picture = {}
+        self._update = 0
+        """The one that training was last seen in."""
+        self._updates = 0
+        """In so many it was seen since it found no memory."""
+        self._elsewhere = False
+        """Whether copies of what lies on a device have just been started."""
 
     @property
     def copied(self) -> set[str]:
@@ -124,6 +131,7 @@ class Deltas:
         ]:
             del known[name]  # it tells of nothing that can still be seen, and will not
         left: dict[torch.device, int] = {}
+        self._elsewhere = False
         alive = registry.alive
         for name in wanted:
             entry, mark = alive.get(name), picture.get(name)
@@ -139,9 +147,15 @@ class Deltas:
                         earlier = kept.held  # what the step has come to can be worked out when it is asked for
                     else:
                         self.ratio(name, tensor, mark.print)
-            if (copy := self._copied(name, tensor, kept, left)) is not None:
-                known[name] = Kept(copy, tensor.shape, tensor.dtype, mark.print, earlier=earlier)
-                self._pending.add(name)
+            try:
+                if (copy := self._copied(name, tensor, kept, left)) is not None:
+                    known[name] = Kept(copy, tensor.shape, tensor.dtype, mark.print, earlier=earlier)
+                    self._pending.add(name)
+            except (RuntimeError, TypeError, ValueError, Unreadable) as error:  # no memory after all, or no numbers
+                known.pop(name, None)
+                self._too_big[name] = f"what was before could not be kept: {unreadable(tensor, error)}"
+        if self._elsewhere:
+            devices.settle()  # a step on another stream must not overtake the copies
 
     def _copied(
         self, name: str, tensor: torch.Tensor, kept: Kept | None, left: dict[torch.device, int]
@@ -162,19 +176,47 @@ class Deltas:
         else:
             tensor, _ = local(tensor)
             size, device = tensor.nbytes, tensor.device
+            self._elsewhere = self._elsewhere or device.type != "cpu"
             held = kept.held if kept is not None else None
-            if isinstance(held, torch.Tensor) and _alike(held, tensor):
+            if isinstance(held, torch.Tensor) and _can_hold(held, tensor):
                 return held.copy_(tensor)
         self._kept.pop(name, None)
-        if device not in left:
-            left[device] = self._budget(device)
-        if size > left[device]:
+        if device.type != "cpu" and size > self._left(device, left):
+            device = _CPU  # training may come to need that memory: the host's will do
+        if size > self._left(device, left):
             self._too_big[name] = _too_big(size, left[device], self.share)
             return None
         left[device] -= size
         if small is not None:
             return small
-        return torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
+        with torch.inference_mode(False):  # a copy made in that mode could not be written again outside of it
+            try:
+                return torch.empty(tensor.shape, dtype=tensor.dtype, device=device).copy_(tensor)
+            except torch.OutOfMemoryError:
+                self._drop(device)
+                left[device] = 0
+                return torch.empty(tensor.shape, dtype=tensor.dtype, device=_CPU).copy_(tensor)
+
+    def _left(self, device: torch.device, left: dict[torch.device, int]) -> int:
+        """Bytes of that device that copies may still take. None of an accelerator in the first update: how much
+        training will need of it is not known before one is over.
+        """
+        if device not in left:
+            left[device] = self._budget(device) if device.type == "cpu" or self._updates > 1 else 0
+        return left[device]
+
+    def _drop(self, device: torch.device | None = None) -> None:
+        """Keep no copies in the memory of that device, or of any but the CPU."""
+        for name, kept in tuple(self._kept.items()):
+            held = kept.held
+            if isinstance(held, torch.Tensor) and (held.device == device if device else held.device.type != "cpu"):
+                del self._kept[name]
+                self._pending.discard(name)
+
+    def out_of_memory(self) -> None:
+        """Training has found no memory on a device: give back what copies take there."""
+        self._drop()
+        self._updates = 0
 
     def after(self, boundary: Boundary, before: Picture | None, picture: Picture) -> None:
         """A phase is done.
@@ -185,6 +227,8 @@ class Deltas:
             picture: How everything looks now.
         """
         self._picture = picture
+        self._updates = self._updates + (boundary.update != self._update)
+        self._update = boundary.update
         if before is None or boundary.done is None:
             self._pending.clear()
             return
@@ -192,7 +236,10 @@ class Deltas:
         changed = {
             name
             for name, mark in picture.items()
-            if (old := known(name)) != mark and mark.kind in _ALL and (old is None or old.print != mark.print)
+            if (old := known(name)) != mark
+            and mark.kind in _ALL
+            and mark.print is not None
+            and (old is None or old.print != mark.print)
         }
         for name in self._pending & changed:
             kept = self._kept[name]
@@ -244,7 +291,7 @@ class Deltas:
             ratio = apart / size if apart is not None and size else None
         elif kept.after == print_now and kept.phase == "step":
             if kept.change is None:
-                kept.change = _change(kept, local(tensor)[0])
+                kept.change = _change(kept, tensor)
             ratio = kept.change.ratio
         else:
             return None
@@ -287,7 +334,7 @@ class Deltas:
             why = self._too_big.get(name)
             return Change(problem=why) if why else None
         if kept.change is None:
-            kept.change = _change(kept, local(tensor)[0])
+            kept.change = _change(kept, tensor)
         return kept.change
 
     def _wanted(self, phase: str | None, picture: Picture) -> list[str]:
@@ -306,8 +353,12 @@ class Deltas:
         return int((free_bytes(device) + taken) * self.share) - taken
 
 
-def _change(kept: Kept, tensor: torch.Tensor) -> Change:
-    found = moved(tensor, kept.tensor)
+def _change(kept: Kept, whole: torch.Tensor) -> Change:
+    try:
+        tensor, _ = local(whole)
+        found = moved(tensor, kept.tensor)
+    except (RuntimeError, TypeError, Unreadable) as error:
+        return Change(phase=kept.phase, update=kept.update, problem=str(unreadable(whole, error)))
     figures, size = found.statistics, norm(kept.tensor)
     known = figures.min is not None and figures.max is not None
     return Change(
@@ -336,8 +387,10 @@ def _of_bytes(held: bytes, shape: torch.Size, dtype: torch.dtype) -> torch.Tenso
     return tensor
 
 
-def _alike(copy: torch.Tensor, tensor: torch.Tensor) -> bool:
-    return copy.shape == tensor.shape and copy.dtype is tensor.dtype and copy.device == tensor.device
+def _can_hold(copy: torch.Tensor, tensor: torch.Tensor) -> bool:
+    """Whether a copy from before can be written again; one that lies on the CPU stays there."""
+    alike = copy.shape == tensor.shape and copy.dtype is tensor.dtype and not copy.is_inference()
+    return alike and (copy.device == tensor.device or copy.device.type == "cpu")
 
 
 def _too_big(size: int, left: int, share: float) -> str:

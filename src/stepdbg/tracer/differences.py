@@ -16,7 +16,8 @@ from stepdbg.tracer.statistics import WHOLE, Summing, working_type
 from stepdbg.tracer.strides import pieces, some_pieces
 
 _PIECE = 1 << 19
-"""Elements that are subtracted at a time."""
+"""Elements that are subtracted at a time: on a CPU they stay in its cache."""
+_PIECE_ON_DEVICE = 1 << 22
 _BEYOND_FLOAT64 = (torch.int64, torch.uint64)
 """Types with numbers that float64 takes for the same."""
 _SAMPLE = 1 << 20
@@ -34,22 +35,24 @@ class Moved(NamedTuple):
 
 def moved(new: torch.Tensor, old: torch.Tensor) -> Moved:
     """The figures of a change; of a very large tensor those of a part, as its statistics say."""
-    every = 1 if new.numel() <= WHOLE else new.numel() // _PIECE // 64
-    summing = Summing(working_type(new), _PIECE, new.device)
+    size = _PIECE if new.device.type == "cpu" else _PIECE_ON_DEVICE
+    every = 1 if new.numel() <= WHOLE else new.numel() // size // 64
+    summing = Summing(working_type(new), size, new.device)
     changed = 0
-    for part, before in zip(_some(new, every), _some(old, every), strict=True):
+    for part, before in zip(_some(new, size, every), _some(old, size, every), strict=True):
         apart = tensors.difference(part, before)
         summing.add(apart)
-        here = int(torch.count_nonzero(part != before if part.dtype in _BEYOND_FLOAT64 else apart))
-        if here and not bool(torch.isfinite(apart.sum())):  # NaN and infinities, which differ from themselves there
+        others = torch.count_nonzero(part != before if part.dtype in _BEYOND_FLOAT64 else apart)
+        here, finite = torch.stack([others, torch.isfinite(apart.sum()).to(others.dtype)]).tolist()
+        if here and not finite:  # NaN and infinities, which differ from themselves there
             ours, theirs = real(part).to(torch.float64), real(before).to(torch.float64)
             here = int(((ours != theirs) & ~(torch.isnan(ours) & torch.isnan(theirs))).sum())
         changed += here
     return Moved(summing.told(0 if every == 1 else summing.seen), changed)
 
 
-def _some(tensor: torch.Tensor, every: int) -> list[torch.Tensor]:
-    return list(pieces(tensor, _PIECE) if every == 1 else some_pieces(tensor, _PIECE, every))
+def _some(tensor: torch.Tensor, size: int, every: int) -> list[torch.Tensor]:
+    return list(pieces(tensor, size) if every == 1 else some_pieces(tensor, size, every))
 
 
 def histogram(new: torch.Tensor, old: torch.Tensor, bins: int) -> Histogram | None:
@@ -58,7 +61,7 @@ def histogram(new: torch.Tensor, old: torch.Tensor, bins: int) -> Histogram | No
         return tensors.histogram(tensors.difference(new, old), bins)
     every = max(1, new.numel() // _PIECE // 64)
     step = max(1, new.numel() // every // _SAMPLE)
-    parts = zip(_some(new, every), _some(old, every), strict=True)
+    parts = zip(_some(new, _PIECE, every), _some(old, _PIECE, every), strict=True)
     sample = torch.cat(
         [tensors.difference(part.reshape(-1)[::step], before.reshape(-1)[::step]) for part, before in parts]
     )

@@ -333,7 +333,7 @@ def _names(code: CodeType) -> set[str]:
 def undisturbed_randomness() -> Iterator[None]:
     """Put every generator that training may draw from back as it was."""
     state, torch_state = random.getstate(), torch.get_rng_state()
-    on_device = torch.cuda.is_available() and torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    on_device = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # is_available() would spoil a later fork
     device_states = torch.cuda.get_rng_state_all() if on_device else None
     numpy_random = sys.modules.get("numpy.random")
     numpy_state = numpy_random.get_state() if numpy_random is not None else None

@@ -15,9 +15,12 @@ from itertools import chain
 import torch
 import xxhash
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stepdbg.protocol.messages import Basis, Effect, Effects, Kind, What
-from stepdbg.tracer.fingerprints import fingerprint, small_bytes
+from stepdbg.tracer import devices
+from stepdbg.tracer.fingerprints import fingerprints as fingerprints_of
+from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.registry import Registry
 
 _ORDER: tuple[Kind, ...] = (
@@ -56,19 +59,28 @@ Picture = dict[str, Mark]
 
 
 def take(registry: Registry) -> Picture:
-    """The picture with fingerprints."""
+    """The picture with fingerprints. A tensor that cannot be read has none, and costs the others nothing."""
+    devices.settle()  # what other streams still write must be there, what the CPU reads among it
     picture: Picture = {}
+    larger: list[tuple[str, torch.Tensor]] = []
     for name, entry in registry.alive.items():
         if (tensor := entry.tensor) is None:
             picture[name] = Mark(entry.kind, 0, 0, repr(entry.value), entry.owner)
             continue
         try:
             version = tensor._version
-        except RuntimeError:  # an inference tensor has none
+        except Exception:  # an inference tensor has none
             version = -1
-        held = small_bytes(tensor)
-        mark = fingerprint(tensor) if held is None else xxhash.xxh3_64_intdigest(held)
+        mark: int | None = None
+        if (held := small_bytes(tensor)) is not None:
+            mark = xxhash.xxh3_64_intdigest(held)
+        else:
+            larger.append((name, tensor))
         picture[name] = Mark(entry.kind, entry.serial or id(tensor), version, mark, entry.owner, entry.known)
+    if larger:
+        for (name, _), mark in zip(larger, fingerprints_of([tensor for _, tensor in larger]), strict=True):
+            if mark is not None:
+                picture[name] = replace(picture[name], print=mark)
     picture |= {name: Mark("rng", 0, 0, value, "") for name, value in random_states().items()}
     return picture
 
@@ -136,7 +148,7 @@ def random_states() -> dict[str, int]:
     if numpy_random is not None:
         name, keys, *rest = numpy_random.get_state()
         states["numpy.random"] = _digest(keys.tobytes(), name, *rest)
-    return states
+    return states | devices.random_states()
 
 
 def _digest(words: bytes, *rest: object) -> int:
@@ -160,6 +172,8 @@ def _what(before: Mark, after: Mark, basis: Basis) -> What | None:
     if basis == "counters":
         moved = before.version != after.version or before.identity != after.identity
         return "changed" if moved else None
+    if before.print is None or after.print is None:  # nobody can say
+        return None
     if before.print != after.print:
         return "changed"
     return "touched" if before.version != after.version or before.identity != after.identity else None

@@ -16,7 +16,7 @@ from stepdbg.protocol.messages import Histogram, Statistics
 from stepdbg.tracer import tensors
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.fingerprints import small_bytes
-from stepdbg.tracer.many_norms import TAKEN, norms
+from stepdbg.tracer.many_norms import TAKEN, norms, norms_of
 
 _KEPT = 4_096
 """Figures that are remembered; then all are forgotten."""
@@ -54,13 +54,18 @@ class Figures:
 
     def norms(self, named: Sequence[tuple[str, torch.Tensor]]) -> list[float | None]:
         """The 2-norms of many; small tensors are gone over together."""
+        there: list[tuple[str, object, torch.Tensor]] = []
         known, together = self._known, defaultdict[torch.dtype, list[tuple[str, object, bytes]]](list)
         for name, tensor in named:
             state = self._state(name, tensor)
             if (last := known.get(("norm", name))) is not None and last[0] == state:
                 continue
-            if (dtype := tensor.dtype) in TAKEN and (held := small_bytes(tensor)) is not None:
+            if not tensor.is_cpu:
+                there.append((name, state, tensor))
+            elif (dtype := tensor.dtype) in TAKEN and (held := small_bytes(tensor)) is not None:
                 together[dtype].append((name, state, held))
+        for (name, state, _), size in zip(there, norms_of([tensor for _, _, tensor in there]), strict=True):
+            known["norm", name] = (state, size)
         for dtype, each in together.items():
             found = norms(dtype, [held for _, _, held in each])
             for (name, state, _), norm in zip(each, found, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from stepdbg.tracer.readable import local
+from stepdbg.tracer.readable import Unreadable, local
 
 _NONE_OR_BOOL = ("foreach", "fused")
 """Hyperparameters of torch's optimizers for which None means that torch decides."""
@@ -27,7 +27,7 @@ def numbers_of(name: str, tensor: torch.Tensor) -> torch.Tensor:
     Raises:
         Refused: its elements cannot be written one by one.
     """
-    target, note = local(tensor)
+    target, note = _local(tensor)
     if any(placement.is_partial() for placement in _placements(tensor)):
         raise Refused(f"{name} is {note}: each element is a sum over the ranks, and cannot be edited on one of them")
     if target.layout is not torch.strided or target.device.type == "meta" or target.is_quantized:
@@ -40,7 +40,7 @@ def numbers_of(name: str, tensor: torch.Tensor) -> torch.Tensor:
 
 def shard_in_words(tensor: torch.Tensor) -> str:
     """What an edit of a `DTensor` must tell: whose part it is of; empty for any other tensor."""
-    _, note = local(tensor)
+    _, note = _local(tensor)
     if not note:
         return ""
     sizes = tensor.device_mesh.shape  # type: ignore[attr-defined]
@@ -52,7 +52,21 @@ def shard_in_words(tensor: torch.Tensor) -> str:
 
 
 def _placements(tensor: torch.Tensor) -> tuple[Any, ...]:
-    return tuple(getattr(tensor, "placements", ())) if local(tensor)[1] else ()
+    return tuple(getattr(tensor, "placements", ())) if _local(tensor)[1] else ()
+
+
+def _local(tensor: torch.Tensor) -> tuple[torch.Tensor, str]:
+    """What of a tensor lies in this process, with a word on the rest.
+
+    Raises:
+        Refused: its elements cannot be read, let alone written.
+    """
+    try:
+        return local(tensor)
+    except Unreadable as why:
+        if tensor.is_meta:  # which has its own word below
+            return tensor, ""
+        raise Refused(str(why)) from why
 
 
 def fitted(new: object, target: torch.Tensor) -> torch.Tensor:
@@ -67,7 +81,7 @@ def fitted(new: object, target: torch.Tensor) -> torch.Tensor:
         except (ValueError, RuntimeError, OverflowError):
             raise Refused(f"{new} is too large for a tensor") from None
     elif isinstance(new, torch.Tensor):
-        made, note = local(new)
+        made, note = _local(new)
         if note:
             raise Refused(f"the new value is {note}; add .to_local()")
         if made.device != target.device:

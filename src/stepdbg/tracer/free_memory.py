@@ -6,15 +6,15 @@ from pathlib import Path
 
 import torch
 
+from stepdbg.tracer import devices
+
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
 def free_bytes(device: torch.device) -> int:
     """Bytes that could be taken without anything else having to go; 0 where that is not known."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
     if device.type != "cpu":
-        return 0
+        return devices.free(device)
     machine = _available(Path("/proc/meminfo"))
     group = min((free for folder in _groups() if (free := _left_in(folder)) is not None), default=None)
     return machine if group is None else min(machine, group)

@@ -18,7 +18,7 @@ import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.effect_names import counted
-from stepdbg.tracer import effects, frames
+from stepdbg.tracer import devices, effects, frames, tensors
 from stepdbg.tracer.breakpoints import Breakpoints
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.deltas import Deltas
@@ -34,6 +34,8 @@ from stepdbg.tracer.whose import Names, Owner
 
 STEPPING: tuple[m.Go | None, ...] = ("next", *ORDERS)
 """The orders that stop at the next boundary, if not before."""
+
+_UNSEEN = "the values cannot be read at this stop, only where training stands"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Halt:
         self._desk = Desk(
             registry, course, self._deltas, treatment, lambda number: rank.link.send(m.Interruptible(number))
         )
+        self._told: set[str] = set()
+        """What has been said of what cannot be seen."""
         self._held: list[object] = []
         """Models and optimizers, while somebody steps: the last step of a function can then still be looked at."""
 
@@ -167,7 +171,7 @@ class Halt:
         try:
             with aside(within=cause.inner is not None):
                 with uncollected():
-                    stop = self._describe(boundary, cause, gradients)
+                    stop = self._described(boundary, cause, gradients)
                 self._rank.link.send(m.Stopped(stop))
                 self._serve(boundary, cause)
         finally:
@@ -186,6 +190,50 @@ class Halt:
         self._deltas.let_go()
         self._registry.forget_names()
         self._desk.let_go()
+
+    def pass_unseen(self) -> None:
+        """Training goes on here, and nothing may be looked at: what the phases do cannot be told."""
+        self.before = self._counters = None
+
+    def out_of_memory(self) -> None:
+        """Training has found no memory on a device: keep no copies there."""
+        self._deltas.out_of_memory()
+
+    def _described(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
+        """The stop. It stands even where nothing can be read: with the stack and the traceback, and a word on why."""
+        try:
+            stop = self._describe(boundary, cause, gradients)
+        except HubLost:
+            raise
+        except Exception as error:
+            self._tell(f"{_UNSEEN}: {_in_words(error)}")
+            stop = self._bare(boundary, cause, gradients)
+        if failure := devices.failure():
+            self._tell(f"a kernel of the phase just done has failed, and values cannot be read any more: {failure}")
+        return stop
+
+    def _bare(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
+        """A stop at which nothing is known but where training stands."""
+        self.before = self._counters = None
+        self._within = {}
+        self._deltas.let_go()
+        self._registry.release()
+        self._desk.open(cause.stack, boundary, {}, [], gradients=gradients)
+        return m.Stop(
+            boundary=boundary,
+            reason=cause.reason,
+            detail=cause.detail,
+            frames=frames.describe(cause.stack, cause.lines),
+            registry=self._registry.version,
+            pending_backward=self._course.pending_backward,
+            failure=cause.failure,
+        )
+
+    def _tell(self, text: str) -> None:
+        """Tell the user why something cannot be seen: once, not at each stop."""
+        if text not in self._told:
+            self._told.add(text)
+            self._rank.link.send(m.Notice(text, "error"))
 
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         course, registry = self._course, self._registry
@@ -209,8 +257,8 @@ class Halt:
             found = counted(named, "fingerprint")
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
-        if loss is not None and loss.numel() == 1 and course.pending_backward:
-            boundary = msgspec.structs.replace(boundary, loss=float(loss))
+        if loss is not None and course.pending_backward and (number := tensors.single(loss)) is not None:
+            boundary = msgspec.structs.replace(boundary, loss=float(number))
         inner = cause.inner(registry) if cause.inner is not None else None
         running = course.running.whose if course.running is not None else None
         self._desk.open(
@@ -293,6 +341,16 @@ class Halt:
             self._let_go_of_names()
         elif boundary.next is not None and self.before is not None and cause.inner is None:
             self._deltas.before(boundary.next, self._registry, self.before)
+
+
+def _in_words(error: Exception) -> str:
+    """An exception, and where it was raised: so that it can be reported."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f" ({where.tb_frame.f_code.co_filename}:{where.tb_lineno})" if where is not None else ""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}{place}"
 
 
 def _optimizer(owner: Owner, registry: Registry) -> Any:

@@ -266,6 +266,8 @@ def _picked(
     part: torch.Tensor, down_at: torch.Tensor | None, across_at: torch.Tensor | None, *, scattered: bool
 ) -> torch.Tensor:
     """The rows and columns that are looked at; where `scattered`, without fetching whole rows."""
+    down_at = None if down_at is None else down_at.to(part.device)  # of a copy from before, which may lie on the CPU
+    across_at = None if across_at is None else across_at.to(part.device)
     if scattered and across_at is not None:
         if down_at is None:
             return part.index_select(1, across_at)

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import frames
+from stepdbg.tracer import frames, tensors
 from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.naming import expressions_for
 from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.readable import address_of, shape_of
 from stepdbg.tracer.registry import Alive, Registry
 
 _VARIABLES = 16
@@ -43,7 +44,7 @@ def identify(name: str, registry: Registry, stack: list[FrameType], figures: Fig
     return m.Identity(
         object=base,
         kind=entry.kind,
-        shape=tuple(tensor.shape),
+        shape=shape_of(tensor),
         dtype=str(tensor.dtype).removeprefix("torch."),
         device=str(tensor.device),
         id=id(tensor),
@@ -140,13 +141,10 @@ def _shares(name: str, entry: Alive, registry: Registry) -> Iterator[str]:
 
 def _pointer(tensor: Any) -> int | None:
     """Where its numbers begin; None where it has no memory (a meta tensor, one of no elements, a wrapper)."""
-    try:
-        return tensor.data_ptr() or None
-    except (RuntimeError, NotImplementedError):
-        return None
+    return address_of(tensor) or None
 
 
 def _shape(tensor: torch.Tensor) -> str:
-    if tensor.dim() == 0 and tensor.device.type == "cpu":
-        return f"{tensor.item():g}"
-    return "×".join(map(str, tensor.shape)) or "scalar"
+    if tensor.dim() == 0 and tensor.device.type == "cpu" and (number := tensors.single(tensor)) is not None:
+        return f"{number:g}"
+    return "×".join(map(str, shape_of(tensor))) or "scalar"

@@ -28,6 +28,7 @@ from stepdbg.tracer.midstep import Midstep
 from stepdbg.tracer.model_tree import ModelTree
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.pictures import pictures
+from stepdbg.tracer.readable import Unreadable, elements_of, shape_of, why_unreadable
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.saving import save
 from stepdbg.tracer.stepping.quiet import uncollected
@@ -128,7 +129,7 @@ class Desk:
                 return self._answer(query)
             with uncollected():
                 return self._answer(query)
-        except Refused as refusal:
+        except (Refused, Unreadable) as refusal:
             return m.Refusal(str(refusal))
         except Exception as error:
             return m.Refusal(f"{type(query).__name__} failed: {type(error).__name__}: {error}")
@@ -217,7 +218,7 @@ class Desk:
         marks = self._tree.marks().get(name)
         size = self._figures.norm(name, entry.tensor)
         if size is None:
-            return m.Summary(name, marks=marks)
+            return m.Summary(name, marks=marks, unreadable=why_unreadable(entry.tensor))
         found = self._registry.alive.get(f"{name}.grad")
         grad = found.tensor if found is not None else None
         grad_size = self._figures.norm(f"{name}.grad", grad) if grad is not None else None
@@ -291,7 +292,7 @@ class Desk:
                         if key != "params"
                     ),
                     tensors=len(group["params"]),
-                    elements=sum(parameter.numel() for parameter in group["params"]),
+                    elements=sum(elements_of(parameter) for parameter in group["params"]),
                 )
             )
             for parameter in group["params"]:
@@ -321,7 +322,6 @@ def _short(dtype: torch.dtype) -> str:
 def _plain(value: object) -> str:
     """A number as Python writes it, a tensor by its shape."""
     if isinstance(value, torch.Tensor):
-        if value.numel() == 1:
-            return f"{value.item():g}"
-        return "×".join(str(size) for size in value.shape)
+        number = tensors.single(value)
+        return f"{number:g}" if number is not None else "×".join(map(str, shape_of(value)))
     return repr(value)

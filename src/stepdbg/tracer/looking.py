@@ -13,6 +13,7 @@ from stepdbg.tracer import differences, search, tensors
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Refused
 from stepdbg.tracer.figures import Figures
+from stepdbg.tracer.readable import Unreadable, elements_of, shape_of
 from stepdbg.tracer.registry import Alive, Registry
 
 
@@ -39,8 +40,8 @@ def look_at(
     """
     entry, tensor = _entry(registry, query.object)
     seen = _seen(tensor, deltas, query.object, query.side, query.cut)
-    value, here = seen.value, tensors.local(tensor)[0]
-    shape = tuple((tensor if value is None else value).shape)
+    value, dtype = seen.value, tensor.dtype
+    shape = seen.whole if value is None else tuple(value.shape)
     parts = tuple(
         _part(registry, deltas, figures, query, label, name, seen.whole, shape)
         for label, name in _family(registry, query.object, entry, together)
@@ -53,11 +54,11 @@ def look_at(
         object=query.object,
         kind=entry.kind,
         shape=shape,
-        dtype=str(tensor.dtype).removeprefix("torch."),
+        dtype=str(dtype).removeprefix("torch."),
         device=str(tensor.device),
-        bytes=here.numel() * here.element_size(),
+        bytes=_bytes(tensor),
         requires_grad=tensor.requires_grad,
-        version=-1 if tensor.is_inference() else tensor._version,
+        version=_version(tensor),
         grad_fn=type(tensor.grad_fn).__name__ if tensor.grad_fn is not None else "",
         parts=parts,
         statistics=statistics,
@@ -70,6 +71,31 @@ def look_at(
         cut=query.cut,
         whole=seen.whole if query.cut else (),
     )
+
+
+def _version(tensor: torch.Tensor) -> int:
+    """The version counter; -1 where there is none."""
+    try:
+        return -1 if tensor.is_inference() else tensor._version
+    except Exception:  # whatever a class of the user's answers
+        return -1
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    """Bytes of all the elements that this process holds."""
+    try:
+        here, _ = tensors.local(tensor)
+        return here.numel() * here.element_size()
+    except Unreadable:
+        return elements_of(tensor) * tensor.dtype.itemsize
+
+
+def _own_shape(tensor: torch.Tensor) -> tuple[int, ...]:
+    """The shape of what this process holds."""
+    try:
+        return shape_of(tensors.local(tensor)[0])
+    except Unreadable:
+        return shape_of(tensor)
 
 
 def beside(registry: Registry, deltas: Deltas, query: m.LookBeside) -> m.Beside:
@@ -124,7 +150,7 @@ def _why_gone(name: str) -> str:
 def _seen(tensor: torch.Tensor, deltas: Deltas, name: str, side: m.Side, cut: str) -> Seen:
     value, note = tensors.readable(tensor)
     if value is None:
-        return Seen(None, None, "now", tuple(tensor.shape), note)
+        return Seen(None, None, "now", shape_of(tensor), note)
     whole = tuple(value.shape)
     kept = deltas.old(name) if side != "now" else None
     less = kept.tensor if kept is not None and side == "change" else None
@@ -165,7 +191,7 @@ def _part(
     tensor = registry.alive[name].tensor
     if tensor is None:
         return m.TensorPart(label, name)
-    own = tuple(tensors.local(tensor)[0].shape)
+    own = _own_shape(tensor)
     if not query.statistics:
         return m.TensorPart(label, name, None, shape if own == whole else own)
     found, change = figures.statistics(name, tensor), deltas.change(name, tensor)

@@ -1,13 +1,13 @@
 """The values of losses and of what is watched, for the live chart, read without making training wait.
 
-On the CPU a value is there to be read. On CUDA it is copied into pinned memory on the stream that computes it, and
+On the CPU a value is there to be read. On a device it is copied into pinned memory on the stream that computes it, and
 picked up at a later boundary, when an event says that it has arrived: reading it at once would wait for the whole
-forward pass.
+forward pass. An error that the device reports meanwhile is the user's own, and is left for their line to meet.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ import torch
 
 from stepdbg.protocol.page import LOSS_NAMES, WATCH_NAMES
 from stepdbg.tracer.course import Course
+from stepdbg.tracer.devices import capturing, module_of
 from stepdbg.tracer.rank import Rank
 
 _UNDERWAY = 64
@@ -29,6 +30,8 @@ class _Copy:
     event: Any
     value: torch.Tensor
     """One float64 in pinned memory."""
+    device: torch.device
+    """Whose the event is."""
     name: str
     update: int
     watched: bool
@@ -43,7 +46,7 @@ class Losses:
         self._indices: dict[tuple[str, bool], int] = {}
         """Of the names that the page's ring knows, of losses and of watched values."""
         self._underway: deque[_Copy] = deque()
-        self._spare: list[_Copy] = []
+        self._spare: defaultdict[torch.device, list[_Copy]] = defaultdict(list)
 
     def begin_anew(self) -> None:
         """Nothing has been read, and the page is another one."""
@@ -52,11 +55,20 @@ class Losses:
 
     def read(self, loss: torch.Tensor, name: str, update: int, *, watched: bool = False) -> None:
         """Take the value of a loss, or of what is watched: a tensor of one real number."""
-        if loss.is_cuda:
-            self._send_for(loss, name, update, watched)
-            self.settle()
-        elif not loss.is_meta:
-            self.take(loss.item(), name, update, watched=watched)
+        if loss.is_cpu:
+            try:
+                value = loss.item()
+            except RuntimeError:  # its data cannot be read; of what is watched that is told
+                if watched:
+                    raise
+                return
+            self.take(value, name, update, watched=watched)
+        elif not loss.is_meta and not capturing():
+            try:
+                self._send_for(loss, name, update, watched)
+                self.settle()
+            except Exception:  # an error of the user's that the device has kept until now: it is met at their line
+                self._underway.clear()
 
     def take(self, value: float, name: str, update: int, *, watched: bool = False) -> None:
         """Take a number that is there already."""
@@ -86,25 +98,35 @@ class Losses:
         """Pick up what has arrived meanwhile, or, where training stops anyhow, all of it."""
         while self._underway:
             copy = self._underway[0]
-            if wait:
-                copy.event.synchronize()
-            elif not copy.event.query():
+            try:
+                if wait:
+                    copy.event.synchronize()
+                elif not copy.event.query():
+                    return
+            except Exception:  # as in `read`
+                self._underway.clear()
                 return
             self._underway.popleft()
             self.take(float(copy.value), copy.name, copy.update, watched=copy.watched)
-            self._spare.append(copy)
+            self._spare[copy.device].append(copy)
 
     def _send_for(self, loss: torch.Tensor, name: str, update: int, watched: bool) -> None:
-        if torch.cuda.is_current_stream_capturing() or len(self._underway) >= _UNDERWAY:
+        device, module = loss.device, module_of(loss.device.type)
+        kind, stream = getattr(module, "Event", None), getattr(module, "current_stream", None)
+        if kind is None or stream is None:  # a kind of device that has none of them: there is no way but to wait
+            self.take(loss.item(), name, update, watched=watched)
             return
-        if not self._spare:
-            value = torch.empty((), dtype=torch.float64, pin_memory=True)
-            self._spare.append(_Copy(torch.cuda.Event(), value, name, update, watched))  # type: ignore[no-untyped-call]
-        copy = self._spare.pop()
+        if len(self._underway) >= _UNDERWAY:
+            return
+        spare = self._spare[device]  # an event belongs to the device on which it is recorded first
+        if not spare:
+            value = torch.empty((), dtype=torch.float64, device="cpu", pin_memory=True)
+            spare.append(_Copy(kind(), value, device, name, update, watched))
+        copy = spare.pop()
         copy.name, copy.update, copy.watched = name, update, watched
         with torch.no_grad():
             copy.value.copy_(loss.detach().reshape(()), non_blocking=True)
-        copy.event.record(torch.cuda.current_stream(loss.device))
+        copy.event.record(stream(device))
         self._underway.append(copy)
 
     def _index(self, name: str, watched: bool = False) -> int:

@@ -10,6 +10,7 @@ from torch import nn
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.filters import FilterError
 from stepdbg.protocol.tree import Marked, Tree
+from stepdbg.tracer.readable import elements_of, shape_of
 from stepdbg.tracer.registry import Alive, Registry
 
 
@@ -158,18 +159,18 @@ def _row(
 ) -> m.ObjectRow:
     tensor = entry.tensor
     assert tensor is not None
-    elements = tensor.numel()
+    elements = elements_of(tensor)
     return m.ObjectRow(
         name,
         label,
         node,
         depth,
         cls,
-        tuple(tensor.shape),
+        shape_of(tensor),
         _short(tensor.dtype),
         _written(tensor.device),
         elements,
-        elements * tensor.element_size(),
+        elements * tensor.dtype.itemsize,
         tensor.requires_grad,
         owner,
         registry.also.get(name, ()),

@@ -8,6 +8,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from stepdbg.protocol.messages import LookAtPictures, Pictures
 from stepdbg.tracer import tensors
 from stepdbg.tracer.edits import Refused
+from stepdbg.tracer.readable import shape_of
 from stepdbg.tracer.registry import Registry
 
 _LEVELS = 16
@@ -73,9 +74,9 @@ def _labels(registry: Registry, name: str, number: int) -> tuple[torch.Tensor, s
             and other != name
             and tensor is not None
             and tensor.layout is torch.strided
-            and tuple(tensor.shape) == (number,)
+            and shape_of(tensor) == (number,)
             and not (tensor.is_floating_point() or tensor.is_complex() or tensor.is_quantized)
             and tensor.device.type != "meta"
         ):
-            return tensor.detach(), other
-    return torch.empty(0), ""
+            return tensors.local(tensor)[0], other
+    return torch.empty(0, device="cpu"), ""

@@ -17,6 +17,7 @@ from stepdbg.protocol.messages import Save, Saved
 from stepdbg.tracer import tensors
 from stepdbg.tracer.edits import Refused
 from stepdbg.tracer.raw_bytes import raw_bytes
+from stepdbg.tracer.readable import Unreadable, local
 from stepdbg.tracer.registry import Registry
 
 _STATE = ("parameter", "buffer", "grad", "state")
@@ -78,7 +79,7 @@ def _one(registry: Registry, name: str) -> Chosen:
         raise Refused(f"{name} is not there at this stop; nothing was saved")
     if problem := _unwritable(entry.tensor):
         raise Refused(f"{name} cannot be saved: {problem}")
-    return Chosen({name: entry.tensor.detach()}, {}, ())
+    return Chosen({name: _whole(entry.tensor)}, {}, ())
 
 
 def _all(registry: Registry) -> Chosen:
@@ -100,19 +101,31 @@ def _all(registry: Registry) -> Chosen:
             aliases[name] = names[id(tensor)]
         else:
             names[id(tensor)] = name
-            found[name] = tensor.detach()
+            found[name] = _whole(tensor)
             aliases |= dict.fromkeys(registry.also.get(name, ()), name)
     if not found:
         raise Refused("there is no tensor to save at this stop yet; step until the model is known")
     return Chosen(found, aliases, tuple(left_out))
 
 
+def _whole(tensor: torch.Tensor) -> torch.Tensor:
+    """All elements of a tensor that can be written; of a `DTensor` they may have to come from other ranks."""
+    held, note = local(tensor)
+    return tensor.detach() if note else held
+
+
 def _unwritable(tensor: torch.Tensor) -> str:
     """Why the raw bytes of a tensor cannot be written; empty where they can."""
     if tensor.device.type == "meta":
         return "it is on the meta device and has no numbers"
+    try:
+        local(tensor)
+    except Unreadable as why:
+        return str(why)
     if tensor.is_quantized:
         return "it is quantised"
+    if tensor.is_nested:
+        return "it is nested; save its values() instead"
     if tensor.layout is not torch.strided:
         return f"it is {str(tensor.layout).removeprefix('torch.')}; save its values() instead"
     return ""

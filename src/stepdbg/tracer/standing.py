@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 
 from stepdbg.protocol.messages import Census
+from stepdbg.tracer.readable import elements_of, stored_bytes
 
 
 class Standing:
@@ -62,8 +63,8 @@ class Standing:
             census = Census(
                 device=", ".join(sorted(map(str, {tensor.device for tensor in tensors}))) or "cpu",
                 parameters=len(tensors),
-                elements=sum([tensor.numel() for tensor in tensors]),
-                bytes=sum([tensor.nbytes for tensor in tensors]),
+                elements=sum([elements_of(tensor) for tensor in tensors]),
+                bytes=sum([stored_bytes(tensor) for tensor in tensors]),
             )
             self._census = (self.number, census)
         return self._census[1]

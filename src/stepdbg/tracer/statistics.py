@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 
 from stepdbg.protocol.messages import Statistics
-from stepdbg.tracer.readable import local, real
+from stepdbg.tracer.readable import Unreadable, local, real
 from stepdbg.tracer.strides import in_memory_order, pieces, some_pieces, spread
 
 WHOLE = 1 << 28
@@ -38,6 +38,9 @@ _ROW = 1 << 14
 """Elements that are summed in the tensor's own precision."""
 _CAREFUL = 1 << 17
 """Elements that are looked at in float64 at a time."""
+_CAREFUL_ON_DEVICE = 1 << 21
+_FETCHED = 1 << 14
+"""Elements up to which a tensor on a device is fetched whole: one copy takes less time than several answers."""
 _GUESS = 4_096
 """Elements that the mean is guessed from."""
 _CANCELLED = 10.0
@@ -112,11 +115,20 @@ class _Total:
 def statistics(tensor: torch.Tensor) -> Statistics | None:
     """Of all elements that this process holds, whatever their type and layout; None where there are no numbers.
 
-    More than `WHOLE` elements are sampled, and the answer says so.
+    None too where they cannot be read, for whatever reason. More than `WHOLE` elements are sampled, and the answer
+    says so.
     """
-    tensor, _ = local(tensor)
-    if tensor.device.type == "meta":
+    try:
+        return _statistics(local(tensor)[0])
+    except (RuntimeError, TypeError, ValueError, Unreadable):  # a type or layout that torch has no operator for
         return None
+
+
+def _statistics(tensor: torch.Tensor) -> Statistics | None:
+    if tensor.is_nested and tensor.layout is torch.strided:
+        tensor = tensor.values()
+    if tensor.layout is torch._mkldnn:
+        tensor = tensor.to_dense()
     if tensor.layout is not torch.strided:
         return _of_sparse(tensor)
     if not tensor.numel():
@@ -124,21 +136,32 @@ def statistics(tensor: torch.Tensor) -> Statistics | None:
     if tensor.is_quantized and tensor.qscheme() is not torch.per_tensor_affine:
         tensor = tensor.dequantize()
     stored, repeats = in_memory_order(tensor)
+    if stored.device.type != "cpu" and stored.numel() <= _FETCHED:
+        stored = stored.reshape(-1).cpu()
     total, looked_at = _summed(stored)
     return total.told(repeats, looked_at, _distinct(stored))
 
 
 def norm(tensor: torch.Tensor) -> float | None:
-    """The 2-norm of all elements; NaN or infinite if one of them is. None where there are no numbers, or too many."""
-    tensor, _ = local(tensor)
-    straight = tensor.layout is torch.strided and tensor.dtype in _FAST and tensor.device.type != "meta"
+    """The 2-norm of all elements; NaN or infinite if one of them is.
+
+    None where there are no numbers, where they cannot be read, or where there are too many.
+    """
+    try:
+        return _norm(local(tensor)[0])
+    except (RuntimeError, TypeError, ValueError, Unreadable):
+        return None
+
+
+def _norm(tensor: torch.Tensor) -> float | None:
+    straight = tensor.layout is torch.strided and tensor.dtype in _NORMED and not tensor.is_nested
     if straight and not tensor.is_contiguous():  # what is repeated torch adds up one by one, in float32
         straight = in_memory_order(tensor)[1] == 1
     if straight and 0 < tensor.numel() <= WHOLE:
-        found = float(torch.linalg.vector_norm(tensor))
+        found = float(torch.linalg.vector_norm(tensor, dtype=_NORMED[tensor.dtype]))
         if math.isnan(found) or _SQUARED[0] < found < _SQUARED[1]:
             return found
-    figures = statistics(tensor)
+    figures = _statistics(tensor)
     if figures is None or figures.sampled:
         return None
     return math.nan if figures.nan else figures.norm or 0.0
@@ -148,6 +171,11 @@ _SQUARED = (1e-15, 1e15)
 """Norms between which no square has vanished or overflowed in float32."""
 _FAST = {torch.float32: (1e-15, 1e15), torch.float64: (1e-150, 1e140)}
 """Types that are summed as they are, with the sizes between which squares neither vanish nor overflow."""
+_NORMED = {
+    torch.float32: torch.float32, torch.float64: torch.float64,
+    torch.float16: torch.float32, torch.bfloat16: torch.float32,
+}  # fmt: skip
+"""Types whose norm torch works out at the speed of memory, and the type in which it does."""
 _EXACT_IN_FLOAT32 = (
     torch.float16, torch.bfloat16, torch.bool, torch.int8, torch.uint8, torch.int16, torch.complex64, torch.complex32,
     torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz,
@@ -202,7 +230,7 @@ def _guessed_mean(stored: torch.Tensor, working: torch.dtype) -> float:
 
 def _rounded(value: float, working: torch.dtype) -> float:
     """As torch would round it before it subtracts."""
-    return float(torch.tensor(value, dtype=working)) if math.isfinite(value) else 0.0
+    return float(torch.tensor(value, dtype=working, device="cpu")) if math.isfinite(value) else 0.0
 
 
 class Summing:
@@ -259,6 +287,9 @@ class _Reduction:
         return target
 
     def _group(self, rows: torch.Tensor, shift: float, total: _Total) -> None:
+        if rows.device.type != "cpu":
+            self._group_there(rows, shift, total)
+            return
         low, high = (float(value) for value in torch.aminmax(rows))
         size = max(-low, high)
         least, most = _FAST[self._working]
@@ -273,10 +304,7 @@ class _Reduction:
             return
         if low <= 0 <= high:
             total.zeros += rows.numel() - int(torch.count_nonzero(rows))
-        if shift:
-            buffer = self._buffer
-            own = buffer is not None and buffer.untyped_storage().data_ptr() == rows.untyped_storage().data_ptr()
-            rows = rows.sub_(shift) if own else torch.sub(rows, shift, out=self._room(rows.numel()).view(rows.shape))
+        rows = self._shifted(rows, shift)
         count = rows.numel()
         # Rows are put together in float64.
         sums = rows.sum(1).cpu().to(torch.float64)
@@ -286,6 +314,47 @@ class _Reduction:
         total.squares += squares
         total.reach(low, high)
         total.add(count, shift + away, max(0.0, squares - away * away * count))
+
+    def _shifted(self, rows: torch.Tensor, shift: float) -> torch.Tensor:
+        if not shift:
+            return rows
+        buffer = self._buffer
+        own = buffer is not None and buffer.untyped_storage().data_ptr() == rows.untyped_storage().data_ptr()
+        return rows.sub_(shift) if own else torch.sub(rows, shift, out=self._room(rows.numel()).view(rows.shape))
+
+    def _group_there(self, rows: torch.Tensor, shift: float, total: _Total) -> None:
+        """The same on a device, which is asked once, or twice where the mean lies far from zero."""
+        wide = _widest(rows.device)
+        count = rows.numel()
+        ends = [*torch.aminmax(rows), torch.count_nonzero(rows)]
+        sums: list[float] = []
+        if shift:
+            low, high, others = torch.stack([each.to(wide) for each in ends]).tolist()
+        else:
+            low, high, others, *sums = torch.stack([each.to(wide) for each in (*ends, *_moments(rows, wide))]).tolist()
+        size = max(-low, high)
+        least, most = _FAST[self._working]
+        if not (math.isfinite(low) and math.isfinite(high)) or (size and not least < size < most):
+            for part in pieces(rows.view(-1), _CAREFUL_ON_DEVICE):
+                _carefully_there(part, wide, total)
+            return
+        if low <= 0 <= high:
+            total.zeros += count - int(others)
+        summed, squares = sums or torch.stack([*_moments(self._shifted(rows, shift), wide)]).tolist()
+        away = summed / count
+        total.squares += squares
+        total.reach(low, high)
+        total.add(count, shift + away, max(0.0, squares - away * away * count))
+
+
+def _moments(rows: torch.Tensor, wide: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sum and the sum of squares, of rows each summed in its own precision."""
+    return rows.sum(1).to(wide).sum(), torch.linalg.vector_norm(rows, dim=1).to(wide).square().sum()
+
+
+def _widest(device: torch.device) -> torch.dtype:
+    """The most precise type of a device."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def is_straight(piece: torch.Tensor, working: torch.dtype) -> bool:
@@ -314,6 +383,33 @@ def _carefully(part: torch.Tensor, total: _Total) -> None:
     total.add(numbers.numel(), mean, length * length)
 
 
+def _carefully_there(part: torch.Tensor, wide: torch.dtype, total: _Total) -> None:
+    """The same as `_carefully`, on a device, which is asked once."""
+    numbers = part.to(wide)
+    finite = torch.isfinite(numbers)
+    safe = torch.where(finite, numbers, 0.0)
+    count = finite.sum()
+    mean = safe.sum() / count.clamp(min=1)
+    length = torch.linalg.vector_norm(torch.where(finite, numbers - mean, 0.0))
+    asked = [
+        torch.isnan(numbers).sum(), (numbers == math.inf).sum(), (numbers == -math.inf).sum(), count,
+        torch.count_nonzero(safe), mean, length,
+        torch.where(finite, numbers, math.inf).amin(), torch.where(finite, numbers, -math.inf).amax(),
+    ]  # fmt: skip
+    found = torch.stack([each.to(wide) for each in asked]).tolist()
+    nan, above, below, known, others = (int(each) for each in found[:5])
+    about, spread, low, high = found[5:]
+    total.nan, total.above, total.below = total.nan + nan, total.above + above, total.below + below
+    if above:
+        total.reach(math.inf, math.inf)
+    if below:
+        total.reach(-math.inf, -math.inf)
+    if known:
+        total.zeros += known - others
+        total.reach(low, high)
+        total.add(known, about, spread * spread)
+
+
 def _in_doubles(part: torch.Tensor) -> torch.Tensor:
     """The elements in double precision, where they are; on the CPU only if their device has no such numbers."""
     return (part.cpu() if part.device.type == "mps" else part).to(torch.float64)
@@ -340,7 +436,7 @@ def _distinct(stored: torch.Tensor) -> int | None:
     """How many distinct values there are, where those are few and soon counted."""
     if stored.numel() > _MOST_DISTINCT:
         return None
-    few = _values(spread(stored, 4 * DISTINCT).elements)
+    few = _values(spread(stored, 4 * DISTINCT).elements.cpu())
     if few > DISTINCT:
         return None
     found = few if stored.numel() <= 4 * DISTINCT else _values(stored)

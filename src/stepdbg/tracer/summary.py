@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from stepdbg.protocol.messages import Local
 from stepdbg.tracer.naming import attributes_of, is_a
+from stepdbg.tracer.readable import Unreadable, local, shape_of
 
 _FEW = 4
 """Entries of a container that are written out."""
@@ -41,7 +42,7 @@ def summary(name: str, value: object, known_as: str = "") -> Local:
         return Local(name, in_words(value))
     with torch._C.DisableTorchFunctionSubclass():
         tensor: Any = value
-        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        shape, dtype = shape_of(tensor), str(tensor.dtype).removeprefix("torch.")
         text, low, high = _figures(tensor)
         return Local(name, text, shape, dtype, str(tensor.device), low, high, known_as)
 
@@ -95,17 +96,19 @@ def _figures(tensor: torch.Tensor) -> tuple[str, float | None, float | None]:
     plain = type(tensor) in (torch.Tensor, nn.Parameter) and tensor.layout is torch.strided
     if not plain or tensor.device.type == "meta" or tensor.is_quantized or not 0 < tensor.numel() <= _LARGE:
         return "", None, None
-    tensor = tensor.detach()
-    if tensor.numel() == 1:
-        value = tensor.item()
-        return (f"{value:.6g}" if isinstance(value, float) else repr(value)), None, None
-    if tensor.is_complex() or tensor.dtype is torch.bool:
-        return "", None, None
     try:
+        tensor, _ = local(tensor)
+        if tensor.numel() == 1:
+            value = tensor.item()
+            return (f"{value:.6g}" if isinstance(value, float) else repr(value)), None, None
+        if tensor.is_complex() or tensor.dtype is torch.bool:
+            return "", None, None
         low, high = torch.aminmax(tensor)
+        return "", float(low), float(high)
+    except Unreadable as why:
+        return why.row, None, None
     except RuntimeError:  # a type that torch has no order for
         return "", None, None
-    return "", float(low), float(high)
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,7 @@ import torch
 
 from stepdbg.protocol import slices
 from stepdbg.protocol.messages import Histogram, Window
-from stepdbg.tracer.readable import local, readable, real
+from stepdbg.tracer.readable import elements_of, local, readable, real
 from stepdbg.tracer.statistics import norm, statistics, working_type
 from stepdbg.tracer.strides import spread
 
@@ -62,7 +62,7 @@ def window(
         place = unravel(number, tuple(tensor.shape[:-1]))
         line = _line(tensor, place, column, columns)
         lines.append(real(line) if less is None else difference(line, _line(less, place, column, columns)))
-    numbers = torch.cat(lines) if lines else torch.empty(0)
+    numbers = torch.cat(lines) if lines else torch.empty(0, device="cpu")
     if numbers.dtype is torch.bool:
         return Window(row, column, rows, columns, down, across, "?", bytes(numbers.tolist()))
     if numbers.is_floating_point() or numbers.dtype is torch.uint64:
@@ -72,7 +72,8 @@ def window(
 
 
 def difference(new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
-    """New minus old, in a type that holds it: of parts, which have the same shape."""
+    """New minus old, in a type that holds it: of parts, which have the same shape. The old may lie on the CPU."""
+    old = old if old.device == new.device else old.to(new.device)
     if new.is_complex():
         wide = torch.complex64 if new.dtype is torch.complex32 else new.dtype
         return real(new.to(wide) - old.to(wide))
@@ -97,10 +98,13 @@ def cut(tensor: torch.Tensor, text: str) -> torch.Tensor:
 
 def single(tensor: torch.Tensor) -> bool | int | float | None:
     """The number of a tensor that holds a single one; None of any other, and where it is no real number."""
-    if tensor.numel() != 1 or tensor.is_complex():
+    try:
+        if elements_of(tensor) != 1 or tensor.is_complex():
+            return None
+        value, _ = readable(tensor)
+        number = real(value).item() if value is not None and value.numel() == 1 else None
+    except RuntimeError:  # its device has failed
         return None
-    value, _ = readable(tensor)
-    number = real(value).item() if value is not None and value.numel() == 1 else None
     return number if isinstance(number, (bool, int, float)) else None
 
 

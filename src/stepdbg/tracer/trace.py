@@ -21,6 +21,7 @@ from stepdbg.tracer.frames import scopes
 from stepdbg.tracer.halt import Cause
 from stepdbg.tracer.link import Link
 from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.tensors import single
 
 
 class Trace:
@@ -111,9 +112,8 @@ class Trace:
         """In a generator loop a loss is known before `backward` is called on it: the user's frame holds it."""
         self._registry.look_for_loss(stack)
         loss = self._registry.newest_loss()
-        if loss is None or loss.numel() != 1 or loss.is_complex():
-            return known
-        return float(loss)
+        number = None if loss is None else single(loss)
+        return known if number is None else float(number)
 
 
 def _reason(end: Cause | None) -> m.TraceReason | None:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from stepdbg.tracer import tensors
+from stepdbg.tracer.many_norms import norms_of
+from stepdbg.tracer.readable import Unreadable, local, stored_bytes
 from stepdbg.tracer.registry import Registry
 
 COPIED = 256 * 1024 * 1024
@@ -84,16 +85,16 @@ class Treatment:
         grads = {
             name: entry.tensor
             for name, entry in registry.alive.items()
-            if entry.kind == "grad" and entry.tensor is not None and entry.tensor.layout is torch.strided
+            if entry.kind == "grad" and entry.tensor is not None and not entry.tensor.is_complex()
         }
         copied = self.clip is not None and self.clip.by_value
-        copied = copied and sum(grad.nbytes for grad in grads.values()) <= COPIED
+        copied = copied and sum(stored_bytes(grad) for grad in grads.values()) <= COPIED
         self._before_ns = monotonic_ns()
-        self._before = {
-            name: Before(tensors.norm(grad.detach()) or 0.0, grad.detach().clone() if copied else None)
-            for name, grad in grads.items()
-            if not grad.is_complex() and grad.device.type != "meta"
-        }
+        self._before = {}
+        sizes = norms_of([*grads.values()])
+        for (name, grad), size in zip(grads.items(), sizes, strict=True):
+            if size is not None:
+                self._before[name] = Before(size, _copy(grad) if copied else None)
 
     # what is read
 
@@ -115,3 +116,11 @@ class Treatment:
     def before(self, grad: str, since_ns: int) -> Before | None:
         """That gradient as it was before the clip, where somebody stood there after that moment."""
         return self._before.get(grad) if self._before_ns >= since_ns else None
+
+
+def _copy(grad: torch.Tensor) -> torch.Tensor | None:
+    """A copy of a gradient; None where there is no memory for one."""
+    try:
+        return local(grad)[0].clone()
+    except (RuntimeError, Unreadable):
+        return None

@@ -107,6 +107,8 @@ class Summary(Part, frozen=True):
     """The same of its `.grad`."""
     marks: tuple[str, str, str] = ("", "", "")
     """What the phase done did to value, gradient and optimizer state."""
+    unreadable: str = ""
+    """Why there are no figures, in a few words (`cannot be read (Float8Tensor)`); empty where there are some."""
 
 
 class Summaries(Message, frozen=True):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stepdbg.tracer import compiler
 from stepdbg.tracer.sources.backward import Backward
 from stepdbg.tracer.sources.compiled import Compiled
+from stepdbg.tracer.sources.cuda_graphs import CudaGraphs
 from stepdbg.tracer.sources.gradients import Gradients
 from stepdbg.tracer.sources.loaders import Loaders
 from stepdbg.tracer.sources.models import Models
@@ -29,5 +30,6 @@ def install(tracer: Tracer) -> None:
     Backward(tracer, models, gradients).install()
     Loaders(tracer, models).install()
     Compiled(tracer).install()
+    CudaGraphs(tracer).install()
     models.watch()
     compiler.leave_alone("stepdbg")

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import compiler as compiling
 from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
@@ -81,6 +82,8 @@ def leave(tracer: Tracer, phase: Phase | None, error: BaseException) -> None:
 
     The caller re-raises with a bare `raise`, which adds no frame of its own.
     """
+    if isinstance(error, torch.OutOfMemoryError):
+        tracer.out_of_memory()
     if phase is not None:
         tracer.broke(phase)
     error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next

@@ -17,6 +17,7 @@ import torch
 from msgspec.structs import replace
 
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.devices import capturing
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.stepping.into_backward import IntoBackward
 from stepdbg.tracer.stepping.into_forward import IntoForward
@@ -120,7 +121,7 @@ class Into:
             and not self.tracer.quiet
             and torch._C._get_tracing_state() is None
             and torch._C._functorch.peek_interpreter_stack() is None
-            and not _capturing()
+            and not capturing()
         )
 
     def stop(self, unit: m.Unit, name: str, describe: Describes, frame: FrameType | None) -> None:
@@ -160,8 +161,3 @@ class Into:
         if name == "step":
             return (IntoStep(self),)
         return (IntoForward(self), IntoBackward(self))
-
-
-def _capturing() -> bool:
-    """Whether work is being recorded into a CUDA graph: nothing may be looked at."""
-    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()  # type: ignore[no-untyped-call]

@@ -20,6 +20,7 @@ from torch.compiler import is_compiling
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.graph_nodes import walked
 from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.readable import shape_of
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.sources.wrapping import wrapper_of
 from stepdbg.tracer.stepping.telling import tell
@@ -159,4 +160,4 @@ def _one(values: Any) -> Any:
 
 
 def _shape(tensor: torch.Tensor) -> str:
-    return "×".join(map(str, tensor.shape)) or "a number"
+    return "×".join(map(str, shape_of(tensor))) or "a number"

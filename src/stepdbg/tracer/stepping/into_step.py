@@ -18,6 +18,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.readable import Unreadable, address_of, local, stored_bytes
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.stepping.operators import Seeing, can_see, is_work, operator_name
 from stepdbg.tracer.stepping.telling import tell
@@ -135,8 +136,11 @@ class IntoStep:
         """Keep a parameter as it is before it is written for the first time, if there is room."""
         parameter = self._parameters[place]
         kept = sum(tensor.nbytes for tensor in self._before.values())
-        if place not in self._before and kept + parameter.nbytes <= _MOST:
-            self._before[place] = parameter.detach().clone()
+        if place not in self._before and kept + stored_bytes(parameter) <= _MOST:
+            try:
+                self._before[place] = local(parameter)[0].clone()
+            except (RuntimeError, Unreadable):  # it cannot be read, or there is no memory for a copy
+                return
 
     # showing
 
@@ -156,7 +160,7 @@ class IntoStep:
             name = self._name(registry, place)
             given = [] if before is None else [("before", before)]
             told, left_out = tell(registry, name, [("value", parameter)], [("gradient", gradient(parameter)), *given])
-            change = None if before is None else norm(parameter.detach() - before)
+            change = None if before is None else _apart(parameter, before)
             how: Literal["together", "written"] = "together" if together else "written"
             return m.Inner(
                 "parameter",
@@ -177,14 +181,17 @@ class IntoStep:
         return next((name for name, one in registry.alive.items() if one.tensor is parameter), f"parameter {place}")
 
 
+def _apart(parameter: torch.Tensor, before: torch.Tensor) -> float | None:
+    """How far a parameter has moved."""
+    try:
+        return norm(local(parameter)[0] - before)
+    except (RuntimeError, Unreadable):
+        return None
+
+
 def _address(value: object) -> int:
     """Where a tensor's numbers begin; 0 where it has no memory of its own."""
-    if not isinstance(value, torch.Tensor) or value.layout is not torch.strided or value.device.type == "meta":
-        return 0
-    try:
-        return value.data_ptr()
-    except RuntimeError:
-        return 0
+    return address_of(value) if isinstance(value, torch.Tensor) else 0
 
 
 def _tensors(values: object) -> Iterator[torch.Tensor]:

@@ -8,6 +8,7 @@ import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import tensors
+from stepdbg.tracer.readable import shape_of
 from stepdbg.tracer.registry import Alive, Registry, tensors_in
 
 _FEW = 12
@@ -50,7 +51,7 @@ def _told(label: str, known_as: str, tensor: torch.Tensor, *, figures: bool) -> 
         return m.InnerTensor(
             label,
             known_as,
-            tuple(tensor.shape),
+            shape_of(tensor),
             str(tensor.dtype).removeprefix("torch."),
             str(tensor.device),
             _statistics(tensor) if figures else None,

@@ -402,6 +402,8 @@ def _row(
     if wide.dtype:
         spans.append(Span(padded(row.dtype, wide.dtype), "dim", target))
     bad = summary is not None and not summary.finite
+    if summary is not None and summary.unreadable:
+        known = summary.unreadable
     if isinstance(known, str):
         spans.append(Span(right(known, wide.norm + wide.grad + wide.ratio, glyphs.ellipsis), "past", target))
         wide = wide._replace(norm=0, grad=0, ratio=0)

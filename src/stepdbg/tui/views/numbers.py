@@ -63,8 +63,8 @@ def milliseconds(ms: float | None) -> str:
 
 
 def shape(sizes: tuple[int, ...], times: str = "×") -> str:
-    """`32×16`; a tensor without dimensions is a `scalar`."""
-    return times.join(map(str, sizes)) if sizes else "scalar"
+    """`32×16`; a tensor without dimensions is a `scalar`, and a size that is no single number a `?`."""
+    return times.join("?" if size < 0 else str(size) for size in sizes) if sizes else "scalar"
 
 
 def plural(number: int, noun: str, more: str = "") -> str:
