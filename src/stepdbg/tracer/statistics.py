@@ -48,6 +48,8 @@ _CANCELLED = 10.0
 _SHIFTS = 3
 DISTINCT = 64
 """More distinct values than these are not told."""
+_MKLDNN = getattr(torch, "_mkldnn", None)
+"""The layout of a tensor in an order of oneDNN's own."""
 _MOST_DISTINCT = 1 << 18
 """Elements up to which distinct values are counted."""
 
@@ -127,7 +129,7 @@ def statistics(tensor: torch.Tensor) -> Statistics | None:
 def _statistics(tensor: torch.Tensor) -> Statistics | None:
     if tensor.is_nested and tensor.layout is torch.strided:
         tensor = tensor.values()
-    if tensor.layout is torch._mkldnn:
+    if tensor.layout is _MKLDNN:
         tensor = tensor.to_dense()
     if tensor.layout is not torch.strided:
         return _of_sparse(tensor)
@@ -154,11 +156,12 @@ def norm(tensor: torch.Tensor) -> float | None:
 
 
 def _norm(tensor: torch.Tensor) -> float | None:
-    straight = tensor.layout is torch.strided and tensor.dtype in _NORMED and not tensor.is_nested
+    half = tensor.dtype in _HALVES and tensor.device.type != "cpu"
+    straight = tensor.layout is torch.strided and (half or tensor.dtype in _FAST) and not tensor.is_nested
     if straight and not tensor.is_contiguous():  # what is repeated torch adds up one by one, in float32
         straight = in_memory_order(tensor)[1] == 1
     if straight and 0 < tensor.numel() <= WHOLE:
-        found = float(torch.linalg.vector_norm(tensor, dtype=_NORMED[tensor.dtype]))
+        found = float(torch.linalg.vector_norm(tensor, dtype=torch.float32 if half else None))
         if math.isnan(found) or _SQUARED[0] < found < _SQUARED[1]:
             return found
     figures = _statistics(tensor)
@@ -171,11 +174,8 @@ _SQUARED = (1e-15, 1e15)
 """Norms between which no square has vanished or overflowed in float32."""
 _FAST = {torch.float32: (1e-15, 1e15), torch.float64: (1e-150, 1e140)}
 """Types that are summed as they are, with the sizes between which squares neither vanish nor overflow."""
-_NORMED = {
-    torch.float32: torch.float32, torch.float64: torch.float64,
-    torch.float16: torch.float32, torch.bfloat16: torch.float32,
-}  # fmt: skip
-"""Types whose norm torch works out at the speed of memory, and the type in which it does."""
+_HALVES = (torch.float16, torch.bfloat16)
+"""Types whose norm a device works out in float32; a CPU would add up their squares one by one."""
 _EXACT_IN_FLOAT32 = (
     torch.float16, torch.bfloat16, torch.bool, torch.int8, torch.uint8, torch.int16, torch.complex64, torch.complex32,
     torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz,
