@@ -188,3 +188,8 @@ def test_the_extra_memory_does_not_grow_with_the_tensor(layout: str) -> None:
             held += event.nbytes()
             most = max(most, held)
     assert 0 < most <= 16_000_000
+
+
+def test_the_norm_of_many_numbers_far_from_zero_is_not_too_small() -> None:
+    tensor = torch.randn(8_000_000, generator=torch.Generator().manual_seed(0)) - 100
+    assert subject.norm(tensor) == pytest.approx(float(np.linalg.norm(tensor.double().numpy())), rel=1e-6)

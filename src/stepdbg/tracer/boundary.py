@@ -61,6 +61,7 @@ class Tracer:
         self._losses = Losses(self.lagging, self._rank)
         self._watches = Watches(self._losses)
         self._halt = Halt(self._rank, self.lagging, self.registry, self.treatment)
+        self.give_back = self._halt.out_of_memory
         self.passing = Passing(self.lagging, self.registry, self._rank, self._losses)
         self._into = Into(self, self._halt)
         self.following = Following(self, self._rank, self._halt, self._losses)
@@ -192,10 +193,6 @@ class Tracer:
             self._broken = (*phase.inside, phase.name)
         self._into.over(broken=True)
         self.end(phase)
-
-    def out_of_memory(self) -> None:
-        """Training has found no memory: what copies take of it is given back."""
-        self._halt.out_of_memory()
 
     def close(self, phase: Phase) -> None:
         """The generator loop has ended, and with it its last phase."""
@@ -329,9 +326,7 @@ class Tracer:
         """`begin`, where somebody may want to stop."""
         course = self.course
         self._into.over()
-        recording = devices.capturing()  # then nothing may be asked of a device, not even whether a copy has arrived
-        if not recording:
-            self._losses.settle(wait=True)
+        self._losses.settle(wait=True)
         done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent)
         frame = frames.user_frame(at or sys._getframe(2))
         whose: Owner = None
@@ -339,7 +334,7 @@ class Tracer:
             if not predicted and at is None:
                 whose = self._see_call(name, sys._getframe(2))
             self._halt.coming = whose
-            if recording:
+            if devices.capturing():
                 self._halt.pass_unseen()
             else:
                 with self.following.turn:
@@ -454,8 +449,7 @@ class Tracer:
         self._ended = True
         self.following.say_beside()
         try:
-            if not devices.capturing():
-                self._losses.settle(wait=True)
+            self._losses.settle(wait=True)
             self._into.over()
             now = monotonic_ns()
             done, _ = self.course.advance(None, now, None)

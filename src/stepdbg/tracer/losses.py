@@ -95,7 +95,12 @@ class Losses:
         page.add_losses(found)
 
     def settle(self, *, wait: bool = False) -> None:
-        """Pick up what has arrived meanwhile, or, where training stops anyhow, all of it."""
+        """Pick up what has arrived meanwhile, or, where training stops anyhow, all of it.
+
+        Not while a CUDA graph is recorded: then it may not even be asked whether a copy has arrived.
+        """
+        if not self._underway or capturing():
+            return
         while self._underway:
             copy = self._underway[0]
             try:

@@ -36,6 +36,8 @@ _BUFFER = 12 << 20
 _GROUP_ON_DEVICE = 128 << 20
 _ROW = 1 << 14
 """Elements that are summed in the tensor's own precision."""
+_NORMED = 1 << 12
+"""Elements whose squares are added up in float32 for a norm."""
 _CAREFUL = 1 << 17
 """Elements that are looked at in float64 at a time."""
 _CAREFUL_ON_DEVICE = 1 << 21
@@ -158,16 +160,29 @@ def norm(tensor: torch.Tensor) -> float | None:
 def _norm(tensor: torch.Tensor) -> float | None:
     half = tensor.dtype in _HALVES and tensor.device.type != "cpu"
     straight = tensor.layout is torch.strided and (half or tensor.dtype in _FAST) and not tensor.is_nested
-    if straight and not tensor.is_contiguous():  # what is repeated torch adds up one by one, in float32
-        straight = in_memory_order(tensor)[1] == 1
     if straight and 0 < tensor.numel() <= WHOLE:
-        found = float(torch.linalg.vector_norm(tensor, dtype=torch.float32 if half else None))
-        if math.isnan(found) or _SQUARED[0] < found < _SQUARED[1]:
-            return found
+        stored, repeats = in_memory_order(tensor)
+        if repeats == 1 and stored.is_contiguous():
+            found = _length(stored.view(-1), half=half)
+            if math.isnan(found) or _SQUARED[0] < found < _SQUARED[1]:
+                return found
     figures = _statistics(tensor)
     if figures is None or figures.sampled:
         return None
     return math.nan if figures.nan else figures.norm or 0.0
+
+
+def _length(flat: torch.Tensor, *, half: bool) -> float:
+    """The 2-norm of elements that lie side by side. On a CPU torch adds up all squares in one go, in float32: of 50
+    million numbers around 100 it finds 3 % too little. So it is given rows, which are put together in float64.
+    """
+    if flat.device.type != "cpu":
+        return float(torch.linalg.vector_norm(flat, dtype=torch.float32 if half else None))
+    whole = flat.numel() // _NORMED * _NORMED
+    if not whole or flat.dtype is torch.float64:
+        return float(torch.linalg.vector_norm(flat))
+    sizes = torch.linalg.vector_norm(flat[:whole].view(-1, _NORMED), dim=1).to(torch.float64)
+    return math.hypot(float(torch.linalg.vector_norm(sizes)), float(torch.linalg.vector_norm(flat[whole:])))
 
 
 _SQUARED = (1e-15, 1e15)

@@ -83,7 +83,7 @@ def leave(tracer: Tracer, phase: Phase | None, error: BaseException) -> None:
     The caller re-raises with a bare `raise`, which adds no frame of its own.
     """
     if isinstance(error, torch.OutOfMemoryError):
-        tracer.out_of_memory()
+        tracer.give_back()
     if phase is not None:
         tracer.broke(phase)
     error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
