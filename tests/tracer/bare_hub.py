@@ -105,7 +105,10 @@ class Debuggee:
 
     def stops(self, until: m.Go = "next") -> Iterator[m.Stop]:
         """Every stop to the end."""
-        stop = self.stop()
+        yield from self.stops_from(self.stop(), until)
+
+    def stops_from(self, stop: m.Stop | None, until: m.Go = "next") -> Iterator[m.Stop]:
+        """That stop, and every one after it."""
         while stop is not None:
             yield stop
             stop = self.go(until)
@@ -115,6 +118,8 @@ class Debuggee:
         self.send(m.Ask(self._number, query))
         while not isinstance(message := self.next_message(), m.Answer):
             assert message is not None, "the process ended instead of answering"
+            if isinstance(message, m.Notice):
+                self.notices.append(message.text)
         assert message.number == self._number
         return message.result
 

@@ -128,6 +128,14 @@ class Rank:
         self._measured = self._rate = None
         return True
 
+    def went_on(self, until: Go) -> bool:
+        """It has gone on; whether by itself, since its process was asked to end."""
+        if self.state != "paused":
+            return False
+        self.state, self._until = "running", until
+        self._measured = self._rate = None
+        return True
+
     def stopped(self, stop: Stop) -> bool:
         """It waits at `stop`. True where a step typed ahead lets it go on from there at once."""
         self.state, self.stop = "paused", stop

@@ -324,8 +324,9 @@ class Session:
                 elif not self.screens and stop.reason in ("exit", "exception"):
                     rank.resume("continue")
                 self._changed(RUNNING_SECONDS if rank_goes_on else 0)
-            case Resumed():
-                pass
+            case Resumed(until=until):
+                if rank.went_on(until):
+                    self._changed()
             case Interruptible(signal=number):
                 rank.interrupt_signal = number
             case BreakpointHit(number=number):

@@ -22,6 +22,7 @@ from stepdbg.tracer import devices, effects, frames, tensors
 from stepdbg.tracer.breakpoints import Breakpoints
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.deltas import Deltas
+from stepdbg.tracer.handlers import GoOn, Handlers
 from stepdbg.tracer.inspection import Desk
 from stepdbg.tracer.link import HubLost
 from stepdbg.tracer.midstep import midstep
@@ -58,7 +59,9 @@ class Cause:
 class Halt:
     """Where training waits."""
 
-    def __init__(self, rank: Rank, course: Course, registry: Registry, treatment: Treatment) -> None:
+    def __init__(
+        self, rank: Rank, course: Course, registry: Registry, treatment: Treatment, handlers: Handlers
+    ) -> None:
         self.breakpoints = Breakpoints()
         self.until: m.Go | None = None
         """How far to go; None until the first order."""
@@ -83,6 +86,7 @@ class Halt:
         self._registry = registry
         self._deltas = Deltas()
         self._treatment = treatment
+        self._handlers = handlers
         self._desk = Desk(
             registry, course, self._deltas, treatment, lambda number: rank.link.send(m.Interruptible(number))
         )
@@ -305,6 +309,14 @@ class Halt:
     def _serve(self, boundary: m.Boundary, cause: Cause) -> None:
         link = self._rank.link
         while True:
+            try:
+                self._handlers.wait(link.wait)
+            except GoOn:
+                until = self.until or "next"
+                with uncollected():
+                    self._resume(until, boundary, cause)
+                link.send(m.Resumed(self._course.index, until))
+                return
             match link.receive():
                 case m.Resume(until=until):
                     with uncollected():

@@ -22,6 +22,8 @@ class Connection(Protocol):
 
     def connect(self) -> bool: ...
 
+    def wait(self) -> None: ...
+
     def send(self, data: bytes) -> None: ...
 
     def receive(self, *, wait: bool) -> bytes: ...
@@ -71,6 +73,11 @@ class Link:
             self._connection.send(frames.encode(message))
         except (OSError, ProtocolError) as error:
             raise HubLost(str(error)) from error
+
+    def wait(self) -> None:
+        """Wait until something has arrived, or never will."""
+        if not self._waiting:
+            self._connection.wait()
 
     def receive(self) -> Any:
         """The next message, waited for.

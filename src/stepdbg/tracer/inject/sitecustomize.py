@@ -86,6 +86,15 @@ class _Line:
         finally:
             opened.detach()
 
+    def wait(self) -> None:
+        """Wait until there is something to receive, be it that the hub has hung up."""
+        import select
+
+        if self.connected:
+            waiting = select.poll()
+            waiting.register(self._descriptor, select.POLLIN)
+            waiting.poll()
+
     def receive(self, *, wait: bool) -> bytes:
         """What has arrived; nothing where the hub has hung up.
 
