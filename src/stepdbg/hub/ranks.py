@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from stepdbg.hub.recollection import Recollection
 from stepdbg.hub.timeline import LossHistory, Timeline
 from stepdbg.protocol.messages import (
@@ -225,3 +227,10 @@ def open_page(folder: Path, name: str) -> Page:
     with contextlib.suppress(OSError):
         page.status()
     return page
+
+
+def numbered(stop: Stop, rank: int) -> Stop:
+    """The stop under the number that the rank has here, which is not its own where two call themselves the same."""
+    if stop.boundary.rank == rank:
+        return stop
+    return msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, rank=rank))

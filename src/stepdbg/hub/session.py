@@ -16,7 +16,7 @@ from stepdbg.hub.breakpoint_table import BreakpointTable
 from stepdbg.hub.launch import Launch
 from stepdbg.hub.output import OutputTail
 from stepdbg.hub.questions import Questions, refuse_all
-from stepdbg.hub.ranks import Peer, Rank
+from stepdbg.hub.ranks import Peer, Rank, numbered
 from stepdbg.hub.remarks import NOBODY_BORN, why_no_training
 from stepdbg.hub.roll import Roll
 from stepdbg.hub.signals import interrupt, show_stacks, signal_processes
@@ -47,7 +47,6 @@ from stepdbg.protocol.messages import (
     ShowStack,
     State,
     Steer,
-    Stop,
     Stopped,
     SwitchBreakpoint,
     TargetExited,
@@ -317,7 +316,7 @@ class Session:
             case Stopped(stop=stop):
                 self._read_losses(rank)
                 self.read_output()
-                rank_goes_on = rank.stopped(_numbered(stop, rank.number))
+                rank_goes_on = rank.stopped(numbered(stop, rank.number))
                 if self.stopping or self.restarting:
                     rank.send(Disarm())
                     rank.state = "running"
@@ -512,10 +511,3 @@ class Session:
         wanted = bool(self.screens) or (self.launch.terminal and not self._said_goodbye)
         if over and (self.stopping or not wanted):
             self._end()
-
-
-def _numbered(stop: Stop, rank: int) -> Stop:
-    """The stop under the number that the rank has here, which is not its own where two call themselves the same."""
-    if stop.boundary.rank == rank:
-        return stop
-    return msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, rank=rank))
