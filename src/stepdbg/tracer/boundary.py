@@ -29,7 +29,7 @@ from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.following import Following
 from stepdbg.tracer.halt import STEPPING, Cause, Halt, failure
-from stepdbg.tracer.handlers import Handlers, raised
+from stepdbg.tracer.handlers import Handlers, held, raised
 from stepdbg.tracer.link import HubLost, Link
 from stepdbg.tracer.losses import Losses
 from stepdbg.tracer.passing import NOTED, Passing
@@ -61,8 +61,8 @@ class Tracer:
         self._rank = Rank(link, folder)
         self._losses = Losses(self.lagging, self._rank)
         self._watches = Watches(self._losses)
-        self._handlers = Handlers(self.tell)
-        self._halt = Halt(self._rank, self.lagging, self.registry, self.treatment, self._handlers)
+        self.handlers = Handlers(self.tell)
+        self._halt = Halt(self._rank, self.lagging, self.registry, self.treatment, self.handlers)
         self.give_back = self._halt.out_of_memory
         self.passing = Passing(self.lagging, self.registry, self._rank, self._losses)
         self._into = Into(self, self._halt)
@@ -148,7 +148,7 @@ class Tracer:
         self.following.say_beside()
         page = self._rank.page
         if page is None or not self._halt.free or page.memory[BELL]:
-            with self._handlers:
+            with self.handlers:
                 return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at)
         course = self.course
         update = course.update
@@ -220,15 +220,13 @@ class Tracer:
 
     def finish(self) -> None:
         """The script has come to its end: the last boundary."""
-        with self._handlers:
-            self._end_of_script(Cause("exit", "the script has ended", []))
+        self._end_of_script(Cause("exit", "the script has ended", []))
 
     def failed(self, error: BaseException, *, last: bool = True) -> None:
         """An exception is about to end the script, or (not the `last` boundary then) the thread that trains."""
         stack, lines = frames.traceback_frames(error.__traceback__)
         detail = f"{type(error).__name__}: {error}"
-        with self._handlers:
-            self._end_of_script(Cause("exception", detail, stack, lines, failure(error)))
+        self._end_of_script(Cause("exception", detail, stack, lines, failure(error)))
         self._ended = self._ended and last
 
     # what the public names call
@@ -255,9 +253,7 @@ class Tracer:
             return
         frame = frames.user_frame(sys._getframe(1))
         line = m.Inner("line", phase=self._running.name if self._running is not None else "")
-        cause = Cause("breakpoint", "stepdbg.breakpoint()", frames.stack(frame), inner=lambda _: line)
-        with self._handlers:
-            self._stop_within(cause, frame)
+        self._stop_within(Cause("breakpoint", "stepdbg.breakpoint()", frames.stack(frame), inner=lambda _: line), frame)
         if self._into.phase is None and self._running is not None:
             self._into.begins(self._running)
 
@@ -272,8 +268,7 @@ class Tracer:
         """
         stack = frames.stack(frame)
         user = next((one for one in stack if frames.origin(one.f_code.co_filename) == "user"), None)
-        with self._handlers:
-            self._stop_within(Cause("step", "", stack, inner=inner), user)
+        self._stop_within(Cause("step", "", stack, inner=inner), user)
 
     def watch(self, name: str, value: object) -> None:
         """`stepdbg.watch(name, value)`: a number, or a tensor of one, for the chart."""
@@ -292,6 +287,7 @@ class Tracer:
         """The innermost phase that runs."""
         return self.course.running or self.course.open
 
+    @held
     def _stop_within(self, cause: Cause, frame: FrameType | None) -> None:
         """Stop at an inner boundary. The time that the user takes there is no part of the phase's."""
         course = self.course
@@ -451,6 +447,7 @@ class Tracer:
             return "step", ""
         return None
 
+    @held
     def _end_of_script(self, cause: Cause) -> None:
         if self._ended or self.quiet or self._rank.page is None:
             return
@@ -513,11 +510,8 @@ class Tracer:
                     pass
 
     def let_go(self, error: Exception) -> None:
-        """A fault of ours must not become the user's: say so, and let training go on undebugged.
-
-        What a signal handler of the script's raises is no fault of ours, and passes.
-        """
-        if raised(error):
+        """A fault of ours must not become the user's: say so, and let training go on undebugged."""
+        if raised(error):  # by a signal handler of the script's
             raise error
         fault = f"{type(error).__name__}: {error} ({frames.place_of(error)})"
         text = f"stepdbg failed and has let go; training goes on undebugged. Please report: {fault}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # without the conversion of numbers into members of enumerations
 import _thread
 import contextlib
+import functools
 import signal
 import threading
 import weakref
@@ -20,7 +21,7 @@ from functools import partial
 from operator import methodcaller
 from threading import get_ident
 from types import FrameType, FunctionType, MethodType
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from stepdbg.tracer import frames
 
@@ -136,6 +137,27 @@ class Handlers:
             self._bells.append(bell)
             marks.append(mark)
         return marks
+
+
+class _Holds(Protocol):
+    @property
+    def handlers(self) -> Handlers: ...
+
+
+Self = TypeVar("Self", bound=_Holds)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def held(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatenate[Self, P], R]:
+    """The same method, during which no handler of the script's runs."""
+
+    @functools.wraps(method)
+    def holding(self: Self, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.handlers:
+            return method(self, *args, **kwargs)
+
+    return holding
 
 
 class _Mark:
