@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tui.builders import ORDER, ROUND, at, effects, session, shown, stop_after, widest
 
-from stepdbg.protocol.messages import Boundary, Breakpoint, EffectCount, Failure, PhaseRecord, Progress, Stop, What
+from stepdbg.protocol.messages import (
+    Boundary,
+    Breakpoint,
+    EffectCount,
+    Effects,
+    Failure,
+    PhaseRecord,
+    Progress,
+    Stop,
+    What,
+)
 from stepdbg.tui.actions import Situation
+from stepdbg.tui.palette import Palette
 from stepdbg.tui.screens.keys import session_lines
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import header, rail
 from stepdbg.tui.views.lines import ASCII, target_at, text
 from stepdbg.tui.views.sentence import sentence
+from stepdbg.tui.widgets.top import Top
 
 
 @pytest.mark.parametrize("width", [80, 160])
@@ -297,3 +311,30 @@ def test_gradients_are_written_by_backward_and_changed_by_what_comes_after_it() 
         "changed", "changed", "same value",
     ]  # fmt: skip
     assert [said("zero_grad", "freed"), said("zero_grad", "changed")] == ["freed", "zeroed"]
+
+
+def test_what_is_not_finite_comes_before_all_else_under_its_phase() -> None:
+    found = Effects("fingerprint", (EffectCount("buffer", "changed", 1), EffectCount("grad", "created", 4, nan=4)))
+    first, second = rail.told(found, "backward")
+    assert (rail.noun(first), rail.verb(first, "backward")) == ("4 grads", "all NaN")
+    assert rail.noun(second) == "1 buffer"
+    assert rail.verb(EffectCount("grad", "created", 4, nan=1, infinite=2), "backward") == "1 NaN"
+    assert rail.verb(EffectCount("output", "created", 1, infinite=1), "forward") == "inf"
+
+
+def test_a_model_in_eval_mode_is_named_in_the_header_while_it_is_trained() -> None:
+    stop = stop_after("backward", modes=(("model", "eval"),))
+    assert "model in eval mode" in text(header.draw(at(stop), 120, 0.0))
+    assert "mode" not in text(header.draw(at(stop_after("backward")), 120, 0.0))
+    evaluated = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, done="eval"))
+    assert "mode" not in text(header.draw(at(evaluated), 120, 0.0))
+
+
+@pytest.mark.parametrize("height", [6, 7, 8])
+def test_a_suspicion_has_a_line_of_its_own_under_the_sentence(height: int) -> None:
+    doubt = "all 8 parameters are NaN"
+    top = Top(Palette(defaultdict(lambda: "#202020")), at(stop_after("step", suspicion=doubt)))
+    lines = [text(line).strip() for line in top.lines(80, height)]
+    assert len(lines) <= height
+    assert lines[-1] == f"! {doubt}"
+    assert ("step changed" in shown(top.lines(80, height))) == (height > 6)

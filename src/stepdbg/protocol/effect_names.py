@@ -37,10 +37,14 @@ def counted(effects: Sequence[Effect], basis: Basis, since: int | None = None) -
         since: The update since which they are, where several phases lie in between.
     """
     counts = Counter([(effect.kind, effect.what) for effect in effects])
+    unfit = Counter([(effect.kind, effect.what, effect.holds) for effect in effects if effect.holds])
     named = effects if len(effects) <= EFFECT_NAMES else _first_of_each_kind(effects, counts)
     return Effects(
         basis,
-        tuple(EffectCount(kind, what, count) for (kind, what), count in counts.items()),
+        tuple(
+            EffectCount(kind, what, count, unfit[kind, what, "nan"], unfit[kind, what, "inf"])
+            for (kind, what), count in counts.items()
+        ),
         tuple(named),
         len(effects) - len(named),
         since,

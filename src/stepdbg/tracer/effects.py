@@ -124,7 +124,7 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
 
 def without_names(effects: Effects | None) -> Effects | None:
     """Only the counts: what a phase's record keeps."""
-    return effects and Effects(effects.basis, effects.counts)
+    return effects and Effects(effects.basis, effects.counts, why=effects.why)
 
 
 def fingerprints(picture: Picture) -> dict[str, str | None]:

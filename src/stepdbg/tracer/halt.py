@@ -18,7 +18,7 @@ import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.effect_names import counted
-from stepdbg.tracer import devices, effects, frames, tensors
+from stepdbg.tracer import devices, effects, frames, nonfinite, tensors
 from stepdbg.tracer.breakpoints import Breakpoints
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.deltas import Deltas
@@ -28,6 +28,7 @@ from stepdbg.tracer.link import HubLost
 from stepdbg.tracer.midstep import midstep
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.remarks import Remarks, modes
 from stepdbg.tracer.stepping.into import ORDERS, Describes
 from stepdbg.tracer.stepping.quiet import aside, uncollected
 from stepdbg.tracer.treatment import Treatment
@@ -92,6 +93,7 @@ class Halt:
         )
         self._told: set[str] = set()
         """What has been said of what cannot be seen."""
+        self._remarks = Remarks()
         self._held: list[object] = []
         """Models and optimizers, while somebody steps: the last step of a function can then still be looked at."""
 
@@ -144,9 +146,7 @@ class Halt:
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             after = effects.take(self._registry)
             if done is not None and self.before is not None:
-                done.effects = effects.without_names(
-                    counted(effects.named(self.before, after, "fingerprint"), "fingerprint")
-                )
+                done.effects = effects.without_names(counted(self._named(self.before, after), "fingerprint"))
             self._deltas.after(boundary, self.before, after)
             self._stand(after)
             if boundary.next is not None:
@@ -249,6 +249,8 @@ class Halt:
         named, basis = self._effects(after) if done is not None else ([], None)
         since = self._stood_at if basis == "counters" else None
         found = counted(named, basis, since) if basis is not None else None
+        if found is not None and done is not None and basis == "fingerprint":
+            found = msgspec.structs.replace(found, why=self._why(boundary, named, done))
         if done is not None and self.before is not None:
             done.effects = effects.without_names(found)
         if cause.inner is None:
@@ -257,7 +259,7 @@ class Halt:
                 self._treatment.before_clip(registry)
             self._stand(after)
         elif self.before is not None:  # what the phase has done so far; its own picture stays the one from before it
-            named, self._within = effects.named(self.before, after, "fingerprint"), after
+            named, self._within = self._named(self.before, after), after
             found = counted(named, "fingerprint")
         self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         loss = registry.newest_loss()
@@ -296,15 +298,30 @@ class Halt:
             failure=cause.failure,
             made_in=course.made_in(),
             inner=inner,
+            suspicion=self._remarks.suspicion(boundary, named, registry),
+            modes=modes(registry),
         )
 
     def _effects(self, after: effects.Picture) -> tuple[list[m.Effect], m.Basis | None]:
         """What the phase done did, and how that is known: None where it is not."""
         if self.before is not None:
-            return effects.named(self.before, after, "fingerprint"), "fingerprint"
+            return self._named(self.before, after), "fingerprint"
         if self._counters is not None:
-            return effects.named(self._counters, effects.counters_only(after), "counters"), "counters"
+            named = effects.named(self._counters, effects.counters_only(after), "counters")
+            return nonfinite.marked(named, self._registry.alive), "counters"
         return [], None
+
+    def _named(self, before: effects.Picture, after: effects.Picture) -> list[m.Effect]:
+        """The effects that turn one picture into the other, with what in them is not finite."""
+        return nonfinite.marked(effects.named(before, after, "fingerprint"), self._registry.alive)
+
+    def _why(self, boundary: m.Boundary, named: list[m.Effect], done: Phase) -> str:
+        """Why the phase done has changed less than it is for."""
+        registry = self._registry
+        optimizer = _optimizer(done.whose, registry)
+        if done.whose is None and len(registry.optimizers()) == 1:
+            ((_, optimizer),) = registry.optimizers()
+        return self._remarks.why(boundary, named, optimizer, registry)
 
     def _serve(self, boundary: m.Boundary, cause: Cause) -> None:
         link = self._rank.link

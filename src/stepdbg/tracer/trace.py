@@ -15,7 +15,7 @@ import msgspec
 import torch
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import effects
+from stepdbg.tracer import effects, nonfinite
 from stepdbg.tracer.fingerprints import ALGORITHMS
 from stepdbg.tracer.frames import scopes
 from stepdbg.tracer.halt import Cause
@@ -97,14 +97,15 @@ class Trace:
                 for variables in islice(scopes(stack), 1):
                     registry.note_fetched(variables, registry.in_sight)
             registry.refresh(stack, returning, pending_backward=pending_backward)
-            after = effects.take(registry)
+            after, alive = effects.take(registry), registry.alive
             self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         finally:
             registry.release()
         found: tuple[m.Effect, ...] | None = None
         if self._wanted.effects:
             known = self._before is not None and boundary.done is not None
-            found = tuple(effects.named(self._before or {}, after, "fingerprint")) if known else ()
+            named = effects.named(self._before or {}, after, "fingerprint") if known else []
+            found = tuple(nonfinite.marked(named, alive))
         self._before = after
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None
 

@@ -34,7 +34,8 @@ def call_at(frame: FrameType | None) -> dict[str, Any]:
 
 def owner_of(call: dict[str, Any]) -> Owner:
     """The model or optimizer that this call was made on."""
-    return _owner(call.get("self")) or _owner(next(iter(call.get("args") or ()), None))
+    first = next(iter(call.get("args") or ()), None)
+    return _owner(call.get("self")) or _owner(call.get("optimizer")) or _owner(first)  # (a scaler's step has its own)
 
 
 def arguments_of(call: dict[str, Any]) -> list[Any]:

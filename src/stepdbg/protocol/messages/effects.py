@@ -10,6 +10,8 @@ Kind = Literal["parameter", "grad", "buffer", "state", "hyperparameter", "loss",
 """A `variable` is a tensor that only a variable of the user's leads to; no effect is told of it."""
 What = Literal["changed", "touched", "created", "freed"]
 Basis = Literal["fingerprint", "counters"]
+Holds = Literal["", "nan", "inf"]
+"""A NaN among the elements of a tensor; an infinity, and no NaN; neither."""
 
 
 class Effect(Part, frozen=True, gc=False):
@@ -18,6 +20,8 @@ class Effect(Part, frozen=True, gc=False):
     object: str
     kind: Kind
     what: What
+    holds: Holds = ""
+    """What is not finite in what was written."""
 
 
 class EffectCount(Part, frozen=True):
@@ -26,6 +30,10 @@ class EffectCount(Part, frozen=True):
     kind: Kind
     what: What
     count: int
+    nan: int = 0
+    """So many of them hold a NaN."""
+    infinite: int = 0
+    """So many others hold an infinity."""
 
 
 class Effects(Part, frozen=True):
@@ -41,6 +49,8 @@ class Effects(Part, frozen=True):
     """How many effects are counted and not named."""
     since: int | None = None
     """The update at which training stood before, where these are of all phases since then (`counters`)."""
+    why: str = ""
+    """Why the phase has changed less than it is for, in a few words; empty where it has not, or nobody knows."""
 
 
 EFFECT_NAMES = 500

@@ -165,5 +165,9 @@ class Stop(Part, frozen=True):
     """The update that the newest `batch`, `output` and `loss` are of: after `zero_grad` still the one before."""
     next_of: str = ""
     """Whose phase comes next, as in `PhaseRecord.of`."""
+    suspicion: str = ""
+    """One line on what looks like a mistake; empty where nothing does."""
+    modes: tuple[tuple[str, str], ...] = ()
+    """Models that are trained and not in training mode: by name, `eval`, or `mixed` where some of their modules are."""
     inner: Inner | None = None
     """Where in the phase training waits, at a stop that lies within one; `boundary` then names it in `inside`."""

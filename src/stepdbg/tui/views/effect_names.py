@@ -90,4 +90,5 @@ def _name_line(effect: Effect | None, here: bool, frame: Frame) -> Line:
         Span(f"{SIGNS[effect.what]} ", f"mark.{effect.what}"),
         Span(padded(shortened_name(plain(effect.object), room, frame.glyphs.ellipsis), room), emphasis.lstrip(".")),
         Span(f" {effect.what}", "dim"),
+        Span({"nan": " NaN", "inf": " inf"}.get(effect.holds, ""), "error"),
     )

@@ -44,6 +44,10 @@ WORDS = 3
 NOT_RECORDED = "not recorded"
 
 
+UNFIT = "!"
+"""Behind a count among which some hold NaN or infinity."""
+
+
 class Row(NamedTuple):
     """A phase, and how the stop that followed on it is found."""
 
@@ -169,11 +173,14 @@ def _staggered(
 def cell(box: rail.Box, kind: Kind) -> str:
     """`+8`, `*2+1`; empty where nothing was done, or nobody looked."""
     effects = box.record.effects if box.record is not None and box.when != "unknown" else None
-    counts = dict.fromkeys(_ORDER, 0)
+    counts, unfit = dict.fromkeys(_ORDER, 0), dict.fromkeys(_ORDER, 0)
     for one in effects.counts if effects is not None else ():
         if one.kind == kind:
             counts[one.what] += one.count
-    return "".join(f"{SIGNS[what]}{_short(counts[what])}" for what in _ORDER if counts[what])
+            unfit[one.what] += one.nan + one.infinite
+    return "".join(
+        f"{SIGNS[what]}{_short(counts[what])}{UNFIT if unfit[what] else ''}" for what in _ORDER if counts[what]
+    )
 
 
 def _bracketed(box: rail.Box, kind: Kind) -> str:
@@ -216,7 +223,8 @@ def draw(snapshot: Snapshot, frame: Frame, kind: Kind, beneath: tuple[Line, ...]
     head = _headings(shape, kind, frame)
     spare = frame.height - len(head) - len(found) - len(below)
     foot: list[Line] = [*([()] if spare > 0 and below else []), *below]
-    signs = legend((*LEGEND, "( ) last time"), frame.width)
+    unfit = any(UNFIT in cell(row.box, each) for row in found for each, _, _ in shape.kinds)
+    signs = legend((*LEGEND, "( ) last time", *([f"{UNFIT} NaN or infinite"] if unfit else [])), frame.width)
     if spare > 1 + len(signs):
         foot += [*([] if below else [()]), *signs]
     if beneath and spare > 4:
@@ -295,6 +303,8 @@ def _cell_role(words: str, box: rail.Box, here: bool, frame: Frame) -> str:
         return "line"
     if box.when not in ("done", "inside"):
         return "dim"
+    if UNFIT in words:
+        return "error"
     what = next((what for what, sign in SIGNS.items() if words.startswith(sign)), "")
     return f"mark.{what}" if what else ""
 

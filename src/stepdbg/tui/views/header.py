@@ -213,7 +213,19 @@ def _middle(snapshot: Snapshot) -> list[str]:
         newest = snapshot.losses[0].points[-1].value
     if newest is not None:
         parts.append(f"loss {figure(newest)}")
+    if (mode := _mode(stop)) and "eval" not in (boundary.done, boundary.next):
+        parts.append(mode)
     return parts
+
+
+def _mode(stop: Stop) -> str:
+    """Which models under training are not in training mode; empty where all are."""
+    if not stop.modes:
+        return ""
+    if len(stop.modes) > 1:
+        return f"{len(stop.modes)} models not in train mode"
+    ((name, mode),) = stop.modes
+    return f"{plain(name)} in eval mode" if mode == "eval" else f"{plain(name)} partly in eval mode"
 
 
 def _census(snapshot: Snapshot) -> list[str]:
@@ -263,6 +275,12 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE) -> str:
     if stop.reason == "breakpoint" and stop.detail and stop.inner is None:
         return f"{stop.detail}: {words}"
     return words
+
+
+def suspicion(snapshot: Snapshot) -> str:
+    """The line under the sentence, where at this stop something looks like a mistake."""
+    stop = snapshot.stop
+    return plain(stop.suspicion) if stop is not None and (snapshot.paused or snapshot.looking_back) else ""
 
 
 def last_words(snapshot: Snapshot) -> str:

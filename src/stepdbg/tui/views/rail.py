@@ -135,11 +135,16 @@ def told(effects: Effects | None, phase: str) -> list[EffectCount]:
     """The effects of a phase, the most telling first."""
     counts = [one for one in effects.counts if one.count and one.kind != "rng"] if effects else []
     own = {"data": "batch", "loss": "loss", "forward": "output", "step": "parameter"}.get(phase)
-    return sorted(counts, key=lambda one: (one.kind != own, RANKING.index(one.kind), one.what))
+    return sorted(
+        counts, key=lambda one: (not (one.nan or one.infinite), one.kind != own, RANKING.index(one.kind), one.what)
+    )
 
 
 def verb(one: EffectCount, phase: str) -> str:
-    """What happened to them, in the word that is used of that kind."""
+    """What happened to them, in the word that is used of that kind; what is not finite comes before all else."""
+    if one.nan or one.infinite:
+        number, word = (one.nan, "NaN") if one.nan else (one.infinite, "inf")
+        return word if one.count == 1 else f"{'all' if number == one.count else number} {word}"
     if one.kind == "grad" and one.what != "freed":
         if phase == "zero_grad":
             return "zeroed"
@@ -173,6 +178,12 @@ def _effect_lines(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
         return noun(first), verb(first, box.name) + (glyphs.ellipsis if len(effects) > 1 else "")
     second = f"{noun(effects[1])} {verb(effects[1], box.name)}" if len(effects) > 1 else ""
     return f"{noun(first)} {verb(first, box.name)}", second
+
+
+def _is_unfit(box: Box) -> bool:
+    """Whether its phase wrote what is not finite."""
+    effects = box.record.effects if box.record is not None else None
+    return effects is not None and any(one.nan or one.infinite for one in effects.counts)
 
 
 def _bracketed(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
@@ -304,6 +315,8 @@ def _draw_box(
     under = "effect" if box.when == "done" else "faint"
     first, second = _bracketed(box, tall, glyphs)
     foot = padded(_foot(box, wide - 1, glyphs), wide - 1)
+    if box.when in ("done", "inside") and _is_unfit(box):
+        under = "error"
     roles = (under, under if tall else ("dim" if box.when == "done" else "faint"), "dim" if box.of else "faint")
     for line, words, role in zip(lines[1:], (first, second, foot), roles, strict=True):
         line.append(Span(padded(words, wide - 1), role, target))

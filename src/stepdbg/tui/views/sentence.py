@@ -80,6 +80,15 @@ def counted(effects: Effects, kind: str, *what: str) -> int:
     return sum(one.count for one in effects.counts if one.kind == kind and one.what in what)
 
 
+def unfit(effects: Effects, kind: str, *what: str) -> str:
+    """`, 4 of them NaN`: what of those is not finite; empty where all is."""
+    counts = [one for one in effects.counts if one.kind == kind and one.what in what]
+    total = sum(one.count for one in counts)
+    found = [(sum(one.nan for one in counts), "NaN"), (sum(one.infinite for one in counts), "infinite")]
+    parts = [f"{number} of them {word}" if total > 1 else f"which is {word}" for number, word in found if number]
+    return f", {' and '.join(parts)}" if parts else ""
+
+
 def _names(effects: Effects, kind: str, *what: str) -> list[str]:
     return [one.object for one in effects.named if one.kind == kind and one.what in what]
 
@@ -113,6 +122,7 @@ def _by_phase(done: str, stop: Stop, effects: Effects, model: str, of: str) -> s
             return f"data fetched the next batch: {batch}{_others(effects, 'batch', 'rng')}"
     if done == "loss" and counted(effects, "loss", "created", "changed"):
         value = "" if stop.boundary.loss is None else f" = {figure(stop.boundary.loss)}"
+        value += unfit(effects, "loss", "created", "changed")
         return f"loss computed `{stop.loss_name or 'loss'}`{value} from the output{_others(effects, 'loss')}"
     return f"{done} {_everything(effects)}"
 
@@ -120,7 +130,8 @@ def _by_phase(done: str, stop: Stop, effects: Effects, model: str, of: str) -> s
 def _backward(stop: Stop, effects: Effects) -> str:
     written = counted(effects, "grad", "created", "changed", "touched")
     if not written:
-        return f"backward wrote no gradient{_others(effects, 'grad')}"
+        why = f": {effects.why}" if effects.why else ""
+        return f"backward wrote no gradient{why}{_others(effects, 'grad')}"
     added = counted(effects, "grad", "changed", "touched")
     names = _names(effects, "grad", "created", "changed", "touched")
     whose = plural(written, "parameter")
@@ -128,6 +139,7 @@ def _backward(stop: Stop, effects: Effects) -> str:
         whose = ", ".join(name.removesuffix(".grad") for name in names)
     verb = "added to" if added == written else "wrote"
     walked = f"backward walked the graph from `{stop.loss_name or 'the loss'}` and {verb} the .grad of {whose}"
+    walked += unfit(effects, "grad", "created", "changed", "touched")
     return walked + (_others(effects, "grad") or "; the model object was not called")
 
 
@@ -148,11 +160,12 @@ def _forward(done: str, effects: Effects, model: str) -> str:
     outputs = _listed(effects, "output", "created", "changed")
     words = f"{done} called `{model}`" if model else f"{done} called the model"
     if counted(effects, "output", "created", "changed"):
-        words += f": {outputs} came out"
+        words += f": {outputs} came out{unfit(effects, 'output', 'created', 'changed')}"
     buffers = counted(effects, "buffer", "changed")
     statistics = any("running_" in name or "num_batches" in name for name in _names(effects, "buffer", "changed"))
     if buffers:
         words += f"; it changed {plural(buffers, 'buffer')}{' (running statistics of BatchNorm)' if statistics else ''}"
+        words += unfit(effects, "buffer", "changed")
     if counted(effects, "parameter", "changed"):
         words += f"; it changed {_listed(effects, 'parameter', 'changed')}"
     elif buffers:
@@ -165,15 +178,34 @@ def _forward(done: str, effects: Effects, model: str) -> str:
 def _step(effects: Effects) -> str:
     parts = []
     if counted(effects, "parameter", "changed"):
-        parts.append(f"changed {_listed(effects, 'parameter', 'changed')}")
+        moved = _listed(effects, "parameter", "changed") + unfit(effects, "parameter", "changed")
+        parts.append(f"changed {moved}{_still(effects)}")
+    elif counted(effects, "parameter", "touched"):
+        parts.append(
+            f"wrote {_listed(effects, 'parameter', 'touched')}, the same values"
+            f"{unfit(effects, 'parameter', 'touched')}{_because(effects)}"
+        )
     if created := counted(effects, "state", "created"):
         parts.append(f"created {plural(created, *NOUNS['state'])}")
     if changed := counted(effects, "state", "changed"):
         parts.append(f"updated {plural(changed, *NOUNS['state'])}")
     if not parts:
-        return f"step changed no parameter{_others(effects, 'parameter', 'state')}"
+        return f"step changed no parameter{_because(effects)}{_others(effects, 'parameter', 'state')}"
     rest = _others(effects, "parameter", "state") or ("; the gradients are still there" if len(parts) < 3 else "")
-    return f"step {' and '.join(parts)}{rest}"
+    joint = "; it " if _because(effects) and not counted(effects, "parameter", "changed") else " and "
+    return f"step {joint.join([parts[0], ' and '.join(parts[1:])]) if len(parts) > 1 else parts[0]}{rest}"
+
+
+def _because(effects: Effects) -> str:
+    return f": {effects.why}" if effects.why else ""
+
+
+def _still(effects: Effects) -> str:
+    """What a step has not moved beside what it has, and why."""
+    touched = counted(effects, "parameter", "touched")
+    if not touched:
+        return ""
+    return f", and wrote the same values into {plural(touched, 'other')}{f' ({effects.why})' if effects.why else ''}"
 
 
 def _others(effects: Effects, *known: str) -> str:
@@ -183,5 +215,9 @@ def _others(effects: Effects, *known: str) -> str:
 
 
 def _everything(effects: Effects) -> str:
-    parts = [f"{_VERBS[one.what]} {_listed(effects, one.kind, one.what)}" for one in effects.counts if one.count > 0]
+    parts = [
+        f"{_VERBS[one.what]} {_listed(effects, one.kind, one.what)}{unfit(effects, one.kind, one.what)}"
+        for one in effects.counts
+        if one.count > 0
+    ]
     return ", ".join(parts) if parts else "changed nothing that stepdbg watches"

@@ -46,10 +46,16 @@ class Top(Sheet, can_focus=True):
             height -= 1
         phases = rail.draw(self.snapshot, width, self.selected, self.has_focus, self.glyphs)
         room = max(1, height - 1 - rail.HEIGHT) if height > 1 + rail.HEIGHT else 1
+        doubt = header.suspicion(self.snapshot)
+        if doubt:
+            room -= 1
         words = wrapped(header.below(self.snapshot, self.glyphs), max(1, width - 2), room, self.glyphs.ellipsis)
         if not self.glyphs.braille:
             words = [line.replace("—", "-") for line in words]
-        below = [cropped((Span(f" {line}", "sentence"),), width) for line in words]
+        below = [cropped((Span(f" {line}", "sentence"),), width) for line in words] if room else []
+        if doubt:
+            (line,) = wrapped(f"! {doubt}", max(1, width - 2), 1, self.glyphs.ellipsis)
+            below.append(cropped((Span(f" {line}", "warning"),), width))
         if height <= 3:
             return [*top, phases[0], *below][: len(top) - 1 + height]
         if height < 1 + rail.HEIGHT + 1:

@@ -1,0 +1,231 @@
+"""What a reader of a stop must know beyond its effects: why nothing moved, and what looks like a mistake.
+
+A reason is given only where it is certain; a suspicion only where there is something to see. Both are a few words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from stepdbg.protocol.messages import Boundary, Effect
+from stepdbg.tracer.fingerprints import small_bytes
+from stepdbg.tracer.graph_nodes import walked
+from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.rosters import modules_of
+
+_LOOKED = 4096
+"""Gradients of so many parameters are looked at to say why these did not move."""
+
+
+class Remarks:
+    """What was found not to be finite, so far."""
+
+    def __init__(self) -> None:
+        self._unfit: dict[str, str] = {}
+        """The parameters that held NaN or infinity when they were written last."""
+        self._frozen: frozenset[str] = frozenset()
+        """The parameters that were frozen at the stop before."""
+
+    def why(self, boundary: Boundary, effects: Sequence[Effect], optimizer: Any, registry: Registry) -> str:
+        """Why the phase done has changed less than it is for; empty where that is not known.
+
+        Args:
+            boundary: Where training stands.
+            effects: Of the phase done.
+            optimizer: Whose step it was, where that is known.
+            registry: What is alive.
+        """
+        if boundary.done == "backward" and not any(one.kind == "grad" and one.what != "freed" for one in effects):
+            return _cut_off(registry)
+        if boundary.done == "step" and not boundary.skipped and optimizer is not None:
+            return _unmoved(optimizer, effects, registry)
+        return ""
+
+    def suspicion(self, boundary: Boundary, effects: Sequence[Effect], registry: Registry) -> str:
+        """One line on what looks like a mistake, the worst first; empty where nothing does."""
+        for effect in effects:
+            if effect.kind == "parameter" and effect.what != "freed":
+                self._unfit.pop(effect.object, None)
+                if effect.holds:
+                    self._unfit[effect.object] = effect.holds
+        was_frozen, self._frozen = self._frozen, _frozen(registry)
+        return "; ".join(
+            found
+            for found in (
+                self._not_finite(registry),
+                _without_graph(boundary, registry),
+                _frozen_and_moved(boundary, effects, registry, was_frozen & self._frozen),
+                _in_no_optimizer(boundary, effects, registry),
+            )
+            if found
+        )
+
+    def _not_finite(self, registry: Registry) -> str:
+        alive = registry.alive
+        self._unfit = {name: holds for name, holds in self._unfit.items() if name in alive}
+        if not self._unfit:
+            return ""
+        every = sum(entry.kind == "parameter" for entry in alive.values())
+        what = "NaN" if "nan" in self._unfit.values() else "infinite"
+        if len(self._unfit) == every:
+            return f"all {every} parameters are {what}" if every > 1 else f"the parameter is {what}"
+        return f"{len(self._unfit)} of {every} parameters {'is' if len(self._unfit) == 1 else 'are'} {what}"
+
+
+def _cut_off(registry: Registry) -> str:
+    """Why a backward has written no gradient."""
+    loss = registry.newest_loss()
+    if loss is None:
+        return ""
+    if loss.grad_fn is None:
+        return "the loss has no graph (no operation made it), so it reaches no parameter"
+    known = {id(entry.tensor) for entry in registry.alive.values() if entry.kind == "parameter"}
+    if known.isdisjoint(map(id, walked([loss])[1])):
+        return "the graph of the loss reaches no parameter"
+    return ""
+
+
+def _without_graph(boundary: Boundary, registry: Registry) -> str:
+    near = boundary.done in ("loss", "backward") or boundary.next == "backward"
+    loss = registry.newest_loss() if near else None
+    if loss is None or loss.grad_fn is not None:
+        return ""
+    if any(entry.kind == "parameter" and entry.tensor is loss for entry in registry.alive.values()):
+        return ""
+    return "the loss has no graph: it reaches no parameter"
+
+
+def _frozen(registry: Registry) -> frozenset[str]:
+    return frozenset(
+        name
+        for name, entry in registry.alive.items()
+        if entry.kind == "parameter" and entry.tensor is not None and not entry.tensor.requires_grad
+    )
+
+
+def _frozen_and_moved(boundary: Boundary, effects: Sequence[Effect], registry: Registry, frozen: frozenset[str]) -> str:
+    """Frozen parameters go on moving where a gradient is left: momentum and weight decay do not ask for more."""
+    if boundary.done != "step":
+        return ""
+    moved = [
+        entry.tensor
+        for effect in effects
+        if effect.kind == "parameter"
+        and effect.what == "changed"
+        and (entry := registry.alive.get(effect.object)) is not None
+        and entry.tensor is not None
+        and effect.object in frozen
+    ]
+    if not moved or any(gradient(parameter) is None for parameter in moved):
+        return ""
+    if len(moved) == 1:
+        return "1 parameter is frozen, but the optimizer still moves it, because its .grad is not None"
+    return f"{len(moved)} parameters are frozen, but the optimizer still moves them, because their .grad is not None"
+
+
+def _in_no_optimizer(boundary: Boundary, effects: Sequence[Effect], registry: Registry) -> str:
+    """Parameters that a backward gives gradients, and that no step will ever move."""
+    if boundary.done != "backward" or not registry.has_optimizers:
+        return ""
+    held = {
+        id(one) for _, optimizer in registry.optimizers() for group in optimizer.param_groups for one in group["params"]
+    }
+    if not held:
+        return ""
+    alive = registry.alive
+    loose = []
+    for effect in effects:
+        if effect.kind == "grad" and effect.what != "freed" and (grad := alive.get(effect.object)) is not None:
+            owner = alive.get(grad.owner)
+            if owner is not None and id(owner.tensor) not in held:
+                loose.append(grad.owner)
+    if not loose:
+        return ""
+    names = loose[0] if len(loose) == 1 else f"{loose[0]} and {len(loose) - 1} more"
+    return f"{names} got a gradient and {'is' if len(loose) == 1 else 'are'} in no optimizer"
+
+
+def _held(registry: Registry) -> set[int]:
+    """The parameters of all optimizers, by `id`."""
+    return {
+        id(one) for _, optimizer in registry.optimizers() for group in optimizer.param_groups for one in group["params"]
+    }
+
+
+def modes(registry: Registry) -> tuple[tuple[str, str], ...]:
+    """The models under training that are not in training mode as a whole: `eval`, or `mixed`."""
+    held = _held(registry)
+    found = []
+    for name, model in registry.models():
+        if name and any(id(parameter) in held for parameter in _parameters(model)):
+            flags = {bool(module.__dict__.get("training", True)) for _, module in modules_of(model)}
+            if False in flags:
+                found.append((name, "mixed" if True in flags else "eval"))
+    return tuple(found)
+
+
+def _parameters(model: nn.Module) -> Iterator[torch.Tensor]:
+    for _, module in modules_of(model):
+        for parameter in module._parameters.values():
+            if parameter is not None:
+                yield parameter
+
+
+def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry) -> str:
+    """Why some of what an optimizer holds was not changed by its step."""
+    names = {id(entry.tensor): name for name, entry in registry.alive.items() if entry.kind == "parameter"}
+    moved = {one.object for one in effects if one.kind == "parameter" and one.what == "changed"}
+    still = [
+        (parameter, group)
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        if (name := names.get(id(parameter))) is not None and name not in moved
+    ]
+    if not still or len(still) > _LOOKED:
+        return ""
+    reasons = Counter(_reasons(still))
+    if not all(reasons):
+        return ""
+    if len(reasons) == 1:
+        (reason,) = reasons
+        return _WORDS[reason][0] if not moved else _WORDS[reason][1]
+    return ", ".join(f"{_WORDS[reason][2]} of {number}" for reason, number in reasons.items())
+
+
+_WORDS = {
+    "lr": ("lr is 0", "their lr is 0", "lr is 0"),
+    "none": ("no parameter has a gradient", "they have no gradient", "no gradient"),
+    "frozen": ("all are frozen and have no gradient", "they are frozen", "frozen, no gradient"),
+    "zero": ("every gradient is 0", "their gradient is 0", "gradient 0"),
+}
+"""Each reason where nothing has moved, of the rest where something has, and of one among several."""
+
+
+def _reasons(still: Sequence[tuple[torch.Tensor, Any]]) -> Iterator[str]:
+    for parameter, group in still:
+        grad = gradient(parameter)
+        if grad is None:
+            yield "none" if parameter.requires_grad else "frozen"
+        elif _is_zero(group.get("lr")):
+            yield "lr"
+        else:
+            yield "zero" if _is_zero(grad) else ""
+
+
+def _is_zero(value: Any) -> bool:
+    """Whether a number is zero, or every element of a tensor."""
+    if not isinstance(value, torch.Tensor):
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.fabs(value) == 0
+    if (held := small_bytes(value)) is not None:
+        return not any(held)
+    try:
+        return not bool(value.any())
+    except (RuntimeError, NotImplementedError):
+        return False

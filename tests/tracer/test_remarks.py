@@ -1,0 +1,139 @@
+"""What is not finite, why nothing moved, what looks like a mistake: told at the stop; nothing where all is well."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from tracer.bare_hub import debuggee, write
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.nonfinite import holding
+from stepdbg.tui.views.sentence import sentence
+
+NAN, INF = float("nan"), float("inf")
+TRAINING = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+other = nn.Linear(2, 1)
+optimizer = torch.optim.Rprop(model.parameters())
+sgd = {"momentum": 0.9, "foreach": False}
+
+def train(updates=1, make=lambda y: y.square().mean()):
+    for _ in range(updates):
+        optimizer.zero_grad()
+        loss = make(model(torch.ones(5, 3)))
+        loss.backward()
+        optimizer.step()
+"""
+BAD = "torch.full((5, 2), float('inf'))"
+WELL = {"train(2)", "model.requires_grad_(False)[2].requires_grad_(True); train(2)"}
+STORIES: dict[str, tuple[str, str]] = {
+    "train(make=lambda y: torch.where(y > 9, (y - y).sqrt(), y).sum())": (
+        "backward",
+        "wrote the .grad of 4 parameters, 4 of them NaN",
+    ),
+    f"train(make=lambda y: (y * {BAD}).sum())": ("backward", "4 parameters, 2 of them NaN and 2 of them infinite"),
+    "model[2].bias.data[0] = float('inf'); train()": ("forward", "output came out, which is infinite"),
+    "train(make=lambda y: y.mean() * float('nan'))": ("loss", "= nan, which is NaN from the output"),
+    "optimizer = torch.optim.SGD(model.parameters(), 0.0, weight_decay=0.1, **sgd); train()": (
+        "step",
+        "step wrote 4 parameters, the same values: lr is 0",
+    ),
+    "train(make=lambda y: (y * 0).sum())": ("step", "the same values: every gradient is 0"),
+    "train(make=lambda y: y.argmax().float().requires_grad_())": (
+        "backward",
+        "backward wrote no gradient: the loss has no graph (no operation made it), so it reaches no parameter",
+    ),
+    "train(make=lambda y: other(y.detach()).sum())": ("step", "step changed no parameter: no parameter has a gradient"),
+    "model.requires_grad_(False)[2].requires_grad_(True); optimizer.param_groups[0]['lr'] = 1.0; train()": (
+        "step",
+        "changed model.2.weight and model.2.bias",
+    ),
+}
+SUSPICIONS: dict[str, tuple[str, str]] = {
+    "optimizer = torch.optim.SGD(model.parameters(), 0.1, **sgd)\n"
+    "train(make=lambda y: torch.where(y > 9, (y - y).sqrt(), y).sum())": ("step", "all 4 parameters are NaN"),
+    "train(make=lambda y: y.argmax().float().requires_grad_())": (
+        "loss",
+        "the loss has no graph: it reaches no parameter",
+    ),
+    "train(make=lambda y: other(y).sum())": (
+        "backward",
+        "other.weight and 1 more got a gradient and are in no optimizer",
+    ),
+    "optimizer = torch.optim.SGD(model.parameters(), 0.1, **sgd)\n"
+    "optimizer.zero_grad = lambda: [p.grad.zero_() for p in model.parameters() if p.grad is not None]\n"
+    "train(); model[0].requires_grad_(False); train()": (
+        "step",
+        "2 parameters are frozen, but the optimizer still moves them, because their .grad is not None",
+    ),
+}
+
+
+def stops_of(tmp_path: Path, story: str) -> list[m.Stop]:
+    with debuggee(write(tmp_path, f"{TRAINING}\n{story}\n")) as training:
+        stops = list(training.stops())
+        assert not [notice for notice in training.notices if "let go" in notice]
+    return stops
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_sentence_says_what_is_not_finite_and_why_nothing_moved(tmp_path: Path, story: str) -> None:
+    phase, words = STORIES[story]
+    told = [sentence(stop, "model") for stop in stops_of(tmp_path, story) if stop.boundary.done == phase]
+    assert words in told[-1]
+
+
+@pytest.mark.parametrize("story", SUSPICIONS)
+def test_a_suspicion_is_one_line_at_the_stop_where_it_shows(tmp_path: Path, story: str) -> None:
+    phase, words = SUSPICIONS[story]
+    stops = stops_of(tmp_path, story)
+    assert [stop.suspicion for stop in stops if stop.boundary.done == phase][-1] == words
+    assert stops[0].suspicion == ""
+
+
+@pytest.mark.parametrize("story", sorted(WELL))
+def test_where_all_is_well_nothing_is_suspected(tmp_path: Path, story: str) -> None:
+    stops = stops_of(tmp_path, story)
+    assert {stop.suspicion for stop in stops} == {""}
+    assert not [one for stop in stops if stop.effects for one in stop.effects.counts if one.nan or one.infinite]
+
+
+def test_modes_are_told_where_a_model_under_training_is_not_in_training_mode(tmp_path: Path) -> None:
+    stops = stops_of(
+        tmp_path, "train(); model.eval(); train(); model.train()[1].eval(); train(); model.train(); train()"
+    )
+    modes = {stop.boundary.update: stop.modes for stop in stops if stop.boundary.done == "forward"}
+    assert modes == {1: (), 2: (("model", "eval"),), 3: (("model", "mixed"),), 4: ()}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.complex64])
+@pytest.mark.parametrize("size", [1, 100, 50_000])
+def test_each_tensor_is_told_by_what_it_holds(dtype: torch.dtype, size: int) -> None:
+    largest = torch.finfo(dtype).max
+    tensors = {
+        "fine": torch.full((size,), largest, dtype=dtype),
+        "nan": torch.ones(size, dtype=dtype),
+        "inf": torch.ones(size, dtype=dtype),
+        "both": torch.ones(2 * size, dtype=dtype),
+        "turned": torch.ones(2, size, dtype=dtype).t(),
+        "none": torch.ones(0, dtype=dtype),
+    }
+    tensors["nan"][size // 2] = NAN
+    tensors["inf"][-1] = -INF
+    tensors["both"][0], tensors["both"][-1] = INF, NAN
+    tensors["turned"][size // 2, 1] = NAN
+    assert holding(tensors) == {"nan": "nan", "inf": "inf", "both": "nan", "turned": "nan"}
+    assert math.isfinite(largest)
+
+
+def test_what_has_no_numbers_is_passed_over() -> None:
+    there = torch.sparse_coo_tensor(torch.tensor([[1]]), torch.tensor([NAN]), (3,), check_invariants=True)
+    tensors = {"meta": torch.ones(3, device="meta"), "sparse": there, "fp8": torch.ones(3).to(torch.float8_e4m3fn)}
+    assert holding(tensors) == {"sparse": "nan"}
