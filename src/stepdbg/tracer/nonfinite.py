@@ -14,9 +14,10 @@ import torch
 from msgspec.structs import replace
 
 from stepdbg.protocol.messages import Effect, Holds
+from stepdbg.tracer import devices
 from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.many_norms import TAKEN, norms
-from stepdbg.tracer.readable import local
+from stepdbg.tracer.readable import Unreadable, local
 from stepdbg.tracer.registry import Alive
 
 _KINDS = frozenset({"parameter", "grad", "buffer", "state", "loss", "output", "batch"})
@@ -26,13 +27,16 @@ _AT_ONCE = 1 << 22
 
 def marked(effects: list[Effect], alive: Mapping[str, Alive]) -> list[Effect]:
     """The effects, each with what the tensor that was written holds beside finite numbers."""
+    if devices.capturing():
+        return effects
     written: dict[str, torch.Tensor] = {}
-    for effect in effects:
-        entry = alive.get(effect.object) if effect.kind in _KINDS and effect.what != "freed" else None
-        tensor = entry.tensor if entry is not None else None
-        if tensor is not None and (tensor.is_floating_point() or tensor.is_complex()):
-            written[effect.object] = tensor
-    found = holding(written)
+    with torch._C.DisableTorchFunctionSubclass():
+        for effect in effects:
+            entry = alive.get(effect.object) if effect.kind in _KINDS and effect.what != "freed" else None
+            tensor = entry.tensor if entry is not None else None
+            if tensor is not None and (tensor.is_floating_point() or tensor.is_complex()):
+                written[effect.object] = tensor
+        found = holding(written)
     if not found:
         return effects
     return [replace(one, holds=found[one.object]) if one.object in found else one for one in effects]
@@ -63,7 +67,10 @@ def holding(tensors: Mapping[str, torch.Tensor]) -> dict[str, Holds]:
 
 def _numbers(tensor: torch.Tensor) -> torch.Tensor | None:
     """Its elements as real numbers, in this process; None where there are none."""
-    tensor, _ = local(tensor)
+    try:
+        tensor, _ = local(tensor)
+    except Unreadable:
+        return None
     if tensor.layout is torch.sparse_coo:
         tensor = tensor._values()
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
