@@ -417,14 +417,9 @@ class Tracer:
         """
         if self._trace is None:
             return
-        course = self.course
+        update, pending = self.course.update, self.course.pending_backward
         over = self._trace.passes(
-            boundary,
-            stack,
-            update=course.update,
-            pending_backward=course.pending_backward,
-            returning=returning,
-            end=end,
+            boundary, stack, update=update, pending_backward=pending, returning=returning, end=end
         )
         if over:
             self.quiet = self._ended = True
@@ -513,9 +508,8 @@ class Tracer:
         """A fault of ours must not become the user's: say so, and let training go on undebugged."""
         if raised(error):  # by a signal handler of the script's
             raise error
-        fault = f"{type(error).__name__}: {error} ({frames.place_of(error)})"
-        text = f"stepdbg failed and has let go; training goes on undebugged. Please report: {fault}"
-        self.tell(text, "error")
+        text = "stepdbg failed and has let go; training goes on undebugged. Please report: "
+        self.tell(f"{text}{type(error).__name__}: {error} ({frames.place_of(error)})", "error")
         self.disarm()
 
     def disarm(self) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # without the conversion of numbers into members of enumerations
 import _thread
 import contextlib
-import functools
 import signal
 import threading
 import weakref
@@ -152,7 +151,6 @@ R = TypeVar("R")
 def held(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatenate[Self, P], R]:
     """The same method, during which no handler of the script's runs."""
 
-    @functools.wraps(method)
     def holding(self: Self, *args: P.args, **kwargs: P.kwargs) -> R:
         with self.handlers:
             return method(self, *args, **kwargs)
