@@ -12,41 +12,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from stepdbg.commands.nearest import brief, did_you_mean
+from stepdbg.commands.printing import hush, put, say
+from stepdbg.commands.usage import SYNOPSES, usage
 from stepdbg.errors import StepdbgError, UsageError
-
-USAGE = """\
-usage: stepdbg [OPTIONS] TARGET...          step through the training that TARGET runs
-       stepdbg run --headless [OPTIONS] TARGET...   run it with no screen, until a breakpoint
-       stepdbg trace [-o FILE] [OPTIONS] TARGET...  run it and write a line for each boundary between two phases
-       stepdbg ls                           list the sessions
-       stepdbg attach [SESSION]             come back to a session (the newest, if not named)
-       stepdbg stop SESSION                 end a session and its training
-
-TARGET is one of
-  script.py [args...]              any training script, unchanged
-  script.py:generator [args...]    a generator function that yields the names of its phases
-  -m module [args...]              a module, as with python -m
-  command [args...]                any program that starts Python: torchrun, accelerate launch, bash train.sh
-
-options
-  --break SPEC      stop there; may be repeated. SPEC: backward, "before backward", "after step", "update 40",
-                    "before backward at update 40"
-  --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)
-  --readonly        forbid edits
-  --keep PERCENT    of the free memory, for what tensors were before a phase changed them (default: 25; 0: none)
-  --fresh           begin without what was kept of this script (breakpoints, layout), and keep nothing
-  --ascii           draw with plain characters only
-  --no-hints        no guided first run
-  --keys            print every action with its keys, as the settings name them
-  --version         print the version
-  --help            print this
-
-options of trace
-  -o FILE           write the lines there, not to stderr; one JSON object each
-  --updates N       end the target after N updates, with status 0
-  --effects         tell what each phase did to which object
-  --fingerprints    tell the fingerprint of everything alive at each boundary
-"""
 
 
 class RunOptions(Struct, frozen=True):
@@ -75,6 +44,18 @@ class Request(Struct, frozen=True):
     """`run`, `trace`, `ls`, `attach`, `stop`, `help`, `keys` or `version`."""
     options: RunOptions = RunOptions()
     session: str | None = None
+    topic: str = ""
+    """The command whose help is asked for; empty for all."""
+
+
+_SESSION_COMMANDS = ("ls", "attach", "stop")
+_VALUED = {"run": ("--break", "-b", "--python", "--keep"), "trace": ("--python", "-o", "--output", "--updates")}
+"""The options of each command that take a value."""
+_FLAGS = {
+    "run": ("--readonly", "--ascii", "--headless", "--fresh", "--no-hints"),
+    "trace": ("--effects", "--fingerprints"),
+}
+_ANYWHERE = ("--help", "--version", "--keys")
 
 
 def parse(arguments: Sequence[str]) -> Request:
@@ -86,57 +67,60 @@ def parse(arguments: Sequence[str]) -> Request:
     words = list(arguments)
     if not words:
         raise UsageError("no TARGET is given; try `stepdbg train.py`, or `stepdbg --help`")
-    if words[0] in ("ls", "attach", "stop"):
+    if words[0] in _SESSION_COMMANDS:
         return _parse_session_command(words[0], words[1:])
-    if words[0] == "trace":
-        return _parse_run("trace", words[1:])
-    return _parse_run("run", words[1:] if words[0] == "run" else words)
+    if words[0] in ("run", "trace"):
+        return _parse_run(words[0], words[1:], words[0])
+    return _parse_run("run", words, "")
 
 
 def _parse_session_command(command: str, words: list[str]) -> Request:
     if {"-h", "--help"} & set(words):
-        return Request("help")
+        return Request("help", topic=command)
     ascii_only = "--ascii" in words and command == "attach"
     if ascii_only:
         words = [word for word in words if word != "--ascii"]
     if words and words[0].startswith("-"):
-        raise UsageError(f"`stepdbg {command}` has no option {words[0]}; see `stepdbg --help`")
+        known = ["--ascii", "--help"] if command == "attach" else ["--help"]
+        raise UsageError(
+            f"`stepdbg {command}` has no option {brief(words[0])}{did_you_mean(words[0], known)}; {_usage(command)}"
+        )
     most = 0 if command == "ls" else 1
     if len(words) > most:
-        raise UsageError(f"`stepdbg {command}` cannot do with {' '.join(words[most:])!r}; see `stepdbg --help`")
+        raise UsageError(f"`stepdbg {command}` cannot do with {' '.join(words[most:])!r}; {_usage(command)}")
     if command == "stop" and not words:
-        raise UsageError("`stepdbg stop` needs the name of a session; `stepdbg ls` lists them")
+        raise UsageError(f"no SESSION is given; {_usage(command)} (`stepdbg ls` lists them)")
     return Request(command, RunOptions(ascii_only=ascii_only), words[0] if words else None)
 
 
-_VALUED = {"run": ("--break", "--python", "--keep"), "trace": ("--python", "-o", "--output", "--updates")}
-"""The options of each command that take a value."""
-_FLAGS = {
-    "run": ("--readonly", "--ascii", "--headless", "--fresh", "--no-hints"),
-    "trace": ("--effects", "--fingerprints"),
-}
+def _usage(command: str) -> str:
+    """How a command is written, for the end of an error."""
+    return f"usage: {SYNOPSES[command]}"
 
 
-def _parse_run(command: str, words: list[str]) -> Request:
+def _parse_run(command: str, words: list[str], named: str) -> Request:
+    """The options of `run` or `trace`, and the target; `named` is the command as it was typed, if it was."""
     options = RunOptions()
-    while words and words[0].startswith("-") and words[0] != "-m":
+    while words and words[0].startswith("-") and words[0] not in ("-m", "-"):
         word, equals, value = words.pop(0).partition("=")
+        if word == "--" and not equals:
+            break
         if word in ("--help", "-h"):
-            return Request("help")
+            return Request("help", topic=named)
         if word in ("--version", "-V"):
             return Request("version")
         if word == "--keys":
             return Request("keys")
         if word not in (*_VALUED[command], *_FLAGS[command]):
-            raise UsageError(f"there is no option {word}; see `stepdbg --help` (options come before TARGET)")
+            raise UsageError(_no_option(command, word, named))
         if word in _VALUED[command] and not equals:
             if not words:
-                raise UsageError(f"{word} needs a value; see `stepdbg --help`")
+                raise UsageError(f"{word} needs a value; {_usage(named)}")
             value = words.pop(0)
         elif equals and word in _FLAGS[command]:
-            raise UsageError(f"{word} takes no value; see `stepdbg --help`")
+            raise UsageError(f"{word} takes no value; {_usage(named)}")
         match word:
-            case "--break":
+            case "--break" | "-b":
                 options = replace(options, breakpoints=(*options.breakpoints, value))
             case "--python":
                 options = replace(options, python=value)
@@ -160,9 +144,19 @@ def _parse_run(command: str, words: list[str]) -> Request:
                 options = replace(options, effects=True)
             case "--fingerprints":
                 options = replace(options, fingerprints=True)
-    if not words:
-        raise UsageError("no TARGET is given; try `stepdbg train.py`, or `stepdbg --help`")
+    if not words or not words[0]:
+        raise UsageError(f"no TARGET is given; {_usage(named)} (`stepdbg {f'{named} ' if named else ''}--help`)")
     return Request(command, replace(options, target=tuple(words)))
+
+
+def _no_option(command: str, word: str, named: str) -> str:
+    """What is wrong with an option: a slip, or one of another command's."""
+    other = "trace" if command == "run" else "run"
+    said = f"there is no option {brief(word)}"
+    if word in (*_VALUED[other], *_FLAGS[other]):
+        return f"{said} here, it is one of `{SYNOPSES[other if other == 'trace' else '']}`; {_usage(named)}"
+    like = did_you_mean(word, (*_VALUED[command], *_FLAGS[command], *_ANYWHERE))
+    return f"{said}{like or f'; see `stepdbg {named} --help`'.replace('  ', ' ')} (options come before TARGET)"
 
 
 def _percent(value: str) -> int:
@@ -187,8 +181,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _obey(parse(sys.argv[1:] if arguments is None else arguments))
     except StepdbgError as error:
-        print(f"stepdbg: {error}", file=sys.stderr)
+        say(str(error))
         return 2
+    except BrokenPipeError:  # as of `stepdbg ls | head`: who read us has enough
+        hush()
+        return 128 + 13
+    except OSError as error:
+        say(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
+        return 2
+    except KeyboardInterrupt:
+        return 128 + 2
 
 
 def _obey(request: Request) -> int:
@@ -197,17 +199,17 @@ def _obey(request: Request) -> int:
     guided = False
     match request.command:
         case "help":
-            print(USAGE, end="")
+            put(usage(request.topic))
             return 0
         case "keys":
             from stepdbg.tui.key_tables import settings_table
 
-            print(settings_table(), end="")
+            put(settings_table())
             return 0
         case "version":
             from importlib.metadata import version
 
-            print(f"stepdbg {version('stepdbg')}")
+            put(f"stepdbg {version('stepdbg')}\n")
             return 0
         case "ls":
             from stepdbg.commands.ls import list_sessions

@@ -28,15 +28,15 @@ UNDERSTOOD = {
         RunOptions(("t.py", "-o", "x"), python="py", output="f", updates=3, effects=True, fingerprints=True),
     ),
     "trace torchrun t.py": Request("trace", RunOptions(("torchrun", "t.py"))),
-    "trace --help": Request("help"),
+    "trace --help": Request("help", topic="trace"),
     "ls": Request("ls"),
     "attach": Request("attach"),
     "attach mnist-1a2b": Request("attach", session="mnist-1a2b"),
     "stop mnist-1a2b": Request("stop", session="mnist-1a2b"),
     "--version": Request("version"),
     "--help": Request("help"),
-    "run --help": Request("help"),
-    "ls --help": Request("help"),
+    "run --help": Request("help", topic="run"),
+    "ls --help": Request("help", topic="ls"),
 }
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stepdbg.commands.headless import say
+from stepdbg.commands.printing import say
 from stepdbg.protocol.messages import RankState, Traced
 
 PATIENCE_SECONDS = 10.0

@@ -10,11 +10,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from stepdbg.commands.printing import say
 from stepdbg.commands.target import Target
 from stepdbg.errors import ProtocolError, UsageError
 from stepdbg.hub.launch import Launch, start_hub, target_variables
@@ -35,12 +35,6 @@ from stepdbg.protocol.places import CLIENT_SOCKET
 _GREETING_SECONDS = 20.0
 _PARTING_SECONDS = 3.0
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-
-
-def say(text: str) -> None:
-    """One line on stderr, whole and at once."""
-    sys.stderr.write(f"stepdbg: {text}\n")
-    sys.stderr.flush()
 
 
 def run_target(

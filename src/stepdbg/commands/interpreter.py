@@ -17,6 +17,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from stepdbg.commands.nearest import did_you_mean
 from stepdbg.errors import UsageError
 
 OLDEST_TORCH = (2, 4)
@@ -90,7 +91,10 @@ def check_interpreter(interpreter: str, *, script: str | None = None, module: st
             f"{OLDEST_TORCH[0]}.{OLDEST_TORCH[1]} or newer; upgrade it there, or name another with --python"
         )
     if not found.module:
-        raise UsageError(f"there is no module {module} in {interpreter} or in {Path.cwd()}; is its name right?")
+        like = did_you_mean(package, (path.stem for path in Path.cwd().iterdir() if path.suffix in ("", ".py")))
+        raise UsageError(
+            f"there is no module {module} in {interpreter} or in {Path.cwd()}{like or '; is its name right?'}"
+        )
 
 
 def _look_here(script: str | None, package: str) -> _Findings:
@@ -143,6 +147,8 @@ def _syntax_error(script: str | None) -> tuple[int | None, str] | None:
         return error.lineno, error.msg
     except ValueError as error:
         return 1, str(error)
+    except (RecursionError, MemoryError):
+        return 1, "it is nested too deeply"
     return None
 
 

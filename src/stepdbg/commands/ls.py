@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 
+from stepdbg.commands.printing import put, say
 from stepdbg.hub.card import Card, living_sessions
+from stepdbg.printable import printable
 
 KEPT = (
     "what has exited is kept to be read for 24 hours, with a small process and no training; "
@@ -18,18 +19,18 @@ def list_sessions() -> int:
     """Print the table of sessions."""
     cards = living_sessions()
     if cards:
-        print(table(cards, time.time()))
+        put(table(cards, time.time()) + "\n")
         if any(card.state == "exited" for card in cards):
-            print(f"stepdbg: {KEPT}", file=sys.stderr)
+            say(KEPT)
     else:
-        print("stepdbg: there are no sessions", file=sys.stderr)
+        say("there are no sessions")
     return 0
 
 
 def table(cards: Sequence[Card], now: float) -> str:
     """The sessions as aligned text; `now` in seconds since the epoch."""
     rows = [("SESSION", "STATE", "AGE", "TARGET")]
-    rows += [(card.name, card.state, age(now - card.started), card.target) for card in cards]
+    rows += [(card.name, card.state, age(now - card.started), printable(card.target)) for card in cards]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join("  ".join([*map(str.ljust, row, widths), row[3]]) for row in rows)
 

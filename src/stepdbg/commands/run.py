@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from msgspec import Struct
 
+from stepdbg.commands.breakpoints import read_breakpoints
 from stepdbg.commands.headless import end_likewise, run_target
+from stepdbg.commands.printing import say
 from stepdbg.commands.target import find_target
 from stepdbg.errors import UsageError
 from stepdbg.home.first_run import wants_hints
 from stepdbg.home.folders import script_file
 from stepdbg.home.script_state import read_state
-from stepdbg.hub.breakpoint_text import parse
 from stepdbg.hub.launch import Launch, start_hub
+from stepdbg.terminal_size import terminal_size
 
 
 def need_terminal() -> None:
@@ -26,10 +28,17 @@ def need_terminal() -> None:
     Raises:
         UsageError: there is none.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (_leads_to_terminal(sys.stdin) and _leads_to_terminal(sys.stdout)):
         raise UsageError("stdin and stdout must be a terminal; without one use `stepdbg run --headless TARGET`")
     if os.environ.get("TERM") == "dumb":
         raise UsageError("TERM=dumb cannot show a screen; use another, or `stepdbg run --headless TARGET`")
+
+
+def _leads_to_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
 
 
 class Started(Struct, frozen=True):
@@ -64,10 +73,10 @@ def start_session(
     Raises:
         UsageError: the target cannot run, there is no terminal, or no place for the session.
     """
-    breakpoints = tuple(parse(text) for text in breaks)
     target = find_target(words, python)
+    breakpoints, flagged = read_breakpoints(breaks, target)
     need_terminal()
-    size = shutil.get_terminal_size()
+    columns, rows = terminal_size()
     kept, remarks = "", list[str]()
     if not fresh:
         file = script_file(target.identity, target.script)
@@ -82,10 +91,10 @@ def start_session(
         readonly=readonly,
         keep=keep,
         kept=kept,
-        columns=max(20, size.columns),
-        rows=max(5, size.lines),
+        columns=max(20, columns),
+        rows=max(5, rows),
     )
-    return Started(start_hub(launch), tuple(remarks), wants_hints(target.identity))
+    return Started(start_hub(launch), (*flagged, *remarks), wants_hints(target.identity))
 
 
 def run_headless(
@@ -104,8 +113,10 @@ def run_headless(
     Raises:
         UsageError: the target cannot run, or there is no place for the session.
     """
-    breakpoints = tuple(parse(text) for text in breaks)
     target = find_target(words, python)
+    breakpoints, flagged = read_breakpoints(breaks, target)
+    for remark in flagged:
+        say(remark)
     launch = Launch(
         target.argv,
         target.script,

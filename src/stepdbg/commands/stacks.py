@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from stepdbg.commands.headless import HubLine, say
+from stepdbg.commands.headless import HubLine
+from stepdbg.commands.printing import say
 from stepdbg.protocol.messages import RankState, SessionState, ShowStack
 from stepdbg.protocol.page import Page
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
+from stepdbg.commands.attach import named_session
+from stepdbg.commands.printing import say
 from stepdbg.errors import SessionError
 from stepdbg.hub.client import HubConnection
 from stepdbg.protocol.messages import Leave
-from stepdbg.protocol.places import session_folder
 
 _SECONDS = 8.0
 """The hub kills what does not end within three."""
@@ -21,9 +21,9 @@ def stop_session(name: str) -> int:
     Raises:
         SessionError: there is no such session, or it does not end.
     """
-    folder = session_folder(name)
+    folder = named_session(name)
     asyncio.run(_stop(folder))
-    print(f"stepdbg: {name} has ended", file=sys.stderr)
+    say(f"{name} has ended")
     return 0
 
 

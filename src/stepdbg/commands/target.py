@@ -7,15 +7,18 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from stepdbg.commands.interpreter import check_interpreter, find_interpreter
+from stepdbg.commands.nearest import brief, did_you_mean
 from stepdbg.errors import UsageError
 
 _GENERATOR = re.compile(r"(?P<file>.+\.py):(?P<name>[^/:]*)\Z")
+COMMANDS = ("run", "trace", "ls", "attach", "stop")
+"""Of stepdbg itself: what looks like one may be meant."""
 _EXECUTABLE = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xbe\xba\xfe\xca")
 """What a file begins with that the system can execute: a line that names an interpreter, ELF, Mach-O."""
 
@@ -26,6 +29,11 @@ class Target(Struct, frozen=True):
     argv: tuple[str, ...]
     script: str
     """The short name for people: `mnist.py`."""
+
+    @property
+    def is_script(self) -> bool:
+        """Whether it is one Python file, which holds all that it names."""
+        return any(word.endswith(".py") for word in self.argv[1:4]) and "python" in Path(self.argv[0]).name
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -65,11 +73,11 @@ def find_target(words: Sequence[str], python: str | None = None) -> Target:
         _check_generator(file, match["name"])
         return Target((interpreter, "-m", "stepdbg.tracer.drive", file, match["name"], *rest), Path(file).name)
     path = Path(first)
-    if path.suffix in (".py", ".ipynb") or (path.exists() and not _is_program(path)):
+    if path.suffix in (".py", ".ipynb") or (os.path.exists(first) and not _is_program(path)):
         _check_file(interpreter, first)
         return Target((interpreter, first, *rest), path.name)
     if shutil.which(first) is None:
-        raise UsageError(f"there is no script or command {first!r}; is the path right from {Path.cwd()}?")
+        raise UsageError(_not_there("script or command", first, (*COMMANDS, *_beside(first))))
     return Target(tuple(words), path.name)
 
 
@@ -80,8 +88,8 @@ def _check_file(interpreter: str, file: str) -> None:
         UsageError: it is not; says what to do.
     """
     path = Path(file)
-    if not path.exists():
-        raise UsageError(f"there is no script {file}; is the path right from {Path.cwd()}?")
+    if not os.path.exists(file):
+        raise UsageError(_not_there("script", file, _beside(file)))
     if path.is_dir():
         if not (path / "__main__.py").is_file():
             raise UsageError(f"{file} is a folder without a __main__.py; name a script in it, or a module with -m")
@@ -105,6 +113,35 @@ def _check_file(interpreter: str, file: str) -> None:
         raise UsageError(
             f"{file} holds binary data: it is no program and no Python script; name the script that trains"
         )
+
+
+def _not_there(what: str, word: str, names: Iterable[str]) -> str:
+    like = did_you_mean(word, names)
+    try:
+        os.stat(word)
+    except PermissionError:
+        like = "; a folder on the way to it is closed to you"
+    except (OSError, ValueError):
+        pass
+    return f"there is no {what} {brief(word)}{like or f'; is the path right from {_here()}?'}"
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return "here (this folder is gone)"
+
+
+def _beside(file: str) -> list[str]:
+    """What could be meant by a file's name, in its folder, written as the user would: programs, scripts, folders."""
+    folder = os.path.dirname(file)
+    try:
+        with os.scandir(folder or ".") as entries:
+            names = [entry.name for entry in entries if entry.name.endswith((".py", ".sh")) or entry.is_dir()]
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for name in names if not name.startswith((".", "__"))]
 
 
 def _is_application(path: Path) -> bool:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterable
 
-from stepdbg.commands.headless import say
+from stepdbg.commands.printing import say
 from stepdbg.errors import UsageError
 
 

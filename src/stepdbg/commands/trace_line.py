@@ -78,7 +78,19 @@ def line(traced: Traced) -> bytes:
         fingerprint_algorithms=UNSET if traced.algorithms is None else traced.algorithms,
         fingerprints=UNSET if traced.fingerprints is None else traced.fingerprints,
     )
-    return msgspec.json.encode(written) + b"\n"
+    return _escaped(msgspec.json.encode(written)) + b"\n"
+
+
+def _escaped(encoded: bytes) -> bytes:
+    """The same JSON, with escapes for what a terminal would obey or not show (JSON itself only escapes C0)."""
+    if encoded.isascii() and b"\x7f" not in encoded:
+        return encoded
+    return "".join(one if one.isprintable() else _escape(one) for one in encoded.decode()).encode()
+
+
+def _escape(character: str) -> str:
+    words = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{words[place : place + 4]}" for place in range(0, len(words), 4))
 
 
 def _named(loss: float | None) -> Literal["nan", "inf", "-inf"]:

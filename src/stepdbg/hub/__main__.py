@@ -10,11 +10,21 @@ import sys
 from pathlib import Path
 
 from stepdbg.hub.server import run_hub
+from stepdbg.printable import printable_lines
+
+
+class PrintableFormatter(logging.Formatter):
+    """Logs are read in terminals."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
 
 
 def main() -> None:
     """Serve the session that the command line names, on the socket that was inherited."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    to_log = logging.StreamHandler()
+    to_log.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[to_log])
     listener = socket.socket(fileno=int(sys.argv[2]))
     listener.set_inheritable(False)
     listener.setblocking(False)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from stepdbg.protocol.frames import as_utf8
 from stepdbg.protocol.messages import State
 from stepdbg.protocol.places import CARD, CLIENT_SOCKET, runtime_folder, sessions
 
@@ -34,7 +35,7 @@ class Card(msgspec.Struct, frozen=True):
 def write_card(folder: Path, card: Card) -> None:
     """Replace the card in one go, so that no reader sees half of it."""
     draft = folder / f"{CARD}.new"
-    draft.write_bytes(msgspec.json.encode(card))
+    draft.write_bytes(msgspec.json.encode(as_utf8(msgspec.to_builtins(card))))
     os.replace(draft, folder / CARD)
 
 

@@ -238,7 +238,8 @@ class Keeper:
             del self._input[:written]
 
     def _resize(self, columns: int, rows: int) -> None:
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        size = struct.pack("HHHH", min(rows, 0xFFFF), min(columns, 0xFFFF), 0, 0)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
 
     # ------------------------------------------------------------ the hub
 

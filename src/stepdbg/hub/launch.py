@@ -54,6 +54,26 @@ class Launch(msgspec.Struct, frozen=True):
         return shlex.join(self.argv)
 
 
+def written(launch: Launch) -> bytes:
+    """The launch as JSON, also where a path or an argument is no UTF-8."""
+    try:
+        return msgspec.json.encode(launch)
+    except UnicodeEncodeError:
+        import json  # msgspec knows no lone surrogates
+
+        return json.dumps(msgspec.to_builtins(launch)).encode()
+
+
+def read_launch(folder: Path) -> Launch:
+    """What the session in that folder runs."""
+    data = (folder / LAUNCH).read_bytes()
+    if b"\\ud" not in data:
+        return msgspec.json.decode(data, type=Launch)
+    import json
+
+    return msgspec.convert(json.loads(data), Launch)
+
+
 def start_hub(launch: Launch) -> Path:
     """Start the hub of a new session, which in turn starts the target; returns the session's folder.
 
@@ -63,7 +83,7 @@ def start_hub(launch: Launch) -> Path:
         UsageError: the folder or the socket cannot be made.
     """
     folder = new_session(launch.script)
-    (folder / LAUNCH).write_bytes(msgspec.json.encode(launch))
+    (folder / LAUNCH).write_bytes(written(launch))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         try:
             listener.bind(str(folder / CLIENT_SOCKET))

@@ -13,11 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from stepdbg.errors import ProtocolError
 from stepdbg.hub.card import Card, write_card
-from stepdbg.hub.launch import LAUNCH, Launch, target_variables
+from stepdbg.hub.launch import read_launch, target_variables
 from stepdbg.hub.links import Link, Words, decoded, is_ours
 from stepdbg.hub.orphans import Orphans
 from stepdbg.hub.output import OutputTail
@@ -54,7 +52,7 @@ class Hub:
 
     def __init__(self, folder: Path, listener: socket.socket) -> None:
         self.folder, self._listener = folder, listener
-        self.launch = msgspec.json.decode((folder / LAUNCH).read_bytes(), type=Launch)
+        self.launch = read_launch(folder)
         self._terminal = Terminal(self._keeper_says, self._keeper_gone) if self.launch.terminal else None
         self._output = OutputTail(folder / OUTPUT_LOG)
         self._started = time.time()

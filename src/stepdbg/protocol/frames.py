@@ -26,10 +26,24 @@ def encode(message: messages.Message) -> bytes:
     Raises:
         ProtocolError: it is longer than `MAX_FRAME`.
     """
-    body = _encoder.encode(message)
+    try:
+        body = _encoder.encode(message)
+    except UnicodeEncodeError:
+        body = _encoder.encode(as_utf8(msgspec.to_builtins(message, builtin_types=(bytes, bytearray, memoryview))))
     if len(body) > MAX_FRAME:
         raise ProtocolError(f"a {type(message).__name__} of {len(body):,} bytes is over the limit of {MAX_FRAME:,}")
     return len(body).to_bytes(4, "big") + body
+
+
+def as_utf8(value: Any) -> Any:
+    """The same with lone surrogates, which are the bytes of a file name that is no UTF-8, written out as escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {as_utf8(key): as_utf8(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_utf8(inner) for inner in value]
+    return value
 
 
 def decode(direction: str, body: bytes | bytearray | memoryview) -> Any:

@@ -84,7 +84,7 @@ def session_folder(name: str) -> Path:
         SessionError: there is none of that name.
     """
     folder = runtime_folder() / name
-    if not _NAME.match(name) or not folder.is_dir():
+    if not _NAME.match(name) or len(name) > _LONGEST or not folder.is_dir():
         raise SessionError(f"there is no session {name!r}; `stepdbg ls` lists those there are")
     return folder
 

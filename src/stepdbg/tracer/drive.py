@@ -13,6 +13,7 @@ from types import TracebackType
 
 from stepdbg.api import Loop
 from stepdbg.errors import LoopError
+from stepdbg.printable import printable
 
 
 def main() -> int:
@@ -69,7 +70,7 @@ def _hide_our_frames(path: str) -> None:
 
 
 def _refuse(problem: str) -> int:
-    print(f"stepdbg: {problem}", file=sys.stderr)
+    print(f"stepdbg: {printable(str(problem))}", file=sys.stderr)
     return 2
 
 

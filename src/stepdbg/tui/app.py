@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,9 +16,8 @@ from typing import TYPE_CHECKING, ClassVar
 os.environ.setdefault("TEXTUAL_FPS", "15")  # read when Textual is imported; the hub was started before
 
 from msgspec.structs import replace
-from rich.console import RenderableType
 from textual import events
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.command import CommandPalette, Provider
 from textual.containers import Container
@@ -42,7 +40,6 @@ from stepdbg.protocol.messages import (
 )
 from stepdbg.tui.actions import BY_ID, Situation, applicable, main_keys, shown_keys
 from stepdbg.tui.attention import wanted
-from stepdbg.tui.changed_cells import ChangedCells
 from stepdbg.tui.commands import Commands
 from stepdbg.tui.config import THEMES, Config
 from stepdbg.tui.deeds import Deeds
@@ -54,6 +51,7 @@ from stepdbg.tui.palette import Palette
 from stepdbg.tui.questions import Questions
 from stepdbg.tui.silent_keys import why_nothing
 from stepdbg.tui.snapshot import Arrived, Lost, Snapshot, looking_at, looking_at_stop, reduced
+from stepdbg.tui.terminal_app import TerminalApp
 from stepdbg.tui.views.identity import belongs
 from stepdbg.tui.views.lines import ASCII, UNICODE
 from stepdbg.tui.wants import Want, recalled
@@ -79,7 +77,7 @@ TICK = 0.5
 """Seconds between two paintings of a time that passes (starting, a long phase)."""
 
 
-class StepdbgApp(App[int], inherit_bindings=False):
+class StepdbgApp(TerminalApp[int], inherit_bindings=False):
     """The screen of one session."""
 
     CSS = """
@@ -171,9 +169,7 @@ class StepdbgApp(App[int], inherit_bindings=False):
 
     async def on_mount(self) -> None:
         """Connect, and furnish the room after the first frame."""
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                asyncio.get_running_loop().add_signal_handler(number, self._signalled, number)
+        self.heed_signals()
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
         self.guide.begin()
         for remark in self.remarks:
@@ -194,19 +190,6 @@ class StepdbgApp(App[int], inherit_bindings=False):
         for sheet in self.screen_stack[0].query(Sheet):
             sheet.recolour(palette)
         self.memory.look()
-
-    def _signalled(self, number: int) -> None:
-        """SIGTERM, SIGHUP, SIGINT: Textual alone would leave the terminal in its alternate screen (8.2)."""
-        self.exit(128 + number)
-
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        """Write changed cells only, where Textual would write whole stretches of lines."""
-        super()._display(screen, ChangedCells.of(renderable))
-
-    def write_to_terminal(self, sequence: str) -> None:
-        """Send an escape sequence that draws nothing."""
-        if self._driver is not None:
-            self._driver.write(sequence)
 
     # the conversation with the hub
 

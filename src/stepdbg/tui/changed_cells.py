@@ -1,4 +1,4 @@
-"""Writes the cells that changed, and nothing beside them.
+"""Writes the cells that changed, and nothing beside them: neither more bytes nor anything that a terminal would obey.
 
 Textual 8.2 writes a changed region of a widget from the widget's left edge up to the region's right end
 (`ChopsUpdate.render_segments` crops from 0), so that one figure at the end of a line costs the whole line. Over a slow
@@ -13,18 +13,44 @@ from typing import NamedTuple
 
 from rich.console import Console, RenderableType
 from rich.control import Control
-from textual._compositor import ChopsUpdate
+from rich.segment import Segment
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.strip import Strip
+
+from stepdbg.printable import ordinary, printable
+from stepdbg.tui.cells import set_cell_size
+
+
+def gated(update: RenderableType | None) -> RenderableType | None:
+    """The same update of the screen, written sparingly, with nothing in it that a terminal would obey.
+
+    The sheets have passed the gate already, cell by cell; this one is for what Textual's own widgets make of the words
+    of others: notices, dialogs, the palette, inputs that something was pasted into.
+    """
+    if type(update) is ChopsUpdate:
+        return ChangedCells(update.chops, update.spans, update.chop_ends)
+    if type(update) is LayoutUpdate:
+        return WholeScreen(update.strips, update.region)
+    return update
+
+
+class WholeScreen(LayoutUpdate):
+    """An update of the whole screen."""
+
+    def render_segments(self, console: Console) -> str:
+        """The bytes for the terminal, line after line."""
+        written: list[str] = []
+        for y, line in enumerate(self.strips, self.region.y):
+            x = self.region.x
+            written.append(Control.move_to(x, y).segment.text)
+            for strip in line:
+                written.append(rendered(strip, x, y, console))
+                x += strip.cell_length
+        return "".join(written)
 
 
 class ChangedCells(ChopsUpdate):
     """An update of the screen that writes exactly its spans."""
-
-    @classmethod
-    def of(cls, update: RenderableType | None) -> RenderableType | None:
-        """The same update, written sparingly; whatever is no partial update is left as it is."""
-        if type(update) is ChopsUpdate:
-            return cls(update.chops, update.spans, update.chop_ends)
-        return update
 
     def render_segments(self, console: Console) -> str:
         """The bytes for the terminal: per span a move and the cells in it."""
@@ -35,8 +61,32 @@ class ChangedCells(ChopsUpdate):
                 if strip is None or left >= right:
                     continue
                 written.append(Control.move_to(left, y).segment.text)
-                written.append(strip.crop(left - start, right - start).render(console))
+                written.append(rendered(strip.crop(left - start, right - start), left, y, console))
         return spared("".join(written))
+
+
+def rendered(strip: Strip, x: int, y: int, console: Console) -> str:
+    """The bytes of a strip that begins at that cell, through the gate.
+
+    Where terminals differ over the width of a character, blanks are written first, and what follows is moved to where
+    it belongs: a terminal that draws it narrower leaves no remains, one that draws it wider shifts nothing.
+    """
+    if ordinary(strip.text):
+        return strip.render(console)
+    written: list[str] = []
+    for text, style, control in strip:
+        if control:
+            continue
+        width = Segment(text).cell_length
+        if ordinary(text):
+            written.append(Strip([Segment(text, style)]).render(console))
+        elif width:
+            here = Control.move_to(x, y).segment.text
+            shown = Segment(set_cell_size(printable(text), width), style)
+            blank, drawn = (Strip([one]).render(console) for one in (Segment(" " * width, style), shown))
+            written += [blank, here, drawn, Control.move_to(x + width, y).segment.text]
+        x += width
+    return "".join(written)
 
 
 class _Look(NamedTuple):

@@ -18,7 +18,7 @@ def sequence(words: str, *, tmux: bool) -> str:
     Raises:
         ValueError: they are longer than terminals take; says so.
     """
-    data = words.encode()
+    data = words.encode("utf-8", "backslashreplace")
     if len(data) > MOST:
         raise ValueError(f"{len(data):,} bytes are too many for a terminal's clipboard ({MOST:,}); save them to a file")
     plain = f"\x1b]52;c;{base64.b64encode(data).decode()}\a"

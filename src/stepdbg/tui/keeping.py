@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from stepdbg.errors import StepdbgError
 from stepdbg.new_file import SaveError
+from stepdbg.printable import printable, printable_lines
 from stepdbg.protocol.finding import TENSORS
 from stepdbg.protocol.messages import (
     ListObjects,
@@ -129,7 +130,7 @@ class Keeping:
         if choice.what == "screen":
             return _picture(app)
         if choice.name not in tables.TABLES:
-            return app.furniture.panel_text(choice.name)
+            return printable_lines(app.furniture.panel_text(choice.name))
         snapshot = app.snapshot
         if choice.name == "model" and snapshot.paused:
             snapshot = await self._whole_model(snapshot)
@@ -145,4 +146,4 @@ def _picture(app: StepdbgApp) -> str:
     console = Console(width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor",
                       record=True, legacy_windows=False, safe_box=False)  # fmt: skip
     console.print(app.screen_stack[0]._compositor.render_update(full=True, simplify=False))
-    return console.export_svg(title=f"stepdbg {app.snapshot.session.script}")
+    return console.export_svg(title=printable(f"stepdbg {app.snapshot.session.script}"))

@@ -10,6 +10,8 @@ from pathlib import Path
 from textual.theme import BUILTIN_THEMES
 
 from stepdbg.home.folders import config_file
+from stepdbg.printable import printable
+from stepdbg.terminal_size import terminal_size
 from stepdbg.tui.abilities import why_plain
 from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.config import read_config
@@ -31,15 +33,17 @@ def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = 
     if not ascii_only and config.ascii is None and (why := why_plain(os.environ, _encoding())):
         ascii_only, remarks = True, (*remarks, why)
     app = StepdbgApp(folder, ascii_only=ascii_only, config=config, remarks=remarks, guided=guided)
-    status = app.run()
+    status = app.run(size=terminal_size())
     app.memory.end()
     if app.farewell:
-        sys.stderr.write(f"stepdbg: {app.farewell}\n")
+        sys.stderr.write(f"stepdbg: {printable(app.farewell)}\n")
     if app.return_code:
         return app.return_code
     return status or 0
 
 
 def _encoding() -> str:
-    """How Textual writes to the terminal (8.2: through Python's own stderr)."""
-    return sys.__stderr__.encoding if sys.__stderr__ is not None else "utf-8"
+    """How the screen is written to the terminal."""
+    from stepdbg.tui.driver import screen_stream
+
+    return screen_stream().encoding

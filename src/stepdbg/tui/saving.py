@@ -88,7 +88,7 @@ def write_text(path: Path, words: str) -> int:
     Raises:
         SaveError: it could not be written.
     """
-    data = words.encode()
+    data = words.encode("utf-8", "backslashreplace")
     with new_file(path) as file:
         file.write(data)
     return len(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+from stepdbg.printable import printable
 from stepdbg.protocol.finding import TENSORS
 from stepdbg.tui.snapshot import Snapshot
 
@@ -14,15 +15,16 @@ TABLES = ("model", "optimizer", "loss")
 
 
 def table(panel: str, snapshot: Snapshot) -> Table:
-    """The table of a panel."""
+    """The table of a panel; names as they may stand on a screen, since files are looked at in terminals."""
     match panel:
         case "model":
-            return _model(snapshot)
+            rows = _model(snapshot)
         case "optimizer":
-            return _optimizer(snapshot)
+            rows = _optimizer(snapshot)
         case _:
             rows = [[one.name, str(point.update), repr(point.value)] for one in snapshot.losses for point in one.points]
-            return [["loss", "update", "value"], *rows]
+            rows = [["loss", "update", "value"], *rows]
+    return [[printable(cell) for cell in row] for row in rows]
 
 
 def as_csv(rows: Table) -> str:

@@ -10,8 +10,8 @@ import codecs
 import re
 
 from msgspec import Struct
-from rich.cells import cell_len
 
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.views.lines import Line, Span
 
 MOST_LINES = 5_000

@@ -9,7 +9,7 @@ from textual.widgets.option_list import Option
 from stepdbg.hub.breakpoint_text import describe
 from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, RemoveBreakpoint
 from stepdbg.tui.screens.dialog import Dialog
-from stepdbg.tui.views.lines import Glyphs
+from stepdbg.tui.views.lines import Glyphs, plain
 
 
 class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
@@ -24,9 +24,9 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
     def fill(self) -> list[Widget]:
         """The ways to stop there, and those that are set already, to be removed."""
         options = [
-            Option(f"stop before {self._phase}", id="before"),
-            Option(f"stop after {self._phase}", id="after"),
-            *(Option(f"remove: {describe(one)}", id=f"remove {one.number}") for one in self._there),
+            Option(f"stop before {plain(self._phase)}", id="before"),
+            Option(f"stop after {plain(self._phase)}", id="after"),
+            *(Option(f"remove: {plain(describe(one))}", id=f"remove {one.number}") for one in self._there),
         ]
         return [
             OptionList(*options, markup=False),

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
-from stepdbg.tui.views.lines import Glyphs
+from stepdbg.tui.views.lines import Glyphs, plain
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class Dialog(ModalScreen[T | None]):
 
     def __init__(self, title: str, glyphs: Glyphs) -> None:
         super().__init__()
-        self.heading = title
+        self.heading = plain(title)
         self.glyphs = glyphs
 
     def compose(self) -> ComposeResult:

@@ -15,9 +15,10 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from stepdbg.errors import StepdbgError
+from stepdbg.printable import printable_lines
 from stepdbg.protocol.messages import ApplyEdit, Edit, EditDone, EditPreview, PreviewEdit, Query, Refusal, Result
 from stepdbg.tui.screens.dialog import Dialog
-from stepdbg.tui.views.lines import Glyphs
+from stepdbg.tui.views.lines import Glyphs, plain
 from stepdbg.tui.widgets.panel import Editable
 
 THROUGH, UNDER = "through the tensor: backward refuses", "under autograd's feet: backward goes on"
@@ -143,13 +144,14 @@ class EditDialog(Dialog[Edit]):
         whole = bool(self._target.element) and not self._where
         what = f"  (the whole {'tensor' if self._target.sliceable else 'of it'})" if whole else ""
         where = f"[{self._where.strip('[]')}]" if self._where else ""
-        self.query_one("#target", Static).update(f"{self._target.object}{where}{what}  =")
+        self.query_one("#target", Static).update(plain(f"{self._target.object}{where}{what}  ="))
         preview = self._preview
         arrow = self.glyphs.becomes
-        shown = f"{preview.old}  {arrow}  {preview.new}" if preview else ""
+        shown = plain(f"{preview.old}  {arrow}  {preview.new}") if preview else ""
         self.query_one("#preview", Static).update(f"\n{shown}" if shown else "")
-        self.query_one("#warning", Static).update(f"\nMind: {preview.warning}" if preview and preview.warning else "")
-        self.query_one("#problem", Static).update(f"\n{problem}" if problem else "")
+        warning = preview.warning if preview else ""
+        self.query_one("#warning", Static).update(f"\nMind: {printable_lines(warning)}" if warning else "")
+        self.query_one("#problem", Static).update(f"\n{printable_lines(problem)}" if problem else "")
         ways = self.query_one(OptionList)
         ways.disabled = preview is None or not preview.saved
         ways.set_class(ways.disabled, "none")

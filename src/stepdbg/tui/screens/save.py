@@ -13,9 +13,10 @@ from textual.widgets.option_list import Option
 
 from stepdbg.errors import StepdbgError
 from stepdbg.new_file import free_name
+from stepdbg.printable import printable_lines
 from stepdbg.tui.saving import Choice
 from stepdbg.tui.screens.dialog import Dialog
-from stepdbg.tui.views.lines import Glyphs
+from stepdbg.tui.views.lines import Glyphs, plain
 
 
 class Wish(NamedTuple):
@@ -54,10 +55,10 @@ class SaveDialog(Dialog[str]):
 
     def fill(self) -> list[Widget]:
         """What can be saved, and the path."""
-        options = [Option(choice.words, id=choice.id) for choice in self._choices.values()]
+        options = [Option(plain(choice.words), id=choice.id) for choice in self._choices.values()]
         return [
             OptionList(*options, markup=False),
-            Static(f"to (relative to {self._directory})", classes="hint", markup=False),
+            Static(plain(f"to (relative to {self._directory})"), classes="hint", markup=False),
             Input(id="path"),
             Static("", id="problem", classes="problem", markup=False),
             Static("enter saves, tab goes to the path, escape cancels", classes="hint", markup=False),
@@ -116,4 +117,4 @@ class SaveDialog(Dialog[str]):
         self.query_one(Input).value = self._proposed
 
     def _say(self, words: str) -> None:
-        self.query_one("#problem", Static).update(words)
+        self.query_one("#problem", Static).update(printable_lines(words))

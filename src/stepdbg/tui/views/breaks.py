@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.cells import cell_len
-
 from stepdbg.hub.breakpoint_text import describe
 from stepdbg.protocol.messages import Breakpoint, Edit
 from stepdbg.tui.actions import key_of
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line, Span, plain, shortened, shortened_name
 from stepdbg.tui.views.numbers import plural

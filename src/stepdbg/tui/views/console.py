@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from rich.cells import cell_len
-
 from stepdbg.protocol.messages import Evaluated, Refusal
 from stepdbg.tui import frames
 from stepdbg.tui.actions import key_of
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.exchanges import Exchange, under_way
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, lesson, plain, wrapped

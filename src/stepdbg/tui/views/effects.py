@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.cells import cell_len
-
 from stepdbg.protocol.messages import Effects, Kind, ReadPhase, Stop
 from stepdbg.tui.actions import key_of
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import rail
 from stepdbg.tui.views.header import model_name

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.cells import cell_len
-
 from stepdbg.tui.actions import DIGITS, NAMES, Action, Situation
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.key_names import key_name
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, clipped, cropped, width_of
 

@@ -10,10 +10,9 @@ import shlex
 import signal
 from pathlib import PurePath
 
-from rich.cells import cell_len
-
 from stepdbg.protocol.messages import SessionState, Stop
 from stepdbg.tui.actions import key_of
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.losses import Series
 from stepdbg.tui.snapshot import Snapshot, neighbour
 from stepdbg.tui.views.inner import position

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.cells import cell_len
-
 from stepdbg.protocol.messages import Hanging, Identity, Owner
 from stepdbg.protocol.tree import Marked, Marks
 from stepdbg.tui.actions import key_of
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (
     Drawing,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from stepdbg.printable import printable
+from stepdbg.tui.cells import cell_len, last_cells, set_cell_size
 
 
 class Span(NamedTuple):
@@ -107,8 +108,8 @@ def width_of(line: Line) -> int:
 
 
 def plain(words: str) -> str:
-    """Words that cannot move the cursor: control characters become spaces."""
-    return "".join(character if character.isprintable() else " " for character in words)
+    """Words of others, as they may stand on the screen."""
+    return printable(words)
 
 
 def shortened(words: str, width: int, ellipsis: str = "…") -> str:
@@ -122,7 +123,7 @@ def shortened_name(name: str, width: int, ellipsis: str = "…") -> str:
     """A dotted name cut to a width from its left, since its right end tells it apart."""
     if cell_len(name) <= width:
         return name
-    return ellipsis + name[len(name) - width + 1 :] if width > 1 else ellipsis[:width]
+    return ellipsis + last_cells(name, width - cell_len(ellipsis)) if width > 1 else ellipsis[: max(0, width)]
 
 
 def padded(words: str, width: int, ellipsis: str = "…") -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from rich.cells import cell_len
-
 from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, Inner, PhaseRecord, Stop
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import inner
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, cropped, padded, plain, shortened_name

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.cells import cell_len
-
 from stepdbg.protocol.messages import Tick
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, cropped
 from stepdbg.tui.views.numbers import count

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
 from stepdbg.protocol.messages import Breakpoint
 from stepdbg.tui.actions import DIGITS, NAMES
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import UNICODE, Drawing, Frame, Glyphs, Line, Span, whole, width_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.cells import cell_len
+from rich.cells import get_character_cell_size
 from rich.segment import Segment
 from textual import events
 from textual.geometry import Region
@@ -16,6 +16,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from stepdbg.printable import printable
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.views.lines import Line, target_at
 
@@ -106,17 +108,18 @@ class Sheet(Widget):
 
 
 def cells_of(line: Line, width: int) -> list[Cell]:
-    """The line cell by cell, filled with blanks to the width."""
+    """The line cell by cell, filled with blanks to the width. Whatever a name holds, it passes the gate here."""
     cells: list[Cell] = []
     for words, role, _ in line:
-        if words.isascii():
+        if words.isascii() and words.isprintable():
             cells.extend((character, role) for character in words)
             continue
-        for character in words:
-            wide = cell_len(character)
+        for character in printable(words):
+            wide = get_character_cell_size(character)
             if wide == 0:
                 if cells:
-                    cells[-1] = (cells[-1][0] + character, cells[-1][1])
+                    place = -1 if cells[-1][0] or len(cells) == 1 else -2  # not on the right half of a wide one
+                    cells[place] = (cells[place][0] + character, cells[place][1])
                 continue
             cells.append((character, role))
             if wide == 2:

@@ -1,0 +1,71 @@
+"""What the command line takes, in words: all of it for `--help`, a command's own part for `stepdbg trace --help`."""
+
+from __future__ import annotations
+
+SYNOPSES = {
+    "": "stepdbg [OPTIONS] TARGET...",
+    "run": "stepdbg run --headless [OPTIONS] TARGET...",
+    "trace": "stepdbg trace [-o FILE] [OPTIONS] TARGET...",
+    "ls": "stepdbg ls",
+    "attach": "stepdbg attach [--ascii] [SESSION]",
+    "stop": "stepdbg stop SESSION",
+}
+"""The commands, and how each is written."""
+_DOES = {
+    "": "step through the training that TARGET runs",
+    "run": "run it with no screen, until a breakpoint",
+    "trace": "run it and write a line for each boundary between two phases",
+    "ls": "list the sessions",
+    "attach": "come back to a session (the newest, if not named)",
+    "stop": "end a session and its training",
+}
+_TARGET = """\
+TARGET is one of
+  script.py [args...]              any training script, unchanged
+  script.py:generator [args...]    a generator function that yields the names of its phases
+  -m module [args...]              a module, as with python -m
+  command [args...]                any program that starts Python: torchrun, accelerate launch, bash train.sh
+Options come before TARGET; `--` may stand between them.
+"""
+_OPTIONS = """\
+options
+  -b, --break SPEC  stop there; may be repeated. SPEC: backward, "before backward", "after step", "update 40",
+                    "before backward at update 40"
+  --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)
+  --readonly        forbid edits
+  --keep PERCENT    of the free memory, for what tensors were before a phase changed them (default: 25; 0: none)
+"""
+_HEADLESS = "  --headless        with no screen; without it `stepdbg run` is `stepdbg`\n"
+_SCREEN_OPTIONS = """\
+  --fresh           begin without what was kept of this script (breakpoints, layout), and keep nothing
+  --ascii           draw with plain characters only
+  --no-hints        no guided first run
+  --keys            print every action with its keys, as the settings name them
+  --version         print the version
+  --help            print this
+"""
+_TRACE_OPTIONS = """\
+options of trace
+  -o FILE           write the lines there, not to stderr; one JSON object each
+  --updates N       end the target after N updates, with status 0
+  --effects         tell what each phase did to which object
+  --fingerprints    tell the fingerprint of everything alive at each boundary
+"""
+_TRACE_PYTHON = "  --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)\n"
+
+
+def usage(command: str = "") -> str:
+    """The help of a command; of all of them, if none is named."""
+    if command:
+        first = f"usage: {SYNOPSES[command]}\n{_DOES[command]}\n"
+        match command:
+            case "run":
+                return f"{first}\n{_TARGET}\n{_OPTIONS}{_HEADLESS}"
+            case "trace":
+                return f"{first}\n{_TARGET}\n{_TRACE_OPTIONS}{_TRACE_PYTHON}"
+            case "attach":
+                return f"{first}\n  --ascii           draw with plain characters only\n"
+        return first
+    width = max(map(len, SYNOPSES.values())) + 2
+    lines = [f"{'usage:' if not name else '      '} {words:<{width}}{_DOES[name]}" for name, words in SYNOPSES.items()]
+    return "\n".join([*lines, "", _TARGET, _OPTIONS + _SCREEN_OPTIONS, _TRACE_OPTIONS.rstrip()]) + "\n"
