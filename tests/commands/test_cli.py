@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from stepdbg.cli import Request, RunOptions, main, parse
 from stepdbg.commands import ls
+from stepdbg.commands.breakpoints import read_breakpoints
 from stepdbg.commands.ls import age, table
+from stepdbg.commands.printing import put
+from stepdbg.commands.target import Target
+from stepdbg.commands.usage import SYNOPSES, usage
 from stepdbg.errors import UsageError
 from stepdbg.hub.card import Card
 from stepdbg.hub.server import LINGER_SECONDS
@@ -108,3 +118,111 @@ def test_the_table_of_sessions_is_aligned() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(-1, "0 s"), (59.9, "59 s"), (60, "1 min"), (7200, "2 h"), (2e5, "2 d")])
 def test_an_age_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
     assert age(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("--brake backward t.py", "did you mean --break?"),
+        ("trace --efects t.py", "did you mean --effects?"),
+        ("attach --asci", "did you mean --ascii?"),
+        ("trace --break x t.py", "usage: stepdbg trace"),
+        ("--effects t.py", "stepdbg trace [-o FILE]"),
+        ("trace", "usage: stepdbg trace [-o FILE] [OPTIONS] TARGET..."),
+        ("run", "usage: stepdbg run --headless [OPTIONS] TARGET..."),
+        ("stop", "usage: stepdbg stop SESSION"),
+        ("attach a b", "usage: stepdbg attach"),
+        ("trace -o", "usage: stepdbg trace"),
+        ("run --", "usage: stepdbg run"),
+    ],
+)
+def test_a_refusal_says_what_was_meant_or_how_the_command_is_written(line: str, told: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse(line.split())
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ["-- t.py -x", "run -- t.py -x", "--fresh -- t.py -x", "trace -- t.py -x"])
+def test_two_dashes_may_stand_before_the_target(line: str) -> None:
+    assert parse(line.split()).options.target == ("t.py", "-x")
+
+
+def test_the_help_of_a_command_is_its_own_and_all_of_it_is_in_the_whole() -> None:
+    for command in ("run", "trace", "ls", "attach", "stop"):
+        assert parse([command, "--help"]) == Request("help", topic=command)
+        assert usage(command).startswith(f"usage: stepdbg {command}")
+        assert SYNOPSES[command] in usage()
+        assert max(map(len, usage(command).splitlines())) <= 120
+    assert "--effects" not in usage("run")
+    assert "--readonly" not in usage("trace")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["trian.py"], "did you mean train.py?"),
+        (["trcae", "train.py"], "did you mean trace?"),
+        (["-m", "trian"], "did you mean train?"),
+        (["sub/mian.py"], "did you mean sub/main.py?"),
+        (["nothing-like-it"], "is the path right from"),
+        ([""], "no TARGET"),
+        (["x" * 5_000 + ".py"], "..."),
+        (["attach", "x" * 5_000], "..."),
+        (["stop", "train\x1b]0;PWN\x07"], "stepdbg ls"),
+        (["bad\x1b]0;PWN\x07.py"], "bad␛]0;PWN␇.py"),
+        (["--\x1b[31m"], "--␛[31m"),
+        (["caf\udce9.py"], "caf�.py"),
+        (["--break", "bakward", "train.py"], "did you mean backward?"),
+        (["--break", "after Step", "train.py"], "did you mean step?"),
+        (["run", "--headless", "-b", "optimizer.step", "train.py"], "did you mean step?"),
+    ],
+)
+def test_what_is_not_there_is_told_in_one_gated_line_with_what_may_be_meant(
+    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "main.py").touch()
+    (tmp_path / "train.py").write_text("with phase('bakwards'): pass\n")
+    monkeypatch.chdir(tmp_path)
+    with tempfile.TemporaryDirectory(prefix="sd-", dir="/tmp") as runtime:  # a short path: a socket is to lie in it
+        monkeypatch.setenv("STEPDBG_RUNTIME_DIR", runtime)
+        assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+    assert err.count("\n") == 1
+    assert err[:-1].isprintable()
+    assert len(err) < 400
+
+
+def test_a_breakpoint_on_a_phase_that_the_script_may_name_is_flagged_and_one_that_it_names_is_not(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("def train():\n    yield 'forward_d'\n")
+    target = Target((sys.executable, str(script)), "train.py")
+    points, remarks = read_breakpoints(["ema", "after forward_d", "update 3", "backward"], target)
+    assert [point.phase for point in points] == ["ema", "forward_d", None, "backward"]
+    (remark,) = remarks
+    assert "no phase is called ema" in remark
+    _, remarks = read_breakpoints(["bakward"], Target(("torchrun", str(script)), "torchrun"))
+    assert "did you mean backward?" in remarks[0]  # the name may stand in a file that we do not know: no refusal
+
+
+def test_a_reader_that_has_enough_and_a_full_disk_make_no_traceback(tmp_path: Path) -> None:
+    for redirection, said in ((">/dev/full", "No space left on device"), ("| head -c 1", ""), (">&-", "")):
+        done = subprocess.run(
+            ["bash", "-c", f'"$@" {redirection}', "bash", sys.executable, "-m", "stepdbg", "--help"],
+            stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        assert said in done.stderr
+        assert done.stderr.count("\n") == bool(said)
+
+
+def test_what_is_no_utf8_is_printed_in_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    for encoding in ("utf-8", "latin-1", "ascii"):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+        put("größe \udce9 \x1b[2J ⠿\n")
+        assert b"\x1b" not in written.getvalue()
+        assert written.getvalue().endswith(b"\n")

@@ -72,6 +72,11 @@ class Terminal:
         return self._process.pid
 
     @property
+    def keyboard(self) -> int:
+        """The descriptor that takes what is typed, and knows the terminal's modes."""
+        return self._process.fd
+
+    @property
     def text(self) -> str:
         """What is on the screen."""
         return self.emulator.text
@@ -168,7 +173,7 @@ class Terminal:
 
     def type(self, text: str) -> None:
         """Characters as typed."""
-        os.write(self._process.fd, text.encode())
+        os.write(self.keyboard, text.encode())
 
     def press(self, *keys: str) -> None:
         """Keys by name (`enter`, `ctrl+c`, `n`), one after the other."""

@@ -97,3 +97,15 @@ def test_a_padded_name_has_one_length_and_whole_characters(name: str) -> None:
     raw = padded(name)
     assert len(raw) == NAME_BYTES
     assert name.replace("\0", "").startswith(unpadded(raw).replace("\0", "")) or "\0" in name
+
+
+@given(st.text(st.characters(categories=["Cs", "L"]), max_size=8))
+def test_text_that_is_no_utf8_travels_with_its_bytes_written_out(text: str) -> None:
+    (notice,) = frames.Splitter("ToClient").feed(frames.encode(m.Notice(f"a{text}", "warning")))
+    assert notice.text == f"a{text}".encode("utf-8", "backslashreplace").decode()
+
+
+def test_tensor_bytes_stay_bytes_beside_text_that_is_no_utf8() -> None:
+    (output,) = frames.Splitter("FromClient").feed(frames.encode(m.SendInput(b"\xff\x00")))
+    assert output == m.SendInput(b"\xff\x00")
+    assert frames.as_utf8({"caf\udce9": [b"\xff", ("\ud800", 1)]}) == {"caf\\udce9": [b"\xff", ["\\ud800", 1]]}

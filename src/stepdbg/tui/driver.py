@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import select
 import selectors
 import signal
@@ -35,6 +36,7 @@ _FLAGS = (
     | linux_driver.KITTY_REPORT_ALL_KEYS
     | linux_driver.KITTY_REPORT_ASSOCIATED_TEXT
 )
+_SEQUENCES = re.compile("(?=\x1b)")
 _CHUNK = 4096
 _POLL_SECONDS = 0.1
 
@@ -117,12 +119,15 @@ class Keys:
 
     def fed(self, data: bytes | None) -> Iterator[Message]:
         """The keys and answers that these bytes complete; None: no more have come for a while."""
-        try:
-            if data and (words := self._decoder.decode(data)):  # nothing would be the end to the parser
-                yield from self._parser.feed(words)
-            yield from self._parser.tick()
-        except (ArithmeticError, LookupError, ValueError):  # a number that is no character, no cell, no key
-            self._parser = XTermParser(self._debug)
+        words = self._decoder.decode(data) if data else ""
+        for piece in _SEQUENCES.split(words):
+            try:
+                if piece:  # nothing would be the end to the parser
+                    yield from self._parser.feed(piece)
+                else:
+                    yield from self._parser.tick()
+            except (ArithmeticError, LookupError, ValueError):  # a number that is no character, no cell, no key
+                self._parser = XTermParser(self._debug)
 
 
 class ScreenFile:

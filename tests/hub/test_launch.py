@@ -1,0 +1,24 @@
+"""What a session runs gets to its hub as it was given, bytes that are no UTF-8 included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stepdbg.hub.card import Card, read_card, write_card
+from stepdbg.hub.launch import LAUNCH, Launch, read_launch, written
+
+
+@pytest.mark.parametrize("words", [("train.py", "größe"), ("tr\udcff.py", "\udce9"), ("a\\ud800", "b")])
+def test_a_launch_is_read_as_it_was_written(tmp_path: Path, words: tuple[str, ...]) -> None:
+    launch = Launch(("python", *words), words[0], f"/tmp/{words[0]}", columns=100)
+    (tmp_path / LAUNCH).write_bytes(written(launch))
+    assert read_launch(tmp_path) == launch
+
+
+def test_the_card_of_such_a_session_can_be_listed(tmp_path: Path) -> None:
+    write_card(tmp_path, Card("tr-1a2b", "python tr\udcff.py", "/tmp/\udcff", 1, 0.0, "paused"))
+    card = read_card(tmp_path)
+    assert card is not None
+    assert card.target == "python tr\\udcff.py"
