@@ -151,7 +151,7 @@ R = TypeVar("R")
 def held(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatenate[Self, P], R]:
     """The same method, during which no handler of the script's runs."""
 
-    def holding(self: Self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def holding(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self.handlers:
             return method(self, *args, **kwargs)
 
