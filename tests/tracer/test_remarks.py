@@ -76,6 +76,32 @@ SUSPICIONS: dict[str, tuple[str, str]] = {
 }
 
 
+AMP = """
+scaler = torch.amp.GradScaler("cpu")
+optimizer = torch.optim.SGD(model.parameters(), 0.1, foreach=False)
+def train(unscale, clip):
+    optimizer.zero_grad()
+    loss = model(torch.ones(5, 3)).square().mean()
+    scaler.scale(loss).backward()
+    if unscale:
+        scaler.unscale_(optimizer)
+    clip(model.parameters(), 1e-3)
+    scaler.step(optimizer)
+    scaler.update()
+"""
+FROZEN = "frozen, but the optimizer still moves it, because its .grad is not None"
+FORESEEN: dict[str, tuple[str, ...]] = {
+    "optimizer = torch.optim.SGD(model.parameters(), 0.0, **sgd); train()": ("lr is 0",),
+    "optimizer = torch.optim.SGD(model.parameters(), 0.1); train(make=lambda y: (y * 0).sum())": ("the gradient is 0",),
+    "optimizer = torch.optim.SGD(model.parameters(), 0.1, **sgd)\n"
+    "train(); model[0].requires_grad_(False)\n"
+    "[p.grad.zero_() for p in model.parameters()]; optimizer.zero_grad = lambda: None; train()": (
+        FROZEN,
+        "the gradient is 0: what moves it is left from before",
+    ),
+}
+
+
 def stops_of(tmp_path: Path, story: str) -> list[m.Stop]:
     with debuggee(write(tmp_path, f"{TRAINING}\n{story}\n")) as training:
         stops = list(training.stops())
@@ -103,6 +129,36 @@ def test_where_all_is_well_nothing_is_suspected(tmp_path: Path, story: str) -> N
     stops = stops_of(tmp_path, story)
     assert {stop.suspicion for stop in stops} == {""}
     assert not [one for stop in stops if stop.effects for one in stop.effects.counts if one.nan or one.infinite]
+
+
+@pytest.mark.parametrize("story", FORESEEN)
+def test_foresight_says_why_little_or_nothing_moves(tmp_path: Path, story: str) -> None:
+    with debuggee(write(tmp_path, f"{TRAINING}\n{story}\n")) as training:
+        told = [
+            training.ask(m.Foresee("model.0.weight")).remarks
+            for stop in training.stops()
+            if stop.boundary.next == "step" or stop.boundary.done == "step"
+        ]
+    assert told[-2:] == [FORESEEN[story]] * 2, "before the step as after it"
+
+
+@pytest.mark.parametrize("clip", ["clip_grad_norm_", "clip_grad_value_"])
+@pytest.mark.parametrize("unscale", [True, False])
+def test_what_a_clip_has_cut_is_known_before_and_after_a_scalers_step(tmp_path: Path, unscale: bool, clip: str) -> None:
+    calls = f"train({unscale}, nn.utils.{clip})\n" * 2
+    with debuggee(write(tmp_path, f"{TRAINING}\n{AMP}\n{calls}")) as training:
+        told = [
+            training.ask(m.Foresee("model.0.weight"))
+            for stop in training.stops()
+            if stop.boundary.update == 2 and stop.boundary.done in ("clip", "step")
+        ]
+    before, after = told
+    assert (before.scale, after.scale) == ((None, None) if unscale else (65536.0, None))
+    assert after.clipping.factor == pytest.approx(before.clipping.factor, rel=1e-3)
+    assert after.clipping.without == pytest.approx(before.clipping.without, rel=1e-3)
+    assert after.total.norm == pytest.approx(before.total.norm, rel=1e-3)
+    assert bool(before.remarks) == bool(after.remarks) == (not unscale)
+    assert unscale or "65536: scaler.unscale_ belongs before it" in after.remarks[0]
 
 
 def test_modes_are_told_where_a_model_under_training_is_not_in_training_mode(tmp_path: Path) -> None:

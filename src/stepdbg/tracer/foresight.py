@@ -63,6 +63,8 @@ class _Ready(NamedTuple):
     factor: float | None
     """What a clip by norm has left of the gradient."""
     scale: float
+    at_clip: float
+    """What the gradient was multiplied by when it was clipped."""
     state: dict[str, Any]
     group: Mapping[str, Any]
     module: str
@@ -286,9 +288,10 @@ class Foreseer:
         if by_formula and any(entry.shape != parameter.shape for entry in kept):
             raise CannotForesee(f"{cls} keeps state of another shape than the parameter's")
         scale = self._treatment.scale(place.optimizer, key_of(place.optimizer)) or 1.0
-        factor, before = self._cut(place, clip, grad)
+        at_clip = self._treatment.scale_at(clip, key_of(place.optimizer)) if clip is not None else 1.0
+        factor, before = self._cut(place, clip, grad, at_clip / scale)
         raw = before.copy if before is not None and clip is not None and clip.by_value else None
-        return _Ready(parameter, grad, raw, factor, scale, state, group, module)
+        return _Ready(parameter, grad, raw, factor, scale, at_clip, state, group, module)
 
     def _pieces(
         self, place: _Place, ready: _Ready
@@ -318,13 +321,22 @@ class Foreseer:
 
     # clipping
 
-    def _cut(self, place: _Place, clip: Clip | None, grad: torch.Tensor) -> tuple[float | None, Before | None]:
-        """How much a clip has left of this gradient, and the gradient as it was before."""
+    def _cut(
+        self, place: _Place, clip: Clip | None, grad: torch.Tensor, scaled: float
+    ) -> tuple[float | None, Before | None]:
+        """How much a clip has left of this gradient, and the gradient as it was before.
+
+        Args:
+            place: The parameter.
+            clip: The call.
+            grad: The gradient as it is now.
+            scaled: By so much larger gradients were when they were clipped: a scaler's step has unscaled them since.
+        """
         if clip is None:
             return None, None
         before = self._treatment.before(f"{place.name}.grad", self._since)
         if before is not None:
-            now = _norm(grad)
+            now = _norm(grad) * scaled
             if before.norm > 0 and math.isfinite(before.norm) and math.isfinite(now):
                 return min(1.0, now / before.norm), before
             return None, before
@@ -337,7 +349,7 @@ class Foreseer:
                  if (found := gradient(p)) is not None]  # fmt: skip
         if any(one.layout is not torch.strided or one.device.type == "meta" for one in grads):
             return None, None
-        left = math.hypot(*(_norm(_local(one)) for one in grads))
+        left = math.hypot(*(_norm(_local(one)) for one in grads)) * scaled
         return (factor, None) if abs(left - total * factor) <= 1e-3 * max(left, total * factor) else (None, None)
 
     def _remarks(self, place: _Place, ready: _Ready, sums: _Sums, reached: Reached) -> Iterator[str]:
@@ -349,6 +361,14 @@ class Foreseer:
             grad = _norm(ready.grad)
             if not math.isfinite(grad):
                 yield f"the gradient holds NaN or infinity: {skip}"
+        if ready.at_clip != 1.0 and ready.factor != 1.0:
+            yield f"the clip saw gradients multiplied by {ready.at_clip:g}: scaler.unscale_ belongs before it"
+        if not place.parameter.requires_grad:
+            yield "frozen, but the optimizer still moves it, because its .grad is not None"
+        if isinstance(rate := ready.group.get("lr"), (int, float, torch.Tensor)) and float(rate) == 0:
+            yield "lr is 0"
+        elif 0.0 in (sums.squares.get("gradient"), sums.squares.get("total")) and _norm(ready.grad) == 0:
+            yield "the gradient is 0" + (": what moves it is left from before" if sums.squares["total"] else "")
         if getattr(optimizer, "_optimizer_step_pre_hooks", None):
             yield "a hook runs before this optimizer's step, and may change what it starts from"
         if ready.value is not place.parameter:
@@ -451,7 +471,7 @@ def _split(
 def _unclipped(ready: _Ready, grad: torch.Tensor, index: Index) -> torch.Tensor | None:
     """The gradient before it was clipped; None where it was not, or that is not known."""
     if ready.raw is not None:
-        raw = numbers(as_real(ready.raw), index) / ready.scale
+        raw = numbers(as_real(ready.raw), index) / ready.at_clip
         return -raw if ready.group.get("maximize") else raw
     return grad / ready.factor if ready.factor is not None and 0 < ready.factor < 1 - 1e-6 else None
 

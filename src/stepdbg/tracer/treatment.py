@@ -32,6 +32,8 @@ class Clip(NamedTuple):
     """The norm that `clip_grad_norm_` has found over all the gradients that it was given; a number."""
     at_ns: int
     """When it returned (`monotonic_ns`)."""
+    unscaled: frozenset[Hashable] = frozenset()
+    """The optimizers whose gradients held no scale any more."""
 
     @property
     def by_value(self) -> bool:
@@ -59,6 +61,8 @@ class Treatment:
         """Optimizers whose gradients were unscaled, or that have stepped, since a loss was scaled last."""
         self._before: dict[str, Before] = {}
         self._before_ns = 0
+        self._before_scale: float | None = None
+        """Of the scaler, then."""
 
     # what the hooks note
 
@@ -76,7 +80,8 @@ class Treatment:
         """A call that clips has returned."""
         number = total.detach() if isinstance(total, torch.Tensor) and total.numel() == 1 else None
         known = isinstance(limit, (int, float, torch.Tensor))
-        self.clip = Clip(function, limit, number, monotonic_ns()) if known else None  # type: ignore[arg-type]
+        held = frozenset(self._unscaled)
+        self.clip = Clip(function, limit, number, monotonic_ns(), held) if known else None  # type: ignore[arg-type]
 
     # what a stop notes
 
@@ -89,7 +94,7 @@ class Treatment:
         }
         copied = self.clip is not None and self.clip.by_value
         copied = copied and sum(stored_bytes(grad) for grad in grads.values()) <= COPIED
-        self._before_ns = monotonic_ns()
+        self._before_ns, self._before_scale = monotonic_ns(), self._factor()
         self._before = {}
         sizes = norms_of([*grads.values()])
         for (name, grad), size in zip(grads.items(), sizes, strict=True):
@@ -101,13 +106,26 @@ class Treatment:
     def scale(self, optimizer: Any, key: Hashable) -> float | None:
         """What the gradients of that optimizer are still multiplied by; None where by nothing."""
         scaler = self._scaler() if self._scaler is not None else None
-        if scaler is None or key in self._unscaled or not getattr(scaler, "_enabled", False):
+        if scaler is None or key in self._unscaled:
             return None
         stage = scaler._per_optimizer_states.get(id(optimizer), {}).get("stage")
         if stage is not None and getattr(stage, "name", "READY") != "READY":
             return None
-        factor = scaler._scale
-        return float(factor) if factor is not None else None
+        return self._factor()
+
+    def scale_at(self, clip: Clip, key: Hashable) -> float:
+        """What the gradients of an optimizer were multiplied by when they were clipped; 1 where by nothing."""
+        if key in clip.unscaled:
+            return 1.0
+        stood = 0 < self._before_ns <= clip.at_ns and self._before_scale is not None
+        return (self._before_scale if stood else self._factor()) or 1.0
+
+    def _factor(self) -> float | None:
+        """What the scaler multiplies losses by; None where there is none, or it does nothing."""
+        scaler = self._scaler() if self._scaler is not None else None
+        if scaler is None or not getattr(scaler, "_enabled", False) or scaler._scale is None:
+            return None
+        return float(scaler._scale)
 
     def clip_since(self, since_ns: int) -> Clip | None:
         """The newest clip, if it ran after that moment."""
