@@ -167,6 +167,8 @@ def test_modes_are_told_where_a_model_under_training_is_not_in_training_mode(tmp
     )
     modes = {stop.boundary.update: stop.modes for stop in stops if stop.boundary.done == "forward"}
     assert modes == {1: (), 2: (("model", "eval"),), 3: (("model", "mixed"),), 4: ()}
+    outermost = {stop.boundary.update: stop.evaluating for stop in stops if stop.boundary.done == "forward"}
+    assert outermost == {1: (), 2: ("model",), 3: ("model.1",), 4: ()}
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.complex64])

@@ -129,3 +129,35 @@ def test_a_line_is_typed_key_by_key() -> None:
     assert typed("ab", "ctrl+w", None) == typed("ab cd", "ctrl+u", None) == ""
     assert typed("ab", "enter", "\r") is None
     assert typed("ab", "f5", None) is None
+
+
+@pytest.mark.parametrize("width", [*range(30, 101), 140])
+@pytest.mark.parametrize("depth", [0, 2, 6])
+def test_a_mark_of_a_fault_is_the_last_thing_to_give_way(width: int, depth: int) -> None:
+    place = 3
+    fields = {"label": "a_rather_long_name_of_a_weight", "depth": depth}
+
+    def line(objects: Objects) -> str:
+        return text(model.draw(seen(objects), Frame(width, 14)).body[place])
+
+    lost = line(changed(model_objects(), place, owner="", **fields))
+    assert "no optimizer" in lost
+    assert "weight" in lost
+    assert len(lost) <= width
+    assert "frozen" in line(changed(model_objects(), place, trainable=False, **fields))
+    objects = changed(model_objects(), place, **fields)
+    figures = {objects.rows[place].name: Summary(objects.rows[place].name, 1234.5, float("nan"), finite=False)}
+    told = model.draw(
+        msgspec.structs.replace(seen(objects, summaries=figures), summaries_at=seen().boundary), Frame(width, 14)
+    )
+    assert "!" in text(told.body[place])
+
+
+@pytest.mark.parametrize("width", [30, 48, 80, 140])
+def test_what_is_in_eval_mode_says_so_in_its_row(width: int) -> None:
+    snapshot = msgspec.structs.replace(
+        at(stop_after("backward", evaluating=("model.bn1",))), objects=changed(model_objects(), 7, depth=4)
+    )
+    lines = [text(line) for line in model.draw(snapshot, Frame(width, 14)).body]
+    assert [("eval" in line) for line in lines] == ["bn1" in line for line in lines]
+    assert all(len(line) <= width for line in lines)

@@ -324,7 +324,7 @@ def test_what_is_not_finite_comes_before_all_else_under_its_phase() -> None:
 
 def test_a_model_in_eval_mode_is_named_in_the_header_while_it_is_trained() -> None:
     stop = stop_after("backward", modes=(("model", "eval"),))
-    assert "model in eval mode" in text(header.draw(at(stop), 120, 0.0))
+    assert "eval mode" in text(header.draw(at(stop), 80, 0.0))
     assert "mode" not in text(header.draw(at(stop_after("backward")), 120, 0.0))
     evaluated = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, done="eval"))
     assert "mode" not in text(header.draw(at(evaluated), 120, 0.0))

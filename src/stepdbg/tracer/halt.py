@@ -277,6 +277,7 @@ class Halt:
             coming=_optimizer(self.coming, registry),
             midstep=midstep(boundary, inner, _optimizer(running, registry), named if found is not None else None),
         )
+        not_training, evaluating = modes(registry)
         names = Names(registry)
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
@@ -299,7 +300,8 @@ class Halt:
             made_in=course.made_in(),
             inner=inner,
             suspicion=self._remarks.suspicion(boundary, named, registry),
-            modes=modes(registry),
+            modes=not_training,
+            evaluating=evaluating,
         )
 
     def _effects(self, after: effects.Picture) -> tuple[list[m.Effect], m.Basis | None]:

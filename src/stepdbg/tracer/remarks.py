@@ -22,6 +22,8 @@ from stepdbg.tracer.rosters import modules_of
 
 _LOOKED = 4096
 """Gradients of so many parameters are looked at to say why these did not move."""
+_MODES = 60
+"""So many modules in evaluation mode are named."""
 
 
 class Remarks:
@@ -159,16 +161,33 @@ def _held(registry: Registry) -> set[int]:
     }
 
 
-def modes(registry: Registry) -> tuple[tuple[str, str], ...]:
-    """The models under training that are not in training mode as a whole: `eval`, or `mixed`."""
+def modes(registry: Registry) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Models and modules that are not in training mode.
+
+    Returns:
+        The models under training that are not in it as a whole, each with `eval` or `mixed`; and, of all models, what
+        is in evaluation mode and lies in nothing that is.
+    """
     held = _held(registry)
-    found = []
+    models: list[tuple[str, str]] = []
+    outermost: list[str] = []
     for name, model in registry.models():
-        if name and any(id(parameter) in held for parameter in _parameters(model)):
-            flags = {bool(module.__dict__.get("training", True)) for _, module in modules_of(model)}
-            if False in flags:
-                found.append((name, "mixed" if True in flags else "eval"))
-    return tuple(found)
+        flags = {prefix: bool(module.__dict__.get("training", True)) for prefix, module in modules_of(model)}
+        if all(flags.values()) or not name:
+            continue
+        if any(id(parameter) in held for parameter in _parameters(model)):
+            models.append((name, "mixed" if any(flags.values()) else "eval"))
+        outermost += [
+            f"{name}.{prefix}"[:-1] if prefix else name
+            for prefix, training in flags.items()
+            if not training and (not prefix or flags.get(_outer(prefix), True))
+        ]
+    return tuple(models), tuple(outermost[:_MODES])
+
+
+def _outer(prefix: str) -> str:
+    """The prefix of the module that holds the one of this prefix: `a.b.` of `a.b.c.`."""
+    return prefix[: prefix[:-1].rfind(".") + 1]
 
 
 def _parameters(model: nn.Module) -> Iterator[torch.Tensor]:

@@ -169,5 +169,7 @@ class Stop(Part, frozen=True):
     """One line on what looks like a mistake; empty where nothing does."""
     modes: tuple[tuple[str, str], ...] = ()
     """Models that are trained and not in training mode: by name, `eval`, or `mixed` where some of their modules are."""
+    evaluating: tuple[str, ...] = ()
+    """Models and modules that are in evaluation mode and lie in none that is, by name; no more than some dozens."""
     inner: Inner | None = None
     """Where in the phase training waits, at a stop that lies within one; `boundary` then names it in `inside`."""

@@ -207,13 +207,13 @@ def _middle(snapshot: Snapshot) -> list[str]:
     if not snapshot.looking_back:
         done = " done" if boundary.opens is not None and boundary.done else ""
         parts.append(f"update {count(boundary.update)}{done}")
+    if (mode := _mode(stop)) and "eval" not in (boundary.done, boundary.next):
+        parts.append(mode)
     newest = boundary.loss
     if newest is None and not snapshot.looking_back and snapshot.losses and snapshot.losses[0].points:
         newest = snapshot.losses[0].points[-1].value
     if newest is not None:
         parts.append(f"loss {figure(newest)}")
-    if (mode := _mode(stop)) and "eval" not in (boundary.done, boundary.next):
-        parts.append(mode)
     return parts
 
 
@@ -223,8 +223,7 @@ def _mode(stop: Stop) -> str:
         return ""
     if len(stop.modes) > 1:
         return f"{len(stop.modes)} models not in train mode"
-    ((name, mode),) = stop.modes
-    return f"{plain(name)} in eval mode" if mode == "eval" else f"{plain(name)} partly in eval mode"
+    return "eval mode" if stop.modes[0][1] == "eval" else "partly eval mode"
 
 
 def _census(snapshot: Snapshot) -> list[str]:

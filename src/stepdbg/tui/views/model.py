@@ -31,6 +31,7 @@ from stepdbg.tui.views.lines import (
     padded,
     plain,
     right,
+    shortened,
     shortened_name,
     width_of,
 )
@@ -42,6 +43,8 @@ MOST_REMARKED = 26
 """So many cells a name with a remark beside it takes from the figures."""
 ROOMY = 72
 """Cells from which on figures have room around them."""
+LEAST = 7
+"""Cells of a name that still tell something beside a remark."""
 NAMED = 8
 """Cells of another name of a tied parameter that still tell something."""
 GRAD = 13
@@ -50,6 +53,8 @@ LEGEND = ("+ created", "* changed", "~ same value", "- freed")
 """What the marks mean."""
 SINGLE = "= a value, no norm"
 """What a figure means that stands behind a `=`."""
+EVAL = "eval mode"
+"""Beside a model or module that is in evaluation mode, and lies in none that is."""
 ORPHAN = "no optimizer"
 """Beside a parameter that no step will ever change."""
 
@@ -158,7 +163,7 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs, told: Colle
         kept[column] = wide
         room -= wide
     name = width - 4 - sum(kept.values())
-    return Columns(min(name, max(wish, 24)), *(kept.get(field, 0) for field in Columns._fields[1:]))
+    return Columns(min(name, max([wish, 24, *remarked])), *(kept.get(field, 0) for field in Columns._fields[1:]))
 
 
 def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Drawing:
@@ -197,6 +202,7 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
             frame,
             equals="=" if len(singles) == 2 else "",
             unsure=UNSURE if hinted(snapshot.stop) else "",
+            evaluating=snapshot.stop is not None and row.name in snapshot.stop.evaluating,
         )
         if row is not None
         else (Span(f"    {frame.glyphs.ellipsis}", "faint"),)
@@ -349,12 +355,14 @@ def _row(
     *,
     equals: str,
     unsure: str,
+    evaluating: bool,
 ) -> Line:
     """A row; a figure that is no norm but a value stands behind `equals`, and `unsure` behind a mark."""
     glyphs = frame.glyphs
     summary = known if isinstance(known, Summary) else None
     target = f"object:{row.name}"
     tensor = row.node in TENSORS
+    bad = summary is not None and not summary.finite
     done = mark.value or ("" if tensor else mark.grad or mark.state)
     sign = SIGNS.get(done, " ")
     state = SIGNS[mark.state] + unsure if mark.state else " "
@@ -374,15 +382,25 @@ def _row(
     if tensor and mark.value:
         role = f"mark.{mark.value}"
     orphan = _orphan(row)
-    if orphan and not wide.owner and len(indent) + len(label) + len(ORPHAN) + 3 <= wide.name:
-        label = f"{label}  {ORPHAN}"
+    if remark := _remark(row, wide):
+        room = wide.name - 1 - len(remark) - 2
+        indent = indent[: max(0, room - min(len(label), LEAST))]  # margins give way first, then the name; no fault does
+        label = f"{shortened_name(label, room - len(indent), glyphs.ellipsis)}  {remark}"
     name = padded(indent + label, wide.name - 1, glyphs.ellipsis) + " "
-    if not tensor and row.cls and len(indent) + len(label) + 2 < wide.name:
+    mode = ""
+    if evaluating:
+        mode = EVAL if len(indent) + len(label) + len(EVAL) + 2 <= wide.name else EVAL.partition(" ")[0]
+        room = wide.name - len(mode) - 3
+        indent = indent[: max(0, room - len(label))]
+        label = shortened(label, room - len(indent), glyphs.ellipsis)
+    if not tensor and (row.cls or evaluating) and len(indent) + len(label) + 2 < wide.name:
         name = f"{indent}{label}"
     spans = [
         Span(cursor, "cursor" if frame.focused else "dim", target),
         Span(sign, f"mark.{done}" if done else "", target),
-        Span(unsure if mark.value and unsure else " ", "dim", target),
+        Span("!", "error", target)
+        if bad and not wide.norm
+        else Span(unsure if mark.value and unsure else " ", "dim", target),
         Span(name, role + (".here" if here and frame.focused else ""), target),
     ]
     if fold:
@@ -392,6 +410,8 @@ def _row(
     if not tensor:
         rest = wide.name - len(name)
         words = f"  {plain(row.cls)}" if row.cls and rest > 0 else ""
+        if mode:
+            words = f"  {mode}{words}"
         if row.folded and row.bytes:
             words += f"  {size(row.bytes)}"
         spans.append(Span(padded(words, rest, glyphs.ellipsis), "dim", target))
@@ -401,7 +421,6 @@ def _row(
         spans.append(Span(padded(shape(row.shape, glyphs.times), wide.shape), "dim", target))
     if wide.dtype:
         spans.append(Span(padded(row.dtype, wide.dtype), "dim", target))
-    bad = summary is not None and not summary.finite
     if summary is not None and summary.unreadable:
         known = summary.unreadable
     if isinstance(known, str):
@@ -433,6 +452,13 @@ def _row(
     if wide.device:
         spans.append(Span(padded(row.device, wide.device, glyphs.ellipsis), "dim", target))
     return tuple(spans)
+
+
+def _remark(row: ObjectRow, wide: Columns) -> str:
+    """What stands beside a name for want of a column that says it."""
+    if _orphan(row) and not wide.owner:
+        return ORPHAN
+    return "frozen" if row.node == "parameter" and not row.trainable and not wide.grad else ""
 
 
 def _value_or_norm(value: float | None, norm: float | None, equals: str) -> str:
