@@ -22,8 +22,8 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer import effects
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.many_norms import norms
+from stepdbg.tracer.quiet import uncollected
 from stepdbg.tracer.registry import Registry
-from stepdbg.tracer.stepping.quiet import uncollected
 
 SCRIPT = """
     import torch

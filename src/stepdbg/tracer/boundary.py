@@ -11,6 +11,7 @@ import multiprocessing.util
 import sys
 import weakref
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from threading import get_ident
@@ -27,13 +28,15 @@ from stepdbg.protocol.page import BELL
 from stepdbg.tracer import breakpoints, devices, frames
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.earlier import Earlier
+from stepdbg.tracer.failures import failure, in_words
 from stepdbg.tracer.following import Following
-from stepdbg.tracer.halt import STEPPING, Cause, Halt, failure
+from stepdbg.tracer.halt import STEPPING, Cause, Halt
 from stepdbg.tracer.handlers import Handlers, held, raised
 from stepdbg.tracer.link import HubLost, Link
 from stepdbg.tracer.losses import Losses
 from stepdbg.tracer.passing import NOTED, Passing
 from stepdbg.tracer.placing import placed, stack_around
+from stepdbg.tracer.quiet import Aside, observed
 from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.stepping.into import Describes, Into
@@ -72,6 +75,8 @@ class Tracer:
         self._stopped_at = 0
         """The boundary of the last stop."""
         self._ended = False
+        self._faulty = False
+        """Whether a boundary was given up."""
         self._marked: list[Phase | None] = []
         """The phases of `with stepdbg.phase` that are open."""
         self._broken: tuple[str, ...] = ()
@@ -178,6 +183,13 @@ class Tracer:
         if course.open is None and self._halt.free and self._may_pass():
             passing.arm(now)
 
+    def ended(self, phase: Phase) -> None:
+        """`end`, where nothing that fails in it may reach the script."""
+        try:
+            self.end(phase)
+        except Exception as error:
+            self.gave_up(error)
+
     def as_made(self, phase: Phase) -> Phase:
         """That phase, whose call is open, as it is in the course."""
         if phase is not NOTED:
@@ -207,7 +219,8 @@ class Tracer:
         if loss.numel() == 1 and not loss.is_complex():
             update = self.course.update
             self.registry.add_loss(weakref.ref(loss), name, update)
-            self._losses.read(loss, name, update)
+            with Aside() if observed() else nullcontext(), suppress(Exception):  # one without a value is in no chart
+                self._losses.read(loss, name, update)
 
     def tell(self, text: str, severity: m.Severity = "information") -> None:
         """Tell the user something about the run; nothing before the session has been entered."""
@@ -225,7 +238,7 @@ class Tracer:
     def failed(self, error: BaseException, *, last: bool = True) -> None:
         """An exception is about to end the script, or (not the `last` boundary then) the thread that trains."""
         stack, lines = frames.traceback_frames(error.__traceback__)
-        detail = f"{type(error).__name__}: {error}"
+        detail = f"{type(error).__name__}: {in_words(error)}"
         self._end_of_script(Cause("exception", detail, stack, lines, failure(error)))
         self._ended = self._ended and last
 
@@ -278,7 +291,7 @@ class Tracer:
             if (problem := self._watches.take(name, value, self.course.update)) is not None:
                 self.tell(problem, "warning")
         except Exception as error:
-            self.let_go(error)
+            self.gave_up(error)
 
     # deciding
 
@@ -311,7 +324,7 @@ class Tracer:
         except HubLost:
             self.disarm()
         except Exception as error:
-            self.let_go(error)
+            self.gave_up(error)
         course.waited(monotonic_ns() - began)
         if self._into.phase is not None:  # it is taken out at the end of the phase, which must not go by unnoticed
             self._halt.free = False
@@ -346,7 +359,7 @@ class Tracer:
         except HubLost:
             self.disarm()
         except Exception as error:
-            self.let_go(error)
+            self.gave_up(error)
         now = monotonic_ns()
         update = course.update
         phase = course.depart(name, now, opens, call, kept)
@@ -465,7 +478,7 @@ class Tracer:
         except HubLost:
             self.disarm()
         except Exception as error:
-            self.let_go(error)
+            self.gave_up(error)
 
     def _may_pass(self) -> bool:
         """Whether phases may go by unseen: each is a call, nobody is told of updates, no step is one by hand."""
@@ -482,7 +495,7 @@ class Tracer:
         welcome = self._rank.join()
         self._halt.begin(welcome)
         if welcome.trace is not None:
-            self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self.registry)
+            self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self.registry, self.gave_up)
         self.passing.thread = get_ident()
         if multiprocessing.process.parent_process() is not None:  # it ends by os._exit, and runs no atexit
             multiprocessing.util.Finalize(None, self.finish, exitpriority=100)
@@ -504,13 +517,16 @@ class Tracer:
                 case _:
                     pass
 
-    def let_go(self, error: Exception) -> None:
-        """A fault of ours must not become the user's: say so, and let training go on undebugged."""
+    def gave_up(self, error: Exception) -> None:
+        """A boundary could not be looked at, or made: that must never become the user's. Say so, once, and go on."""
+        if isinstance(error, RecursionError):  # near that limit nothing can be said
+            return
         if raised(error):  # by a signal handler of the script's
             raise error
-        text = "stepdbg failed and has let go; training goes on undebugged. Please report: "
-        self.tell(f"{text}{type(error).__name__}: {error} ({frames.place_of(error)})", "error")
-        self.disarm()
+        if not self._faulty:
+            self._faulty = True
+            fault = f"{type(error).__name__}: {in_words(error)} ({frames.place_of(error)})"
+            self.tell(f"a boundary could not be looked at and is left out. Please report: {fault}", "warning")
 
     def disarm(self) -> None:
         """The hub is gone, or this process is none of the session's: never stop or report again."""

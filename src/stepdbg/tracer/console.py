@@ -26,6 +26,7 @@ from stepdbg import api
 from stepdbg.protocol.messages import Completions, Evaluated
 from stepdbg.tracer import frames
 from stepdbg.tracer.completion import completions
+from stepdbg.tracer.quiet import as_the_user
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.space import Space
 from stepdbg.tracer.variables import Variables
@@ -106,7 +107,7 @@ class Console:
         last = tree.body[-1] if tree.body else None
         if isinstance(last, ast.Expr):
             tree.body.pop()
-        with torch.set_grad_enabled(self.gradients):
+        with as_the_user(), torch.set_grad_enabled(self.gradients):
             self._evaluating = True
             try:
                 if tree.body:

@@ -25,7 +25,9 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer import frames, summary, tensors
 from stepdbg.tracer.console import nothing_stops
 from stepdbg.tracer.fitting import Refused, fitted, fitted_value, misgivings, numbers_of, shard_in_words
+from stepdbg.tracer.layout import groups_of, states_of
 from stepdbg.tracer.places import Gone, GradientPlace, GroupPlace, Place, Stacks, StatePlace, TensorPlace, VariablePlace
+from stepdbg.tracer.plain import key_in_words, plain
 from stepdbg.tracer.readable import local, stored_bytes
 from stepdbg.tracer.registry import Alive, Registry
 from stepdbg.tracer.slices import Selector, checked, in_words, selector
@@ -269,17 +271,18 @@ class Editor:
             if named.name != entry.owner:
                 continue
             if entry.kind == "hyperparameter":
-                for index, group in enumerate(optimizer.param_groups):
+                for index, group in enumerate(groups_of(optimizer)):
                     for key in group:
-                        if name == f"{named.name}.param_groups[{index}][{key!r}]":
-                            return GroupPlace(optimizer, index, key), group[key], str(key), (optimizer, group)
+                        if name == f"{named.name}.param_groups[{index}][{plain(key)}]":
+                            return GroupPlace(optimizer, index, key), group[key], key_in_words(key), (optimizer, group)
             if entry.kind == "state":
                 owner, _, written = name.removeprefix(f"{named.name}.state[").rpartition("].")
                 holder = self._registry.alive.get(owner)
                 parameter = holder.tensor if holder is not None else None
                 if parameter is not None:
-                    for key, value in tuple(optimizer.state.get(parameter, {}).items()):
-                        if str(key) == written:
+                    states = [state for owner, state in states_of(optimizer) if owner is parameter]
+                    for key, value in tuple(states[0].items()) if states else ():
+                        if key_in_words(key) == written:
                             return StatePlace(optimizer, parameter, key), value, written, None
         raise Refused(f"{name} cannot be edited")
 

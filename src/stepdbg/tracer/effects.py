@@ -21,6 +21,7 @@ from stepdbg.protocol.messages import Basis, Effect, Effects, Kind, What
 from stepdbg.tracer import devices
 from stepdbg.tracer.fingerprints import fingerprints as fingerprints_of
 from stepdbg.tracer.fingerprints import small_bytes
+from stepdbg.tracer.plain import plain
 from stepdbg.tracer.registry import Registry
 
 _ORDER: tuple[Kind, ...] = (
@@ -65,7 +66,7 @@ def take(registry: Registry) -> Picture:
     larger: list[tuple[str, torch.Tensor]] = []
     for name, entry in registry.alive.items():
         if (tensor := entry.tensor) is None:
-            picture[name] = Mark(entry.kind, 0, 0, repr(entry.value), entry.owner)
+            picture[name] = Mark(entry.kind, 0, 0, plain(entry.value), entry.owner)
             continue
         try:
             version = tensor._version

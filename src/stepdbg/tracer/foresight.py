@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import rehearsal, update_formulas
 from stepdbg.tracer.effects import Picture
+from stepdbg.tracer.layout import groups_of, parameters_of_group
 from stepdbg.tracer.midstep import Midstep, Reached
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.pieces import Index, as_real, numbers, pieces
@@ -208,8 +209,8 @@ class Foreseer:
         return [
             _Place(name, entry.tensor, named, optimizer, index)
             for named, optimizer in self._registry.optimizers()
-            for index, group in enumerate(optimizer.param_groups)
-            if any(parameter is entry.tensor for parameter in group["params"])
+            for index, group in enumerate(groups_of(optimizer))
+            if any(parameter is entry.tensor for parameter in parameters_of_group(group))
         ]
 
     # foretelling

@@ -13,6 +13,7 @@ from typing import Any
 
 import stepdbg
 from stepdbg.protocol.messages import Frame
+from stepdbg.tracer import live_variables
 
 INVISIBLE_FILE = "<stepdbg: importlib._bootstrap>"
 """The file name that the code of our wrappers bears. CPython (3.11 to 3.14) leaves frames out of the counting of
@@ -133,18 +134,10 @@ def without_ours(traceback: TracebackType | None) -> TracebackType | None:
 
 
 def local_variables(frame: FrameType) -> dict[str, Any]:
-    """The frame's variables, read without leaving a trace.
-
-    Before Python 3.13 reading `f_locals` of a function leaves a dictionary on the frame that would keep every value in
-    it alive (a batch, a graph) until the frame ends; so it is emptied again, unless the user holds it (`locals()`).
-    """
-    found = frame.f_locals
-    if not frame.f_code.co_flags & inspect.CO_OPTIMIZED or sys.version_info >= (3, 13):
-        return dict(found)
-    copy = dict(found)
-    if sys.getrefcount(found) <= 3:  # the frame's, ours, the argument's
-        found.clear()
-    return copy
+    """The frame's variables, read without leaving a trace; of a module or a class, a copy of its namespace."""
+    if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        return live_variables.read(frame)
+    return dict(frame.f_locals)
 
 
 def scopes(frames: list[FrameType]) -> Iterator[dict[str, Any]]:

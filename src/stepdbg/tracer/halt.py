@@ -6,7 +6,6 @@ It keeps the picture of everything alive from one halt to the next, so that what
 from __future__ import annotations
 
 import os
-import traceback
 import weakref
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +13,6 @@ from types import FrameType
 from typing import Any
 
 import msgspec
-import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.effect_names import counted
@@ -26,11 +24,11 @@ from stepdbg.tracer.handlers import GoOn, Handlers
 from stepdbg.tracer.inspection import Desk
 from stepdbg.tracer.link import HubLost
 from stepdbg.tracer.midstep import midstep
+from stepdbg.tracer.quiet import Aside, uncollected
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.remarks import Remarks, modes
 from stepdbg.tracer.stepping.into import ORDERS, Describes
-from stepdbg.tracer.stepping.quiet import aside, uncollected
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.whose import Names, Owner
 
@@ -72,7 +70,7 @@ class Halt:
         """True where each boundary is told of."""
         self.before: effects.Picture | None = None
         """With fingerprints, from the start of the phase that runs; None where nobody will look."""
-        self._sight: dict[int, weakref.ref[torch.Tensor]] = {}
+        self._sight: dict[int, weakref.ref[Any]] = {}
         """The tensors that the user's variables led to when that picture was taken."""
         self.coming: Owner = None
         """Whose phase comes next."""
@@ -126,7 +124,7 @@ class Halt:
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
-        with torch.no_grad(), uncollected():
+        with Aside(), uncollected():
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             before = effects.take(self._registry)
             self._stand(before)
@@ -141,7 +139,7 @@ class Halt:
         """Training goes on here, to the end of its update: what the phase done did is recorded as if it had halted."""
         if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
             return
-        with torch.no_grad(), uncollected():
+        with Aside(), uncollected():
             self._see_batch(boundary, stack)
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             after = effects.take(self._registry)
@@ -171,11 +169,10 @@ class Halt:
         Raises:
             HubLost: nobody is there any more.
         """
-        gradients = torch.is_grad_enabled()
         try:
-            with aside(within=cause.inner is not None):
+            with Aside() as aside:
                 with uncollected():
-                    stop = self._described(boundary, cause, gradients)
+                    stop = self._described(boundary, cause, aside.gradients)
                 self._rank.link.send(m.Stopped(stop))
                 self._serve(boundary, cause)
         finally:
@@ -388,8 +385,3 @@ def _optimizer(owner: Owner, registry: Registry) -> Any:
     """The optimizer that this is; None where it is none, or not known."""
     held = owner() if owner is not None else None
     return next((optimizer for _, optimizer in registry.optimizers() if optimizer is held), None)
-
-
-def failure(error: BaseException) -> m.Failure:
-    """An exception as it is sent."""
-    return m.Failure(type(error).__name__, str(error), "".join(traceback.format_exception(error)))

@@ -16,8 +16,10 @@ import torch
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import frames, tensors
 from stepdbg.tracer.figures import Figures
+from stepdbg.tracer.layout import held_by, modules_of
 from stepdbg.tracer.naming import expressions_for
 from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.plain import plain
 from stepdbg.tracer.readable import address_of, shape_of
 from stepdbg.tracer.registry import Alive, Registry
 
@@ -75,11 +77,11 @@ def base_of(name: str, registry: Registry) -> str:
 def _models(tensor: torch.Tensor, registry: Registry) -> Iterator[m.Owner]:
     """Every attribute path that leads to it; tied parameters have several."""
     for name, model in registry.models():
-        for path, module in model.named_modules(remove_duplicate=False):
-            for key, value in (*module._parameters.items(), *module._buffers.items()):
+        for prefix, module in modules_of(model):
+            parameters, buffers, _ = held_by(module)
+            for key, value in (*parameters.items(), *buffers.items()):
                 if value is tensor:
-                    parts = [part for part in (name, path, key) if part]
-                    yield m.Owner("model", ".".join(parts), type(module).__name__)
+                    yield m.Owner("model", f"{name}.{prefix}{key}", type(module).__name__)
 
 
 def _optimizers(tensor: torch.Tensor, registry: Registry) -> Iterator[m.Owner]:
@@ -126,7 +128,7 @@ def _hanging(name: str, tensor: torch.Tensor, registry: Registry, figures: Figur
                 norm = figures.norm(object_name, value) if value.dim() else None
                 yield m.Hanging("state", object_name, expression, _shape(value), norm)
             else:
-                yield m.Hanging("state", object_name, expression, repr(value)[:40])
+                yield m.Hanging("state", object_name, expression, plain(value)[:40])
 
 
 def _shares(name: str, entry: Alive, registry: Registry) -> Iterator[str]:

@@ -24,14 +24,17 @@ from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.foresight import Foreseer
 from stepdbg.tracer.graph import Graphs
 from stepdbg.tracer.identity import identify
+from stepdbg.tracer.layout import groups_of, parameters_of_group, states_of
 from stepdbg.tracer.midstep import Midstep
 from stepdbg.tracer.model_tree import ModelTree
+from stepdbg.tracer.naming import is_a
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.pictures import pictures
+from stepdbg.tracer.plain import key_in_words, plain
+from stepdbg.tracer.quiet import uncollected
 from stepdbg.tracer.readable import Unreadable, elements_of, shape_of, why_unreadable
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.saving import save
-from stepdbg.tracer.stepping.quiet import uncollected
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.variables import Variables
 
@@ -276,42 +279,43 @@ class Desk:
     def _optimizer(self, name: str, steps: int, optimizer: Any, names: dict[int, str]) -> m.OptimizerInfo:
         groups: list[m.ParameterGroup] = []
         ledger: list[m.LedgerRow] = []
-        for index, group in enumerate(optimizer.param_groups):
+        states = {id(parameter): state for parameter, state in states_of(optimizer)}
+        for index, group in enumerate(groups_of(optimizer)):
+            held = parameters_of_group(group)
             groups.append(
                 m.ParameterGroup(
                     index=index,
                     hyperparameters=tuple(
                         m.Hyperparameter(
-                            name=str(key),
+                            name=key_in_words(key),
                             value=_plain(value),
-                            object=f"{name}.param_groups[{index}][{key!r}]",
-                            editable=value is None or isinstance(value, (bool, int, float, tuple, str, torch.Tensor)),
-                            elements=tuple(map(repr, value)) if type(value) is tuple else (),
+                            object=f"{name}.param_groups[{index}][{plain(key)}]",
+                            editable=value is None or is_a(value, (bool, int, float, tuple, str, torch.Tensor)),
+                            elements=tuple(map(plain, value)) if type(value) is tuple else (),
                         )
                         for key, value in group.items()
                         if key != "params"
                     ),
-                    tensors=len(group["params"]),
-                    elements=sum(elements_of(parameter) for parameter in group["params"]),
+                    tensors=len(held),
+                    elements=sum(map(elements_of, held)),
                 )
             )
-            for parameter in group["params"]:
+            for parameter in held:
                 if len(ledger) < _LEDGER:
-                    ledger.append(self._ledger_row(name, index, parameter, optimizer, names))
-        total = sum(len(group["params"]) for group in optimizer.param_groups)
+                    ledger.append(self._ledger_row(name, index, parameter, states.get(id(parameter), {}), names))
+        total = sum(group.tensors for group in groups)
         return m.OptimizerInfo(name, type(optimizer).__name__, steps, tuple(groups), tuple(ledger), total - len(ledger))
 
     def _ledger_row(
-        self, optimizer_name: str, group: int, parameter: torch.Tensor, optimizer: Any, names: dict[int, str]
+        self, optimizer_name: str, group: int, parameter: torch.Tensor, state: dict[Any, Any], names: dict[int, str]
     ) -> m.LedgerRow:
         name = names.get(id(parameter), "?")
-        state = optimizer.state.get(parameter, {})
         entries = []
-        for key, value in tuple(state.items()) if isinstance(state, dict) else ():
-            tensor = value if isinstance(value, torch.Tensor) else None
-            object_name = f"{optimizer_name}.state[{name}].{key}"
+        for key, value in tuple(state.items()):
+            tensor = value if is_a(value, torch.Tensor) else None
+            object_name = f"{optimizer_name}.state[{name}].{key_in_words(key)}"
             size = self._figures.norm(object_name, tensor) if tensor is not None and tensor.dim() else None
-            entries.append(m.StateEntry(key=str(key), object=object_name, text=_plain(value), norm=size))
+            entries.append(m.StateEntry(key=key_in_words(key), object=object_name, text=_plain(value), norm=size))
         return m.LedgerRow(name, group, gradient(parameter) is not None, tuple(entries))
 
 
@@ -324,4 +328,4 @@ def _plain(value: object) -> str:
     if isinstance(value, torch.Tensor):
         number = tensors.single(value)
         return f"{number:g}" if number is not None else "×".join(map(str, shape_of(value)))
-    return repr(value)
+    return plain(value)

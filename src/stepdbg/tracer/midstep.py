@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.layout import optimized_by
 from stepdbg.tracer.registry import Registry
 
 Reached = Literal["", "moved", "to come", "at work", "unknown"]
@@ -46,7 +47,7 @@ class Midstep(NamedTuple):
             return self.optimizer is optimizer
         if self.written is None or len(registry.optimizers()) == 1:
             return True
-        mine = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+        mine = set(map(id, optimized_by(optimizer)))
         entries = (registry.alive.get(name) for name in self.written)
         return any(entry is not None and id(entry.tensor) in mine for entry in entries)
 

@@ -10,6 +10,7 @@ from torch import nn
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.filters import FilterError
 from stepdbg.protocol.tree import Marked, Tree
+from stepdbg.tracer.layout import groups_of, parameters_of_group
 from stepdbg.tracer.readable import elements_of, shape_of
 from stepdbg.tracer.registry import Alive, Registry
 
@@ -94,8 +95,8 @@ def _standing(registry: Registry) -> list[m.ObjectRow]:
     owners = {
         id(parameter): f"{named.name}[{index}]"
         for named, optimizer in registry.optimizers()
-        for index, group in enumerate(optimizer.param_groups)
-        for parameter in group["params"]
+        for index, group in enumerate(groups_of(optimizer))
+        for parameter in parameters_of_group(group)
     }
     rows: list[m.ObjectRow] = []
     listed: set[str] = set()

@@ -22,6 +22,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from stepdbg.tracer.graph_nodes import node_of, walked
+from stepdbg.tracer.layout import optimized_by, parameters_in
 
 _NOTICE = (
     "another thread of the script trains too: what only that thread trains is not shown, and no gradient is read "
@@ -108,7 +109,7 @@ class OtherThreads:
         """Another thread has called a method of that object, maybe an optimizer."""
         inside = torch._C._current_graph_task_id() != -1  # in a thread of autograd's, which belongs to a backward
         known = self._optimizers.get(id(used))
-        if isinstance(used, Optimizer) and not inside and (known is None or known() is not used):
+        if issubclass(type(used), Optimizer) and not inside and (known is None or known() is not used):
             self._optimizers[id(used)] = weakref.ref(used)
 
     def forget(self) -> None:
@@ -131,10 +132,9 @@ class OtherThreads:
             id(parameter)
             for known in tuple(self._optimizers.values())
             if (optimizer := known()) is not None
-            for group in optimizer.param_groups
-            for parameter in group["params"]
+            for parameter in optimized_by(optimizer)
         }
-        own = set(map(id, model.parameters())) if theirs else set()
+        own = set(map(id, parameters_in(model))) if theirs else set()
         return not own.isdisjoint(theirs) and own.isdisjoint(held)
 
     def say_so(self, *, seen: bool = False) -> None:

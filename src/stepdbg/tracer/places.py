@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import torch
 
+from stepdbg.tracer.live_variables import assign
 from stepdbg.tracer.readable import local
 from stepdbg.tracer.slices import Selector
-from stepdbg.tracer.space import assign
 from stepdbg.tracer.variables import is_function, variables_of
 
 

@@ -26,10 +26,12 @@ from stepdbg.protocol.messages import Census, Kind
 from stepdbg.tracer import frames, wrappers
 from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.held import Held, fetched
+from stepdbg.tracer.layout import groups_of, modules_of, optimized_by, parameters_in, parameters_of_group, states_of
 from stepdbg.tracer.naming import FEW as _FEW
 from stepdbg.tracer.naming import Sight, assigned_names, entries_of, is_a, look_around, unique
 from stepdbg.tracer.other_threads import OtherThreads, gradients
-from stepdbg.tracer.rosters import Roster, Rosters, modules_of
+from stepdbg.tracer.plain import key_in_words, plain
+from stepdbg.tracer.rosters import Roster, Rosters
 from stepdbg.tracer.standing import Standing
 
 _LOSSES = 8
@@ -230,9 +232,8 @@ class Registry:
         """How often the optimizers that hold a parameter have stepped, by `id` of the parameter."""
         found: dict[int, int] = {}
         for named, optimizer in self.optimizers():
-            for group in optimizer.param_groups:
-                for parameter in group["params"]:
-                    found[id(parameter)] = found.get(id(parameter), 0) + named.steps
+            for parameter in optimized_by(optimizer):
+                found[id(parameter)] = found.get(id(parameter), 0) + named.steps
         return found
 
     def refresh(
@@ -268,7 +269,7 @@ class Registry:
 
     def _count_versions(self) -> None:
         groups = tuple(
-            (entry.name, tuple(len(group["params"]) for group in optimizer.param_groups))
+            (entry.name, tuple(len(parameters_of_group(group)) for group in groups_of(optimizer)))
             for entry, optimizer in self.optimizers()
         )
         others = islice(self.alive.items(), self._of_models, None)
@@ -315,12 +316,7 @@ class Registry:
             for entry in self._optimizers
             if (used := entry.ref()) is not None and not self.others.alone_use(used, entry.steps)
         ]
-        held = {
-            id(parameter)
-            for _, optimizer in self.optimizers()
-            for group in optimizer.param_groups
-            for parameter in group["params"]
-        }
+        held = {id(parameter) for _, optimizer in self.optimizers() for parameter in optimized_by(optimizer)}
         self._models = [
             entry
             for entry in self._models
@@ -341,7 +337,7 @@ class Registry:
         known = {id(model) for _, model in self.models()}
         for module in sight.modules:
             if not (id(module) in known or wrappers.wraps(module, known)) and (
-                isinstance(module, AveragedModel) or any(id(parameter) in held for parameter in module.parameters())
+                is_a(module, AveragedModel) or any(id(parameter) in held for parameter in parameters_in(module))
             ):
                 self.note_model(module, called=False)
         if all(entry.name for entry in self._models):
@@ -443,9 +439,11 @@ class Registry:
     def _list_optimizers(self, names: dict[int, str]) -> None:
         alive = self.alive
         for named, optimizer in self.optimizers():
-            for index, group in enumerate(optimizer.param_groups):
+            for index, group in enumerate(groups_of(optimizer)):
                 unlisted = [
-                    (place, parameter) for place, parameter in enumerate(group["params"]) if id(parameter) not in names
+                    (place, parameter)
+                    for place, parameter in enumerate(parameters_of_group(group))
+                    if id(parameter) not in names
                 ]
                 for place, parameter in unlisted:
                     if id(parameter) not in names:
@@ -454,18 +452,18 @@ class Registry:
                         self._list_parameters([parameter], [name], [f"{name}.grad"], named.name)
                 for key, value in group.items():
                     if key != "params":
-                        tensor = value if isinstance(value, torch.Tensor) else None
-                        name = f"{named.name}.param_groups[{index}][{key!r}]"
+                        tensor = value if is_a(value, torch.Tensor) else None
+                        name = f"{named.name}.param_groups[{index}][{plain(key)}]"
                         alive[name] = Alive("hyperparameter", tensor, value, owner=named.name)
-            for parameter, state in tuple(optimizer.state.items()):
-                if not isinstance(state, dict) or id(parameter) not in names:
+            for parameter, state in states_of(optimizer):
+                if id(parameter) not in names:
                     continue
                 whose = f"{named.name}.state[{names[id(parameter)]}]."
                 for key, value in tuple(state.items()):
-                    if isinstance(value, torch.Tensor):
-                        alive[f"{whose}{key}"] = Alive("state", value, value, 0, named.name)
-                    elif isinstance(value, (int, float)):
-                        alive[f"{whose}{key}"] = Alive("state", None, value, 0, named.name)
+                    if is_a(value, torch.Tensor):
+                        alive[f"{whose}{key_in_words(key)}"] = Alive("state", value, value, 0, named.name)
+                    elif is_a(value, (int, float)):
+                        alive[f"{whose}{key_in_words(key)}"] = Alive("state", None, value, 0, named.name)
 
     def _list_slots(self, returning: FrameType | None) -> None:
         for kind in ("batch", "output", "loss"):

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from stepdbg.tracer.layout import held_by, modules_of
+
 
 class Roster(NamedTuple):
     """What a model holds just now. A tensor that it holds several times is listed once, by its first name."""
@@ -149,58 +151,61 @@ class Rosters:
 
 
 def parameters_of(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """As `named_parameters(remove_duplicate=False)` tells them, in a third of its time."""
+    """As torch's `named_parameters(remove_duplicate=False)` tells them, in a third of its time."""
     if _has_own_names(model):
         yield from model.named_parameters(remove_duplicate=False)
         return
     for prefix, module in modules_of(model):
-        for key, parameter in module._parameters.items():
+        for key, parameter in held_by(module)[0].items():
             if parameter is not None:
                 yield prefix + key, parameter
 
 
-def modules_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The model and all modules in it, each with what the names of its parameters begin with; several times where it
-    is held several times.
-    """
-    ahead: list[tuple[str, nn.Module]] = [("", model)]
-    while ahead:
-        prefix, module = ahead.pop()
-        yield prefix, module
-        if children := module._modules:
-            ahead += [(f"{prefix}{key}.", child) for key, child in reversed(children.items()) if child is not None]
-
-
 def _has_own_names(model: nn.Module) -> bool:
-    """FSDP has."""
-    cls = type(model)
-    return cls.named_parameters is not nn.Module.named_parameters or cls.named_buffers is not nn.Module.named_buffers
+    """FSDP has. A user's override is not asked: what it does is the user's, and may be anything."""
+    for method in (type(model).named_parameters, type(model).named_buffers):
+        if getattr(method, "__module__", "").startswith("torch.distributed."):
+            return True
+    return False
 
 
 def _spread(model: nn.Module) -> _Spread:
     spread = _Spread([], [], [], [], [], [], [], [])
     parameters, buffers, children, held, buffered, child_keys, parameter_keys, buffer_keys = spread
-    level = [model]
-    while level:
-        below: list[nn.Module] = []
-        for module in level:  # a ScriptModule's dictionaries have a length, keys and values, and nothing else
-            before = len(below)
-            if len(inside := module._modules):
-                for key, child in inside.items():
-                    if child is not None:
-                        child_keys.append(key)
-                        below.append(child)
-            children.append(len(below) - before)
-            if count := len(own := module._parameters):
-                parameter_keys += own.keys()
-                parameters += own.values()
-            held.append(count)
-            if count := len(others := module._buffers):
-                buffer_keys += others.keys()
-                buffers += others.values()
-            buffered.append(count)
-        level = below
+    modules, parents, seen = [model], [-1], {id(model)}
+    for place, module in enumerate(modules):  # which grows meanwhile, level by level
+        own, others, inside = held_by(module)  # a ScriptModule's have a length, keys and values, and nothing else
+        before = len(modules)
+        if len(inside):
+            for key, child in inside.items():
+                if child is None:
+                    continue
+                if id(child) not in seen:
+                    seen.add(id(child))
+                elif _is_above(child, place, modules, parents):
+                    continue
+                child_keys.append(key)
+                modules.append(child)
+                parents.append(place)
+        children.append(len(modules) - before)
+        if count := len(own):
+            parameter_keys += own.keys()
+            parameters += own.values()
+        held.append(count)
+        if count := len(others):
+            buffer_keys += others.keys()
+            buffers += others.values()
+        buffered.append(count)
     return spread
+
+
+def _is_above(module: nn.Module, place: int, modules: list[nn.Module], parents: list[int]) -> bool:
+    """Whether that module is the one of that place or holds it: one that holds itself is listed once."""
+    while place >= 0:
+        if modules[place] is module:
+            return True
+        place = parents[place]
+    return False
 
 
 def _named(name: str, spread: _Spread) -> _Names:

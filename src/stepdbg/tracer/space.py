@@ -9,13 +9,12 @@ would not as `locals` of `exec`.
 from __future__ import annotations
 
 import builtins
-import ctypes
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-from stepdbg.tracer import frames
+from stepdbg.tracer import live_variables
 from stepdbg.tracer.variables import is_function, variables_of
 
 
@@ -92,8 +91,8 @@ class Space(dict[str, Any]):
             super().__setitem__(name, value)
         elif self._frame is None:
             self._variables[name] = value
-        elif name in _slots(self._frame):
-            assign(self._frame, name, value)
+        elif name in live_variables.names_of(self._frame.f_code):
+            live_variables.assign(self._frame, name, value)
             self._variables[name] = value
         elif name in self._module:
             self._module[name] = value
@@ -112,24 +111,3 @@ class Space(dict[str, Any]):
             del self._variables[name]
         else:
             del self._module[name]
-
-
-def _slots(frame: FrameType) -> tuple[str, ...]:
-    """The variables that the function has room for."""
-    code = frame.f_code
-    return (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
-
-
-def assign(frame: FrameType, name: str, value: object) -> None:
-    """Give a function's variable another value while the function runs.
-
-    From Python 3.13 on `f_locals` writes through (PEP 667). Before, it is a copy, which is written back whole.
-    """
-    if sys.version_info >= (3, 13):
-        frame.f_locals[name] = value
-        return
-    copy = frame.f_locals
-    copy[name] = value
-    ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
-    del copy
-    frames.local_variables(frame)  # reading it so leaves no copy behind

@@ -8,11 +8,11 @@ boundary costs its place and its loss.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import islice
 from types import FrameType
 
 import msgspec
-import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import effects, nonfinite
@@ -20,6 +20,7 @@ from stepdbg.tracer.fingerprints import ALGORITHMS
 from stepdbg.tracer.frames import scopes
 from stepdbg.tracer.halt import Cause
 from stepdbg.tracer.link import Link
+from stepdbg.tracer.quiet import Aside, uncollected
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.tensors import single
 
@@ -27,7 +28,10 @@ from stepdbg.tracer.tensors import single
 class Trace:
     """What a trace wants to know, and the picture from the boundary before."""
 
-    def __init__(self, wanted: m.Tracing, link: Link, rank: int, registry: Registry) -> None:
+    def __init__(
+        self, wanted: m.Tracing, link: Link, rank: int, registry: Registry, tell_of: Callable[[Exception], object]
+    ) -> None:
+        self._tell_of = tell_of
         self._wanted = wanted
         self._link = link
         self._rank = rank
@@ -65,10 +69,15 @@ class Trace:
         """
         last = self._wanted.updates
         over = last is not None and end is None and (boundary.opens or update) > last
-        with torch.no_grad():
-            found, prints = self._look(boundary, stack, returning, pending_backward)
-            if pending_backward:
-                boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss))
+        found, prints = None, None
+        with Aside(), uncollected():
+            try:
+                found, prints = self._look(boundary, stack, returning, pending_backward)
+                if pending_backward:
+                    boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss))
+            except Exception as error:  # the line is there without what could not be read
+                self._before = None
+                self._tell_of(error)
         algorithms = None
         if prints is not None and not self._named_algorithms:
             self._named_algorithms, algorithms = True, ALGORITHMS

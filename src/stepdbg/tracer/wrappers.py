@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
+
+from stepdbg.tracer.layout import buffers_in, held_by, parameters_in
 
 _CHILD = ("module", "_orig_mod", "_fsdp_wrapped_module")
 """What they wrap: `DistributedDataParallel`, `DataParallel`; `torch.compile`; `FullyShardedDataParallel`."""
@@ -17,15 +21,21 @@ _INNER_OPTIMIZER = ("optimizer", "_optimizer")
 
 def wrapped(model: nn.Module) -> nn.Module | None:
     """What that model wraps: a child that holds everything there is, known by what the wrappers call it."""
-    if any(item is not None for item in (*model._parameters.values(), *model._buffers.values())):
+    parameters, buffers, modules = held_by(model)
+    if any(item is not None for item in (*parameters.values(), *buffers.values())):
         return None
-    named = [model._modules.get(name) for name in (*_HIDDEN_CHILD, *_CHILD)]
+    inside: dict[str, nn.Module | None] = dict(modules.items())
+    named = [inside.get(name) for name in (*_HIDDEN_CHILD, *_CHILD)]
     children = [child for child in named if child is not None]
-    held = {id(tensor) for tensor in (*model.parameters(), *model.buffers())} if children else set()
+    held = _tensors_in(model) if children else set()
     for child in children:
-        if held <= {id(tensor) for tensor in (*child.parameters(), *child.buffers())}:
+        if held <= _tensors_in(child):
             return child
     return None
+
+
+def _tensors_in(model: nn.Module) -> set[int]:
+    return set(map(id, chain(parameters_in(model), buffers_in(model))))
 
 
 def wraps(model: nn.Module | None, modules: set[int]) -> bool:
@@ -49,18 +59,19 @@ def known_as(model: nn.Module, names: Mapping[int, str]) -> tuple[nn.Module, str
     own = names.get(id(model))
     if name is not None or own is None:
         return listed, name
-    hidden = any(model._modules.get(child) is inner for child in _HIDDEN_CHILD)
+    modules = dict(held_by(model)[2].items())
+    hidden = any(modules.get(child) is inner for child in _HIDDEN_CHILD)
     return (listed if hidden else model), own
 
 
 def innermost(optimizer: Optimizer) -> Optimizer:
     """The optimizer that holds the groups and the state: a wrapper without any of its own passes all on to it."""
     for _ in range(4):
-        attributes = vars(optimizer)
+        attributes = object.__getattribute__(optimizer, "__dict__")
         if "param_groups" in attributes:
             break
-        inner = next((attributes[name] for name in _INNER_OPTIMIZER if name in attributes), None)
-        if not isinstance(inner, Optimizer):
+        inner: Any = next((attributes[name] for name in _INNER_OPTIMIZER if name in attributes), None)
+        if not issubclass(type(inner), Optimizer):
             break
         optimizer = inner
     return optimizer

@@ -18,6 +18,7 @@ from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
 from stepdbg.tracer.other_threads import BesideBackward
 from stepdbg.tracer.passing import BACKWARD, NOTED
+from stepdbg.tracer.quiet import unseen
 from stepdbg.tracer.sources.by_hand import ByHand
 from stepdbg.tracer.sources.gradients import Gradients
 from stepdbg.tracer.sources.models import Models
@@ -35,6 +36,10 @@ _COMPILER = ("_aot_autograd", "_dynamo", "_inductor")
 
 _is_functorchs = torch._C._functorch.is_functorch_wrapped_tensor
 _transforms_are_active = torch._C._are_functorch_transforms_active
+_function_modes_are_on = torch._C._is_torch_function_mode_enabled
+_dispatch_modes = torch._C._len_torch_dispatch_stack
+_is_profiled = torch._C._autograd._profiler_enabled
+"""Calls of C, that say whether anybody would see the operator which reads a loss (`quiet.observed`)."""
 
 
 class _Name(NamedTuple):
@@ -78,58 +83,73 @@ class Backward:
             if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
             phase: Phase | None = None
-            outermost = not hooks._open
-            if (
-                outermost
-                and (now := monotonic_ns()) < passing.due
-                and passing.open is None
-                and args
-                and type(loss := args[0]) is torch.Tensor
-                and not loss.dim()
-                and loss.is_cpu
-                and not _transforms_are_active()
-                and gradients.scaled is None
-                and lagging.pending_backward
-                and not models.returned_number
-                and models.output is not None
-                and models.output() is not loss
-                and (known := hooks._names.get((id((frame := sys._getframe(1)).f_code), frame.f_lasti))) is not None
-                and not known.variable
-                and get_ident() == passing.thread
-                and type(value := loss.item()) is float
-            ):  # the usual one, in a free run: see tracer/passing.py
-                passing.open, phase = "backward", NOTED
-                passing.notes += ("backward", known.name, now)
-                passing.losses.append(value)
-                passing.loss = weakref.ref(loss), known.name
-                passing.starts[BACKWARD] = now
-                lagging.pending_backward = False
-                hooks._open = True
-            elif get_ident() != passing.thread and not tracer.following.moves_here("backward"):
-                with BesideBackward(args[0] if args else kwargs.get("tensors")):
+            beside: BesideBackward | None = None
+            outermost, opened = not hooks._open, False
+            try:
+                if (
+                    outermost
+                    and (now := monotonic_ns()) < passing.due
+                    and passing.open is None
+                    and args
+                    and type(loss := args[0]) is torch.Tensor
+                    and not _function_modes_are_on()
+                    and not loss.dim()
+                    and loss.is_cpu
+                    and not _transforms_are_active()
+                    and not _dispatch_modes()
+                    and not _is_profiled()
+                    and gradients.scaled is None
+                    and lagging.pending_backward
+                    and not models.returned_number
+                    and models.output is not None
+                    and models.output() is not loss
+                    and (known := hooks._names.get((id((frame := sys._getframe(1)).f_code), frame.f_lasti))) is not None
+                    and not known.variable
+                    and get_ident() == passing.thread
+                    and type(value := loss.item()) is float
+                ):  # the usual one, in a free run: see tracer/passing.py
+                    passing.open, phase = "backward", NOTED
+                    passing.notes += ("backward", known.name, now)
+                    passing.losses.append(value)
+                    passing.loss = weakref.ref(loss), known.name
+                    passing.starts[BACKWARD] = now
+                    lagging.pending_backward = False
+                    hooks._open = opened = True
+                elif get_ident() != passing.thread and not tracer.following.moves_here("backward"):
+                    with unseen():
+                        beside = BesideBackward(args[0] if args else kwargs.get("tensors"))
+                elif outermost and tracer.listening():
+                    hooks._open = opened = True
+                    with unseen():
+                        phase = hooks._begin(args[0] if args else kwargs.get("tensors"))
+            except Exception as error:
+                tracer.gave_up(error)
+            if beside is not None:
+                with beside:
                     try:
                         return original(*args, **kwargs)
                     except BaseException as error:
                         leave(tracer, None, error)
                         raise
-            elif outermost := outermost and tracer.listening():
-                phase = hooks._begin(args[0] if args else kwargs.get("tensors"))
-                hooks._open = True
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
                 leave(tracer, phase, error)
                 raise
             finally:
-                if outermost:
+                if opened:
                     hooks._open = False
             if phase is NOTED and passing.phase is None:
                 passing.open = None
                 passing.notes.append(monotonic_ns())
             elif phase is not None:
-                tracer.end(phase)
+                tracer.ended(phase)
                 if phase is not NOTED and phase.outer is None and not tracer.registry.has_optimizers:
-                    hooks._by_hand.expect(args[0] if args else kwargs.get("tensors"))
+                    try:
+                        with unseen():
+                            hooks._by_hand.expect(args[0] if args else kwargs.get("tensors"))
+                    except Exception as error:
+                        tracer.gave_up(error)
             return result
 
         return backward
@@ -141,21 +161,25 @@ class Backward:
             if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
             phase = None
-            outermost = not hooks._open and tracer.admits("backward") and not _compiling(sys._getframe(1).f_code)
-            if outermost:
-                retained = bool(kwargs.get("create_graph") or kwargs.get("retain_graph"))
-                phase = hooks._begin(args[0] if args else kwargs.get("outputs"), retained=retained)
-                hooks._open = True
+            opened = False
+            try:
+                if not hooks._open and tracer.admits("backward") and not _compiling(sys._getframe(1).f_code):
+                    hooks._open = opened = True
+                    retained = bool(kwargs.get("create_graph") or kwargs.get("retain_graph"))
+                    with unseen():
+                        phase = hooks._begin(args[0] if args else kwargs.get("outputs"), retained=retained)
+            except Exception as error:
+                tracer.gave_up(error)
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
                 leave(tracer, phase, error)
                 raise
             finally:
-                if outermost:
+                if opened:
                     hooks._open = False
             if phase is not None:
-                tracer.end(phase)
+                tracer.ended(phase)
             return result
 
         return grad

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from stepdbg.tracer.layout import parameters_in
 from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.quiet import unseen
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
@@ -47,13 +49,13 @@ class ByHand:
             self._leaves = self._find(tensors)
         leaves = [_seen(leaf) for ref in self._leaves if (leaf := ref()) is not None]
         phase = tracer.begin("step", None, False, predicted=True)
-        phase.doubt = lambda: any(_moved(leaf) for leaf in leaves)
+        phase.doubt = lambda: _any_moved(leaves)
 
     def _find(self, tensors: Any) -> list[weakref.ref[torch.Tensor]]:
         found: list[weakref.ref[torch.Tensor]] = [
             weakref.ref(parameter)
             for _, model in self._tracer.registry.models()
-            for parameter in model.parameters()
+            for parameter in parameters_in(model)
             if gradient(parameter) is not None
         ]
         if not found:
@@ -89,6 +91,11 @@ def _seen(leaf: torch.Tensor) -> _Leaf:
 def _moved(leaf: _Leaf) -> bool:
     tensor = leaf.ref()
     return tensor is None or _version(tensor) != leaf.version or _sample(tensor) != leaf.sample
+
+
+def _any_moved(leaves: list[_Leaf]) -> bool:
+    with unseen():
+        return any(_moved(leaf) for leaf in leaves)
 
 
 def _version(tensor: torch.Tensor) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from stepdbg.tracer.naming import is_a
 from stepdbg.tracer.sources.wrapping import leave, wrap
 
 if TYPE_CHECKING:
@@ -36,10 +37,13 @@ class Compiled:
         hooks, tracer = self, self._tracer
 
         def compile(*args: Any, **kwargs: Any) -> Any:
-            function = args[0] if args else kwargs.get("model")
-            if function is not None and not isinstance(function, nn.Module) and not tracer.quiet:
-                hooks._names.append(getattr(function, "__qualname__", type(function).__name__))
-                tracer.on_update, tracer.passing.due = hooks._say_what_is_hidden, 0
+            try:
+                function = args[0] if args else kwargs.get("model")
+                if function is not None and not is_a(function, nn.Module) and not tracer.quiet:
+                    hooks._names.append(str(getattr(function, "__qualname__", type(function).__name__)))
+                    tracer.on_update, tracer.passing.due = hooks._say_what_is_hidden, 0
+            except Exception as error:
+                tracer.gave_up(error)
             try:
                 return original(*args, **kwargs)
             except BaseException as error:

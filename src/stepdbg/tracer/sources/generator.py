@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepdbg.api import check_phase
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.sources.wrapping import without_wrapper
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
@@ -41,7 +42,7 @@ def drive(tracer: Tracer, generator: Generator[object, Any, Any]) -> Any:
     except BaseException as error:
         if phase is not None:
             tracer.broke(phase)
-        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        without_wrapper(error)
         raise
     finally:
         tracer.driving = False

@@ -11,6 +11,8 @@ from torch import nn
 from torch.amp import GradScaler
 from torch.nn.utils import clip_grad
 
+from stepdbg.tracer.course import Phase
+from stepdbg.tracer.naming import is_a
 from stepdbg.tracer.sources.optimizers import Optimizers
 from stepdbg.tracer.sources.wrapping import as_phase, key_of, leave, wrap
 
@@ -60,10 +62,13 @@ class Gradients:
             except BaseException as error:
                 leave(tracer, None, error)
                 raise
-            if isinstance(outputs, torch.Tensor) and isinstance(result, torch.Tensor):
-                hooks.scaled = (weakref.ref(result), weakref.ref(outputs))
-            if tracer.listening() or tracer.following.undecided:
-                tracer.treatment.scaled(self)
+            try:
+                if is_a(outputs, torch.Tensor) and is_a(result, torch.Tensor):
+                    hooks.scaled = (weakref.ref(result), weakref.ref(outputs))
+                if tracer.listening() or tracer.following.undecided:
+                    tracer.treatment.scaled(self)
+            except Exception as error:
+                tracer.gave_up(error)
             return result
 
         return scale
@@ -73,41 +78,60 @@ class Gradients:
 
         def unscale_(self: Any, optimizer: Any) -> Any:
             # within its own step a scaler unscales by itself: part of that
-            admitted = self._enabled and key_of(optimizer) not in hooks._optimizers.open and tracer.admits("unscale")
-            phase = tracer.begin("unscale", key_of(optimizer)) if admitted else None
+            phase = None
+            try:
+                key = key_of(optimizer)
+                if self._enabled and key not in hooks._optimizers.open and tracer.admits("unscale"):
+                    phase = tracer.begin("unscale", key)
+            except Exception as error:
+                tracer.gave_up(error)
             try:
                 result = original(self, optimizer)
             except BaseException as error:
                 leave(tracer, phase, error)
                 raise
-            tracer.treatment.unscaled(key_of(optimizer))
+            try:
+                tracer.treatment.unscaled(key_of(optimizer))
+            except Exception as error:
+                tracer.gave_up(error)
             if phase is not None:
-                tracer.end(phase)
+                tracer.ended(phase)
             return result
 
         return unscale_
 
     def _step(self, original: Any) -> Callable[..., Any]:
-        optimizers, tracer = self._optimizers, self._tracer
+        hooks, optimizers, tracer = self, self._optimizers, self._tracer
 
         def step(self: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-            key = key_of(optimizer)
-            if key is None or key in optimizers.open or not (self._enabled and tracer.trains_here("step")):
-                try:
-                    return original(self, optimizer, *args, **kwargs)
-                except BaseException as error:
-                    leave(tracer, None, error)
-                    raise
-            phase = tracer.begin("step", key) if not tracer.driving else None
-            optimizers.stepped = None
-            optimizers.open.append(key)
+            key, phase, opened = None, None, False
+            try:
+                key = key_of(optimizer)
+                if key is not None and key not in optimizers.open and self._enabled and tracer.trains_here("step"):
+                    phase = tracer.begin("step", key) if not tracer.driving else None
+                    optimizers.stepped = None
+                    optimizers.open.append(key)
+                    opened = True
+            except Exception as error:
+                tracer.gave_up(error)
             try:
                 result = original(self, optimizer, *args, **kwargs)
             except BaseException as error:
                 leave(tracer, phase, error)
                 raise
             finally:
-                optimizers.open.remove(key)
+                if opened and key in optimizers.open:
+                    optimizers.open.remove(key)
+            if opened:
+                hooks._stepped(optimizer, key, phase)
+            return result
+
+        return step
+
+    def _stepped(self, optimizer: Any, key: Any, phase: Phase | None) -> None:
+        """A scaler's step has returned, with that of its optimizer or without it."""
+        tracer, optimizers = self._tracer, self._optimizers
+        try:
             tracer.course.note_step(key)
             tracer.treatment.unscaled(key)
             if optimizers.stepped == key:
@@ -115,6 +139,5 @@ class Gradients:
             if phase is not None:
                 tracer.as_made(phase).skipped = optimizers.stepped != key
                 tracer.end(phase)
-            return result
-
-        return step
+        except Exception as error:
+            tracer.gave_up(error)

@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import DataLoader, dataloader
 
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.quiet import unseen
 from stepdbg.tracer.sources.models import Models
 from stepdbg.tracer.sources.wrapping import leave, wrap
 
@@ -61,12 +62,15 @@ class Loaders:
             except BaseException as error:
                 leave(tracer, None, error)
                 raise
-            if tracer.listening() or tracer.following.undecided:
-                hooks._models.on_forward = hooks._fed
-                loader, dataset = hooks._source(self), hooks._source(getattr(self, "dataset", self))
-                for source in {loader, dataset}:
-                    source.epochs += 1
-                hooks._read[iterator] = (loader, dataset)
+            try:
+                if tracer.listening() or tracer.following.undecided:
+                    hooks._models.on_forward = hooks._fed
+                    loader, dataset = hooks._source(self), hooks._source(getattr(self, "dataset", self))
+                    for source in {loader, dataset}:
+                        source.epochs += 1
+                    hooks._read[iterator] = (loader, dataset)
+            except Exception as error:
+                tracer.gave_up(error)
             return iterator
 
         return __iter__
@@ -76,34 +80,51 @@ class Loaders:
 
         def __next__(self: Any) -> Any:
             phase = None
-            mine = tracer.listening()
-            began = monotonic_ns() if not mine else 0
-            training = torch.is_grad_enabled() and (mine or tracer.following.undecided) and hooks._feeds(self)
-            if training and mine and tracer.admits("data"):
-                phase = tracer.begin("data")
-                if hooks._in_doubt(self):
-                    phase = tracer.as_made(phase)
+            training = mine = False
+            began = 0
+            try:
+                mine = tracer.listening()
+                began = monotonic_ns() if not mine else 0
+                training = torch.is_grad_enabled() and (mine or tracer.following.undecided) and hooks._feeds(self)
+                if training and mine and tracer.admits("data"):
+                    phase = tracer.begin("data")
+                    if hooks._in_doubt(self):
+                        phase = tracer.as_made(phase)
+            except Exception as error:
+                tracer.gave_up(error)
             try:
                 batch = original(self)
             except BaseException as error:
-                if isinstance(error, StopIteration):
-                    hooks._since = [read for read in hooks._since if read is not hooks._read.get(self)]
-                    if phase is not None:
-                        tracer.course.take_back(tracer.as_made(phase))
-                        tracer.end(phase)
-                        phase = None
+                if issubclass(type(error), StopIteration):
+                    hooks._over(self, phase)
+                    phase = None
                 leave(tracer, phase, error)
                 raise
-            if training:
-                tracer.registry.note("batch", batch)
-                if not mine:
-                    tracer.following.fetched = get_ident(), began, monotonic_ns()
-                if phase is not None:
-                    tracer.end(phase)
-                    hooks._provisional = phase
+            try:
+                if training:
+                    with unseen():
+                        tracer.registry.note("batch", batch)
+                    if not mine:
+                        tracer.following.fetched = get_ident(), began, monotonic_ns()
+                    if phase is not None:
+                        tracer.end(phase)
+                        hooks._provisional = phase
+            except Exception as error:
+                tracer.gave_up(error)
             return batch
 
         return __next__
+
+    def _over(self, iterator: Any, phase: Phase | None) -> None:
+        """That iterator has no batch left: what has begun as its next data phase was none."""
+        tracer = self._tracer
+        try:
+            self._since = [read for read in self._since if read is not self._read.get(iterator)]
+            if phase is not None:
+                tracer.course.take_back(tracer.as_made(phase))
+                tracer.end(phase)
+        except Exception as error:
+            tracer.gave_up(error)
 
     def _source(self, of: Any) -> Source:
         known = self._sources.get(id(of))

@@ -11,6 +11,7 @@ traceback, and a compiled module warns of them.)
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from collections.abc import Callable
 from threading import get_ident
@@ -24,9 +25,11 @@ from torch.compiler import is_dynamo_compiling
 
 from stepdbg.protocol.page import BELL
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.layout import parameters_in
 from stepdbg.tracer.passing import FORWARD, LOSS, NOTED
+from stepdbg.tracer.quiet import unseen
 from stepdbg.tracer.registry import tensors_in
-from stepdbg.tracer.sources.wrapping import wrapper_of
+from stepdbg.tracer.sources.wrapping import without_wrapper, wrapper_of
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
@@ -46,6 +49,11 @@ class Models:
         self._watching = False
         self._watcher: Any = None
         """What stands for the call of every module meanwhile."""
+        self._below_watcher: Any = None
+        """What it was laid around."""
+        self.noted = NOTED
+        self.gave_up = tracer.gave_up
+        self.without_wrapper = without_wrapper
         self._watched_from = 1
         self._open: nn.Module | None = None
         """The model whose forward runs; what it calls is no phase of its own."""
@@ -77,8 +85,9 @@ class Models:
         """Something may be unknown: see every call, for some updates. What steps into a forward goes on below."""
         self._watched_from = self._tracer.course.update
         if not self._watching and not self._tracer.quiet:
-            self._watching, self._watcher = True, self._wrapper(nn.Module.__call__)
-            self._watcher.__wrapped__ = self._plain_call  # what a model that is found meanwhile has its wrapper around
+            self._watching = True
+            self._below_watcher = nn.Module.__call__
+            self._watcher = self._wrapper(None, self._below_watcher)
             nn.Module.__call__ = self._watcher  # type: ignore[method-assign]
 
     def made(self, tensor: torch.Tensor) -> bool:
@@ -104,73 +113,118 @@ class Models:
         kind = type(module)
         if kind not in self._wrapped:
             self._wrapped.add(kind)
-            original: Any = kind.__call__
-            if getattr(original, "__wrapped__", None) is self._plain_call:
-                original = self._plain_call
-            kind.__call__ = self._wrapper(original)  # type: ignore[method-assign]
+            kind.__call__ = self._wrapper(kind, vars(kind).get("__call__"))  # type: ignore[method-assign]
         return reference
 
     def _forget(self, key: int, _: Any) -> None:
         self._known.pop(key, None)
 
-    def _wrapper(self, original: Any) -> Any:
-        models, tracer, passing, lagging = self, self._tracer, self._tracer.passing, self._tracer.lagging
+    def _wrapper(self, kind: Any, below: Any) -> Any:
+        """A wrapper for the calls of modules.
+
+        Args:
+            kind: The class whose own it is. What it calls is then looked up when it is called, as if the class had
+                none: a script, or `torch.fx` while it traces, may put something in the place of `nn.Module.__call__`.
+                None of the watcher.
+            below: What it calls instead, where there is such: the class has its own, or it is the watcher.
+
+        Whoever has kept the watcher for longer than it is wanted (a patch that is taken back, a library imported
+        meanwhile) has a call that goes straight through, and that leaves its place as soon as it is called there.
+        """
+        models, passing, lagging = self, self._tracer.passing, self._tracer.lagging
+        torchs: Any = nn.Module
+        plain, binds = self._plain_call, hasattr(type(below), "__get__")
+        function_modes_are_on = torch._C._is_torch_function_mode_enabled
 
         def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if is_dynamo_compiling() or compiling._is_compiling_flag:
-                return original(self, *args, **kwargs)
-            mine = models._open is None
-            if (
-                mine
-                and (now := monotonic_ns()) < passing.due
-                and passing.open is None
-                and not lagging.pending_backward
-                and (known := models._known.get(id(self))) is not None
-                and known() is self
-                and torch.is_grad_enabled()
-                and not models._watching
-                and models.on_forward is None
-                and not passing.memory[BELL]
-                and get_ident() == passing.thread
-            ):  # the usual one, in a free run: see tracer/passing.py
-                models._open, models._open_phase, models._trained = self, NOTED, known
-                passing.open = "forward"
-                passing.notes += ("forward", None, now)
-                passing.starts[FORWARD] = now
+            if below is not None:
+                call = below.__get__(self, type(self)) if binds else below
+            elif isinstance(self, kind):
+                call = super(kind, self).__call__  # type: ignore[misc]
             else:
-                mine = mine and (tracer.listening() or models._moves_here(self)) and models._begin(self)
-                if mine and tracer.driving:
-                    models._see_batch(args, kwargs)
+                call = functools.partial(torchs.__call__, self)
+            if not models or is_dynamo_compiling() or compiling._is_compiling_flag:
+                return call(*args, **kwargs)
+            if kind is None and models._watcher is not wrapper:
+                if torchs.__call__ is wrapper:
+                    torchs.__call__ = below
+                return call(*args, **kwargs)
+            mine = False
             try:
-                result = original(self, *args, **kwargs)
+                if (
+                    models._open is None
+                    and (now := monotonic_ns()) < passing.due
+                    and passing.open is None
+                    and not lagging.pending_backward
+                    and (known := models._known.get(id(self))) is not None
+                    and known() is self
+                    and torch.is_grad_enabled()
+                    and torchs.__call__ is plain
+                    and models.on_forward is None
+                    and not passing.memory[BELL]
+                    and get_ident() == passing.thread
+                ):  # the usual one, in a free run: see tracer/passing.py
+                    mine = True
+                    models._open, models._open_phase, models._trained = self, models.noted, known
+                    passing.open = "forward"
+                    passing.notes += ("forward", None, now)
+                    passing.starts[FORWARD] = now
+                elif models._open is None:
+                    mine = models._enters(self, args, kwargs)
+            except Exception as error:
+                models.gave_up(error)
+            try:
+                result = call(*args, **kwargs)
             except BaseException as error:
                 if mine:
                     models._left()
-                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                models.without_wrapper(error)
                 raise
-            if (
-                mine
-                and models._open_phase is NOTED
-                and passing.phase is None
-                and (now := monotonic_ns()) < passing.due
-                and type(result) is torch.Tensor
-                and result.requires_grad
-                and result.dim()
-            ):  # the usual return of the usual one
-                models._open = models._open_phase = passing.open = None
-                models.output = passing.output = weakref.ref(result)
-                models.returned_number = False
-                lagging.pending_backward = True
-                passing.notes += (now, "loss", None, now, 0)
-                passing.starts[LOSS] = now
-            elif mine:
-                models._end(result)
+            if not mine:
+                return result
+            try:
+                if (
+                    models._open_phase is models.noted
+                    and passing.phase is None
+                    and (now := monotonic_ns()) < passing.due
+                    and type(result) is torch.Tensor
+                    and not function_modes_are_on()
+                    and result.requires_grad
+                    and result.dim()
+                ):  # the usual return of the usual one
+                    models._open = models._open_phase = passing.open = None
+                    models.output = passing.output = weakref.ref(result)
+                    models.returned_number = False
+                    lagging.pending_backward = True
+                    passing.notes += (now, "loss", None, now, 0)
+                    passing.starts[LOSS] = now
+                else:
+                    models._end(result)
+            except Exception as error:
+                models.gave_up(error)
             return result
 
-        return wrapper_of(original, __call__)
+        wrapper = wrapper_of(below or torchs.__call__, __call__)
+        return wrapper
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Classes of a script's main module may be pickled with all their functions (cloudpickle): the wrapper then
+        goes along, and there it finds False and calls through.
+        """
+        return bool, ()
+
+    def _enters(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether that call, which lies in no other model's, is a model's; if so, its phase begins."""
+        if _is_traced() or not (self._tracer.listening() or self._moves_here(module)):
+            return False
+        with unseen():
+            mine = self._begin(module)
+            if mine and self._tracer.driving:
+                self._see_batch(args, kwargs)
+        return mine
 
     def _begin(self, model: nn.Module) -> bool:
-        """Whether that call, which lies in no other model's, is a model's; if so, its phase begins."""
+        """`_enters`, where the thread is the one that trains."""
         tracer = self._tracer
         reference = self._known.get(id(model))
         new = reference is None or reference() is not model
@@ -214,23 +268,30 @@ class Models:
             self._tracer.registry.note_call([*args, *kwargs.values()], by_hand=course.epoch is None)
 
     def _end(self, output: Any) -> None:
+        """A model's forward has returned that."""
         tracer = self._tracer
         phase, self._open, self._open_phase = self._open_phase, None, None
         if phase is not None:
             tracer.end(phase)
-        if not torch.is_grad_enabled():
-            return
+        with unseen():
+            learns = torch.is_grad_enabled() and self._note_output(output)
+        if learns and phase is not None:
+            tracer.begin("loss", None, False, predicted=True, returning=True)
+
+    def _note_output(self, output: Any) -> bool:
+        """Note what a forward with gradients has returned; whether anything can be learned from it."""
+        tracer = self._tracer
         single = type(output) is torch.Tensor
-        if output.requires_grad if single else any(tensor.requires_grad for _, tensor in tensors_in(output)):
-            tracer.lagging.pending_backward = True
-            self.output = reference = weakref.ref(output) if single else None
-            self.returned_number = not single or output.dim() == 0
-            if reference is not None and tracer.passing.notes and not self.returned_number:
-                tracer.passing.output = reference
-            else:
-                tracer.registry.note("output", output)
-            if phase is not None:
-                tracer.begin("loss", None, False, predicted=True, returning=True)
+        if not (output.requires_grad if single else any(tensor.requires_grad for _, tensor in tensors_in(output))):
+            return False
+        tracer.lagging.pending_backward = True
+        self.output = reference = weakref.ref(output) if single else None
+        self.returned_number = not single or output.dim() == 0
+        if reference is not None and tracer.passing.notes and not self.returned_number:
+            tracer.passing.output = reference
+        else:
+            tracer.registry.note("output", output)
+        return True
 
     def _closed(self) -> None:
         """No call of a model is open."""
@@ -240,18 +301,29 @@ class Models:
         """An exception has left the model's forward."""
         phase, self._open, self._open_phase = self._open_phase, None, None
         if phase is not None:
-            self._tracer.broke(phase)
+            try:
+                self._tracer.broke(phase)
+            except Exception as error:
+                self.gave_up(error)
 
     def _stop_watching(self) -> None:
-        """See known models only; not yet where stepping into a forward has laid itself around the watcher."""
-        over = self._tracer.course.update >= self._watched_from + _WATCHED_UPDATES
-        if over and nn.Module.__call__ is self._watcher:
-            self._watching, self._watcher = False, None
-            nn.Module.__call__ = self._plain_call  # type: ignore[method-assign]
+        """See known models only. Where something lies around the watcher by now, it lets all calls through."""
+        if self._tracer.course.update >= self._watched_from + _WATCHED_UPDATES:
+            watcher, self._watching, self._watcher = self._watcher, False, None
+            if nn.Module.__call__ is watcher:
+                nn.Module.__call__ = self._below_watcher  # type: ignore[method-assign]
 
 
 def _is_model(module: nn.Module) -> bool:
     """Whether it holds something to train; in an evaluation, something that may have been."""
     if torch.is_grad_enabled():
-        return any(parameter.requires_grad for parameter in module.parameters())
-    return next(module.parameters(), None) is not None
+        return any(parameter.requires_grad for parameter in parameters_in(module))
+    return next(parameters_in(module), None) is not None
+
+
+def _is_traced() -> bool:
+    """Whether the call is no computation but is written down: by `torch.jit.trace`, or by `torch.fx`, which calls
+    modules with stand-ins for tensors.
+    """
+    fx = sys.modules.get("torch.fx._symbolic_trace")
+    return torch._C._get_tracing_state() is not None or getattr(fx, "_is_fx_tracing_flag", False)

@@ -60,16 +60,19 @@ class Optimizers:
             if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
             phase: Phase | None = None
-            if (
-                (now := monotonic_ns()) < passing.due and passing.open is None and get_ident() == passing.thread
-            ):  # in a free run: see tracer/passing.py
-                passing.open, phase = "zero_grad", NOTED
-                passing.notes += ("zero_grad", key_of(args[0]) if args else None, now)
-                passing.starts[ZERO_GRAD] = now
-            elif tracer.admits("zero_grad"):
-                phase = tracer.begin("zero_grad", key_of(args[0]) if args else None)
-            elif get_ident() != passing.thread and args:
-                tracer.registry.others.note(args[0])
+            try:
+                if (
+                    (now := monotonic_ns()) < passing.due and passing.open is None and get_ident() == passing.thread
+                ):  # in a free run: see tracer/passing.py
+                    passing.open, phase = "zero_grad", NOTED
+                    passing.notes += ("zero_grad", key_of(args[0]) if args else None, now)
+                    passing.starts[ZERO_GRAD] = now
+                elif tracer.admits("zero_grad"):
+                    phase = tracer.begin("zero_grad", key_of(args[0]) if args else None)
+                elif get_ident() != passing.thread and args:
+                    tracer.registry.others.note(args[0])
+            except Exception as error:
+                tracer.gave_up(error)
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
@@ -79,7 +82,7 @@ class Optimizers:
                 passing.open = None
                 passing.notes.append(monotonic_ns())
             elif phase is not None:
-                tracer.end(phase)
+                tracer.ended(phase)
             return result
 
         return zero_grad
@@ -93,11 +96,14 @@ class Optimizers:
             except BaseException as error:
                 leave(tracer, None, error)
                 raise
-            hooks._wrap_own(type(self), Optimizer, "zero_grad", hooks._zero_grad)
-            if tracer.listening() or tracer.following.undecided:
-                tracer.registry.note_optimizer(self)
-                tracer.course.note_made(key_of(self))
-                models.watch()
+            try:
+                hooks._wrap_own(type(self), Optimizer, "zero_grad", hooks._zero_grad)
+                if tracer.listening() or tracer.following.undecided:
+                    tracer.registry.note_optimizer(self)
+                    tracer.course.note_made(key_of(self))
+                    models.watch()
+            except Exception as error:
+                tracer.gave_up(error)
 
         hooks = self
         return __init__
@@ -106,7 +112,10 @@ class Optimizers:
         hooks, tracer = self, self._tracer
 
         def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-            hooks._wrap_own(type(self), lr_scheduler.LRScheduler, "step", hooks._scheduler)
+            try:
+                hooks._wrap_own(type(self), lr_scheduler.LRScheduler, "step", hooks._scheduler)
+            except Exception as error:
+                tracer.gave_up(error)
             try:
                 original(self, *args, **kwargs)
             except BaseException as error:
@@ -129,58 +138,69 @@ class Optimizers:
                 return original(*args, **kwargs)
             optimizer: Any = args[0]
             phase: Phase | None = None
-            key: int | None
-            if (
-                (now := monotonic_ns()) < passing.due
-                and passing.open is None
-                and len(args) == 1
-                and not kwargs
-                and (used := hooks._used) is not None
-                and (mine := used.ref()) is not None
-                and mine is optimizer
-                and (groups := mine.param_groups)
-                and (parameters := groups[0].get("params"))
-                and get_ident() == passing.thread
-            ):  # the usual one, in a free run: see tracer/passing.py
-                key, outermost = id(parameters[0]), True
-                passing.open, phase = "step", NOTED
-                passing.notes += ("step", key, now)
-                passing.starts[STEP] = now
-                hooks.open.append(key)
-            else:
-                key = key_of(optimizer)
-                outermost = key is not None and tracer.trains_here("step") and key not in hooks.open
-                if outermost:
-                    if not tracer.driving:
-                        phase = tracer.begin("step", key)
-                        if len(args) > 1 or kwargs:
-                            args, kwargs = hooks._with_closure(args, kwargs, key)
-                    hooks.open.append(key)  # type: ignore[arg-type]
-                elif get_ident() != passing.thread:
-                    tracer.registry.others.note(optimizer)
+            key: int | None = None
+            outermost = False
+            try:
+                if (
+                    (now := monotonic_ns()) < passing.due
+                    and passing.open is None
+                    and len(args) == 1
+                    and not kwargs
+                    and (used := hooks._used) is not None
+                    and (mine := used.ref()) is not None
+                    and mine is optimizer
+                    and type(groups := mine.param_groups) is list
+                    and groups
+                    and type(group := groups[0]) is dict
+                    and type(parameters := group.get("params")) is list
+                    and parameters
+                    and get_ident() == passing.thread
+                ):  # the usual one, in a free run: see tracer/passing.py
+                    key = id(parameters[0])
+                    passing.open, phase = "step", NOTED
+                    passing.notes += ("step", key, now)
+                    passing.starts[STEP] = now
+                    hooks.open.append(key)
+                    outermost = True
+                else:
+                    key = key_of(optimizer)
+                    if key is not None and tracer.trains_here("step") and key not in hooks.open:
+                        if not tracer.driving:
+                            phase = tracer.begin("step", key)
+                            if len(args) > 1 or kwargs:
+                                args, kwargs = hooks._with_closure(args, kwargs, key)
+                        hooks.open.append(key)
+                        outermost = True
+                    elif get_ident() != passing.thread:
+                        tracer.registry.others.note(optimizer)
+            except Exception as error:
+                tracer.gave_up(error)
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
                 leave(tracer, phase, error)
                 raise
             finally:
-                if outermost:
-                    hooks.open.remove(key)  # type: ignore[arg-type]
+                if outermost and key in hooks.open:
+                    hooks.open.remove(key)
             if outermost or (hooks.open and key == hooks.open[-1]):
                 hooks.stepped = key
             if outermost:
-                used = hooks._used
-                if used is None or used.ref() is not optimizer:
-                    used = hooks._used = tracer.registry.note_optimizer(optimizer)
-                used.steps += 1
-                if phase is NOTED and passing.phase is None:
-                    passing.open = None
-                    passing.notes.append(monotonic_ns())
-                    return result
-                if phase is not NOTED:
-                    tracer.course.note_step(key)
-                if phase is not None:
-                    tracer.end(phase)
+                try:
+                    used = hooks._used
+                    if used is None or used.ref() is not optimizer:
+                        used = hooks._used = tracer.registry.note_optimizer(optimizer)
+                    used.steps += 1
+                    if phase is NOTED and passing.phase is None:
+                        passing.open = None
+                        passing.notes.append(monotonic_ns())
+                        return result
+                    if phase is not NOTED:
+                        tracer.course.note_step(key)
+                except Exception as error:
+                    tracer.gave_up(error)
+            if phase is not None:
+                tracer.ended(phase)
             return result
 
         return step
@@ -204,9 +224,12 @@ class Optimizers:
             except BaseException as error:
                 leave(tracer, None, error)
                 raise
-            level = tracer.course.open
-            if level is not None and level.name == "step" and tracer.course.last is not None and tracer.listening():
-                tracer.begin("step", key, False)
+            try:
+                level = tracer.course.open
+                if level is not None and level.name == "step" and tracer.course.last is not None and tracer.listening():
+                    tracer.begin("step", key, False)
+            except Exception as error:
+                tracer.gave_up(error)
             return result
 
         return functools.wraps(closure)(frames.invisible(called))
@@ -218,15 +241,18 @@ class Optimizers:
             phase = None
             # the constructor of a scheduler calls step() once: no phase
             constructing = sys._getframe(1).f_code.co_name in ("_initial_step", "__init__")
-            if not constructing and tracer.admits("scheduler"):
-                phase = tracer.begin("scheduler", key_of(getattr(self, "optimizer", None)))
+            try:
+                if not constructing and tracer.admits("scheduler"):
+                    phase = tracer.begin("scheduler", key_of(getattr(self, "optimizer", None)))
+            except Exception as error:
+                tracer.gave_up(error)
             try:
                 result = original(self, *args, **kwargs)
             except BaseException as error:
                 leave(tracer, phase, error)
                 raise
             if phase is not None:
-                tracer.end(phase)
+                tracer.ended(phase)
             return result
 
         return step

@@ -1,6 +1,8 @@
 """Wrappers around torch's functions: they say that a phase begins, call through, and say that it has ended.
 
-Each bears the file name of `frames.INVISIBLE_FILE` and takes itself out of the tracebacks that pass through it. In what
+Each bears the file name of `frames.INVISIBLE_FILE` and takes itself out of the tracebacks that pass through it. What it
+does before and after the call is caught if it fails, since the objects of a script may be anything: then the boundary
+is given up (`Tracer.gave_up`), and the script has what it has without us. In what
 `torch.compile` compiles they do nothing: its tracer knows `is_dynamo_compiling()` to be true and sees the call alone.
 (`torch.compiler.is_compiling()` asks both that are asked here, in two more calls, at each boundary of a free run.)
 """
@@ -18,6 +20,7 @@ from torch.optim import Optimizer
 
 from stepdbg.tracer import compiler, frames
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.quiet import unseen
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
@@ -60,16 +63,24 @@ def as_phase(
         def call(*args: Any, **kwargs: Any) -> Any:
             if is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
-            phase = tracer.begin(name) if tracer.admits(name) else None
+            phase = None
+            try:
+                phase = tracer.begin(name) if tracer.admits(name) else None
+            except Exception as error:
+                tracer.gave_up(error)
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
                 leave(tracer, phase, error)
                 raise
-            if done is not None and tracer.listening():
-                done(original.__name__, args, kwargs, result)
-            if phase is not None:
-                tracer.end(phase)
+            try:
+                if done is not None and tracer.listening():
+                    with unseen():
+                        done(original.__name__, args, kwargs, result)
+                if phase is not None:
+                    tracer.end(phase)
+            except Exception as error:
+                tracer.gave_up(error)
             return result
 
         return call
@@ -82,11 +93,25 @@ def leave(tracer: Tracer, phase: Phase | None, error: BaseException) -> None:
 
     The caller re-raises with a bare `raise`, which adds no frame of its own.
     """
-    if isinstance(error, torch.OutOfMemoryError):
-        tracer.give_back()
-    if phase is not None:
-        tracer.broke(phase)
-    error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+    try:
+        if isinstance(error, torch.OutOfMemoryError):
+            tracer.give_back()
+        if phase is not None:
+            tracer.broke(phase)
+    except Exception as fault:
+        tracer.gave_up(fault)
+    without_wrapper(error)
+
+
+def without_wrapper(error: BaseException) -> None:
+    """Take the innermost frame, a wrapper's, out of an exception's traceback.
+
+    (By the method of all exceptions: a class of the user's may forbid that attributes are set, as frozen data classes
+    do.)
+    """
+    traceback = error.__traceback__
+    if traceback is not None:
+        BaseException.with_traceback(error, traceback.tb_next)
 
 
 def key_of(optimizer: Any) -> int | None:
@@ -94,9 +119,9 @@ def key_of(optimizer: Any) -> int | None:
 
     By that a wrapper counts as what it wraps, and two optimizers that take turns over the same parameters as one.
     """
-    if not isinstance(optimizer, Optimizer):
+    if not issubclass(type(optimizer), Optimizer):
         return None
     try:
         return id(optimizer.param_groups[0]["params"][0])
-    except (AttributeError, IndexError, KeyError):
+    except Exception:  # groups of the user's own making
         return id(optimizer)

@@ -68,7 +68,8 @@ class Into:
         try:
             self.enter(phase)
         except Exception as error:
-            self.tracer.let_go(error)
+            self.over(broken=True)
+            self.tracer.gave_up(error)
 
     def over(self, *, broken: bool = False) -> None:
         """The phase that is stepped into, if one is, has ended or is left by an exception: take everything out."""
@@ -77,7 +78,7 @@ class Into:
         try:
             self.leave(broken=broken)
         except Exception as error:
-            self.tracer.let_go(error)
+            self.tracer.gave_up(error)
         self._halt.settle()
 
     def enter(self, phase: Phase) -> None:

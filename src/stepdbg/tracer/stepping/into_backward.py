@@ -22,7 +22,7 @@ from stepdbg.tracer.graph_nodes import walked
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.readable import shape_of
 from stepdbg.tracer.registry import Registry
-from stepdbg.tracer.sources.wrapping import wrapper_of
+from stepdbg.tracer.sources.wrapping import without_wrapper, wrapper_of
 from stepdbg.tracer.stepping.telling import tell
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class IntoBackward:
             try:
                 return original(t_outputs, *args, **kwargs)
             except BaseException as error:
-                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                without_wrapper(error)
                 raise
             finally:
                 way._hooked.remove(hooked)

@@ -15,8 +15,9 @@ from torch import nn
 from torch.compiler import is_compiling
 
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.layout import modules_of
 from stepdbg.tracer.registry import Registry, tensors_in
-from stepdbg.tracer.sources.wrapping import wrapper_of
+from stepdbg.tracer.sources.wrapping import without_wrapper, wrapper_of
 from stepdbg.tracer.stepping.operators import Operators
 from stepdbg.tracer.stepping.telling import tell
 
@@ -51,8 +52,8 @@ class IntoForward:
         for name, model in tracer.registry.models():
             if not tracer.driving:
                 self._roots.add(id(model))
-            for path, module in model.named_modules():
-                self._names.setdefault(id(module), (weakref.ref(module), f"{name}.{path}" if path else name))
+            for path, module in modules_of(model):
+                self._names.setdefault(id(module), (weakref.ref(module), f"{name}.{path}".removesuffix(".")))
                 self._kinds.add(_calls(type(module)))
         phase = self._into.phase
         called = phase.whose() if phase is not None and phase.whose is not None else None
@@ -109,7 +110,7 @@ class IntoForward:
                 result = original(self, *args, **kwargs)
             except BaseException as error:
                 way._left(self)
-                error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+                without_wrapper(error)
                 raise
             finally:
                 if compiled and into.phase is not None:
@@ -118,10 +119,7 @@ class IntoForward:
             way._done(self, args, kwargs, result)
             return result
 
-        wrapper = wrapper_of(original, __call__)
-        # (a model that is found meanwhile has its own `__call__` wrapped, around torch's)
-        wrapper.__wrapped__ = getattr(original, "__wrapped__", original)
-        return wrapper
+        return wrapper_of(original, __call__)
 
     def _left(self, module: nn.Module) -> None:
         while self._open and self._open.pop() is not module:

@@ -17,6 +17,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.layout import optimized_by
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.readable import Unreadable, address_of, local, stored_bytes
 from stepdbg.tracer.registry import Registry
@@ -56,10 +57,9 @@ class IntoStep:
     def enter(self) -> None:
         """See what is written, and to whom it belongs."""
         for _, optimizer in self._into.tracer.registry.optimizers():
-            for group in optimizer.param_groups:
-                for parameter in group["params"]:
-                    self._parameters.append(parameter)
-                    self._optimizers.append(optimizer)
+            for parameter in optimized_by(optimizer):
+                self._parameters.append(parameter)
+                self._optimizers.append(optimizer)
         self._own()
         if can_see():
             self._mode.push()

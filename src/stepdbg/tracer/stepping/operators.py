@@ -16,6 +16,7 @@ from torch.compiler import is_compiling
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.quiet import put_dispatch_modes, take_dispatch_modes
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.stepping.telling import tell
 
@@ -47,15 +48,15 @@ class Seeing(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def push(self) -> None:  # type: ignore[override]
         """Be the lowest mode of all that are on, from now on."""
-        above = _popped()
+        above = take_dispatch_modes()
         torch._C._push_on_torch_dispatch_stack(self)
-        _pushed(above)
+        put_dispatch_modes(above)
         self.on = True
 
     def remove(self) -> None:
         """Be none of them any more, wherever it lies."""
         self.on = False
-        _pushed([mode for mode in _popped() if mode is not self])
+        put_dispatch_modes([mode for mode in take_dispatch_modes() if mode is not self])
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operator as if nobody looked."""
@@ -118,8 +119,8 @@ class Operators:
 
 def can_see() -> bool:
     """Whether nothing that takes the place of computing is on: fake tensors, tracing."""
-    found = _popped()
-    _pushed(found)
+    found = take_dispatch_modes()
+    put_dispatch_modes(found)
     return not any(getattr(mode, "_mode_key", None) is not None for mode in found)
 
 
@@ -133,16 +134,3 @@ def is_work(func: Any) -> bool:
     """Whether it computes something, and not only asks, measures, or takes out of the graph."""
     name = operator_name(func)
     return name not in _NO_WORK and name.partition(".")[0] not in ("prim", "profiler")
-
-
-def _popped() -> list[Any]:
-    found = [torch._C._pop_torch_dispatch_stack(None) for _ in range(torch._C._len_torch_dispatch_stack())]
-    return found[::-1]
-
-
-def _pushed(modes: list[Any]) -> None:
-    for mode in modes:
-        if getattr(mode, "_mode_key", None) is not None:
-            torch._C._set_dispatch_mode(mode)
-        else:
-            torch._C._push_on_torch_dispatch_stack(mode)

@@ -1,0 +1,115 @@
+"""What modules and optimizers hold, read as torch lays it out: no method and no property of the user's is run for it.
+
+A script may override `parameters`, `named_parameters`, `__getattr__`, `__iter__` or `state_dict` as it likes: they may
+take arguments, return lists, count their calls, raise, or never end. What there is hangs in torch's own dictionaries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+_attributes = object.__getattribute__
+_NOTHING: Mapping[str, Any] = {}
+
+
+def held_by(module: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
+    """Its own parameters, buffers and children by their keys; `None` stands in the place of some."""
+    own = _attributes(module, "__dict__").get
+    # (a ScriptModule's have a length, keys, values and items, and nothing else)
+    return own("_parameters", _NOTHING), own("_buffers", _NOTHING), own("_modules", _NOTHING)
+
+
+def modules_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The model and all modules in it, each with what the names of its parameters begin with; several times where it
+    is held several times, but not within itself.
+    """
+    ahead: list[tuple[str, nn.Module, Any]] = [("", model, None)]
+    seen: set[int] = set()
+    while ahead:
+        prefix, module, above = ahead.pop()
+        yield prefix, module
+        seen.add(id(module))
+        if len(children := held_by(module)[2]):
+            link = (module, above)
+            ahead += [
+                (f"{prefix}{key}.", child, link)
+                for key, child in reversed(list(children.items()))
+                if child is not None and not (id(child) in seen and _is_above(child, link))
+            ]
+
+
+def _is_above(module: nn.Module, link: Any) -> bool:
+    while link is not None:
+        if link[0] is module:
+            return True
+        link = link[1]
+    return False
+
+
+def parameters_in(model: nn.Module) -> Iterator[torch.Tensor]:
+    """The parameters of a model and of all modules in it, each once."""
+    return _each_once(model, 0)
+
+
+def buffers_in(model: nn.Module) -> Iterator[torch.Tensor]:
+    """The buffers, likewise."""
+    return _each_once(model, 1)
+
+
+def _each_once(model: nn.Module, which: int) -> Iterator[torch.Tensor]:
+    told: set[int] = set()
+    ahead, seen = [model], {id(model)}
+    for module in ahead:
+        held = held_by(module)
+        for tensor in held[which].values():
+            if tensor is not None and id(tensor) not in told:
+                told.add(id(tensor))
+                yield tensor
+        for child in held[2].values():
+            if child is not None and id(child) not in seen:
+                seen.add(id(child))
+                ahead.append(child)
+
+
+def groups_of(optimizer: Any) -> list[dict[str, Any]]:
+    """The parameter groups; of a wrapper, what it says.
+
+    Empty where there are none: a subclass may not have called torch's `__init__` yet.
+    """
+    groups = _own_or_asked(optimizer, "param_groups")
+    found = groups if isinstance(groups, (list, tuple)) else ()
+    return [group for group in found if isinstance(group, dict)]
+
+
+def parameters_of_group(group: Mapping[str, Any]) -> list[torch.Tensor]:
+    """The tensors that a parameter group holds."""
+    held = group.get("params")
+    return [one for one in held if issubclass(type(one), torch.Tensor)] if isinstance(held, (list, tuple)) else []
+
+
+def optimized_by(optimizer: Any) -> Iterator[torch.Tensor]:
+    """The parameters of all its groups."""
+    for group in groups_of(optimizer):
+        yield from parameters_of_group(group)
+
+
+def states_of(optimizer: Any) -> Iterable[tuple[Any, dict[Any, Any]]]:
+    """Parameters, with the dictionary that each has in the optimizer's state."""
+    states = _own_or_asked(optimizer, "state")
+    if not isinstance(states, dict):
+        return ()
+    return [(parameter, state) for parameter, state in dict.items(states) if isinstance(state, dict)]
+
+
+def _own_or_asked(optimizer: Any, name: str) -> Any:
+    own = _attributes(optimizer, "__dict__")
+    if name in own:
+        return own[name]
+    try:
+        return getattr(optimizer, name, None)
+    except Exception:  # the user's own property
+        return None
