@@ -145,13 +145,12 @@ class Models:
                 call = functools.partial(torchs.__call__, self)
             if not models or is_dynamo_compiling() or compiling._is_compiling_flag:
                 return call(*args, **kwargs)
-            if kind is None and models._watcher is not wrapper:
-                if torchs.__call__ is wrapper:
-                    torchs.__call__ = below
-                return call(*args, **kwargs)
             mine = False
             try:
-                if (
+                if kind is None and models._watcher is not wrapper:
+                    if torchs.__call__ is wrapper:
+                        torchs.__call__ = below
+                elif (
                     models._open is None
                     and (now := monotonic_ns()) < passing.due
                     and passing.open is None

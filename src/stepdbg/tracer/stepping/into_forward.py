@@ -97,10 +97,15 @@ class IntoForward:
         way, into = self, self._into
 
         def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if is_compiling() or into.phase is None or not into.sees() or (way._open and way._open[-1] is self):
+            if is_compiling():
                 return original(self, *args, **kwargs)
-            if not way._plain:  # taken out, but somebody has kept this one below a wrapper of their own
-                return original(self, *args, **kwargs)
+            seen = into.phase is not None and into.sees() and not (way._open and way._open[-1] is self)
+            if not seen or not way._plain:  # (where it was taken out, but somebody has kept it below one of their own)
+                try:
+                    return original(self, *args, **kwargs)
+                except BaseException as error:
+                    without_wrapper(error)
+                    raise
             way._open.append(self)
             compiled = _is_compiled(self)
             if compiled:  # its compiler is to see torch as it always is
