@@ -25,7 +25,7 @@ import torch
 from stepdbg import api
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import BELL
-from stepdbg.tracer import breakpoints, devices, frames
+from stepdbg.tracer import devices, frames
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.failures import failure, in_words
@@ -406,7 +406,7 @@ class Tracer:
         if silent and self._stopped_at == course.index:
             why = None
         else:
-            why = self._why(boundary, silent, sure=following == name)
+            why = self._halt.why(boundary, silent, sure=following == name, pausing=self._pausing)
         if why is not None:
             self._pausing, self._stopped_at = False, course.index
             self._rank.say_where(course, following, monotonic_ns())
@@ -437,23 +437,6 @@ class Tracer:
         if over:
             self.quiet = self._ended = True
             raise SystemExit(0)
-
-    def _why(self, boundary: m.Boundary, silent: bool, *, sure: bool) -> tuple[m.Reason, str] | None:
-        """The reason to stop here, if there is one; unless `sure`, what comes next is a guess."""
-        until = self._halt.until
-        if self._halt.breakpoints.any and (point := self._halt.breakpoints.met(boundary, sure=sure)) is not None:
-            self._rank.link.send(m.BreakpointHit(point.number))
-            return "breakpoint", breakpoints.in_words(point)
-        if self._pausing:
-            return "pause", ""
-        if until is None:
-            return "step", ""
-        if until in STEPPING and not silent:
-            within_eval = until == "next" and boundary.next == "eval" and boundary.done in ("eval", None)
-            return None if within_eval else ("step", "")
-        if until == "finish" and boundary.opens is not None:
-            return "step", ""
-        return None
 
     @held
     def _end_of_script(self, cause: Cause) -> None:

@@ -16,8 +16,7 @@ import msgspec
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.effect_names import counted
-from stepdbg.tracer import devices, effects, frames, nonfinite, tensors
-from stepdbg.tracer.breakpoints import Breakpoints
+from stepdbg.tracer import breakpoints, devices, effects, frames, nonfinite, tensors
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.handlers import GoOn, Handlers
@@ -61,7 +60,7 @@ class Halt:
     def __init__(
         self, rank: Rank, course: Course, registry: Registry, treatment: Treatment, handlers: Handlers
     ) -> None:
-        self.breakpoints = Breakpoints()
+        self.breakpoints = breakpoints.Breakpoints()
         self.until: m.Go | None = None
         """How far to go; None until the first order."""
         self.free = False
@@ -105,12 +104,29 @@ class Halt:
 
     def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
         """These hold from now on."""
-        self.breakpoints = Breakpoints(points)
+        self.breakpoints = breakpoints.Breakpoints(points)
         self.settle()
 
     def settle(self) -> None:
         """See whether anything but the bell can make training stop."""
         self.free = self.until == "continue" and not (self.breakpoints.any or self.traced)
+
+    def why(self, boundary: m.Boundary, silent: bool, *, sure: bool, pausing: bool) -> tuple[m.Reason, str] | None:
+        """The reason to stop here, if there is one; unless `sure`, what comes next is a guess."""
+        until = self.until
+        if self.breakpoints.any and (point := self.breakpoints.met(boundary, sure=sure)) is not None:
+            self._rank.link.send(m.BreakpointHit(point.number))
+            return "breakpoint", breakpoints.in_words(point)
+        if pausing:
+            return "pause", ""
+        if until is None:
+            return "step", ""
+        if until in STEPPING and not silent:
+            within_eval = until == "next" and boundary.next == "eval" and boundary.done in ("eval", None)
+            return None if within_eval else ("step", "")
+        if until == "finish" and boundary.opens is not None:
+            return "step", ""
+        return None
 
     def is_due(self, boundary: m.Boundary) -> bool:
         """Whether training is foreseen to stop at the end of the phase that begins here."""
