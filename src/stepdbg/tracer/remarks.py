@@ -16,9 +16,9 @@ from torch import nn
 from stepdbg.protocol.messages import Boundary, Effect
 from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.graph_nodes import walked
+from stepdbg.tracer.layout import modules_of
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.registry import Registry
-from stepdbg.tracer.rosters import modules_of
 
 _LOOKED = 4096
 """Gradients of so many parameters are looked at to say why these did not move."""
