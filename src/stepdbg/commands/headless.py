@@ -18,6 +18,7 @@ from stepdbg.commands.printing import say
 from stepdbg.commands.target import Target
 from stepdbg.errors import ProtocolError, UsageError
 from stepdbg.hub.launch import Launch, start_hub, target_variables
+from stepdbg.hub.peers import is_ours
 from stepdbg.protocol import frames
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
@@ -127,6 +128,8 @@ class HubLine:
         """Set when the hub has told how the target ended, and so everything before that."""
         try:
             self._socket.connect(str(folder / CLIENT_SOCKET))
+            if not is_ours(self._socket):
+                raise UsageError(f"the hub of {folder.name} runs under another user; it is not trusted")
             self.send(ClientHello(PROTOCOL_VERSION, "launcher"))
             first = self._hear()
         except OSError as error:

@@ -25,7 +25,7 @@ def config_file() -> Path:
 def state_folder() -> Path:
     """Where state lies; on Linux `~/.local/state/stepdbg`. It need not exist."""
     if folder := os.environ.get(STATE_VARIABLE):
-        return Path(folder)
+        return Path(folder).absolute()
     import platformdirs
 
     return Path(platformdirs.user_state_dir("stepdbg", appauthor=False))
@@ -41,3 +41,8 @@ def script_file(identity: str, name: str) -> Path:
     stem = re.sub(r"[^A-Za-z0-9_.-]", "", Path(name).stem)[:40] or "script"
     mark = f"{zlib.crc32(identity.encode('utf-8', 'surrogateescape')):08x}"
     return state_folder() / "scripts" / f"{stem}-{mark}.toml"
+
+
+def is_script_file(path: Path) -> bool:
+    """Whether that is a file in which the state of a script of this user's is kept: a hub may name any."""
+    return path.parent == state_folder() / "scripts" and path.suffix == ".toml"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from stepdbg.hub.peers import is_ours
 from stepdbg.protocol.frames import as_utf8
 from stepdbg.protocol.messages import State
 from stepdbg.protocol.places import CARD, CLIENT_SOCKET, runtime_folder, sessions
@@ -53,11 +54,11 @@ def hub_listens(folder: Path) -> bool:
         probe.settimeout(1.0)
         try:
             probe.connect(str(folder / CLIENT_SOCKET))
+            return is_ours(probe)
         except TimeoutError:
             return True
         except OSError:
             return False
-    return True
 
 
 def living_sessions() -> list[Card]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from stepdbg.errors import ProtocolError, SessionError
+from stepdbg.hub.peers import is_ours
 from stepdbg.protocol import frames
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
@@ -23,7 +24,7 @@ from stepdbg.protocol.messages import (
     ToClient,
     Welcome,
 )
-from stepdbg.protocol.places import CLIENT_SOCKET
+from stepdbg.protocol.places import CLIENT_SOCKET, check_trusted
 
 Role = Literal["screen", "command", "launcher"]
 GREETING_SECONDS = 10.0
@@ -48,12 +49,16 @@ class HubConnection:
         """Connect to the hub of the session in `folder`.
 
         Raises:
-            SessionError: no hub answers there, or one of another version.
+            SessionError: no hub answers there, or one of another version or user.
         """
+        check_trusted(folder)
         try:
             reader, writer = await asyncio.open_unix_connection(str(folder / CLIENT_SOCKET))
         except OSError as error:
             raise SessionError(f"the session {folder.name} has ended; `stepdbg ls` lists those there are") from error
+        if not is_ours(writer.get_extra_info("socket")):
+            writer.close()
+            raise SessionError(f"the hub of {folder.name} runs under another user; it is not trusted")
         try:
             writer.write(frames.encode(ClientHello(PROTOCOL_VERSION, role)))
             message = await asyncio.wait_for(_receive(reader), GREETING_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import msgspec
 
 from stepdbg.errors import UsageError
 from stepdbg.protocol.messages import PROTOCOL_VERSION, Breakpoint, Go, RankWelcome, Tracing
-from stepdbg.protocol.places import CLIENT_SOCKET, HUB_LOG, SESSION_VARIABLE, new_session
+from stepdbg.protocol.places import CLIENT_SOCKET, HUB_LOG, RUNTIME_VARIABLE, SESSION_VARIABLE, new_session
 
 LAUNCH = "launch.json"
 """The file in the session's folder that tells the hub what to run."""
@@ -80,26 +81,30 @@ def start_hub(launch: Launch) -> Path:
     A client may connect as soon as this returns.
 
     Raises:
-        UsageError: the folder or the socket cannot be made.
+        UsageError: the folder, a file or the socket cannot be made, or the hub cannot be started.
     """
     folder = new_session(launch.script)
-    (folder / LAUNCH).write_bytes(written(launch))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        try:
+    try:
+        (folder / LAUNCH).write_bytes(written(launch))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(folder / CLIENT_SOCKET))
-        except OSError as error:
-            raise UsageError(f"cannot make a socket in {folder} ({error.strerror})") from error
-        listener.listen(16)
-        with open(folder / HUB_LOG, "ab") as log:
-            subprocess.Popen(
-                # -P: the user's folder must not shadow the standard library of the hub
-                [sys.executable, "-P", "-m", "stepdbg.hub", str(folder), str(listener.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[listener.fileno()],
-                start_new_session=True,
-            )
+            listener.listen(16)
+            with open(folder / HUB_LOG, "ab") as log:
+                subprocess.Popen(
+                    # -P: the user's folder must not shadow the standard library of the hub
+                    [sys.executable, "-P", "-m", "stepdbg.hub", str(folder), str(listener.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[listener.fileno()],
+                    start_new_session=True,
+                )
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise UsageError(
+            f"cannot start a session in {folder.parent} ({error.strerror or error}); make room there, or set "
+            f"{RUNTIME_VARIABLE} to another folder of yours"
+        ) from error
     return folder
 
 

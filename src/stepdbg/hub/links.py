@@ -6,13 +6,11 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
-import socket
-import struct
 from collections.abc import Iterator
 from typing import Any
 
 from stepdbg.errors import ProtocolError
+from stepdbg.hub import peers
 from stepdbg.protocol import frames
 from stepdbg.protocol.messages import Message, Progress
 
@@ -120,21 +118,11 @@ def _json(line: bytes) -> dict[str, Any]:
 
 
 def is_ours(writer: asyncio.StreamWriter) -> bool:
-    """Whether the peer runs under our user. Without peer credentials the mode of the folder has to do."""
-    credentials = _credentials(writer)
-    return credentials is None or credentials[1] == os.getuid()
+    """Whether the peer runs under our user."""
+    return peers.is_ours(writer.get_extra_info("socket"))
 
 
 def peer_pid(writer: asyncio.StreamWriter) -> int:
     """The peer's process id; 0 where the system does not tell."""
-    credentials = _credentials(writer)
+    credentials = peers.credentials(writer.get_extra_info("socket"))
     return 0 if credentials is None else credentials[0]
-
-
-def _credentials(writer: asyncio.StreamWriter) -> tuple[int, int] | None:
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        return None
-    connection = writer.get_extra_info("socket")
-    pid, uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i")))
-    return pid, uid

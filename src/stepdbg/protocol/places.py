@@ -31,9 +31,11 @@ def runtime_folder() -> Path:
     """The folder of all sessions of this user, made if needed.
 
     Raises:
-        UsageError: it cannot be made, or is another user's.
+        UsageError: it cannot be made, is another user's, or no absolute path.
     """
     base = os.environ.get(RUNTIME_VARIABLE)
+    if base and not os.path.isabs(base):
+        raise UsageError(f"{RUNTIME_VARIABLE} is {base!r}, a relative path; give an absolute one")
     if base:
         folder = Path(base)
     elif (run := os.environ.get("XDG_RUNTIME_DIR")) and os.access(run, os.W_OK):
@@ -81,15 +83,40 @@ def session_folder(name: str) -> Path:
     """The folder of an existing session.
 
     Raises:
-        SessionError: there is none of that name.
+        SessionError: there is none of that name, or it may be somebody else's.
     """
     folder = runtime_folder() / name
     if not _NAME.match(name) or len(name) > _LONGEST or not folder.is_dir():
-        raise SessionError(f"there is no session {name!r}; `stepdbg ls` lists those there are")
+        shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+        raise SessionError(f"there is no session {shown!r}; `stepdbg ls` lists those there are")
+    check_trusted(folder)
     return folder
 
 
+def check_trusted(folder: Path) -> None:
+    """That a session's folder is a user's own, and nobody else may write there.
+
+    The runtime folder may have been open to others once, who could have left a folder of theirs in it.
+
+    Raises:
+        SessionError: it is not to be trusted.
+    """
+    try:
+        status = folder.lstat()
+    except OSError as error:
+        raise SessionError(f"the session {folder.name} has ended; `stepdbg ls` lists those there are") from error
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise SessionError(f"{folder} is not a folder of yours alone, so its session is not trusted; remove it")
+
+
 def sessions() -> list[str]:
-    """The names of all sessions that have a folder, oldest first."""
-    folders = [folder for folder in runtime_folder().iterdir() if folder.is_dir()]
-    return [folder.name for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)]
+    """The names of all sessions that have a folder of the user's own, oldest first."""
+    found = []
+    with os.scandir(runtime_folder()) as entries:
+        for entry in entries:
+            try:
+                check_trusted(Path(entry.path))
+                found.append((entry.stat(follow_symlinks=False).st_mtime, entry.name))
+            except (OSError, SessionError):  # not ours, or gone meanwhile
+                continue
+    return [name for _, name in sorted(found)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from stepdbg.home.folders import STATE_VARIABLE
+from stepdbg.home.folders import STATE_VARIABLE, is_script_file
 from stepdbg.home.script_state import MOST_HISTORY, ScriptState, read_state, write_state
 
 if TYPE_CHECKING:
@@ -46,12 +46,17 @@ class Memory:
 
     def begin(self, file: str) -> None:
         """The session is known: read what is kept of its script, and restore the layout."""
-        if not file or self._file is not None:
+        if not file or self._file is not None or self._cannot:
+            return
+        app = self._app
+        if not is_script_file(Path(file)):
+            self._cannot = True
+            why = f"breakpoints and layout are not kept: {file} is not in the folder of this screen's state"
+            app.notify(why, severity="warning", timeout=10, markup=False)
             return
         self._file = Path(file)
         self.state, remark = read_state(self._file)
         self.history = list(self.state.history)
-        app = self._app
         if remark and remark not in app.remarks:
             app.notify(remark, severity="warning", timeout=10, markup=False)
         if self.state.panels:
