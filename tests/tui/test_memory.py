@@ -8,6 +8,7 @@ import pytest
 from textual.theme import BUILTIN_THEMES
 from tui.stage import Stage, stage
 
+from stepdbg.home.folders import STATE_VARIABLE
 from stepdbg.home.script_state import read_state
 from stepdbg.protocol.messages import AddBreakpoint, Breakpoint
 from stepdbg.tui.config import Config, configured
@@ -15,6 +16,11 @@ from stepdbg.tui.config import Config, configured
 
 def notices(here: Stage) -> list[str]:
     return [notification.message for notification in here.app._notifications]
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path))
 
 
 async def test_breakpoints_layout_and_theme_are_written_when_they_change_and_the_layout_comes_back(
@@ -42,7 +48,7 @@ async def test_breakpoints_layout_and_theme_are_written_when_they_change_and_the
 
 async def test_a_panel_that_is_empty_at_the_start_is_not_what_a_script_comes_up_with(tmp_path: Path) -> None:
     for key, name in (("7", "output"), ("5", "loss")):
-        file = tmp_path / f"{name}.toml"
+        file = tmp_path / "scripts" / f"{name}.toml"
         async with stage(kept=str(file)) as here:
             await here.press(key)
             await here.until(lambda file=file: file.exists() and read_state(file)[0].panels, "the file")
@@ -61,13 +67,14 @@ async def test_without_a_file_nothing_is_kept() -> None:
 
 
 async def test_a_broken_file_is_told_and_set_aside_and_a_new_one_is_written(tmp_path: Path) -> None:
-    file = tmp_path / "textbook.toml"
+    file = tmp_path / "scripts" / "textbook.toml"
+    file.parent.mkdir()
     file.write_text("[layout")
     async with stage(kept=str(file)) as here:
         assert ["set aside" in notice for notice in notices(here)] == [True]
         await here.press("5")
         await here.until(file.exists, "a new file")
-    assert (tmp_path / "textbook.toml.broken").read_text() == "[layout"
+    assert (tmp_path / "scripts" / "textbook.toml.broken").read_text() == "[layout"
 
 
 async def test_a_home_that_cannot_be_written_costs_one_notice(tmp_path: Path) -> None:
@@ -144,3 +151,13 @@ async def test_every_theme_draws_all_roles_and_the_palette_offers_dark_light_and
         assert {title for title in titles if title in offered} == {
             title for title, name in offered.items() if name != theme
         }
+
+
+async def test_a_file_outside_the_folder_of_kept_state_is_neither_read_nor_written(tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere.toml"
+    async with stage(kept=str(file)) as here:
+        await here.press("8", "z")
+        await here.until(lambda: notices(here), "a notice")
+        assert ["not kept" in notice for notice in notices(here)] == [True]
+        await here.step()
+    assert not file.exists()

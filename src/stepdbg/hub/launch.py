@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -100,12 +100,21 @@ def start_hub(launch: Launch) -> Path:
                     start_new_session=True,
                 )
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         raise UsageError(
             f"cannot start a session in {folder.parent} ({error.strerror or error}); make room there, or set "
             f"{RUNTIME_VARIABLE} to another folder of yours"
         ) from error
     return folder
+
+
+def _remove(folder: Path) -> None:
+    """Remove a session's folder in which nothing has run yet, without a descriptor, which there may be none of."""
+    for name in (LAUNCH, CLIENT_SOCKET, HUB_LOG):
+        with contextlib.suppress(OSError):
+            os.unlink(folder / name)
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
 
 
 def target_variables(folder: Path, environment: dict[str, str]) -> dict[str, str]:
