@@ -154,12 +154,13 @@ def _from_device(tensors: list[torch.Tensor]) -> list[int | None]:
     for start in range(0, len(small), _TOGETHER):
         _fetch(tensors, small[start : start + _TOGETHER], found)
     totals: list[tuple[int, torch.Tensor, int]] = []
+    places = _Places()
     for place, tensor in enumerate(tensors):
         if not tensor.nbytes:
             found[place] = 0
         elif tensor.nbytes > _SMALL:
             try:
-                totals.append((place, *_total(tensor)))
+                totals.append((place, *_total(tensor, places)))
             except Exception:  # this tensor alone cannot be read
                 found[place] = None
     if totals:
@@ -197,25 +198,33 @@ def _bytes(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8)
 
 
-def on_device(tensor: torch.Tensor) -> int:
-    """The fingerprint of a tensor, computed where it lies."""
-    total, turned = _total(tensor)
-    return _signed(int(total.item()) * _FIRST ^ turned)
+class _Places:
+    """The numbers of words on each device, each multiplied, as far as they were needed."""
+
+    def __init__(self) -> None:
+        self._made: dict[torch.device, torch.Tensor] = {}
+
+    def first(self, number: int, device: torch.device) -> torch.Tensor:
+        """Those of so many words, from the first on."""
+        known = self._made.get(device)
+        if known is None or known.numel() < number:
+            known = self._made[device] = torch.arange(number, dtype=torch.int64, device=device).mul_(_FIRST)
+        return known[:number]
 
 
-def _total(tensor: torch.Tensor) -> tuple[torch.Tensor, int]:
+def _total(tensor: torch.Tensor, places: _Places) -> tuple[torch.Tensor, int]:
     """The mixed words of a tensor, summed on its device, and what tells how its elements lie in memory.
 
     What does not lie in row-major order is gone over as it lies in memory; only what lies with gaps is copied, a piece
     at a time.
     """
     try:
-        return _summed(tensor, _CHUNK)
+        return _summed(tensor, _CHUNK, places)
     except torch.OutOfMemoryError:
-        return _summed(tensor, _LEAST)
+        return _summed(tensor, _LEAST, _Places())
 
 
-def _summed(tensor: torch.Tensor, chunk: int) -> tuple[torch.Tensor, int]:
+def _summed(tensor: torch.Tensor, chunk: int, places: _Places) -> tuple[torch.Tensor, int]:
     turned = 0
     if tensor.is_conj() or tensor.is_neg():
         turned = 1 + tensor.is_conj() + 2 * tensor.is_neg()
@@ -227,22 +236,21 @@ def _summed(tensor: torch.Tensor, chunk: int) -> tuple[torch.Tensor, int]:
         turned ^= repeats
     else:
         tensor = tensor.reshape(-1)
-    device = tensor.device
-    total = torch.zeros((), dtype=torch.int64, device=device)
-    places = torch.arange(min(chunk, tensor.nbytes // 8 + 1), dtype=torch.int64, device=device).mul_(_FIRST)
+    sums: list[torch.Tensor] = []
     done = 0
     for piece in pieces(tensor, chunk * 8 // tensor.element_size()):
         raw = piece.contiguous().reshape(-1).view(torch.uint8)
         if missing := -raw.numel() % 8:
-            raw = torch.cat([raw, torch.zeros(missing, dtype=torch.uint8, device=device)])
+            raw = torch.cat([raw, torch.zeros(missing, dtype=torch.uint8, device=raw.device)])
         elif raw.data_ptr() % 8:
             raw = raw.clone()
         words = raw.view(torch.int64)
-        mixed = places[: words.numel()] + _signed(done * _FIRST)
-        mixed.bitwise_xor_(words).mul_(_SECOND)
-        total += mixed.bitwise_xor_(mixed >> 31).sum()
+        place = places.first(words.numel(), raw.device)
+        mixed = (place + _signed(done * _FIRST)).bitwise_xor_(words) if done else place ^ words
+        mixed.mul_(_SECOND)
+        sums.append(mixed.bitwise_xor_(mixed >> 31).sum())
         done += words.numel()
-    return total, turned
+    return sums[0] if len(sums) == 1 else torch.stack(sums).sum(), turned
 
 
 def _order(tensor: torch.Tensor) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ from stepdbg.tracer.treatment import Before, Clip, Treatment
 
 PIECE = 1 << 15
 """Elements that are computed at a time: a quarter of a megabyte in double precision."""
+PIECE_ON_DEVICE = 1 << 18
 PROMISED = 1 << 18
 """Elements whose new values are kept until the step has run, all parameters together: three megabytes."""
 WHOLE = 1 << 18
@@ -104,15 +105,23 @@ class _Sums:
 
     def add(self, value: torch.Tensor, parts: Mapping[m.Source, torch.Tensor], total: torch.Tensor) -> None:
         """One more piece."""
-        for source, part in (*parts.items(), ("total", total)):
-            self.squares[source] = self.squares.get(source, 0.0) + float(part.dot(part))
-            self.products[source] = self.products.get(source, 0.0) + float(part.dot(total))
-        self.value += float(value.dot(value))
+        if not total.numel():
+            return
+        each: list[tuple[m.Source, torch.Tensor]] = [*parts.items(), ("total", total)]
+        asked = [value.dot(value), total.abs().max()]
+        for _, part in each:
+            asked += [part.dot(part), part.dot(total)]
         if (clipping := parts.get("clipping")) is not None:
             without = total - clipping
-            self.without += float(without.dot(without))
-        if total.numel():
-            self.largest = max(self.largest, float(total.abs().max()))
+            asked.append(without.dot(without))
+        size, largest, *found = torch.stack(asked).tolist()  # a device is asked once
+        self.value += size
+        self.largest = max(self.largest, largest)
+        for (source, _), square, product in zip(each, found[::2], found[1::2], strict=False):
+            self.squares[source] = self.squares.get(source, 0.0) + square
+            self.products[source] = self.products.get(source, 0.0) + product
+        if clipping is not None:
+            self.without += found[-1]
 
     def move(self, source: m.Source) -> m.Move:
         """The figures of one part."""
@@ -299,7 +308,7 @@ class Foreseer:
     ) -> Iterator[tuple[Index, torch.Tensor, dict[m.Source, torch.Tensor], torch.Tensor]]:
         """Piece by piece: where, the value, the parts of its move, the whole move."""
         shape = tuple(ready.value.shape)
-        size = WHOLE if rehearsal.moves_by_matrix(ready.module) else PIECE
+        size = WHOLE if rehearsal.moves_by_matrix(ready.module) else piece_on(ready.value.device)
         for index in pieces(shape, size):
             value, parts, total = _moved(place.optimizer, ready, index)
             yield index, value, parts, total
@@ -431,6 +440,11 @@ class Foreseer:
         return m.Kept(place.named.steps, deviation, promise.largest, fits, promise.elements, remark)
 
 
+def piece_on(device: torch.device) -> int:
+    """Elements that are computed at a time: few enough for a CPU's cache, or many enough for a device's kernels."""
+    return PIECE if device.type == "cpu" else PIECE_ON_DEVICE
+
+
 def _moved(
     optimizer: Any, ready: _Ready, index: Index
 ) -> tuple[torch.Tensor, dict[m.Source, torch.Tensor], torch.Tensor]:
@@ -509,7 +523,8 @@ def _lies_on(entry: torch.Tensor, ready: _Ready) -> bool:
 
 
 def _norm(tensor: torch.Tensor) -> float:
-    return math.sqrt(sum(float((part := numbers(as_real(tensor), at)).dot(part)) for at in pieces(tensor.shape, PIECE)))
+    size = piece_on(tensor.device)
+    return math.sqrt(sum(float((part := numbers(as_real(tensor), at)).dot(part)) for at in pieces(tensor.shape, size)))
 
 
 def _local(tensor: torch.Tensor) -> torch.Tensor:

@@ -176,13 +176,16 @@ def _length(flat: torch.Tensor, *, half: bool) -> float:
     """The 2-norm of elements that lie side by side. On a CPU torch adds up all squares in one go, in float32: of 50
     million numbers around 100 it finds 3 % too little. So it is given rows, which are put together in float64.
     """
-    if flat.device.type != "cpu":
-        return float(torch.linalg.vector_norm(flat, dtype=torch.float32 if half else None))
+    kind = torch.float32 if half else None
     whole = flat.numel() // _NORMED * _NORMED
     if not whole or flat.dtype is torch.float64:
-        return float(torch.linalg.vector_norm(flat))
-    sizes = torch.linalg.vector_norm(flat[:whole].view(-1, _NORMED), dim=1).to(torch.float64)
-    return math.hypot(float(torch.linalg.vector_norm(sizes)), float(torch.linalg.vector_norm(flat[whole:])))
+        return float(torch.linalg.vector_norm(flat, dtype=kind))
+    wide = _widest(flat.device)
+    sizes = torch.linalg.vector_norm(flat[:whole].view(-1, _NORMED), dim=1, dtype=kind).to(wide)
+    if whole == flat.numel():
+        return float(torch.linalg.vector_norm(sizes))
+    rest = torch.linalg.vector_norm(flat[whole:], dtype=kind).to(wide)
+    return float(torch.hypot(torch.linalg.vector_norm(sizes), rest))
 
 
 _SQUARED = (1e-15, 1e15)
@@ -400,16 +403,16 @@ def _carefully(part: torch.Tensor, total: _Total) -> None:
 
 def _carefully_there(part: torch.Tensor, wide: torch.dtype, total: _Total) -> None:
     """The same as `_carefully`, on a device, which is asked once."""
-    numbers = part.to(wide)
-    finite = torch.isfinite(numbers)
-    safe = torch.where(finite, numbers, 0.0)
-    count = finite.sum()
+    numbers = part.to(wide)  # it may be the part itself: nothing is written into it
+    odd = torch.isfinite(numbers).logical_not_()
+    safe = numbers.masked_fill(odd, 0.0)
+    count = numbers.numel() - odd.sum()
     mean = safe.sum() / count.clamp(min=1)
-    length = torch.linalg.vector_norm(torch.where(finite, numbers - mean, 0.0))
+    length = torch.linalg.vector_norm((safe - mean).masked_fill_(odd, 0.0))
     asked = [
         torch.isnan(numbers).sum(), (numbers == math.inf).sum(), (numbers == -math.inf).sum(), count,
         torch.count_nonzero(safe), mean, length,
-        torch.where(finite, numbers, math.inf).amin(), torch.where(finite, numbers, -math.inf).amax(),
+        numbers.masked_fill(odd, math.inf).amin(), numbers.masked_fill(odd, -math.inf).amax(),
     ]  # fmt: skip
     found = torch.stack([each.to(wide) for each in asked]).tolist()
     nan, above, below, known, others = (int(each) for each in found[:5])
