@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import foresight
+from stepdbg.tracer import foresight, moves
 from stepdbg.tracer.effects import take
 from stepdbg.tracer.foresight import Foreseer
 from stepdbg.tracer.registry import Registry
@@ -238,7 +238,7 @@ OTHERS = ("Adadelta", "Adagrad", "Adamax", "ASGD", "NAdam", "RAdam", "Rprop", "A
 def test_of_torchs_other_optimizers_the_total_is_foretold(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not hasattr(torch.optim, name):
         pytest.skip(f"this torch has no {name}")
-    monkeypatch.setattr(foresight, "PIECE", 8)
+    monkeypatch.setattr(moves, "PIECE", 8)
     torch.manual_seed(1)
     parameter = torch.nn.Parameter(torch.randn(6, 5))
     stand = Stand(parameter, getattr(torch.optim, name)([parameter], lr=0.05))
@@ -336,7 +336,7 @@ def test_a_step_that_did_something_else_is_told_of() -> None:
 
 
 def test_a_large_tensor_is_computed_in_pieces_and_checked_by_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foresight, "PIECE", 100)
+    monkeypatch.setattr(moves, "PIECE", 100)
     monkeypatch.setattr(foresight, "PROMISED", 1000)
     parameter = torch.nn.Parameter(torch.randn(50, 120))
     stand = Stand(parameter, torch.optim.AdamW([parameter], weight_decay=0.1))

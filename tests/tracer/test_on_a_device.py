@@ -19,12 +19,13 @@ from stepdbg.tracer import (
     foresight,
     heat,
     many_norms,
+    moves,
     pieces,
     readable,
     search,
     statistics,
     tensors,
-)  # fmt: skip
+)
 
 K, M = 1 << 10, 1 << 20
 
@@ -53,9 +54,9 @@ def foresee(given: Any) -> Any:
     value, grad, average, square = given
     state = {"step": torch.tensor(3.0), "exp_avg": average, "exp_avg_sq": square}
     group = {"lr": 1e-3, "eps": 1e-8, "betas": (0.9, 0.999), "weight_decay": 0.1}
-    ready = foresight._Ready(value, grad, None, None, 1.0, state, group, "torch.optim.adamw")
-    sums = foresight._Sums()
-    for index in pieces.pieces(tuple(value.shape), foresight.piece_on(value.device)):
+    ready = foresight._Ready(value, grad, None, None, 1.0, 1.0, state, group, "torch.optim.adamw")
+    sums = moves.Sums()
+    for index in pieces.pieces(tuple(value.shape), moves.piece_on(value.device)):
         sums.add(*foresight._moved(None, ready, index))
     return sums.move("total")
 

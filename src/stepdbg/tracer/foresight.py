@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -20,15 +20,13 @@ from stepdbg.tracer import rehearsal, update_formulas
 from stepdbg.tracer.effects import Picture
 from stepdbg.tracer.layout import groups_of, parameters_of_group
 from stepdbg.tracer.midstep import Midstep, Reached
+from stepdbg.tracer.moves import Sums, piece_on
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.pieces import Index, as_real, numbers, pieces
 from stepdbg.tracer.registry import Named, Registry
 from stepdbg.tracer.sources.wrapping import key_of
 from stepdbg.tracer.treatment import Before, Clip, Treatment
 
-PIECE = 1 << 15
-"""Elements that are computed at a time: a quarter of a megabyte in double precision."""
-PIECE_ON_DEVICE = 1 << 18
 PROMISED = 1 << 18
 """Elements whose new values are kept until the step has run, all parameters together: three megabytes."""
 WHOLE = 1 << 18
@@ -90,46 +88,6 @@ class _Promise:
     @property
     def elements(self) -> int:
         return sum(becomes.numel() for _, becomes, _ in self.samples)
-
-
-@dataclass(slots=True)
-class _Sums:
-    """Sums over the pieces: of each part's squares, and of its products with the total."""
-
-    squares: dict[m.Source, float] = field(default_factory=dict)
-    products: dict[m.Source, float] = field(default_factory=dict)
-    value: float = 0.0
-    without: float = 0.0
-    """Of the squares of what would move without clipping."""
-    largest: float = 0.0
-
-    def add(self, value: torch.Tensor, parts: Mapping[m.Source, torch.Tensor], total: torch.Tensor) -> None:
-        """One more piece."""
-        if not total.numel():
-            return
-        each: list[tuple[m.Source, torch.Tensor]] = [*parts.items(), ("total", total)]
-        asked = [value.dot(value), total.abs().max()]
-        for _, part in each:
-            asked += [part.dot(part), part.dot(total)]
-        if (clipping := parts.get("clipping")) is not None:
-            without = total - clipping
-            asked.append(without.dot(without))
-        size, largest, *found = torch.stack(asked).tolist()  # a device is asked once
-        self.value += size
-        self.largest = max(self.largest, largest)
-        for (source, _), square, product in zip(each, found[::2], found[1::2], strict=False):
-            self.squares[source] = self.squares.get(source, 0.0) + square
-            self.products[source] = self.products.get(source, 0.0) + product
-        if clipping is not None:
-            self.without += found[-1]
-
-    def move(self, source: m.Source) -> m.Move:
-        """The figures of one part."""
-        norm, whole = math.sqrt(self.squares.get(source, 0.0)), self.squares.get("total", 0.0)
-        product = self.products.get(source, 0.0)
-        share = product / whole if whole > 0 else None
-        cosine = max(-1.0, min(1.0, product / (norm * math.sqrt(whole)))) if norm > 0 and whole > 0 else None
-        return m.Move(source, norm, share, cosine)
 
 
 class Foreseer:
@@ -243,7 +201,7 @@ class Foreseer:
             ready = self._ready(place, clip)
         except CannotForesee as why:
             return replace(blank, why_not=str(why))
-        sums = _Sums()
+        sums = Sums()
         samples: list[tuple[Index, torch.Tensor, torch.Tensor]] = []
         passed, sampled, share = 0, 0, min(1.0, PROMISED / max(1, ready.value.numel()))
         for index, value, parts, total in self._pieces(place, ready):
@@ -362,7 +320,7 @@ class Foreseer:
         left = math.hypot(*(_norm(_local(one)) for one in grads)) * scaled
         return (factor, None) if abs(left - total * factor) <= 1e-3 * max(left, total * factor) else (None, None)
 
-    def _remarks(self, place: _Place, ready: _Ready, sums: _Sums, reached: Reached) -> Iterator[str]:
+    def _remarks(self, place: _Place, ready: _Ready, sums: Sums, reached: Reached) -> Iterator[str]:
         optimizer = place.optimizer
         if reached == "unknown":
             yield "training is inside step, and nobody saw it begin: it may have moved this parameter already"
@@ -387,7 +345,7 @@ class Foreseer:
     # promising
 
     def _promise(
-        self, place: _Place, ready: _Ready, sums: _Sums, samples: list[tuple[Index, torch.Tensor, torch.Tensor]]
+        self, place: _Place, ready: _Ready, sums: Sums, samples: list[tuple[Index, torch.Tensor, torch.Tensor]]
     ) -> None:
         boundary = self._boundary
         if boundary is None or boundary.next != "step" or not math.isfinite(sums.largest):
@@ -438,11 +396,6 @@ class Foreseer:
         elif not fits and exact > 1e-5:
             remark = f"{str(value.dtype).removeprefix('torch.')} rounds coarsely, also on the way"
         return m.Kept(place.named.steps, deviation, promise.largest, fits, promise.elements, remark)
-
-
-def piece_on(device: torch.device) -> int:
-    """Elements that are computed at a time: few enough for a CPU's cache, or many enough for a device's kernels."""
-    return PIECE if device.type == "cpu" else PIECE_ON_DEVICE
 
 
 def _moved(
