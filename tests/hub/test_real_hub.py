@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -122,6 +123,26 @@ async def test_a_killed_keeper_leaves_training_steered_as_before_and_its_exit_st
         assert session.exit_status == 7
         assert screen.output.count(b"update") == 5
         assert b"the end" in screen.output
+
+
+async def test_a_hub_whose_folder_is_gone_ends_once_no_screen_is_there_and_training_goes_on(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    code = (
+        f"import sys; from stepdbg.testing.__main__ import main; main(); open({str(done)!r}, 'w').write('to the end')"
+    )
+    async with real_hub("-c", code, "5") as folder:
+        screen = await Screen.open(folder)
+        await screen.until_next("data")
+        hub = read_card(folder).hub  # type: ignore[union-attr]
+        shutil.rmtree(folder)
+        screen.connection.send(Steer("next"))
+        await screen.until_next("zero_grad")
+        await screen.connection.close()
+        async with asyncio.timeout(DEADLINE):
+            assert await asyncio.to_thread(os.waitpid, hub, 0) == (hub, 0)
+        async with asyncio.timeout(DEADLINE):
+            while not done.exists() or not done.read_text():
+                await asyncio.sleep(0.02)
 
 
 async def test_a_dead_hub_is_not_listed_and_a_living_one_is() -> None:

@@ -6,6 +6,11 @@ import msgspec
 
 from stepdbg.protocol.messages import Breakpoint
 
+MOST = 500
+"""Breakpoints of one session."""
+LONGEST_PHASE = 1000
+"""Characters of a phase's name."""
+
 
 class BreakpointTable:
     """All breakpoints in the order of their numbers."""
@@ -17,13 +22,15 @@ class BreakpointTable:
             self.add(breakpoint)
 
     def add(self, wanted: Breakpoint) -> bool:
-        """Add one, or switch on the one that is at that place already. False where it names no place."""
-        if wanted.phase is None and wanted.update is None:
+        """Add one, or switch on the one that is at that place already. False for no place, and for one too many."""
+        if (wanted.phase is None and wanted.update is None) or len(wanted.phase or "") > LONGEST_PHASE:
             return False
         for breakpoint in self.all:
             if (breakpoint.phase, breakpoint.when, breakpoint.update) == (wanted.phase, wanted.when, wanted.update):
                 self.switch(breakpoint.number, True)
                 return True
+        if len(self.all) >= MOST:
+            return False
         self.all += (msgspec.structs.replace(wanted, number=self._next, hits=0),)
         self._next += 1
         return True

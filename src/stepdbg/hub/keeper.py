@@ -37,6 +37,8 @@ LEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "leader.py")
 """The program of the session's leader."""
 DRAIN_SECONDS = 2.0
 """So long is the output read to its end after the exit, where somebody keeps writing."""
+MOST_INPUT = 4 * 1024 * 1024
+"""Bytes of input that may wait for a script which does not read; what is typed beyond them is lost."""
 _PR_SET_CHILD_SUBREAPER = 36
 _CHUNK = 65536
 
@@ -269,7 +271,7 @@ class Keeper:
 
     def _obey(self, command: dict[str, Any]) -> None:
         if "input" in command:
-            self._input += base64.b64decode(command["input"])
+            self._input += base64.b64decode(command["input"])[: max(0, MOST_INPUT - len(self._input))]
         elif "size" in command:
             columns, rows = command["size"]
             self._resize(columns, rows)

@@ -18,12 +18,17 @@ MOST_UNREAD = 64 * 1024 * 1024
 """Bytes that may wait for a peer which does not read; beyond it the connection ends."""
 BUSY_UNREAD = 256 * 1024
 """Bytes unread above which a client gets no more progress: the newest snapshot wins."""
+MOST_UNHEARD = 4 * 1024 * 1024
+"""Bytes that may wait for a rank, which does not read while a phase runs; a client that sends more is a flood."""
 _LONGEST_LINE = 1024 * 1024
 _log = logging.getLogger("stepdbg.hub")
 
 
 class Link:
     """Frames to one peer."""
+
+    most_unread: float = MOST_UNREAD
+    """Bytes that may wait for it; beyond them the connection ends."""
 
     def __init__(self, writer: asyncio.StreamWriter, name: str) -> None:
         self.name = name
@@ -38,14 +43,23 @@ class Link:
         unread = self._writer.transport.get_write_buffer_size()
         if isinstance(message, Progress) and unread > BUSY_UNREAD:
             return
-        if unread > MOST_UNREAD:
-            _log.warning("%s does not read what it is sent: connection ended", self.name)
-            self._writer.transport.abort()
+        if unread > self.most_unread:
+            self.cut("does not read what it is sent")
             return
         try:
             self._writer.write(frames.encode(message))
         except ProtocolError as error:
             _log.warning("not sent to %s: %s", self.name, error)
+
+    @property
+    def unread(self) -> int:
+        """Bytes that wait for it to read."""
+        return self._writer.transport.get_write_buffer_size()
+
+    def cut(self, why: str) -> None:
+        """End the connection at once, whatever waits."""
+        _log.warning("%s %s: connection ended", self.name, why)
+        self._writer.transport.abort()
 
     async def drain(self) -> None:
         """Wait until the peer has taken all that was sent, or has gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 from stepdbg.errors import ProtocolError
 from stepdbg.hub.card import Card, write_card
 from stepdbg.hub.launch import read_launch, target_variables
-from stepdbg.hub.links import Link, Words, decoded, is_ours
+from stepdbg.hub.links import MOST_UNHEARD, MOST_UNREAD, Link, Words, decoded, is_ours
 from stepdbg.hub.orphans import Orphans
 from stepdbg.hub.output import OutputTail
 from stepdbg.hub.session import Session
@@ -33,13 +34,23 @@ LINGER_SECONDS = 24 * 3600.0
 """So long does an unattended session wait after its target's exit."""
 QUIET_SECONDS = 0.3
 """After the target's exit a trace is whole when its processes have hung up, or been silent for so long."""
+MOST_CLIENTS = 64
+LONGEST_HELLO = 4096
+LONGEST_FROM_CLIENT = 4 * 1024 * 1024
+"""Bytes: what is pasted for the script to read is the longest that a client has to say."""
 _log = logging.getLogger("stepdbg.hub")
 
 
 class ClientLink(Link):
-    """A client that has said hello."""
+    """A client that has said hello, or has some seconds to say it."""
 
     role = "screen"
+
+
+class ProcessLink(Link):
+    """A process of the target. It is never cut off for what a client has made wait for it."""
+
+    most_unread = math.inf
 
 
 class Hub:
@@ -149,9 +160,14 @@ class Hub:
         link = ClientLink(writer, "a client")
         if not self._admit(link, writer):
             return
+        if sum(isinstance(one, ClientLink) for one in self._links) > MOST_CLIENTS:
+            link.send(Notice(f"{MOST_CLIENTS} clients are attached to {self.folder.name}, and no more can be", "error"))
+            self._links.discard(link)
+            link.close()
+            return
         attached = False
         try:
-            hello = await asyncio.wait_for(_from_client(reader), HELLO_SECONDS)
+            hello = await asyncio.wait_for(_from_client(reader, LONGEST_HELLO), HELLO_SECONDS)
             if not isinstance(hello, ClientHello):
                 raise ProtocolError(f"a {type(hello).__name__} came before the hello")
             if hello.version != PROTOCOL_VERSION:
@@ -173,6 +189,9 @@ class Hub:
                 if isinstance(message, TargetExited) and self.launch.trace is not None:
                     await self._hear_out()
                 self.session.hear(link, message)
+                if any(one.unread > MOST_UNHEARD for one in self._links if isinstance(one, ProcessLink)):
+                    raise ProtocolError("more than a process of the target can hear")
+                self._relieve()
         except ProtocolError as error:
             _log.warning("%s: %s: connection ended", link.name, error)
         except TimeoutError:
@@ -188,7 +207,7 @@ class Hub:
     # ------------------------------------------------------------ training processes
 
     async def _serve_process(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = Link(writer, "a process")
+        link = ProcessLink(writer, "a process")
         if not self._admit(link, writer):
             return
         link.name = f"process {link.pid}"
@@ -199,7 +218,8 @@ class Hub:
         self._hearing.add(task)
         task.add_done_callback(self._hearing.discard)
         try:
-            while data := await reader.read(1 << 18):
+            data = await asyncio.wait_for(reader.read(1 << 18), HELLO_SECONDS)
+            while data:
                 for word in words.feed(data):
                     if isinstance(word, dict):
                         self.session.said(link, word)
@@ -218,6 +238,9 @@ class Hub:
                 if self.launch.trace is not None:
                     self._heard += 1
                     await self._hand_on()
+                data = await reader.read(1 << 18)
+        except TimeoutError:
+            _log.warning("%s said nothing: connection ended", link.name)
         except (ProtocolError, ValueError) as error:
             _log.warning("%s: %s: connection ended", link.name, error)
         except OSError as error:
@@ -226,6 +249,12 @@ class Hub:
             self.session.gone(link)
             self._links.discard(link)
             link.close()
+
+    def _relieve(self) -> None:
+        """Cut off the clients that read least, where they let too much wait together."""
+        clients = sorted((one for one in self._links if isinstance(one, ClientLink)), key=lambda one: one.unread)
+        while clients and sum(one.unread for one in clients) > MOST_UNREAD:
+            clients.pop().cut("does not read, and others do not either")
 
     async def _hand_on(self) -> None:
         """Wait until the launcher has taken its trace: one that cannot keep up slows training and loses nothing."""
@@ -280,9 +309,20 @@ class Hub:
             await asyncio.sleep(TICK_SECONDS)
             try:
                 self.session.tick()
+                self._relieve()
+                if not self.session.screens and not self.folder.exists():
+                    self._be_lost()
                 self.session.read_output()
             except Exception:
                 _log.exception("a tick failed")
+
+    def _be_lost(self) -> None:
+        """The session's folder is gone and no screen is there: nobody can come any more, and nobody wait for them."""
+        if any(isinstance(link, ClientLink) for link in self._links):  # a launcher still wants to hear of the end
+            self.session.go_on()
+        else:
+            _log.warning("the folder of the session is gone: training goes on undebugged")
+            self.end()
 
     def _later(self, seconds: float, do: Callable[[], None]) -> object:
         return asyncio.get_running_loop().call_later(seconds, do)
@@ -318,8 +358,10 @@ class Hub:
             _log.warning("cannot write the card of the session: %s", error)
 
 
-async def _from_client(reader: asyncio.StreamReader) -> FromClient:
+async def _from_client(reader: asyncio.StreamReader, longest: int = LONGEST_FROM_CLIENT) -> FromClient:
     length = frames.body_length(await reader.readexactly(4))
+    if length > longest:
+        raise ProtocolError(f"a frame of {length:,} bytes, where {longest:,} are the most")
     message: FromClient = decoded("FromClient", await reader.readexactly(length))
     return message
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from stepdbg.hub.audience import Audience, Client
-from stepdbg.hub.breakpoint_table import BreakpointTable
+from stepdbg.hub.breakpoint_table import MOST, BreakpointTable
 from stepdbg.hub.launch import Launch
 from stepdbg.hub.output import OutputTail
 from stepdbg.hub.questions import Questions, refuse_all
@@ -217,7 +217,7 @@ class Session:
                 if self.breakpoints.add(breakpoint):
                     self._send_breakpoints()
                 else:
-                    client.send(Notice("a breakpoint needs a phase or an update", "warning"))
+                    client.send(Notice(f"a breakpoint needs a phase or an update; {MOST} are the most", "warning"))
             case SwitchBreakpoint(number=number, enabled=enabled):
                 self.breakpoints.switch(number, enabled)
                 self._send_breakpoints()
@@ -261,15 +261,20 @@ class Session:
             self.stop()
         others = [screen for screen in self.screens if screen is not client]
         if how == "go on" and not others:
-            self._breakpoints_hold = False
-            self._roll.go = "continue"
-            self._send_breakpoints()
-            for rank in self._roll:
-                rank.resume("continue")
+            self.go_on()
         over = self.ranks and all(rank.at_end or rank.state in ("exited", "lost") for rank in self._roll)
         if not others and (over or self.exit_status is not None):
             self._said_goodbye = True
         self.detach(client)
+
+    def go_on(self) -> None:
+        """Nobody is to stop training from here on, unless a screen comes back."""
+        if self._breakpoints_hold:
+            self._breakpoints_hold = False
+            self._roll.go = "continue"
+            self._send_breakpoints()
+        for rank in self._roll:
+            rank.resume("continue")
 
     def notify(self, text: str, severity: Severity = "information") -> None:
         """Tell the user something."""
