@@ -187,11 +187,11 @@ def test_each_tensor_is_told_by_what_it_holds(dtype: torch.dtype, size: int) -> 
     tensors["inf"][-1] = -INF
     tensors["both"][0], tensors["both"][-1] = INF, NAN
     tensors["turned"][size // 2, 1] = NAN
-    assert holding(tensors) == {"nan": "nan", "inf": "inf", "both": "nan", "turned": "nan"}
+    assert holding(tensors.items()) == {"nan": "nan", "inf": "inf", "both": "nan", "turned": "nan"}
     assert math.isfinite(largest)
 
 
 def test_what_has_no_numbers_is_passed_over() -> None:
     there = torch.sparse_coo_tensor(torch.tensor([[1]]), torch.tensor([NAN]), (3,), check_invariants=True)
     tensors = {"meta": torch.ones(3, device="meta"), "sparse": there, "fp8": torch.ones(3).to(torch.float8_e4m3fn)}
-    assert holding(tensors) == {"sparse": "nan"}
+    assert holding(tensors.items()) == {"sparse": "nan"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from msgspec.structs import replace
@@ -29,29 +29,31 @@ def marked(effects: list[Effect], alive: Mapping[str, Alive]) -> list[Effect]:
     """The effects, each with what the tensor that was written holds beside finite numbers."""
     if devices.capturing():
         return effects
-    written: dict[str, torch.Tensor] = {}
     with torch._C.DisableTorchFunctionSubclass():
-        for effect in effects:
-            entry = alive.get(effect.object) if effect.kind in _KINDS and effect.what != "freed" else None
-            tensor = entry.tensor if entry is not None else None
-            if tensor is not None and (tensor.is_floating_point() or tensor.is_complex()):
-                written[effect.object] = tensor
-        found = holding(written)
+        found = holding(
+            (effect.object, tensor)
+            for effect in effects
+            if effect.kind in _KINDS
+            and effect.what != "freed"
+            and (entry := alive.get(effect.object)) is not None
+            and (tensor := entry.tensor) is not None
+        )
     if not found:
         return effects
     return [replace(one, holds=found[one.object]) if one.object in found else one for one in effects]
 
 
-def holding(tensors: Mapping[str, torch.Tensor]) -> dict[str, Holds]:
+def holding(tensors: Iterable[tuple[str, torch.Tensor]]) -> dict[str, Holds]:
     """Those that hold a NaN, or else an infinity; of what cannot be read nothing is told."""
     found: dict[str, Holds] = {}
     small = defaultdict[torch.dtype, list[tuple[str, bytes]]](list)
     elsewhere = defaultdict[torch.device, list[tuple[str, torch.Tensor]]](list)
-    for name, tensor in tensors.items():
-        if tensor.dtype in TAKEN and (held := small_bytes(tensor)) is not None:
-            small[tensor.dtype].append((name, held))
+    for name, tensor in tensors:
+        dtype = tensor.dtype
+        if dtype in TAKEN and (held := small_bytes(tensor)) is not None:
+            small[dtype].append((name, held))
             continue
-        numbers = _numbers(tensor)
+        numbers = _numbers(tensor) if dtype.is_floating_point or dtype.is_complex else None
         if numbers is None or not numbers.numel():
             continue
         if numbers.device.type != "cpu":

@@ -33,7 +33,7 @@ class Remarks:
         self._unfit: dict[str, str] = {}
         """The parameters that held NaN or infinity when they were written last."""
         self._frozen: frozenset[str] = frozenset()
-        """The parameters that were frozen at the stop before."""
+        """The parameters that were frozen at the stop before, if step was to come next."""
 
     def why(self, boundary: Boundary, effects: Sequence[Effect], optimizer: Any, registry: Registry) -> str:
         """Why the phase done has changed less than it is for; empty where that is not known.
@@ -52,18 +52,19 @@ class Remarks:
 
     def suspicion(self, boundary: Boundary, effects: Sequence[Effect], registry: Registry) -> str:
         """One line on what looks like a mistake, the worst first; empty where nothing does."""
-        for effect in effects:
-            if effect.kind == "parameter" and effect.what != "freed":
-                self._unfit.pop(effect.object, None)
-                if effect.holds:
-                    self._unfit[effect.object] = effect.holds
-        was_frozen, self._frozen = self._frozen, _frozen(registry)
+        if self._unfit or any(effect.holds for effect in effects):
+            for effect in effects:
+                if effect.kind == "parameter" and effect.what != "freed":
+                    self._unfit.pop(effect.object, None)
+                    if effect.holds:
+                        self._unfit[effect.object] = effect.holds
+        was_frozen, self._frozen = self._frozen, _frozen(registry) if boundary.next == "step" else frozenset()
         return "; ".join(
             found
             for found in (
                 self._not_finite(registry),
                 _without_graph(boundary, registry),
-                _frozen_and_moved(boundary, effects, registry, was_frozen & self._frozen),
+                _frozen_and_moved(boundary, effects, registry, was_frozen),
                 _in_no_optimizer(boundary, effects, registry),
             )
             if found
@@ -114,7 +115,7 @@ def _frozen(registry: Registry) -> frozenset[str]:
 
 def _frozen_and_moved(boundary: Boundary, effects: Sequence[Effect], registry: Registry, frozen: frozenset[str]) -> str:
     """Frozen parameters go on moving where a gradient is left: momentum and weight decay do not ask for more."""
-    if boundary.done != "step":
+    if boundary.done != "step" or not frozen:
         return ""
     moved = [
         entry.tensor
@@ -144,10 +145,10 @@ def _in_no_optimizer(boundary: Boundary, effects: Sequence[Effect], registry: Re
     alive = registry.alive
     loose = []
     for effect in effects:
-        if effect.kind == "grad" and effect.what != "freed" and (grad := alive.get(effect.object)) is not None:
-            owner = alive.get(grad.owner)
-            if owner is not None and id(owner.tensor) not in held:
-                loose.append(grad.owner)
+        if effect.kind == "grad" and effect.what != "freed":
+            owner = alive.get(effect.object.removesuffix(".grad"))
+            if owner is not None and owner.kind == "parameter" and id(owner.tensor) not in held:
+                loose.append(effect.object.removesuffix(".grad"))
     if not loose:
         return ""
     names = loose[0] if len(loose) == 1 else f"{loose[0]} and {len(loose) - 1} more"
@@ -199,8 +200,10 @@ def _parameters(model: nn.Module) -> Iterator[torch.Tensor]:
 
 def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry) -> str:
     """Why some of what an optimizer holds was not changed by its step."""
-    names = {id(entry.tensor): name for name, entry in registry.alive.items() if entry.kind == "parameter"}
     moved = {one.object for one in effects if one.kind == "parameter" and one.what == "changed"}
+    if len(moved) >= sum(len(group["params"]) for group in optimizer.param_groups):
+        return ""
+    names = {id(entry.tensor): name for name, entry in registry.alive.items() if entry.kind == "parameter"}
     still = [
         (parameter, group)
         for group in optimizer.param_groups
