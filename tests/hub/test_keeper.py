@@ -233,3 +233,12 @@ def test_where_nothing_adopts_orphans_the_keeper_leads_the_session_itself(keep) 
     )
     assert kept.until("exit") == 3
     assert kept.output().startswith(b"True /dev/")
+
+
+@pytest.mark.parametrize("log", ["/dev/full", "/no/where/output.log"])
+def test_what_the_log_cannot_take_is_handed_to_the_hub(keep, log: str) -> None:  # type: ignore[no-untyped-def]
+    kept = keep(*python("import sys; sys.stdout.write('x' * 300_000 + 'END')"), log=log)
+    assert kept.until("exit") == 0
+    told = [word for word in kept.words if "output" in word]
+    assert b"".join(base64.b64decode(str(word["output"])) for word in told) == b"x" * 300_000 + b"END"
+    assert {word["problem"] for word in told} <= {"No space left on device", "No such file or directory"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shutil
 import signal
 from pathlib import Path
@@ -143,6 +144,30 @@ async def test_a_hub_whose_folder_is_gone_ends_once_no_screen_is_there_and_train
         async with asyncio.timeout(DEADLINE):
             while not done.exists() or not done.read_text():
                 await asyncio.sleep(0.02)
+
+
+async def test_output_that_no_disk_takes_is_on_the_screen_and_that_is_said_once() -> None:
+    program = (
+        "import os; print('one', flush=True); input(); os.write(1, b'x' * 200_000); "
+        "print('two', flush=True); input(); print('three')"
+    )
+    async with real_hub("-c", program) as folder:
+        screen = await Screen.open(folder)
+        await screen.until(lambda s: b"one" in s.output)
+        keeper = next(
+            int(pid)
+            for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+            if b"stepdbg.hub" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+        (keeper,) = map(int, Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split())
+        resource.prlimit(keeper, resource.RLIMIT_FSIZE, (1000, 1000))
+        for _ in range(2):
+            screen.connection.send(SendInput(b"\r"))
+            await screen.until(lambda s: b"two" in s.output)
+        await screen.until_state("exited")
+        assert screen.output.replace(b"\r\n", b"").startswith(b"one" + b"x" * 200_000 + b"two")
+        assert b"three" in screen.output
+        assert ["cannot be written (File too large)" in text for text in screen.notices].count(True) == 1
 
 
 async def test_a_dead_hub_is_not_listed_and_a_living_one_is() -> None:

@@ -6,11 +6,13 @@ copies what the debuggee writes into a log, and adopts its orphans; and a proces
 holds the pty as well (`leader.py`), for the keeper's own death not to be the debuggee's.
 
 Run by the hub as `python -I -S keeper.py DESCRIPTOR`, where the descriptor is one end of a Unix socket; standard
-library only. Lines of JSON go both ways. First comes `{"run": {"argv", "cwd", "variables", "log", "columns",
-"rows"}}`, then `{"input": base64}`, `{"size": [columns, rows]}`, `{"signal": number}` (to the debuggee's process
-group). Back go `{"started": pid}` or `{"cannot": why}`, `{"wrote": bytes so far}`, and at last `{"exit": status}`,
-where a negative status is a signal. The loss of the socket is harmless: the debuggee goes on, and its output is still
-drained into the log.
+library only.
+
+Lines of JSON go both ways. First comes `{"run": {"argv", "cwd", "variables", "log", "columns", "rows"}}`, then
+`{"input": base64}`, `{"size": [columns, rows]}`, `{"signal": number}` (to the debuggee's process group). Back go
+`{"started": pid}` or `{"cannot": why}`, `{"wrote": bytes so far}`, where the log cannot be written
+`{"output": base64, "problem": why}`, and at last `{"exit": status}`, where a negative status is a signal. The loss of
+the socket is harmless: the debuggee goes on, and its output is still drained into the log.
 """
 
 from __future__ import annotations
@@ -37,31 +39,42 @@ LEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "leader.py")
 """The program of the session's leader."""
 DRAIN_SECONDS = 2.0
 """So long is the output read to its end after the exit, where somebody keeps writing."""
-MOST_INPUT = 4 * 1024 * 1024
-"""Bytes of input that may wait for a script which does not read; what is typed beyond them is lost."""
+MOST_WAITING = 4 * 1024 * 1024
+"""Bytes of input that may wait for a script which does not read, and of output for a hub; what is beyond is lost."""
 _PR_SET_CHILD_SUBREAPER = 36
 _CHUNK = 65536
 
 
 class Log:
-    """The output on disk, rotated. A full disk loses output and never holds up the training."""
+    """The output on disk, rotated. A full disk never holds up the training: from then on nothing more is written."""
 
     def __init__(self, path: str, limit: int = LOG_LIMIT) -> None:
         self._path, self._limit = path, limit
-        self._file = self._open()
+        self.problem = ""
+        """Why it cannot be written any more."""
+        self._file = -1
+        try:
+            self._file = self._open()
+        except OSError as error:
+            self.problem = os.strerror(error.errno or 0)
         self._size = 0
         self.total = 0
 
-    def write(self, data: bytes) -> None:
-        """Append."""
-        self.total += len(data)
+    def write(self, data: bytes) -> bytes:
+        """Append; what could not be written, now or since it could not be the first time."""
+        if self.problem:
+            return data
         if self._size + len(data) > self._limit:
             self._rotate()
-        with contextlib.suppress(OSError):
+        try:
             while data:
                 written = os.write(self._file, data)
                 self._size += written
+                self.total += written
                 data = data[written:]
+        except OSError as error:
+            self.problem = os.strerror(error.errno or 0)
+        return data
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -222,8 +235,10 @@ class Keeper:
             raise
         if not data:
             return False
-        self._log.write(data)
+        rest = self._log.write(data)
         self._tell_how_much()
+        if rest and len(self._to_hub) < MOST_WAITING:
+            self._say({"output": base64.b64encode(rest).decode(), "problem": self._log.problem})
         return True
 
     def _drain_to_end(self) -> None:
@@ -271,7 +286,7 @@ class Keeper:
 
     def _obey(self, command: dict[str, Any]) -> None:
         if "input" in command:
-            self._input += base64.b64decode(command["input"])[: max(0, MOST_INPUT - len(self._input))]
+            self._input += base64.b64decode(command["input"])[: max(0, MOST_WAITING - len(self._input))]
         elif "size" in command:
             columns, rows = command["size"]
             self._resize(columns, rows)

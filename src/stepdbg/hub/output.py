@@ -18,6 +18,7 @@ class OutputTail:
         self._path = path
         self._file: int | None = None
         self._kept = bytearray()
+        self._told = False
         self.end = 0
         """All bytes read so far; the position at which the next ones start."""
 
@@ -43,6 +44,18 @@ class OutputTail:
             else:
                 break
         return pieces
+
+    def take(self, data: bytes, problem: str) -> tuple[list[tuple[int, bytes]], str]:
+        """What the keeper could not write into the log, and hands on itself, after what it had written before.
+
+        Returns:
+            The pieces, and a remark for the user, the first time.
+        """
+        pieces = [*self.read(), (self.end, data)]
+        self._keep(data)
+        told, self._told = self._told, True
+        remark = f"the log of the script's output cannot be written ({problem}); its last megabyte is kept in memory"
+        return pieces, "" if told else remark
 
     def close(self) -> None:
         """Let go of the log."""

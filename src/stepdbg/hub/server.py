@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import logging
 import math
@@ -290,6 +291,8 @@ class Hub:
     def _keeper_says(self, word: dict[str, object]) -> None:
         if "wrote" in word:
             self.session.read_output()
+        elif isinstance(output := word.get("output"), str):
+            self.session.take_output(base64.b64decode(output), str(word.get("problem")))
         elif isinstance(pid := word.get("started"), int):
             self._orphans.await_end(pid, self._target_ended_as_orphan)
         elif isinstance(status := word.get("exit"), int):

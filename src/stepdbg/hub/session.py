@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -20,6 +20,7 @@ from stepdbg.hub.ranks import Peer, Rank, numbered
 from stepdbg.hub.remarks import NOBODY_BORN, why_no_training
 from stepdbg.hub.roll import Roll
 from stepdbg.hub.signals import interrupt, show_stacks, signal_processes
+from stepdbg.hub.terminal import Target
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
     AddBreakpoint,
@@ -61,16 +62,6 @@ GRACE_SECONDS = 0.7
 KILL_SECONDS = 3.0
 """From SIGTERM to SIGKILL."""
 _log = logging.getLogger("stepdbg.hub")
-
-
-class Target(Protocol):
-    """The terminal that the target runs on, if it has one."""
-
-    def type(self, data: bytes) -> None: ...
-
-    def resize(self, columns: int, rows: int) -> None: ...
-
-    def signal(self, number: int) -> None: ...
 
 
 class Session:
@@ -473,6 +464,14 @@ class Session:
         """Pass on what the target has written."""
         for start, data in self._output.read():
             self._audience.tell_screens(Output(start, data))
+
+    def take_output(self, data: bytes, problem: str) -> None:
+        """What the target has written and the log could not take."""
+        pieces, remark = self._output.take(data, problem)
+        for start, piece in pieces:
+            self._audience.tell_screens(Output(start, piece))
+        if remark:
+            self._audience.notify(remark, "warning")
 
     # ------------------------------------------------------------ within
 

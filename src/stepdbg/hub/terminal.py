@@ -11,10 +11,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from stepdbg.protocol.places import OUTPUT_LOG
 
 KEEPER = Path(__file__).resolve().with_name("keeper.py")
+
+
+class Target(Protocol):
+    """The terminal that the target runs on, if it has one."""
+
+    def type(self, data: bytes) -> None: ...
+
+    def resize(self, columns: int, rows: int) -> None: ...
+
+    def signal(self, number: int) -> None: ...
 
 
 class Terminal:
