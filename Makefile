@@ -7,9 +7,11 @@ BIN := .venv/bin
 # Made when stepdbg runs in .venv, and when all that its developers need is there as well.
 RUNS := .venv/.runs
 INSTALLED := .venv/.installed
+# An environment that sees the torch of the machine, which is the one built for its GPU.
+GPU := .venv-gpu
 INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt
 
-.PHONY: demo test lint format serve bench pictures keys clean
+.PHONY: demo test lint format serve bench gpu pictures keys clean
 
 demo: $(RUNS)  ## the screen, on digits being learned
 	$(BIN)/stepdbg demos/mnist.py
@@ -35,6 +37,11 @@ bench: $(INSTALLED)  ## every budget, measured side by side on a real terminal; 
 	for b in first_paint step_latency bytes_per_step inspector many_tensors overhead public_api; do \
 		PYTHONPATH=tests $(BIN)/python benchmarks/$$b.py || exit 1; done
 
+gpu:  ## what only a GPU can tell: bits, waits, memory, speed; eight minutes at most; see CONTRIBUTING.md
+	@test -x $(GPU)/bin/python || { $(PYTHON) -m venv --system-site-packages $(GPU) && \
+		$(GPU)/bin/python -m pip install --quiet --progress-bar off -e . pytest hypothesis pexpect pyte; }
+	PYTHONPATH=tests:benchmarks $(GPU)/bin/python benchmarks/gpu.py
+
 pictures: $(INSTALLED)  ## the pictures in docs/pictures, from a real run
 	PYTHONPATH=tests $(BIN)/python docs/pictures.py
 
@@ -42,7 +49,7 @@ keys: $(INSTALLED)  ## the README's table of keys, from the registry
 	$(BIN)/python docs/keys.py
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-gpu .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # Installed again only when what is to be installed has changed. The demo needs no developer's tools and no frameworks.
 $(RUNS): pyproject.toml constraints.txt

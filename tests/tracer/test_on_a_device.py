@@ -111,8 +111,8 @@ COSTS = {
         lambda tensor: heat.levels(tensor, heat.blocks(2 * K, 2 * K, 40, 80), None), 2, 20, 40,
     ),
     "search for a NaN": Cost(
-        lambda: torch.randn(4 * M),
-        lambda tensor: search.find(tensor, None, m.Condition(odd=True), 0, backwards=False), 4, 40, 120,
+        lambda: torch.randn(M),
+        lambda tensor: search.find(tensor, None, m.Condition(odd=True), 0, backwards=False), 1, 10, 30,
     ),
     "foresight": Cost(lambda: tuple(torch.rand(K, K) for _ in range(4)), foresee, 4, 160, 40),
 }  # fmt: skip
