@@ -1,10 +1,13 @@
 """First paint: `stepdbg demos/mnist.py` against a Textual app with one label, from exec to the first painted content.
 
-Limit: 1.3 times, however long torch takes.
+Limit: 1.25 times, however long torch takes. The two run in turn, and each pair gives a ratio: a busy moment of the
+machine is in both of a pair or spoils only one. The middle one of the ratios is held against the limit; how far they
+spread is printed with it, since a median of pairs that lie far apart says little.
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -13,7 +16,8 @@ from harness.place import DEMOS, STEPDBG, Place
 
 from measure import PROGRAMS, Row, alternating, median, section
 
-ROUNDS = 9
+ROUNDS = 25
+LIMIT = 1.25
 
 
 def seconds_to_paint(*command: str | Path) -> float:
@@ -32,15 +36,19 @@ def main() -> int:
     label = lambda: seconds_to_paint(sys.executable, PROGRAMS / "one_label.py")  # noqa: E731
     stepdbg = lambda: seconds_to_paint(STEPDBG, DEMOS / "mnist.py")  # noqa: E731
     alternating(1, label, stepdbg)  # fills the caches of both
-    a, b = (median(values) for values in alternating(ROUNDS, label, stepdbg))
+    labels, ours = alternating(ROUNDS, label, stepdbg)
+    ratios = [b / a for a, b in zip(labels, ours, strict=True)]
+    low, _, high = statistics.quantiles(ratios, n=4)
     return section(
         "First paint",
         [
-            Row("a Textual app with one label", a, "s"),
-            Row("stepdbg demos/mnist.py", b, "s"),
-            Row("ratio", b / a, "×", 1.3),
+            Row("a Textual app with one label", median(labels), "s"),
+            Row("stepdbg demos/mnist.py", median(ours), "s"),
+            Row("ratio, median of the pairs", median(ratios), "×", LIMIT),
+            Row("ratio, lower quartile", low, "×"),
+            Row("ratio, upper quartile", high, "×"),
         ],
-        [f"`benchmarks/first_paint.py`: from the command to the first picture, medians of {ROUNDS} in turn."],
+        [f"`benchmarks/first_paint.py`: from the command to the first picture, {ROUNDS} pairs in turn."],
     )
 
 

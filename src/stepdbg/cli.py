@@ -5,9 +5,10 @@ Options come before TARGET; everything after TARGET is the target's own.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -193,10 +194,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + 2
 
 
+@contextlib.contextmanager
+def _without_tls() -> Iterator[None]:
+    """Have asyncio, which can do without, not load OpenSSL: 6 ms before the first paint, and nobody here uses it."""
+    if "ssl" in sys.modules or "asyncio" in sys.modules:
+        yield
+        return
+    sys.modules["ssl"] = None  # type: ignore[assignment]  # how Python notes that there is no such module
+    try:
+        yield
+    finally:
+        del sys.modules["ssl"]
+
+
 def _obey(request: Request) -> int:
     options = request.options
     remarks: tuple[str, ...] = ()
     guided = False
+    if request.command in ("run", "attach") and not options.headless:
+        # Until the first frame: what is imported stays, and to look through it for garbage takes a tenth of the time.
+        gc.disable()
     match request.command:
         case "help":
             put(usage(request.topic))
@@ -249,9 +266,7 @@ def _obey(request: Request) -> int:
                 fresh=options.fresh,
             )
             folder, remarks, guided = started.folder, started.remarks, started.guided and options.hints
-    gc.disable()  # what is imported stays: looking through it for garbage takes a tenth of the time to the first paint
-    from stepdbg.tui.run_app import run_app  # only now: the hub and the target are starting meanwhile
+    with _without_tls():
+        from stepdbg.tui.run_app import run_app  # only now: the hub and the target are starting meanwhile
 
-    gc.freeze()
-    gc.enable()
     return run_app(folder, ascii_only=options.ascii_only, remarks=remarks, guided=guided)

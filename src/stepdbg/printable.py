@@ -9,7 +9,6 @@ The standard library only, since every process prints something.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Final
 
@@ -18,10 +17,17 @@ UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
 MARKS: Final = 2
 """Combining marks that a character keeps; with more it would reach into the lines around."""
 
-_ORDINARY = re.compile(
-    "[ -~\u00a1-\u00ac\u00ae-\u02ff\u03a3-\u03ff\u0400-\u0482\u048a-\u052f\u2010-\u2015\u2018-\u2027\u2030-\u205e"
-    "\u2190-\u2319\u2500-\u25fc\u25ff\u2800-\u28ff\u3041-\u3096\u30a1-\u30ff\u4e00-\u9fff\uac00-\ud7a3]*"
-)
+_NARROW = frozenset(
+    chr(code)
+    for first, last in (
+        (0x20, 0x7E), (0xA1, 0xAC), (0xAE, 0x2FF), (0x3A3, 0x3FF), (0x400, 0x482), (0x48A, 0x52F), (0x2010, 0x2015),
+        (0x2018, 0x2027), (0x2030, 0x205E), (0x2190, 0x2319), (0x2500, 0x25FC), (0x25FF, 0x25FF), (0x2800, 0x28FF),
+    )
+    for code in range(first, last + 1)
+)  # fmt: skip
+"""Characters of one cell in every terminal: of most alphabets of Europe, and those that the screen is drawn with."""
+_WIDE = ((0x3041, 0x3096), (0x30A1, 0x30FF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3))
+"""Kana, Han and Hangul: two cells in every terminal."""
 _JOINERS = frozenset("\u200d\ufe0e\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 """They make one picture of several, or another of one, as terminals please: each picture stands alone instead."""
 _BLANKS = frozenset("\u034f\u115f\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
@@ -32,14 +38,21 @@ _KNOWN: Final = 5_000
 """Characters whose kind is remembered."""
 
 
+def narrow(text: str) -> bool:
+    """Whether all of it can be shown as it is, in one cell each."""
+    return text.isprintable() if text.isascii() else _NARROW.issuperset(text)
+
+
 def ordinary(text: str) -> bool:
     """Whether all of it can be shown as it is, and every terminal gives each character the same width."""
-    return _ORDINARY.fullmatch(text) is not None
+    return narrow(text) or all(
+        one in _NARROW or any(first <= ord(one) <= last for first, last in _WIDE) for one in text
+    )
 
 
 def printable(text: str) -> str:
     """The text as one line that moves no cursor and commands no terminal, with nothing invisible in it."""
-    if ordinary(text):
+    if narrow(text):
         return text
     shown: list[str] = []
     marks = MARKS  # the first character has nothing to stand on
@@ -67,7 +80,7 @@ def printable(text: str) -> str:
 
 def printable_lines(text: str) -> str:
     """The same for a text of several lines; tabs are spaces in it."""
-    if ordinary(text):
+    if narrow(text):
         return text
     return "\n".join(printable(line.expandtabs(8)) for line in text.split("\n"))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -54,3 +56,40 @@ def test_the_public_names_are_complete_and_documented() -> None:
     public = {name for name in vars(stepdbg) if not name.startswith("_")} - modules
     folders = {path.stem for path in PACKAGE.iterdir()}
     assert public - folders <= set(stepdbg.__all__)
+
+
+FIRST_FRAME = """
+import os, sys
+from pathlib import Path
+import stepdbg.cli, stepdbg.commands.run
+with stepdbg.cli._without_tls():
+    from stepdbg.tui.run_app import StepdbgApp
+import stepdbg.tui.driver
+app = StepdbgApp(Path(sys.argv[1]))
+def painted():
+    print(*sys.modules, flush=True, file=sys.__stdout__)
+    os._exit(0)
+app.at_first_frame = painted
+app.run(headless=True, size=(80, 24))
+"""
+AFTER_THE_FIRST_FRAME = (
+    "_ssl", "json", "shlex", "tomllib", "tomli_w", "concurrent.futures.thread", "rich._unicode_data.unicode",
+    "textual.system_commands", "stepdbg.commands.headless", "stepdbg.commands.breakpoints", "stepdbg.hub.server",
+    "stepdbg.protocol.tree", "stepdbg.protocol.finding", "stepdbg.protocol.filters", "stepdbg.tui.clipboard",
+    "stepdbg.tui.deeds", "stepdbg.tui.keeping", "stepdbg.tui.saving", "stepdbg.tui.tables", "stepdbg.tui.screens",
+    "stepdbg.tui.commands", "stepdbg.tui.views.effects", "stepdbg.tui.views.graph", "stepdbg.tui.views.identity",
+    "stepdbg.tui.views.model", "stepdbg.tui.views.tensor", "stepdbg.tui.widgets.model", "stepdbg.tui.widgets.console",
+)  # fmt: skip
+"""What takes time to load and is not on the first frame: panels, dialogs, deeds, and what only they need."""
+
+
+def test_what_the_first_frame_does_not_show_is_loaded_after_it() -> None:
+    with tempfile.TemporaryDirectory(prefix="sd-", dir="/tmp") as folder, socket.socket(socket.AF_UNIX) as hub:
+        hub.bind(f"{folder}/hub.sock")
+        hub.listen()  # and never answers
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST_FRAME, folder], capture_output=True, text=True, check=True, timeout=60
+        )
+    loaded = done.stdout.split()
+    assert "stepdbg.tui.views.rail" in loaded
+    assert [name for name in loaded if name.startswith(AFTER_THE_FIRST_FRAME)] == []

@@ -6,11 +6,9 @@ torch is not imported for that, which would take seconds: its version stands in 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -120,6 +118,9 @@ def _finds(package: str) -> bool:
 
 
 def _probe(interpreter: str, script: str | None, package: str) -> _Findings:
+    import json  # this one and the next are rarely needed, and read before the first paint
+    import subprocess
+
     command = [interpreter, "-c", _PROBE, script or "", package]
     try:
         done = subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, stdin=subprocess.DEVNULL)

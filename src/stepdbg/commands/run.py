@@ -10,15 +10,14 @@ from typing import TextIO
 
 from msgspec import Struct
 
-from stepdbg.commands.breakpoints import read_breakpoints
-from stepdbg.commands.headless import end_likewise, run_target
 from stepdbg.commands.printing import say
-from stepdbg.commands.target import find_target
+from stepdbg.commands.target import Target, find_target
 from stepdbg.errors import UsageError
 from stepdbg.home.first_run import wants_hints
 from stepdbg.home.folders import script_file
 from stepdbg.home.script_state import read_state
 from stepdbg.hub.launch import Launch, start_hub
+from stepdbg.protocol.messages import Breakpoint
 from stepdbg.terminal_size import terminal_size
 
 
@@ -39,6 +38,14 @@ def _leads_to_terminal(stream: TextIO | None) -> bool:
         return stream is not None and stream.isatty()
     except ValueError:  # closed
         return False
+
+
+def _breakpoints(texts: Sequence[str], target: Target) -> tuple[tuple[Breakpoint, ...], tuple[str, ...]]:
+    if not texts:
+        return (), ()
+    from stepdbg.commands.breakpoints import read_breakpoints  # not before the first paint, where there are none
+
+    return read_breakpoints(texts, target)
 
 
 class Started(Struct, frozen=True):
@@ -74,7 +81,7 @@ def start_session(
         UsageError: the target cannot run, there is no terminal, or no place for the session.
     """
     target = find_target(words, python)
-    breakpoints, flagged = read_breakpoints(breaks, target)
+    breakpoints, flagged = _breakpoints(breaks, target)
     need_terminal()
     columns, rows = terminal_size()
     kept, remarks = "", list[str]()
@@ -113,8 +120,10 @@ def run_headless(
     Raises:
         UsageError: the target cannot run, or there is no place for the session.
     """
+    from stepdbg.commands.headless import end_likewise, run_target
+
     target = find_target(words, python)
-    breakpoints, flagged = read_breakpoints(breaks, target)
+    breakpoints, flagged = _breakpoints(breaks, target)
     for remark in flagged:
         say(remark)
     launch = Launch(

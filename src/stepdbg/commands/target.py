@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from stepdbg.commands.interpreter import check_interpreter, find_interpreter
 from stepdbg.commands.nearest import brief, did_you_mean
 from stepdbg.errors import UsageError
 
-_GENERATOR = re.compile(r"(?P<file>.+\.py):(?P<name>[^/:]*)\Z")
+_GENERATOR = r"(?P<file>.+\.py):(?P<name>[^/:]*)\Z"
 COMMANDS = ("run", "trace", "ls", "attach", "stop")
 """Of stepdbg itself: what looks like one may be meant."""
 _EXECUTABLE = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xbe\xba\xfe\xca")
@@ -47,7 +46,11 @@ class Target(Struct, frozen=True):
         if words[:1] == ("-m",) and words[1:2] != ("stepdbg.tracer.drive",):
             return f"{os.getcwd()} -m {words[1]}"
         script = next((word for word in words if word.endswith(".py") and os.path.isfile(word)), None)
-        return os.path.realpath(script) if script is not None else shlex.join((os.getcwd(), *self.argv))
+        if script is not None:
+            return os.path.realpath(script)
+        import shlex  # rarely needed, and read before the first paint
+
+        return shlex.join((os.getcwd(), *self.argv))
 
 
 def find_target(words: Sequence[str], python: str | None = None) -> Target:
@@ -67,7 +70,7 @@ def find_target(words: Sequence[str], python: str | None = None) -> Target:
             raise UsageError("-m needs the name of a module")
         check_interpreter(interpreter, module=rest[0])
         return Target((interpreter, "-m", *rest), rest[0])
-    if match := _GENERATOR.match(first):
+    if match := re.match(_GENERATOR, first):
         file = match["file"]
         _check_file(interpreter, file)
         _check_generator(file, match["name"])

@@ -8,8 +8,9 @@ from typing import Literal
 from stepdbg.errors import UsageError
 from stepdbg.protocol.messages import Breakpoint
 
-_PHASE = re.compile(r"(?:(?P<when>before|after)\s+)?(?P<phase>\S+)(?:\s+at\s+update\s+(?P<update>\d+))?\Z")
-_UPDATE = re.compile(r"update\s+(?P<update>\d+)\Z")
+# Compiled at first use: the first paint waits for this module.
+_PHASE = r"(?:(?P<when>before|after)\s+)?(?P<phase>\S+)(?:\s+at\s+update\s+(?P<update>\d+))?\Z"
+_UPDATE = r"update\s+(?P<update>\d+)\Z"
 
 
 def parse(text: str) -> Breakpoint:
@@ -22,9 +23,9 @@ def parse(text: str) -> Breakpoint:
     update: int | None = None
     phase: str | None = None
     when: Literal["before", "after"] = "before"
-    if match := _UPDATE.match(words):
+    if match := re.match(_UPDATE, words):
         update = int(match["update"])
-    elif (match := _PHASE.match(words)) and match["phase"] not in ("before", "after", "at"):
+    elif (match := re.match(_PHASE, words)) and match["phase"] not in ("before", "after", "at"):
         phase = match["phase"]
         when = "after" if match["when"] == "after" else "before"
         update = int(match["update"]) if match["update"] else None

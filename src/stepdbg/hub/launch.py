@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import socket
 import subprocess
 import sys
@@ -52,6 +51,8 @@ class Launch(msgspec.Struct, frozen=True):
     @property
     def target(self) -> str:
         """The command line, for people."""
+        import shlex  # the hub's alone
+
         return shlex.join(self.argv)
 
 

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -40,9 +41,7 @@ from stepdbg.protocol.messages import (
 )
 from stepdbg.tui.actions import BY_ID, Situation, applicable, main_keys, shown_keys
 from stepdbg.tui.attention import wanted
-from stepdbg.tui.commands import Commands
 from stepdbg.tui.config import THEMES, Config
-from stepdbg.tui.deeds import Deeds
 from stepdbg.tui.furniture import Furniture
 from stepdbg.tui.guide import Guide
 from stepdbg.tui.keys_in_turn import KeysInTurn
@@ -52,7 +51,6 @@ from stepdbg.tui.questions import Questions
 from stepdbg.tui.silent_keys import why_nothing
 from stepdbg.tui.snapshot import Arrived, Lost, Snapshot, looking_at, looking_at_stop, reduced
 from stepdbg.tui.terminal_app import TerminalApp
-from stepdbg.tui.views.identity import belongs
 from stepdbg.tui.views.lines import ASCII, UNICODE
 from stepdbg.tui.wants import Want, recalled
 from stepdbg.tui.widgets.bars import Footer, HintLine, Tabs
@@ -61,6 +59,7 @@ from stepdbg.tui.widgets.sheet import Sheet
 from stepdbg.tui.widgets.top import Top
 
 if TYPE_CHECKING:
+    from stepdbg.tui.deeds import Deeds
     from stepdbg.tui.widgets.console_input import ConsoleInput
 
 TOGETHER = 0.03
@@ -77,6 +76,12 @@ TICK = 0.5
 """Seconds between two paintings of a time that passes (starting, a long phase)."""
 
 
+def _commands() -> type[Provider]:
+    from stepdbg.tui.commands import Commands
+
+    return Commands
+
+
 class StepdbgApp(TerminalApp[int], inherit_bindings=False):
     """The screen of one session."""
 
@@ -90,7 +95,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
     .-plain CommandPalette CommandList { border: none; scrollbar-size: 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = []
-    COMMANDS: ClassVar[set[type[Provider]]] = {Commands}  # type: ignore[assignment]
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     ENABLE_COMMAND_PALETTE = False
     """Textual would bind its own key to it; ours is in the registry."""
     ALLOW_SELECT = False
@@ -135,9 +140,10 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         self._seen = (self.snapshot, self.snapshot)
         self.connection: HubConnection | None = None
         self.questions: Questions | None = None
+        self.at_first_frame: Callable[[], object] = lambda: None
+        """Called once, when the first frame is on the screen."""
         self.farewell = ""
         """What to say on the terminal when the screen is gone."""
-        self.deeds = Deeds(self)
         self.furniture = Furniture(self)
         self.memory = Memory(self)
         self.keys_in_turn = KeysInTurn(self, super().on_event)
@@ -161,6 +167,13 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         yield HintLine(palette, self.glyphs)
         yield Footer(palette, self.situation())
 
+    @cached_property
+    def deeds(self) -> Deeds:
+        """What the user does here; loaded when the first frame is painted."""
+        from stepdbg.tui.deeds import Deeds
+
+        return Deeds(self)
+
     def palette(self) -> Palette:
         """The colours of the theme in force."""
         theme = self.current_theme
@@ -171,13 +184,18 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """Connect, and furnish the room after the first frame."""
         self.heed_signals()
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
-        self.guide.begin()
         for remark in self.remarks:
             self.notify(remark, severity="warning", timeout=12, markup=False)
         self.furniture.arrange(self.size)
         self.run_worker(self._converse(), exit_on_error=True)
         self.set_interval(TICK, self._tick)
-        self.call_after_refresh(self.furniture.furnish)
+        self.call_after_refresh(self._painted)
+
+    async def _painted(self) -> None:
+        """The first frame is on the screen: now all that it need not wait for."""
+        self.at_first_frame()
+        self.guide.begin()
+        await self.furniture.furnish()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size may be another arrangement; selections stay where they are."""
@@ -381,7 +399,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
             self.snapshot,
             self.furniture.focused_name(),
             editable=panel is not None and panel.may_edit(),
-            selected=self.deeds.has_selection(panel),
+            selected=panel is not None and panel.has_selection(),
             offers=panel.offers() if panel is not None else frozenset({"copy"}),
             columns=self.furniture.has_columns,
             hinted=self.guide.active,
@@ -396,6 +414,8 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """Whether they can be shown: now they can be asked for, in the past they were recorded or not."""
         if not name or self.snapshot.past_at is None:
             return bool(name)
+        from stepdbg.tui.views.identity import belongs  # not before the first frame
+
         known = self.seen.identity if self.seen.looking_back else None
         return known is not None and belongs(known, name)
 

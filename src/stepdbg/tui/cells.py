@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from rich.cells import get_character_cell_size
 
-from stepdbg.printable import printable
+from stepdbg.printable import narrow, printable
 
 
 def cell_len(text: str) -> int:
     """The cells that the text takes."""
-    if text.isascii() and text.isprintable():
+    if narrow(text):
         return len(text)
     return sum(map(get_character_cell_size, printable(text)))
 
 
 def set_cell_size(text: str, width: int) -> str:
     """The text in exactly so many cells: cut, or filled with spaces. Half of a wide character is a space."""
-    if text.isascii() and text.isprintable():
+    if narrow(text):
         return text[: max(0, width)].ljust(width)
     kept: list[str] = []
     room = max(0, width)
@@ -35,7 +35,7 @@ def set_cell_size(text: str, width: int) -> str:
 
 def last_cells(text: str, width: int) -> str:
     """The end of the text, in no more than so many cells."""
-    if text.isascii() and text.isprintable():
+    if narrow(text):
         return text[max(0, len(text) - width) :]
     shown = printable(text)
     start, room = len(shown), width

@@ -28,7 +28,6 @@ from stepdbg.tui.snapshot import Snapshot, neighbour, next_rank
 from stepdbg.tui.tensor_deeds import TENSOR_DEEDS, TensorDeeds
 from stepdbg.tui.views.breaks import edit_words
 from stepdbg.tui.views.header import exit_words
-from stepdbg.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
     from stepdbg.protocol.messages import Breakpoint
@@ -122,10 +121,6 @@ class Deeds:
         """Show an object in the Tensor panel."""
         self._tensor().look_at(name)
         self._app.furniture.go_to("tensor")
-
-    def has_selection(self, panel: Panel | None) -> bool:
-        """Whether enter or space has something to act on."""
-        return panel is not None and (bool(panel.chosen()) or panel.switchable())
 
     def _tensor(self) -> TensorOrGraph:
         panel = self._app.furniture.panels["tensor"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.css.query import NoMatches
 from textual.geometry import Size
 
-from stepdbg.tui.actions import DIGITS, PANELS
+from stepdbg.tui.actions import DIGITS, PANELS, key_of
 from stepdbg.tui.arrangement import COLUMNS, Arrangement, Box, arranged, boxes, order
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.ranks import several
@@ -147,7 +147,7 @@ class Furniture:
         if self.arrangement.kind == "tabs":
             base.query_one(Tabs).show(self.current, zoomed=self.zoomed and self.has_columns)
         if self._app.guide.active:
-            base.query_one(HintLine).show(self._app.guide.look(), self._app.deeds.key_of("no_hints"))
+            base.query_one(HintLine).show(self._app.guide.look(), key_of("no_hints", self._app.snapshot))
         words, at = self._app.said
         base.query_one(Footer).show(
             self._app.situation(), self.arrangement.hidden, words if at == self._app.snapshot.boundary else ""

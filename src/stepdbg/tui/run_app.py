@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = 
     if not ascii_only and config.ascii is None and (why := why_plain(os.environ, _encoding())):
         ascii_only, remarks = True, (*remarks, why)
     app = StepdbgApp(folder, ascii_only=ascii_only, config=config, remarks=remarks, guided=guided)
+    app.at_first_frame = _collect_again
     status = app.run(size=terminal_size())
     app.memory.end()
     if app.farewell:
@@ -40,6 +42,12 @@ def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = 
     if app.return_code:
         return app.return_code
     return status or 0
+
+
+def _collect_again() -> None:
+    """What was imported stays: the collector never looks through it."""
+    gc.freeze()
+    gc.enable()
 
 
 def _encoding() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from typing import Generic, TypeVar
@@ -40,11 +41,19 @@ class TerminalApp(App[T], Generic[T], inherit_bindings=False):
         alternate screen.
         """
         loop = asyncio.get_running_loop()
-        for number in signal.valid_signals():
-            if getattr(number, "name", "") in _NO_ENDS:
-                continue
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError, OSError):
-                loop.add_signal_handler(number, self.signalled, number)
+
+        def heard(number: int, _frame: object) -> None:
+            try:
+                loop.call_soon_threadsafe(self.signalled, number)
+            except RuntimeError:  # the screen has closed already
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+
+        loop.add_signal_handler(signal.SIGTERM, self.signalled, signal.SIGTERM)  # has any signal wake the loop
+        for number in signal.valid_signals() - {signal.SIGTERM}:
+            if getattr(number, "name", "") not in _NO_ENDS:
+                with contextlib.suppress(ValueError, OSError):
+                    signal.signal(number, heard)  # by the loop's own way it takes 0.3 ms for each
 
     def signalled(self, number: int) -> None:
         """A signal that ends the program."""

@@ -18,14 +18,15 @@ MOST_LINES = 5_000
 """Older lines are forgotten."""
 LONGEST_LINE = 4_000
 """Characters; the rest of a longer line is dropped."""
-_TOKEN = re.compile(
+# Compiled at first use: the first paint waits for this module.
+_TOKEN = (
     r"(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
     r"|\x1b\[(?P<parameters>[0-9;:<=>?]*)[ -/]*(?P<final>[@-~])"
     r"|\x1b[\]PX^_](?:[^\x07\x1b]|\x1b(?!\\))*(?:\x07|\x1b\\)"
     r"|\x1b[ -/]*[0-~]"
     r"|(?P<control>[\x00-\x1f\x7f-\x9f])"
 )
-_UNFINISHED = re.compile(r"\x1b(?:\[[0-9;:<=>?]*[ -/]*|[\]PX^_](?:[^\x07\x1b]|\x1b(?!\\)){0,4096}|[ -/]*)?\Z")
+_UNFINISHED = r"\x1b(?:\[[0-9;:<=>?]*[ -/]*|[\]PX^_](?:[^\x07\x1b]|\x1b(?!\\)){0,4096}|[ -/]*)?\Z"
 
 Cell = tuple[str, str]
 
@@ -67,11 +68,11 @@ class _Writing:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         words = decoder.decode(self.before.rest + data)
         pending = decoder.getstate()[0]
-        unfinished = _UNFINISHED.search(words)
+        unfinished = re.search(_UNFINISHED, words)
         if unfinished:
             pending = words[unfinished.start() :].encode() + pending
             words = words[: unfinished.start()]
-        for token in _TOKEN.finditer(words):
+        for token in re.finditer(_TOKEN, words):
             if token["text"] is not None:
                 self.write(token["text"])
             elif token["control"] is not None:

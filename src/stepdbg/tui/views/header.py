@@ -6,7 +6,6 @@ What does not fit is left out whole, the least needed first; nothing is cut in t
 from __future__ import annotations
 
 import math
-import shlex
 import signal
 from pathlib import PurePath
 
@@ -169,6 +168,10 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
 
 def arguments(session: SessionState) -> str:
     """The script's own arguments, as one would type them: what follows on its name in the command."""
+    if not session.target:
+        return ""
+    import shlex  # not before the first frame, which knows no target yet
+
     try:
         words = shlex.split(session.target)
     except ValueError:

@@ -137,6 +137,10 @@ class Panel(Sheet, can_focus=True):
         """Whether the cursor is on something that is on or off."""
         return self.breakpoint() is not None
 
+    def has_selection(self) -> bool:
+        """Whether enter or space has something to act on."""
+        return bool(self.chosen()) or self.switchable()
+
     def offers(self) -> frozenset[str]:
         """Ids of the actions that only the panel knows to apply here."""
         return frozenset({"copy"}) if self.copied() is not None else frozenset()

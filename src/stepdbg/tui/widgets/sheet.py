@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from stepdbg.printable import printable
+from stepdbg.printable import narrow, printable
 from stepdbg.tui.cells import cell_len
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.views.lines import Line, target_at
@@ -111,7 +111,7 @@ def cells_of(line: Line, width: int) -> list[Cell]:
     """The line cell by cell, filled with blanks to the width. Whatever a name holds, it passes the gate here."""
     cells: list[Cell] = []
     for words, role, _ in line:
-        if words.isascii() and words.isprintable():
+        if narrow(words):
             cells.extend((character, role) for character in words)
             continue
         for character in printable(words):
