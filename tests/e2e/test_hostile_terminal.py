@@ -170,3 +170,16 @@ def test_what_leads_to_no_terminal_is_refused_in_one_line(place: Place) -> None:
         assert "status 2" in said, said
         assert said.count("stepdbg: ") == 1, said
         assert "Traceback" not in said
+
+
+def test_after_a_crash_the_traceback_is_left_on_the_terminal_and_commands_nothing(place: Place, tmp_path: Path) -> None:
+    script = tmp_path / "crash.py"
+    script.write_text('print("one", flush=True)\nraise RuntimeError("e\\x1b]0;PWN\\x07z")\n')
+    terminal = place.stepdbg("--fresh", "--no-hints", script)
+    terminal.wait_for("EXITED")
+    terminal.press("q")
+    assert terminal.wait_exit() == 0
+    assert terminal.emulator.leftovers() == []
+    assert "Traceback (most recent call last):" in terminal.text
+    assert "RuntimeError: e" in terminal.text
+    assert others(terminal) == set()

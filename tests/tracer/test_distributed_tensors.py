@@ -18,6 +18,7 @@ from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Editor, Refused
 from stepdbg.tracer.effects import take
 from stepdbg.tracer.inspection import Desk
+from stepdbg.tracer.interruptions import Interruptions
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.treatment import Treatment
 
@@ -52,7 +53,7 @@ class Stop:
         self.registry.note_model(self.model)
         self.registry.note_optimizer(self.optimizer)
         self.registry.refresh([])
-        self.editor = Editor(self.registry)
+        self.editor = Editor(self.registry, Interruptions(lambda _: None))
         self.editor.open([], m.Boundary(1, 1), pending_backward)
 
     def preview(self, name: str, expression: str, where: str = "") -> m.EditPreview:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.edits import Editor, Refused
+from stepdbg.tracer.interruptions import Interruptions
 from stepdbg.tracer.registry import Registry
 
 
@@ -52,7 +53,7 @@ class Stop:
         self.registry = Registry()
         self.registry.note_model(self.model)
         self.registry.note_optimizer(self.optimizer)
-        self.editor = Editor(self.registry)
+        self.editor = Editor(self.registry, Interruptions(lambda _: None))
         self.open(pending_backward=pending_backward)
 
     def open(self, *, pending_backward: bool = False) -> None:

@@ -11,13 +11,10 @@ import contextlib
 import io
 import linecache
 import reprlib
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from itertools import count, islice
-from types import FrameType
 from typing import Any
 
 import torch
@@ -26,6 +23,7 @@ from stepdbg import api
 from stepdbg.protocol.messages import Completions, Evaluated
 from stepdbg.tracer import frames
 from stepdbg.tracer.completion import completions
+from stepdbg.tracer.interruptions import Interrupted, Interruptions
 from stepdbg.tracer.quiet import as_the_user
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.space import Space
@@ -41,21 +39,19 @@ class Console:
     Args:
         registry: Knows the model, the optimizer, the loss and the batch.
         variables: Knows the frames.
-        tell: Is called once with the signal that interrupts, before anything can be.
+        interruptions: Let what never ends be interrupted.
     """
 
-    def __init__(self, registry: Registry, variables: Variables, tell: Callable[[int], None]) -> None:
+    def __init__(self, registry: Registry, variables: Variables, interruptions: Interruptions) -> None:
         self.used = False
         """Whether anything was run at this stop."""
         self.gradients = True
         """Whether the frame at which training stands records for autograd."""
         self._registry = registry
         self._variables = variables
-        self._tell = tell
+        self._interruptions = interruptions
         self._space = Space()
         self._numbers = count(1)
-        self._evaluating = False
-        self._interruptible: bool | None = None
         self._at_hand: dict[str, Callable[[], Any]] = {
             "model": lambda: _first(model for _, model in registry.models()),
             "optimizer": lambda: _first(optimizer for _, optimizer in registry.optimizers()),
@@ -80,7 +76,6 @@ class Console:
 
     def evaluate(self, place: int, source: str) -> Evaluated:
         """Run it; the last expression's value is told."""
-        self._be_interruptible()
         self.used = True
         self._space.enter(self._variables.frame(place), self._at_hand)
         output = _Captured()
@@ -91,12 +86,11 @@ class Console:
         try:
             with nothing_stops(), _apart(output):
                 value = self._run(source, file)
-        except _Interrupted:
+        except Interrupted:
             interrupted = True
         except BaseException as error:  # also a SystemExit: the session goes on
             failure = _traceback(error)
         finally:
-            self._evaluating = False
             linecache.cache.pop(file, None)
             note = self._space.told()
             self._space.leave()
@@ -107,47 +101,16 @@ class Console:
         last = tree.body[-1] if tree.body else None
         if isinstance(last, ast.Expr):
             tree.body.pop()
-        with as_the_user(), torch.set_grad_enabled(self.gradients):
-            self._evaluating = True
-            try:
-                if tree.body:
-                    exec(compile(tree, file, "exec", dont_inherit=True), self._space)
-                if not isinstance(last, ast.Expr):
-                    return ""
-                value = eval(compile(ast.Expression(last.value), file, "eval", dont_inherit=True), self._space)
-                if value is None:
-                    return ""
-                dict.__setitem__(self._space, "_", value)
-                return _cut(_repr.repr(value))
-            finally:
-                self._evaluating = False
-
-    # being interrupted
-
-    def _be_interruptible(self) -> None:
-        """At the first evaluation: have a signal that nobody uses raise an exception while something is evaluated.
-
-        The handler stays, since the signal may come when what it was to interrupt has just ended.
-        """
-        if self._interruptible is not None:
-            return
-        self._interruptible = False
-        last = getattr(signal, "SIGRTMAX", None)
-        candidates = [int(last) - n for n in (4, 5, 6)] if last is not None else [int(signal.SIGUSR2)]
-        for number in candidates:
-            if threading.current_thread() is threading.main_thread() and signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, self._interrupt)
-                self._interruptible = True
-                self._tell(number)
-                return
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._evaluating:
-            raise _Interrupted
-
-
-class _Interrupted(KeyboardInterrupt):
-    """Somebody does not want to wait any longer."""
+        with as_the_user(), torch.set_grad_enabled(self.gradients), self._interruptions.possible():
+            if tree.body:
+                exec(compile(tree, file, "exec", dont_inherit=True), self._space)
+            if not isinstance(last, ast.Expr):
+                return ""
+            value = eval(compile(ast.Expression(last.value), file, "eval", dont_inherit=True), self._space)
+            if value is None:
+                return ""
+            dict.__setitem__(self._space, "_", value)
+            return _cut(_repr.repr(value))
 
 
 class _Captured(io.TextIOBase):

@@ -25,6 +25,7 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer import frames, summary, tensors
 from stepdbg.tracer.console import nothing_stops
 from stepdbg.tracer.fitting import Refused, fitted, fitted_value, misgivings, numbers_of, shard_in_words
+from stepdbg.tracer.interruptions import Interrupted, Interruptions
 from stepdbg.tracer.layout import groups_of, states_of
 from stepdbg.tracer.places import Gone, GradientPlace, GroupPlace, Place, Stacks, StatePlace, TensorPlace, VariablePlace
 from stepdbg.tracer.plain import key_in_words, plain
@@ -72,8 +73,9 @@ class _Done:
 class Editor:
     """Previews, applies and undoes."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, interruptions: Interruptions) -> None:
         self.changed = False
+        self._interruptions = interruptions
         self._registry = registry
         self._stacks = Stacks()
         self._boundary: m.Boundary | None = None
@@ -316,9 +318,13 @@ class Editor:
             names |= space
         names |= {"torch": torch, "math": math, **own}
         try:
-            with undisturbed_randomness(), nothing_stops():
+            with undisturbed_randomness(), nothing_stops(), self._interruptions.possible():
                 return eval(code, names)
-        except (Exception, SystemExit) as error:
+        except Interrupted:
+            raise Refused("the expression was interrupted; nothing was changed") from None
+        except (
+            BaseException
+        ) as error:  # also KeyboardInterrupt, GeneratorExit: they are the expression's, not training's
             raise Refused(f"{type(error).__name__}: {error}") from error
 
 

@@ -24,6 +24,7 @@ from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.foresight import Foreseer
 from stepdbg.tracer.graph import Graphs
 from stepdbg.tracer.identity import identify
+from stepdbg.tracer.interruptions import Interruptions
 from stepdbg.tracer.layout import groups_of, parameters_of_group, states_of
 from stepdbg.tracer.midstep import Midstep
 from stepdbg.tracer.model_tree import ModelTree
@@ -57,7 +58,8 @@ class Desk:
         self._registry = registry
         self._course = course
         self._deltas = deltas
-        self._editor = Editor(registry)
+        interruptions = Interruptions(tell_signal)
+        self._editor = Editor(registry, interruptions)
         self._figures = Figures()
         self._graphs = Graphs(registry)
         self._foreseer = Foreseer(registry, treatment)
@@ -67,7 +69,7 @@ class Desk:
         self._together: dict[str, str] = {}
         """At an inner boundary: the labels of its tensors, by name."""
         self._variables = Variables(registry)
-        self._console = Console(registry, self._variables, tell_signal)
+        self._console = Console(registry, self._variables, interruptions)
 
     @property
     def edited(self) -> bool:

@@ -142,8 +142,6 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         self.questions: Questions | None = None
         self.at_first_frame: Callable[[], object] = lambda: None
         """Called once, when the first frame is on the screen."""
-        self.farewell = ""
-        """What to say on the terminal when the screen is gone."""
         self.furniture = Furniture(self)
         self.memory = Memory(self)
         self.keys_in_turn = KeysInTurn(self, super().on_event)

@@ -8,6 +8,7 @@ from stepdbg.errors import StepdbgError
 from stepdbg.protocol.messages import (
     Edit,
     EditDone,
+    Interrupt,
     Leave,
     Query,
     Refusal,
@@ -208,7 +209,8 @@ class Deeds:
             await self._app.questions.idle(PATIENCE)
             target = panel.editable()
         if target is not None:
-            dialog = EditDialog(target, self._answer, self._app.glyphs, whole=whole)
+            app, rank = self._app, self._app.snapshot.rank
+            dialog = EditDialog(target, self._answer, lambda: app.send(Interrupt(rank)), app.glyphs, whole=whole)
             self._app.push_screen(dialog, self._edited)
 
     async def _edit_all(self) -> None:
@@ -427,6 +429,7 @@ class Deeds:
         """Tell the hub how, hang up, close the screen."""
         app = self._app
         over = app.snapshot.over
+        app.left = over or how == "stop"
         name = app.snapshot.session.name
         app.send(Leave(how))  # type: ignore[arg-type]
         if not over:

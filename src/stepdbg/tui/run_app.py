@@ -37,6 +37,10 @@ def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = 
     app.at_first_frame = _collect_again
     status = app.run(size=terminal_size())
     app.memory.end()
+    if app.left:
+        from stepdbg.tui.last_words import last_words
+
+        sys.stderr.write(last_words(app.snapshot))
     if app.farewell:
         sys.stderr.write(f"stepdbg: {printable(app.farewell)}\n")
     if app.return_code:

@@ -28,6 +28,11 @@ _NO_ENDS = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGCLD", "SIGCONT", "SIGTSTP", "SI
 class TerminalApp(App[T], Generic[T], inherit_bindings=False):
     """The base of the app: the gate at the screen, and the signals."""
 
+    farewell = ""
+    """What to say on the terminal when the screen is gone."""
+    left = False
+    """Whether the user has left a session that is over, or ended it: then a crash is told on the terminal."""
+
     def get_driver_class(self) -> type[Driver]:
         """The driver that holds out."""
         if sys.platform == "win32":

@@ -33,14 +33,26 @@ class EditDialog(Dialog[Edit]):
     DEFAULT_CSS = """
     EditDialog .none { display: none; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+t", "toggle_whole", "element or whole", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+t", "toggle_whole", "element or whole", show=False),
+        Binding("ctrl+c", "interrupt", "interrupt", show=False, priority=True),
+    ]
 
     def __init__(
-        self, target: Editable, ask: Callable[[Query], Awaitable[Result]], glyphs: Glyphs, *, whole: bool = False
+        self,
+        target: Editable,
+        ask: Callable[[Query], Awaitable[Result]],
+        interrupt: Callable[[], None],
+        glyphs: Glyphs,
+        *,
+        whole: bool = False,
     ) -> None:
         super().__init__("Edit", glyphs)
         self._target = target
         self._ask = ask
+        self._interrupt = interrupt
+        self._evaluates = False
+        """Whether an expression is being evaluated, which may take for ever."""
         self._whole = whole or target.element is None
         self._where = "" if self._whole else _bracketed(target.element)
         """The part that is edited, as the user has typed it; empty for the whole."""
@@ -84,6 +96,16 @@ class EditDialog(Dialog[Edit]):
             self._preview = None
             self._say()
 
+    def action_interrupt(self) -> None:
+        """The expression takes too long; what had been computed of it is dropped."""
+        if self._evaluates:
+            self._interrupt()
+
+    def action_dismiss_dialog(self) -> None:
+        """Leave; nothing goes on that nobody waits for."""
+        self.action_interrupt()
+        super().action_dismiss_dialog()
+
     def on_input_changed(self, event: Input.Changed) -> None:
         """Another expression, or another part, has not been previewed."""
         if event.input.id == "where":
@@ -117,7 +139,12 @@ class EditDialog(Dialog[Edit]):
 
     @work(exclusive=True)
     async def _try(self, request: PreviewEdit) -> None:
-        result = await self._answer(request)
+        self._evaluates = True
+        self._say()
+        try:
+            result = await self._answer(request)
+        finally:
+            self._evaluates = False
         if isinstance(result, EditPreview):
             self._preview, self._previewed = result, request
             self._say()
@@ -159,6 +186,8 @@ class EditDialog(Dialog[Edit]):
         if preview is not None and preview.saved:
             doing = "do it through the tensor; tab: choose"
         keys = f"enter: {doing}   escape: cancel"
+        if self._evaluates:
+            keys = "evaluating" + self.glyphs.ellipsis + "   ctrl+c: interrupt   escape: cancel"
         if self._target.element:
             all_of_it = "whole tensor" if self._target.sliceable else "all of it"
             keys += f"   ctrl+t: {'one element' if whole else all_of_it}"

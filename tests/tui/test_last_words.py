@@ -1,0 +1,53 @@
+"""What stands on the terminal after the screen: the traceback of a crash, and nothing that the terminal would obey."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from stepdbg.protocol.messages import SessionState
+from stepdbg.tui.last_words import FEW_LINES, MOST_LINES, last_words
+from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.transcript import Transcript
+
+CHAINED = """\
+Traceback (most recent call last):
+  File "a.py", line 1, in f
+KeyError: 'x'
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "a.py", line 3, in <module>
+ValueError: e\x1b]0;PWN\x07\x9b
+"""
+
+
+def ended(output: str, status: int | None = 1) -> Snapshot:
+    session = SessionState("a-1", "python a.py", "a.py", "exited", exit_status=status)
+    return replace(Snapshot(session), output=Transcript().fed(0, output.encode()))
+
+
+def test_the_traceback_is_left_whole_with_what_it_is_chained_to() -> None:
+    earlier = "Traceback (most recent call last):\nan old one, caught and printed\nepoch 1\n"
+    words = last_words(ended(earlier + CHAINED))
+    assert words.splitlines()[:3] == CHAINED.splitlines()[:3]
+    assert words.count("Traceback") == 2
+    assert "old one" not in words
+    assert words.replace("\n", "").isprintable()
+
+
+def test_where_a_script_failed_with_no_traceback_the_end_of_its_output_is_left() -> None:
+    words = last_words(ended("".join(f"line {n}\n" for n in range(50)) + "usage: a.py [-h]\n", 2))
+    assert words.splitlines()[-1] == "usage: a.py [-h]"
+    assert len(words.splitlines()) == FEW_LINES
+
+
+def test_a_script_that_ended_well_or_trains_leaves_nothing() -> None:
+    assert last_words(ended(CHAINED, 0)) == ""
+    assert last_words(Snapshot(SessionState("a-1", "", "a.py", "running"))) == ""
+
+
+def test_an_endless_traceback_is_cut_at_its_beginning() -> None:
+    words = last_words(ended("Traceback (most recent call last):\n" + "  File\n" * 3_000 + "RecursionError: deep\n"))
+    assert len(words.splitlines()) == MOST_LINES
+    assert words.endswith("RecursionError: deep\n")
