@@ -10,9 +10,9 @@ from textual.theme import BUILTIN_THEMES
 from tui.builders import at, stop_after
 from tui.stage import stage
 
-from stepdbg.home import first_run
 from stepdbg.home.first_run import DEMOS, note_use, wants_hints
 from stepdbg.home.folders import STATE_VARIABLE
+from stepdbg.home.toml_files import read_toml
 from stepdbg.protocol.messages import Inner
 from stepdbg.tui.actions import ACTIONS
 from stepdbg.tui.config import Config, configured
@@ -130,7 +130,7 @@ async def test_the_hints_go_on_as_the_user_does_what_they_say(size: tuple[int, i
         await here.step()
         await here.until(lambda: not here.app.guide.active, "their end")
         await here.until(lambda: here.app.query_one("#body").size.height > rows, "the line for the panels")
-        await here.until(lambda: first_run.read_toml(home / "hints.toml").get("finished"), "the note")
+        await here.until(lambda: read_toml(home / "hints.toml").get("finished"), "the note")
         assert "no hints" not in here.text
 
 
@@ -158,7 +158,7 @@ async def test_a_key_or_a_click_dismisses_the_hints_for_good(home: Path) -> None
             else:
                 await here.click_on("no hints")
             await here.until(lambda here=here: "no hints" not in here.text, "their end")
-            await here.until(lambda: first_run.read_toml(home / "hints.toml").get("finished"), "the note")
+            await here.until(lambda: read_toml(home / "hints.toml").get("finished"), "the note")
         assert not wants_hints(str(DEMOS / "mnist.py"))
         (home / "hints.toml").unlink()
 
