@@ -10,7 +10,7 @@ import multiprocessing.process
 import multiprocessing.util
 import sys
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -33,17 +33,19 @@ from stepdbg.tracer.following import Following
 from stepdbg.tracer.halt import STEPPING, Cause, Halt
 from stepdbg.tracer.handlers import Handlers, held, raised
 from stepdbg.tracer.link import HubLost, Link
+from stepdbg.tracer.listeners import Listeners
 from stepdbg.tracer.losses import Losses
 from stepdbg.tracer.passing import NOTED, Passing
 from stepdbg.tracer.placing import placed, stack_around
 from stepdbg.tracer.quiet import Aside, observed
 from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.rounds import Rounds
 from stepdbg.tracer.stepping.into import Describes, Into
 from stepdbg.tracer.trace import Trace
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.watches import Watches
-from stepdbg.tracer.whose import Owner, arguments_of, call_at, owner_of
+from stepdbg.tracer.whose import Owner, see_call
 
 
 class Tracer:
@@ -55,8 +57,7 @@ class Tracer:
         """True when nothing is to be made into boundaries any more."""
         self.driving = False
         """True while a generator loop runs: only its yields make boundaries."""
-        self.on_update: Callable[[], None] | None = None
-        """Called where an update opens after another."""
+        self.told = Listeners()
         self.lagging = Course()
         """The course, in a free run as it was some moments ago: for what is no matter of phases."""
         self.registry = Registry(earlier=Earlier(self.lagging))
@@ -70,6 +71,7 @@ class Tracer:
         self.passing = Passing(self.lagging, self.registry, self._rank, self._losses)
         self._into = Into(self, self._halt)
         self.following = Following(self, self._rank, self._halt, self._losses)
+        self.rounds = Rounds(self.lagging)
         self._trace: Trace | None = None
         self._pausing = False
         self._stopped_at = 0
@@ -157,10 +159,11 @@ class Tracer:
                 return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at)
         course = self.course
         update = course.update
-        phase = course.pass_by(name, optimizer, now, call, kept, silent)
+        turn = self.rounds.begins(name, optimizer, at or sys._getframe(1))
+        phase = course.pass_by(name, optimizer, now, call, kept, silent, turn)
         self._rank.say_where(course, name, now)
-        if course.update != update and self.on_update is not None:
-            self.on_update()
+        if course.update != update and self.told.update is not None:
+            self.told.update()
         return phase
 
     def end(self, phase: Phase) -> None:
@@ -180,8 +183,13 @@ class Tracer:
             now = monotonic_ns()
         course = self.course
         course.leave(phase, now)
-        if course.open is None and self._halt.free and self._may_pass():
+        if course.open is not None:
+            return
+        if self._halt.free and self.lagging.regular and self._may_pass():
+            self.rounds.forget()
             passing.arm(now)
+        elif not (self.driving or self.quiet):
+            self.told.call_ended(phase.name)
 
     def ended(self, phase: Phase) -> None:
         """`end`, where nothing that fails in it may reach the script."""
@@ -279,9 +287,7 @@ class Tracer:
             inner: Describes it.
             frame: The innermost frame of the training thread.
         """
-        stack = frames.stack(frame)
-        user = next((one for one in stack if frames.origin(one.f_code.co_filename) == "user"), None)
-        self._stop_within(Cause("step", "", stack, inner=inner), user)
+        self._stop_within(Cause("step", "", frames.stack(frame), inner=inner), frames.user_frame(frame))
 
     def watch(self, name: str, value: object) -> None:
         """`stepdbg.watch(name, value)`: a number, or a tensor of one, for the chart."""
@@ -342,14 +348,17 @@ class Tracer:
     ) -> Phase:
         """`begin`, where somebody may want to stop."""
         course = self.course
+        self.told.looked_at()
         self._into.over()
         self._losses.settle(wait=True)
-        done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent)
+        turn = self.rounds.begins(name, optimizer, at or sys._getframe(2))
+        done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent, turn=turn)
+        silent = silent or course.merged
         frame = frames.user_frame(at or sys._getframe(2))
         whose: Owner = None
         try:
             if not predicted and at is None:
-                whose = self._see_call(name, sys._getframe(2))
+                whose = see_call(self.registry, name, sys._getframe(2), by_hand=course.epoch is None)
             self._halt.coming = whose
             if devices.capturing():
                 self._halt.pass_unseen()
@@ -364,21 +373,14 @@ class Tracer:
         update = course.update
         phase = course.depart(name, now, opens, call, kept)
         phase.whose = whose
-        if course.update != update and self.on_update is not None:
-            self.on_update()
+        if course.update != update and self.told.update is not None:
+            self.told.update()
         if frame is not None:
             line = (frames.line_after(frame) if returning else None) or frame.f_lineno or 0
             phase.place = (frame.f_code.co_filename, line)
         self._rank.say_where(course, name, now)
         self._into.begins(phase)
         return phase
-
-    def _see_call(self, name: str, frame: FrameType) -> Owner:
-        """Whose call makes this boundary; what a forward is called with is noted."""
-        call = call_at(frame)
-        if name == "forward":
-            self.registry.note_call(arguments_of(call), by_hand=self.course.epoch is None)
-        return owner_of(call)
 
     def _look(
         self,
@@ -406,7 +408,7 @@ class Tracer:
         if silent and self._stopped_at == course.index:
             why = None
         else:
-            why = self._halt.why(boundary, silent, sure=following == name, pausing=self._pausing)
+            why = halt.why(boundary, silent, sure=following == name, pausing=self._pausing)
         if why is not None:
             self._pausing, self._stopped_at = False, course.index
             self._rank.say_where(course, following, monotonic_ns())
@@ -449,6 +451,7 @@ class Tracer:
             self._into.over()
             now = monotonic_ns()
             done, _ = self.course.advance(None, now, None)
+            self.course.conclude(ended=cause.reason == "exit")
             boundary = self.course.boundary(None, done, None, now, predicted=False)
             if cause.reason == "exception":
                 frame = next((f for f in cause.stack if frames.origin(f.f_code.co_filename) == "user"), None)
@@ -465,7 +468,7 @@ class Tracer:
 
     def _may_pass(self) -> bool:
         """Whether phases may go by unseen: each is a call, nobody is told of updates, no step is one by hand."""
-        return not self.quiet and not self.driving and self.on_update is None and self.registry.has_optimizers
+        return not (self.quiet or self.driving or self.told.update) and self.registry.has_optimizers
 
     # the hub
 
@@ -497,8 +500,6 @@ class Tracer:
                     self._rank.link.send(m.Answer(number, refusal))
                 case m.Disarm():
                     raise HubLost("the session has ended")
-                case _:
-                    pass
 
     def gave_up(self, error: Exception) -> None:
         """A boundary could not be looked at, or made: that must never become the user's. Say so, once, and go on."""

@@ -13,12 +13,17 @@ from typing import Any
 from msgspec import Struct
 
 from stepdbg.protocol.messages import Boundary, Effects, PhaseRecord
+from stepdbg.tracer.turns import Turn, opens_by_turn
 
 USUAL_ORDER = ("data", "zero_grad", "forward", "loss", "backward", "step")
 """What is foretold while nothing has been learned."""
 _CLOSED = frozenset({"data", "forward", "eval", "backward", "unscale", "clip", "step", "scheduler"})
 """Calls of torch's in which no update opens. (A `with stepdbg.phase(…)` may hold whole updates.)"""
 
+BY_HAND = "by hand"
+"""Stands for the optimizer where the script steps by hand."""
+_KNOWN = 2
+"""After so many updates that the order of phases alone would have told as well, it is gone by."""
 _MAKERS = {"batch": ("data",), "output": ("forward",), "loss": ("loss", "backward")}
 """The phases in which the objects of a kind come into being."""
 
@@ -94,8 +99,18 @@ class Course:
     """The optimizers that must have stepped before a forward or zero_grad opens an update."""
     fresh: set[Hashable] = field(default_factory=set)
     """Optimizers that were made in mid-run and have not stepped yet: another fold's, another stage's."""
+    unused: set[Hashable] = field(default_factory=set)
+    """Those that were made and have never stepped."""
     pending_backward: bool = False
     """Between a training forward and its backward."""
+    merged: bool = False
+    """What was assumed to run before the newest boundary did not: it is one with the boundary before."""
+    trailing: set[Hashable] = field(default_factory=set)
+    """The optimizers whose `zero_grad` ends a round (None: a model's), as far as was seen."""
+    agreed: int = 0
+    """So many updates in a row have opened where the order of phases alone would have opened them."""
+    _differs: bool = False
+    """Within this update, loops have told otherwise than that order."""
     _opening: _Opening | None = None
 
     def begin_anew(self) -> None:
@@ -107,7 +122,7 @@ class Course:
     # while somebody may look
 
     def advance(
-        self, following: str | None, now_ns: int, optimizer: Hashable, *, silent: bool = False
+        self, following: str | None, now_ns: int, optimizer: Hashable, *, silent: bool = False, turn: Turn | None = None
     ) -> tuple[Phase | None, int | None]:
         """Close the phase that runs and stand before `following` (None at the end of the script).
 
@@ -116,12 +131,14 @@ class Course:
             now_ns: The time.
             optimizer: Whose phase it is.
             silent: Nothing lies between this boundary and the one before: they are one.
+            turn: What the user's loops tell, if they do (`tracer/rounds.py`).
 
         Returns:
             The phase done, and the number of the update that opens here.
         """
         self._arrive(following, optimizer, now_ns, silent)
-        return self.last, self._opens(following, optimizer)
+        done = None if following is None and self.merged else self.last
+        return done, self._opens(following, optimizer, turn)
 
     def opened_ns(self) -> int:
         """When the first phase of this update began (`monotonic_ns`); later than all there was, where none has yet."""
@@ -172,10 +189,11 @@ class Course:
         call: bool = True,
         kept: bool = True,
         silent: bool = False,
+        turn: Turn | None = None,
     ) -> Phase:
         """`advance` and `depart` at once."""
         self._arrive(name, optimizer, now_ns, silent)
-        return self.depart(name, now_ns, self._opens(name, optimizer), call, kept)
+        return self.depart(name, now_ns, self._opens(name, optimizer, turn), call, kept)
 
     # what has ended
 
@@ -201,19 +219,22 @@ class Course:
             self.running = None
             if phase.doubt is not None and not phase.doubt():
                 self._retracted()
+                self.merged = True
                 return
             self.last = phase
             self._end(phase, now_ns)
             if not self.stepped and phase.name == "step" and phase.outer is None:
-                self.stepped.add("by hand")
+                self.stepped.add(BY_HAND)
 
     def note_step(self, optimizer: Hashable) -> None:
         """That optimizer has stepped, or would have (its scaler skipped the step)."""
         self.stepped.add(optimizer)
         self.fresh.discard(optimizer)
+        self.unused.discard(optimizer)
 
     def note_made(self, optimizer: Hashable) -> None:
         """That optimizer was made: it will step. In the first update nothing else has been learned yet."""
+        self.unused.add(optimizer)
         if self.before or self.stepped:
             self.fresh.add(optimizer)
         else:
@@ -241,6 +262,30 @@ class Course:
         if self.running is not None:
             self.running = None
             self._retracted()
+
+    @property
+    def regular(self) -> bool:
+        """Whether the order of phases alone tells where updates open, as far as was seen."""
+        return self.agreed >= _KNOWN and not self._differs
+
+    def conclude(self, *, ended: bool) -> None:
+        """The script is over. If it has come to its end, an update in which nothing was learned was none: its phases
+        end the one before.
+        """
+        opening = self._opening
+        learns = ("backward", "step")
+        if (
+            ended
+            and opening is not None
+            and not self.stepped
+            and not any(phase.name in learns for phase in self.phases)
+        ):
+            self.phases = [*opening.phases, *self.phases]
+            self.before, self.stepped, self.in_use = opening.before, opening.stepped, opening.in_use
+            self._opening = None
+            self.update -= 1
+            for phase in self.phases:
+                phase.update = self.update
 
     def waited(self, ns: int) -> None:
         """Training has waited for the user while these phases ran: that is none of their time."""
@@ -315,9 +360,10 @@ class Course:
             and not (optimizer is None or optimizer in stepped or optimizer in self.fresh)
         ):  # if its gradients are zeroed when others have stepped in this update, it still will
             self.in_use.add(optimizer)
+        self.merged = False
         if self.running is not None:
             self.close_running(self.running, now_ns)
-        if not silent:
+        if not silent and (not self.merged or following is None):
             self.index += 1
 
     def _end(self, phase: Phase, now_ns: int) -> None:
@@ -328,32 +374,48 @@ class Course:
     def _retracted(self) -> None:
         self.last = next((phase for phase in reversed(self.phases) if phase.outer is self.open), None)
 
-    def _opens(self, following: str | None, optimizer: Hashable) -> int | None:
+    def _opens(self, following: str | None, optimizer: Hashable, turn: Turn | None) -> int | None:
         if self.index == 1 and following is not None:
             return self.update
-        stepped = self.stepped
-        if not stepped or following is None:
+        if not self.stepped or following is None or self._closed():
             return None
+        by_order = self._opens_by_order(following, optimizer)
+        opens = by_order
+        if turn is not None:
+            several = len(self.in_use | self.stepped) > 1
+            opens = opens_by_turn(turn, following, several=several, by_order=by_order, again=optimizer in self.stepped)
+            if following == "zero_grad":
+                (self.trailing.add if turn == "over" else self.trailing.discard)(optimizer)
+                by_order = self._opens_by_order(following, optimizer)
+        self._differs = self._differs or opens != by_order
+        return self.update + 1 if opens else None
+
+    def _closed(self) -> bool:
+        """Whether a call is open in which no update opens."""
         level = self.open
         while level is not None:
             if level.name in _CLOSED:
-                return None
+                return True
             level = level.outer
+        return False
+
+    def _opens_by_order(self, following: str, optimizer: Hashable) -> bool:
+        """Whether the order of phases alone says that an update opens."""
+        stepped = self.stepped
         if following == "data":
-            return self.update + 1
+            return True
+        if following == "zero_grad" and optimizer in self.trailing:
+            return False
         # (optimizers that have all been replaced by new ones, as by the next fold's, are waited for no longer)
         all_stepped = self.in_use <= stepped or self.in_use.isdisjoint(stepped)
         if following in ("forward", "backward") or optimizer is None:
-            opens = all_stepped and following in ("forward", "backward", "zero_grad")
-        elif following in ("zero_grad", "step"):
+            return all_stepped and following in ("forward", "backward", "zero_grad")
+        if following in ("zero_grad", "step"):
             if optimizer in stepped:
                 # in a GAN that zeroes both each time this is still the same round: the next batch says that it is over
-                opens = all_stepped or not any(phase.name == "data" for phase in self.phases)
-            else:
-                opens = following == "zero_grad" and optimizer in self.fresh
-        else:
-            opens = False
-        return self.update + 1 if opens else None
+                return all_stepped or not any(phase.name == "data" for phase in self.phases)
+            return following == "zero_grad" and optimizer in self.fresh
+        return False
 
     def _open(self, update: int) -> None:
         self._opening = _Opening(self.phases, self.before, self.stepped, self.in_use)
@@ -362,6 +424,8 @@ class Course:
         self.update = update
         self.phases = []
         self.stepped = set()
+        self.agreed = 0 if self._differs else self.agreed + 1
+        self._differs = False
 
 
 def _records(phases: list[Phase]) -> tuple[PhaseRecord, ...]:

@@ -63,6 +63,11 @@ def user_frame(frame: FrameType | None) -> FrameType | None:
     return frame
 
 
+def innermost() -> FrameType:
+    """The frame of who calls this."""
+    return sys._getframe(1)
+
+
 def calling(frame: FrameType | None) -> FrameType | None:
     """The innermost frame that is not ours, be it the user's or a library's."""
     while frame is not None and origin(frame.f_code.co_filename) == "stepdbg":

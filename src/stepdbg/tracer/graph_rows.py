@@ -11,6 +11,7 @@ import torch
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.earlier import Clock, Updates
 from stepdbg.tracer.graph_walk import Node, Row, Tree, Walk, node_of
+from stepdbg.tracer.leaves import names_of_parts
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.saved_tensors import Kinds, saved_by
 
@@ -50,6 +51,8 @@ class Rows:
         self._made: dict[Node, str] = {}
         self._by_id: dict[int, str] = {}
         self._by_memory: dict[int, str] = {}
+        self._parts: dict[int, str] | None = None
+        """Parameters of modules that are in no model, once one is asked for."""
 
     def named(self, around: list[tuple[str, torch.Tensor]]) -> Iterator[None]:
         """Learn what the tensors are called that nodes have made, or have saved; yields now and then."""
@@ -157,7 +160,11 @@ class Rows:
 
     def name_of(self, tensor: torch.Tensor) -> str:
         """What that very tensor is called."""
-        return self._by_id.get(id(tensor), "")
+        if (name := self._by_id.get(id(tensor))) is None:
+            if self._parts is None:
+                self._parts = names_of_parts(self._registry.parts, self._registry.scope)
+            name = self._parts.get(id(tensor), "")
+        return name
 
     def memory_name_of(self, tensor: torch.Tensor) -> str:
         """The same, or what the one is called that it is a view of."""

@@ -170,7 +170,7 @@ class Desk:
             case m.ListEffects():
                 return self._newest.window(query) or m.Refusal("their names are not kept any more")
             case m.ListOptimizers():
-                return m.Optimizers(tuple(self._optimizers()))
+                return m.Optimizers(tuple(self._optimizers()), self._registry.leaves.steps)
             case m.Foresee():
                 return self._foreseer.answer(query)
             case m.Identify(object=name):

@@ -153,6 +153,15 @@ def entries_of(value: Any) -> Iterator[tuple[str, object]]:
         yield from attributes_of(value)
 
 
+def tensors_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors in a nest of containers and objects, with their paths (`[0]`, `['mask']`, `.loc`)."""
+    if is_a(value, torch.Tensor):
+        yield path, value
+    elif depth <= 4:
+        for step, item in entries_of(value):
+            yield from tensors_in(item, path + step, depth + 1)
+
+
 def is_a(value: object, kinds: type | tuple[type, ...]) -> bool:
     """`isinstance` by the type alone: the real one asks a value that is none for its `__class__`, which may be the
     user's code.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import FrameType
@@ -27,8 +27,9 @@ from stepdbg.tracer import frames, wrappers
 from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.held import Held, fetched
 from stepdbg.tracer.layout import groups_of, modules_of, optimized_by, parameters_in, parameters_of_group, states_of
+from stepdbg.tracer.leaves import Leaves
 from stepdbg.tracer.naming import FEW as _FEW
-from stepdbg.tracer.naming import Sight, assigned_names, entries_of, is_a, look_around, unique
+from stepdbg.tracer.naming import Sight, assigned_names, is_a, look_around, tensors_in, unique
 from stepdbg.tracer.other_threads import OtherThreads, gradients
 from stepdbg.tracer.plain import key_in_words, plain
 from stepdbg.tracer.rosters import Roster, Rosters
@@ -100,6 +101,10 @@ class Registry:
     in_sight: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
     """The tensors that the user's variables led to at the last stop."""
     _learned: dict[tuple[str, int], str] = field(default_factory=dict)
+    parts: list[nn.Module] = field(default_factory=list)
+    """The modules in sight, between `refresh` and `release`."""
+    leaves: Leaves = field(default_factory=Leaves)
+    """What is trained by hand."""
     _loose: frozenset[int] = frozenset()
     """Parameters of optimizers that are in no model, as far as was found."""
     _losses: list[weakref.ref[torch.Tensor]] = field(default_factory=list)
@@ -200,8 +205,8 @@ class Registry:
 
     @property
     def has_optimizers(self) -> bool:
-        """Whether any optimizer was ever seen."""
-        return bool(self._optimizers)
+        """Whether an optimizer is there."""
+        return any(entry.ref() is not None for entry in self._optimizers)
 
     def look_for_loss(self, stack: list[FrameType]) -> None:
         """See whether the innermost of these frames holds a loss that `backward` has not been called on yet."""
@@ -252,6 +257,7 @@ class Registry:
         spaces = list(frames.scopes(stack))
         sight = look_around(spaces)
         self.scope, self.in_sight = sight.names, sight.tensors
+        self.parts = sight.modules
         self._find_models(sight, stack)
         self._name(sight)
         if pending_backward:
@@ -262,6 +268,10 @@ class Registry:
         names = self._list_models()
         self._held_by, self._of_models = {}, len(self.alive)
         self._list_optimizers(names)
+        if not self.has_optimizers:
+            for name, leaf in self.leaves.named(sight, names, alone=not self._models):
+                if name not in self.alive:
+                    self._list_parameters([leaf], [name], [f"{name}.grad"], "")
         self._list_slots(returning)
         self._list_held()
         self._count_versions()
@@ -290,6 +300,7 @@ class Registry:
         self.alive = {}
         self.scope = {}
         self._held_by = {}
+        self.parts = []
 
     def forget_names(self) -> None:
         """Training runs on by itself: keep no names either, which are made up once for those who step."""
@@ -504,12 +515,3 @@ def _maker(tensor: torch.Tensor) -> int | None:
 def _age(tensor: torch.Tensor) -> int:
     """Grows with each operation that made a tensor; -1 for one without a graph."""
     return -1 if tensor.grad_fn is None else tensor.grad_fn._sequence_nr()
-
-
-def tensors_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors in a nest of containers and objects, with their paths (`[0]`, `['mask']`, `.loc`)."""
-    if is_a(value, torch.Tensor):
-        yield path, value
-    elif depth <= 4:
-        for step, item in entries_of(value):
-            yield from tensors_in(item, path + step, depth + 1)

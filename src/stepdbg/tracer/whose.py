@@ -43,6 +43,14 @@ def arguments_of(call: dict[str, Any]) -> list[Any]:
     return [*(call.get("args") or ()), *(call.get("kwargs") or {}).values()]
 
 
+def see_call(registry: Registry, name: str, frame: FrameType | None, *, by_hand: bool) -> Owner:
+    """Whose call makes a boundary; what a forward is called with is noted (a batch made `by_hand`)."""
+    call = call_at(frame)
+    if name == "forward":
+        registry.note_call(arguments_of(call), by_hand=by_hand)
+    return owner_of(call)
+
+
 def _owner(value: object) -> Owner:
     if is_a(value, nn.Module):
         return weakref.ref(value)

@@ -24,9 +24,7 @@ ZERO_GRAD = {
     "zero_grad_before_backward": Course(
         ["forward loss zero_grad backward step"] * 3, names={"net.0.weight", "opt", "outputs"}
     ),
-    "zero_grad_after_step": Course(
-        ["forward loss backward step", f"{PLAIN}", f"{PLAIN}", "zero_grad"], names={"prediction"}
-    ),
+    "zero_grad_after_step": Course(["forward loss backward step zero_grad"] * 3, names={"prediction"}),
     "zero_grad_by_the_model": Course([PLAIN, PLAIN, f"zero_grad {PLAIN}", f"zero_grad {PLAIN}"]),
     "zero_grad_overridden": Course([PLAIN] * 4, names={"net.fc.weight", "optimizer"}),
 }
@@ -76,15 +74,14 @@ LOSS = {
     ),
     "accumulation": Course(
         [
-            "data forward loss backward data forward loss backward step",
-            "zero_grad data forward loss backward data forward loss backward step",
-            "zero_grad data",
+            "data forward loss backward data forward loss backward step zero_grad",
+            "data forward loss backward data forward loss backward step zero_grad data",
         ],
         names={"prediction", "inputs", "targets"},
         epochs=[1],
     ),
     "dpo": Course(
-        ["zero_grad forward forward loss backward step"] * 3,
+        ["zero_grad forward forward eval eval loss backward step"] * 3,
         names={"policy.0.weight", "reference.0.weight"},
         losses=["dpo_loss"],
     ),
@@ -94,10 +91,9 @@ EVALUATION = {
     "evaluations": Course(
         [
             FED,
-            f"{FED} data eval eval eval",
-            f"forward loss {FED}",
-            f"{FED} data eval eval eval",
-            "forward loss",
+            f"{FED} data eval eval eval forward loss",
+            FED,
+            f"{FED} data eval eval eval forward loss",
         ],
         epochs=[1, 2],
     ),

@@ -52,12 +52,7 @@ OPTIMIZER = {
     "lion": Course([PLAIN] * 3, names={"lion", "model.weight"}, lines={"step": "lion.step()"}),
     "step_of_the_base": Course([PLAIN] * 3, names={"model.weight", "optimizer"}),
     "sam": Course(
-        [
-            "forward loss backward zero_grad forward loss backward step",
-            "zero_grad forward loss backward zero_grad forward loss backward step",
-            "zero_grad forward loss backward zero_grad forward loss backward step",
-            "zero_grad",
-        ],
+        ["forward loss backward zero_grad forward loss backward step zero_grad"] * 3,
         losses=["loss", "second_loss"],
     ),
     "optimizer_again": Course([PLAIN] * 4, names={"model.weight", "optimizer"}),

@@ -67,3 +67,5 @@ class Optimizers(Message, frozen=True):
     """Answer to `ListOptimizers`."""
 
     optimizers: tuple[OptimizerInfo, ...]
+    by_hand: int = 0
+    """How often the script has moved parameters itself, where there is no optimizer."""

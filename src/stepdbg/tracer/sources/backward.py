@@ -144,12 +144,8 @@ class Backward:
                 passing.notes.append(monotonic_ns())
             elif phase is not None:
                 tracer.ended(phase)
-                if phase is not NOTED and phase.outer is None and not tracer.registry.has_optimizers:
-                    try:
-                        with unseen():
-                            hooks._by_hand.expect(args[0] if args else kwargs.get("tensors"))
-                    except Exception as error:
-                        tracer.gave_up(error)
+                if phase is not NOTED and phase.outer is None and hooks._by_hand.possible:
+                    hooks._by_hand.expect(args[0] if args else kwargs.get("tensors"))
             return result
 
         return backward
@@ -180,6 +176,10 @@ class Backward:
                     hooks._open = False
             if phase is not None:
                 tracer.ended(phase)
+                if phase is not NOTED and phase.outer is None and hooks._by_hand.possible:
+                    of = args[0] if args else kwargs.get("outputs")
+                    inputs = args[1] if len(args) > 1 else kwargs.get("inputs")
+                    hooks._by_hand.expect(of, inputs)
             return result
 
         return grad
@@ -198,6 +198,7 @@ class Backward:
             tracer.loss_at_backward(loss, name)
         phase = None
         if not tracer.driving:
+            self._by_hand.begins(of)
             if silent and course.running is not None:
                 course.retract()
             else:

@@ -41,7 +41,7 @@ class Compiled:
                 function = args[0] if args else kwargs.get("model")
                 if function is not None and not is_a(function, nn.Module) and not tracer.quiet:
                     hooks._names.append(str(getattr(function, "__qualname__", type(function).__name__)))
-                    tracer.on_update, tracer.passing.due = hooks._say_what_is_hidden, 0
+                    tracer.told.update, tracer.passing.due = hooks._say_what_is_hidden, 0
             except Exception as error:
                 tracer.gave_up(error)
             try:
@@ -58,7 +58,7 @@ class Compiled:
         seen = {phase.name for phase in course.before}
         hidden = [name for name in _EXPECTED if name not in seen]
         if hidden:
-            self._tracer.on_update = None
+            self._tracer.told.update = None
             self._tracer.tell(
                 f"{' and '.join(hidden)} cannot be seen: torch.compile runs {', '.join(self._names)} as one; "
                 "with TORCH_COMPILE_DISABLE=1 in the environment every phase is there",

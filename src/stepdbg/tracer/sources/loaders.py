@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,30 @@ class Source:
     """Whether training takes its batches; None while that is not known."""
 
 
+@dataclass(slots=True, eq=False)
+class Reading:
+    """One time that a loader is iterated over."""
+
+    loader: Source
+    dataset: Source
+    counted: bool = False
+    """Whether it counts as an epoch: training has taken a batch of it, as far as is known."""
+
+    def count(self) -> None:
+        """Training takes a batch."""
+        if not self.counted:
+            self.counted = True
+            for source in {self.loader, self.dataset}:
+                source.epochs += 1
+
+    def discount(self) -> None:
+        """It was an evaluation that took the batch."""
+        if self.counted:
+            self.counted = False
+            for source in {self.loader, self.dataset}:
+                source.epochs -= 1
+
+
 class Loaders:
     """Every `DataLoader` that is iterated over."""
 
@@ -39,10 +64,12 @@ class Loaders:
         self._models = models
         self._sources: dict[int, tuple[weakref.ref[Any], Source]] = {}
         """Loaders and data sets by `id`: a user's data set may be one that cannot be hashed."""
-        self._read: weakref.WeakKeyDictionary[Any, tuple[Source, Source]] = weakref.WeakKeyDictionary()
-        """What each iterator reads: its loader and that one's data set."""
-        self._since: list[tuple[Source, Source]] = []
+        self._read: weakref.WeakKeyDictionary[Any, Reading] = weakref.WeakKeyDictionary()
+        """What each iterator reads."""
+        self._since: list[Reading] = []
         """What the model that is called next is likely to get."""
+        self._awaiting: list[Reading] = []
+        """What a model was called with that has not been learned from yet: that shows in a backward."""
         self._taken = False
         """True once a model has been called with it."""
         self._provisional: Phase | None = None
@@ -65,10 +92,7 @@ class Loaders:
             try:
                 if tracer.listening() or tracer.following.undecided:
                     hooks._models.on_forward = hooks._fed
-                    loader, dataset = hooks._source(self), hooks._source(getattr(self, "dataset", self))
-                    for source in {loader, dataset}:
-                        source.epochs += 1
-                    hooks._read[iterator] = (loader, dataset)
+                    hooks._read[iterator] = Reading(hooks._source(self), hooks._source(getattr(self, "dataset", self)))
             except Exception as error:
                 tracer.gave_up(error)
             return iterator
@@ -146,7 +170,8 @@ class Loaders:
         read = self._read.get(iterator)
         if read is None:
             return True
-        loader, dataset = read
+        loader, dataset = read.loader, read.dataset
+        self._learned()
         if self._taken:
             self._taken = False
             self._since.clear()
@@ -156,17 +181,32 @@ class Loaders:
         if known is None:
             # a second loader is taken for one of evaluation until training is seen to use its batches
             others = any(source.feeds for _, source in self._sources.values())
-            known = not self._models.evaluating and not others
+            known = not self._models.evaluating and not others and not self._tracer.rounds.over(sys._getframe(1))
         elif known and loader.feeds is None:
-            known = not self._models.evaluating  # another loader over the data that training uses
+            # another loader over the data that training uses
+            known = not self._models.evaluating and not self._tracer.rounds.over(sys._getframe(1))
         if known:
-            self._tracer.lagging.epoch = max(loader.epochs, dataset.epochs if loader.epochs == 1 else 0)
+            read.count()
+            self._tell(read)
         return known
+
+    def _tell(self, read: Reading) -> None:
+        """The epoch is that of what training reads."""
+        loader, dataset = read.loader, read.dataset
+        epochs = max(loader.epochs, dataset.epochs if loader.epochs == 1 else 0)
+        self._tracer.lagging.epoch = epochs or None
+
+    def _learned(self) -> None:
+        """Where a backward has come after the call of a model, what it was called with feeds training."""
+        if self._awaiting and not self._tracer.lagging.pending_backward:
+            for read in self._awaiting:
+                read.loader.feeds = read.dataset.feeds = True
+            self._awaiting = []
 
     def _in_doubt(self, iterator: Any) -> bool:
         """Whether it may still turn out that the loader does not feed training."""
         read = self._read.get(iterator)
-        return read is not None and read[0].feeds is None
+        return read is not None and read.loader.feeds is None
 
     def _fed(self, training: bool) -> None:
         """A model is called, with gradients or without: it is likely to get what was read last."""
@@ -174,14 +214,16 @@ class Loaders:
         if not self._since:
             return
         self._taken = True
+        self._learned()
         if training:
-            for sources in self._since:
-                for source in sources:
-                    source.feeds = True
+            self._awaiting = [*self._since]
         else:
-            for loader, dataset in self._since:
-                if loader.feeds is None:
-                    loader.feeds = False
-                    dataset.feeds = dataset.feeds or False
+            for read in self._since:
+                if read.loader.feeds is None and read not in self._awaiting:
+                    read.loader.feeds = False
+                    read.dataset.feeds = read.dataset.feeds or False
+                    if read.counted:
+                        read.discount()
+                        self._tell(read)
                     if provisional is not None and self._tracer.course.last is provisional:
                         self._tracer.course.take_back(provisional)

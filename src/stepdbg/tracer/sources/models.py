@@ -22,13 +22,14 @@ import torch
 from torch import compiler as compiling
 from torch import nn
 from torch.compiler import is_dynamo_compiling
+from torch.nn.utils.parametrize import ParametrizationList
 
 from stepdbg.protocol.page import BELL
 from stepdbg.tracer.course import Phase
-from stepdbg.tracer.layout import parameters_in
+from stepdbg.tracer.layout import modules_of, parameters_in
+from stepdbg.tracer.naming import tensors_in
 from stepdbg.tracer.passing import FORWARD, LOSS, NOTED
 from stepdbg.tracer.quiet import unseen
-from stepdbg.tracer.registry import tensors_in
 from stepdbg.tracer.sources.wrapping import without_wrapper, wrapper_of
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Models:
         self._open: nn.Module | None = None
         """The model whose forward runs; what it calls is no phase of its own."""
         self._open_phase: Phase | None = None
+        self._aside = False
+        """Whether what is open is a weight that is computed each time it is read."""
         self.output: weakref.ref[torch.Tensor] | None = None
         """What the newest forward returned, where it was one tensor."""
         self.returned_number = False
@@ -67,6 +70,7 @@ class Models:
         tracer.following.at_fork.append(self._closed)
         self.on_new: Callable[[nn.Module], object] = lambda _: None
         """Told of each new model."""
+        tracer.told.looked_at = self.watch
         self.on_forward: Callable[[bool], object] | None = None
         """Told of each call, and whether it was made with gradients."""
 
@@ -96,6 +100,9 @@ class Models:
             return self.output() is tensor
         return self._tracer.registry.is_newest("output", tensor)
 
+    def _at_script_level(self) -> bool:
+        return self._tracer.course.open is None and not self._tracer.driving
+
     def made_at(self, node: Any) -> bool:
         """Whether this node of the graph made an output of the newest forward, a number."""
         return self._tracer.registry.made_at("output", node)
@@ -108,7 +115,8 @@ class Models:
     def _adopt(self, module: nn.Module) -> weakref.ref[nn.Module]:
         """A model is known from now on."""
         reference = self._known[id(module)] = weakref.ref(module, functools.partial(self._forget, id(module)))
-        self._tracer.registry.note_model(module)
+        if not any(other is module for _, whole in self._tracer.registry.models() for _, other in modules_of(whole)):
+            self._tracer.registry.note_model(module)  # a part of one that is known goes by the name it has there
         self.on_new(module)
         kind = type(module)
         if kind not in self._wrapped:
@@ -227,6 +235,9 @@ class Models:
         tracer = self._tracer
         reference = self._known.get(id(model))
         new = reference is None or reference() is not model
+        if new and isinstance(model, ParametrizationList):  # a weight is read, which is computed: no forward
+            self._open, self._open_phase, self._aside = model, None, True
+            return True
         if new and not _is_model(model):
             return False
         if (tracer.lagging.open is not None or tracer.passing.open is not None) and self._buried():
@@ -249,7 +260,10 @@ class Models:
                     phase = tracer.begin("forward", None, True, True, True)
                 else:
                     phase = tracer.begin("forward")
-            elif not pending:
+            elif pending and (running := tracer.course.running) is not None and running.name == "loss":
+                tracer.course.retract()
+                phase = tracer.begin("eval", None, True, False, True)
+            else:
                 phase = tracer.begin("eval", None, True, False)
         self._open, self._open_phase = model, phase
         return True
@@ -270,10 +284,17 @@ class Models:
         """A model's forward has returned that."""
         tracer = self._tracer
         phase, self._open, self._open_phase = self._open_phase, None, None
+        if self._aside:
+            self._aside = False
+            return
         if phase is not None:
             tracer.end(phase)
+        if not torch.is_grad_enabled():
+            if phase is not None and tracer.lagging.pending_backward and self._at_script_level():
+                tracer.begin("loss", None, False, predicted=True, returning=True)
+            return
         with unseen():
-            learns = torch.is_grad_enabled() and self._note_output(output)
+            learns = self._note_output(output)
         if learns and phase is not None:
             tracer.begin("loss", None, False, predicted=True, returning=True)
 
@@ -299,6 +320,7 @@ class Models:
     def _left(self) -> None:
         """An exception has left the model's forward."""
         phase, self._open, self._open_phase = self._open_phase, None, None
+        self._aside = False
         if phase is not None:
             try:
                 self._tracer.broke(phase)

@@ -37,6 +37,8 @@ class Optimizers:
         """The one that has stepped last."""
         self._used: Named | None = None
         """The optimizer used last, or what it wraps."""
+        self._key: int | None = None
+        """What it goes by (`key_of`)."""
 
     def install(self) -> None:
         """Hook them."""
@@ -149,14 +151,10 @@ class Optimizers:
                     and (used := hooks._used) is not None
                     and (mine := used.ref()) is not None
                     and mine is optimizer
-                    and type(groups := mine.param_groups) is list
-                    and groups
-                    and type(group := groups[0]) is dict
-                    and type(parameters := group.get("params")) is list
-                    and parameters
+                    and hooks._key is not None
                     and get_ident() == passing.thread
                 ):  # the usual one, in a free run: see tracer/passing.py
-                    key = id(parameters[0])
+                    key = hooks._key
                     passing.open, phase = "step", NOTED
                     passing.notes += ("step", key, now)
                     passing.starts[STEP] = now
@@ -190,6 +188,7 @@ class Optimizers:
                     used = hooks._used
                     if used is None or used.ref() is not optimizer:
                         used = hooks._used = tracer.registry.note_optimizer(optimizer)
+                        hooks._key = key
                     used.steps += 1
                     if phase is NOTED and passing.phase is None:
                         passing.open = None

@@ -10,6 +10,7 @@ is given up (`Tracer.gave_up`), and the script has what it has without us. In wh
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from torch.optim import Optimizer
 
 from stepdbg.tracer import compiler, frames
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.layout import optimized_by
 from stepdbg.tracer.quiet import unseen
 
 if TYPE_CHECKING:
@@ -114,14 +116,39 @@ def without_wrapper(error: BaseException) -> None:
         BaseException.with_traceback(error, traceback.tb_next)
 
 
-def key_of(optimizer: Any) -> int | None:
-    """What tells one optimizer from another: the first parameter that it holds. None for what is no optimizer.
+_keys: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
+"""Of the optimizers that were asked for, by their own `id`."""
 
-    By that a wrapper counts as what it wraps, and two optimizers that take turns over the same parameters as one.
+
+def key_of(optimizer: Any) -> int | None:
+    """What tells one optimizer from another: which parameters it held when it was first seen. None for what is none.
+
+    By that a wrapper counts as what it wraps, and two optimizers that take turns over the same parameters as one; but
+    one over the parameters of two models is told from one that holds the first model's alone.
     """
     if not issubclass(type(optimizer), Optimizer):
         return None
+    known = _keys.get(id(optimizer))
+    if known is not None and known[0]() is optimizer:
+        return known[1]
+    held = _held_by(optimizer)
+    key = held[0] if held else id(optimizer)
+    for other, taken in [(one(), taken) for one, taken in _keys.values()]:
+        if other is not None and taken == key:
+            if set(_held_by(other)) == set(held):
+                break
+            key = id(optimizer)
+    _keys[id(optimizer)] = (weakref.ref(optimizer, functools.partial(_forget, id(optimizer))), key)
+    return key
+
+
+def _held_by(optimizer: Optimizer) -> list[int]:
+    """The `id` of each parameter."""
     try:
-        return id(optimizer.param_groups[0]["params"][0])
+        return [id(parameter) for parameter in optimized_by(optimizer)]
     except Exception:  # groups of the user's own making
-        return id(optimizer)
+        return []
+
+
+def _forget(key: int, _: Any) -> None:
+    _keys.pop(key, None)

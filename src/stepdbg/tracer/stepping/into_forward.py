@@ -16,7 +16,8 @@ from torch.compiler import is_compiling
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.layout import modules_of
-from stepdbg.tracer.registry import Registry, tensors_in
+from stepdbg.tracer.naming import tensors_in
+from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.sources.wrapping import without_wrapper, wrapper_of
 from stepdbg.tracer.stepping.operators import Operators
 from stepdbg.tracer.stepping.telling import tell

@@ -8,8 +8,9 @@ import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import tensors
+from stepdbg.tracer.naming import tensors_in
 from stepdbg.tracer.readable import shape_of
-from stepdbg.tracer.registry import Alive, Registry, tensors_in
+from stepdbg.tracer.registry import Alive, Registry
 
 _FEW = 12
 """So many tensors of one inner stop are told of."""

@@ -84,6 +84,12 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         words = "No optimizer has been seen yet. It is found at its first zero_grad or step."
         if snapshot.looking_back and snapshot.optimizers is None:
             words = "Not recorded: nobody asked for the optimizers at this stop."
+        elif snapshot.optimizers and (steps := snapshot.optimizers.by_hand):
+            words = (
+                f"This script steps by hand: after backward it has changed parameters itself, {plural(steps, 'time')} "
+                "so far. There is no optimizer, so there are no hyperparameters and no state to show."
+            )
+            return Drawing(title=(Span("by hand", "dim"),), body=lesson(words, frame))
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     optimizers = snapshot.optimizers.optimizers if snapshot.optimizers else ()
     title = (Span(plain(", ".join(f"{one.name} {one.cls}" for one in optimizers[:2]))),)

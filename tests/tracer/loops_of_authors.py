@@ -1,0 +1,481 @@
+"""Loops of many kinds, each with the phases of every update and the epochs that its author would tell."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PRELUDE = """
+import itertools, torch
+from torch import nn, optim
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+x, y = torch.randn(8, 4), torch.randn(8, 1)
+net, other = nn.Linear(4, 1), nn.Linear(4, 4)
+def sgd(*models):
+    return optim.SGD(itertools.chain(*(model.parameters() for model in models)), lr=0.01)
+def data(batch_size=4):
+    return DataLoader(TensorDataset(x, y), batch_size=batch_size)
+"""
+PLAIN = "zero_grad forward loss backward step"
+HAND = "forward loss backward step"
+GAN = f"{PLAIN} {PLAIN}"
+
+
+class Loop(NamedTuple):
+    """One of them."""
+
+    code: str
+    updates: list[str]
+    epochs: tuple[int, ...] = ()
+
+
+LOOPS = {
+    "zero_grad comes last": Loop(
+        """
+        opt = sgd(net)
+        for i in range(3):
+            F.mse_loss(net(x), y).backward()
+            opt.step()
+            opt.zero_grad()
+        """,
+        ["forward loss backward step zero_grad"] * 3,
+    ),
+    "zero_grad before the loop as well as last in it": Loop(
+        """
+        opt = sgd(net)
+        opt.zero_grad()
+        for i in range(3):
+            F.mse_loss(net(x), y).backward()
+            opt.step()
+            opt.zero_grad()
+        """,
+        [f"{PLAIN} zero_grad", "forward loss backward step zero_grad", "forward loss backward step zero_grad"],
+    ),
+    "a scheduler after the last zero_grad": Loop(
+        """
+        opt = sgd(net)
+        sched = optim.lr_scheduler.StepLR(opt, 1)
+        for i in range(3):
+            F.mse_loss(net(x), y).backward()
+            opt.step()
+            net.zero_grad()
+            sched.step()
+        """,
+        ["forward loss backward step zero_grad scheduler"] * 3,
+    ),
+    "accumulation over a loader, a scheduler for each micro-batch": Loop(
+        """
+        opt = sgd(net)
+        sched = optim.lr_scheduler.StepLR(opt, 1)
+        for i, (a, b) in enumerate(data(2)):
+            F.mse_loss(net(a), b).backward()
+            if i % 2:
+                opt.step()
+                opt.zero_grad()
+            sched.step()
+        """,
+        [
+            "data forward loss backward scheduler data forward loss backward step zero_grad scheduler",
+            "data forward loss backward scheduler data forward loss backward step zero_grad scheduler data",
+        ],
+        (1,),
+    ),
+    "accumulation in a loop inside": Loop(
+        """
+        opt = sgd(net)
+        for i in range(2):
+            opt.zero_grad()
+            for k in range(3):
+                (F.mse_loss(net(x), y) / 3).backward()
+            opt.step()
+        """,
+        ["zero_grad forward loss backward forward loss backward forward loss backward step"] * 2,
+    ),
+    "a round in a function": Loop(
+        """
+        opt = sgd(net)
+        def train_step(a, b):
+            opt.zero_grad()
+            loss = F.mse_loss(net(a), b)
+            loss.backward()
+            opt.step()
+            return loss.item()
+        for i in range(3):
+            train_step(x, y)
+        """,
+        [PLAIN] * 3,
+    ),
+    "rounds that differ by a branch": Loop(
+        """
+        opt = sgd(net)
+        for i in range(4):
+            if i % 2:
+                opt.zero_grad()
+                net(x).pow(2).mean().backward()
+                opt.step()
+            else:
+                opt.zero_grad()
+                net(x).abs().mean().backward()
+                opt.step()
+        """,
+        [PLAIN] * 4,
+    ),
+    "a while loop that fetches in its condition": Loop(
+        """
+        opt = sgd(net)
+        batches = iter(data())
+        while (batch := next(batches, None)) is not None:
+            opt.zero_grad()
+            F.mse_loss(net(batch[0]), batch[1]).backward()
+            opt.step()
+        """,
+        [f"data {PLAIN}", f"data {PLAIN} data"],
+        (1,),
+    ),
+    "no loop at all": Loop(
+        """
+        opt = sgd(net)
+        opt.zero_grad(); net(x).sum().backward(); opt.step()
+        opt.zero_grad(); net(x).sum().backward(); opt.step()
+        """,
+        [PLAIN] * 2,
+    ),
+    "a GAN of two optimizers": Loop(
+        """
+        od, og = sgd(net), sgd(other)
+        for i in range(3):
+            od.zero_grad(); net(other(x).detach()).mean().backward(); od.step()
+            og.zero_grad(); net(other(x)).mean().backward(); og.step()
+        """,
+        ["zero_grad forward forward loss backward step zero_grad forward forward loss backward step"] * 3,
+    ),
+    "three optimizers, one of them over both models": Loop(
+        """
+        og, od, oi = sgd(other), sgd(net), sgd(other, net)
+        for i in range(4):
+            og.zero_grad(); net(other(x)).mean().backward(); og.step()
+            od.zero_grad(); net(x).mean().backward(); od.step()
+            oi.zero_grad(); net(other(x)).mean().backward(); oi.step()
+        """,
+        [
+            "zero_grad forward forward loss backward step zero_grad forward loss backward step"
+            " zero_grad forward forward loss backward step"
+        ]
+        * 4,
+    ),
+    "several steps of the critic to one of the generator": Loop(
+        """
+        od, og = sgd(net), sgd(other)
+        for i in range(2):
+            for k in range(3):
+                od.zero_grad(); net(x).mean().backward(); od.step()
+            og.zero_grad(); other(x).mean().backward(); og.step()
+        """,
+        [f"{PLAIN} {PLAIN} {PLAIN} {PLAIN}"] * 2,
+    ),
+    "several steps of each, the gradients cleared by the models": Loop(
+        """
+        od, og = sgd(net), sgd(other)
+        for i in range(3):
+            for k in range(2):
+                net.zero_grad(); net(x).mean().backward(); od.step()
+            for k in range(2):
+                other.zero_grad(); other(x).mean().backward(); og.step()
+        """,
+        [f"{GAN} {GAN}"] * 3,
+    ),
+    "several steps of the critic, each with a batch of its own": Loop(
+        """
+        od, og = sgd(net), sgd(other)
+        batches = itertools.cycle(data())
+        for i in range(2):
+            for k in range(2):
+                a, b = next(batches)
+                od.zero_grad(); net(a).mean().backward(); od.step()
+            og.zero_grad(); other(x).mean().backward(); og.step()
+        """,
+        [f"data {PLAIN} data {PLAIN} {PLAIN} data", f"{PLAIN} {PLAIN} {PLAIN}"],
+        (1,),
+    ),
+    "a batch for each of two models": Loop(
+        """
+        od, og = sgd(net), sgd(other)
+        batches = iter(data(2))
+        for i in range(2):
+            a, b = next(batches)
+            od.zero_grad(); net(a).mean().backward(); od.step()
+            a, b = next(batches)
+            og.zero_grad(); other(a).mean().backward(); og.step()
+        """,
+        [f"data {PLAIN} data {PLAIN}"] * 2,
+        (1,),
+    ),
+    "an actor that steps every second round": Loop(
+        """
+        oc, oa = sgd(net), sgd(other)
+        for i in range(4):
+            net.zero_grad(); net(x).mean().backward(); oc.step()
+            if i % 2:
+                other.zero_grad(); other(x).mean().backward(); oa.step()
+        """,
+        [PLAIN, GAN] * 2,
+    ),
+    "two steps of one optimizer in each round": Loop(
+        """
+        opt = sgd(net)
+        for i in range(2):
+            opt.zero_grad(); net(x).mean().backward(); opt.step()
+            opt.zero_grad(); net(-x).mean().backward(); opt.step()
+        """,
+        [PLAIN] * 4,
+    ),
+    "layer after layer, with an optimizer for each": Loop(
+        """
+        layers = [nn.Linear(4, 4) for _ in range(2)]
+        opts = [sgd(layer) for layer in layers]
+        for layer, opt in zip(layers, opts):
+            for i in range(2):
+                loss = layer(x).pow(2).mean()
+                layer.zero_grad(); loss.backward(); opt.step()
+        """,
+        ["forward loss zero_grad backward step"] * 4,
+    ),
+    "an ensemble, one after the other in each round": Loop(
+        """
+        members = [nn.Linear(4, 1) for _ in range(2)]
+        opts = [sgd(member) for member in members]
+        for i in range(3):
+            for member, opt in zip(members, opts):
+                opt.zero_grad(); F.mse_loss(member(x), y).backward(); opt.step()
+        """,
+        [GAN] * 3,
+    ),
+    "an optimizer for each model, all at once": Loop(
+        """
+        opts = [sgd(net), sgd(other)]
+        for i in range(3):
+            for opt in opts:
+                opt.zero_grad()
+            net(other(x)).mean().backward()
+            for opt in opts:
+                opt.step()
+        """,
+        ["zero_grad zero_grad forward forward loss backward step step"] * 3,
+    ),
+    "two stages, both optimizers made beforehand": Loop(
+        """
+        first, second = sgd(net), sgd(other)
+        for i in range(2):
+            first.zero_grad(); net(x).mean().backward(); first.step()
+        for i in range(2):
+            second.zero_grad(); other(x).mean().backward(); second.step()
+        """,
+        [PLAIN] * 4,
+    ),
+    "an evaluation with gradients on after each epoch": Loop(
+        """
+        opt = sgd(net)
+        train, test = data(), data(8)
+        for epoch in range(2):
+            for a, b in train:
+                opt.zero_grad(); F.mse_loss(net(a), b).backward(); opt.step()
+            for a, b in test:
+                F.mse_loss(net(a), b).item()
+        """,
+        [f"data {PLAIN}", f"data {PLAIN} data forward loss"] * 2,
+        (1, 2),
+    ),
+    "a second loader over the same data to evaluate with": Loop(
+        """
+        opt = sgd(net)
+        for i, (a, b) in enumerate(data()):
+            loss = F.mse_loss(net(a), b)
+            opt.zero_grad(); loss.backward(); opt.step()
+            if i == 0:
+                net.eval()
+                with torch.no_grad():
+                    for a, b in data(8):
+                        net(a)
+                net.train()
+        """,
+        ["data forward loss zero_grad backward step eval", "data forward loss zero_grad backward step data"],
+        (1,),
+    ),
+    "an evaluation of the part that a wrapper trains": Loop(
+        """
+        class Task(nn.Module):
+            def __init__(self):
+                super().__init__(); self.model = net
+            def forward(self, x): return self.model(x).pow(2).mean()
+        task = Task()
+        opt = sgd(task)
+        for epoch in range(2):
+            for i in range(3):
+                opt.zero_grad(); task(x).backward(); opt.step()
+            with torch.no_grad():
+                net(x)
+        """,
+        ["zero_grad forward backward step"] * 2
+        + ["zero_grad forward backward step eval"]
+        + ["zero_grad forward backward step"] * 2
+        + ["zero_grad forward backward step eval"],
+    ),
+    "a target without gradients between forwards": Loop(
+        """
+        opt = sgd(net)
+        for i in range(2):
+            action = other(x)
+            with torch.no_grad():
+                goal = net(x)
+            loss = (net(x) - goal - 1).pow(2).mean()
+            opt.zero_grad(); loss.backward(); opt.step()
+        """,
+        ["forward eval forward loss zero_grad backward step"] * 2,
+    ),
+    "rollouts without gradients, then several epochs over them": Loop(
+        """
+        opt = sgd(net)
+        for i in range(2):
+            with torch.no_grad():
+                for t in range(2):
+                    net(x)
+            for k in range(2):
+                opt.zero_grad(); net(x).mean().backward(); opt.step()
+        """,
+        [f"eval eval {PLAIN}", f"{PLAIN} eval eval", PLAIN, PLAIN],
+    ),
+    "weights that are computed are read outside of forward": Loop(
+        """
+        normed = nn.utils.parametrizations.weight_norm(net)
+        opt = sgd(normed)
+        for i in range(3):
+            opt.zero_grad(); normed(x).mean().backward(); opt.step()
+            normed.weight.norm().item()
+        """,
+        [PLAIN] * 3,
+    ),
+    "inner steps by torch.func and autograd.grad": Loop(
+        """
+        opt = sgd(net)
+        for i in range(2):
+            opt.zero_grad()
+            fast = dict(net.named_parameters())
+            inner = torch.func.functional_call(net, fast, (x,)).pow(2).mean()
+            grads = torch.autograd.grad(inner, list(fast.values()), create_graph=True)
+            fast = {n: p - 0.1 * g for (n, p), g in zip(fast.items(), grads)}
+            torch.func.functional_call(net, fast, (x,)).pow(2).mean().backward()
+            opt.step()
+        """,
+        ["zero_grad forward loss backward forward loss backward step"] * 2,
+    ),
+    "a closure": Loop(
+        """
+        opt = optim.LBFGS(net.parameters(), max_iter=1)
+        def closure():
+            opt.zero_grad()
+            loss = F.mse_loss(net(x), y)
+            loss.backward()
+            return loss
+        for i in range(2):
+            opt.step(closure)
+        """,
+        ["step>zero_grad step>forward step>loss step>backward step>step step"] * 2,
+    ),
+    "by hand, of tensors of the user's own": Loop(
+        """
+        w1, w2 = torch.randn(4, 3, requires_grad=True), torch.randn(3, 1, requires_grad=True)
+        for i in range(3):
+            ((x @ w1).relu() @ w2 - y).pow(2).mean().backward()
+            with torch.no_grad():
+                for w in (w1, w2):
+                    w -= 0.1 * w.grad
+                    w.grad.zero_()
+        """,
+        ["backward step"] * 3,
+    ),
+    "by hand, behind a clip and through .data": Loop(
+        """
+        for i in range(3):
+            net.zero_grad()
+            F.mse_loss(net(x), y).backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 0.5)
+            for p in net.parameters():
+                p.data.add_(p.grad, alpha=-0.1)
+        """,
+        ["zero_grad forward loss backward clip step"] * 3,
+    ),
+    "by hand, after accumulation": Loop(
+        """
+        for i in range(2):
+            net.zero_grad()
+            for k in range(2):
+                F.mse_loss(net(x), y).backward()
+            with torch.no_grad():
+                for p in net.parameters():
+                    p.copy_(p - 0.1 * p.grad)
+        """,
+        ["zero_grad forward loss backward forward loss backward step"] * 2,
+    ),
+    "by hand, all at once and by other storage": Loop(
+        """
+        for i in range(4):
+            net.zero_grad()
+            F.mse_loss(net(x), y).backward()
+            parameters = list(net.parameters())
+            if i % 2:
+                with torch.no_grad():
+                    torch._foreach_add_(parameters, [p.grad for p in parameters], alpha=-0.1)
+            else:
+                for p in parameters:
+                    p.data = p.data - 0.1 * p.grad
+        """,
+        [PLAIN] * 4,
+    ),
+    "by hand, with a new tensor for each step": Loop(
+        """
+        w = torch.randn(4, 1, requires_grad=True)
+        for i in range(3):
+            (x @ w - y).pow(2).mean().backward()
+            w = (w - 0.1 * w.grad).detach().requires_grad_()
+        """,
+        ["backward step"] * 3,
+    ),
+    "by hand, with a new dictionary for each step of a functional model": Loop(
+        """
+        params = {k: v.detach().clone().requires_grad_() for k, v in net.named_parameters()}
+        for i in range(3):
+            loss = F.mse_loss(torch.func.functional_call(net, params, (x,)), y)
+            grads = torch.autograd.grad(loss, list(params.values()))
+            params = {k: (p - 0.1 * g).detach().requires_grad_() for (k, p), g in zip(params.items(), grads)}
+        """,
+        [HAND] * 3,
+    ),
+    "by hand, by an optimizer class that is none of torch's": Loop(
+        """
+        class Descent:
+            def __init__(self, params): self.params = list(params)
+            def zero_grad(self):
+                for p in self.params: p.grad = None
+            @torch.no_grad()
+            def step(self):
+                for p in self.params: p.sub_(0.1 * p.grad)
+        opt = Descent(net.parameters())
+        for i in range(3):
+            F.mse_loss(net(x), y).backward()
+            opt.step()
+            opt.zero_grad()
+        """,
+        [HAND] * 3,
+    ),
+    "gradients looked at, and nothing trained": Loop(
+        """
+        for i in range(3):
+            image = torch.randn(1, 4, requires_grad=True)
+            net(image).sum().backward()
+            image.grad.abs().max()
+        """,
+        ["forward loss backward forward loss backward forward loss backward"],
+    ),
+}

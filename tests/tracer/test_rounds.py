@@ -1,0 +1,38 @@
+"""Updates, epochs and phases are counted as the author of a loop would, looked at or passing by."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+from scripts.running import course
+from tracer.bare_hub import debuggee, write
+from tracer.loops_of_authors import LOOPS, PRELUDE
+
+from stepdbg.protocol import messages as m
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+def test_updates_are_what_the_author_of_the_loop_would_count(kind: str, tmp_path: Path) -> None:
+    loop = LOOPS[kind]
+    script = write(tmp_path, PRELUDE + textwrap.dedent(loop.code))
+    with debuggee(script, go="continue", trace=m.Tracing()) as training:
+        list(training.stops("continue"))
+        boundaries = [traced.boundary for traced in training.traced]
+        assert training.end()[0] == 0
+    assert course(boundaries) == loop.updates
+    epochs = dict.fromkeys(boundary.epoch for boundary in boundaries if boundary.epoch is not None)
+    assert tuple(epochs) == loop.epochs
+    assert [boundary.index for boundary in boundaries] == list(range(1, len(boundaries) + 1))
+
+
+@pytest.mark.parametrize("kind", LOOPS)
+def test_a_free_run_ends_in_the_same_update_and_epoch(kind: str, tmp_path: Path) -> None:
+    loop = LOOPS[kind]
+    script = write(tmp_path, PRELUDE + textwrap.dedent(loop.code))
+    with debuggee(script, go="continue") as training:
+        (end,) = training.stops("continue")
+        assert training.end()[0] == 0
+    assert end.boundary.update == len(loop.updates)
+    assert end.boundary.epoch == (loop.epochs[-1] if loop.epochs else None)
