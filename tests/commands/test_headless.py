@@ -50,6 +50,26 @@ def test_streams_and_status_are_those_of_a_bare_run(runtime_folder: Path, tmp_pa
     assert list(runtime_folder.iterdir()) == []
 
 
+def test_what_it_inherits_and_the_numbers_of_what_it_opens_are_those_of_a_bare_run(
+    runtime_folder: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "target.py"
+    script.write_text(
+        "import os, socket, sys; given = int(sys.argv[1]); print(os.read(given, 9), os.get_inheritable(given)); "
+        "pair = socket.socketpair(); print([os.dup(0), *(one.fileno() for one in pair), open('/dev/null').fileno()])"
+    )
+    said = []
+    for start in ([sys.executable], HEADLESS):
+        given, write = os.pipe()
+        os.write(write, b"inherited")
+        os.close(write)
+        command = [*start, str(script), str(given)]
+        said.append(subprocess.run(command, pass_fds=[given], stdout=subprocess.PIPE, timeout=60))
+        os.close(given)
+    assert said[0].returncode == said[1].returncode == 0
+    assert said[0].stdout == said[1].stdout != b""
+
+
 def test_a_breakpoint_stops_it_for_a_screen_and_says_so_on_one_line(runtime_folder: Path) -> None:
     command = [*HEADLESS, "--break", "before backward at update 4", "-m", "stepdbg.testing", "6"]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
