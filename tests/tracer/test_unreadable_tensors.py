@@ -279,7 +279,7 @@ AFTER_DEATH = (
     + """
     model = nn.Linear(4, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for update in range(3):
+    for update in range(2):
         optimizer.zero_grad()
         out = model(torch.ones(2, 4))
         loss = out.square().sum()
@@ -306,3 +306,67 @@ def test_the_stop_at_an_exception_stands_where_nothing_can_be_read(tmp_path: Pat
     assert "as it were" in stop.failure.message
     assert stop.frames[0].file == script
     assert training.notices == []
+
+
+BITS = {
+    "complex, with every warning an error": """
+        import hashlib, torch, warnings
+        from torch import nn
+        torch.manual_seed(0)
+        warnings.simplefilter("error")
+        class Turned(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.turn = nn.Parameter(torch.randn(5, dtype=torch.complex64))
+                self.register_buffer("other", torch.ones(5, dtype=torch.complex64).conj())
+                self.head = nn.Linear(5, 1)
+            def forward(self, x):
+                return self.head((x.to(torch.complex64) * self.turn * self.other).real)
+        model = Turned()
+    """,
+    "lazy, and under inference mode between updates": """
+        import hashlib, torch
+        from torch import nn
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.LazyLinear(2000), nn.LazyBatchNorm1d(), nn.ReLU(), nn.LazyLinear(1))
+    """,
+}
+LOOP = """
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+        for update in range(2):
+            optimizer.zero_grad()
+            loss = model(torch.randn(8, 5)).square().mean()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            model.eval()
+            with torch.inference_mode():
+                checked = model(torch.ones(2, 5)).sum()
+            model.train()
+            print(loss.item().hex(), checked.item().hex())
+        held = [tensor.detach().resolve_conj().numpy().tobytes() for tensor in model.state_dict().values()]
+        print(hashlib.sha256(b"".join(held)).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("name", BITS)
+def test_what_is_stepped_looked_at_and_traced_ends_in_the_bits_and_warnings_of_a_bare_run(
+    tmp_path: Path, name: str
+) -> None:
+    script = write(tmp_path, BITS[name].rstrip(" ") + LOOP)
+    want = bare(script)
+    assert want[0] == 0, want
+    with debuggee(script) as training:
+        for stop in training.stops():
+            rows = training.ask(m.ListObjects()).rows
+            names = tuple(row.name for row in rows if row.node in ("parameter", "buffer", "variable"))
+            training.ask(m.Summarise(names))
+            if stop.boundary.done in ("forward", "step"):
+                for object_name in names:
+                    training.ask(m.LookAt(object_name, rows=2, columns=2, statistics=True, bins=4, side="change"))
+        assert training.end() == want
+        assert training.notices == []
+    with debuggee(script, go="continue", trace=m.Tracing(updates=None, effects=True, fingerprints=True)) as traced:
+        list(traced.stops("continue"))
+        assert traced.end() == want
+        assert traced.notices == []
