@@ -20,11 +20,20 @@ class PrintableFormatter(logging.Formatter):
         return printable_lines(super().format(record))
 
 
+FEWEST_DESCRIPTORS = 24
+"""A hub needs so many."""
+
+
 def main() -> None:
     """Serve the session that the command line names, on the socket that was inherited."""
     to_log = logging.StreamHandler()
     to_log.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[to_log])
+    try:  # asyncio, short of descriptors, tries again without end
+        for one in [os.dup(sys.stdin.fileno()) for _ in range(FEWEST_DESCRIPTORS)]:
+            os.close(one)
+    except OSError as error:
+        sys.exit(f"the hub cannot start: {error.strerror} (see `ulimit -n`)")
     listener = socket.socket(fileno=int(sys.argv[2]))
     listener.set_inheritable(False)
     listener.setblocking(False)
