@@ -41,6 +41,7 @@ from stepdbg.tracer.quiet import Aside, observed
 from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.rounds import Rounds
+from stepdbg.tracer.stays_here import StaysHere
 from stepdbg.tracer.stepping.into import Describes, Into
 from stepdbg.tracer.trace import Trace
 from stepdbg.tracer.treatment import Treatment
@@ -48,7 +49,7 @@ from stepdbg.tracer.watches import Watches
 from stepdbg.tracer.whose import Owner, see_call
 
 
-class Tracer:
+class Tracer(StaysHere):
     """The tracer of this process: silent until the first boundary, quiet for good once the hub is gone."""
 
     def __init__(self, link: Link, folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from stepdbg.protocol.messages import Boundary, Effects, PhaseRecord
+from stepdbg.tracer.stays_here import StaysHere
 from stepdbg.tracer.turns import Turn, opens_by_turn
 
 USUAL_ORDER = ("data", "zero_grad", "forward", "loss", "backward", "step")
@@ -76,7 +77,7 @@ class _Opening(Struct):
 
 
 @dataclass(slots=True)
-class Course:
+class Course(StaysHere):
     """The course of one training process."""
 
     index: int = 0

@@ -20,6 +20,7 @@ import torch
 
 from stepdbg.protocol.page import BELL, USUAL_PHASES, Page
 from stepdbg.tracer.course import Course, Phase
+from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:
     from stepdbg.tracer.losses import Losses
@@ -42,7 +43,7 @@ ZERO_GRAD, FORWARD, LOSS, BACKWARD, STEP = range(len(USUAL_PHASES))
 """Places on the page."""
 
 
-class Passing:
+class Passing(StaysHere):
     """The notes. The sources and `Tracer.end` write them, without a call that can be spared."""
 
     __slots__ = ("_course", "_losses", "_lost_in", "_page", "_rank", "_registry", "_values", "due", "key",

@@ -31,6 +31,7 @@ from stepdbg.tracer.naming import tensors_in
 from stepdbg.tracer.passing import FORWARD, LOSS, NOTED
 from stepdbg.tracer.quiet import unseen
 from stepdbg.tracer.sources.wrapping import without_wrapper, wrapper_of
+from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
@@ -39,7 +40,7 @@ _WATCHED_UPDATES = 2
 """Watching ends after so many updates in which nothing new was found."""
 
 
-class Models:
+class Models(StaysHere):
     """The models known, and the call of one that is open."""
 
     def __init__(self, tracer: Tracer) -> None:
@@ -55,6 +56,8 @@ class Models:
         self.noted = NOTED
         self.gave_up = tracer.gave_up
         self.without_wrapper = without_wrapper
+        self.function_modes_are_on = torch._C._is_torch_function_mode_enabled
+        """What a wrapper needs is found here, where it is when its class is pickled (`StaysHere`)."""
         self._watched_from = 1
         self._open: nn.Module | None = None
         """The model whose forward runs; what it calls is no phase of its own."""
@@ -142,7 +145,6 @@ class Models:
         models, passing, lagging = self, self._tracer.passing, self._tracer.lagging
         torchs: Any = nn.Module
         plain, binds = self._plain_call, hasattr(type(below), "__get__")
-        function_modes_are_on = torch._C._is_torch_function_mode_enabled
 
         def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if below is not None:
@@ -195,7 +197,7 @@ class Models:
                     and passing.phase is None
                     and (now := monotonic_ns()) < passing.due
                     and type(result) is torch.Tensor
-                    and not function_modes_are_on()
+                    and not models.function_modes_are_on()
                     and result.requires_grad
                     and result.dim()
                 ):  # the usual return of the usual one
@@ -213,12 +215,6 @@ class Models:
 
         wrapper = wrapper_of(below or torchs.__call__, __call__)
         return wrapper
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Classes of a script's main module may be pickled with all their functions (cloudpickle): the wrapper then
-        goes along, and there it finds False and calls through.
-        """
-        return bool, ()
 
     def _enters(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether that call, which lies in no other model's, is a model's; if so, its phase begins."""

@@ -20,17 +20,20 @@ from stepdbg.tracer.passing import NOTED, STEP, ZERO_GRAD
 from stepdbg.tracer.registry import Named
 from stepdbg.tracer.sources.models import Models
 from stepdbg.tracer.sources.wrapping import key_of, leave, wrap, wrap_once, wrapper_of
+from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
 
 
-class Optimizers:
+class Optimizers(StaysHere):
     """Every optimizer that derives from torch's, and every scheduler."""
 
     def __init__(self, tracer: Tracer, models: Models) -> None:
         self._tracer = tracer
         self._models = models
+        self.noted, self.key_of, self.leave = NOTED, key_of, leave
+        """What the wrappers of a script's own classes need (`StaysHere`)."""
         self.open: list[int] = []
         """Those whose step runs, by their keys."""
         self.stepped: int | None = None
@@ -56,21 +59,21 @@ class Optimizers:
         wrap(lr_scheduler.LRScheduler, "__init__", self._scheduler_made)
 
     def _zero_grad(self, original: Any) -> Callable[..., Any]:
-        tracer, passing = self._tracer, self._tracer.passing
+        hooks, tracer, passing = self, self._tracer, self._tracer.passing
 
         def zero_grad(*args: Any, **kwargs: Any) -> Any:
-            if is_dynamo_compiling() or compiling._is_compiling_flag:
+            if not hooks or is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
             phase: Phase | None = None
             try:
                 if (
                     (now := monotonic_ns()) < passing.due and passing.open is None and get_ident() == passing.thread
                 ):  # in a free run: see tracer/passing.py
-                    passing.open, phase = "zero_grad", NOTED
-                    passing.notes += ("zero_grad", key_of(args[0]) if args else None, now)
+                    passing.open, phase = "zero_grad", hooks.noted
+                    passing.notes += ("zero_grad", hooks.key_of(args[0]) if args else None, now)
                     passing.starts[ZERO_GRAD] = now
                 elif tracer.admits("zero_grad"):
-                    phase = tracer.begin("zero_grad", key_of(args[0]) if args else None)
+                    phase = tracer.begin("zero_grad", hooks.key_of(args[0]) if args else None)
                 elif get_ident() != passing.thread and args:
                     tracer.registry.others.note(args[0])
             except Exception as error:
@@ -78,9 +81,9 @@ class Optimizers:
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
-                leave(tracer, phase, error)
+                hooks.leave(tracer, phase, error)
                 raise
-            if phase is NOTED and passing.phase is None:
+            if phase is hooks.noted and passing.phase is None:
                 passing.open = None
                 passing.notes.append(monotonic_ns())
             elif phase is not None:
@@ -234,21 +237,23 @@ class Optimizers:
         return functools.wraps(closure)(frames.invisible(called))
 
     def _scheduler(self, original: Any) -> Callable[..., Any]:
-        tracer = self._tracer
+        hooks, tracer = self, self._tracer
 
         def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if not hooks:
+                return original(self, *args, **kwargs)
             phase = None
             # the constructor of a scheduler calls step() once: no phase
             constructing = sys._getframe(1).f_code.co_name in ("_initial_step", "__init__")
             try:
                 if not constructing and tracer.admits("scheduler"):
-                    phase = tracer.begin("scheduler", key_of(getattr(self, "optimizer", None)))
+                    phase = tracer.begin("scheduler", hooks.key_of(getattr(self, "optimizer", None)))
             except Exception as error:
                 tracer.gave_up(error)
             try:
                 result = original(self, *args, **kwargs)
             except BaseException as error:
-                leave(tracer, phase, error)
+                hooks.leave(tracer, phase, error)
                 raise
             if phase is not None:
                 tracer.ended(phase)
