@@ -16,7 +16,7 @@ import torch
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import frames, tensors
 from stepdbg.tracer.figures import Figures
-from stepdbg.tracer.layout import held_by, modules_of
+from stepdbg.tracer.layout import groups_of, held_by, modules_of, optimized_by, parameters_of_group
 from stepdbg.tracer.naming import expressions_for
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.plain import plain
@@ -86,8 +86,8 @@ def _models(tensor: torch.Tensor, registry: Registry) -> Iterator[m.Owner]:
 
 def _optimizers(tensor: torch.Tensor, registry: Registry) -> Iterator[m.Owner]:
     for named, optimizer in registry.optimizers():
-        for index, group in enumerate(optimizer.param_groups):
-            for place, parameter in enumerate(group["params"]):
+        for index, group in enumerate(groups_of(optimizer)):
+            for place, parameter in enumerate(parameters_of_group(group)):
                 if parameter is tensor:
                     expression = f'{named.name}.param_groups[{index}]["params"][{place}]'
                     yield m.Owner("optimizer", expression, type(optimizer).__name__)
@@ -96,7 +96,7 @@ def _optimizers(tensor: torch.Tensor, registry: Registry) -> Iterator[m.Owner]:
 def _holders(tensor: torch.Tensor, registry: Registry) -> Iterator[Any]:
     """The optimizers that hold it."""
     for _, optimizer in registry.optimizers():
-        if any(parameter is tensor for group in optimizer.param_groups for parameter in group["params"]):
+        if any(parameter is tensor for parameter in optimized_by(optimizer)):
             yield optimizer
 
 

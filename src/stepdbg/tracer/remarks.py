@@ -16,7 +16,7 @@ from torch import nn
 from stepdbg.protocol.messages import Boundary, Effect
 from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.graph_nodes import walked
-from stepdbg.tracer.layout import modules_of
+from stepdbg.tracer.layout import groups_of, modules_of, optimized_by
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.registry import Registry
 
@@ -137,9 +137,7 @@ def _in_no_optimizer(boundary: Boundary, effects: Sequence[Effect], registry: Re
     """Parameters that a backward gives gradients, and that no step will ever move."""
     if boundary.done != "backward" or not registry.has_optimizers:
         return ""
-    held = {
-        id(one) for _, optimizer in registry.optimizers() for group in optimizer.param_groups for one in group["params"]
-    }
+    held = {id(one) for _, optimizer in registry.optimizers() for one in optimized_by(optimizer)}
     if not held:
         return ""
     alive = registry.alive
@@ -157,9 +155,7 @@ def _in_no_optimizer(boundary: Boundary, effects: Sequence[Effect], registry: Re
 
 def _held(registry: Registry) -> set[int]:
     """The parameters of all optimizers, by `id`."""
-    return {
-        id(one) for _, optimizer in registry.optimizers() for group in optimizer.param_groups for one in group["params"]
-    }
+    return {id(one) for _, optimizer in registry.optimizers() for one in optimized_by(optimizer)}
 
 
 def modes(registry: Registry) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
@@ -206,7 +202,7 @@ def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry) -> s
     names = {id(entry.tensor): name for name, entry in registry.alive.items() if entry.kind == "parameter"}
     still = [
         (parameter, group)
-        for group in optimizer.param_groups
+        for group in groups_of(optimizer)
         for parameter in group["params"]
         if (name := names.get(id(parameter))) is not None and name not in moved
     ]

@@ -36,6 +36,8 @@ from stepdbg.tracer.stays_here import StaysHere
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
 
+_super: Any = super
+"""Under its own name, within a class, it would have the function refer to that class, which is ours."""
 _WATCHED_UPDATES = 2
 """Watching ends after so many updates in which nothing new was found."""
 
@@ -150,7 +152,7 @@ class Models(StaysHere):
             if below is not None:
                 call = below.__get__(self, type(self)) if binds else below
             elif isinstance(self, kind):
-                call = super(kind, self).__call__  # type: ignore[misc]
+                call = _super(kind, self).__call__
             else:
                 call = functools.partial(torchs.__call__, self)
             if not models or is_dynamo_compiling() or compiling._is_compiling_flag:
