@@ -504,11 +504,10 @@ class Tracer(StaysHere):
 
     def gave_up(self, error: Exception) -> None:
         """A boundary could not be looked at, or made: that must never become the user's. Say so, once, and go on."""
-        if isinstance(error, RecursionError):  # near that limit nothing can be said
-            return
-        if raised(error):  # by a signal handler of the script's
+        near_the_limit = isinstance(error, RecursionError)  # of the stack, where nothing can be said
+        if not near_the_limit and raised(error):  # by a signal handler of the script's
             raise error
-        if not self._faulty:
+        if not (near_the_limit or self._faulty):
             self._faulty = True
             fault = f"{type(error).__name__}: {in_words(error)} ({frames.place_of(error)})"
             self.tell(f"a boundary could not be looked at and is left out. Please report: {fault}", "warning")
