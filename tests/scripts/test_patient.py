@@ -125,7 +125,7 @@ PATCHES = """
         print(calls)
         print([(node.op, str(node.target)) for node in torch.fx.symbolic_trace(model).graph.nodes])
     train(model[0], optimizer)
-    print(nn.Module.__call__.__code__.co_name, pickle.loads(pickle.dumps(model[1])))
+    print(nn.Module.__call__.__name__, pickle.loads(pickle.dumps(model[1])))
     again = pickle.loads(cloudpickle.dumps(model[0]))
     again.zero_grad()
     print(again(torch.ones(1, 4)).item())

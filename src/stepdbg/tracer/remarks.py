@@ -197,7 +197,7 @@ def _parameters(model: nn.Module) -> Iterator[torch.Tensor]:
 def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry) -> str:
     """Why some of what an optimizer holds was not changed by its step."""
     moved = {one.object for one in effects if one.kind == "parameter" and one.what == "changed"}
-    if len(moved) >= sum(len(group["params"]) for group in optimizer.param_groups):
+    if len(moved) >= sum(1 for _ in optimized_by(optimizer)):
         return ""
     names = {id(entry.tensor): name for name, entry in registry.alive.items() if entry.kind == "parameter"}
     still = [
