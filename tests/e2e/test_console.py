@@ -53,7 +53,8 @@ def test_python_runs_in_the_chosen_frame_and_what_it_changes_arrives_in_training
     assert move(terminal, "n").next == "data"
     terminal.wait_until(lambda: "step changed 8 parameters" in words(terminal), "what step did")
     terminal.press("9")
-    terminal.wait_for("(True, 1)")
+    terminal.wait_for("(True, 1)", "enter run")
+    leave_input(terminal)
     leave(terminal, "stop")
     assert terminal.wait_exit() == 0
 

@@ -35,6 +35,8 @@ def test_a_step_is_foretold_and_kept_and_what_is_edited_and_taken_back_changes_n
     move(terminal, "n")
     terminal.wait_for("as foretold: step 1 moved 72 elements")
     terminal.press("escape")
+    terminal.wait_for_no("as foretold")
+    terminal.press("4")
     terminal.wait_for("betas", "[1]")
 
     terminal.press("c")

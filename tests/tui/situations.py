@@ -435,6 +435,7 @@ PLAYED: dict[str, Played] = {
     "edit_all": Played(numbers, edits(whole=True)),
     "undo": Played(edited, lambda scene: all(edit.undone for edit in scene.app.snapshot.session.edits)),
     "back": Played(past, lambda scene: scene.app.snapshot.past_at is None),
+    "leave_panel": Played(at("loss"), in_front("model")),
     "open": Played(home, lambda scene: scene.in_front("tensor") and scene.here.tensor.object == WEIGHT, row(0, 2)),
     "names": Played(at("effects"), lambda scene: scene.here.panel("effects").showing() == "names"),
     "graph": Played(home, lambda scene: scene.in_front("tensor") and scene.here.tensor.showing() == "graph"),

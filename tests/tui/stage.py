@@ -67,6 +67,11 @@ class Stage:
             await self.step()
         raise AssertionError(f"{phase} never came next")
 
+    async def hub_dies(self) -> None:
+        """As one that is killed: its connections close, its folder stays."""
+        for link in list(self.hub._links):
+            link.close()
+
     @property
     def text(self) -> str:
         """The whole screen as text."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,9 +14,12 @@ from hub.room import hub_here
 from tui.builders import at, stop_after
 from tui.stage import SIZES, stage
 
+from stepdbg.protocol.messages import RankState
 from stepdbg.tui.actions import ACTIONS, NAMES, PANELS, Situation, applicable
 from stepdbg.tui.app import StepdbgApp
+from stepdbg.tui.ending import what_became
 from stepdbg.tui.exchanges import Exchange
+from stepdbg.tui.snapshot import Lost
 from stepdbg.tui.widgets.bars import Footer
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -68,7 +73,7 @@ async def test_the_digits_go_to_the_panels_and_tab_goes_round() -> None:
             await here.press(digit)
             assert here.app.furniture.focused_name() == name
             assert [panel.panel for panel in here.app.furniture.visible()] == [name]
-        await here.press("1")
+        await here.press("escape", "1")  # out of the prompt of the console, which takes what is typed
         order = []
         for _ in range(len(PANELS) + 1):
             order.append(here.app.furniture.focused_name())
@@ -314,10 +319,28 @@ async def test_a_debuggee_that_vanishes_leaves_its_last_snapshot_to_be_read() ->
 async def test_a_hub_that_goes_is_said_and_the_screen_stays() -> None:
     async with stage() as here:
         await here.step()
-        here.hub.end()
-        await here.until_seen("LOST", "hub is gone")
+        await here.hub_dies()
+        await here.until_seen("LOST", "hub is gone", "1 training process goes on undebugged")
         assert "fc1" in here.text
         assert "n next" not in here.footer
+
+
+async def test_a_session_that_another_screen_has_ended_is_said_to_have_ended() -> None:
+    async with stage() as here:
+        await here.step()
+        here.hub.end()  # as it does when its target was stopped: its folder goes before its clients are let go
+        await here.until_seen("EXITED", "the session was ended from elsewhere")
+        assert "hub is gone" not in here.text
+        assert "fc1" in here.text
+
+
+def test_what_became_of_training_is_what_its_processes_say(tmp_path: Path) -> None:
+    dead, alive = RankState(0, 2**22 + 1, "paused"), RankState(1, os.getpid(), "running")
+    gone = tmp_path / "gone"
+    assert what_became(gone, [dead]) == Lost("the session was ended from elsewhere, and its training too", ended=True)
+    assert what_became(tmp_path, [dead]) == Lost("the session's hub is gone; no training process is left")
+    assert what_became(tmp_path, [dead, alive]).why.endswith("1 training process goes on undebugged")
+    assert what_became(gone, [alive]).why.endswith("from elsewhere; 1 training process goes on undebugged")
 
 
 @both_sizes
@@ -416,9 +439,13 @@ async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
         ):
             await here.press(key)
             assert words in here.footer
+        await here.press("v")
+        assert "v: show the next part of the tensor; go to panel 2" in here.footer
         await here.press("3")
         assert "n next" in here.footer
-        await here.press("I", "O", "t", "9")
+        await here.press("O")
+        assert "O: sort by the next column, or as the modules hold them; go to panel 1" in here.footer
+        await here.press("I", "t", "9")
         await here.pilot.pause()
         assert here.app.snapshot.boundary == before
         assert len(here.app.screen_stack) == 1

@@ -192,12 +192,13 @@ async def test_clicks_select_a_cell_list_its_names_and_open_what_hangs_on_a_tens
 async def test_keys_and_palette_offer_what_applies_and_nothing_else() -> None:
     async with stage() as here:
         await here.press("3")
-        assert applicable("escape", here.app.situation()) is None
+        assert applicable("escape", here.app.situation()).id == "leave_panel"
         assert applicable("enter", here.app.situation()).id == "names"
         await here.press("enter")
         assert applicable("escape", here.app.situation()).id == "back"
         assert applicable("a", here.app.situation()) is None  # a list with nothing in it
         await here.press("escape", "4")
-        assert applicable("escape", here.app.situation()) is None
+        assert applicable("escape", here.app.situation()).id == "leave_panel"
+        assert "esc back" not in here.footer  # nothing was opened here
         names = [command.title for command in here.app.get_system_commands(here.app.screen)]
         assert "Effects (3)" in names

@@ -135,8 +135,10 @@ async def test_what_step_would_do_is_shown_by_key_and_checked_after_it(size: tup
         await here.step_to("step")
         await here.until_seen("momentum", "weight")
         await here.press("escape")
-        await here.until_seen("betas")
-        await here.press("W", "W")
+        assert here.app.furniture.focused_name() == "model"
+        await here.press("4", "W")
+        await here.until_seen("together")
+        await here.press("W")
         await here.until_seen("betas")
 
 

@@ -63,7 +63,7 @@ def test_the_line_goes_straight_down_and_leaves_and_branches_hang_from_it() -> N
     assert lines[6].startswith("       ├─ model.a.bias ")
     assert lines[7].startswith("       └─ model.a.weight ")
     assert lines[7].endswith("through TBackward0")
-    assert lines[9].split() == ["!", "model.unused", "2"]
+    assert lines[9].split() == ["!", "model.unused", "[2]"]
     assert lines[11] == "         kept[0]  of update 1, what it saved is freed"
 
 

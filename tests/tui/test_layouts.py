@@ -114,7 +114,7 @@ async def test_a_click_on_a_name_in_a_title_brings_that_panel_to_the_front(size:
         hidden = hidden_beside(here)
         assert hidden
         for name in hidden:
-            await here.click_on(f"{DIGITS[name]} {NAMES[name]}")
+            await here.click_on(f"{DIGITS[name]} {NAMES[name][:5]}")
             await here.until(lambda name=name: here.app.furniture.is_shown(name), name)
             assert here.app.furniture.focused_name() == name
 

@@ -32,9 +32,9 @@ def changed(objects: Objects, place: int, **fields: object) -> Objects:
 
 def test_modules_have_a_sign_that_a_click_folds_and_folded_ones_another() -> None:
     objects = changed(model_objects(), 1, folded=True, bytes=320)
-    drawing = model.draw(seen(objects), Frame(100, 14))
+    drawing = model.draw(seen(objects), Frame(120, 14))
     line = next(line for line in drawing.body if "conv1" in text(line))
-    assert "▸ conv1  Conv2d  320 B" in text(line)
+    assert "▸ conv1  Conv2d  320 bytes" in text(line)
     assert target_at(line, text(line).index("▸")) == "fold:model.conv1"
     assert target_at(line, text(line).index("conv1")) == "object:model.conv1"
     assert any("▾ fc1  Linear" in text(line) for line in drawing.body)

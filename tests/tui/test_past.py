@@ -66,7 +66,7 @@ async def test_figures_of_the_past_are_those_of_then_and_what_nobody_asked_for_s
 
 
 @both_sizes
-async def test_the_past_cannot_be_edited_and_steering_goes_on_from_the_present(size: tuple[int, int]) -> None:
+async def test_the_past_cannot_be_edited_and_keys_that_steer_move_in_it(size: tuple[int, int]) -> None:
     async with stage(size) as here:
         await here.step_to("forward")
         now = here.app.snapshot.boundary
@@ -76,10 +76,62 @@ async def test_the_past_cannot_be_edited_and_steering_goes_on_from_the_present(s
         assert all(applicable(key, situation) is None for key in ("e", "E", "x"))
         assert "e edit" not in here.footer
         assert "] later" in here.footer
+        await look(here, "[", "before data")
+        await here.press("n")
+        await here.until_seen("PAST", "before zero_grad", "n moves among the stops of the past")
+        assert here.app.snapshot.boundary == now, "nothing was stepped"
+        await here.press("n")
+        await here.until_seen("PAUSED before forward", "this is now again: from here n steers training")
+        assert here.app.snapshot.boundary == now
         await here.step("n")
-        assert here.app.snapshot.past_at is None
-        assert here.app.snapshot.boundary == now + 1
         await here.until_seen("PAUSED before loss")
+
+
+async def test_the_past_is_gone_through_by_updates_and_breakpoints_too() -> None:
+    async with stage() as here:
+        for _ in range(3):
+            await here.step("f")
+        now = here.app.snapshot.boundary
+        updates = [tick.update for tick in here.app.snapshot.stops]
+        for _ in range(3):
+            await here.press("left_square_bracket")
+        await here.until(lambda: here.app.seen.looking_back, "the past")
+        seen = []
+        for _ in range(4):
+            await here.press("f")
+            if here.app.snapshot.past_at is None:
+                break
+            seen.append(here.app.snapshot.past_at)
+        assert seen == sorted(set(seen))
+        assert len(seen) == len(set(updates)) - 2
+        await here.press("left_square_bracket", "c")
+        assert here.app.snapshot.past_at is None, "no breakpoint was met: on to now"
+        assert here.app.snapshot.boundary == now
+
+
+@both_sizes
+async def test_escape_leads_back_the_way_one_came_and_then_out_of_the_past(size: tuple[int, int]) -> None:
+    async with stage(size) as here:
+        await here.step_to("forward")
+        focused = here.app.furniture.focused_name
+        await here.press("1", "enter")
+        await here.until(lambda: focused() == "tensor", "the tensor")
+        await here.press("6", "escape")
+        assert focused() == "tensor"
+        await look(here, "[", "PAST")
+        await here.press("1", "enter")
+        assert focused() == "tensor"
+        await here.press("escape")
+        assert (focused(), here.app.snapshot.past_at is not None) == ("model", True)
+        await here.press("escape")
+        await here.until(lambda: here.app.snapshot.past_at is None, "now")
+        for key, there in (("B", "tensor"), ("W", "optimizer"), ("a", "effects")):
+            await here.press("1", key)
+            assert focused() == there
+            await here.press("escape")
+            assert focused() == "model", key
+        await here.press("0", "escape")
+        assert focused() == "model"
 
 
 async def test_the_source_and_the_matrix_follow_into_the_past_and_the_cursor_stays() -> None:

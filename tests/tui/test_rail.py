@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 import msgspec
@@ -306,7 +307,7 @@ def test_gradients_are_written_by_backward_and_changed_by_what_comes_after_it() 
     def said(phase: str, what: What) -> str:
         return rail.verb(EffectCount("grad", what, 8), phase)
 
-    assert [said("backward", "created"), said("backward", "changed")] == ["written", "written"]
+    assert [said("backward", "created"), said("backward", "changed")] == ["written", "added to"]
     assert [said("clip", "changed"), said("unscale", "changed"), said("clip", "touched")] == [
         "changed", "changed", "same value",
     ]  # fmt: skip
@@ -338,3 +339,44 @@ def test_a_suspicion_has_a_line_of_its_own_under_the_sentence(height: int) -> No
     assert len(lines) <= height
     assert lines[-1] == f"! {doubt}"
     assert ("step changed" in shown(top.lines(80, height))) == (height > 6)
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("previous", [False, True])
+def test_the_boxes_keep_their_places_from_stop_to_stop(width: int, previous: bool) -> None:
+    places = set()
+    for done in ORDER:
+        for predicted in (False, True):
+            stop = stop_after(done, previous=previous)
+            boundary = msgspec.structs.replace(stop.boundary, predicted=predicted)
+            lines = rail.draw(at(msgspec.structs.replace(stop, boundary=boundary)), width)
+            words = text(lines[0])
+            places.add(tuple(words.index(name) for name in ORDER))
+            assert widest(lines) <= width
+    assert len(places) == 1
+
+
+def test_a_pair_that_was_made_and_a_pair_that_was_added_to_are_told_apart() -> None:
+    record = PhaseRecord("backward", 4.2, effects=effects(("grad", "created", 2), ("grad", "changed", 4)))
+    stop = stop_after("backward", phases=(*ROUND[:4], record), previous=(*ROUND[:4], record, ROUND[5]))
+    for width, told in ((80, ("4 added to", "2 written")), (160, ("4 grads added to", "2 grads written"))):
+        lines = rail.draw(at(stop), width)
+        for line, words in zip(lines[1:3], told, strict=True):
+            assert words in text(line)
+            assert next(span.role for span in line if words in span.text) == "effect"
+
+
+def test_what_is_no_effect_has_not_the_colour_of_one() -> None:
+    record = PhaseRecord("zero_grad", 0.1, effects=effects())
+    lines = rail.draw(at(stop_after("forward", phases=(ROUND[0], record, ROUND[2]))), 80)
+    roles = {span.text.strip(): span.role for line in lines[1:3] for span in line}
+    assert roles["nothing"] == roles["changed"] == "dim"
+    assert roles["1 output"] == roles["new…"] == "effect"
+
+
+def test_a_figure_on_the_rail_is_never_cut() -> None:
+    for width in range(30, 170):
+        for done in ORDER:
+            lines = rail.draw(at(stop_after(done)), width)
+            told = " ".join(text(line) for line in lines[1:3])
+            assert not re.search(r"\d…", told), (width, done, told)

@@ -55,6 +55,10 @@ class Situation(Struct, frozen=True):
     """The panel that the owners of a tensor were asked from, where they are still shown."""
     typing: bool = False
     """Whether keys go to the input of the panel: a command of the console, a filter."""
+    opened_from: str = ""
+    """The panel from which what is shown here was opened; empty where the user only went to this panel."""
+    left: bool = False
+    """Whether another panel was left for this one."""
 
 
 Applies = Callable[[Situation], bool]
@@ -64,11 +68,14 @@ def _always(_: Situation) -> bool:
     return True
 
 
-def _paused(here: Situation) -> bool:
-    return here.snapshot.paused
+def _moves(here: Situation) -> bool:
+    """Training waits, or its past is looked at: there keys move in the past."""
+    return here.snapshot.paused or _in_the_past(here)
 
 
 def _goes_on(here: Situation) -> bool:
+    if _in_the_past(here):
+        return True
     stop = here.snapshot.stop
     goes_on = stop is not None and stop.failure is None and (stop.boundary.next or stop.inner) is not None
     return here.snapshot.paused and goes_on
@@ -100,8 +107,21 @@ def _in_the_past(here: Situation) -> bool:
 
 
 def _leads_back(here: Situation) -> bool:
+    if _clears(here):
+        return False
     inner = here.view in ("names", "identity", "inner", "foresight") or here.came_from
-    return _in_the_past(here) or (here.panel in ("effects", "optimizer") and bool(inner)) or _graphed(here)
+    opened = bool(here.opened_from)
+    return opened or _in_the_past(here) or (here.panel in ("effects", "optimizer") and bool(inner)) or _graphed(here)
+
+
+def _leads_aside(here: Situation) -> bool:
+    """Nothing was opened here that could be left, but another panel was left for this one."""
+    return here.left and not _leads_back(here) and not _clears(here)
+
+
+def _clears(here: Situation) -> bool:
+    """The filter is what `esc` takes away first."""
+    return here.panel == "model" and "find_clear" in here.offers and not _in_the_past(here)
 
 
 def _graphed(here: Situation) -> bool:
@@ -158,7 +178,7 @@ def _on_breakpoint(here: Situation) -> bool:
 
 
 def _input(here: Situation) -> bool:
-    return _alive(here) and here.snapshot.session.terminal and here.panel == "output"
+    return _alive(here) and here.snapshot.session.terminal and (here.panel == "output" or here.snapshot.asking)
 
 
 def _elsewhere(here: Situation) -> bool:
@@ -166,11 +186,7 @@ def _elsewhere(here: Situation) -> bool:
 
 
 def _folds(here: Situation) -> bool:
-    return here.panel == "model" and "fold" in here.offers and not here.selected
-
-
-def _filtered(here: Situation) -> bool:
-    return here.panel == "model" and "find_clear" in here.offers and not _in_the_past(here)
+    return here.panel in ("model", "optimizer") and "fold" in here.offers and not here.selected
 
 
 def _opens(here: Situation) -> bool:
@@ -190,7 +206,16 @@ def _variables(here: Situation) -> bool:
 
 
 def _console(here: Situation) -> bool:
-    return here.snapshot.past_at is None and not here.snapshot.session.readonly
+    return here.snapshot.past_at is None and not here.snapshot.session.readonly and _alive(here)
+
+
+def _completes(here: Situation) -> bool:
+    return here.panel == "console" and "console_complete" in here.offers
+
+
+def _tabs(here: Situation) -> bool:
+    """The key is not for what is typed."""
+    return not (here.typing and _completes(here))
 
 
 def _evaluates(here: Situation) -> bool:
@@ -225,11 +250,11 @@ class Action(Struct, frozen=True):
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("next", ("n", "f10"), "next", "run the next phase and stop", "Steer", _paused, footer=True),
+    Action("next", ("n", "f10"), "next", "run the next phase and stop", "Steer", _moves, footer=True),
     Action("into", ("s",), "in", "step into the phase: next module, gradient, parameter", "Steer", _goes_on, True),
     Action("operator", ("I",), "operator", "step into the phase by operators, or nodes of the graph", "Steer", enters),
     Action("finish", ("f",), "finish", "finish this update: stop where the next one opens", "Steer", _goes_on, True),
-    Action("continue", ("c", "f5"), "continue", "run until a breakpoint or the end", "Steer", _paused, True),
+    Action("continue", ("c", "f5"), "continue", "run until a breakpoint or the end", "Steer", _moves, True),
     Action(
         "console_interrupt",
         ("ctrl+c",),
@@ -283,11 +308,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("edit_all", ("E",), "edit all", "edit the whole tensor", "Edit", _editable),
     Action("undo", ("x",), "undo edit", "undo the last edit", "Edit", _edited, footer=True),
     Action("back", ("escape",), "back", "back to where one came from; from the past to now", "Look", _leads_back, True),
+    Action("leave_panel", ("escape",), "panel before", "go back to the panel before this", "Look", _leads_aside),
     Action(
         "fold",
         ("enter",),
         "fold",
-        "fold or unfold the module under the cursor; so do left and right",
+        "fold or unfold the module, or the constants, under the cursor; in Model so do left and right",
         "Look",
         _folds,
         True,
@@ -497,7 +523,7 @@ ACTIONS: tuple[Action, ...] = (
         "complete",
         "complete a name; at the start of a line, indent it",
         "Console",
-        _in("console"),
+        _completes,
         footer=True,
         typing=True,
     ),
@@ -527,8 +553,8 @@ ACTIONS: tuple[Action, ...] = (
         for digit, name in PANELS.items()
     ),
     Action("rail", ("0",), "rail", "go to the rail: left and right select a phase, b acts on it", "Panels"),
-    Action("focus_next", ("tab",), "next panel", "go to the next panel", "Panels"),
-    Action("focus_previous", ("shift+tab",), "previous panel", "go to the panel before", "Panels"),
+    Action("focus_next", ("tab",), "next panel", "go to the next panel", "Panels", _tabs, typing=None),
+    Action("focus_previous", ("shift+tab",), "previous panel", "go to the panel before", "Panels", typing=None),
     Action("zoom", ("z",), "zoom", "show one panel alone, or all again", "Panels", _columns),
     Action(
         "find_done",
@@ -541,7 +567,7 @@ ACTIONS: tuple[Action, ...] = (
         palette=False,
         typing=True,
     ),
-    Action("find_clear", ("escape",), "show all", "show all tensors again", "Look", _filtered, True, typing=None),
+    Action("find_clear", ("escape",), "show all", "show all tensors again", "Look", _clears, True, typing=None),
     Action("sort", ("O",), "order", "sort by the next column, or as the modules hold them", "Look", _in("model"), True),
     Action("fold_all", ("minus",), "fold all", "fold all modules", "Look", _offered("fold_all")),
     Action("unfold_all", ("plus",), "unfold all", "unfold all modules", "Look", _offered("unfold_all")),
@@ -575,8 +601,8 @@ ACTIONS: tuple[Action, ...] = (
         typing=None,
     ),
 )
-_NEVER_TYPED = ("f5", "f9", "f10", "ctrl+q")
-"""Keys that do the same while something is typed."""
+_NEVER_TYPED = ("f5", "f9", "f10", "ctrl+q", "ctrl+c")
+"""Keys that do the same while something is typed; a line that is begun takes `ctrl+c` for itself."""
 BY_ID = {action.id: action for action in ACTIONS}
 
 

@@ -40,12 +40,14 @@ from stepdbg.protocol.messages import (
     ToClient,
 )
 from stepdbg.tui.actions import BY_ID, Situation, applicable, main_keys, shown_keys
+from stepdbg.tui.asking import Asking
 from stepdbg.tui.attention import wanted
 from stepdbg.tui.config import THEMES, Config
 from stepdbg.tui.furniture import Furniture
 from stepdbg.tui.guide import Guide
 from stepdbg.tui.keys_in_turn import KeysInTurn
 from stepdbg.tui.memory import Memory
+from stepdbg.tui.pace import AHEAD, FLICKER, REST, TICK, TOGETHER, TYPED_AHEAD
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.questions import Questions
 from stepdbg.tui.silent_keys import why_nothing
@@ -61,19 +63,6 @@ from stepdbg.tui.widgets.top import Top
 if TYPE_CHECKING:
     from stepdbg.tui.deeds import Deeds
     from stepdbg.tui.widgets.console_input import ConsoleInput
-
-TOGETHER = 0.03
-"""Seconds that a stop waits for the answers that belong to it, to be painted in one frame."""
-REST = 0.12
-"""Seconds that the panels which are not in focus wait for their answers, after the others are painted."""
-FLICKER = 0.12
-"""Seconds of running before the screen says RUNNING: a step that is shorter goes from stop to stop."""
-AHEAD = 0.2
-"""Seconds that losses and output wait for the stop that they come just ahead of."""
-TYPED_AHEAD = 1.0
-"""Seconds that a key waits for the answers under way, where it is for what they show."""
-TICK = 0.5
-"""Seconds between two paintings of a time that passes (starting, a long phase)."""
 
 
 def _commands() -> type[Provider]:
@@ -148,6 +137,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         self.guide = Guide(self, wanted=guided and self.config.hints)
         self.said = ("", 0)
         """What was said quietly last, and the boundary at which it was."""
+        self._asking = Asking()
         self._paint_at: asyncio.TimerHandle | None = None
         self._arriving = False
         """A stop has just come: first it is asked and painted what the user's eyes are on, then the rest."""
@@ -222,7 +212,9 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         self.tell_terminal_size()
         async for message in self.connection:
             self.take(message)
-        self.take(Lost("the session's hub is gone; training goes on undebugged"))
+        from stepdbg.tui.ending import what_became
+
+        self.take(what_became(self.folder, self.snapshot.session.ranks))
 
     def take(self, message: ToClient | Lost) -> None:
         """A message of the hub."""
@@ -270,6 +262,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         before = self.snapshot
         self.snapshot = looking_at_stop(before, boundary)
         if self.snapshot is not before:
+            self.furniture.trail.look_back(already=before.past_at is not None)
             self._forget_past()
             self.ask()
             busy = self.questions is not None and self.questions.busy
@@ -377,7 +370,10 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         self.paint_within(REST if self.questions is not None and self.questions.busy else 0)
 
     def _tick(self) -> None:
-        """Only times that pass need it: a start, or a long phase whose rank says nothing."""
+        """Only times that pass need it: a start, or a long phase whose rank says nothing, or waits for a line."""
+        if (looked := self._asking.looked(self.snapshot)) is not self.snapshot:
+            self.snapshot = looked
+            self.paint()
         if self.snapshot.state == "starting" and not self.snapshot.lost:
             self.paint()
 
@@ -392,10 +388,10 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
 
     def situation(self) -> Situation:
         """What the applicability of actions is judged by."""
-        panel = self.furniture.in_focus()
+        panel, name = self.furniture.in_focus(), self.furniture.focused_name()
         return Situation(
             self.snapshot,
-            self.furniture.focused_name(),
+            name,
             editable=panel is not None and panel.may_edit(),
             selected=panel is not None and panel.has_selection(),
             offers=panel.offers() if panel is not None else frozenset({"copy"}),
@@ -406,6 +402,8 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
             ownable=panel is not None and self._knows_owners_of(panel.tensor_at_hand()),
             came_from=panel.came_from if panel is not None else "",
             typing=panel is not None and panel.typing,
+            opened_from=self.furniture.trail.opened_from(name, in_past=self.snapshot.past_at is not None),
+            left=name == "rail" or self.furniture.trail.last(name) is not None,
         )
 
     def _knows_owners_of(self, name: str) -> bool:
@@ -465,6 +463,10 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
     def on_panel_opened(self, event: Panel.Opened) -> None:
         """A double click on an object."""
         self.deeds.open(event.name)
+
+    async def on_console_panel_begun(self) -> None:
+        """The console has come into focus: what is typed goes to its prompt."""
+        await self.deeds.console.begin()
 
     def on_console_input_submitted(self, event: ConsoleInput.Submitted) -> None:
         """Something is to be run: not here, since it may take for ever."""

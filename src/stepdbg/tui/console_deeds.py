@@ -31,13 +31,11 @@ class ConsoleDeeds:
         app, line = self._app, self._panel.input
         match name:
             case "console":
-                app.furniture.go_to("console")
-                await self._panel.type()
-                if (begun := self._panel.input) is not None:
-                    begun.past = app.memory.history  # grows there, and is kept with the script
-                app.paint()
+                app.furniture.go_to("console", "console")
+                await self.begin()
             case "console_leave":
-                app.furniture.go_to("console")
+                self._panel.rests = True
+                app.furniture.go_to("console", noted=False)
             case "console_clear":
                 app.snapshot = reduced(app.snapshot, Cleared())
                 app.paint()
@@ -49,6 +47,15 @@ class ConsoleDeeds:
                 line.tab()
             case "console_history" if line is not None:
                 line.recall(1)
+
+    async def begin(self) -> None:
+        """Have the keys go to the input, where something can be typed."""
+        panel = self._panel
+        if panel.input is None or not panel.input.has_focus:
+            await panel.type()
+        if panel.input is not None:
+            panel.input.past = self._app.memory.history  # grows there, and is kept with the script
+        self._app.paint()
 
     async def evaluate(self, source: str) -> None:
         """Have a command run, and show what came of it; that may take for ever."""

@@ -25,7 +25,7 @@ from stepdbg.tui import frames
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.console_deeds import ConsoleDeeds
 from stepdbg.tui.keeping import Keeping
-from stepdbg.tui.snapshot import Snapshot, neighbour, next_rank
+from stepdbg.tui.snapshot import Snapshot, neighbour, next_rank, onwards
 from stepdbg.tui.tensor_deeds import TENSOR_DEEDS, TensorDeeds
 from stepdbg.tui.views.breaks import edit_words
 from stepdbg.tui.views.header import exit_words
@@ -59,7 +59,9 @@ class Deeds:
     async def do(self, name: str) -> None:
         """Do the action of that id. The caller has seen that it applies."""
         app = self._app
-        if name in _STEERING:
+        if name in _STEERING and app.snapshot.past_at is not None:
+            self._through_the_past(name)
+        elif name in _STEERING:
             app.send(Steer(name, app.snapshot.rank))  # type: ignore[arg-type]
             app.look_at_stop(None)
             app.look_at_rank(app.snapshot.rank)
@@ -67,6 +69,8 @@ class Deeds:
             if name == "panel_effects":
                 self._effects().show_first()
             app.furniture.go_to(name.removeprefix("panel_"))
+            if name == "panel_console":
+                await self.console.begin()
         elif name in TENSOR_DEEDS:
             await self.tensor.do(name)
         elif name.startswith("console"):
@@ -75,6 +79,8 @@ class Deeds:
             app.action_command_palette()
         elif name in ("focus_next", "focus_previous"):
             app.furniture.cycle(1 if name == "focus_next" else -1)
+            if app.furniture.focused_name() == "console":
+                await self.console.begin()
         elif name in ("up", "down", "left", "right", "page_up", "page_down", "first", "last"):
             self._move(name)
         else:
@@ -113,6 +119,8 @@ class Deeds:
             self._source().pick_variable(int(name))
         elif kind == "fold":
             self._model().toggle(name)
+        elif kind == "constants":
+            self._optimizer().fold(name)
         elif kind == "sort":
             self._model().sort(name)
         elif kind == "switch":
@@ -121,7 +129,7 @@ class Deeds:
     def open(self, name: str) -> None:
         """Show an object in the Tensor panel."""
         self._tensor().look_at(name)
-        self._app.furniture.go_to("tensor")
+        self._app.furniture.go_to("tensor", "tensor")
 
     def _tensor(self) -> TensorOrGraph:
         panel = self._app.furniture.panels["tensor"]
@@ -175,9 +183,11 @@ class Deeds:
     async def _break(self) -> None:
         from stepdbg.tui.screens.breakpoint import BreakpointDialog
 
-        app = self._app
-        on_line = self._source().phase() if app.furniture.focused_name() == "source" else None
-        phase = on_line or app.furniture.top.phase()
+        app, panel = self._app, self._app.furniture.in_focus()
+        if panel is not None and (why := panel.no_phase()):
+            app.remark(f"{self.key_of('break')}: {why}")
+            return
+        phase = (panel.phase() if panel is not None else None) or app.furniture.top.phase()
         if phase is None:
             app.notify("there is no phase to stop at yet", severity="warning", markup=False)
             return
@@ -262,13 +272,13 @@ class Deeds:
         panel = self._app.furniture.in_focus()
         if panel is not None and (name := panel.tensor_at_hand()):
             self._effects().identify(name, panel.panel)
-            self._app.furniture.go_to("effects")
+            self._app.furniture.go_to("effects", "owners")
 
     async def _graph(self) -> None:
         """Show the graph behind what is under the cursor; where nothing is, the loss's."""
         panel = self._app.furniture.in_focus()
         self._tensor().show_graph(panel.tensor_at_hand() if panel is not None else "")
-        self._app.furniture.go_to("tensor")
+        self._app.furniture.go_to("tensor", "graph")
 
     async def _graph_row(self) -> None:
         self._tensor().open_row()
@@ -277,23 +287,46 @@ class Deeds:
         """Show what step would do to what is under the cursor; there again: back to the list."""
         panel, optimizer = self._app.furniture.in_focus(), self._optimizer()
         if panel is optimizer and optimizer.view == "foresight":
-            optimizer.show_list()
+            await self._back()
         elif panel is not None and (name := panel.tensor_at_hand()):
             optimizer.foresee(name)
-            self._app.furniture.go_to("optimizer")
+            self._app.furniture.go_to("optimizer", "foresight")
 
     async def _back(self) -> None:
-        """One thing at a time: out of a list or graph, or to where the owners were asked for, then out of the past."""
+        """One thing at a time: out of a list or graph and to where it was opened from, then out of the past."""
         effects, tensor, optimizer = self._effects(), self._tensor(), self._optimizer()
-        if self._app.furniture.in_focus() is optimizer and optimizer.view == "foresight":
+        furniture, past = self._app.furniture, self._app.snapshot.past_at is not None
+        panel = furniture.in_focus()
+        opened = furniture.trail.opened(furniture.focused_name(), in_past=past)
+        if panel is optimizer and optimizer.view == "foresight":
             optimizer.show_list()
-        elif self._app.furniture.in_focus() is effects and (effects.showing() != "matrix" or effects.came_from):
-            if panel := effects.go_back():
-                self._app.furniture.go_to(panel)
-        elif self._app.furniture.in_focus() is tensor and tensor.graphed:
+            if opened is not None and opened.view == "foresight":
+                furniture.go_back()
+        elif panel is effects and (effects.showing() != "matrix" or effects.came_from):
+            if origin := effects.go_back():
+                furniture.go_back(origin)
+        elif panel is tensor and tensor.graphed:
             tensor.show_tensor()
+            if opened is not None and opened.view == "graph":
+                furniture.go_back()
+        elif opened is not None or not past:
+            furniture.go_back()
         else:
             self._app.look_at_stop(None)
+
+    async def _leave_panel(self) -> None:
+        self._app.furniture.go_back()
+
+    def _through_the_past(self, name: str) -> None:
+        """What steers training moves among its stops while those are looked at, and says how to steer again."""
+        app = self._app
+        where = onwards(app.snapshot, name)
+        app.look_at_stop(where)
+        key = self.key_of(name)
+        if app.snapshot.past_at is None:
+            app.remark(f"this is now again: from here {key} steers training")
+        else:
+            app.remark(f"{key} moves among the stops of the past; {self.key_of('back')} goes to now, to steer training")
 
     async def _earlier(self) -> None:
         self._app.look_at_stop(neighbour(self._app.snapshot, -1))
@@ -304,7 +337,7 @@ class Deeds:
     # the tree of the Model panel
 
     async def _find(self) -> None:
-        self._app.furniture.go_to("model")
+        self._app.furniture.go_to("model", "find")
         self._model().find()
 
     async def _find_tensor(self) -> None:
@@ -320,7 +353,7 @@ class Deeds:
         self._model().sort()
 
     async def _fold(self) -> None:
-        self._model().fold()
+        (self._optimizer() if self._app.furniture.focused_name() == "optimizer" else self._model()).fold()
 
     async def _fold_all(self) -> None:
         self._model().fold_all(fold=True)

@@ -11,6 +11,7 @@ from textual.geometry import Size
 from stepdbg.tui.actions import DIGITS, PANELS, key_of
 from stepdbg.tui.arrangement import COLUMNS, Arrangement, Box, arranged, boxes, order
 from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.trail import Trail
 from stepdbg.tui.views.ranks import several
 from stepdbg.tui.widgets.bars import Footer, HintLine, Tabs
 from stepdbg.tui.widgets.panel import Panel
@@ -31,6 +32,8 @@ class Furniture:
         self.panels: dict[str, Panel] = {}
         self.recent: list[str] = ["model"]
         """The panels as they were gone to, the newest first: it is the one that has the focus, or had it last."""
+        self.trail = Trail()
+        """The panels that were left for others."""
         self._brought = ""
         """The panel that came to the front by itself."""
         self._before: list[str] = []
@@ -70,7 +73,7 @@ class Furniture:
         self.arrange(app.size)
         await app.query_one("#body").mount(*self.panels.values())
         self.arrange(app.size)
-        self.go_to(self.current)
+        self.go_to(self.current, noted=False)
         app.tell_terminal_size()
         app.ask()
         app.paint()
@@ -140,22 +143,40 @@ class Furniture:
         base = self._app.screen_stack[0]
         if several(snapshot) != self._ranks:
             self.arrange(self._app.size)
+        if self.is_shown("output") and snapshot.read_to < snapshot.output.end:
+            self._app.snapshot = self._app.snapshot.with_output_read()
+            snapshot = self._app.seen
         self.top.show(snapshot)
         for panel in self.visible():
             if not (arriving and panel.shows_answers and not panel.in_focus):
                 panel.show(snapshot)
         if self.arrangement.kind == "tabs":
-            base.query_one(Tabs).show(self.current, zoomed=self.zoomed and self.has_columns)
+            news = snapshot.news
+            base.query_one(Tabs).show(self.current, zoomed=self.zoomed and self.has_columns, news=news)
         if self._app.guide.active:
             base.query_one(HintLine).show(self._app.guide.look(), key_of("no_hints", self._app.snapshot))
         words, at = self._app.said
         base.query_one(Footer).show(
-            self._app.situation(), self.arrangement.hidden, words if at == self._app.snapshot.boundary else ""
+            self._app.situation(), self._hidden(snapshot), words if at == self._app.snapshot.boundary else ""
         )
 
-    def go_to(self, name: str) -> None:
-        """Bring a panel to the front of its slot and put the focus on it."""
-        self._came(name)
+    def _hidden(self, snapshot: Snapshot) -> str:
+        """What there is no room for, and whether something was printed there."""
+        hidden = self.arrangement.hidden
+        return f"{hidden}; {snapshot.news} in 7" if hidden and snapshot.news else hidden
+
+    def go_to(self, name: str, view: str | None = None, *, noted: bool = True) -> None:
+        """Bring a panel to the front of its slot and put the focus on it.
+
+        Args:
+            name: The panel.
+            view: What is opened there, for the way back.
+            noted: Whether this is a step that `esc` takes back.
+        """
+        if noted and self.panels:
+            self.trail.note(self.focused_name(), name, view)
+        if self.recent[0] != name:
+            self.recent = [name, *(other for other in self.recent if other != name)]
         self.arrange(self._app.size)
         panel = self.panels.get(name)
         if panel is not None:
@@ -164,8 +185,9 @@ class Furniture:
             self._app.paint()
 
     def _came(self, name: str) -> None:
-        """The focus is on that panel."""
+        """The focus is on that panel, by a click if it was not known yet."""
         if self.recent[0] != name:
+            self.trail.note(self.recent[0], name)
             self.recent = [name, *(other for other in self.recent if other != name)]
 
     def restore(self, recent: Sequence[str], *, zoomed: bool) -> None:
@@ -174,7 +196,22 @@ class Furniture:
         if known:
             self.recent, self.zoomed = known, zoomed
             if self.panels:
-                self.go_to(self.current)
+                self.go_to(self.current, noted=False)
+
+    def go_back(self, origin: str = "") -> None:
+        """To where the panel in focus was come to from; to `origin`, where that is known better."""
+        here = self.focused_name()
+        if here == "rail":
+            self.go_to(self.current, noted=False)
+            return
+        step = self.trail.last(here)
+        origin = origin or (step.origin if step is not None else "")
+        if step is not None and step.origin == origin:
+            self.trail.back(here)
+        if origin == "rail":
+            self.go_to_rail()
+        elif origin:
+            self.go_to(origin, noted=False)
 
     @property
     def chosen(self) -> list[str]:
@@ -192,7 +229,7 @@ class Furniture:
         before, self._brought = self.chosen, ""
         if before is not self.recent:
             self.recent = before
-            self.go_to(self.current)
+            self.go_to(self.current, noted=False)
 
     def go_to_rail(self) -> None:
         """Put the focus on the rail."""
@@ -201,7 +238,7 @@ class Furniture:
     def zoom(self) -> None:
         """One panel alone, or all again."""
         self.zoomed = not self.zoomed
-        self.go_to(self.current)
+        self.go_to(self.current, noted=False)
 
     def cycle(self, step: int) -> None:
         """The next panel by number, then the rail, and round again."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -140,10 +139,9 @@ class Keeping:
 
 def _picture(app: StepdbgApp) -> str:
     """What is on the screen below any dialog, as SVG."""
-    from rich.console import Console
+    from stepdbg.tui.picture import svg
 
     width, height = app.size
-    console = Console(width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor",
-                      record=True, legacy_windows=False, safe_box=False)  # fmt: skip
-    console.print(app.screen_stack[0]._compositor.render_update(full=True, simplify=False))
-    return console.export_svg(title=printable(f"stepdbg {app.snapshot.session.script}"))
+    lines = app.screen_stack[0]._compositor.render_strips()
+    title = printable(f"stepdbg {app.snapshot.session.script}")
+    return svg(lines, width, height, title, dark=app.current_theme.dark)

@@ -93,6 +93,8 @@ class Palette:
             return tone_style(role, self._dark) if self._colour else Style.null()
         if role == "here" or role.endswith(".here"):
             under = self._styles.get("here", Style(reverse=True))
+            if under.reverse and "." in role:  # a colour or a dim ink turned round could not be read everywhere
+                return under + Style(bold=self.style(role.rpartition(".")[0]).bold)
             return _on(self.style(role.rpartition(".")[0]), under) if "." in role else under
         return Style.null()
 
@@ -130,8 +132,8 @@ def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
     accent = "#f2b45a" if dark else "#9c5600"
     row = background.blend(Color.parse(variables["primary"]), 0.28 if dark else 0.16).hex6
     ink = background.hex6
-    good, bad, cold, warm = ("#8fc78f", "#e8787f", "#7db3e8", "#d9a5e0") if dark else (
-        "#1f7a35", "#b3202c", "#1d5fa8", "#86309a",
+    good, bad, cold, warm, sand = ("#8fc78f", "#e8787f", "#7db3e8", "#d9a5e0", "#c9b98a") if dark else (
+        "#1f7a35", "#b3202c", "#1d5fa8", "#86309a", "#73611f",
     )  # fmt: skip
     return {
         "": Style(color=grey(0.92)),
@@ -149,7 +151,7 @@ def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
         "module": Style(color=cold),
         "effect": Style(color=good),
         "sentence": Style(color=grey(0.92)),
-        "hint": Style(color=good),
+        "hint": Style(color=cold),
         "title": Style(color=grey(0.9), bold=True),
         "title.focused": Style(color=accent, bold=True),
         "rule": Style(color=grey(0.24)),
@@ -160,25 +162,25 @@ def _coloured(variables: dict[str, str], dark: bool) -> dict[str, Style]:
         "breakpoint": Style(color=bad, bold=True),
         "warning": Style(color="#e0b050" if dark else "#8a5a00"),
         "error": Style(color=bad, bold=True),
-        "running": Style(color=good),
+        "running": Style(color=cold),
         "mark.changed": Style(color=accent, bold=True),
         "match": Style(color=accent, bold=True),
         "mark.touched": Style(color=grey(0.7)),
         "mark.created": Style(color=good, bold=True),
-        "mark.freed": Style(color=bad),
+        "mark.freed": Style(color=grey(0.7)),
         "state.accent": Style(color=accent, bold=True),
-        "state.running": Style(color=good, bold=True),
+        "state.running": Style(color=cold, bold=True),
         "state.error": Style(color=bad, bold=True),
         "state.dim": Style(color=grey(0.8), bold=True),
         "state.past": Style(color=ink, bgcolor=warm, bold=True),
         "past": Style(color=warm, bold=True),
         "chart.0": Style(color=cold),
         "chart.1": Style(color=warm),
-        "chart.2": Style(color=good),
+        "chart.2": Style(color=sand),
         "chart.3": Style(color=accent),
         "code.comment": Style(color=grey(0.5), italic=True),
         "code.keyword": Style(color=warm),
-        "code.string": Style(color=good),
+        "code.string": Style(color=sand),
         "code.number": Style(color=accent),
         "code.name": Style(color=cold),
         "code.builtin": Style(color=cold),
@@ -206,7 +208,7 @@ def _of_the_terminal(dark: bool) -> dict[str, Style]:
         "here": Style(reverse=True),
         "module": cold,
         "effect": good,
-        "hint": good,
+        "hint": cold,
         "title": bold,
         "title.focused": accent,
         "rule": quiet,
@@ -217,22 +219,22 @@ def _of_the_terminal(dark: bool) -> dict[str, Style]:
         "breakpoint": bad + bold,
         "warning": Style(color="yellow" if dark else "red"),
         "error": bad + bold,
-        "running": good,
+        "running": cold,
         "mark.changed": accent,
         "match": accent,
         "mark.created": good + bold,
-        "mark.freed": bad,
+        "mark.freed": quiet,
         "state.accent": accent,
-        "state.running": good + bold,
+        "state.running": cold + bold,
         "state.error": bad + bold,
         "state.dim": bold,
         "chart.0": cold,
         "chart.1": warm,
-        "chart.2": good,
+        "chart.2": Style(),
         "chart.3": accent + Style(bold=False),
         "code.comment": Style(dim=True, italic=True),
         "code.keyword": warm,
-        "code.string": good,
+        "code.string": Style(italic=True),
         "code.number": accent + Style(bold=False),
         "code.name": cold,
         "code.builtin": cold,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from stepdbg.tui.actions import Action, Situation
+import re
+
+from msgspec.structs import replace
+
+from stepdbg.tui.actions import NAMES, Action, Situation
 from stepdbg.tui.key_names import key_name
 
 QUIET = ("escape", "up", "down", "left", "right", "page_up", "page_down", "first", "last", "back")
@@ -18,12 +22,9 @@ _NOTHING = {
     "earlier": "there is no earlier stop to look at",
     "later": "this is now, no stop is later",
     "rank": "there is only one rank",
-    "input": "a line is typed to the script from the Output panel",
     "zoom": "the terminal has room for one panel only",
     "copy": "there is nothing to copy here",
     "graph": "a graph is shown of the present only, where training waits",
-    "part": "it is for the numbers of the Tensor panel",
-    "map": "it is for the Tensor panel, with a tensor to draw",
 }
 """By the id of the action."""
 
@@ -59,7 +60,20 @@ def _reason(action: Action, here: Situation) -> str:
         return "nothing trains any more" if here.snapshot.over else "the script has come to its end"
     if here.snapshot.session.readonly and action.id in ("edit", "edit_all", "undo", "console"):
         return "this session is read-only"
-    return _NOTHING.get(action.id, f"{action.label} does nothing here")
+    return _NOTHING.get(action.id) or _belongs(action, here)
+
+
+def _belongs(action: Action, here: Situation) -> str:
+    """What the action does, and in which panel."""
+    does = re.split(r"[:;(]", action.help)[0].strip()
+    everywhere = frozenset(one.id for one in here.actions)
+    for panel in NAMES:
+        there = replace(here, panel=panel, offers=everywhere - {"find_clear"}, selected=True, editable=True)
+        if panel != here.panel and action.applies(there):
+            keys = {one.id: one.keys[0] for one in here.actions}
+            key = key_name(keys["rail" if panel == "rail" else f"panel_{panel}"])
+            return f"{does}; go to {'the rail' if panel == 'rail' else 'panel'} {key}"
+    return f"{does}; there is nothing here that it could be done to"
 
 
 def _help(here: Situation) -> str:

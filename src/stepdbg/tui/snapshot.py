@@ -50,10 +50,16 @@ from stepdbg.tui.transcript import Transcript
 FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Notice
 
 
+_WARNING = b"Warning: "
+"""How a line begins or goes on that Python's `warnings` have printed."""
+
+
 class Lost(Struct, frozen=True):
     """The hub has hung up."""
 
     why: str
+    ended: bool = False
+    """Whether the session was ended on purpose, from elsewhere."""
 
 
 class Arrived(Struct, frozen=True):
@@ -146,8 +152,16 @@ class Snapshot(Struct, frozen=True):
     last_line: Place | None = None
     """The newest of the places that stops have shown."""
     console: tuple[Exchange, ...] = ()
+    asking: bool = False
+    """Whether the script waits for a line of input."""
+    read_to: int = 0
+    """Bytes of the output that were on the screen."""
+    warned_at: int = 0
+    """Bytes of the output up to the newest warning in it."""
     lost: str = ""
     """Why the hub is gone; empty while it is there."""
+    ended: bool = False
+    """Whether it is gone because the session was ended."""
 
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
@@ -173,6 +187,10 @@ class Snapshot(Struct, frozen=True):
                 return state
         return None
 
+    def with_output_read(self) -> Snapshot:
+        """The same, once all of the output was on the screen."""
+        return replace(self, read_to=self.output.end)
+
     def of_rank(self, rank: int) -> Snapshot:
         """What is known of a rank, looked at or not."""
         return self if rank == self.rank else self.others.get(rank) or Snapshot(self.session, rank, keys=self.keys)
@@ -187,9 +205,14 @@ class Snapshot(Struct, frozen=True):
     def state(self) -> str:
         """The state in the header: the rank's own once there is one, unless the session is over."""
         if self.lost:
-            return "lost"
+            return "exited" if self.ended else "lost"
         state = self.rank_state
         return state.state if state and self.session.state not in ("exited", "lost") else self.session.state
+
+    @property
+    def news(self) -> str:
+        """What of the output was not on the screen yet: `warning`, `output`, or nothing."""
+        return "warning" if self.warned_at > self.read_to else "output" if self.output.end > self.read_to else ""
 
     @property
     def paused(self) -> bool:
@@ -231,6 +254,9 @@ class Snapshot(Struct, frozen=True):
             others=self.others,
             losses=self.losses,
             output=self.output,
+            asking=self.asking,
+            read_to=self.read_to,
+            warned_at=self.warned_at,
             sources=self.sources,
             stops=self.stops,
             phase_lines=self.phase_lines,
@@ -266,11 +292,13 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost | Typed | Repl
         case LossPoints():
             return replace(snapshot, losses=grown(snapshot.losses, message))
         case Output():
-            return replace(snapshot, output=snapshot.output.fed(message.start, message.data))
+            output = snapshot.output.fed(message.start, message.data)
+            warned = output.end if _WARNING in message.data else snapshot.warned_at
+            return replace(snapshot, output=output, warned_at=warned, asking=False)
         case Typed() | Replied() | Cleared():
             return replace(snapshot, console=after(snapshot.console, message))
-        case Lost(why=why):
-            return replace(snapshot, lost=why)
+        case Lost(why=why, ended=ended):
+            return replace(snapshot, lost=why, ended=ended)
         case Arrived(rank=rank) if rank == snapshot.rank:
             return _answered(snapshot, message)
     return snapshot
@@ -289,6 +317,22 @@ def neighbour(snapshot: Snapshot, step: int) -> int | None:
     if step < 0:
         return next((tick.boundary for tick in reversed(snapshot.stops) if tick.boundary < here), None)
     return next((tick.boundary for tick in snapshot.stops if tick.boundary > here), None)
+
+
+def onwards(snapshot: Snapshot, action: str) -> int | None:
+    """The stop that a key which steers leads to in the past: the next one, the first of the next update, or the next
+    breakpoint met; None for the present.
+    """
+    here = snapshot.boundary if snapshot.past_at is None else snapshot.past_at
+    update = max((tick.update for tick in snapshot.stops if tick.boundary <= here), default=0)
+    for tick in snapshot.stops:
+        if tick.boundary > here and (
+            action not in ("finish", "continue")
+            or (action == "finish" and tick.update > update)
+            or (action == "continue" and tick.reason in ("breakpoint", "exception"))
+        ):
+            return tick.boundary
+    return None
 
 
 def _standing_at(session: SessionState, rank: int, stop: Stop | None) -> SessionState:
@@ -311,8 +355,12 @@ def looking_at(snapshot: Snapshot, rank: int) -> Snapshot:
         chosen=snapshot.chosen,
         others=others,
         output=snapshot.output,
+        asking=snapshot.asking,
+        read_to=snapshot.read_to,
+        warned_at=snapshot.warned_at,
         sources=snapshot.sources,
         lost=snapshot.lost,
+        ended=snapshot.ended,
     )
 
 

@@ -10,7 +10,7 @@ from stepdbg.tui.actions import key_of
 from stepdbg.tui.cells import cell_len
 from stepdbg.tui.exchanges import Exchange, under_way
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, lesson, plain, wrapped
+from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, clipped, lesson, plain, wrapped
 from stepdbg.tui.views.source import highlighted
 
 PROMPT, GOES_ON = ">>> ", "... "
@@ -18,8 +18,8 @@ PROMPT, GOES_ON = ">>> ", "... "
 READONLY = "This session is read-only, and Python can change anything: start it without --readonly to use the console."
 _LESSON = (
     "Python in the frame that is looked at ({frame_up} and {frame_down} walk through the frames). model, optimizer, "
-    "loss and batch are at hand. Press {console} to type; enter runs a line or a block, tab completes, up and down go "
-    "through what was typed before, escape leaves."
+    "loss and batch are at hand. What you type goes to the prompt below: enter runs a line or a block, tab completes, "
+    "up and down go through what was typed before. escape leaves it, so that keys step again; {console} comes back."
 )
 
 
@@ -43,9 +43,28 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     return Drawing(title, (), body, len(found))
 
 
-def prompts(number: int, *, typing: bool, waits: bool) -> tuple[Line, ...]:
+def why_not(snapshot: Snapshot) -> str:
+    """Why nothing can be typed; empty where it can."""
+    if snapshot.session.readonly:
+        return READONLY
+    if snapshot.past_at is not None:
+        return f"Python runs in the present only: {key_of('back', snapshot)} goes there"
+    if snapshot.state not in ("starting", "running", "paused"):
+        return "no process is left that could run Python"
+    return ""
+
+
+def at_rest(snapshot: Snapshot, draft: str, frame: Frame) -> tuple[Line, ...]:
+    """In place of the prompt, which only shows where what is typed goes to it: how to type, and what was begun."""
+    begun = f", to go on with: {plain(draft.splitlines()[0])}" if draft.strip() else " Python here"
+    keys = f"{key_of('panel_console', snapshot)} or {key_of('console', snapshot)}"
+    words = why_not(snapshot) or f"keys are commands; press {keys} to type{begun}"
+    return (clipped((Span(f" {words}", "dim", "action:console"),), frame.width, frame.glyphs.ellipsis),)
+
+
+def prompts(number: int, *, waits: bool) -> tuple[Line, ...]:
     """What stands before so many lines of the input."""
-    role = "accent" if typing and not waits else "dim"
+    role = "dim" if waits else "accent"
     return tuple((Span(f" {PROMPT if place == 0 else GOES_ON}", role, "action:console"),) for place in range(number))
 
 

@@ -74,13 +74,19 @@ def draw(snapshot: Snapshot, frame: Frame, row: Row, kind: Kind) -> Drawing:
         how = f"Press {key_of('back', snapshot)} for the matrix."
         return Drawing(title, (), lesson(f"{counted}{known.problem}. {how}", frame))
     body = tuple(
-        _name_line(known.at(index), index == frame.cursor, frame)
+        _name_line(known.at(index), row.box.name, index == frame.cursor, frame)
         for index in range(frame.top, min(frame.top + max(1, frame.height), known.total))
     )
     return Drawing(title, (), body, known.total)
 
 
-def _name_line(effect: Effect | None, here: bool, frame: Frame) -> Line:
+def _told(effect: Effect, phase: str) -> str:
+    """What happened to it: a gradient that backward found there was added to, whatever its sign says of the value."""
+    added = phase == "backward" and effect.kind == "grad" and effect.what in ("changed", "touched")
+    return "added to" if added else effect.what
+
+
+def _name_line(effect: Effect | None, phase: str, here: bool, frame: Frame) -> Line:
     if effect is None:
         return (Span(f"    {frame.glyphs.ellipsis}", "faint"),)
     emphasis = ".here" if here and frame.focused else ""
@@ -89,6 +95,6 @@ def _name_line(effect: Effect | None, here: bool, frame: Frame) -> Line:
         Span(frame.glyphs.cursor if here else " ", "cursor" if frame.focused else "dim"),
         Span(f"{SIGNS[effect.what]} ", f"mark.{effect.what}"),
         Span(padded(shortened_name(plain(effect.object), room, frame.glyphs.ellipsis), room), emphasis.lstrip(".")),
-        Span(f" {effect.what}", "dim"),
+        Span(f" {_told(effect, phase)}", "dim"),
         Span({"nan": " NaN", "inf": " inf"}.get(effect.holds, ""), "error"),
     )

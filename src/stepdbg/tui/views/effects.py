@@ -246,7 +246,7 @@ def _title(snapshot: Snapshot, stop: Stop) -> Line:
     boundary = stop.boundary
     done = f", {boundary.done} done" if boundary.done else ""
     where = f", {position(stop)}" if stop.inner is not None else ""
-    return (Span(f"update {boundary.update}{done}"), Span(where))
+    return (Span(f"update {boundary.update}"), Span(done), Span(where))
 
 
 def _headings(shape: Columns, kind: Kind, frame: Frame) -> tuple[Line, ...]:
@@ -276,7 +276,7 @@ def _line(row: Row, shape: Columns, kind: Kind, here: bool, frame: Frame) -> Lin
     label = "  " * box.depth + plain(box.name) + ("?" if box.predicted else "")
     spans = [
         Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim"),
-        Span(f"{sign} ", "effect" if box.when == "done" else role),
+        Span(f"{sign} ", "dim" if box.when == "done" else role),
         Span(padded(label, shape.name - 3, glyphs.ellipsis), role),
     ]
     nobody = box.when == "done" and (box.record is None or box.record.effects is None)

@@ -29,6 +29,8 @@ def draw(here: Situation, width: int) -> Line:
     Where that makes room for one more, the entries stand closer together.
     """
     entries = [action for action in here.actions if action.footer and action.applies(here)]
+    if here.snapshot.asking:
+        entries.sort(key=lambda action: action.id != "input")
     if here.snapshot.past_at is not None:
         entries.sort(key=lambda action: action.id not in PAST)
     always = [action for action in entries if action.id in ALWAYS]
@@ -68,7 +70,12 @@ def _help(here: Situation) -> str:
     return "".join(f" {key_name(action.keys[0])} help" for action in here.actions if action.id == "help")
 
 
-def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: bool = False) -> Line:
+def sign_of_news(news: str, glyphs: Glyphs) -> str:
+    """Before the number of the Output panel: `!` for a warning, a dot for anything new; a blank for nothing."""
+    return {"warning": "!", "output": "•" if glyphs.braille else "'"}.get(news, " ")
+
+
+def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: bool = False, news: str = "") -> Line:
     """The numbered tabs; where the names do not fit, the digits and the name of the one in front.
 
     Args:
@@ -76,12 +83,20 @@ def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: bool = F
         width: Cells.
         glyphs: What to draw with.
         zoomed: Whether there is room for more than the one: then it is said how to see them.
+        news: What was printed and not seen yet.
     """
     room = width - (len(_UNZOOM) if zoomed and width > 3 * len(_UNZOOM) else 0)
     spans = next(
         (spans for spans in _ways_to_name(current) if sum(len(span.text) for span in spans) <= room),
         (Span(f"{DIGITS[current]} {NAMES[current]}" if current in DIGITS else "", "tab.here"),),
     )
+    if news:
+        sign = Span(sign_of_news(news, glyphs), "warning", "panel:output")
+        spans = tuple(
+            piece
+            for span in spans
+            for piece in ((sign, span._replace(text=span.text[1:])) if span.target == "panel:output" else (span,))
+        )
     rest = room - sum(len(span.text) for span in spans)
     gap = Span(" " if rest > 0 and not spans[-1].text.endswith(" ") else "")
     unzoom = Span(_UNZOOM, "dim", "action:zoom") if room < width else Span("")

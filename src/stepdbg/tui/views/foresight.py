@@ -6,6 +6,7 @@ from stepdbg.protocol.messages import Foresight, Kept, Move
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (
+    NAME,
     Drawing,
     Frame,
     Line,
@@ -37,10 +38,8 @@ BAR = 16
 def draw(snapshot: Snapshot, frame: Frame, name: str) -> Drawing:
     """The whole panel as the foresight for that parameter."""
     drawn = lines(snapshot, frame, name)
-    room = frame.width - 16 - (16 if len(drawn) > frame.height else 0)
-    title: Line = (Span("what step would do to "), Span(plain(name)))
-    if width_of(title) > room:
-        title = (Span(shortened_name(plain(name), max(6, room), frame.glyphs.ellipsis)),)
+    fits = len(name) + 22 <= frame.width - 16 - (16 if len(drawn) > frame.height else 0)
+    title: Line = (*([Span("what step would do to ")] if fits else []), Span(plain(name), NAME))
     return Drawing(title, (), drawn[frame.top : frame.top + frame.height], len(drawn))
 
 
@@ -86,11 +85,11 @@ def _told(snapshot: Snapshot, frame: Frame, known: Foresight) -> tuple[Line, ...
         drawn += _words(f"{frame.glyphs.done} {said}", frame, "effect")
     if known.total is None:
         return (*drawn, *_words(f"{known.why_not}.", frame, "sentence"))
+    for remark in known.remarks:  # what is likely wrong comes before all figures
+        drawn += _words(f"! {remark}", frame, "warning")
     drawn += _start(snapshot, known, frame)
     drawn += _table(known, known.total, frame)
     drawn += _words(" ".join(_sentences(known)), frame, "sentence")
-    for remark in known.remarks:
-        drawn += _words(f"! {remark}", frame, "warning")
     return tuple(drawn)
 
 
@@ -136,7 +135,8 @@ def _table(known: Foresight, total: Move, frame: Frame) -> list[Line]:
     heading = f" {padded('', LABEL - 1)}{right('norm', NORM)}{right('share', SHARE)}"
     heading += right("direction  ", WORDED) if worded else right("cos", DIRECTION)
     if here and known.element is not None:
-        heading += right(f"[{', '.join(map(str, known.element))}]", HERE, glyphs.ellipsis)
+        where = f"[{', '.join(map(str, known.element))}]" if known.element else "the value"
+        heading += right(where, HERE, glyphs.ellipsis)
     drawn: list[Line] = [(Span(heading, "heading"),)]
     parts = [move for move in known.moves if move.source != "clipping"]
     for move in (*parts, total, *(move for move in known.moves if move.source == "clipping")):
@@ -189,7 +189,8 @@ def _size(known: Foresight, total: Move, frame: Frame) -> Line:
         name = "Δ/‖w‖" if frame.glyphs.braille else "move/norm"
         words = f" {name} {figure(total.norm / known.norm)}"
     if total.here is not None and known.value is not None and known.element is not None:
-        becomes = f"[{', '.join(map(str, known.element))}]  {known.value:.6g} {frame.glyphs.becomes} "
+        where = f"[{', '.join(map(str, known.element))}]" if known.element else "the value"
+        becomes = f"{where}  {known.value:.6g} {frame.glyphs.becomes} "
         becomes += f"{known.value + total.here:.6g}"
         if len(words) + len(becomes) + 4 <= frame.width:
             return (Span(words, "dim"), Span(f"   {becomes}", "number"))

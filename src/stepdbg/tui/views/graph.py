@@ -13,6 +13,7 @@ from stepdbg.protocol.messages import GRAPH_BRANCH, Graph, GraphRow, SavedForBac
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (
+    NAME,
     Drawing,
     Frame,
     Glyphs,
@@ -67,7 +68,7 @@ def draw(snapshot: Snapshot, frame: Frame, name: str) -> Drawing:
         name: The tensor whose graph is shown; empty for the loss.
     """
     graph = snapshot.graph if snapshot.graph is not None and snapshot.graph.asked == name else None
-    title = _title(graph, name, frame)
+    title = _title(graph, name)
     if snapshot.looking_back:
         later = key_of("later", snapshot)
         words = f"A graph is of the moment, and is not kept of the past. Press {later} for the present."
@@ -95,11 +96,11 @@ def row_at(graph: Graph | None, index: int) -> GraphRow | None:
     return graph.rows[place] if graph is not None and 0 <= place < len(graph.rows) else None
 
 
-def _title(graph: Graph | None, name: str, frame: Frame) -> Line:
+def _title(graph: Graph | None, name: str) -> Line:
     shown = graph.object if graph is not None and graph.object else name or "the loss"
     spans = [
         Span("graph of "),
-        Span(shortened_name(plain(shown), max(6, frame.width - 40), frame.glyphs.ellipsis), "accent"),
+        Span(plain(shown), NAME),
     ]
     if graph is not None and graph.object:
         spans.append(Span(f"  {plain(graph.grad_fn)}", "dim"))

@@ -40,7 +40,8 @@ def state_words(snapshot: Snapshot, now: float) -> tuple[str, str]:
         case "lost":
             return "LOST", "the session's hub is gone" if snapshot.lost else "the training process is gone"
         case "exited":
-            return "EXITED", exit_words(session.exit_status)
+            how = exit_words(session.exit_status)
+            return "EXITED", how or ("the session was ended" if snapshot.ended else "")
         case "paused" if stop is not None:
             if stop.reason == "exception" and stop.failure:
                 return "PAUSED", f"on {stop.failure.type}"
@@ -53,6 +54,8 @@ def state_words(snapshot: Snapshot, now: float) -> tuple[str, str]:
             doing = session.doing or f"starting {session.script}"
             since = max(0.0, now - session.since) if session.since else 0.0
             return "STARTING", f"{doing}… {since:.1f} s"
+        case "running" if snapshot.asking:
+            return "RUNNING", "waits for a line of input"
         case "running":
             progress = snapshot.progress
             if _ends(snapshot):
@@ -242,7 +245,7 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE) -> str:
     session = snapshot.session
     stop = snapshot.stop
     state = snapshot.state
-    if state == "lost":
+    if state == "lost" or snapshot.ended:
         why = snapshot.lost or "its connection has ended, and nobody knows how"
         return f"{why}; what was seen last stays to be read. Press {key_of('quit', snapshot)} to leave"
     waiting = _waiting(snapshot)
@@ -257,6 +260,10 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE) -> str:
             return f"{how} before it trained: {said} ({leave} to leave{again})"
         seen = "what was seen last stays to be read" if stop else "it never trained: no training loop was seen"
         return f"{how}; {seen}. Press {leave} to leave{again}"
+    if snapshot.asking:
+        asked = last_words(snapshot)
+        said = f": {asked}" if asked else ""
+        return f"the script waits for a line of input{said} - press {key_of('input', snapshot)} to type it"
     if state == "starting":
         output = key_of("panel_output", snapshot)
         return f"training stops before its first phase; the output of the script is in panel {output}"
@@ -273,6 +280,8 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE) -> str:
     if stop is None:
         return ""
     words = sentence(stop, model_name(snapshot), key_of("next", snapshot), glyphs)
+    if snapshot.news == "warning":
+        words = f"! a warning was printed, see Output ({key_of('panel_output', snapshot)}). {words}"
     if stop.reason == "breakpoint" and stop.detail and stop.inner is None:
         return f"{stop.detail}: {words}"
     return words

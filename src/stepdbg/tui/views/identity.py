@@ -14,6 +14,7 @@ from stepdbg.tui.actions import key_of
 from stepdbg.tui.cells import cell_len
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (
+    NAME,
     Drawing,
     Frame,
     Glyphs,
@@ -66,7 +67,7 @@ def draw(snapshot: Snapshot, frame: Frame, name: str) -> Drawing:
     """The whole panel as the identity of the tensor of that name, one line of the body for each that it takes."""
     known = snapshot.identity
     shown = known.object if known is not None and belongs(known, name) else name
-    title = (Span("who owns "), Span(shortened_name(plain(shown), max(6, frame.width - 38), frame.glyphs.ellipsis)))
+    title = (Span("who owns "), Span(plain(shown), NAME))
     drawn = lines(snapshot, frame, name)
     return Drawing(title, (), drawn[frame.top : frame.top + frame.height], len(drawn))
 

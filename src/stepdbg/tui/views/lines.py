@@ -59,7 +59,7 @@ class Glyphs(NamedTuple):
 
 UNICODE = Glyphs()
 ASCII = Glyphs(
-    rule="-", rule_focused="=", arrow=">", loop="@", dot=".", ellipsis="~", times="x", breakpoint="o", switched_off="-",
+    rule="-", rule_focused="=", arrow=">", loop="@", dot=".", ellipsis="~", times="x", breakpoint="#", switched_off="=",
     cursor=">", done="+", yes="y", no=".", branch="v", folded=">", becomes="->", inner=">", column="|", corner="+",
     tick="+",
     bars=" ._-=+*%#",
@@ -169,6 +169,32 @@ def whole(line: Line, width: int) -> Line:
         kept.append(span)
         width -= length
     return tuple(kept)
+
+
+NAME = "title.name"
+"""The role of a name in a title: it is shown whole as long as anything else in the title can give way for it."""
+
+
+def titled(line: Line, width: int, ellipsis: str) -> Line:
+    """A title in so many cells: its last pieces give way first, then the beginning of the name in it.
+
+    What stands directly behind the name (the index under the cursor, a line's number) stays with it.
+    """
+    place = next((place for place, span in enumerate(line) if span.role == NAME), None)
+    if place is None:
+        return whole(line, width)
+    least = place + 2 if place + 1 < len(line) else place + 1
+    kept = line[:least]
+    for number in range(len(line), least - 1, -1):
+        if width_of(line[:number]) <= width:
+            kept = line[:number]
+            break
+    over = width_of(kept) - width
+    if over > 0:
+        name = kept[place]
+        short = shortened_name(name.text, max(6, cell_len(name.text) - over), ellipsis)
+        kept = (*kept[:place], name._replace(text=short), *kept[place + 1 :])
+    return whole(tuple(span._replace(role="") if span.role == NAME else span for span in kept), width)
 
 
 def target_at(line: Line, x: int) -> str:

@@ -8,7 +8,7 @@ from stepdbg.protocol.messages import Local
 from stepdbg.tui import frames
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Glyphs, Line, Span, clipped, padded, plain, width_of
+from stepdbg.tui.views.lines import Glyphs, Line, Span, clipped, padded, plain, whole, width_of
 from stepdbg.tui.views.numbers import count, figure, plural, shape
 
 LONGEST_NAME = 16
@@ -121,8 +121,8 @@ def _variable(row: Local, place: int, longest: int, cursor: Cursor, width: int, 
     kind = "  ".join(word for word in (size, row.dtype, row.device) if word)
     spans.append(Span(kind, emphasis or "dim", target))
     if row.min is not None and row.max is not None:
-        whole = "int" in row.dtype
-        low, high = (figure(int(value) if whole else value) for value in (row.min, row.max))
+        integers = "int" in row.dtype
+        low, high = (figure(int(value) if integers else value) for value in (row.min, row.max))
         words = f"  {low} {glyphs.ellipsis if glyphs.braille else '..'} {high}"
         spans.append(Span(words, emphasis or "number", target))
-    return clipped(tuple(spans), width, glyphs.ellipsis)
+    return whole(tuple(spans), width)  # figures are shown whole or not at all

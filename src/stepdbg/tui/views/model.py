@@ -12,14 +12,13 @@ from collections.abc import Collection
 from itertools import takewhile
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from stepdbg.protocol.filters import KNOWN
 from stepdbg.protocol.finding import TENSORS
 from stepdbg.protocol.messages import ObjectRow, Objects, Order, Stop, Summary
 from stepdbg.protocol.tree import Marked, Marks
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.views.earlier_rows import of_earlier_updates
 from stepdbg.tui.views.lines import (
     Drawing,
     Frame,
@@ -45,6 +44,8 @@ ROOMY = 72
 """Cells from which on figures have room around them."""
 LEAST = 7
 """Cells of a name that still tell something beside a remark."""
+DEEP = 3
+"""Modules around a row from which on its whole name has a line of its own."""
 NAMED = 8
 """Cells of another name of a tied parameter that still tell something."""
 GRAD = 13
@@ -133,7 +134,22 @@ def _orphan(row: ObjectRow) -> bool:
 
 def _named(row: ObjectRow) -> str:
     """The name with what must be told beside it."""
-    return "  " * row.depth + row.label + (f"  {ORPHAN}" if _orphan(row) else "")
+    return _indent(row, 2) + row.label + (f"  {ORPHAN}" if _orphan(row) else "")
+
+
+def _indent(row: ObjectRow, step: int) -> str:
+    """How far a row is set in."""
+    return " " * (step * row.depth)
+
+
+def _step(rows: tuple[ObjectRow, ...], wide: int) -> int:
+    """Cells that a row is set in for each module around it: fewer where names would have to be cut for it."""
+    return 2 if max([0, *(row.depth * 2 + _length(row) for row in rows if row.node != "buffer")]) <= wide else 1
+
+
+def _length(row: ObjectRow) -> int:
+    """Cells of the label of a row, with what stands before and behind it at least."""
+    return len(row.label) + (2 if row.node in TENSORS else 3)
 
 
 def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs, told: Collection[str] = ()) -> Columns:
@@ -149,6 +165,7 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs, told: Colle
     sizes = min(16, sizes)
     devices = min(12, max([3, *(len(row.device) for row in rows)]))
     wish = max([12, *(row.depth * 2 + len(row.label) + len(row.cls) + len(_also(row)) + 8 for row in rows)])
+    wish += 7 if any(row.folded for row in rows) else 0
     fixed = {
         "norm": 11, "grad": GRAD, "shape": sizes + 1, "ratio": 10, "dtype": 10, "owner": 18, "device": devices + 4,
     }  # fmt: skip
@@ -156,7 +173,9 @@ def columns(width: int, rows: tuple[ObjectRow, ...], glyphs: Glyphs, told: Colle
         fixed |= {"norm": 10, "grad": GRAD - 1, "ratio": 9}
     kept: dict[str, int] = {}
     remarked = [len(_named(row)) + 3 for row in rows if _orphan(row) or row.label in told]
-    room = width - 4 - max([min(wish, 34, max(12, width * 3 // 10)), *(min(MOST_REMARKED, each) for each in remarked)])
+    least = max([12, *(row.depth + _length(row) for row in rows if row.node != "buffer")])  # names give way last
+    shown = max(min(wish, 34, max(12, width * 3 // 10)), min(least, width * 45 // 100))
+    room = width - 4 - max([shown, *(min(MOST_REMARKED, each) for each in remarked)])
     for column, wide in fixed.items():
         if room < wide:
             break
@@ -185,11 +204,13 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
         words = f"No tensor is found by {plain(listing.filter)}. {clear} shows all again; there are {KNOWN}."
         return Drawing(_title(objects, snapshot, listing), body=lesson(words, frame), total=0, foot=below)
     rows, total = objects.rows, total_of(objects)
-    dated = _of_earlier_updates(rows, snapshot.stop)
+    dated = of_earlier_updates(rows, snapshot.stop)
     named = tuple(dated.get(row.name, row) for row in rows) if dated else rows
     wide = columns(frame.width, named, frame.glyphs, {row.label for row in dated.values()})
     singles = {row.elements == 1 for row in rows if row.node in TENSORS}
     seen = Marked(snapshot.stop.effects.named if snapshot.stop and snapshot.stop.effects else ())
+    step = _step(named, wide.name)
+    below = (*_whole_name(objects, frame), *below)
     spare = frame.height - 2 - total - len(below)
     foot = (*_legend(wide, frame, mixed=len(singles) == 2)[: max(0, spare)], *below)
     body = tuple(
@@ -203,6 +224,7 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
             equals="=" if len(singles) == 2 else "",
             unsure=UNSURE if hinted(snapshot.stop) else "",
             evaluating=snapshot.stop is not None and row.name in snapshot.stop.evaluating,
+            step=step,
         )
         if row is not None
         else (Span(f"    {frame.glyphs.ellipsis}", "faint"),)
@@ -212,24 +234,14 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
     return Drawing(_title(objects, snapshot, listing, wide), (heading,), body, total, foot)
 
 
-def _of_earlier_updates(rows: tuple[ObjectRow, ...], stop: Stop | None) -> dict[str, ObjectRow]:
-    """Batch, outputs and loss that are not of this update, by name, and their heading, with a label that says so."""
-    if stop is None or not stop.made_in:
-        return {}
-    last = list(takewhile(lambda row: row.node == "variable", reversed(rows)))
-    updates = {row.name: stop.made_in.get(row.cls, stop.boundary.update) for row in last}
-    if not last or len(last) == len(rows):
-        return {}
-    heading = rows[-len(last) - 1]
-    if len(set(updates.values())) == 1 and heading.node == "group":
-        (update,) = set(updates.values())
-        here = update == stop.boundary.update
-        return {} if here else {heading.name: replace(heading, label=f"of update {update}")}
-    return {
-        row.name: replace(row, label=f"{row.label}  of update {updates[row.name]}")
-        for row in last
-        if updates[row.name] != stop.boundary.update
-    }
+def _whole_name(objects: Objects, frame: Frame) -> tuple[Line, ...]:
+    """Where modules lie deep, the whole name of the row under the cursor: the tree shows its last part alone."""
+    deep = max([0, *(row.depth for row in objects.rows)]) > DEEP
+    here = row_at(objects, frame.cursor)
+    if not deep or frame.height < 8:
+        return ()
+    name = plain(here.name) if here is not None and here.node != "group" else ""
+    return ((Span(f" {shortened_name(name, max(1, frame.width - 2), frame.glyphs.ellipsis)}", "dim"),),)
 
 
 def _filter_line(objects: Objects, listing: Listing, snapshot: Snapshot, frame: Frame) -> tuple[Line, ...]:
@@ -294,7 +306,7 @@ def _figures(row: ObjectRow, snapshot: Snapshot) -> Summary | str | None:
 def _title(objects: Objects, snapshot: Snapshot, listing: Listing, wide: Columns | None = None) -> Line:
     """The models, then as much as fits: order, a warning, how many parameters, their type where no column says it."""
     rows = objects.rows
-    words = ", ".join(f"{name} {cls}" for name, cls in snapshot.models[:2]) or "no model yet"
+    words = ", ".join(name if name == cls else f"{name} {cls}" for name, cls in snapshot.models[:2]) or "no model yet"
     hint = f"  {UNSURE}: since the last stop, by whichever phase" if hinted(snapshot.stop) else ""
     all_here = listing.order == "tree" and not listing.filter and total_of(objects) == len(rows)
     inside = sum(row.node == "parameter" for row in takewhile(lambda row: row.node != "group", rows))
@@ -356,6 +368,7 @@ def _row(
     equals: str,
     unsure: str,
     evaluating: bool,
+    step: int,
 ) -> Line:
     """A row; a figure that is no norm but a value stands behind `equals`, and `unsure` behind a mark."""
     glyphs = frame.glyphs
@@ -367,7 +380,7 @@ def _row(
     sign = SIGNS.get(done, " ")
     state = SIGNS[mark.state] + unsure if mark.state else " "
     cursor = glyphs.cursor if here else " "
-    indent = "  " * row.depth
+    indent = _indent(row, step)
     label = plain(row.label)
     fold = "" if tensor else f"{glyphs.folded if row.folded else glyphs.branch} "
     if tensor:
@@ -409,11 +422,12 @@ def _row(
         spans[3:] = [Span(name[:start], "dim", place), spans[3]._replace(text=name[start:])]
     if not tensor:
         rest = wide.name - len(name)
-        words = f"  {plain(row.cls)}" if row.cls and rest > 0 else ""
+        words = f"  {plain(row.cls)}" if row.cls and row.cls != row.label and rest > 0 else ""
         if mode:
             words = f"  {mode}{words}"
         if row.folded and row.bytes:
-            words += f"  {size(row.bytes)}"
+            sized = f"{words}  {size(row.bytes)}"
+            words = sized if len(sized) <= rest else words  # a figure is not cut
         spans.append(Span(padded(words, rest, glyphs.ellipsis), "dim", target))
         return tuple(spans)
     spans.insert(3, Span(" ", "", target))
@@ -427,19 +441,22 @@ def _row(
         spans.append(Span(right(known, wide.norm + wide.grad + wide.ratio, glyphs.ellipsis), "past", target))
         wide = wide._replace(norm=0, grad=0, ratio=0)
     if wide.norm:
-        norm = _value_or_norm(summary.value, summary.norm, equals) if summary else ""
+        room = wide.norm - 1 - bad
+        norm = _value_or_norm(summary.value, summary.norm, equals, room) if summary else ""
+        if summary and summary.value is None and _labels(row):
+            norm = ""
         role = f"mark.{mark.value}" if mark.value else ("error" if bad else "number")
         spans.append(Span(right(("!" if bad else "") + norm, wide.norm), role, target))
     if wide.grad:
         words = ""
+        sign = SIGNS[mark.grad] + unsure if mark.grad else " "
         if summary and row.node == "parameter":
-            words = _value_or_norm(summary.grad_value, summary.grad_norm, equals)
+            words = _value_or_norm(summary.grad_value, summary.grad_norm, equals, wide.grad - 3 - len(sign))
         if mark.grad == "freed":
             words = "freed"
         elif row.node == "parameter" and not row.trainable:
             words = "frozen"
         role = f"mark.{mark.grad}" if mark.grad else "number"
-        sign = SIGNS[mark.grad] + unsure if mark.grad else " "
         spans.append(Span(f"   {sign}{right(words, wide.grad - 3 - len(sign))}", role, target))
     if wide.ratio:
         ratio = summary.update_ratio if summary else None
@@ -451,7 +468,7 @@ def _row(
         spans.append(Span(padded(words, wide.owner, glyphs.ellipsis), "dim" if row.owner else "warning", target))
     if wide.device:
         spans.append(Span(padded(row.device, wide.device, glyphs.ellipsis), "dim", target))
-    return tuple(spans)
+    return _lit(spans) if here and frame.focused else tuple(spans)
 
 
 def _remark(row: ObjectRow, wide: Columns) -> str:
@@ -461,8 +478,24 @@ def _remark(row: ObjectRow, wide: Columns) -> str:
     return "frozen" if row.node == "parameter" and not row.trainable and not wide.grad else ""
 
 
-def _value_or_norm(value: float | None, norm: float | None, equals: str) -> str:
-    return figure(norm) if value is None else f"{equals}{figure(value, 8)}"
+def _lit(spans: list[Span]) -> Line:
+    """The row under the cursor, whole: from the name to its last column."""
+    return (*spans[:3], *(span._replace(role=_here(span.role)) for span in spans[3:]))
+
+
+def _here(role: str) -> str:
+    return role if role.endswith("here") else f"{role}.here".lstrip(".")
+
+
+def _labels(row: ObjectRow) -> bool:
+    """Whether it holds labels, indices or masks, of which a norm says nothing."""
+    return row.node == "variable" and row.elements > 1 and row.dtype.startswith(("int", "uint", "bool"))
+
+
+def _value_or_norm(value: float | None, norm: float | None, equals: str, room: int = 9) -> str:
+    """The figure in so many cells at most: one that would be cut has fewer digits."""
+    room = min(9, room)
+    return figure(norm, room) if value is None else f"{equals}{figure(value, min(8, room - len(equals)))}"
 
 
 def _also(row: ObjectRow, room: int = 1_000, ellipsis: str = "") -> str:

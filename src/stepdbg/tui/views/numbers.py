@@ -6,7 +6,7 @@ import math
 
 
 def figure(value: float | None, width: int = 9) -> str:
-    """A number in at most `width` characters (8 or more), about four digits of it; `-` where there is none."""
+    """A number in at most `width` characters (6 or more), about four digits of it; `-` where there is none."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -24,7 +24,10 @@ def figure(value: float | None, width: int = 9) -> str:
         words = f"{value:.{digits}f}"
     else:
         words = f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e")
-    return words if len(words) <= width else f"{value:.0e}"
+    for digits in (1, 0):
+        if len(words) > width:
+            words = f"{value:.{digits}e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    return words
 
 
 def count(number: int) -> str:
@@ -38,9 +41,9 @@ def count(number: int) -> str:
 
 
 def size(number: int) -> str:
-    """Bytes as `512 B`, `1.2 MB`."""
+    """Bytes as `512 bytes`, `1.2 MB`: a B alone would read as billions."""
     if number < 1000:
-        return f"{number} B"
+        return f"{number} byte{'' if number == 1 else 's'}"
     value = float(number)
     for unit in ("kB", "MB", "GB", "TB"):
         value /= 1000
@@ -63,8 +66,11 @@ def milliseconds(ms: float | None) -> str:
 
 
 def shape(sizes: tuple[int, ...], times: str = "×") -> str:
-    """`32×16`; a tensor without dimensions is a `scalar`, and a size that is no single number a `?`."""
-    return times.join("?" if size < 0 else str(size) for size in sizes) if sizes else "scalar"
+    """`32×16`; one dimension reads as `[8]`, so that it is no value, none as `scalar`, and a size that is no single
+    number as `?`.
+    """
+    words = times.join("?" if size < 0 else str(size) for size in sizes) if sizes else "scalar"
+    return f"[{words}]" if len(sizes) == 1 else words
 
 
 def plural(number: int, noun: str, more: str = "") -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
-from stepdbg.protocol.messages import LedgerRow, OptimizerInfo
+from stepdbg.protocol.messages import Hyperparameter, LedgerRow, OptimizerInfo
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import (
@@ -13,10 +14,12 @@ from stepdbg.tui.views.lines import (
     Glyphs,
     Line,
     Span,
+    clipped,
     lesson,
     padded,
     plain,
     right,
+    shortened,
     shortened_name,
     width_of,
 )
@@ -26,7 +29,7 @@ from stepdbg.tui.views.numbers import count, figure, plural
 class Item(NamedTuple):
     """A row of the panel, and what it stands for."""
 
-    kind: Literal["optimizer", "group", "hyperparameter", "heading", "ledger", "note"]
+    kind: Literal["optimizer", "group", "hyperparameter", "constants", "heading", "ledger", "note"]
     words: str = ""
     value: str = ""
     object: str = ""
@@ -40,10 +43,22 @@ class Item(NamedTuple):
     """What shows the foresight."""
     several: bool = False
     """Whether the optimizer has more than one group."""
+    open: bool = False
+    """Whether the constants below it have rows."""
 
 
-def items(snapshot: Snapshot) -> list[Item]:
-    """All rows, top to bottom."""
+_CONSTANTS = ("eps", "initial_lr", "lambd", "dampening")
+"""Settings that hardly anybody changes."""
+_OFF = ("False", "None")
+
+
+def constant(one: Hyperparameter) -> bool:
+    """Whether a setting is one of those that are folded away: it is off, or hardly ever changed."""
+    return one.value in _OFF or one.name in _CONSTANTS
+
+
+def items(snapshot: Snapshot, unfolded: Collection[str] = ()) -> list[Item]:
+    """All rows, top to bottom: what matters first. Of the groups in `unfolded` the constants have rows, too."""
     found: list[Item] = []
     for optimizer in snapshot.optimizers.optimizers if snapshot.optimizers else ():
         words = f"{optimizer.name} {optimizer.cls}"
@@ -52,14 +67,30 @@ def items(snapshot: Snapshot) -> list[Item]:
         for group in optimizer.groups:
             tensors = f"{plural(group.tensors, 'tensor')}, {count(group.elements)} elements"
             found.append(Item("group", f"group {group.index}", tensors))
+            constants = [one for one in group.hyperparameters if constant(one)]
             for one in group.hyperparameters:
-                found.append(Item("hyperparameter", one.name, one.value, one.object, editable=one.editable))
-                found += [
-                    Item("hyperparameter", f"  [{place}]", words, one.object, place, one.editable)
-                    for place, words in enumerate(one.elements)
-                ]
+                if one not in constants:
+                    found += _settings(one)
+            name = f"{optimizer.name}:{group.index}"
+            if constants:
+                words = ", ".join(f"{one.name} {one.value}" for one in constants)
+                found.append(Item("constants", plural(len(constants), "constant"), words, name, open=name in unfolded))
+            if name in unfolded:
+                for one in constants:
+                    found += _settings(one)
         found += _ledger(optimizer)
     return found
+
+
+def _settings(one: Hyperparameter) -> list[Item]:
+    """The row of a setting, and of each of its elements."""
+    return [
+        Item("hyperparameter", one.name, one.value, one.object, editable=one.editable),
+        *(
+            Item("hyperparameter", f"  [{place}]", words, one.object, place, one.editable)
+            for place, words in enumerate(one.elements)
+        ),
+    ]
 
 
 def _ledger(optimizer: OptimizerInfo) -> list[Item]:
@@ -77,9 +108,9 @@ def _ledger(optimizer: OptimizerInfo) -> list[Item]:
     return found
 
 
-def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
+def draw(snapshot: Snapshot, frame: Frame, unfolded: Collection[str] = ()) -> Drawing:
     """The panel; its body has a row per item."""
-    rows = items(snapshot)
+    rows = items(snapshot, unfolded)
     if not rows:
         words = "No optimizer has been seen yet. It is found at its first zero_grad or step."
         if snapshot.looking_back and snapshot.optimizers is None:
@@ -92,7 +123,8 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
             return Drawing(title=(Span("by hand", "dim"),), body=lesson(words, frame))
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     optimizers = snapshot.optimizers.optimizers if snapshot.optimizers else ()
-    title = (Span(plain(", ".join(f"{one.name} {one.cls}" for one in optimizers[:2]))),)
+    named = (one.name if one.name == one.cls else f"{one.name} {one.cls}" for one in optimizers[:2])
+    title = (Span(plain(", ".join(named))),)
     body = tuple(
         _line(item, index == frame.cursor, frame)
         for index, item in enumerate(rows[frame.top : frame.top + frame.height], frame.top)
@@ -114,8 +146,15 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
         case "hyperparameter":
             column = max(16, min(26, frame.width - 14))
             name = Span(padded(f"   {plain(item.words)}", column - 1, glyphs.ellipsis) + " ", emphasis.lstrip("."))
-            value = Span(plain(item.value)[: max(1, frame.width - column - 2)], "number" if item.editable else "dim")
+            fitting = shortened(plain(item.value), max(1, frame.width - column - 2), glyphs.ellipsis)
+            value = Span(fitting, "number" if item.editable else "dim")
             return (cursor, name, value)
+        case "constants":
+            sign = glyphs.branch if item.open else glyphs.folded
+            target = f"constants:{item.object}"
+            words = Span(f" {sign} {item.words}", emphasis.lstrip(".") or "dim", target)
+            told = "" if item.open else f"  {plain(item.value)}"
+            return clipped((cursor, words, Span(told, "faint", target)), frame.width, glyphs.ellipsis)
         case "heading":
             return (cursor, *_heading(item.keys, widths(frame, item.keys, item.several), glyphs))
         case "ledger" if item.row is not None:
@@ -147,7 +186,8 @@ def widths(frame: Frame, keys: tuple[str, ...], several: bool) -> Widths:
 
 
 def _heading(keys: tuple[str, ...], wide: Widths, glyphs: Glyphs) -> tuple[Span, ...]:
-    words = f" {padded('parameter', wide.name)}" + (right("group", wide.group) if wide.group else "")
+    named = "parameter; norms of state" if keys and wide.name >= 26 else "parameter"
+    words = f" {padded(named, wide.name)}" + (right("group", wide.group) if wide.group else "")
     words += right("grad", wide.grad)
     words += "".join(right(key, each, glyphs.ellipsis) for key, each in zip(keys, wide.states, strict=False))
     return (Span(words, "heading"),)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, Inner, PhaseRecord, Stop
+from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, Inner, Kind, PhaseRecord, Stop, What
 from stepdbg.tui.cells import cell_len
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import inner
@@ -23,6 +23,7 @@ SHORT = {
     "parameter": "param", "grad": "grad", "buffer": "buffer", "state": "state entry", "hyperparameter": "setting",
     "loss": "loss", "output": "output", "batch": "tensor", "rng": "rng",
 }  # fmt: skip
+_NOTHING, _NOTHING_TALL = "nothing changed", ("nothing", "changed")
 _MORE = {"loss": "losses", "state entry": "state entries"}
 OWNER = 14
 """Cells for the name of the model or optimizer whose phase it is."""
@@ -147,8 +148,10 @@ def verb(one: EffectCount, phase: str) -> str:
     if one.kind == "grad" and one.what != "freed":
         if phase == "zero_grad":
             return "zeroed"
-        if phase == "backward" or one.what == "created":
+        if one.what == "created":
             return "written"
+        if phase == "backward":
+            return "added to"
     return {"changed": "changed", "touched": "same value", "created": "new", "freed": "freed"}[one.what]
 
 
@@ -158,11 +161,20 @@ def noun(one: EffectCount) -> str:
     return plural(one.count, name, _MORE.get(name, ""))
 
 
-def _effect_lines(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
+def _named(box: Box, room: int, glyphs: Glyphs) -> bool:
+    """Whether the unit that training waits behind has room beside the name of the phase."""
+    assert box.inner is not None
+    return cell_len(f"{box.name}? {glyphs.inner} {inner.label(box.inner, glyphs)}") <= room
+
+
+def _effect_lines(box: Box, tall: bool, glyphs: Glyphs, room: int = 1_000) -> tuple[str, str]:
     """Two lines on what the phase did; `tall` breaks the first effect over both, with a sign where there are more."""
     record = box.record
     if box.inner is not None:
-        return inner.on_the_rail(box.inner, glyphs)
+        what, how = inner.on_the_rail(box.inner, glyphs)
+        if _named(box, room, glyphs):
+            return what, how
+        return f"{glyphs.inner} {box.inner.name}", how if how and cell_len(how) <= room else what
     if record is None or box.when == "unknown":
         return "", ""
     if record.skipped:
@@ -171,9 +183,11 @@ def _effect_lines(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
         return ("not", "recorded") if tall else ("not recorded", "")
     effects = told(record.effects, box.name)
     if not effects:
-        return ("nothing", "changed") if tall else ("nothing changed", "")
+        return _NOTHING_TALL if tall else (_NOTHING, "")
     first = effects[0]
     if tall:
+        if len(effects) == 2 and effects[1].kind == first.kind:  # some made, some added to
+            return tuple(f"{one.count} {verb(one, box.name)}" for one in effects)  # type: ignore[return-value]
         return noun(first), verb(first, box.name) + (glyphs.ellipsis if len(effects) > 1 else "")
     second = f"{noun(effects[1])} {verb(effects[1], box.name)}" if len(effects) > 1 else ""
     return f"{noun(first)} {verb(first, box.name)}", second
@@ -185,9 +199,27 @@ def _is_unfit(box: Box) -> bool:
     return effects is not None and any(one.nan or one.infinite for one in effects.counts)
 
 
-def _bracketed(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
-    """The lines on what a phase did; in brackets for one not done in this update: they are of the last."""
-    first, second = _effect_lines(box, tall, glyphs)
+def _under(box: Box, first: str) -> str:
+    """The role of what a phase did: an effect has its colour on every line, and what is no effect has not."""
+    if box.when not in ("done", "inside") or box.inner is not None:
+        return "faint" if box.inner is None else ""
+    if _is_unfit(box):
+        return "error"
+    if box.record is not None and box.record.skipped:
+        return "warning"
+    nothing = box.record is None or box.record.effects is None or first in (_NOTHING, _NOTHING_TALL[0])
+    return "dim" if nothing else "effect"
+
+
+def _bracketed(box: Box, tall: bool, glyphs: Glyphs, room: int = 1_000) -> tuple[str, str]:
+    """The lines on what a phase did; in brackets for one not done in this update: they are of the last.
+
+    Where one is longer than the room, it ends with the word before; a figure is never cut.
+    """
+    first, second = _effect_lines(box, tall, glyphs, room)
+    if box.inner is not None and first.startswith(f"{glyphs.inner} "):
+        first = f"{glyphs.inner} {shortened_name(plain(first[2:]), max(1, room - 2), glyphs.ellipsis)}"
+    first, second = (_fitting(words, room, glyphs) for words in (first, second))
     if not first or box.when not in ("next", "foretold"):
         return first, second
     if tall and second:
@@ -195,10 +227,24 @@ def _bracketed(box: Box, tall: bool, glyphs: Glyphs) -> tuple[str, str]:
     return f"({first})", second and f"({second})"
 
 
-def _label(box: Box, glyphs: Glyphs) -> str:
-    nested = ">" if not glyphs.braille else "↳"
-    within = f" {glyphs.inner} {inner.label(box.inner, glyphs)}" if box.inner is not None else ""
-    return (nested if box.depth else "") + box.name + ("?" if box.predicted else "") + within
+def _fitting(words: str, room: int, glyphs: Glyphs) -> str:
+    """As many whole words as fit."""
+    if cell_len(words) <= room:
+        return words
+    kept = words.split(" ")
+    while len(kept) > 1 and cell_len(" ".join(kept)) + 1 > room:
+        kept.pop()
+    short = " ".join(kept) + glyphs.ellipsis
+    return short if cell_len(short) <= room and not short[:-1].isdigit() else glyphs.ellipsis
+
+
+def _label(box: Box, glyphs: Glyphs, room: int = 1_000) -> str:
+    """The name of the phase; of one that is stopped inside of, where that is, as far as there is room."""
+    nested = "> " if not glyphs.braille else "↳"
+    name = (nested if box.depth else "") + box.name + ("?" if box.predicted else "")
+    if box.inner is None or not _named(box, room, glyphs):
+        return name
+    return f"{name} {glyphs.inner} {inner.label(box.inner, glyphs)}"
 
 
 def draw(
@@ -217,8 +263,9 @@ def draw(
     current = next_box(rail, snapshot)
     cursor = current if selected is None else min(selected, len(rail) - 1)
     room = width - 2
-    for tall in (False, True):
-        columns = [_wide(box, tall, glyphs) for box in rail]
+    usual = _usual(rail, snapshot.stop)
+    for tall, tight in ((False, False), (True, False), (True, True)):
+        columns = [_wide(box, each, tall, tight, glyphs) for box, each in zip(rail, usual, strict=True)]
         if sum(columns) <= room:
             break
     first, last = _window(columns, max(0, cursor), room - 8) if sum(columns) > room else (0, len(rail))
@@ -256,11 +303,46 @@ def _marks(breakpoints: tuple[Breakpoint, ...], glyphs: Glyphs) -> dict[str, tup
     return marks
 
 
-def _wide(box: Box, tall: bool, glyphs: Glyphs) -> int:
-    return max(
-        cell_len(_label(box, glyphs)) + (4 if tall else 5),
-        *(cell_len(words) + 2 for words in (*_bracketed(box, tall, glyphs), _foot(box, 0, glyphs))),
-    )
+def _usual(rail: list[Box], stop: Stop | None) -> list[Box]:
+    """Each phase as it is when it is not done yet: with what it did in the last update, else what such a phase does.
+
+    The widths are taken from these, so that boxes keep their places from stop to stop, whatever is done by then.
+    """
+    previous = list(stop.previous) if stop is not None else []
+    many = stop.census.parameters if stop is not None and stop.census is not None else 8
+    found = []
+    seen: dict[str, int] = {}
+    for box in rail:
+        same = [record for record in previous if record.name == box.name]
+        number = seen[box.name] = seen.get(box.name, -1) + 1
+        record = same[min(number, len(same) - 1)] if same else None
+        if record is None or record.effects is None:
+            record = PhaseRecord(box.name, 99.9, effects=_textbook(box.name, max(1, many)))
+        found.append(Box(box.name, "foretold", record, True, box.depth, box.of or record.of))
+    return found
+
+
+def _textbook(phase: str, parameters: int) -> Effects:
+    """What a phase of that name does in a loop that has not been seen yet."""
+    counts: tuple[tuple[Kind, What, int], ...] = {
+        "data": (("batch", "created", 2),),
+        "zero_grad": (("grad", "freed", parameters),),
+        "forward": (("output", "created", 1),),
+        "loss": (("loss", "created", 1),),
+        "backward": (("grad", "created", parameters),),
+        "step": (("parameter", "changed", parameters), ("state", "created", 3 * parameters)),
+        "scheduler": (("hyperparameter", "changed", 1),),
+        "clip": (("grad", "changed", parameters),),
+    }.get(phase, ())  # type: ignore[assignment]
+    return Effects("fingerprint", tuple(EffectCount(*one) for one in counts))
+
+
+def _wide(box: Box, usual: Box, tall: bool, tight: bool, glyphs: Glyphs) -> int:
+    """Cells of a box, for its usual content, and for whose it is; with more room, for how long it took as well."""
+    lines = [*_bracketed(usual, tall, glyphs), _foot(usual._replace(record=None), 0, glyphs)]
+    lines += [] if tight else ["last time"]
+    name = cell_len(_label(usual, glyphs)) + (2 if tight else 3 if tall else 4)
+    return max(name, *(cell_len(words) + 2 for words in lines))
 
 
 def _foot(box: Box, wide: int, glyphs: Glyphs) -> str:
@@ -269,26 +351,30 @@ def _foot(box: Box, wide: int, glyphs: Glyphs) -> str:
     if box.when in ("next", "foretold") and _effect_lines(box, False, glyphs)[0]:
         time = "last time"
     if not box.of:
-        return time
+        return time if not wide or cell_len(time) < wide else ""
     of = shortened_name(plain(box.of), OWNER, glyphs.ellipsis)
     return f"{of} {time}" if time and cell_len(of) + cell_len(time) + 2 <= wide else of
 
 
 def _window(columns: list[int], keep: int, room: int) -> tuple[int, int]:
-    """The longest run of boxes around one of them that fits."""
-    first, last = keep, keep + 1
-    used = columns[keep] if columns else 0
+    """The page of boxes that fits and holds that one: pages stand still, so that boxes do not move at every stop.
+
+    A page begins with the last box of the one before, so that what was done is seen beside what comes.
+    """
+    first = 0
     while True:
-        before = first > 0 and used + columns[first - 1] <= room
-        after = last < len(columns) and used + columns[last] <= room
-        if before and (not after or keep - first <= last - 1 - keep):
-            first -= 1
-            used += columns[first]
-        elif after:
+        last, used = first + 1, columns[first] if columns else 0
+        while last < len(columns) and used + columns[last] <= room:
             used += columns[last]
             last += 1
-        else:
+        if last >= len(columns):
+            while first > 0 and used + columns[first - 1] <= room:
+                first -= 1
+                used += columns[first]
             return first, last
+        if keep < last:
+            return first, last
+        first = max(first + 1, last - 1)
 
 
 def _draw_box(
@@ -297,7 +383,7 @@ def _draw_box(
 ) -> None:  # fmt: skip
     target = f"phase:{box.name}"
     role = "accent" if here else {"done": "", "unknown": "faint"}.get(box.when, "dim")
-    label = _label(box, glyphs)
+    label = _label(box, glyphs, wide - 2)
     top = lines[0]
     if mark[0]:
         top.append(Span(mark[0], "breakpoint", target))
@@ -308,15 +394,16 @@ def _draw_box(
     if last:
         top.append(Span(f" {glyphs.loop}".ljust(wide - used), "line"))
     else:
-        rule = glyphs.rule * max(1, wide - used - 2 - (1 if arrow else 0))
-        top.append(Span(" " + rule, "line"))
-        top.append(Span((glyphs.arrow if arrow else "") + " ", "accent" if arrow else "line"))
-    under = "effect" if box.when == "done" else "faint"
-    first, second = _bracketed(box, tall, glyphs)
+        rest = wide - used
+        rule = " " + glyphs.rule * (rest - 2 - arrow) if rest > 2 else ""
+        top.append(Span(rule, "line"))
+        end = (glyphs.arrow if arrow else "") + " "
+        top.append(Span(end.rjust(rest - len(rule))[: max(0, rest - len(rule))], "accent" if arrow else "line"))
+    first, second = _bracketed(box, tall, glyphs, wide - 2)
+    under = _under(box, first)
     foot = padded(_foot(box, wide - 1, glyphs), wide - 1)
-    if box.when in ("done", "inside") and _is_unfit(box):
-        under = "error"
-    roles = (under, under if tall else ("dim" if box.when == "done" else "faint"), "dim" if box.of else "faint")
-    for line, words, role in zip(lines[1:], (first, second, foot), roles, strict=True):
-        line.append(Span(padded(words, wide - 1), role, target))
+    for line, words, role in zip(
+        lines[1:], (first, second, foot), (under, under, "dim" if box.of else "faint"), strict=True
+    ):
+        line.append(Span(padded(words, wide - 1, glyphs.ellipsis), role, target))
         line.append(Span(" " if last else glyphs.column, "line", target))

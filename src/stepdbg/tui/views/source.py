@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from stepdbg.tui import frames
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, clipped, lesson, padded, plain, shortened_name
+from stepdbg.tui.views.lines import NAME, Drawing, Frame, Line, Span, clipped, lesson, padded, plain
 
 MARGIN = 13
 """Cells for a breakpoint and the names of the phases at the left."""
@@ -57,9 +57,8 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     file, line = where
     source = snapshot.sources.get(file)
-    room = max(12, frame.width - (54 if _ended(snapshot) else 30))
     title = (
-        Span(shortened_name(plain(_from(snapshot, file)), room, frame.glyphs.ellipsis)),
+        Span(plain(_from(snapshot, file)), NAME),
         Span(f":{line}", "dim"),
         *([Span("  ended; this ran last", "warning")] if _ended(snapshot) else []),
     )
@@ -115,11 +114,11 @@ def _margin(snapshot: Snapshot, file: str, number: int, line: int, frame: Frame)
     if stop.line_next == (file, number):
         return boundary.next or "end", frame.glyphs.arrow, "accent"
     if stop.line_done == (file, number):
-        return boundary.done or "", frame.glyphs.done, "effect"
+        return boundary.done or "", frame.glyphs.done, "strong"
     known = snapshot.phase_lines.get((file, number), ())
     if here:
         if _ended(snapshot):
-            return known[0] if known else "ended", frame.glyphs.done, "effect"
+            return known[0] if known else "ended", frame.glyphs.done, "strong"
         name = "inside" if stop.inner is not None else known[0] if known else "called"
         return name, frame.glyphs.arrow, "accent"
     return (known[0] if known else ""), " ", "faint" if known else ""

@@ -15,6 +15,7 @@ from stepdbg.tui.conditions import holds
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import beside, change, heat, pictures
 from stepdbg.tui.views.lines import (
+    NAME,
     Drawing,
     Frame,
     Glyphs,
@@ -25,7 +26,6 @@ from stepdbg.tui.views.lines import (
     padded,
     plain,
     right,
-    shortened_name,
     whole,
 )
 from stepdbg.tui.views.numbers import count, figure, plural, shape, size
@@ -171,9 +171,8 @@ def _strip_lines(snapshot: Snapshot, view: TensorView, layout: Layout, row: int,
 def _title(
     view: TensorView, frame: Frame, shown: TensorView | None = None, row: int | None = None, column: int = 0
 ) -> Line:
-    room = max(12, frame.width - 42)
     words = [shape(view.shape, frame.glyphs.times), view.dtype, view.device, size(view.bytes)]
-    spans = [Span(shortened_name(plain(view.object), room, frame.glyphs.ellipsis))]
+    spans = [Span(plain(view.object), NAME)]
     if row is not None and shown is not None and (view.shape or view.cut):
         index = ", ".join(map(str, index_of(shown, row, column)))
         spans.append(Span(f" [{index}]", "accent", "action:jump"))

@@ -17,15 +17,16 @@ class Tabs(Sheet):
         self.glyphs = glyphs
         self.current = "model"
         self.zoomed = False
+        self.news = ""
 
-    def show(self, current: str, *, zoomed: bool = False) -> None:
-        """Another panel is in front."""
-        self.current, self.zoomed = current, zoomed
+    def show(self, current: str, *, zoomed: bool = False, news: str = "") -> None:
+        """Another panel is in front, or something was printed."""
+        self.current, self.zoomed, self.news = current, zoomed, news
         self.repaint()
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The tabs."""
-        return [footer.tabs(self.current, width, self.glyphs, zoomed=self.zoomed)]
+        return [footer.tabs(self.current, width, self.glyphs, zoomed=self.zoomed, news=self.news)]
 
 
 class Footer(Sheet):

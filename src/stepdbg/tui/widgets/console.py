@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from textual import on
+from textual import events, on
+from textual.message import Message
 
 from stepdbg.protocol.messages import Completions
 from stepdbg.tui.exchanges import under_way
@@ -19,10 +20,15 @@ class ConsolePanel(Reading):
 
     panel = "console"
 
+    class Begun(Message):
+        """Keys are to go to the input."""
+
     def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
         super().__init__(palette, glyphs)
         self.input: ConsoleInput | None = None
         self._opening = False
+        self.rests = False
+        """Whether the input was left by escape: the panel has the focus, and keys are keys."""
         self._offered: tuple[str, ...] = ()
         """Names that what is typed could go on as."""
         self._problem = ""
@@ -33,7 +39,16 @@ class ConsolePanel(Reading):
     @property
     def typing(self) -> bool:
         """Whether keys go to the input, or will as soon as it is there: until then they must not step training."""
-        return self._opening or (self.input is not None and self.screen.focused is self.input)
+        if not self.is_attached:
+            return False
+        focused = self.screen.focused
+        begins = focused is self and not self.rests and self.may_type()
+        return self._opening or begins or (self.input is not None and focused is self.input)
+
+    def may_type(self) -> bool:
+        """Whether there is something that Python could be run in: a session that lives, in the present."""
+        snapshot = self.snapshot
+        return snapshot is not None and console.why_not(snapshot) == ""
 
     @property
     def in_focus(self) -> bool:
@@ -45,7 +60,11 @@ class ConsolePanel(Reading):
         if snapshot.session.readonly:
             return console.draw(snapshot, frame)
         rows, waits = self._input_rows(), self.waits(snapshot)
-        foot = [*self._below(frame), *console.prompts(rows, typing=self.typing, waits=waits)]
+        if self.input is not None:
+            self.input.display = self.typing
+        draft = self.input.text if self.input is not None else ""
+        prompts = console.prompts(rows, waits=waits) if self.typing else console.at_rest(snapshot, draft, frame)
+        foot = [*self._below(frame), *prompts]
         foot = foot[-max(1, frame.height - 1) :]
         return console.draw(snapshot, frame._replace(height=frame.height - len(foot)))._replace(foot=tuple(foot))
 
@@ -69,14 +88,19 @@ class ConsolePanel(Reading):
 
     async def type(self) -> None:
         """Put the focus on the input."""
-        if self.snapshot is not None and self.snapshot.session.readonly:
+        if not self.is_attached or self.screen.focused not in (self, self.input):
+            return  # the user has gone on to another panel
+        if not self.may_type():
+            self.rests = True
+            self.repaint()
             return
-        self._opening = True
+        self.rests, self._opening = False, True
         held = self.screen.focused
         if self.input is None:
             self.input = ConsoleInput()
             await self.mount(self.input)
-        if self.screen.focused is held:  # else the user has gone on to another panel meanwhile
+        if self.screen.focused is held:  # nor has the user gone on meanwhile
+            self.input.display = True
             self.screen.set_focus(self.input)
         self._opening = False
         self.follow()
@@ -117,6 +141,29 @@ class ConsolePanel(Reading):
     def _refused(self, event: ConsoleInput.Refused) -> None:
         event.stop()
         self.say(event.problem)
+
+    def on_focus(self) -> None:
+        """However the panel was come to, what is typed goes to its prompt."""
+        if not self.rests:
+            self.post_message(self.Begun())
+        super().on_focus()
+
+    def on_blur(self) -> None:
+        """Gone on to another panel: the next time the prompt takes what is typed again."""
+        if self.screen.focused is not self.input:
+            self.rests = False
+        super().on_blur()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click anywhere on it begins to type. (Textual calls the handlers of the base classes as well.)"""
+        if event.y:  # the title leads elsewhere
+            self.rests = False
+            self.post_message(self.Begun())
+
+    def offers(self) -> frozenset[str]:
+        """A name can be completed where something is typed."""
+        found = super().offers()
+        return found | {"console_complete"} if self.input is not None and self.input.text else found
 
     def on_descendant_focus(self) -> None:
         """The prompt lights up."""

@@ -111,7 +111,9 @@ class ConsoleInput(TextArea):
         return True
 
     def tab(self) -> bool:
-        """Complete a name; at the start of a line, indent it."""
+        """Complete a name; at the start of a line, indent it. With nothing typed the key is for the panels."""
+        if not self.text:
+            return False
         row, column = self.cursor_location
         text = self.document.get_line(row)[:column]
         if text.strip():

@@ -222,6 +222,11 @@ class EffectsPanel(Panel):
                 return first
         return self._owned(self.snapshot)
 
+    def phase(self) -> str | None:
+        """The phase of the matrix's row."""
+        found = effects.rows(self.snapshot) if self.snapshot is not None and self.showing() == "matrix" else []
+        return found[self.cursor].box.name if self.cursor < len(found) else None
+
     def move(self, rows: int, columns: int = 0) -> None:
         """Over the cells of the matrix, or along the list."""
         if columns and self.showing() == "matrix" and self.snapshot is not None:

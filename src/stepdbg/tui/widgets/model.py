@@ -9,6 +9,7 @@ from stepdbg.protocol.finding import TENSORS
 from stepdbg.protocol.messages import ListObjects, ObjectRow, Objects, Order, Summarise
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.subject import moved_to
 from stepdbg.tui.typed_line import typed
 from stepdbg.tui.views import model
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line
@@ -41,6 +42,10 @@ class ModelPanel(Panel):
         """What was in view when rows were last found to be missing."""
         self._placed = True
         """Whether the cursor is where that question wants it."""
+        self._wanted = ""
+        """The row that the cursor is to go to."""
+        self._anew = False
+        """Whether the rows are listed in another order, whose first is to be seen."""
 
     # what is shown
 
@@ -50,8 +55,14 @@ class ModelPanel(Panel):
         return model.draw(snapshot, frame, listing)
 
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
-        """The cursor stays on its object when rows come and go; at first it is on the first tensor."""
+        """The cursor stays on its object when rows come and go; at first it is on the first tensor. Of several models
+        it goes to the one that the phase just done was about.
+        """
         known = snapshot.objects
+        fresh = before is not None and before.boundary != snapshot.boundary and snapshot.past_at is None
+        if fresh and known is not None and not self.filter and self.order == "tree":
+            here = model.row_at(known, self.cursor)
+            self._wanted = moved_to(snapshot, here.name if here is not None else "")
         old = before.objects if before is not None else None
         if known is None or known is old:
             return
@@ -99,12 +110,17 @@ class ModelPanel(Panel):
         standing = (self.filter, self.order, self._base, self._toggled, holds_for, snapshot.rank)
         here = model.row_at(known, self.cursor)
         around = ""
-        if self._query is not None and standing == self._stood_for:
+        if self._query is not None and standing == self._stood_for and not self._wanted:
             if known is None or not self._placed or all(model.rows_from(known, self.top, self.body_rows)):
                 return self._query
         elif known is not None:
-            around = here.name if here is not None else ""
+            around = here.name if here is not None and not self._anew else ""
             self._placed = False
+        if self._wanted:
+            around, self._wanted, self._placed = self._wanted, "", False
+        if self._anew:
+            self.cursor = self.top = 0
+            self._anew = False
         self._stood_for = standing
         self._query = ListObjects(
             self.filter,
@@ -204,6 +220,7 @@ class ModelPanel(Panel):
         orders = list(model.ORDERS)
         wanted = order or orders[(orders.index(self.order) + 1) % len(orders)]
         self.order = next((one for one in orders if one == wanted and wanted != self.order), "tree")
+        self._anew = self.order != "tree"
         self.moved()
 
     def offers(self) -> frozenset[str]:

@@ -35,6 +35,8 @@ class OptimizerPanel(Panel):
         self._row = 0
         """The row of the list, while the foresight has the cursor."""
         self._roomy = False
+        self._unfolded: frozenset[str] = frozenset()
+        """The groups whose constants have rows."""
         self.column = 0
         """The cell of the ledger's row: the parameter, its gradient, the entries of its state."""
 
@@ -73,9 +75,10 @@ class OptimizerPanel(Panel):
             self._roomy = roomy
             self.call_later(self.moved)  # the foresight is, or is not, to be asked for
         if not roomy:
-            return optimizer.draw(snapshot, frame)
+            return optimizer.draw(snapshot, frame, self._unfolded)
         foot = foresight.beneath(snapshot, frame, name, BENEATH)
-        return optimizer.draw(snapshot, frame._replace(height=frame.height - len(foot)))._replace(foot=foot)
+        above = frame._replace(height=frame.height - len(foot))
+        return optimizer.draw(snapshot, above, self._unfolded)._replace(foot=foot)
 
     def _foreseen(self, snapshot: Snapshot) -> str:
         """The parameter of the ledger under the cursor, or the one that was chosen last, or the first."""
@@ -87,7 +90,7 @@ class OptimizerPanel(Panel):
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """At first the cursor is on the first figure that can be edited."""
         if snapshot.optimizers and (before is None or before.optimizers is None) and not self.cursor:
-            rows = optimizer.items(snapshot)
+            rows = optimizer.items(snapshot, self._unfolded)
             row = next((index for index, item in enumerate(rows) if item.editable), 0)
             if self.view == "list":
                 self.cursor = row
@@ -121,13 +124,26 @@ class OptimizerPanel(Panel):
         self.column = max(0, min(self.column + columns, last)) if item and item.kind == "ledger" else self.column
         super().move(rows)
 
+    def offers(self) -> frozenset[str]:
+        """The constants of a group can be folded."""
+        item = self._item()
+        return super().offers() | ({"fold"} if item is not None and item.kind == "constants" else set())
+
+    def fold(self, name: str = "") -> None:
+        """Show the constants of the group under the cursor, or of the one named, or fold them away."""
+        item = self._item()
+        name = name or (item.object if item is not None and item.kind == "constants" else "")
+        if name:
+            self._unfolded ^= {name}
+            self.moved()
+
     def pick_cell(self, column: int) -> None:
         """A cell of the ledger was clicked; its row is picked as any row is."""
         self.column = column
         self.moved()
 
     def _item(self) -> optimizer.Item | None:
-        rows = optimizer.items(self.snapshot) if self.snapshot and self.view == "list" else []
+        rows = optimizer.items(self.snapshot, self._unfolded) if self.snapshot and self.view == "list" else []
         return rows[self.cursor] if self.cursor < len(rows) else None
 
     def chosen(self) -> str:

@@ -16,7 +16,8 @@ from stepdbg.tui.actions import DIGITS, NAMES
 from stepdbg.tui.cells import cell_len
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import UNICODE, Drawing, Frame, Glyphs, Line, Span, whole, width_of
+from stepdbg.tui.views.footer import SHORT_NAMES, sign_of_news
+from stepdbg.tui.views.lines import UNICODE, Drawing, Frame, Glyphs, Line, Span, titled, width_of
 from stepdbg.tui.wants import Want
 from stepdbg.tui.widgets.sheet import Sheet
 
@@ -133,6 +134,14 @@ class Panel(Sheet, can_focus=True):
         """The breakpoint under the cursor."""
         return None
 
+    def phase(self) -> str | None:
+        """The phase under the cursor, that `b` sets a breakpoint on; None where the rail's is meant."""
+        return None
+
+    def no_phase(self) -> str:
+        """Why there is none to set a breakpoint on, where one would be looked for under the cursor."""
+        return ""
+
     def switchable(self) -> bool:
         """Whether the cursor is on something that is on or off."""
         return self.breakpoint() is not None
@@ -219,7 +228,7 @@ class Panel(Sheet, can_focus=True):
         position = self.position()
         if self.of_the_moment and self.snapshot is not None and self.snapshot.looking_back:
             label = (*label, Span("past ", "past"))
-        left = (*whole((*label, *words), max(0, width - len(position) - 2)), Span(" "))
+        left = (*titled((*label, *words), max(0, width - len(position) - 2), self.glyphs.ellipsis), Span(" "))
         rest = width - width_of(left) - cell_len(position)
         sign = self.glyphs.rule_focused if self.in_focus else self.glyphs.rule
         rule = Span(sign * max(0, rest), f"rule{focused}")
@@ -237,7 +246,12 @@ class Panel(Sheet, can_focus=True):
         for name in self.beside or (self.panel,):
             role = f"title{focused}" if name == self.panel else "tab"
             here = self.glyphs.cursor if focused and name == self.panel else " "
-            spans.append(Span(f"{here}{DIGITS[name]} {NAMES[name]} ", role, f"panel:{name}" if self.beside else ""))
+            if name == "output" != self.panel and self.snapshot is not None:
+                news = sign_of_news(self.snapshot.news, self.glyphs)
+                spans.append(Span(news, "warning", "panel:output"))
+                here = ""
+            words = NAMES[name] if name == self.panel else SHORT_NAMES.get(name, NAMES[name])
+            spans.append(Span(f"{here}{DIGITS[name]} {words} ", role, f"panel:{name}" if self.beside else ""))
         if self.beside:
             spans.append(Span(f"{self.glyphs.column} ", "rule"))
         return tuple(spans)

@@ -67,6 +67,16 @@ class SourcePanel(Panel):
         """The phase of the line under the cursor."""
         return source.phase_at(self.snapshot, self.cursor) if self.snapshot and not self.on_variables else None
 
+    def no_phase(self) -> str:
+        """On a line where no phase was seen to begin; the lines that have one are named."""
+        where = source.place(self.snapshot) if self.snapshot else None
+        if self.snapshot is None or where is None or self.on_variables or self.phase() is not None:
+            return ""
+        known = sorted(line for file, line in self.snapshot.phase_lines if file == where[0])
+        lines = ", ".join(map(str, known[:6])) + (", and others" if len(known) > 6 else "")
+        some = f"; phases begin at {lines}" if known else ""
+        return f"no phase was seen to begin at line {self.cursor + 1}{some}"
+
     # the variables
 
     def switch(self) -> None:

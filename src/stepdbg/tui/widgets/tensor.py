@@ -9,6 +9,7 @@ from stepdbg.protocol.slices import read, whole, words
 from stepdbg.tui.conditions import ODD, parsed
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
+from stepdbg.tui.subject import changed_names, moved_to
 from stepdbg.tui.views import beside, heat, tensor
 from stepdbg.tui.views.change import SIDES, change_of
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs
@@ -31,6 +32,8 @@ class TensorPanel(Panel):
         super().__init__(palette, glyphs)
         self.object = ""
         """The object that is looked at."""
+        self._by_itself = True
+        """Whether it was chosen by no user."""
         self.part = "value"
         """The label of the part whose numbers are shown."""
         self.left = 0
@@ -51,6 +54,7 @@ class TensorPanel(Panel):
 
     def look_at(self, name: str) -> None:
         """Show another object."""
+        self._by_itself = False
         if name != self.object:
             self.object, self.part, self.mode, self.cut = name, "value", None, ""
             self.top = self.cursor = self.left = self.column = 0
@@ -223,6 +227,10 @@ class TensorPanel(Panel):
         """At first the first parameter is shown; a part that has gone gives way to the value."""
         if not self.object:
             self.object = snapshot.leading
+        elif self._by_itself and before is not None and before.boundary != snapshot.boundary:
+            # The user has chosen none: it is one of the model that the phase was about.
+            name = moved_to(snapshot, self.object)
+            self.object = name if name in changed_names(snapshot.stop) else self.object
         self._follow(before, snapshot)
         view = snapshot.tensor
         if view is not None and view.object == self.object and self.part not in self._labels(snapshot):
