@@ -321,3 +321,56 @@ for _ in range(2):
 """
     names, _ = seen(write(tmp_path, LOOP + script))
     assert "model.fc.weight" in names
+
+
+MADE = {
+    "a loss that the user calls output": (
+        "output = net(torch.ones(3, 4)).mean(); output.backward()",
+        ["output created model_output", "loss created output"],
+    ),
+    "a dictionary of outputs": (
+        "res = wide(torch.ones(3, 4)); loss = res['a'].mean() + res['b'].mean(); loss.backward()",
+        ["output created res['a']", "output created res['b']", "loss created loss"],
+    ),
+    "outputs, one of which is the loss": (
+        "out, loss = both(torch.ones(3, 4)); loss.backward()",
+        ["output created out", "output created loss"],
+    ),
+    "an output that gets another name": (
+        "first = net(torch.ones(3, 4)); again = first; del first; net.zero_grad(); again.mean().backward()",
+        ["output created first", "loss created loss"],
+    ),
+    "an output that is called by no name": (
+        "_ = net(torch.ones(3, 4)); loss = _.mean(); del _; loss.backward()",
+        ["output created output", "loss created loss"],
+    ),
+    "loops over models": (
+        "for n in nets: loss = n(torch.ones(3, 4)).mean(); loss.backward()",
+        ["nets[0].fc.weight.grad", "nets[1].fc.weight.grad"],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_what_was_made_is_told_once_and_by_the_user_s_name_for_it(kind: str, tmp_path: Path) -> None:
+    body, wanted = MADE[kind]
+    models = """
+class Wide(Net):
+    def forward(self, x):
+        return {"a": self.fc(x), "b": self.fc(-x)}
+class Both(Net):
+    def forward(self, x):
+        return self.fc(x), self.fc(x).mean()
+net, wide, both, nets = Net(), Wide(), Both(), [Net(), Net()]
+opt = optim.SGD([p for m in (net, wide, both, *nets) for p in m.parameters()], lr=0.1)
+opt.zero_grad()
+"""
+    with debuggee(write(tmp_path, f"{LOOP}{models}{body}\n")) as training:
+        stops = list(training.stops())
+        assert not training.notices
+    found = [effect for stop in stops if stop.effects for effect in stop.effects.named]
+    if kind == "loops over models":
+        assert {effect.object for effect in found} >= set(wanted)
+        return
+    made = [f"{one.kind} {one.what} {one.object}" for one in found if one.kind in ("output", "loss")]
+    assert made == wanted

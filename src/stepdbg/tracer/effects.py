@@ -101,8 +101,11 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
     owners: set[str] | None = None
     found: dict[Kind, list[Effect]] = {kind: [] for kind in _ORDER}
     known = before.get
+    objects = {mark.identity: mark for mark in before.values() if mark.kind in _FLEETING}
     for name, mark in after.items():
-        old = known(name)
+        old = (
+            objects.get(mark.identity) if mark.kind in _FLEETING else known(name)
+        )  # that object, whatever it was called
         if old == mark:  # most have stayed as they were: told in one comparison
             continue
         if old is not None:

@@ -60,6 +60,26 @@ class Held:
         return [(scope[id(tensor)], tensor, one) for one, tensor in found if tensor is not None and id(tensor) in scope]
 
 
+class Numbers:
+    """Tell one tensor from the next, for as long as it lives, whatever it is called."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
+        self._last = 0
+
+    def of(self, tensor: torch.Tensor | None) -> int:
+        """The number of that one; 0 for none."""
+        if tensor is None:
+            return 0
+        known = self._known.get(id(tensor))
+        if known is None or known[0]() is not tensor:
+            self._last += 1
+            known = (weakref.ref(tensor), self._last)
+            self._known = {key: one for key, one in self._known.items() if one[0]() is not None}
+            self._known[id(tensor)] = known
+        return known[1]
+
+
 def fetched(variables: Mapping[str, Any], before: Mapping[int, weakref.ref[torch.Tensor]]) -> list[torch.Tensor]:
     """The tensors that these variables hold, themselves or in a tuple, list or dict, and did not hold before.
 

@@ -99,15 +99,7 @@ class Loops:
 
     def binds_receiver(self, loop: Loop, place: int) -> bool:
         """Whether a call's object is what each round of a loop gives another value to: `opt` in `for opt in opts`."""
-        bound: set[str] = set()
-        start = self._index.get(loop.first, 0)
-        for instruction in self.instructions[start + 1 :]:
-            if instruction.opname in _BINDS:
-                bound.add(instruction.argval)
-            elif instruction.opname == "STORE_FAST_STORE_FAST":  # Python 3.13 on
-                bound.update(instruction.argval)
-            elif instruction.opname not in ("UNPACK_SEQUENCE", "UNPACK_EX", "EXTENDED_ARG", "RESUME", "NOP"):
-                break
+        bound = self._bound_by(loop)
         index = self._index[self._at(place)]
         line = self.position(place)[0]
         read: set[str] = set()
@@ -115,6 +107,28 @@ class Loops:
             if self.position(instruction.offset)[0] == line and instruction.opname in _READS:
                 read.add(instruction.argval)
         return not bound.isdisjoint(read)
+
+    def _bound_by(self, loop: Loop) -> set[str]:
+        """The variables of a `for` loop."""
+        bound: set[str] = set()
+        start = self._index.get(loop.first, 0)
+        if self.instructions[start].opname != "FOR_ITER":
+            return bound
+        for instruction in self.instructions[start + 1 :]:
+            if instruction.opname in _BINDS:
+                bound.add(instruction.argval)
+            elif instruction.opname == "STORE_FAST_STORE_FAST":  # Python 3.13 on
+                bound.update(instruction.argval)
+            elif instruction.opname not in ("UNPACK_SEQUENCE", "UNPACK_EX", "EXTENDED_ARG", "RESUME", "NOP"):
+                break
+        return bound
+
+    def passing_names(self) -> set[str]:
+        """What the rounds of `for` loops give other values to."""
+        found: set[str] = set()
+        for loop in self.loops:
+            found |= self._bound_by(loop)
+        return found
 
     def _at(self, place: int) -> int:
         """The offset of the instruction itself."""

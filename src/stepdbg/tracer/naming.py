@@ -23,6 +23,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from stepdbg.tracer import frames
+from stepdbg.tracer.loops import loops_of
 
 FEW = 64
 """So many entries of a container or an object are looked into."""
@@ -59,18 +60,35 @@ class Sight:
     optimizers: list[Optimizer] = field(default_factory=list)
     tensors: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
     """By `id`."""
+    variables: set[str] = field(default_factory=set)
+    """The names that are taken, whatever they hold."""
 
 
-def look_around(spaces: Sequence[Mapping[str, Any]]) -> Sight:
-    """Everything that these variables lead to, the innermost frame's first."""
+def passing_names(stack: Sequence[FrameType]) -> frozenset[str]:
+    """The variables of loops in the user's frames, which mean another object in the next round; arguments are none."""
+    found: set[str] = set()
+    arguments: set[str] = set()
+    for frame in stack:
+        code = frame.f_code
+        if frames.origin(code.co_filename) == "user":
+            found |= loops_of(code).passing_names()
+            arguments.update(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    return frozenset(found - arguments)
+
+
+def look_around(spaces: Sequence[Mapping[str, Any]], passing: Container[str] = ()) -> Sight:
+    """Everything that these variables lead to, the innermost frame's first; by those that are `passing` only what has
+    no other name.
+    """
     sight = Sight()
     private: dict[int, str] = {}
     seen: set[int] = set()
     for space in spaces:
+        sight.variables.update(space)
         for name, value, hidden in _leads(space):
             if not is_a(value, _Interesting):
                 continue
-            (private if hidden else sight.names).setdefault(id(value), name)
+            (private if hidden or name in passing else sight.names).setdefault(id(value), name)
             if id(value) not in seen and not is_a(value, torch.Tensor):
                 seen.add(id(value))
                 if is_a(value, nn.Module):
@@ -80,7 +98,7 @@ def look_around(spaces: Sequence[Mapping[str, Any]]) -> Sight:
             elif is_a(value, torch.Tensor):
                 sight.tensors.setdefault(id(value), weakref.ref(value))
     for key, name in private.items():
-        if name and name != "self":
+        if name != "self":
             sight.names.setdefault(key, name)
     return sight
 
@@ -106,7 +124,9 @@ def _leads(space: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
     expression is a name of last resort.
     """
     level: list[tuple[str, Any, bool]] = [
-        (name, value, name.startswith("_")) for name, value in list(space.items()) if not name.startswith("__")
+        (name, value, name.startswith("_"))
+        for name, value in list(space.items())
+        if not name.startswith("__") and name != "_" and name.isidentifier()  # (`.0` is a comprehension's own)
     ]
     visited: set[int] = set()
     for step in range(_STEPS + 1):
@@ -213,6 +233,27 @@ def assigned_names(frame: FrameType) -> tuple[str, ...]:
         if len(found) >= wanted:
             return tuple(found[:wanted])
     return ()
+
+
+def taken_by(assigned: tuple[str, ...], path: str, several: int, place: int) -> str | None:
+    """What one tensor of a model's output is called once these variables have taken the output.
+
+    Args:
+        assigned: The variables.
+        path: Where the tensor is in the output: `['logits']`, `[0]`.
+        several: So many tensors there are.
+        place: Which of them it is.
+    """
+    first, bracket, rest = path[1:].partition("]")
+    if len(assigned) == 1:
+        name, rest = assigned[0], path
+    elif path.startswith("[") and bracket and first.isdecimal() and int(first) < len(assigned):
+        name = assigned[int(first)]
+    elif len(assigned) == several:
+        name, rest = assigned[place], ""
+    else:
+        return None
+    return None if name == "_" else name + rest
 
 
 def unique(name: str, taken: Container[str]) -> str:

@@ -25,11 +25,11 @@ from torch.optim.swa_utils import AveragedModel
 from stepdbg.protocol.messages import Census, Kind
 from stepdbg.tracer import frames, wrappers
 from stepdbg.tracer.earlier import Earlier
-from stepdbg.tracer.held import Held, fetched
+from stepdbg.tracer.held import Held, Numbers, fetched
 from stepdbg.tracer.layout import groups_of, modules_of, optimized_by, parameters_in, parameters_of_group, states_of
 from stepdbg.tracer.leaves import Leaves
 from stepdbg.tracer.naming import FEW as _FEW
-from stepdbg.tracer.naming import Sight, assigned_names, is_a, look_around, tensors_in, unique
+from stepdbg.tracer.naming import Sight, assigned_names, is_a, look_around, passing_names, taken_by, tensors_in, unique
 from stepdbg.tracer.other_threads import OtherThreads, gradients
 from stepdbg.tracer.plain import key_in_words, plain
 from stepdbg.tracer.rosters import Roster, Rosters
@@ -116,6 +116,10 @@ class Registry:
     _of_models: int = 0
     """So many of what is alive are the models' own."""
     _serial: int = 0
+    _numbers: Numbers = field(default_factory=Numbers)
+    """Of batches, outputs and losses that were listed."""
+    _taken: set[str] = field(default_factory=set)
+    """Names that are the user's."""
 
     # what the sources note
 
@@ -149,8 +153,7 @@ class Registry:
             return
         tensors = list(islice(tensors_in(value), _FEW))
         self._slots[kind] = [
-            Slot(kind, weakref.ref(tensor), "", serial, kind + path if len(tensors) > 1 else kind, _maker(tensor))
-            for path, tensor in tensors
+            Slot(kind, weakref.ref(tensor), "", serial, kind + path, _maker(tensor)) for path, tensor in tensors
         ]
         if kind == "output":
             for slot in self._slots[kind]:
@@ -255,8 +258,9 @@ class Registry:
         if returning is not None and frames.calling(sys._getframe()) is not returning:
             returning = None  # it is a library's code that takes the output
         spaces = list(frames.scopes(stack))
-        sight = look_around(spaces)
+        sight = look_around(spaces, passing_names(stack))
         self.scope, self.in_sight = sight.names, sight.tensors
+        self._taken = sight.variables.union(*(frame.f_code.co_names for frame in stack[:4]))
         self.parts = sight.modules
         self._find_models(sight, stack)
         self._name(sight)
@@ -482,28 +486,25 @@ class Registry:
             if kind == "output":  # a loss that the model returned is listed as the loss
                 slots = [slot for slot in slots if slot.ref() is not self.newest_loss()]
             assigned = assigned_names(returning) if kind == "output" and returning is not None else ()
-            held = self._held.named(self.scope) if kind == "output" else []
             for place, slot in enumerate(slots):
                 tensor = slot.ref()
                 found = self.scope.get(id(tensor)) if tensor is not None else None
-                if found is None and len(assigned) == len(slots):
-                    found = assigned[place]
-                if found is not None:
-                    slot.name = found
-                    self._learned[kind, place] = found
-                elif not slot.name:
-                    slot.name = self._learned.get((kind, place), slot.default)
-                    others = [one for name, one, _ in held if name == slot.name]
-                    if tensor is not None and any(one.shape != tensor.shape for one in others):
-                        slot.name = slot.default  # a variable holds the output of another model under that name
+                if found is None and assigned:
+                    found = taken_by(assigned, slot.default.removeprefix(kind), len(slots), place)
+                slot.name = found or self._free(slot.default if kind != "loss" else slot.name or kind, kind)
                 name = slot.name = unique(slot.name, self.alive)
-                self.alive[name] = Alive(slot.kind, tensor, serial=slot.serial)
+                self.alive[name] = Alive(slot.kind, tensor, serial=self._numbers.of(tensor))
 
     def _list_held(self) -> None:
         listed = {id(entry.tensor) for entry in self.alive.values()}
         for name, tensor, one in self._held.named(self.scope):
             if id(tensor) not in listed and name not in self.alive:
-                self.alive[name] = Alive(one.kind, tensor, serial=one.serial, known=one.known)
+                self.alive[name] = Alive(one.kind, tensor, serial=self._numbers.of(tensor), known=one.known)
+
+    def _free(self, name: str, kind: Kind) -> str:
+        """A name for what no variable holds: none that the user has given to something else."""
+        root = name[: len(kind)] if name.startswith(kind) else name
+        return f"model_{name}" if root in self._taken else name
 
 
 def _maker(tensor: torch.Tensor) -> int | None:

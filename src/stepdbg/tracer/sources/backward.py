@@ -232,7 +232,7 @@ class Backward:
 
 def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any]) -> _Name:
     """The variable that holds that tensor, or the one that it was made of."""
-    same = next((name for name, value in variables.items() if value is tensor), None)
+    same = next((name for name, value in variables.items() if value is tensor and name != "_"), None)
     if same is not None:
         return _Name(same, variable=False)
     numbers = {
