@@ -6,11 +6,12 @@ import array
 
 import pytest
 import torch
+from harness.stand_in import OnDevice, ledger, there
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepdbg.tracer import tensors
-from stepdbg.tracer.fingerprints import fingerprint, on_device
+from stepdbg.tracer import readable, tensors
+from stepdbg.tracer.fingerprints import fingerprint
 
 SIZES = st.integers(1, 300)
 
@@ -77,15 +78,20 @@ def test_a_histogram_counts_every_finite_value() -> None:
     assert tensors.histogram(torch.full((3,), 2.0), 4).counts == (3,)
 
 
-@pytest.mark.parametrize("make", [fingerprint, on_device])
-def test_a_fingerprint_sees_order_and_every_byte(make) -> None:
-    tensor = torch.arange(1003, dtype=torch.float32)
+@pytest.mark.parametrize("place", [torch.Tensor.clone, there], ids=["here", "on a device"])
+@pytest.mark.parametrize("count", [1003, 2003], ids=["small", "large"])  # a device fetches what is small
+def test_a_fingerprint_sees_order_and_every_byte(place, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readable, "ORDINARY", readable.ORDINARY | {OnDevice})
+    tensor = torch.arange(count, dtype=torch.float32)
     swapped = tensor.clone()
     swapped[[3, 4]] = tensor[[4, 3]]
     last = tensor.clone()
     last[-1] += 1
-    assert make(tensor) == make(tensor.clone())
-    assert len({make(tensor), make(swapped), make(last)}) == 3
+    with ledger():
+        found = [fingerprint(place(one)) for one in (tensor, swapped, last)]
+        assert fingerprint(place(tensor)) == found[0]
+    assert None not in found
+    assert len({*found}) == 3
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn, torch.bool, torch.complex64, torch.int16])
