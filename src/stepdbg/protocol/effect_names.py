@@ -32,18 +32,18 @@ def counted(effects: Sequence[Effect], basis: Basis, since: int | None = None) -
     """Effects as a stop tells them: all counts, and no more names than one stop may carry.
 
     Args:
-        effects: All of them, those on objects of one kind together.
+        effects: All of them, those on objects of one kind together; those that came after the call's return last.
         basis: What they are known by.
         since: The update since which they are, where several phases lie in between.
     """
-    counts = Counter([(effect.kind, effect.what) for effect in effects])
-    unfit = Counter([(effect.kind, effect.what, effect.holds) for effect in effects if effect.holds])
+    counts = Counter([(effect.kind, effect.what, effect.after) for effect in effects])
+    unfit = Counter([(effect.kind, effect.what, effect.after, effect.holds) for effect in effects if effect.holds])
     named = effects if len(effects) <= EFFECT_NAMES else _first_of_each_kind(effects, counts)
     return Effects(
         basis,
         tuple(
-            EffectCount(kind, what, count, unfit[kind, what, "nan"], unfit[kind, what, "inf"])
-            for (kind, what), count in counts.items()
+            EffectCount(kind, what, count, unfit[kind, what, after, "nan"], unfit[kind, what, after, "inf"], after)
+            for (kind, what, after), count in counts.items()
         ),
         tuple(named),
         len(effects) - len(named),
@@ -51,18 +51,35 @@ def counted(effects: Sequence[Effect], basis: Basis, since: int | None = None) -
     )
 
 
-def _first_of_each_kind(effects: Sequence[Effect], counts: Counter[tuple[Kind, What]]) -> list[Effect]:
-    kinds: Counter[Kind] = Counter()
-    for (kind, _), count in counts.items():
-        kinds[kind] += count
+def of_call(effects: Effects) -> Effects:
+    """Only what the call of the phase did."""
+    return _part(effects, after=False)
+
+
+def afterwards(effects: Effects) -> Effects:
+    """Only what came after the call had returned, up to the next boundary."""
+    return _part(effects, after=True)
+
+
+def _part(effects: Effects, *, after: bool) -> Effects:
+    counts = tuple(one for one in effects.counts if one.after == after)
+    named = tuple(one for one in effects.named if one.after == after)
+    left_out = max(0, sum(one.count for one in counts) - len(named)) if effects.left_out else 0
+    return Effects(effects.basis, counts, named, left_out, effects.since, effects.why)
+
+
+def _first_of_each_kind(effects: Sequence[Effect], counts: Counter[tuple[Kind, What, bool]]) -> list[Effect]:
+    kinds: Counter[tuple[Kind, bool]] = Counter()
+    for (kind, _, after), count in counts.items():
+        kinds[kind, after] += count
     each = EFFECT_NAMES // len(kinds) - FEW * _FATES
     named: list[Effect] = []
     start = 0
-    for kind, count in kinds.items():  # in the order of the effects
+    for (kind, after), count in kinds.items():  # in the order of the effects
         named += effects[start : start + min(each, count)]
-        if any(other == kind and few <= FEW for (other, _), few in counts.items()):
+        if any((other, late) == (kind, after) and few <= FEW for (other, _, late), few in counts.items()):
             rest = effects[start + each : start + count]
-            named += [effect for effect in rest if counts[effect.kind, effect.what] <= FEW]
+            named += [effect for effect in rest if counts[effect.kind, effect.what, effect.after] <= FEW]
         start += count
     return named
 
@@ -90,6 +107,7 @@ class Newest:
         effects = self._kept.get(query.boundary)
         if effects is None:
             return None
-        found = [effect for effect in effects if effect.kind == query.kind]
+        found = [effect for effect in effects if (effect.kind, effect.after) == (query.kind, query.after)]
         first = max(0, min(query.first, len(found) - query.count))
-        return EffectNames(query.boundary, query.kind, first, len(found), tuple(found[first : first + query.count]))
+        window = tuple(found[first : first + query.count])
+        return EffectNames(query.boundary, query.kind, first, len(found), window, query.after)

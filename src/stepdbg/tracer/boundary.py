@@ -26,6 +26,7 @@ from stepdbg import api
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import BELL
 from stepdbg.tracer import devices, frames
+from stepdbg.tracer.breakpoints import Closures
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.failures import failure, in_words
@@ -40,13 +41,14 @@ from stepdbg.tracer.placing import placed, stack_around
 from stepdbg.tracer.quiet import Aside, observed
 from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.returns import Returns
 from stepdbg.tracer.rounds import Rounds
 from stepdbg.tracer.stays_here import StaysHere
 from stepdbg.tracer.stepping.into import Describes, Into
 from stepdbg.tracer.trace import Trace
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.watches import Watches
-from stepdbg.tracer.whose import Owner, see_call
+from stepdbg.tracer.whose import see_call
 
 
 class Tracer(StaysHere):
@@ -67,7 +69,9 @@ class Tracer(StaysHere):
         self._losses = Losses(self.lagging, self._rank)
         self._watches = Watches(self._losses)
         self.handlers = Handlers(self.tell)
-        self._halt = Halt(self._rank, self.lagging, self.registry, self.treatment, self.handlers)
+        self.closures = Closures()
+        self._returns = Returns(self.registry, self.lagging, self.gave_up)
+        self._halt = Halt(self._rank, self.registry, self.treatment, self.handlers, self._returns, self.closures)
         self.give_back = self._halt.out_of_memory
         self.passing = Passing(self.lagging, self.registry, self._rank, self._losses)
         self._into = Into(self, self._halt)
@@ -184,6 +188,8 @@ class Tracer(StaysHere):
             now = monotonic_ns()
         course = self.course
         course.leave(phase, now)
+        if (self._returns.watching or self._halt.before is not None) and self.listening():
+            self._returns.note(phase)
         if course.open is not None:
             return
         if self._halt.free and self.lagging.regular and self._may_pass():
@@ -356,7 +362,7 @@ class Tracer(StaysHere):
         done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent, turn=turn)
         silent = silent or course.merged
         frame = frames.user_frame(at or sys._getframe(2))
-        whose: Owner = None
+        whose, arrived = None, monotonic_ns()
         try:
             if not predicted and at is None:
                 whose = see_call(self.registry, name, sys._getframe(2), by_hand=course.epoch is None)
@@ -370,8 +376,8 @@ class Tracer(StaysHere):
             self.disarm()
         except Exception as error:
             self.gave_up(error)
-        now = monotonic_ns()
-        update = course.update
+        now, update = monotonic_ns(), course.update
+        course.waited(now - arrived)  # what the user takes here is no time of the phases around
         phase = course.depart(name, now, opens, call, kept)
         phase.whose = whose
         if course.update != update and self.told.update is not None:
@@ -402,14 +408,12 @@ class Tracer(StaysHere):
             self._join()
         elif self._rank.page.bell():
             self._read_mail()
-        following = (done and course.foretell(done.name)) or name if predicted else name
+        following = (done and course.before and course.foretell(done.name)) or name if predicted else name
         boundary = course.boundary(following, done, opens, monotonic_ns(), predicted=predicted)
         if self._trace is not None and not silent:
             self._tell(placed(boundary, frame), stack_around(frame), returning)
-        if silent and self._stopped_at == course.index:
-            why = None
-        else:
-            why = halt.why(boundary, silent, sure=following == name, pausing=self._pausing)
+        again = silent and self._stopped_at == course.index
+        why = None if again else halt.why(boundary, silent, sure=following == name, pausing=self._pausing)
         if why is not None:
             self._pausing, self._stopped_at = False, course.index
             self._rank.say_where(course, following, monotonic_ns())
@@ -433,11 +437,7 @@ class Tracer(StaysHere):
         """
         if self._trace is None:
             return
-        update, pending = self.course.update, self.course.pending_backward
-        over = self._trace.passes(
-            boundary, stack, update=update, pending_backward=pending, returning=returning, end=end
-        )
-        if over:
+        if self._trace.passes(boundary, stack, self.course, returning=returning, end=end):
             self.quiet = self._ended = True
             raise SystemExit(0)
 
@@ -482,7 +482,7 @@ class Tracer(StaysHere):
         welcome = self._rank.join()
         self._halt.begin(welcome)
         if welcome.trace is not None:
-            self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self.registry, self.gave_up)
+            self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self.gave_up)
         self.passing.thread = get_ident()
         if multiprocessing.process.parent_process() is not None:  # it ends by os._exit, and runs no atexit
             multiprocessing.util.Finalize(None, self.finish, exitpriority=100)

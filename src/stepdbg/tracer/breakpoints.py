@@ -44,6 +44,29 @@ class Breakpoints:
         return bool(points) or (last and update + 1 in self._updates)
 
 
+class Closures:
+    """A breakpoint before a step with a closure: met once, where the closure has returned.
+
+    Before the step the gradients are those of the update before; the update happens after the closure.
+    """
+
+    def __init__(self) -> None:
+        self.ahead = False
+        """Whether the step that is about to begin has a closure."""
+        self.deferred = False
+        """Whether a breakpoint before that step is still to be met."""
+
+    def defer(self, point: Breakpoint, boundary: Boundary) -> bool:
+        """Whether a breakpoint that is met at this boundary is to be met elsewhere, or was."""
+        if (point.phase, point.when, boundary.next) != ("step", "before", "step"):
+            return False
+        if self.ahead:
+            self.deferred = True
+            return True
+        deferred, self.deferred = self.deferred, False
+        return "step" in boundary.inside and not deferred
+
+
 def in_words(point: Breakpoint) -> str:
     """`breakpoint 2: before backward at update 40`."""
     parts = [f"{point.when} {point.phase}"] if point.phase else []

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from stepdbg.protocol.messages import Boundary, Effects, PhaseRecord
+from stepdbg.protocol.messages import Boundary, Effect, Effects, PhaseRecord
 from stepdbg.tracer.stays_here import StaysHere
 from stepdbg.tracer.turns import Turn, opens_by_turn
 
@@ -42,13 +42,16 @@ class Phase(Struct, eq=False):
     ended_ns: int = 0
     """When the call returned; 0 while it runs."""
     effects: Effects | None = None
+    own: list[Effect] | None = None
+    """What it has done so far before, between and after the phases that lie inside it; None where none does, or nobody
+    looks."""
     place: tuple[str, int] | None = None
     """File and line where it was called; known only while somebody looks."""
     skipped: bool = False
     whose: Any = None
     """A weak reference to the model or optimizer whose call it is; known only while somebody looks."""
     loss: str | None = None
-    """What the loss that a backward starts from is called."""
+    """What the loss that a backward starts from is called; empty where it is a derivative of something else."""
     doubt: Callable[[], bool] | None = None
     """Where it was assumed that this phase runs: asked when the next begins, False if nothing has happened in it."""
 

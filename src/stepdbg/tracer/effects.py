@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sys
 from array import array
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from itertools import chain
 
 import torch
@@ -35,7 +35,7 @@ _ORDER: tuple[Kind, ...] = (
     "batch",
     "rng",
 )
-_FLEETING = ("loss", "output", "batch")
+FLEETING = ("loss", "output", "batch")
 """Kinds whose objects come anew with each phase: a new one is *created*, an old one is not mourned."""
 
 
@@ -101,10 +101,10 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
     owners: set[str] | None = None
     found: dict[Kind, list[Effect]] = {kind: [] for kind in _ORDER}
     known = before.get
-    objects = {mark.identity: mark for mark in before.values() if mark.kind in _FLEETING}
+    objects = {mark.identity: mark for mark in before.values() if mark.kind in FLEETING}
     for name, mark in after.items():
         old = (
-            objects.get(mark.identity) if mark.kind in _FLEETING else known(name)
+            objects.get(mark.identity) if mark.kind in FLEETING else known(name)
         )  # that object, whatever it was called
         if old == mark:  # most have stayed as they were: told in one comparison
             continue
@@ -124,6 +124,18 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
             ):
                 found[mark.kind].append(Effect(name, mark.kind, "freed"))
     return [*chain.from_iterable(found.values())]
+
+
+def together(first: Iterable[Effect], then: Iterable[Effect]) -> list[Effect]:
+    """What several stretches of one phase did, each object once: a gradient that another phase has freed meanwhile was
+    created all the same.
+    """
+    found: dict[tuple[Kind, str], Effect] = {}
+    for effect in (*first, *then):
+        key = (effect.kind, effect.object)
+        if (before := found.get(key)) is None or before.what == "touched":
+            found[key] = effect
+    return sorted(found.values(), key=lambda effect: _ORDER.index(effect.kind))
 
 
 def without_names(effects: Effects | None) -> Effects | None:
@@ -163,7 +175,7 @@ def _digest(words: bytes, *rest: object) -> int:
 def _newly(mark: Mark, before: Picture, owners: Container[str]) -> What | None:
     """What was not there before was created, if what it belongs to was there already."""
     fresh = (
-        (mark.kind in _FLEETING and not mark.known)
+        (mark.kind in FLEETING and not mark.known)
         or (mark.kind == "grad" and mark.owner in before)
         or (mark.kind == "state" and mark.owner in owners)
     )
@@ -171,7 +183,7 @@ def _newly(mark: Mark, before: Picture, owners: Container[str]) -> What | None:
 
 
 def _what(before: Mark, after: Mark, basis: Basis) -> What | None:
-    if after.kind in _FLEETING and before.identity != after.identity:
+    if after.kind in FLEETING and before.identity != after.identity:
         return "created"
     if basis == "counters":
         moved = before.version != after.version or before.identity != after.identity

@@ -17,7 +17,7 @@ import msgspec
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.effect_names import counted
 from stepdbg.tracer import breakpoints, devices, effects, frames, nonfinite, tensors
-from stepdbg.tracer.course import Course, Phase
+from stepdbg.tracer.course import Phase
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.handlers import GoOn, Handlers
 from stepdbg.tracer.inspection import Desk
@@ -27,6 +27,7 @@ from stepdbg.tracer.quiet import Aside, uncollected
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.remarks import Remarks, modes
+from stepdbg.tracer.returns import Returns
 from stepdbg.tracer.stepping.into import ORDERS, Describes
 from stepdbg.tracer.treatment import Treatment
 from stepdbg.tracer.whose import Names, Owner
@@ -58,7 +59,13 @@ class Halt:
     """Where training waits."""
 
     def __init__(
-        self, rank: Rank, course: Course, registry: Registry, treatment: Treatment, handlers: Handlers
+        self,
+        rank: Rank,
+        registry: Registry,
+        treatment: Treatment,
+        handlers: Handlers,
+        returns: Returns,
+        closures: breakpoints.Closures,
     ) -> None:
         self.breakpoints = breakpoints.Breakpoints()
         self.until: m.Go | None = None
@@ -80,11 +87,13 @@ class Halt:
         self._within: effects.Picture = {}
         """At an inner boundary, while training waits there."""
         self._rank = rank
-        self._course = course
+        self._course = course = returns.course
         self._registry = registry
         self._deltas = Deltas()
         self._treatment = treatment
         self._handlers = handlers
+        self._returns = returns
+        self._closures = closures
         self._desk = Desk(
             registry, course, self._deltas, treatment, lambda number: rank.link.send(m.Interruptible(number))
         )
@@ -114,7 +123,8 @@ class Halt:
     def why(self, boundary: m.Boundary, silent: bool, *, sure: bool, pausing: bool) -> tuple[m.Reason, str] | None:
         """The reason to stop here, if there is one; unless `sure`, what comes next is a guess."""
         until = self.until
-        if self.breakpoints.any and (point := self.breakpoints.met(boundary, sure=sure)) is not None:
+        point = self.breakpoints.met(boundary, sure=sure) if self.breakpoints.any else None
+        if point is not None and not self._closures.defer(point, boundary):
             self._rank.link.send(m.BreakpointHit(point.number))
             return "breakpoint", breakpoints.in_words(point)
         if pausing:
@@ -160,7 +170,7 @@ class Halt:
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             after = effects.take(self._registry)
             if done is not None and self.before is not None:
-                done.effects = effects.without_names(counted(self._named(self.before, after), "fingerprint"))
+                self._record(done, self._since(done, self.before, after), "fingerprint")
             self._deltas.after(boundary, self.before, after)
             self._stand(after)
             if boundary.next is not None:
@@ -259,13 +269,15 @@ class Halt:
         registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
         after = effects.take(registry)
         done = course.last if boundary.done is not None else None
-        named, basis = self._effects(after) if done is not None else ([], None)
+        within = done is None and bool(boundary.inside) and cause.inner is None and self.before is not None
+        named, basis = self._effects(after) if done is not None or within else ([], None)
         since = self._stood_at if basis == "counters" else None
         found = counted(named, basis, since) if basis is not None else None
         if found is not None and done is not None and basis == "fingerprint":
-            found = msgspec.structs.replace(found, why=self._why(boundary, named, done))
-        if done is not None and self.before is not None:
-            done.effects = effects.without_names(found)
+            of_call = [effect for effect in named if not effect.after]
+            found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done))
+        if done is not None and self.before is not None and basis is not None:
+            self._record(done, named, basis)
         if cause.inner is None:
             self._deltas.after(boundary, self.before, after)
             if boundary.next == "clip":
@@ -291,7 +303,7 @@ class Halt:
             midstep=midstep(boundary, inner, _optimizer(running, registry), named if found is not None else None),
         )
         not_training, evaluating = modes(registry)
-        names = Names(registry)
+        names = Names(registry, (*course.before, *course.phases))
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
         return m.Stop(
@@ -308,7 +320,8 @@ class Halt:
             census=registry.census(),
             registry=registry.version,
             pending_backward=course.pending_backward,
-            loss_name=(done and done.loss) or registry.loss_name(),
+            loss_name=registry.loss_name(),
+            walked_from=done.loss if done is not None else None,
             failure=cause.failure,
             made_in=course.made_in(),
             inner=inner,
@@ -317,10 +330,20 @@ class Halt:
             evaluating=evaluating,
         )
 
+    def _since(self, done: Phase | None, before: effects.Picture, after: effects.Picture) -> list[m.Effect]:
+        """What has happened since the boundary before; of a phase with others inside it, all that was its own."""
+        told = self._returns.in_all(done, self._returns.tell(done, self._course.open, before, after))
+        return nonfinite.marked(told, self._registry.alive)
+
+    def _record(self, done: Phase, told: list[m.Effect], basis: m.Basis) -> None:
+        """Keep what a phase did; what came after its call is another's where it lies inside that."""
+        mine = told if done.outer is None else [effect for effect in told if not effect.after]
+        done.effects = effects.without_names(counted(mine, basis))
+
     def _effects(self, after: effects.Picture) -> tuple[list[m.Effect], m.Basis | None]:
         """What the phase done did, and how that is known: None where it is not."""
         if self.before is not None:
-            return self._named(self.before, after), "fingerprint"
+            return self._since(self._course.last, self.before, after), "fingerprint"
         if self._counters is not None:
             named = effects.named(self._counters, effects.counters_only(after), "counters")
             return nonfinite.marked(named, self._registry.alive), "counters"

@@ -1,6 +1,6 @@
 """Tensors of an update that no source notes as the newest of their kind, but that the user's variables still hold:
-what a loop has fetched without a loader, what a model was called with, and outputs that a later forward has taken the
-place of.
+what a loop has fetched without a loader, what a model was called with, outputs that a later forward has taken the place
+of, and the losses that stand beside the one that `backward` is called on.
 
 They are seen only while somebody looks; weak references to them are all that is kept. Listed is what has a name.
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from types import FrameType
@@ -28,11 +28,13 @@ from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.held import Held, Numbers, fetched
 from stepdbg.tracer.layout import groups_of, modules_of, optimized_by, parameters_in, parameters_of_group, states_of
 from stepdbg.tracer.leaves import Leaves
+from stepdbg.tracer.loss_search import losses_among, numbers_among
 from stepdbg.tracer.naming import FEW as _FEW
 from stepdbg.tracer.naming import Sight, assigned_names, is_a, look_around, passing_names, taken_by, tensors_in, unique
 from stepdbg.tracer.other_threads import OtherThreads, gradients
 from stepdbg.tracer.plain import key_in_words, plain
 from stepdbg.tracer.rosters import Roster, Rosters
+from stepdbg.tracer.slots import Slot, maker_of
 from stepdbg.tracer.standing import Standing
 
 _LOSSES = 8
@@ -67,19 +69,6 @@ class Named:
     """Of a model: whether a call of it was seen, in the thread that trains."""
 
 
-class Slot(Struct):
-    """A batch, output or loss that a source has seen. (A msgspec struct, since some are made in each update.)"""
-
-    kind: Kind
-    ref: weakref.ref[torch.Tensor]
-    name: str
-    serial: int
-    default: str
-    """What it is called where no variable holds it: its path in the nest that was noted (`batch['mask']`)."""
-    maker: int | None = None
-    """The sequence number of the node that made it, of a number with a graph; it outlives the tensor."""
-
-
 @dataclass(slots=True)
 class Registry:
     """Everything that is known to be alive."""
@@ -100,15 +89,20 @@ class Registry:
     """What the user's variables hold beyond the newest."""
     in_sight: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
     """The tensors that the user's variables led to at the last stop."""
-    _learned: dict[tuple[str, int], str] = field(default_factory=dict)
+    at_backward: bool = False
+    """Whether backward is just being called: then the newest loss is that which it is called on."""
     parts: list[nn.Module] = field(default_factory=list)
     """The modules in sight, between `refresh` and `release`."""
     leaves: Leaves = field(default_factory=Leaves)
     """What is trained by hand."""
+    _loss_names: set[str] = field(default_factory=set)
+    """What those were called that backward was called on."""
     _loose: frozenset[int] = frozenset()
     """Parameters of optimizers that are in no model, as far as was found."""
+    _loose_names: dict[int, str] = field(default_factory=dict)
+    """What such were called when they were listed last, by `id`."""
     _losses: list[weakref.ref[torch.Tensor]] = field(default_factory=list)
-    """Those that were the newest once."""
+    """Those that backward was called on."""
     _rosters: Rosters = field(default_factory=Rosters)
     _held_by: dict[int, Roster] = field(default_factory=dict)
     """What each model holds, by its `id`, while everything is being listed."""
@@ -146,14 +140,14 @@ class Registry:
         """A batch, an output or a loss has come into being; it takes the place of the one before."""
         self._serial = serial = self._serial + 1
         if isinstance(value, torch.Tensor):
-            maker = _maker(value) if kind == "output" and value.dim() == 0 else None
+            maker = maker_of(value) if kind == "output" and value.dim() == 0 else None
             self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind, maker)]
             if kind == "output":
                 self.earlier.note(kind, self._slots[kind][0].ref)
             return
         tensors = list(islice(tensors_in(value), _FEW))
         self._slots[kind] = [
-            Slot(kind, weakref.ref(tensor), "", serial, kind + path, _maker(tensor)) for path, tensor in tensors
+            Slot(kind, weakref.ref(tensor), "", serial, kind + path, maker_of(tensor)) for path, tensor in tensors
         ]
         if kind == "output":
             for slot in self._slots[kind]:
@@ -190,7 +184,11 @@ class Registry:
                 self._held.add("batch", tensor, self._serial)
 
     def add_loss(self, tensor: weakref.ref[torch.Tensor], name: str, update: int | None = None) -> None:
-        """`backward` is called on that tensor, or was, in that update or in this."""
+        """`backward` is called on that tensor, or was, in that update, or will be in this."""
+        if update is not None:
+            self._loss_names.add(name)
+            if not any(loss() is tensor() for loss in self._losses):
+                self._losses = [*self._losses[-_LOSSES:], tensor]
         slots = self._slots.get("loss")
         if slots is None or slots[0].ref() is not tensor():
             self._serial += 1
@@ -213,7 +211,7 @@ class Registry:
 
     def look_for_loss(self, stack: list[FrameType]) -> None:
         """See whether the innermost of these frames holds a loss that `backward` has not been called on yet."""
-        self._find_loss(list(islice(frames.scopes(stack), 1)))
+        self._find_loss(look_around(list(frames.scopes(stack))))
 
     def newest_loss(self) -> torch.Tensor | None:
         """The loss noted last, if it is still there."""
@@ -258,17 +256,17 @@ class Registry:
         if returning is not None and frames.calling(sys._getframe()) is not returning:
             returning = None  # it is a library's code that takes the output
         spaces = list(frames.scopes(stack))
-        sight = look_around(spaces, passing_names(stack))
+        sight, before = look_around(spaces, passing_names(stack)), self.in_sight
         self.scope, self.in_sight = sight.names, sight.tensors
         self._taken = sight.variables.union(*(frame.f_code.co_names for frame in stack[:4]))
         self.parts = sight.modules
         self._find_models(sight, stack)
         self._name(sight)
-        if pending_backward:
-            self._find_loss(spaces)
+        self._find_loss(sight if pending_backward else None)
         self.alive = {}
         self.also = {}
         self._stand.begin()
+        self._loose_names = {}
         names = self._list_models()
         self._held_by, self._of_models = {}, len(self.alive)
         self._list_optimizers(names)
@@ -276,10 +274,22 @@ class Registry:
             for name, leaf in self.leaves.named(sight, names, alone=not self._models):
                 if name not in self.alive:
                     self._list_parameters([leaf], [name], [f"{name}.grad"], "")
-        self._list_slots(returning)
+        self._list_slots(returning, before)
         self._list_held()
         self._count_versions()
         self.others.say_so()
+
+    def list_holders(self) -> bool:
+        """List what models and optimizers hold, without a look at the user's frames; False where one has no name."""
+        if not all(entry.name for entry in (*self._models, *self._optimizers) if entry.ref() is not None):
+            return False
+        stand, also, self._stand = self._stand, self.also, Standing()
+        self.alive, self.scope = {}, self._loose_names
+        try:
+            self._list_optimizers(self._list_models())
+        finally:
+            self._stand, self.also = stand, also
+        return True
 
     def _count_versions(self) -> None:
         groups = tuple(
@@ -385,31 +395,21 @@ class Registry:
     def _give(self, entry: Named, name: str) -> None:
         entry.name = unique(name, {other.name for other in (*self._models, *self._optimizers) if other is not entry})
 
-    def _find_loss(self, spaces: Sequence[Mapping[str, Any]]) -> None:
-        """In a generator loop the loss is known before `backward` is called: a number in the frame, with a graph."""
+    def _find_loss(self, sight: Sight | None) -> None:
+        """See which of the user's variables hold losses: before backward, and what stands beside it at its entry."""
         newest = self.newest_loss()
-        if newest is not None and not any(loss() is newest for loss in self._losses):
-            self._losses = [*self._losses[-_LOSSES:], weakref.ref(newest)]
-        if not spaces:
+        if newest is not None:
+            self._held.add("loss", newest, self._slots["loss"][0].serial)
+        if sight is None:
             return
         outputs = [slot.ref() for slot in self._slots.get("output", ())]
-        made = max((_age(output) for output in outputs if output is not None), default=-1)
-        candidates = {
-            name: value
-            for name, value in spaces[0].items()
-            if is_a(value, torch.Tensor)
-            and value.numel() == 1
-            and _age(value) >= max(made, 0)  # an earlier one is of an earlier forward
-            and not any(loss() is value for loss in self._losses)  # a discriminator's, still there at the generator's
-        }
-        known = self._learned.get(("loss", 0), "loss")
-        likely = [name for name in candidates if name == known or "loss" in name.lower()]
-        if not likely:  # an output of one number looks like a loss
-            likely = [name for name, value in candidates.items() if _age(value) > made]
-        if known in candidates:
-            likely = [known]
-        if len(likely) == 1:
-            self.add_loss(weakref.ref(candidates[likely[0]]), likely[0])
+        numbers, made = numbers_among(sight, outputs, [ref() for ref in self._losses])
+        found = losses_among(numbers, newest if self.at_backward else None, self._loss_names, made)
+        if found.main is not None:
+            self.add_loss(weakref.ref(found.main[1]), found.main[0])
+        for _, value in found.beside:
+            self._serial += 1
+            self._held.add("loss", value, self._serial)
 
     # listing
 
@@ -463,7 +463,7 @@ class Registry:
                 for place, parameter in unlisted:
                     if id(parameter) not in names:
                         name = self.scope.get(id(parameter)) or f"{named.name}.param_groups[{index}]['params'][{place}]"
-                        names[id(parameter)] = name
+                        names[id(parameter)] = self._loose_names[id(parameter)] = name
                         self._list_parameters([parameter], [name], [f"{name}.grad"], named.name)
                 for key, value in group.items():
                     if key != "params":
@@ -480,7 +480,7 @@ class Registry:
                     elif is_a(value, (int, float)):
                         alive[f"{whose}{key_in_words(key)}"] = Alive("state", None, value, 0, named.name)
 
-    def _list_slots(self, returning: FrameType | None) -> None:
+    def _list_slots(self, returning: FrameType | None, before: Mapping[int, weakref.ref[torch.Tensor]]) -> None:
         for kind in ("batch", "output", "loss"):
             slots = [slot for slot in self._slots.get(kind, ()) if slot.ref() is not None]
             if kind == "output":  # a loss that the model returned is listed as the loss
@@ -493,7 +493,9 @@ class Registry:
                     found = taken_by(assigned, slot.default.removeprefix(kind), len(slots), place)
                 slot.name = found or self._free(slot.default if kind != "loss" else slot.name or kind, kind)
                 name = slot.name = unique(slot.name, self.alive)
-                self.alive[name] = Alive(slot.kind, tensor, serial=self._numbers.of(tensor))
+                there = before.get(id(tensor)) if kind == "loss" else None  # an output is the loss only at backward
+                known = there is not None and there() is tensor
+                self.alive[name] = Alive(slot.kind, tensor, serial=self._numbers.of(tensor), known=known)
 
     def _list_held(self) -> None:
         listed = {id(entry.tensor) for entry in self.alive.values()}
@@ -505,14 +507,3 @@ class Registry:
         """A name for what no variable holds: none that the user has given to something else."""
         root = name[: len(kind)] if name.startswith(kind) else name
         return f"model_{name}" if root in self._taken else name
-
-
-def _maker(tensor: torch.Tensor) -> int | None:
-    if tensor.dim() == 0 and (node := tensor.grad_fn) is not None:
-        return node._sequence_nr()
-    return None
-
-
-def _age(tensor: torch.Tensor) -> int:
-    """Grows with each operation that made a tensor; -1 for one without a graph."""
-    return -1 if tensor.grad_fn is None else tensor.grad_fn._sequence_nr()

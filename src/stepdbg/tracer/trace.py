@@ -16,12 +16,13 @@ import msgspec
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import effects, nonfinite
+from stepdbg.tracer.course import Course
 from stepdbg.tracer.fingerprints import ALGORITHMS
 from stepdbg.tracer.frames import scopes
 from stepdbg.tracer.halt import Cause
 from stepdbg.tracer.link import Link
 from stepdbg.tracer.quiet import Aside, uncollected
-from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.returns import Returns
 from stepdbg.tracer.tensors import single
 
 
@@ -29,13 +30,20 @@ class Trace:
     """What a trace wants to know, and the picture from the boundary before."""
 
     def __init__(
-        self, wanted: m.Tracing, link: Link, rank: int, registry: Registry, tell_of: Callable[[Exception], object]
+        self,
+        wanted: m.Tracing,
+        link: Link,
+        rank: int,
+        returns: Returns,
+        tell_of: Callable[[Exception], object],
     ) -> None:
         self._tell_of = tell_of
         self._wanted = wanted
         self._link = link
         self._rank = rank
-        self._registry = registry
+        self._registry = returns.registry
+        self._returns = returns
+        returns.watching = wanted.effects
         self._before: effects.Picture | None = None
         self._held: list[object] = []
         """Models and optimizers: the last step of a function can then still be told, as in a stepped run."""
@@ -45,9 +53,8 @@ class Trace:
         self,
         boundary: m.Boundary,
         stack: list[FrameType],
+        course: Course,
         *,
-        update: int,
-        pending_backward: bool,
         returning: FrameType | None = None,
         end: Cause | None = None,
     ) -> bool:
@@ -56,8 +63,7 @@ class Trace:
         Args:
             boundary: With the user's file and line.
             stack: The training thread's frames, innermost first.
-            update: The update that runs.
-            pending_backward: Between a training forward and its backward, where a new loss may have come into being.
+            course: Where training is.
             returning: A frame to which a model's output is just being returned.
             end: Why nothing follows.
 
@@ -68,12 +74,12 @@ class Trace:
             HubLost: nobody is there any more.
         """
         last = self._wanted.updates
-        over = last is not None and end is None and (boundary.opens or update) > last
+        over = last is not None and end is None and (boundary.opens or course.update) > last
         found, prints = None, None
         with Aside(), uncollected():
             try:
-                found, prints = self._look(boundary, stack, returning, pending_backward)
-                if pending_backward:
+                found, prints = self._look(boundary, course, stack, returning)
+                if course.pending_backward:
                     boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss))
             except Exception as error:  # the line is there without what could not be read
                 self._before = None
@@ -95,7 +101,7 @@ class Trace:
         return over
 
     def _look(
-        self, boundary: m.Boundary, stack: list[FrameType], returning: FrameType | None, pending_backward: bool
+        self, boundary: m.Boundary, course: Course, stack: list[FrameType], returning: FrameType | None
     ) -> tuple[tuple[m.Effect, ...] | None, dict[str, str | None] | None]:
         """The effects of the phase done and the fingerprints of everything, as far as they are wanted."""
         if not (self._wanted.effects or self._wanted.fingerprints):
@@ -105,22 +111,23 @@ class Trace:
             if boundary.done == "data" and self._before is not None:
                 for variables in islice(scopes(stack), 1):
                     registry.note_fetched(variables, registry.in_sight)
-            registry.refresh(stack, returning, pending_backward=pending_backward)
+            registry.refresh(stack, returning, pending_backward=course.pending_backward)
             after, alive = effects.take(registry), registry.alive
             self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
         finally:
             registry.release()
         found: tuple[m.Effect, ...] | None = None
         if self._wanted.effects:
-            known = self._before is not None and boundary.done is not None
-            named = effects.named(self._before or {}, after, "fingerprint") if known else []
+            known = self._before is not None and (boundary.done is not None or boundary.inside)
+            named = self._returns.tell(course.last, course.open, self._before or {}, after) if known else []
             found = tuple(nonfinite.marked(named, alive))
         self._before = after
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None
 
     def _newest_loss(self, stack: list[FrameType], known: float | None) -> float | None:
         """In a generator loop a loss is known before `backward` is called on it: the user's frame holds it."""
-        self._registry.look_for_loss(stack)
+        if not self._registry.at_backward:
+            self._registry.look_for_loss(stack)
         loss = self._registry.newest_loss()
         number = None if loss is None else single(loss)
         return known if number is None else float(number)

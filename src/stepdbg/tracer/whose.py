@@ -7,6 +7,7 @@ a stop. Where there is one model and one optimizer, nobody needs to be told.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -63,9 +64,10 @@ def _owner(value: object) -> Owner:
 class Names:
     """The names of owners at a stop, where there are several that could be meant."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, phases: Sequence[Phase] = ()) -> None:
         models, optimizers = registry.models(), registry.optimizers()
-        self._several = len(models) > 1 or len(optimizers) > 1
+        losses = {phase.loss for phase in phases if phase.loss}
+        self._several = len(models) > 1 or len(optimizers) > 1 or len(losses) > 1
         self._known = {id(model): name for name, model in models if len(models) > 1}
         self._known |= {id(optimizer): named.name for named, optimizer in optimizers if len(optimizers) > 1}
 

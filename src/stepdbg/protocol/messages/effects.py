@@ -22,6 +22,8 @@ class Effect(Part, frozen=True, gc=False):
     what: What
     holds: Holds = ""
     """What is not finite in what was written."""
+    after: bool = False
+    """True where it is not the doing of the phase's call: it came between its return and the next boundary."""
 
 
 class EffectCount(Part, frozen=True):
@@ -34,6 +36,8 @@ class EffectCount(Part, frozen=True):
     """So many of them hold a NaN."""
     infinite: int = 0
     """So many others hold an infinity."""
+    after: bool = False
+    """As in `Effect`."""
 
 
 class Effects(Part, frozen=True):
@@ -66,6 +70,8 @@ class ListEffects(Message, frozen=True):
     first: int = 0
     """Of the window, among all effects on objects of that kind."""
     count: int = 100
+    after: bool = False
+    """Those that came after the call's return, in the place of those that are its doing."""
 
 
 class EffectNames(Message, frozen=True):
@@ -77,3 +83,5 @@ class EffectNames(Message, frozen=True):
     total: int
     """Effects on objects of that kind in all."""
     effects: tuple[Effect, ...]
+    after: bool = False
+    """As it was asked."""

@@ -159,7 +159,7 @@ class Stop(Part, frozen=True):
     pending_backward: bool = False
     """True between a training forward and its backward: autograd refuses edits of what it has saved."""
     loss_name: str | None = None
-    """What the user's frame calls the newest loss."""
+    """What the user's frame calls the newest loss; before backward, the one that it is about to be called on."""
     failure: Failure | None = None
     made_in: dict[str, int] = {}
     """The update that the newest `batch`, `output` and `loss` are of: after `zero_grad` still the one before."""
@@ -173,3 +173,6 @@ class Stop(Part, frozen=True):
     """Models and modules that are in evaluation mode and lie in none that is, by name; no more than some dozens."""
     inner: Inner | None = None
     """Where in the phase training waits, at a stop that lies within one; `boundary` then names it in `inside`."""
+    walked_from: str | None = None
+    """What the loss is called that the backward just done was called on; empty where that was no loss (a derivative by
+    `torch.autograd.grad`), None where nobody can say."""

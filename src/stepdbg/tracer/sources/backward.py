@@ -16,6 +16,8 @@ from torch.compiler import is_dynamo_compiling
 
 from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.layout import optimized_by
+from stepdbg.tracer.naming import is_a
 from stepdbg.tracer.other_threads import BesideBackward
 from stepdbg.tracer.passing import BACKWARD, NOTED
 from stepdbg.tracer.quiet import unseen
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 _SCALINGS = ("DivBackward0", "MulBackward0")
 """What `loss / n` and `loss * n` leave in the graph."""
+_SAME = ("ToCopyBackward0", "CloneBackward0", "AliasBackward0", "ViewBackward0", "SqueezeBackward0", "SumBackward0",
+         "MeanBackward0")  # fmt: skip
+"""What leaves a single number as it is."""
 _FAR = 3
 """A loss is looked for so many operations behind the tensor that `backward` is called on."""
 _COMPILER = ("_aot_autograd", "_dynamo", "_inductor")
@@ -48,6 +53,10 @@ class _Name(NamedTuple):
     name: str
     variable: bool
     """True where it is a variable's name, and `backward` is called on something made of it."""
+
+
+_NO_NAME = _Name("loss", variable=False)
+"""Of a loss that no variable holds."""
 
 
 class Backward:
@@ -162,8 +171,9 @@ class Backward:
                 if not hooks._open and tracer.admits("backward") and not _compiling(sys._getframe(1).f_code):
                     hooks._open = opened = True
                     retained = bool(kwargs.get("create_graph") or kwargs.get("retain_graph"))
+                    of, by = args[0] if args else kwargs.get("outputs"), args[1:2] or (kwargs.get("inputs"),)
                     with unseen():
-                        phase = hooks._begin(args[0] if args else kwargs.get("outputs"), retained=retained)
+                        phase = hooks._begin(of, retained=retained, inputs=by[0])
             except Exception as error:
                 tracer.gave_up(error)
             try:
@@ -176,7 +186,12 @@ class Backward:
                     hooks._open = False
             if phase is not None:
                 tracer.ended(phase)
-                if phase is not NOTED and phase.outer is None and hooks._by_hand.possible:
+                if (
+                    not hooks._after_derivative()
+                    and phase is not NOTED
+                    and phase.outer is None
+                    and hooks._by_hand.possible
+                ):
                     of = args[0] if args else kwargs.get("outputs")
                     inputs = args[1] if len(args) > 1 else kwargs.get("inputs")
                     hooks._by_hand.expect(of, inputs)
@@ -184,18 +199,23 @@ class Backward:
 
         return grad
 
-    def _begin(self, of: Any, *, retained: bool = False) -> Phase | None:
+    def _begin(self, of: Any, *, retained: bool = False, inputs: Any = None) -> Phase | None:
         tracer, course = self._tracer, self._tracer.course
         loss = next((tensor for tensor in of if tensor is not None), None) if isinstance(of, (tuple, list)) else of
-        silent = False
-        name = None
+        silent = self._derivative = False
+        name: str | None = None
         if type(loss) is torch.Tensor and not _is_functorchs(loss):
             if not course.pending_backward:
                 self._models.watch()
             held = self._gradients.unscaled(loss)
             silent = self._models.made(held) or (self._models.returned_number and _scaled(held, self._models))
-            loss, name = self._named(held)
-            tracer.loss_at_backward(loss, name)
+            loss, called = self._named(held)
+            if inputs is not None and self._is_derivative(inputs, called):
+                self._derivative, silent, name = True, False, ""
+            else:
+                name = called.name
+                tracer.loss_at_backward(loss, name)
+                tracer.registry.at_backward = True
         phase = None
         if not tracer.driving:
             self._by_hand.begins(of)
@@ -203,13 +223,49 @@ class Backward:
                 course.retract()
             else:
                 silent = False
-            phase = tracer.begin("backward", None, True, True, silent)
+            try:
+                phase = tracer.begin("backward", None, True, True, silent)
+            finally:
+                tracer.registry.at_backward = False
             phase.loss = name
         if not retained and not self._models.is_open:
             course.pending_backward = False
         return phase
 
-    def _named(self, tensor: torch.Tensor) -> tuple[torch.Tensor, str]:
+    def _after_derivative(self) -> bool:
+        """`torch.autograd.grad` has returned: whether that was a derivative, from which the loss is made now."""
+        tracer = self._tracer
+        if not self._derivative:
+            return False
+        try:
+            if tracer.lagging.pending_backward and tracer.course.open is None and not tracer.driving:
+                tracer.begin("loss", None, False, predicted=True)
+        except Exception as error:
+            tracer.gave_up(error)
+        return True
+
+    def _is_derivative(self, inputs: Any, called: _Name) -> bool:
+        """Whether `torch.autograd.grad` is asked for what no step uses: by what else than weights, of what is no loss.
+
+        Args:
+            inputs: What the derivative is by.
+            called: What that which is differentiated is called.
+        """
+        wanted = [
+            one for one in (inputs if isinstance(inputs, (tuple, list)) else (inputs,)) if is_a(one, torch.Tensor)
+        ]
+        registry = self._tracer.registry
+        if not (registry.has_optimizers or registry.models()) or any(is_a(one, torch.nn.Parameter) for one in wanted):
+            return False
+        if called is not _NO_NAME and "loss" in called.name.lower():
+            return False
+        leaves = {id(one) for one in wanted if one.grad_fn is None}
+        if not leaves and len(wanted) > 1:  # weights that were made from others, as by a step that is differentiated
+            return False
+        held = (id(one) for _, used in registry.optimizers() for one in optimized_by(used))
+        return leaves.isdisjoint(held)
+
+    def _named(self, tensor: torch.Tensor) -> tuple[torch.Tensor, _Name]:
         """The tensor that is the loss to the user, and its name: a variable's where it is, or was made of, one."""
         frame = sys._getframe(3)
         place = (id(frame.f_code), frame.f_lasti)  # a code object's own hash goes through all its constants
@@ -217,17 +273,17 @@ class Backward:
         if known is None:  # only places in the user's own code are kept
             users = frames.user_frame(frame)
             if users is None:
-                return tensor, "loss"
+                return tensor, _NO_NAME
             frame, place = users, (id(users.f_code), users.f_lasti)
             known = self._names.get(place)
         if known is not None and not known.variable:
-            return tensor, known.name
+            return tensor, known
         variables = frames.local_variables(frame)
         if known is None:
             self._codes.append(frame.f_code)
             known = self._names[place] = _find_name(tensor, variables)
         held = variables.get(known.name) if known.variable else None
-        return (held if isinstance(held, torch.Tensor) else tensor), known.name
+        return (held if isinstance(held, torch.Tensor) else tensor), known
 
 
 def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any]) -> _Name:
@@ -242,14 +298,16 @@ def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any]) -> _Name:
     }
     node = tensor.grad_fn
     for _ in range(_FAR):
-        behind = [other for other, _ in node.next_functions if other is not None] if node is not None else []
+        if node is None or node.name() not in (*_SCALINGS, *_SAME):  # a root or a logarithm is a loss of its own
+            break
+        behind = [other for other, _ in node.next_functions if other is not None]
         if len(behind) != 1:  # of a sum of several no single one is the loss
             break
         node = behind[0]
         found = next((name for name, other in numbers.items() if other is node), None)
         if found is not None:
             return _Name(found, variable=True)
-    return _Name("loss", variable=False)
+    return _NO_NAME
 
 
 def _scaled(tensor: torch.Tensor, models: Models) -> bool:

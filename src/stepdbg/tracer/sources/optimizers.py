@@ -167,7 +167,9 @@ class Optimizers(StaysHere):
                     key = key_of(optimizer)
                     if key is not None and tracer.trains_here("step") and key not in hooks.open:
                         if not tracer.driving:
+                            tracer.closures.ahead = callable(args[1] if len(args) > 1 else kwargs.get("closure"))
                             phase = tracer.begin("step", key)
+                            tracer.closures.ahead = False
                             if len(args) > 1 or kwargs:
                                 args, kwargs = hooks._with_closure(args, kwargs, key)
                         hooks.open.append(key)
@@ -228,7 +230,8 @@ class Optimizers(StaysHere):
                 raise
             try:
                 level = tracer.course.open
-                if level is not None and level.name == "step" and tracer.course.last is not None and tracer.listening():
+                inside = tracer.course.last is not None or tracer.closures.deferred
+                if level is not None and level.name == "step" and inside and tracer.listening():
                     tracer.begin("step", key, False)
             except Exception as error:
                 tracer.gave_up(error)

@@ -48,14 +48,14 @@ def names(snapshot: Snapshot, row: Row, kind: Kind) -> Names:
     stop = stop_after(snapshot, row)
     if stop is None or stop.effects is None:
         return Names(problem=snapshot.phase_problem or "asking for the names")
-    counted = sum(one.count for one in stop.effects.counts if one.kind == kind)
+    counted = sum(one.count for one in stop.effects.counts if (one.kind, one.after) == (kind, row.after))
     if not counted:
         return Names(problem=f"{row.box.name} did nothing to any {NOUNS[kind][0]}")
-    found = tuple(effect for effect in stop.effects.named if effect.kind == kind)
+    found = tuple(effect for effect in stop.effects.named if (effect.kind, effect.after) == (kind, row.after))
     if len(found) == counted:
         return Names(counted, 0, found)
     boundary, known = stop.boundary.index, snapshot.effect_names
-    if known is not None and (known.boundary, known.kind) == (boundary, kind):
+    if known is not None and (known.boundary, known.kind, known.after) == (boundary, kind, row.after):
         return Names(known.total, known.first, known.effects, boundary)
     return Names(counted, 0, (), boundary, snapshot.effect_names_problem)
 
@@ -64,6 +64,7 @@ def draw(snapshot: Snapshot, frame: Frame, row: Row, kind: Kind) -> Drawing:
     """The objects behind a cell; the body has a row for each."""
     known = names(snapshot, row, kind)
     when = {"done": "", "inside": " so far"}.get(row.box.when, " last time")
+    when += ", then" if row.after else ""
     title = (
         Span(f"{row.box.name}{when}"),
         Span(f" {cell(row.box, kind) or 'no'}", "accent"),

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
+from stepdbg.protocol.effect_names import afterwards, of_call
 from stepdbg.protocol.messages import Effects, Kind, ReadPhase, Stop
 from stepdbg.tui.actions import key_of
 from stepdbg.tui.cells import cell_len
@@ -54,6 +57,8 @@ class Row(NamedTuple):
     asked: ReadPhase | None = None
     """None where there is nothing to ask: the phase was never run, or it is the one just done."""
     just_done: bool = False
+    after: bool = False
+    """Of what came between the return of the phase's call and the next boundary: it is not the call's doing."""
 
 
 def rows(snapshot: Snapshot) -> list[Row]:
@@ -75,7 +80,20 @@ def rows(snapshot: Snapshot) -> list[Row]:
             found.append(Row(box, ReadPhase(stop.boundary.update - 1, box.name, number)))
         else:
             found.append(Row(box))
-    return found
+    return [part for row in found for part in _parts(row)]
+
+
+def _parts(row: Row) -> list[Row]:
+    """The row of a phase, and one more where something came after its call."""
+    record = row.box.record
+    effects = record.effects if record is not None else None
+    if record is None or effects is None or not any(one.after and one.kind != "rng" for one in effects.counts):
+        return [row]
+    call, later = (
+        row.box._replace(record=msgspec.structs.replace(record, effects=part))
+        for part in (of_call(effects), afterwards(effects))
+    )
+    return [row._replace(box=call), row._replace(box=later, after=True)]
 
 
 def _place(box: rail.Box, stop: Stop) -> int:
@@ -91,7 +109,7 @@ def _place(box: rail.Box, stop: Stop) -> int:
 def row_done(snapshot: Snapshot) -> int:
     """The row of the phase just done, or stopped in; the first where none is."""
     found = rows(snapshot)
-    done = [index for index, row in enumerate(found) if row.box.when in ("done", "inside")]
+    done = [index for index, row in enumerate(found) if row.box.when in ("done", "inside") and not row.after]
     return done[-1] if done else 0
 
 
@@ -273,7 +291,8 @@ def _line(row: Row, shape: Columns, kind: Kind, here: bool, frame: Frame) -> Lin
     done = glyphs.done if glyphs.braille else " "  # a `+` means created here
     sign = {"done": done, "inside": glyphs.inner, "next": glyphs.arrow, "running": glyphs.arrow}.get(box.when, " ")
     role = {"done": "", "inside": "accent", "next": "accent", "running": "accent"}.get(box.when, "dim")
-    label = "  " * box.depth + plain(box.name) + ("?" if box.predicted else "")
+    label = "  " * box.depth + ("  then" if row.after else plain(box.name) + ("?" if box.predicted else ""))
+    sign = " " if row.after else sign
     spans = [
         Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim"),
         Span(f"{sign} ", "dim" if box.when == "done" else role),
@@ -316,6 +335,8 @@ def _words(snapshot: Snapshot, row: Row, glyphs: Glyphs) -> str:
     if box.record is None:
         how = f"; press {key_of('next', snapshot)} to run it" if box.when == "next" else ""
         return f"{box.name} has not been run yet{how}"
+    if row.after:
+        return f"after {box.name} had returned: {_counted('', box.record.effects or Effects('fingerprint'))}"
     if box.record.effects is None:
         return f"{box.name}: {NOT_RECORDED}, since nobody looked before it"
     if row.just_done:
@@ -335,4 +356,4 @@ def _counted(name: str, effects: Effects) -> str:
     """What is known of a phase whose names are not at hand."""
     counts = [one for one in effects.counts if one.count and one.kind != "rng"]
     parts = [f"{plural(one.count, *NOUNS[one.kind])} {one.what}" for one in counts]
-    return f"{name}: {', '.join(parts)}" if parts else f"{name} changed nothing that stepdbg watches"
+    return f"{name}: {', '.join(parts)}".removeprefix(": ") if parts else f"{name} changed nothing that stepdbg watches"

@@ -132,12 +132,15 @@ def selected_phase(snapshot: Snapshot, selected: int | None) -> str | None:
 
 
 def told(effects: Effects | None, phase: str) -> list[EffectCount]:
-    """The effects of a phase, the most telling first."""
+    """The effects of a phase, the most telling first; what came after its call comes last."""
     counts = [one for one in effects.counts if one.count and one.kind != "rng"] if effects else []
+    counts = [one for one in counts if not (one.after and one.kind in ("batch", "output"))]
     own = {"data": "batch", "loss": "loss", "forward": "output", "step": "parameter"}.get(phase)
-    return sorted(
-        counts, key=lambda one: (not (one.nan or one.infinite), one.kind != own, RANKING.index(one.kind), one.what)
-    )
+    return sorted(counts, key=lambda one: (one.after, not (one.nan or one.infinite), one.kind != own, *_rank(one)))
+
+
+def _rank(one: EffectCount) -> tuple[int, str]:
+    return RANKING.index(one.kind), one.what
 
 
 def verb(one: EffectCount, phase: str) -> str:
@@ -145,7 +148,7 @@ def verb(one: EffectCount, phase: str) -> str:
     if one.nan or one.infinite:
         number, word = (one.nan, "NaN") if one.nan else (one.infinite, "inf")
         return word if one.count == 1 else f"{'all' if number == one.count else number} {word}"
-    if one.kind == "grad" and one.what != "freed":
+    if one.kind == "grad" and one.what != "freed" and not one.after:
         if phase == "zero_grad":
             return "zeroed"
         if one.what == "created":
@@ -156,9 +159,9 @@ def verb(one: EffectCount, phase: str) -> str:
 
 
 def noun(one: EffectCount) -> str:
-    """`8 grads`."""
+    """`8 grads`; with a word before it where it came after the call of the phase."""
     name = SHORT[one.kind]
-    return plural(one.count, name, _MORE.get(name, ""))
+    return ("then " if one.after else "") + plural(one.count, name, _MORE.get(name, ""))
 
 
 def _named(box: Box, room: int, glyphs: Glyphs) -> bool:

@@ -6,6 +6,7 @@ the model object was not called; `step` changed parameters, and the model was no
 
 from __future__ import annotations
 
+from stepdbg.protocol.effect_names import afterwards, of_call
 from stepdbg.protocol.messages import Effects, Stop
 from stepdbg.tui.views import inner
 from stepdbg.tui.views.lines import UNICODE, Glyphs
@@ -42,12 +43,17 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = 
     if stop.reason == "exception" and stop.failure:
         failure = stop.failure
         where = f" in {boundary.inside[-1]}" if boundary.inside else (f" after {done}" if done else "")
-        return f"{failure.type}{where}: {failure.message}".strip()
+        return f"{failure.type}{where}: {failure.message}".strip() + _until_then(stop)
     if stop.inner is not None:
         return inner.sentence(stop, glyphs)
     if done is None:
         if boundary.inside:
-            return f"inside {' > '.join(boundary.inside)}; {boundary.next or 'the end'} comes next"
+            words = f"inside {' > '.join(boundary.inside)}; {boundary.next or 'the end'} comes next"
+            counts = tuple(one for one in stop.effects.counts if one.kind != "rng") if stop.effects is not None else ()
+            if stop.effects is None or not counts:
+                return words
+            so_far = _everything(Effects(stop.effects.basis, counts, stop.effects.named))
+            return f"{words}; so far {boundary.inside[-1]} {so_far}"
         if boundary.next is None:
             return "the script has ended"
         return f"nothing is done yet; {boundary.next} comes first. Press {next_key} to run it and see what it changes"
@@ -59,10 +65,10 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = 
     if stop.effects.basis == "counters":
         return f"{done} is done. {since_the_last_stop(stop.effects)}{ending}"
     of = stop.phases[-1].of if stop.phases and stop.phases[-1].name == done else ""
-    words = _by_phase(done, stop, stop.effects, model, of)
+    words = _by_phase(done, stop, of_call(stop.effects), model, of)
     if of and done not in _NAMING and words.startswith(done):
         words = f"{done} of `{of}`{words.removeprefix(done)}"
-    return words + ending
+    return words + _then(stop, stop.effects) + ending
 
 
 def since_the_last_stop(effects: Effects) -> str:
@@ -73,6 +79,43 @@ def since_the_last_stop(effects: Effects) -> str:
     if not parts:
         return f"{when}, nothing was seen to change (which phase did what was not recorded)"
     return f"{when}: {', '.join(parts)}; which phase did it was not recorded"
+
+
+def _until_then(stop: Stop) -> str:
+    """What the phase that an exception has left had done before; empty where that is nothing, or not known."""
+    if stop.effects is None or stop.effects.basis != "fingerprint" or not stop.boundary.inside:
+        return ""
+    phase, effects = stop.boundary.inside[-1], of_call(stop.effects)
+    counts = tuple(one for one in effects.counts if one.count and one.kind not in ("rng", "batch"))
+    if not counts:
+        return f"; until then {phase} had changed nothing"
+    if phase != "backward" or not (written := counted(effects, "grad", "created", "changed", "touched")):
+        return f"; until then {phase} had {_everything(Effects(effects.basis, counts, effects.named))}"
+    before = [record.effects for record in stop.previous if record.name == phase and record.effects is not None]
+    usual = sum(one.count for one in before[-1].counts if one.kind == "grad" and one.what != "freed") if before else 0
+    names = [name.removesuffix(".grad") for name in _names(effects, "grad", "created", "changed", "touched")]
+    whose = f" ({', '.join(names)})" if len(names) == written <= FEW else ""
+    of = f" of {usual}" if usual > written else ""
+    return f"; until then backward had written {written}{of} gradients{whose}"
+
+
+def _then(stop: Stop, effects: Effects) -> str:
+    """What came after the call had returned: the script's own doing, or that of the phase around it."""
+    later, boundary = afterwards(effects), stop.boundary
+    counts = [one for one in later.counts if one.count > 0 and one.kind not in ("rng", "batch", "output")]
+    if not counts:
+        return ""
+    if boundary.inside:
+        return f"; then {boundary.inside[-1]} {_everything(Effects(later.basis, tuple(counts), later.named))}"
+    first = of_call(effects)
+    parts = []
+    for one in counts:
+        words = _listed(later, one.kind, one.what)
+        mine = set(_names(first, one.kind, "changed", "touched", "created"))
+        if words[0].isdigit() and mine.isdisjoint(_names(later, one.kind, one.what)) and mine and not later.left_out:
+            words = words.replace(" ", " more ", 1)
+        parts.append(f"{words} {_PASSIVE[one.what]}")
+    return f"; then, before {boundary.next or 'the end'}, {', '.join(parts)}"
 
 
 def counted(effects: Effects, kind: str, *what: str) -> int:
@@ -123,7 +166,10 @@ def _by_phase(done: str, stop: Stop, effects: Effects, model: str, of: str) -> s
     if done == "loss" and counted(effects, "loss", "created", "changed"):
         value = "" if stop.boundary.loss is None else f" = {figure(stop.boundary.loss)}"
         value += unfit(effects, "loss", "created", "changed")
-        return f"loss computed `{stop.loss_name or 'loss'}`{value} from the output{_others(effects, 'loss')}"
+        main = stop.loss_name or "loss"
+        beside = [name for name in _names(effects, "loss", "created", "changed") if name != main]
+        others = f"; it also computed {' and '.join(beside)}" if 0 < len(beside) <= FEW else ""
+        return f"loss computed `{main}`{value} from the output{others}{_others(effects, 'loss')}"
     return f"{done} {_everything(effects)}"
 
 
@@ -131,6 +177,8 @@ def _backward(stop: Stop, effects: Effects) -> str:
     written = counted(effects, "grad", "created", "changed", "touched")
     if not written:
         why = f": {effects.why}" if effects.why else ""
+        if stop.walked_from == "":
+            return f"backward took a derivative, of no loss, and wrote no .grad{_others(effects, 'grad')}"
         return f"backward wrote no gradient{why}{_others(effects, 'grad')}"
     added = counted(effects, "grad", "changed", "touched")
     names = _names(effects, "grad", "created", "changed", "touched")
@@ -138,7 +186,8 @@ def _backward(stop: Stop, effects: Effects) -> str:
     if written <= FEW and len(names) == written:
         whose = ", ".join(name.removesuffix(".grad") for name in names)
     verb = "added to" if added == written else "wrote"
-    walked = f"backward walked the graph from `{stop.loss_name or 'the loss'}` and {verb} the .grad of {whose}"
+    loss = stop.walked_from or stop.loss_name or "the loss"
+    walked = f"backward walked the graph from `{loss}` and {verb} the .grad of {whose}"
     walked += unfit(effects, "grad", "created", "changed", "touched")
     return walked + (_others(effects, "grad") or "; the model object was not called")
 

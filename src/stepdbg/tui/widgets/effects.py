@@ -192,9 +192,14 @@ class EffectsPanel(Panel):
         if not known.boundary:
             return None
         asked = self._asked
-        stands = asked is not None and (asked.boundary, asked.kind) == (known.boundary, self.kind)
+        stands = asked is not None and (asked.boundary, asked.kind, asked.after) == (
+            known.boundary,
+            self.kind,
+            row.after,
+        )
         if not stands or (known.effects and not known.know(self.top, self.body_rows)):
-            self._asked = ListEffects(known.boundary, self.kind, max(0, self.top - self.body_rows), 3 * self.body_rows)
+            first, rows = max(0, self.top - self.body_rows), 3 * self.body_rows
+            self._asked = ListEffects(known.boundary, self.kind, first, rows, row.after)
         return self._asked
 
     # the cursor

@@ -1,0 +1,171 @@
+"""What is told of a phase is its call's doing; what the script does afterwards, or a phase around it, is told as that.
+
+The loss is the tensor that `backward` is called on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tracer.bare_hub import debuggee, write
+
+from stepdbg.protocol import messages as m
+from stepdbg.tui.views.sentence import sentence
+
+START = """
+    import copy
+    import torch
+    torch.manual_seed(0)
+    net = torch.nn.Linear(4, 2)
+    opt = torch.optim.SGD(net.parameters(), lr=0.1)
+    x = torch.randn(8, 4)
+"""
+LOSSES = """
+    for update in range(2):
+        out = net(x)
+        recon = (out[:, 0] - 1).square().mean()
+        loss_a = recon + out[:, 1].abs().mean()
+        loss_b = (out[:, 1] + 1).square().mean() * 100
+        opt.zero_grad()
+        loss_a.backward(retain_graph=True)
+        loss_b.backward()
+        opt.step()
+"""
+DERIVATIVE = """
+    x.requires_grad_()
+    for update in range(2):
+        opt.zero_grad()
+        u = net(x)
+        slope = torch.autograd.grad(u.sum(), x, create_graph=True)[0]
+        total = (slope - 1).square().mean() + u.square().mean()
+        total.backward()
+        opt.step()
+"""
+AFTERWARDS = """
+    average = copy.deepcopy(net)
+    seen = torch.optim.SGD(average.parameters(), lr=0)
+    for update in range(3):
+        loss = net(x).square().mean()
+        opt.zero_grad()
+        loss.backward()
+        for p in net.parameters():
+            p.grad.data.clamp_(-1e-3, 1e-3)
+        opt.step()
+        with torch.no_grad():
+            net.weight.data.mul_(0.9)
+            average.load_state_dict(net.state_dict())
+"""
+IN_BACKWARD = """
+    opts = {p: torch.optim.SGD([p], lr=0.1) for p in net.parameters()}
+    def step_now(p):
+        opts[p].step()
+        opts[p].zero_grad()
+    for p in net.parameters():
+        p.register_post_accumulate_grad_hook(step_now)
+    for update in range(2):
+        loss = net(x).square().mean()
+        loss.backward()
+"""
+CLOSURE = """
+    for update in range(3):
+        def closure():
+            opt.zero_grad()
+            loss = net(x).square().mean()
+            loss.backward()
+            return loss
+        opt.step(closure)
+"""
+BROKEN = """
+    inner = torch.nn.Linear(2, 1)
+    def guard(grad):
+        if update:
+            raise ValueError("too large")
+    for update in range(2):
+        opt.zero_grad()
+        h = net(x)
+        h.register_hook(guard)
+        loss = inner(h).square().mean()
+        loss.backward()
+        opt.step()
+"""
+
+
+def stops_of(tmp_path: Path, program: str, update: int) -> list[m.Stop]:
+    with debuggee(write(tmp_path, START + program)) as training:
+        return [stop for stop in training.stops() if stop.boundary.update == update]
+
+
+def done(stops: list[m.Stop], phase: str, number: int = 0) -> m.Stop:
+    return [stop for stop in stops if stop.boundary.done == phase][number]
+
+
+def told(stop: m.Stop, kind: str, *, after: bool = False) -> set[str]:
+    assert stop.effects is not None
+    return {one.object for one in stop.effects.named if one.kind == kind and one.after == after}
+
+
+def test_the_loss_is_what_backward_is_called_on_and_others_stand_beside_it(tmp_path: Path) -> None:
+    stops = stops_of(tmp_path, LOSSES, 2)
+    assert told(done(stops, "loss"), "loss") == {"recon", "loss_a", "loss_b"}
+    before = [stop for stop in stops if stop.boundary.next == "backward"]
+    assert [stop.loss_name for stop in before] == ["loss_a", "loss_b"]
+    assert [stop.next_of for stop in before] == ["loss_a", "loss_b"]
+    assert before[0].boundary.loss != before[1].boundary.loss
+    assert all(told(stop, "loss") == set() for stop in stops if stop.boundary.done in ("zero_grad", "backward"))
+    assert [stop.walked_from for stop in stops if stop.boundary.done == "backward"] == ["loss_a", "loss_b"]
+    assert "from `loss_a`" in sentence(done(stops, "backward"))
+
+
+def test_a_derivative_is_no_loss_and_the_loss_is_made_after_it(tmp_path: Path) -> None:
+    stops = stops_of(tmp_path, DERIVATIVE, 2)
+    assert [stop.boundary.done for stop in stops][-5:] == ["loss", "backward", "loss", "backward", "step"]
+    first = done(stops, "backward")
+    assert (first.walked_from, told(first, "loss")) == ("", set())
+    assert "derivative" in sentence(first)
+    made = done(stops, "loss", 1)
+    assert (told(made, "loss"), made.loss_name) == ({"total"}, "total")
+
+
+def test_what_comes_after_a_call_is_not_told_as_its_doing(tmp_path: Path) -> None:
+    stops = stops_of(tmp_path, AFTERWARDS, 2)
+    backward, step = done(stops, "backward"), done(stops, "step")
+    grads = {"net.weight.grad", "net.bias.grad"}
+    assert (told(backward, "grad"), told(backward, "grad", after=True)) == (grads, grads)
+    assert told(step, "parameter") == {"net.weight", "net.bias"}
+    assert told(step, "parameter", after=True) == {"net.weight", "average.weight", "average.bias"}
+    assert "; then, before " in sentence(step)
+    record = step.phases[-1] if step.phases else step.previous[-1]
+    assert record.effects is not None
+    assert {one.after for one in record.effects.counts if one.kind == "parameter"} == {False, True}
+
+
+def test_what_an_outer_phase_does_between_those_inside_it_is_its_own(tmp_path: Path) -> None:
+    stops = stops_of(tmp_path, IN_BACKWARD, 2)
+    grads = {"net.weight.grad", "net.bias.grad"}
+    inside = [stop for stop in stops if stop.boundary.inside == ("backward",)]
+    assert {name for stop in inside if stop.boundary.done == "step" for name in told(stop, "parameter")} == {
+        "net.weight",
+        "net.bias",
+    }
+    assert told(inside[0], "grad")
+    assert "so far backward" in sentence(inside[0])
+    whole = [stop for stop in stops if stop.boundary.done == "backward" and not stop.boundary.inside]
+    assert told(whole[0], "grad") == grads
+    assert told(whole[0], "parameter") == set()
+
+
+@pytest.mark.parametrize("program", [CLOSURE, CLOSURE.replace("opt.step(", "opt.step(closure=")])
+def test_a_breakpoint_before_a_step_with_a_closure_is_met_once_after_the_closure(tmp_path: Path, program: str) -> None:
+    point = m.Breakpoint(1, phase="step", when="before")
+    with debuggee(write(tmp_path, START + program), go="continue", breakpoints=(point,)) as training:
+        met = [stop.boundary for stop in training.stops("continue") if stop.reason == "breakpoint"]
+    assert [(one.inside, one.done) for one in met] == [(("step",), "backward")] * 3
+
+
+def test_the_stop_on_an_exception_tells_what_the_phase_had_done(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, START + BROKEN)) as training:
+        last = list(training.stops())[-1]
+    assert (last.reason, last.boundary.inside) == ("exception", ("backward",))
+    assert told(last, "grad") == {"inner.weight.grad", "inner.bias.grad"}
+    assert "had written 2" in sentence(last)
