@@ -284,7 +284,10 @@ def test_a_forward_that_changes_parameters_is_given_away() -> None:
 def test_an_exception_is_named_with_its_phase() -> None:
     stop = stop_after("zero_grad", reason="exception", failure=Failure("RuntimeError", "shapes differ", ""))
     left = msgspec.structs.replace(stop.boundary, done=None, inside=("forward",))
-    assert sentence(msgspec.structs.replace(stop, boundary=left)) == "RuntimeError in forward: shapes differ"
+    so_far = sentence(msgspec.structs.replace(stop, boundary=left))
+    assert so_far == "RuntimeError in forward: shapes differ; until then forward had freed 8 gradients"
+    unseen = sentence(msgspec.structs.replace(stop, boundary=left, effects=None))
+    assert unseen == "RuntimeError in forward: shapes differ"
     assert "PAUSED on RuntimeError" in text(header.draw(at(stop), 80, 0.0))
 
 
