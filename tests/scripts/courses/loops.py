@@ -102,7 +102,7 @@ EVALUATION = {
 AUTOGRAD = {
     "adjoint": Course(["zero_grad " + "eval " * 50 + "backward step"] * 2, names={"field.0.weight"}),
     "gradient_penalty": Course(
-        ["zero_grad forward forward forward backward backward step"] * 3,
+        ["zero_grad forward forward forward backward loss backward step"] * 3,
         names={"critic.0.weight"},
         losses=["critic_loss"],
         lines={"backward": "critic_loss.backward()"},

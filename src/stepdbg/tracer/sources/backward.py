@@ -211,7 +211,7 @@ class Backward:
             silent = self._models.made(held) or (self._models.returned_number and _scaled(held, self._models))
             loss, called = self._named(held)
             if inputs is not None and self._is_derivative(inputs, called):
-                self._derivative, silent, name = True, False, ""
+                self._derivative, name = True, ""
             else:
                 name = called.name
                 tracer.loss_at_backward(loss, name)
