@@ -26,6 +26,7 @@ from stepdbg.tracer.completion import completions
 from stepdbg.tracer.interruptions import Interrupted, Interruptions
 from stepdbg.tracer.quiet import as_the_user
 from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.shown_names import StandIns, runnable
 from stepdbg.tracer.space import Space
 from stepdbg.tracer.variables import Variables
 
@@ -75,16 +76,19 @@ class Console:
             self._space.leave()
 
     def evaluate(self, place: int, source: str) -> Evaluated:
-        """Run it; the last expression's value is told."""
+        """Run what was typed; the last expression's value is told."""
         self.used = True
-        self._space.enter(self._variables.frame(place), self._at_hand)
+        frame = self._variables.frame(place)
+        self._space.enter(frame, self._at_hand)
         output = _Captured()
         value = failure = ""
         interrupted = False
         file = f"<console {next(self._numbers)}>"
-        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
         try:
             with nothing_stops(), _apart(output):
+                source, stand_ins = self._runnable(source)
+                self._space.enter(frame, {**self._at_hand, **stand_ins})
+                linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
                 value = self._run(source, file)
         except Interrupted:
             interrupted = True
@@ -95,6 +99,11 @@ class Console:
             note = self._space.told()
             self._space.leave()
         return Evaluated(value, output.text(), failure, note, interrupted)
+
+    def _runnable(self, source: str) -> tuple[str, StandIns]:
+        """What was typed, with the names that the stop shows as Python."""
+        with as_the_user(), self._interruptions.possible():
+            return runnable(source, self._registry.alive, lambda words: eval(words, self._space))
 
     def _run(self, source: str, file: str) -> str:
         tree = ast.parse(source, file)
