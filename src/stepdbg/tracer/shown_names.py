@@ -64,8 +64,8 @@ def runnable(source: str, alive: Mapping[str, Alive], evaluate: Callable[[str], 
             stand_ins[written[name]] = _giver(entry)
     for (start, end), name in sorted(found.items(), reverse=True):
         source = source[:start] + written[name] + source[end:]
-    if name := _assigned(source, {python: name for name, python in written.items() if python != name}):
-        raise NameError(f"{name} can be looked at here, but not assigned to: no variable of this frame leads to it")
+    if assigned := _assigned(source, {python: name for name, python in written.items() if python != name}):
+        raise NameError(f"{assigned} can be looked at here, but not assigned to: no variable of this frame leads to it")
     return source, stand_ins
 
 
