@@ -105,7 +105,9 @@ def test_the_effects_are_those_of_a_stepped_run(demo: str, file: Path) -> None:
         before = max((number for number in lines if number < index), default=0)
         if before in stops:  # a stepped run passes over evaluation
             named = stop.effects.named if stop.effects else ()
-            assert line["effects"] == [{"object": e.object, "kind": e.kind, "what": e.what} for e in named]
+            after = [{"after": True} if e.after else {} for e in named]
+            told = [{"object": e.object, "kind": e.kind, "what": e.what} for e in named]
+            assert line["effects"] == [one | late for one, late in zip(told, after, strict=True)]
             compared += 1
     assert compared >= 18
 

@@ -215,7 +215,6 @@ class Backward:
             else:
                 name = called.name
                 tracer.loss_at_backward(loss, name)
-                tracer.registry.at_backward = True
         phase = None
         if not tracer.driving:
             self._by_hand.begins(of)
@@ -223,6 +222,7 @@ class Backward:
                 course.retract()
             else:
                 silent = False
+            tracer.registry.at_backward = bool(name)
             try:
                 phase = tracer.begin("backward", None, True, True, silent)
             finally:
