@@ -66,8 +66,8 @@ class Scene:
         """What it has written to the terminal past the cells, as the clipboard's sequence is."""
         self.boundary = 0
         """Where training stood when the situation came about."""
-        self._send = self.app.send
-        self.app.send = self._note  # type: ignore[method-assign]
+        self._send = self.app.hub.send
+        self.app.hub.send = self._note  # type: ignore[method-assign]
         self.app.write_to_terminal = self.written.append  # type: ignore[method-assign]
 
     def _note(self, message: object) -> None:
@@ -85,7 +85,7 @@ class Scene:
 
     async def settle(self) -> None:
         """Until nothing is asked any more, and all is drawn."""
-        await self.until(lambda: self.app.questions and not self.app.questions.busy, "the answers")
+        await self.until(lambda: self.app.hub.questions and not self.app.hub.questions.busy, "the answers")
         await self.here.pilot.pause()
         self.app.paint()
 
@@ -97,13 +97,13 @@ class Scene:
             app.screen.dismiss(None)
             await self.until(lambda: len(app.screen_stack) == 1, "the dialog's end")
         if not app.snapshot.paused or self.hub_runs():
-            app.send(Steer("pause", app.snapshot.rank))
+            app.hub.send(Steer("pause", app.snapshot.rank))
             await self.until(lambda: app.snapshot.paused and not self.hub_runs(), "a stop")
-        app.look_at_stop(None)
+        app.hub.look_at_stop(None)
         while app.snapshot.stop.inner is not None:
             await self.go("next")
         for one in app.snapshot.session.breakpoints:
-            app.send(RemoveBreakpoint(one.number))
+            app.hub.send(RemoveBreakpoint(one.number))
         await self.until(lambda: not app.snapshot.session.breakpoints, "no breakpoints")
         app.snapshot = msgspec.structs.replace(app.snapshot, console=(), frame=None, unfolded=False)
         panels, furniture = app.furniture.panels, app.furniture
@@ -145,7 +145,7 @@ class Scene:
     async def go(self, action: str) -> None:
         """To the next stop."""
         before = self.app.snapshot.boundary
-        self.app.send(Steer(action, self.app.snapshot.rank))  # type: ignore[arg-type]
+        self.app.hub.send(Steer(action, self.app.snapshot.rank))  # type: ignore[arg-type]
         await self.until(lambda: self.app.snapshot.paused and self.app.snapshot.boundary > before, "a stop")
 
     def hub_runs(self) -> bool:
@@ -238,7 +238,7 @@ def at(panel: str) -> Come:
 
 
 async def runs(scene: Scene) -> None:
-    scene.app.send(Steer("continue", 0))
+    scene.app.hub.send(Steer("continue", 0))
     await scene.until(lambda: scene.app.snapshot.state == "running", "training that runs")
     await scene.here.pilot.pause()
     scene.app.paint()
@@ -260,13 +260,13 @@ async def inside_forward(scene: Scene) -> None:
 
 
 async def past(scene: Scene) -> None:
-    scene.app.look_at_stop(neighbour(scene.app.snapshot, -1))
+    scene.app.hub.look_at_stop(neighbour(scene.app.snapshot, -1))
     await scene.until(lambda: scene.app.seen.looking_back and scene.app.seen.stop is not None, "the past")
     await scene.settle()
 
 
 async def on_a_breakpoint(scene: Scene) -> None:
-    scene.app.send(AddBreakpoint(Breakpoint(0, "eval", "before", None)))
+    scene.app.hub.send(AddBreakpoint(Breakpoint(0, "eval", "before", None)))
     await scene.until(lambda: scene.app.snapshot.session.breakpoints, "a breakpoint")
     await scene.at("breaks")
     scene.here.panel("breaks").cursor = 0
@@ -275,9 +275,9 @@ async def on_a_breakpoint(scene: Scene) -> None:
 
 async def edited(scene: Scene) -> None:
     done = len(scene.app.snapshot.session.edits)
-    preview = await scene.app.connection.ask(PreviewEdit(WEIGHT, "old * 1.5", (0, 0)), 0)
+    preview = await scene.app.hub.connection.ask(PreviewEdit(WEIGHT, "old * 1.5", (0, 0)), 0)
     assert isinstance(preview, EditPreview), preview
-    await scene.app.connection.ask(ApplyEdit(preview.token), 0)
+    await scene.app.hub.connection.ask(ApplyEdit(preview.token), 0)
     await scene.until(lambda: len(scene.app.snapshot.session.edits) > done, "an edit")
     await scene.settle()
 
@@ -299,7 +299,7 @@ async def on_a_large_map(scene: Scene) -> None:
     await scene.at("tensor")
     scene.here.tensor.look_at("x")
     scene.here.tensor.mode = "map"
-    scene.app.ask()
+    scene.app.hub.ask()
     maps = lambda: scene.here.tensor.view is not None and scene.app.snapshot.maps  # noqa: E731
     await scene.until(lambda: maps() and maps().total_columns == LARGE[1] and maps().block_columns > 1, "its map")
     await scene.settle()
@@ -327,13 +327,13 @@ async def on_a_branch(scene: Scene) -> None:
 async def a_frame_up(scene: Scene) -> None:
     await scene.at("source")
     scene.app.snapshot = frames.walked(scene.app.snapshot, 1)
-    scene.app.ask()
+    scene.app.hub.ask()
     await scene.settle()
 
 
 async def much_output(scene: Scene) -> None:
     await scene.at("output")
-    scene.app.take(Output(0, b"".join(b"line %d\r\n" % number for number in range(200))))
+    scene.app.hub.take(Output(0, b"".join(b"line %d\r\n" % number for number in range(200))))
     panel = scene.here.panel("output")
 
     def scrolled_back() -> bool:

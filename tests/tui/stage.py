@@ -12,7 +12,7 @@ from hub.room import hub_here
 from textual._compositor import Compositor
 from textual.pilot import Pilot
 
-from stepdbg.hub.server import Hub
+from stepdbg.hub.server import ClientLink, Hub
 from stepdbg.testing import FakeDebuggee
 from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.config import Config
@@ -56,7 +56,7 @@ class Stage:
         await self.until(
             lambda: self.app.snapshot.paused and self.app.snapshot.boundary > before, f"a stop after {key}"
         )
-        await self.until(lambda: self.app.questions and not self.app.questions.busy, "the answers")
+        await self.until(lambda: self.app.hub.questions and not self.app.hub.questions.busy, "the answers")
 
     async def step_to(self, phase: str) -> None:
         """Press `n` until that phase comes next."""
@@ -68,9 +68,12 @@ class Stage:
         raise AssertionError(f"{phase} never came next")
 
     async def hub_dies(self) -> None:
-        """As one that is killed: its connections close, its folder stays."""
+        """As one that is killed: its connections close, its folder stays. Those to processes are left open, since
+        this hub, which lives on, would take their end for the target's and remove the folder.
+        """
         for link in list(self.hub._links):
-            link.close()
+            if isinstance(link, ClientLink):
+                link.close()
 
     @property
     def text(self) -> str:
@@ -157,7 +160,7 @@ async def stage(
                 await here.until(
                     lambda: app.snapshot.paused and app.focused is not None, "the first stop, on the panels"
                 )
-                await here.until(lambda: app.questions and not app.questions.busy, "the first answers")
+                await here.until(lambda: app.hub.questions and not app.hub.questions.busy, "the first answers")
                 yield here
                 for fake in fakes:
                     fake.vanish()

@@ -145,7 +145,7 @@ async def test_owners_are_offered_of_a_past_stop_only_where_they_were_asked_for(
         await here.step()
         await here.step()
         await here.press("left_square_bracket")
-        await here.until(lambda: "PAST" in here.text and not here.app.questions.busy, "a stop without them")
+        await here.until(lambda: "PAST" in here.text and not here.app.hub.questions.busy, "a stop without them")
         assert "a owners" not in here.footer
         assert applicable("a", here.app.situation()) is None
         await here.press("left_square_bracket")

@@ -64,7 +64,7 @@ async def test_every_action_takes_effect(size: tuple[int, int], way: str) -> Non
 async def test_what_needs_ranks_or_hints_takes_effect(size: tuple[int, int]) -> None:
     async with stage(size, ranks=2, guided=True) as here:
         for way in WAYS:
-            here.app.look_at_rank(0)
+            here.app.hub.look_at_rank(0)
             here.app.guide.place = 0
             here.app.furniture.arrange_anew()
             await play(here, ELSEWHERE, way)

@@ -288,7 +288,7 @@ async def test_what_runs_is_interrupted_with_ctrl_c_and_not_twice_at_once() -> N
         await type_in(here, "1")
         await here.press("enter")
         await here.until_seen("still running")
-        here.app.send = sent.append  # type: ignore[assignment, method-assign]
+        here.app.hub.send = sent.append  # type: ignore[assignment, method-assign]
         await here.press("ctrl+c", "ctrl+c")
         assert sent == [Interrupt(0)]
 

@@ -19,9 +19,9 @@ class Between:
     """Stands between the screen and the hub: notes each question and answer, and may hold back those of a filter."""
 
     def __init__(self, here: Stage) -> None:
-        assert here.app.questions is not None
-        self._connection: Asks = here.app.questions._connection
-        here.app.questions._connection = self
+        assert here.app.hub.questions is not None
+        self._connection: Asks = here.app.hub.questions._connection
+        here.app.hub.questions._connection = self
         self.open = asyncio.Event()
         self.open.set()
         self.asked: list[tuple[Query, Result]] = []
@@ -38,7 +38,7 @@ class Between:
 
 async def answered(here: Stage) -> None:
     await here.pilot.pause()
-    await here.until(lambda: here.app.questions and not here.app.questions.busy, "the answers")
+    await here.until(lambda: here.app.hub.questions and not here.app.hub.questions.busy, "the answers")
     await here.pilot.pause()
 
 

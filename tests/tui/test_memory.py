@@ -29,7 +29,7 @@ async def test_breakpoints_layout_and_theme_are_written_when_they_change_and_the
     file = tmp_path / "scripts" / "textbook.toml"
     async with stage((160, 50), kept=str(file)) as here:
         assert not file.exists()
-        here.app.send(AddBreakpoint(Breakpoint(0, "backward")))
+        here.app.hub.send(AddBreakpoint(Breakpoint(0, "backward")))
         await here.press("exclamation_mark", *"1+2", "enter", "escape")
         await here.press("2", "8", "z")
         here.app.theme = "textual-light"

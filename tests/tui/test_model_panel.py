@@ -26,7 +26,7 @@ def body(here: Stage) -> list[str]:
 
 async def settled(here: Stage) -> None:
     await here.pilot.pause()
-    await here.until(lambda: here.app.questions and not here.app.questions.busy, "the answers")
+    await here.until(lambda: here.app.hub.questions and not here.app.hub.questions.busy, "the answers")
     await here.pilot.pause()
 
 

@@ -18,7 +18,7 @@ async def look(here: Stage, key: str, *words: str) -> None:
     """Press `[` or `]` and wait until these words are on the screen."""
     await here.press({"[": "left_square_bracket", "]": "right_square_bracket"}[key])
     await here.until_seen(*words)
-    await here.until(lambda: here.app.questions and not here.app.questions.busy, "the answers")
+    await here.until(lambda: here.app.hub.questions and not here.app.hub.questions.busy, "the answers")
 
 
 @both_sizes

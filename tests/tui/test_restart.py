@@ -19,14 +19,14 @@ async def program(*argv: str) -> AsyncIterator[Stage]:
         app = StepdbgApp(folder)
         async with app.run_test(size=(80, 24)) as pilot:
             here = Stage(app, pilot, None, None)  # type: ignore[arg-type]
-            await here.until(lambda: app.furniture.panels and app.questions, "the panels")
+            await here.until(lambda: app.furniture.panels and app.hub.questions, "the panels")
             yield here
 
 
 async def paused_in_run(here: Stage, run: int) -> None:
     snapshot = lambda: here.app.snapshot  # noqa: E731
     await here.until(lambda: snapshot().session.run == run and snapshot().paused, f"the first stop of run {run}")
-    await here.until(lambda: not here.app.questions.busy, "the answers")
+    await here.until(lambda: not here.app.hub.questions.busy, "the answers")
 
 
 async def test_r_asks_while_training_is_alive_and_not_after_its_end() -> None:

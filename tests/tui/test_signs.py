@@ -218,7 +218,7 @@ async def test_sorting_shows_the_first_row_and_b_needs_a_phase() -> None:
     async with stage() as here:
         model = here.panel("model")
         await here.press("1", "end", "O")
-        await here.until(lambda: not model.to_come() and not here.app.questions.busy, "the rows by name")
+        await here.until(lambda: not model.to_come() and not here.app.hub.questions.busy, "the rows by name")
         assert model.top == 0
         assert model.cursor <= 1
         await here.press("6", "g", "b")

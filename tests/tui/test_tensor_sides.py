@@ -77,7 +77,7 @@ async def test_elements_are_marked_and_gone_to_one_after_the_other() -> None:
         await here.step_to("step")
         values = here.fake.model.parameters["fc1.weight"].values
         values[30], values[100] = math.nan, math.inf
-        here.app.questions.forget()
+        here.app.hub.questions.forget()
         here.app.deeds.open("model.fc1.weight")
         await here.until(lambda: here.app.snapshot.tensor.statistics.nan == 1, "the NaN")
         await here.press("greater_than_sign")

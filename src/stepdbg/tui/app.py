@@ -1,12 +1,12 @@
-"""The Textual app: puts panels on the screen, hands messages to the reducer and keys to the actions.
+"""The Textual app: puts panels on the screen, paints what is known, and hands keys to the actions.
 
-What it knows is one `Snapshot`; what the user does is in `deeds`, what is asked of the training in `questions`.
+What it knows is one `Snapshot`; what it hears from the hub and asks of it is in `conversation`, what the user does in
+`deeds`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -24,37 +24,21 @@ from textual.command import CommandPalette, Provider
 from textual.containers import Container
 from textual.screen import Screen
 
-from stepdbg.errors import StepdbgError
-from stepdbg.hub.client import HubConnection
-from stepdbg.protocol.messages import (
-    FromClient,
-    Identify,
-    ListStops,
-    LossPoints,
-    Notice,
-    Output,
-    Progress,
-    ReadStop,
-    ResizeTerminal,
-    SessionState,
-    ToClient,
-)
+from stepdbg.protocol.messages import SessionState
 from stepdbg.tui.actions import BY_ID, Situation, applicable, main_keys, shown_keys
 from stepdbg.tui.asking import Asking
-from stepdbg.tui.attention import wanted
 from stepdbg.tui.config import THEMES, Config
+from stepdbg.tui.conversation import Conversation
 from stepdbg.tui.furniture import Furniture
 from stepdbg.tui.guide import Guide
 from stepdbg.tui.keys_in_turn import KeysInTurn
 from stepdbg.tui.memory import Memory
-from stepdbg.tui.pace import AHEAD, FLICKER, REST, TICK, TOGETHER, TYPED_AHEAD
+from stepdbg.tui.pace import TICK, TOGETHER, TYPED_AHEAD
 from stepdbg.tui.palette import Palette
-from stepdbg.tui.questions import Questions
 from stepdbg.tui.silent_keys import why_nothing
-from stepdbg.tui.snapshot import Arrived, Lost, Snapshot, looking_at, looking_at_stop, reduced
+from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.terminal_app import TerminalApp
 from stepdbg.tui.views.lines import ASCII, UNICODE
-from stepdbg.tui.wants import Want, recalled
 from stepdbg.tui.widgets.bars import Footer, HintLine, Tabs
 from stepdbg.tui.widgets.panel import Panel
 from stepdbg.tui.widgets.sheet import Sheet
@@ -127,8 +111,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         starting = SessionState(folder.name, "", script, "starting", since=time.time())
         self.snapshot = Snapshot(starting, keys=main_keys(self.config.actions))
         self._seen = (self.snapshot, self.snapshot)
-        self.connection: HubConnection | None = None
-        self.questions: Questions | None = None
+        self.hub = Conversation(self)
         self.at_first_frame: Callable[[], object] = lambda: None
         """Called once, when the first frame is on the screen."""
         self.furniture = Furniture(self)
@@ -139,10 +122,6 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """What was said quietly last, and the boundary at which it was."""
         self._asking = Asking()
         self._paint_at: asyncio.TimerHandle | None = None
-        self._arriving = False
-        """A stop has just come: first it is asked and painted what the user's eyes are on, then the rest."""
-        self._runs_since = 0.0
-        """When training was last seen to go on, by the loop's clock."""
 
     # what is on the screen
 
@@ -175,7 +154,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         for remark in self.remarks:
             self.notify(remark, severity="warning", timeout=12, markup=False)
         self.furniture.arrange(self.size)
-        self.run_worker(self._converse(), exit_on_error=True)
+        self.run_worker(self.hub.hold(), exit_on_error=True)
         self.set_interval(TICK, self._tick)
         self.call_after_refresh(self._painted)
 
@@ -188,7 +167,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
     def on_resize(self, event: events.Resize) -> None:
         """Another size may be another arrangement; selections stay where they are."""
         self.furniture.arrange(event.size)
-        self.tell_terminal_size()
+        self.hub.tell_terminal_size()
         self.paint()
 
     def _recolour(self) -> None:
@@ -196,82 +175,6 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         for sheet in self.screen_stack[0].query(Sheet):
             sheet.recolour(palette)
         self.memory.look()
-
-    # the conversation with the hub
-
-    async def _converse(self) -> None:
-        try:
-            self.connection = await HubConnection.open(self.folder, "screen")
-        except StepdbgError as error:
-            self.farewell = str(error)
-            self.exit(2)
-            return
-        self.questions = Questions(self.connection, self._answered, self._settled)
-        self.take(self.connection.welcome)
-        self.memory.begin(self.snapshot.session.kept)
-        self.tell_terminal_size()
-        async for message in self.connection:
-            self.take(message)
-        from stepdbg.tui.ending import what_became
-
-        self.take(what_became(self.folder, self.snapshot.session.ranks))
-
-    def take(self, message: ToClient | Lost) -> None:
-        """A message of the hub."""
-        if isinstance(message, Notice):
-            self.notify(message.text, severity=message.severity, timeout=8, markup=False)
-            return
-        before = self.snapshot
-        self.snapshot = reduced(before, message)  # type: ignore[arg-type]
-        if self.snapshot is before:
-            return
-        if self.snapshot.session.run != before.session.run and self.questions is not None:
-            self.questions.forget()
-            self.furniture.put_back()
-        if panel := wanted(before, self.snapshot):
-            self.furniture.bring(panel)
-        if self.snapshot.state == "running":
-            # Until the next stop, or for a moment: a mixture of the last stop and what runs would only confuse.
-            self._arriving = False
-            now = asyncio.get_running_loop().time()
-            self._runs_since = now if before.paused else self._runs_since
-            self.ask()
-            self.paint_within(max(0.0, self._runs_since + FLICKER - now))
-            return
-        self._arriving |= self.snapshot.paused and (self.snapshot.boundary, True) != (before.boundary, before.paused)
-        self.ask()
-        busy = self.questions is not None and self.questions.busy
-        if isinstance(message, LossPoints | Output | Progress):
-            self.paint_within(AHEAD)
-        else:
-            self.paint_within(TOGETHER if busy else 0)
-
-    def look_at_rank(self, rank: int) -> None:
-        """Show that rank from now on, whichever else joins."""
-        before = self.snapshot
-        if before.chosen and before.rank == rank:
-            return
-        self.snapshot = replace(looking_at(before, rank), chosen=True)
-        self._forget_past()
-        self.ask()
-        busy = self.questions is not None and self.questions.busy
-        self.paint_within(TOGETHER if busy else 0)
-
-    def look_at_stop(self, boundary: int | None) -> None:
-        """Show the stop at that boundary as it was; None shows the present. Training stays where it is."""
-        before = self.snapshot
-        self.snapshot = looking_at_stop(before, boundary)
-        if self.snapshot is not before:
-            self.furniture.trail.look_back(already=before.past_at is not None)
-            self._forget_past()
-            self.ask()
-            busy = self.questions is not None and self.questions.busy
-            self.paint_within(TOGETHER if busy else 0)
-
-    def _forget_past(self) -> None:
-        """Another stop is looked at; when this one is come back to, what it shows is to be asked anew."""
-        if self.questions is not None:
-            self.questions.forget_past()
 
     @property
     def seen(self) -> Snapshot:
@@ -281,58 +184,6 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
             seen = self.snapshot.seen
             self._seen = (self.snapshot, seen)
         return seen
-
-    def _answered(self, answer: Arrived) -> None:
-        wanted = self.snapshot.past_at
-        self.snapshot = reduced(self.snapshot, answer)
-        if wanted is not None and self.snapshot.past_at is None:
-            self.notify("that stop is not kept any more; this is now", severity="warning", markup=False)
-        seen = self.seen
-        for panel in self.furniture.visible():
-            panel.took(panel.snapshot, seen) if panel.snapshot is not seen else None
-        self.ask()
-
-    def _settled(self) -> None:
-        """All that belongs to a stop is here: one frame shows it."""
-        if self.snapshot.state != "running":
-            self.paint()
-
-    def ask(self) -> None:
-        """Ask what the visible panels need now; what may take long comes last. When a stop has just come, only the one
-        in focus is asked for, so that no rank is busy with the others while that is painted.
-        """
-        if self.questions is None or self.snapshot.lost:
-            return
-        snapshot, seen = self.snapshot, self.seen
-        if snapshot.stop is not None and not (snapshot.stops and snapshot.stops[-1].boundary >= snapshot.boundary):
-            listed = snapshot.stops[-1].boundary if snapshot.stops else 0
-            stops = Want("stops", ListStops(listed), snapshot.boundary)
-            self.questions.want([stops], snapshot.boundary, snapshot.rank)
-        if snapshot.past_at is not None:
-            past = Want("past.stop", ReadStop(snapshot.past_at), snapshot.past_at)
-            self.questions.want([past], snapshot.past_at, snapshot.rank)
-        panels = sorted(self.furniture.visible(), key=lambda panel: panel.costly)
-        if self._arriving:
-            panels = [panel for panel in panels if panel.in_focus]
-        wants = [want for panel in panels for want in panel.wants(seen)]
-        if seen.looking_back:
-            panel = self.furniture.in_focus()
-            name = panel.tensor_at_hand() if panel is not None else ""
-            if name and all(want.slot != "identity" for want in wants):  # whether there is anything that `a` can show
-                wants.append(Want("identity", Identify(name), seen.boundary))
-            wants = recalled(wants, seen.boundary)
-        self.questions.want(wants, seen.boundary, snapshot.rank)
-
-    def send(self, message: FromClient) -> None:
-        """Say something to the hub; when it is gone, the header says so already."""
-        if self.connection is not None:
-            with contextlib.suppress(StepdbgError):
-                self.connection.send(message)
-
-    def tell_terminal_size(self) -> None:
-        """The script prints for the width that its output is shown at."""
-        columns, rows = self.furniture.output_size(self.size)
-        self.send(ResizeTerminal(columns, rows))
 
     # painting
 
@@ -356,18 +207,10 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
             self._paint_at.cancel()
             self._paint_at = None
         if self.is_running and self.screen_stack:
-            self.furniture.show(self.seen, arriving=self._arriving)
-            if self._arriving:
-                self.call_after_refresh(self._arrived)
+            self.furniture.show(self.seen, arriving=self.hub.arriving)
+            if self.hub.arriving:
+                self.call_after_refresh(self.hub.shown)
             self.memory.look()
-
-    def _arrived(self) -> None:
-        """What the user's eyes are on is on the screen: now the rest."""
-        if not self._arriving:
-            return
-        self._arriving = False
-        self.ask()
-        self.paint_within(REST if self.questions is not None and self.questions.busy else 0)
 
     def _tick(self) -> None:
         """Only times that pass need it: a start, or a long phase whose rank says nothing, or waits for a line."""
@@ -428,11 +271,11 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """A key typed ahead of what it is for waits for it: for the row under the cursor, or for what would have it do
         anything at all.
         """
-        if self.questions is None or not self.questions.busy or not self.snapshot.paused:
+        if self.hub.questions is None or not self.hub.busy or not self.snapshot.paused:
             return
         here, panel = self.situation(), self.furniture.in_focus()
         if (panel is not None and panel.to_come()) or (applicable(key, here) is None and why_nothing(key, here)):
-            await self.questions.idle(TYPED_AHEAD)
+            await self.hub.questions.idle(TYPED_AHEAD)
             self.paint()
 
     def on_key(self, event: events.Key) -> None:
@@ -457,7 +300,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
 
     def on_panel_looked(self, event: Panel.Looked) -> None:
         """A cursor or a window has moved."""
-        self.ask()
+        self.hub.ask()
         self.paint_within(TOGETHER)
 
     def on_panel_opened(self, event: Panel.Opened) -> None:

@@ -40,7 +40,7 @@ class ConsoleDeeds:
                 app.snapshot = reduced(app.snapshot, Cleared())
                 app.paint()
             case "console_interrupt":
-                app.send(Interrupt(app.snapshot.rank))
+                app.hub.send(Interrupt(app.snapshot.rank))
             case "console_run" if line is not None:
                 line.enter()
             case "console_complete" if line is not None:
@@ -72,9 +72,9 @@ class ConsoleDeeds:
         result = await self._answer(Evaluate(place, source), rank)
         if isinstance(result, Evaluated | Refusal):
             app.snapshot = reduced(app.snapshot, Replied(result, rank))
-        if app.questions is not None:
-            app.questions.forget()  # it may have changed anything
-        app.ask()
+        if app.hub.questions is not None:
+            app.hub.questions.forget()  # it may have changed anything
+        app.hub.ask()
         app.paint()
 
     async def complete(self, text: str) -> None:
@@ -87,7 +87,7 @@ class ConsoleDeeds:
             self._panel.say(result.problem)
 
     async def _answer(self, query: Query, rank: int) -> Result:
-        connection = self._app.connection
+        connection = self._app.hub.connection
         if connection is None:
             return Refusal("there is no connection to the session")
         try:

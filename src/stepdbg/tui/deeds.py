@@ -62,9 +62,9 @@ class Deeds:
         if name in _STEERING and app.snapshot.past_at is not None:
             self._through_the_past(name)
         elif name in _STEERING:
-            app.send(Steer(name, app.snapshot.rank))  # type: ignore[arg-type]
-            app.look_at_stop(None)
-            app.look_at_rank(app.snapshot.rank)
+            app.hub.send(Steer(name, app.snapshot.rank))  # type: ignore[arg-type]
+            app.hub.look_at_stop(None)
+            app.hub.look_at_rank(app.snapshot.rank)
         elif name.startswith("panel_"):
             if name == "panel_effects":
                 self._effects().show_first()
@@ -95,9 +95,9 @@ class Deeds:
         elif kind == "panel":
             furniture.go_to(name)
         elif kind == "rank":
-            self._app.look_at_rank(int(name))
+            self._app.hub.look_at_rank(int(name))
         elif kind == "stop":
-            self._app.look_at_stop(int(name))
+            self._app.hub.look_at_stop(int(name))
         elif kind == "effect":
             self._effects().pick_column(name)
         elif kind == "ledger":
@@ -171,14 +171,14 @@ class Deeds:
         if self._pauses_since != since:
             self._pauses, self._pauses_since = 0, since
         self._pauses += 1
-        app.send(Steer("pause", app.snapshot.rank))
+        app.hub.send(Steer("pause", app.snapshot.rank))
         if self._pauses > 1:
-            app.send(ShowStack(app.snapshot.rank))
+            app.hub.send(ShowStack(app.snapshot.rank))
             output = self.key_of("panel_output")
             app.notify(f"the stack of every thread is in the Output panel ({output})", markup=False)
 
     async def _rank(self) -> None:
-        self._app.look_at_rank(next_rank(self._app.snapshot))
+        self._app.hub.look_at_rank(next_rank(self._app.snapshot))
 
     async def _break(self) -> None:
         from stepdbg.tui.screens.breakpoint import BreakpointDialog
@@ -194,17 +194,17 @@ class Deeds:
         stop = app.snapshot.stop
         update = stop.boundary.update if stop else 0
         dialog = BreakpointDialog(phase, app.snapshot.session.breakpoints, update, app.glyphs)
-        app.push_screen(dialog, lambda message: app.send(message) if message is not None else None)
+        app.push_screen(dialog, lambda message: app.hub.send(message) if message is not None else None)
 
     async def _switch(self) -> None:
         one = self._breakpoint()
         if one is not None:
-            self._app.send(SwitchBreakpoint(one.number, not one.enabled))
+            self._app.hub.send(SwitchBreakpoint(one.number, not one.enabled))
 
     async def _remove(self) -> None:
         one = self._breakpoint()
         if one is not None:
-            self._app.send(RemoveBreakpoint(one.number))
+            self._app.hub.send(RemoveBreakpoint(one.number))
 
     def _breakpoint(self) -> Breakpoint | None:
         panel = self._app.furniture.panels["breaks"]
@@ -215,12 +215,12 @@ class Deeds:
 
         panel = self._app.furniture.in_focus()
         target = panel.editable() if panel is not None else None
-        if panel is not None and target is None and self._app.questions is not None:
-            await self._app.questions.idle(PATIENCE)
+        if panel is not None and target is None and self._app.hub.questions is not None:
+            await self._app.hub.questions.idle(PATIENCE)
             target = panel.editable()
         if target is not None:
             app, rank = self._app, self._app.snapshot.rank
-            dialog = EditDialog(target, self._answer, lambda: app.send(Interrupt(rank)), app.glyphs, whole=whole)
+            dialog = EditDialog(target, self._answer, lambda: app.hub.send(Interrupt(rank)), app.glyphs, whole=whole)
             self._app.push_screen(dialog, self._edited)
 
     async def _edit_all(self) -> None:
@@ -232,12 +232,12 @@ class Deeds:
             return
         app = self._app
         app.notify(edit_words(edit, app.glyphs), markup=False)
-        if app.questions is not None:
-            app.questions.forget(
+        if app.hub.questions is not None:
+            app.hub.questions.forget(
                 "tensor", "part", "maps", "pictures", "beside", "summaries", "optimizers", "identity", "graph",
                 "foresight", "locals",
             )  # fmt: skip
-        app.ask()
+        app.hub.ask()
 
     async def _undo(self) -> None:
         result = await self._answer(UndoEdit())
@@ -248,7 +248,7 @@ class Deeds:
 
     async def _answer(self, query: Query) -> Result:
         """The answer of the rank that is looked at."""
-        connection = self._app.connection
+        connection = self._app.hub.connection
         if connection is None:
             raise StepdbgError("there is no connection to the session")
         return await connection.ask(query, self._app.snapshot.rank)
@@ -312,7 +312,7 @@ class Deeds:
         elif opened is not None or not past:
             furniture.go_back()
         else:
-            self._app.look_at_stop(None)
+            self._app.hub.look_at_stop(None)
 
     async def _leave_panel(self) -> None:
         self._app.furniture.go_back()
@@ -321,7 +321,7 @@ class Deeds:
         """What steers training moves among its stops while those are looked at, and says how to steer again."""
         app = self._app
         where = onwards(app.snapshot, name)
-        app.look_at_stop(where)
+        app.hub.look_at_stop(where)
         key = self.key_of(name)
         if app.snapshot.past_at is None:
             app.remark(f"this is now again: from here {key} steers training")
@@ -329,10 +329,10 @@ class Deeds:
             app.remark(f"{key} moves among the stops of the past; {self.key_of('back')} goes to now, to steer training")
 
     async def _earlier(self) -> None:
-        self._app.look_at_stop(neighbour(self._app.snapshot, -1))
+        self._app.hub.look_at_stop(neighbour(self._app.snapshot, -1))
 
     async def _later(self) -> None:
-        self._app.look_at_stop(neighbour(self._app.snapshot, 1))
+        self._app.hub.look_at_stop(neighbour(self._app.snapshot, 1))
 
     # the tree of the Model panel
 
@@ -390,7 +390,7 @@ class Deeds:
     def _look(self, snapshot: Snapshot) -> None:
         """Another frame is looked at."""
         self._app.snapshot = snapshot
-        self._app.ask()
+        self._app.hub.ask()
         self._app.paint()
 
     async def _frame_up(self) -> None:
@@ -410,7 +410,7 @@ class Deeds:
 
         app = self._app
         dialog = InputDialog(app.snapshot.session.script, app.glyphs)
-        app.push_screen(dialog, lambda line: app.send(SendInput(line.encode())) if line is not None else None)
+        app.push_screen(dialog, lambda line: app.hub.send(SendInput(line.encode())) if line is not None else None)
 
     def key_of(self, name: str) -> str:
         """The key of an action, as people write it."""
@@ -436,16 +436,16 @@ class Deeds:
 
         app = self._app
         if not app.snapshot.trains:
-            app.send(Restart())
+            app.hub.send(Restart())
             return
         dialog = RestartDialog(app.snapshot, app.glyphs)
-        app.push_screen(dialog, lambda again: app.send(Restart()) if again else None)
+        app.push_screen(dialog, lambda again: app.hub.send(Restart()) if again else None)
 
     async def _quit(self) -> None:
         from stepdbg.tui.screens.leave import LeaveDialog
 
         app = self._app
-        if app.snapshot.over or app.connection is None:
+        if app.snapshot.over or app.hub.connection is None:
             await self._leave("stay")
             return
         alive = [rank for rank in app.snapshot.session.ranks if rank.state in ("running", "paused")]
@@ -464,7 +464,7 @@ class Deeds:
         over = app.snapshot.over
         app.left = over or how == "stop"
         name = app.snapshot.session.name
-        app.send(Leave(how))  # type: ignore[arg-type]
+        app.hub.send(Leave(how))  # type: ignore[arg-type]
         if not over:
             ways = f"`stepdbg attach {name}` comes back, `stepdbg stop {name}` ends it"
             app.farewell = {
@@ -474,8 +474,8 @@ class Deeds:
             }[how]
         elif (status := app.snapshot.session.exit_status) is not None and status != 0:
             app.farewell = f"{app.snapshot.session.script} ended {exit_words(status)}"
-        if app.questions is not None:
-            app.questions.close()
-        if app.connection is not None:
-            await app.connection.close()
+        if app.hub.questions is not None:
+            app.hub.questions.close()
+        if app.hub.connection is not None:
+            await app.hub.connection.close()
         app.exit(0)

@@ -74,8 +74,8 @@ class Furniture:
         await app.query_one("#body").mount(*self.panels.values())
         self.arrange(app.size)
         self.go_to(self.current, noted=False)
-        app.tell_terminal_size()
-        app.ask()
+        app.hub.tell_terminal_size()
+        app.hub.ask()
         app.paint()
 
     @property
@@ -181,7 +181,7 @@ class Furniture:
         panel = self.panels.get(name)
         if panel is not None:
             self._app.screen_stack[0].set_focus(panel)
-            self._app.ask()
+            self._app.hub.ask()
             self._app.paint()
 
     def _came(self, name: str) -> None:

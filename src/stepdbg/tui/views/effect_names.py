@@ -12,7 +12,7 @@ from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.effects import NOT_RECORDED, Row, cell, stop_after
 from stepdbg.tui.views.lines import Drawing, Frame, Line, Span, lesson, padded, plain, shortened_name
-from stepdbg.tui.views.model import SIGNS
+from stepdbg.tui.views.marks import SIGNS
 from stepdbg.tui.views.numbers import plural
 from stepdbg.tui.views.sentence import NOUNS
 

@@ -30,7 +30,7 @@ from stepdbg.tui.views.lines import (
     plain,
     wrapped,
 )
-from stepdbg.tui.views.model import LEGEND, SIGNS, legend
+from stepdbg.tui.views.marks import LEGEND, SIGNS, legend
 from stepdbg.tui.views.numbers import plural
 from stepdbg.tui.views.sentence import NOUNS, sentence
 

@@ -28,7 +28,7 @@ from stepdbg.tui.views.lines import (
     width_of,
     wrapped,
 )
-from stepdbg.tui.views.model import SIGNS, UNSURE, hinted
+from stepdbg.tui.views.marks import SIGNS, UNSURE, hinted
 from stepdbg.tui.views.numbers import figure, shape
 
 WIDEST_BOX = 44

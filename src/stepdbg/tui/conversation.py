@@ -1,0 +1,189 @@
+"""What the screen and the hub say to each other: messages become snapshots, panels' needs become questions.
+
+The app knows one `Snapshot`; each message of the hub replaces it by the next, and what the visible panels then lack is
+asked for. What the user does is in `deeds`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from stepdbg.errors import StepdbgError
+from stepdbg.hub.client import HubConnection
+from stepdbg.protocol.messages import (
+    FromClient,
+    Identify,
+    ListStops,
+    LossPoints,
+    Notice,
+    Output,
+    Progress,
+    ReadStop,
+    ResizeTerminal,
+    ToClient,
+)
+from stepdbg.tui.attention import wanted
+from stepdbg.tui.pace import AHEAD, FLICKER, REST, TOGETHER
+from stepdbg.tui.questions import Questions
+from stepdbg.tui.snapshot import Arrived, Lost, looking_at, looking_at_stop, reduced
+from stepdbg.tui.wants import Want, recalled
+
+if TYPE_CHECKING:
+    from stepdbg.tui.app import StepdbgApp
+
+
+class Conversation:
+    """The conversation of one screen with its hub."""
+
+    def __init__(self, app: StepdbgApp) -> None:
+        self._app = app
+        self.connection: HubConnection | None = None
+        self.questions: Questions | None = None
+        """What has been asked for and is still to come; None until there is a connection."""
+        self.arriving = False
+        """A stop has just come: first it is asked and painted what the user's eyes are on, then the rest."""
+        self._runs_since = 0.0
+        """When training was last seen to go on, by the loop's clock."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether answers are still to come."""
+        return self.questions is not None and self.questions.busy
+
+    async def hold(self) -> None:
+        """Connect, and take what the hub says until it says nothing any more."""
+        app = self._app
+        try:
+            self.connection = await HubConnection.open(app.folder, "screen")
+        except StepdbgError as error:
+            app.farewell = str(error)
+            app.exit(2)
+            return
+        self.questions = Questions(self.connection, self._answered, self._settled)
+        self.take(self.connection.welcome)
+        app.memory.begin(app.snapshot.session.kept)
+        self.tell_terminal_size()
+        async for message in self.connection:
+            self.take(message)
+        from stepdbg.tui.ending import what_became
+
+        self.take(what_became(app.folder, app.snapshot.session.ranks))
+
+    def take(self, message: ToClient | Lost) -> None:
+        """A message of the hub."""
+        app = self._app
+        if isinstance(message, Notice):
+            app.notify(message.text, severity=message.severity, timeout=8, markup=False)
+            return
+        before = app.snapshot
+        app.snapshot = after = reduced(before, message)  # type: ignore[arg-type]
+        if after is before:
+            return
+        if after.session.run != before.session.run and self.questions is not None:
+            self.questions.forget()
+            app.furniture.put_back()
+        if panel := wanted(before, after):
+            app.furniture.bring(panel)
+        if app.snapshot.state == "running":
+            # Until the next stop, or for a moment: a mixture of the last stop and what runs would only confuse.
+            self.arriving = False
+            now = asyncio.get_running_loop().time()
+            self._runs_since = now if before.paused else self._runs_since
+            self.ask()
+            app.paint_within(max(0.0, self._runs_since + FLICKER - now))
+            return
+        self.arriving |= app.snapshot.paused and (app.snapshot.boundary, True) != (before.boundary, before.paused)
+        self.ask()
+        if isinstance(message, LossPoints | Output | Progress):
+            app.paint_within(AHEAD)
+        else:
+            app.paint_within(TOGETHER if self.busy else 0)
+
+    def look_at_rank(self, rank: int) -> None:
+        """Show that rank from now on, whichever else joins."""
+        before = self._app.snapshot
+        if before.chosen and before.rank == rank:
+            return
+        self._app.snapshot = replace(looking_at(before, rank), chosen=True)
+        self._look_elsewhere()
+
+    def look_at_stop(self, boundary: int | None) -> None:
+        """Show the stop at that boundary as it was; None shows the present. Training stays where it is."""
+        before = self._app.snapshot
+        self._app.snapshot = looking_at_stop(before, boundary)
+        if self._app.snapshot is not before:
+            self._app.furniture.trail.look_back(already=before.past_at is not None)
+            self._look_elsewhere()
+
+    def _look_elsewhere(self) -> None:
+        """Another stop is looked at; when this one is come back to, what it shows is to be asked anew."""
+        if self.questions is not None:
+            self.questions.forget_past()
+        self.ask()
+        self._app.paint_within(TOGETHER if self.busy else 0)
+
+    def _answered(self, answer: Arrived) -> None:
+        app = self._app
+        wanted_at = app.snapshot.past_at
+        app.snapshot = reduced(app.snapshot, answer)
+        if wanted_at is not None and app.snapshot.past_at is None:
+            app.notify("that stop is not kept any more; this is now", severity="warning", markup=False)
+        seen = app.seen
+        for panel in app.furniture.visible():
+            panel.took(panel.snapshot, seen) if panel.snapshot is not seen else None
+        self.ask()
+
+    def _settled(self) -> None:
+        """All that belongs to a stop is here: one frame shows it."""
+        if self._app.snapshot.state != "running":
+            self._app.paint()
+
+    def ask(self) -> None:
+        """Ask what the visible panels need now; what may take long comes last. When a stop has just come, only the one
+        in focus is asked for, so that no rank is busy with the others while that is painted.
+        """
+        app = self._app
+        if self.questions is None or app.snapshot.lost:
+            return
+        snapshot, seen = app.snapshot, app.seen
+        if snapshot.stop is not None and not (snapshot.stops and snapshot.stops[-1].boundary >= snapshot.boundary):
+            listed = snapshot.stops[-1].boundary if snapshot.stops else 0
+            stops = Want("stops", ListStops(listed), snapshot.boundary)
+            self.questions.want([stops], snapshot.boundary, snapshot.rank)
+        if snapshot.past_at is not None:
+            past = Want("past.stop", ReadStop(snapshot.past_at), snapshot.past_at)
+            self.questions.want([past], snapshot.past_at, snapshot.rank)
+        panels = sorted(app.furniture.visible(), key=lambda panel: panel.costly)
+        if self.arriving:
+            panels = [panel for panel in panels if panel.in_focus]
+        wants = [want for panel in panels for want in panel.wants(seen)]
+        if seen.looking_back:
+            panel = app.furniture.in_focus()
+            name = panel.tensor_at_hand() if panel is not None else ""
+            if name and all(want.slot != "identity" for want in wants):  # whether there is anything that `a` can show
+                wants.append(Want("identity", Identify(name), seen.boundary))
+            wants = recalled(wants, seen.boundary)
+        self.questions.want(wants, seen.boundary, snapshot.rank)
+
+    def shown(self) -> None:
+        """What the user's eyes are on at a new stop is on the screen: now the rest."""
+        if not self.arriving:
+            return
+        self.arriving = False
+        self.ask()
+        self._app.paint_within(REST if self.busy else 0)
+
+    def send(self, message: FromClient) -> None:
+        """Say something to the hub; when it is gone, the header says so already."""
+        if self.connection is not None:
+            with contextlib.suppress(StepdbgError):
+                self.connection.send(message)
+
+    def tell_terminal_size(self) -> None:
+        """The script prints for the width that its output is shown at."""
+        columns, rows = self._app.furniture.output_size(self._app.size)
+        self.send(ResizeTerminal(columns, rows))
