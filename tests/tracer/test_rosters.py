@@ -13,6 +13,7 @@ from torch import nn
 from stepdbg.tracer import rosters as subject
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.rosters import Rosters
+from stepdbg.tracer.standing import Standing
 
 
 @st.composite
@@ -142,3 +143,21 @@ def test_the_registry_tells_when_what_stays_has_become_another(change: object) -
     assert registry.standing > before[0]
     assert registry.version > before[1]
     assert registry.census().bytes == sum(parameter.nbytes for parameter in model.parameters())
+
+
+def test_a_parameter_of_another_shape_is_another_set_of_rows() -> None:
+    weight, lazy, standing = nn.Parameter(torch.zeros(2, 3)), nn.UninitializedParameter(), Standing()
+
+    def listed() -> int:
+        standing.begin()
+        standing.note(["weight", "lazy"], [weight, lazy])
+        standing.end((), ())
+        return standing.version
+
+    first = listed()
+    assert listed() == first
+    weight.data = torch.zeros(4, 3)
+    second = listed()
+    assert second > first
+    lazy.materialize((2, 2))
+    assert listed() > second

@@ -229,6 +229,8 @@ def test_a_lazy_parameter_is_made_by_the_first_forward(tmp_path: Path) -> None:
         assert stop.boundary.next == "zero_grad"
         (row,) = training.ask(m.Summarise(("model.0.weight",))).rows
         assert row.unreadable == "not initialised yet"
+        listed = lambda: {row.name: row.shape for row in training.ask(m.ListObjects()).rows}  # noqa: E731
+        assert listed()["model.0.weight"] == (0,)
         while stop.boundary.done != "forward":
             stop = training.go()
             assert stop is not None
@@ -237,6 +239,7 @@ def test_a_lazy_parameter_is_made_by_the_first_forward(tmp_path: Path) -> None:
         (row,) = training.ask(m.Summarise(("model.0.weight",))).rows
         assert row.norm
         assert not row.unreadable
+        assert listed()["model.0.weight"] == (8, 5)
         assert training.notices == []
 
 

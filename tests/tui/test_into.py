@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
 from tui.builders import at, stop_after
 from tui.stage import SIZES, Stage, stage
 
+from stepdbg.home.folders import STATE_VARIABLE
 from stepdbg.protocol import messages as m
 from stepdbg.tui.actions import Situation, applicable
 from stepdbg.tui.losses import Point, Series
 from stepdbg.tui.views import header, inner, rail
 from stepdbg.tui.views.lines import ASCII, Frame, text, width_of
+from stepdbg.tui.widgets.bars import Footer, HintLine
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 FIGURES = m.Statistics(-1.3, 2.1, 0.0123, 0.52, 14.4, zeros=3)
@@ -232,6 +235,42 @@ async def test_the_footer_steps_into_as_the_key_does() -> None:
         await here.until_seen("inside forward, after model.fc1")
         await here.click_on("s in")
         await here.until_seen("inside forward, after model.norm")
+
+
+@both_sizes
+async def test_footer_and_hint_are_of_the_very_stop_that_the_header_names(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither is ever painted for another stop than the one that the header shows, whatever is asked for meanwhile."""
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path))
+    async with stage(size, guided=True) as here:
+        await at_forward(here)
+        painted: list[tuple[int, int, str, str]] = []
+        footer, line = (here.app.screen_stack[0].query_one(kind) for kind in (Footer, HintLine))
+        show = footer.show
+
+        def noting(situation: Situation, *others: str) -> None:
+            show(situation, *others)
+            painted.append((here.top.snapshot.boundary, situation.snapshot.boundary, footer.text(), line.words))
+
+        footer.show = noting  # type: ignore[method-assign]
+        for key, header, hint in (
+            ("s", "inside forward, after model.fc1", "inside forward, s goes to the next module"),
+            ("s", "inside forward, after model.norm", "inside forward, s goes to the next module"),
+            ("n", "PAUSED before loss", ""),
+            ("n", "PAUSED before backward", ""),
+            ("s", "inside backward, after", "inside backward, s goes to the next gradient"),
+        ):
+            before = here.app.snapshot.boundary
+            painted.clear()
+            await here.step(key)
+            await here.until_seen(header)
+            first = next(one for one in painted if one[0] > before)
+            assert all(of_header == of_footer for of_header, of_footer, _, _ in painted)
+            words = [one[3] for one in painted if one[0] > before]
+            assert all(said.startswith(hint) if hint else not said.startswith("inside") for said in words), words
+            inner = header.startswith("inside") and size != SIZES[0]
+            assert ("V result" in first[2]) == inner, "what came out can be opened at once"
 
 
 async def test_inner_stops_are_looked_back_at_like_others() -> None:

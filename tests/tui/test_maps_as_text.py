@@ -15,7 +15,7 @@ from stepdbg.protocol.messages import HeatMap, HeatMaps, Kind, Pictures, TensorP
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.tones import tone_style
 from stepdbg.tui.views import heat, pictures, tensor
-from stepdbg.tui.views.lines import ASCII, UNICODE, Drawing, Frame, Line, target_at, text
+from stepdbg.tui.views.lines import ASCII, UNICODE, Drawing, Frame, Line, target_at, text, width_of
 from stepdbg.tui.views.shades import letter_of
 
 NO_COLOUR = UNICODE._replace(half_blocks=False)
@@ -87,6 +87,20 @@ def test_maps_of_value_gradient_and_state_stand_side_by_side_where_there_is_room
     assert [word for word in row.split() if not word.startswith("0")] == list(labels)
     narrow = shown(lines_of(tensor.draw(snapshot, Frame(58, 30), part="value", mode="map")))
     assert [line.split()[::2] for line in narrow.splitlines() if "0.2500" in line] == [["value", "grad"]]
+
+
+def test_a_map_stands_beside_numbers_that_leave_it_the_width_and_none_of_them_moves() -> None:
+    snapshot = shot(view((6, 3)), maps=maps(bytes(18), 6, 3))
+    alone = tensor.draw(snapshot, Frame(62, 16), mode="numbers")
+    both = tensor.draw(snapshot, Frame(62, 16), mode=None)
+    toned = lambda drawing: any(span.role.startswith("tone:") for line in drawing.body for span in line)  # noqa: E731
+    assert toned(both)
+    assert max(map(width_of, both.body)) <= 62
+    for before, after in zip(alone.body, both.body, strict=False):
+        assert text(after).startswith(text(before).rstrip()), "the numbers stand where they stood"
+    assert both.total == alone.total
+    wide = shot(view((6, 4)), maps=maps(bytes(24), 6, 4))
+    assert not toned(tensor.draw(wide, Frame(62, 16), mode=None))
 
 
 def test_a_pooled_map_says_how_and_a_click_on_a_pixel_finds_its_first_element() -> None:

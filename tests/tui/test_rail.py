@@ -27,7 +27,7 @@ from stepdbg.tui.palette import Palette
 from stepdbg.tui.screens.keys import session_lines
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import header, rail
-from stepdbg.tui.views.lines import ASCII, target_at, text
+from stepdbg.tui.views.lines import ASCII, by_clauses, target_at, text
 from stepdbg.tui.views.sentence import sentence
 from stepdbg.tui.widgets.top import Top
 
@@ -341,7 +341,34 @@ def test_a_suspicion_has_a_line_of_its_own_under_the_sentence(height: int) -> No
     lines = [text(line).strip() for line in top.lines(80, height)]
     assert len(lines) <= height
     assert lines[-1] == f"! {doubt}"
-    assert ("step changed" in shown(top.lines(80, height))) == (height > 6)
+    assert "step changed" in shown(top.lines(80, height))
+
+
+def test_where_a_suspicion_takes_a_line_the_times_give_way_and_neither_it_nor_the_sentence_is_cut() -> None:
+    doubt = "2 parameters are in no optimizer: model.head.weight and model.head.bias have gradients no step uses"
+    stop = stop_after("backward", suspicion=doubt)
+    top = Top(Palette(defaultdict(lambda: "#202020")), at(stop))
+    words = " ".join(" ".join(text(line) for line in top.lines(80, 7)).split())
+    assert f"! {doubt}" in words
+    assert "and wrote the .grad of 8 parameters; …" in words, "whole clauses, not half a name"
+    roomy = [text(line) for line in top.lines(160, 7)]
+    assert "the model object was not called" in roomy[5], "all of it, where there is room"
+    assert "ms" in roomy[4], "and the times stay"
+    shorter = Top(
+        Palette(defaultdict(lambda: "#202020")), at(stop_after("backward", suspicion="the loss has no graph"))
+    )
+    words = " ".join(" ".join(text(line) for line in shorter.lines(80, 7)).split())
+    assert "the model object was not called ! the loss has no graph" in words
+
+
+def test_a_sentence_that_is_too_long_loses_whole_clauses() -> None:
+    words = "zero_grad freed 8 gradients; it also changed 2 buffers; and more"
+    assert by_clauses(words, 70, 1) == [words]
+    assert by_clauses(words, 60, 1) == ["zero_grad freed 8 gradients; it also changed 2 buffers; …"]
+    assert by_clauses(words, 40, 1) == ["zero_grad freed 8 gradients; …"]
+    assert by_clauses(words, 20, 1) == ["zero_grad freed 8 g…"]
+    assert by_clauses(words, 40, 2) == ["zero_grad freed 8 gradients; it also", "changed 2 buffers; and more"]
+    assert by_clauses(words, 40, 0) == []
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])

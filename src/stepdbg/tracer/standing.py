@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import torch
 
 from stepdbg.protocol.messages import Census
-from stepdbg.tracer.readable import elements_of, stored_bytes
+from stepdbg.tracer.readable import ORDINARY, elements_of, stored_bytes
+
+_size = torch.Tensor.size
 
 
 class Standing:
@@ -15,7 +17,7 @@ class Standing:
 
     def __init__(self) -> None:
         self.number = 0
-        """Moves when parameters and buffers do, or their dtype, device, whether they are trained, and by whom."""
+        """Moves when parameters and buffers do, or their shape, dtype, device, whether they are trained, by whom."""
         self.version = 0
         """Moves when what is alive becomes another set of names."""
         self._names: list[str] = []
@@ -47,6 +49,8 @@ class Standing:
             tuple([tensor.requires_grad for tensor in tensors]),
             tuple([tensor.dtype for tensor in tensors]),
             tuple([tensor.device for tensor in tensors]),
+            # A lazy parameter takes its shape by becoming another class; other classes may run code to tell their size.
+            tuple([_size(tensor) if type(tensor) in ORDINARY else type(tensor) for tensor in tensors]),
         )
         if (signature := hash((facts, groups))) != self._signature:
             self._signature = signature

@@ -226,6 +226,21 @@ def wrapped(words: str, width: int, most: int, ellipsis: str = "…") -> list[st
     return [shortened(line, width, ellipsis) for line in lines[:most]]
 
 
+def by_clauses(words: str, width: int, most: int, ellipsis: str = "…") -> list[str]:
+    """A sentence in at most so many lines, as many of its clauses as fit whole; an ellipsis stands for the others.
+
+    Half a clause can say what is not so (`freed the gradients of 2 …`): only where not even the first fits it is cut.
+    """
+    if most < 1:
+        return []
+    clauses = words.split("; ")
+    for number in range(len(clauses), 0, -1):
+        shown = "; ".join(clauses[:number]) + (f"; {ellipsis}" if number < len(clauses) else "")
+        if len(wrapped(shown, width, most + 1)) <= most:
+            return wrapped(shown, width, most, ellipsis)
+    return wrapped(words, width, most, ellipsis)
+
+
 def lesson(words: str, frame: Frame) -> tuple[Line, ...]:
     """What an empty panel teaches, broken at its width."""
     most = max(1, frame.height)

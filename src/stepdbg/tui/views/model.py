@@ -185,7 +185,11 @@ def _figures(row: ObjectRow, snapshot: Snapshot) -> Summary | str | None:
 def _title(objects: Objects, snapshot: Snapshot, listing: Listing, wide: Columns | None = None) -> Line:
     """The models, then as much as fits: order, a warning, how many parameters, their type where no column says it."""
     rows = objects.rows
-    words = ", ".join(name if name == cls else f"{name} {cls}" for name, cls in snapshot.models[:2]) or "no model yet"
+    models = [
+        Span(f"{', ' if number and part == 0 else ' ' if part else ''}{plain(words)}")
+        for number, pair in enumerate(snapshot.models[:2])
+        for part, words in enumerate(dict.fromkeys(pair))
+    ] or [Span("no model yet")]
     hint = f"  {UNSURE}: since the last stop, by whichever phase" if hinted(snapshot.stop) else ""
     all_here = listing.order == "tree" and not listing.filter and total_of(objects) == len(rows)
     inside = sum(row.node == "parameter" for row in takewhile(lambda row: row.node != "group", rows))
@@ -198,7 +202,7 @@ def _title(objects: Objects, snapshot: Snapshot, listing: Listing, wide: Columns
     order = f"  {ORDERS[listing.order]}" if listing.order != "tree" else ""
     counted = Span(f"  {plural((objects.parameters or there) - loose, 'parameter')}", "dim")
     return (
-        Span(plain(words)), Span(order, "accent"), Span(hint, "warning"), counted,
+        *models, Span(order, "accent"), Span(hint, "warning"), counted,
         Span(more, "dim"), Span(dtype, "dim"),
     )  # fmt: skip
 

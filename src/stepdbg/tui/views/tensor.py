@@ -27,6 +27,7 @@ from stepdbg.tui.views.lines import (
     plain,
     right,
     whole,
+    width_of,
 )
 from stepdbg.tui.views.numbers import count, figure, plural, shape, size
 from stepdbg.tui.views.tensor_layout import CELL, Layout, Mode, divided
@@ -118,7 +119,9 @@ def draw(
     head: list[Line] = []
     if layout.parts:
         head.append(_heading(frame.width))
-        head += [_part_line(each.label, each.statistics, each.label == part, frame) for each in heat.parts_of(view)]
+        for each in heat.parts_of(view):
+            why = plain(view.note).partition(":")[0] if each.label == "value" else ""
+            head.append(_part_line(each.label, each.statistics, each.label == part, frame, why=why))
     if layout.own and shown is not None:
         head.append(_part_line(shown.cut or shown.side, shown.statistics, False, frame, ""))
     told = change.change_of(view, part)
@@ -134,15 +137,12 @@ def draw(
     title = _title(view, frame, view, row, column)
     if layout.strip is not None:
         head += _strip_lines(snapshot, view, layout, row, frame)
-    if layout.maps is not None and snapshot.maps is not None:
-        maps = snapshot.maps
-        known = {one.object for one in maps.maps} & {one.object for one in view.parts}
-        if (maps.total_rows, maps.total_columns) == heat.size_of(view.shape) and known:
-            head += heat.draw(maps, layout.maps, view, part, row, column, frame.width, frame.glyphs, pool)
+    maps = _map_lines(snapshot, view, layout, part, (row, column), frame, pool)
+    head += () if layout.aside else maps
     drawn = snapshot.maps if layout.maps is not None else snapshot.pictures
     if snapshot.looking_back and drawn is None and (layout.maps is not None or layout.strip is not None):
         head.append((Span(f" {'map' if layout.maps is not None else 'pictures'} not recorded", "past"),))
-    if layout.maps is not None or layout.strip is not None:
+    if (layout.maps is not None and not layout.aside) or layout.strip is not None:
         missing = (layout.maps.lines if layout.maps else 0) - (len(head) - heads)
         head += [()] * max(0, missing)
     if is_missing(view, part):
@@ -158,7 +158,32 @@ def draw(
         )
         return Drawing(title, (*head, lines[0]), tuple(lines[1:]), total)
     lines = _window_lines(shown.window, frame, layout, row, column, condition)
+    if layout.aside:
+        lines = _side_by_side(lines, maps, layout.aside)
     return Drawing(title, (*head, lines[0]), tuple(lines[1:]), shown.window.total_rows)
+
+
+def _map_lines(
+    snapshot: Snapshot, view: TensorView, layout: Layout, part: str, cursor: tuple[int, int], frame: Frame, pool: str
+) -> list[Line]:
+    """The heat maps; none while those that are known are of something else."""
+    planned, maps = layout.maps, snapshot.maps
+    if planned is None or maps is None:
+        return []
+    known = {one.object for one in maps.maps} & {one.object for one in view.parts}
+    if (maps.total_rows, maps.total_columns) != heat.size_of(view.shape) or not known:
+        return []
+    return heat.draw(maps, planned, view, part, *cursor, frame.width - layout.aside, frame.glyphs, pool)
+
+
+def _side_by_side(numbers: list[Line], maps: list[Line], wide: int) -> list[Line]:
+    """The lines of numbers, and from cell `wide` on those of the maps."""
+    numbers = numbers + [()] * (len(maps) - len(numbers))
+    beside = maps + [()] * (len(numbers) - len(maps))
+    return [
+        (*left, Span(" " * (wide - width_of(left))), *right_of_it) if right_of_it else left
+        for left, right_of_it in zip(numbers, beside, strict=True)
+    ]
 
 
 def _strip_lines(snapshot: Snapshot, view: TensorView, layout: Layout, row: int, frame: Frame) -> list[Line]:
@@ -198,7 +223,10 @@ def _heading(width: int) -> Line:
     return cropped((Span(words, "heading"),), width)
 
 
-def _part_line(label: str, statistics: Statistics | None, here: bool, frame: Frame, target: str | None = None) -> Line:
+def _part_line(
+    label: str, statistics: Statistics | None, here: bool, frame: Frame, target: str | None = None, why: str = ""
+) -> Line:
+    """The figures of a part; `why` says why there are none."""
     target = f"part:{label}" if target is None else target
     mark = frame.glyphs.cursor if here else " "
     name, field = _fields(frame.width)
@@ -206,7 +234,8 @@ def _part_line(label: str, statistics: Statistics | None, here: bool, frame: Fra
     spans = [Span(bad, "error", target), Span(f"{mark} ", "accent" if here else "", target)]
     spans.append(Span(padded(plain(label), name, frame.glyphs.ellipsis), "strong" if here else "", target))
     if statistics is None:
-        return cropped((*spans, Span(right("none", field), "dim", target)), frame.width)
+        none = Span(f"  {why}", "warning", target) if why else Span(right("none", field), "dim", target)
+        return cropped((*spans, none), frame.width)
     for each in _FIGURES:
         spans.append(Span(right(figure(getattr(statistics, each), field - 1), field), "number", target))
     if statistics.nan:

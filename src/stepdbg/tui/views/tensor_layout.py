@@ -15,7 +15,11 @@ CELL = 10
 """Cells of the terminal that a number takes, with the space before it."""
 MOST_BINS = 48
 _BOTH = 14
-"""Lines below the heads from which on maps and numbers are shown together."""
+"""Lines below the heads from which on maps and numbers are shown together, one above the other."""
+_ASIDE = 8
+"""Lines below the heads from which on they are shown together, side by side."""
+APART = 2
+"""Cells between numbers and the maps to the right of them."""
 _NUMBERS = 4
 """Lines of numbers that are kept below maps."""
 
@@ -37,6 +41,8 @@ class Layout(NamedTuple):
     change: bool = False
     """Whether the last change is told of."""
     maps: heat.Plan | None = None
+    aside: int = 0
+    """Cells that the numbers take where maps stand to the right of them; 0 where they stand above, or alone."""
     strip: pictures.Strip | None = None
 
 
@@ -70,13 +76,14 @@ def divided(
     heads = ((1 + number + 2, True, True), (1 + number, True, False), (0, False, False))
     if len(modes(view)) == 1:
         heads = (heads[1], heads[1], heads[2])
-    shown = _mode(view, mode, frame.height - heads[0][0])
-    least = {"numbers": 4, "beside": 4, "map": 8, "both": 11, "pictures": 9}[shown]
+    gutter = max(5, len(str(total_rows)) + 2)
+    aside = _aside(view, frame.width, gutter)
+    shown = _mode(view, mode, frame.height - heads[0][0], _ASIDE if aside else _BOTH)
+    least = {"numbers": 4, "beside": 4, "map": 8, "both": _ASIDE if aside else 11, "pictures": 9}[shown]
     if shown in ("numbers", "beside"):  # the histogram gives way first, then the table of parts
         heads = (heads[0], (1 + number, True, False), heads[2])
     head, parts, histogram = next((one for one in heads if frame.height >= one[0] + least), heads[-1])
     room = max(1, frame.height - head)
-    gutter = max(5, len(str(total_rows)) + 2)
     across = max(1, (frame.width - gutter) // CELL)
     bins = min(MOST_BINS, max(8, frame.width - 30)) if histogram else 0
     found = Layout(shown, parts, histogram, max(1, room - 1), across, bins, own and parts, change and parts)
@@ -86,6 +93,8 @@ def divided(
         images = pictures.images_in(view)
         assert images is not None  # or the mode would be another
         return found._replace(rows=0, strip=pictures.strip(images, frame.width, room, frame.glyphs))
+    if shown == "both" and aside:
+        return found._replace(aside=aside, maps=heat.plan(view, part, frame.width - aside, room, frame.glyphs))
     place = room if shown == "map" else room - max(_NUMBERS, room // 3)
     planned = heat.plan(view, part, frame.width, place, frame.glyphs)
     if shown == "map":
@@ -93,7 +102,16 @@ def divided(
     return found._replace(rows=max(1, room - planned.lines - 1), maps=planned)
 
 
-def _mode(view: TensorView | None, mode: Mode | None, room: int) -> Mode:
+def _aside(view: TensorView | None, width: int, gutter: int) -> int:
+    """Cells that the numbers take, where all columns of them leave room for a map to their right; else 0."""
+    if view is None:
+        return 0
+    wide = gutter + heat.size_of(view.shape)[1] * CELL + APART
+    return wide if width - wide >= heat.NARROWEST else 0
+
+
+def _mode(view: TensorView | None, mode: Mode | None, room: int, both: int) -> Mode:
+    """What is shown: as chosen, or what suits; maps and numbers together in so many lines as `both` at least."""
     available = modes(view)
     if mode in available:
         return mode
@@ -101,4 +119,4 @@ def _mode(view: TensorView | None, mode: Mode | None, room: int) -> Mode:
         return "numbers"
     if not view.cut and pictures.at_first_sight(view):
         return "pictures"
-    return "both" if room >= _BOTH else "numbers"
+    return "both" if room >= both else "numbers"

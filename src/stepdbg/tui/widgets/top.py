@@ -9,7 +9,7 @@ from textual import events
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views import header, rail, ranks, timeline
-from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, cropped, wrapped
+from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, by_clauses, cropped, wrapped
 from stepdbg.tui.widgets.sheet import Sheet
 
 
@@ -45,17 +45,20 @@ class Top(Sheet, can_focus=True):
             strip.append(timeline.draw(self.snapshot, width, self.glyphs))
             height -= 1
         phases = rail.draw(self.snapshot, width, self.selected, self.has_focus, self.glyphs)
-        room = max(1, height - 1 - rail.HEIGHT) if height > 1 + rail.HEIGHT else 1
-        doubt = header.suspicion(self.snapshot)
-        if doubt:
-            room -= 1
-        words = wrapped(header.below(self.snapshot, self.glyphs), max(1, width - 2), room, self.glyphs.ellipsis)
+        told, doubt = header.below(self.snapshot, self.glyphs), header.suspicion(self.snapshot)
+        wide = max(1, width - 2)
+        room = 1
+        if height > 1 + rail.HEIGHT:
+            room = height - 1 - rail.HEIGHT
+            if doubt and len(wrapped(told, wide, height)) + len(wrapped(f"! {doubt}", wide, height)) > room:
+                phases = phases[:-1]  # figures give way to words that would be cut: here it is the times
+                room += 1
+        doubts = wrapped(f"! {doubt}", wide, max(1, room - 1), self.glyphs.ellipsis) if doubt else []
+        words = by_clauses(told, wide, room - len(doubts), self.glyphs.ellipsis)
         if not self.glyphs.braille:
             words = [line.replace("—", "-") for line in words]
-        below = [cropped((Span(f" {line}", "sentence"),), width) for line in words] if room else []
-        if doubt:
-            (line,) = wrapped(f"! {doubt}", max(1, width - 2), 1, self.glyphs.ellipsis)
-            below.append(cropped((Span(f" {line}", "warning"),), width))
+        below = [cropped((Span(f" {line}", "sentence"),), width) for line in words]
+        below += [cropped((Span(f" {line}", "warning"),), width) for line in doubts]
         if height <= 3:
             return [*top, phases[0], *below][: len(top) - 1 + height]
         if height < 1 + rail.HEIGHT + 1:
