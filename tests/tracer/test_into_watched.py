@@ -22,7 +22,7 @@ class Net(torch.nn.Module):
 def train():
     model = Net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for _ in range(5):
+    for _ in range(8):
         yield "zero_grad"
         optimizer.zero_grad()
         yield "forward"
@@ -44,11 +44,11 @@ def test_every_forward_is_gone_through_also_where_new_models_are_looked_for_no_m
         stops, stop = [], training.stop()
         while stop is not None:
             stops.append(stop)
-            stop = training.go("into" if stop.boundary.update <= 4 else "next")
+            stop = training.go("into" if stop.boundary.update <= 4 else "continue")
         status, out, err = training.end()
     told = [unit for unit in units(iter(stops)) if unit.startswith("forward")]
     assert told == ["forward: Linear model.first", "forward: Linear model.second", "forward: Net model"] * 4
-    assert (status, out, err) == (0, "True\n", ""), "torch's own call is back after a forward that was not stepped into"
+    assert (status, out, err) == (0, "True\n", ""), "torch's own call is back where training runs freely"
 
 
 MADE_WITHIN = """
@@ -67,7 +67,7 @@ class Net(torch.nn.Module):
 
 model = Net()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-for _ in range(7):
+for _ in range(9):
     optimizer.zero_grad()
     loss = model(torch.ones(2, 3)).sum()
     loss.backward()
@@ -81,8 +81,8 @@ def test_a_forward_is_gone_through_to_its_end_also_where_it_makes_an_optimizer(t
         stops, stop = [], training.stop()
         while stop is not None:
             stops.append(stop)
-            stop = training.go("into" if stop.boundary.update <= 5 else "next")
+            stop = training.go("into" if stop.boundary.update <= 5 else "continue")
         status, out, err = training.end()
     told = [unit for unit in units(iter(stops)) if unit.startswith("forward")]
     assert told == ["forward: Linear model.first", "forward: Linear model.second"] * 5
-    assert (status, out, err) == (0, "True\n", ""), "torch's own call is back after a forward that was not stepped into"
+    assert (status, out, err) == (0, "True\n", ""), "torch's own call is back where training runs freely"
