@@ -103,6 +103,17 @@ def test_a_map_stands_beside_numbers_that_leave_it_the_width_and_none_of_them_mo
     assert not toned(tensor.draw(wide, Frame(62, 16), mode=None))
 
 
+def test_many_rows_of_few_columns_take_half_the_width_at_least_and_a_caption_is_not_cut_in_a_word() -> None:
+    planned = heat.plan(view((64, 2)), "value", 26, 12, UNICODE)
+    assert 12 <= planned.columns * planned.wide <= 26
+    assert planned.high == 1
+    square = heat.plan(view((8, 8)), "value", 100, 12, UNICODE)
+    assert square.wide == square.high, "what can be drawn as it is stays so"
+    many = shot(view((8, 1, 3, 3)), maps=msgspec.structs.replace(maps(bytes(9 * 8), 3, 3), tiles=8))
+    caption = text(lines_of(tensor.draw(many, Frame(26, 30), mode="map"))[-1])
+    assert caption == " slices 0-7 of 8", "the slice under the cursor gives way whole"
+
+
 def test_a_pooled_map_says_how_and_a_click_on_a_pixel_finds_its_first_element() -> None:
     snapshot = shot(view((6, 40)), maps=maps(bytes(2 * 10), 2, 10, block=(3, 4)))
     lines = lines_of(tensor.draw(snapshot, Frame(60, 6), row=5, column=0, mode="map"))

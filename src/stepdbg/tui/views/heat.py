@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from stepdbg.protocol.messages import HeatMap, HeatMaps, TensorPart, TensorView
-from stepdbg.tui.views.lines import Glyphs, Line, Span, cropped, plain, width_of
+from stepdbg.tui.views.lines import Glyphs, Line, Span, cropped, plain, whole, width_of
 from stepdbg.tui.views.numbers import figure, shape
 from stepdbg.tui.views.shades import Grid, enlarged, legend, shaded
 
@@ -16,6 +16,8 @@ OVERHEAD = 3
 """Lines beside the pixels: the name with the value under the cursor, the scale, what a pixel stands for."""
 LARGEST = 6
 """Cells across that one element takes at most."""
+THREAD = 4
+"""So many times as many rows as columns make a map a thread."""
 WIDEST, HIGHEST = 96, 64
 """Pixels of one map at most, for the bytes that they cost over a slow link."""
 TILE = 16
@@ -69,6 +71,9 @@ def plan(view: TensorView, part: str, width: int, height: int, glyphs: Glyphs) -
         high = min(4, room) if rows == 1 else wide
     else:
         high = max(1, wide // 2)
+    # Many rows of few columns would be a thread: their pixels are drawn wider than high.
+    if down >= THREAD * across:
+        wide = max(wide, min(LARGEST, each // (2 * across)))
     return _sized(found._replace(rows=down, columns=across, wide=wide, high=high), glyphs)
 
 
@@ -149,8 +154,8 @@ def draw(
         first = row - inside
         columns.append(_map(found, maps, planned, each.label, chosen, (first, inside, column), glyphs))
     lines = [_beside([one[y] if y < len(one) else () for one in columns], planned.width) for y in range(planned.lines)]
-    lines[-1] = _caption(maps, index, view.shape, glyphs, pool)
-    return [cropped(line, width) for line in lines]
+    caption = _caption(maps, index, view.shape, glyphs, pool)
+    return [*(cropped(line, width) for line in lines[:-1]), whole(caption, width)]
 
 
 def _map(
@@ -244,7 +249,7 @@ def _caption(maps: HeatMaps, index: tuple[int, ...], sizes: tuple[int, ...], gly
     pieces += [words for level, words in ((16, "! nan"), (17, "^ inf"), (18, "v -inf")) if level in levels]
     if any(one.sampled for one in maps.maps):
         pieces.append("sampled")
-    return (Span(" " + "  ".join(pieces), "dim"),) if pieces else ()
+    return tuple(Span(f"{'  ' if number else ' '}{words}", "dim") for number, words in enumerate(pieces))
 
 
 def _pixels(length: int, room: int) -> int:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from stepdbg.protocol.finding import TENSORS
 from stepdbg.protocol.messages import ObjectRow, Order, Summary
 from stepdbg.protocol.tree import Marks
+from stepdbg.tui.cells import cell_len
 from stepdbg.tui.views.lines import Frame, Glyphs, Line, Span, padded, plain, right, shortened, shortened_name
 from stepdbg.tui.views.marks import SIGNS
 from stepdbg.tui.views.numbers import figure, shape, size
 
-MOST_REMARKED = 26
+MOST_REMARKED = 22
 """So many cells a name with a remark beside it takes from the figures."""
 ROOMY = 72
 """Cells from which on figures have room around them."""
@@ -199,6 +200,8 @@ def drawn(
     if not tensor:
         rest = wide.name - len(name)
         words = f"  {plain(row.cls)}" if row.cls and row.cls != row.label and rest > 0 else ""
+        if rest < min(LEAST, cell_len(words)):
+            words = ""  # two letters of a class say nothing
         if mode:
             words = f"  {mode}{words}"
         if row.folded and row.bytes:
