@@ -165,7 +165,7 @@ def drawn(
         also = _also(row, room - len(label), glyphs.ellipsis)
         label = shortened_name(label, room - len(also), glyphs.ellipsis) + also
     else:
-        label = fold + label + _also(row)
+        label = fold + shortened_name(label, wide.name - 1 - len(indent) - len(fold), glyphs.ellipsis) + _also(row)
     role = "" if tensor else "module"
     if row.node == "group":
         role = "heading"
@@ -174,7 +174,7 @@ def drawn(
     orphan = _orphan(row)
     if remark := _remark(row, wide):
         room = wide.name - 1 - len(remark) - 2
-        indent = indent[: max(0, room - min(len(label), LEAST))]  # margins give way first, then the name; no fault does
+        indent = indent[: max(0, room - LEAST)]  # margins give way first, then the name; no fault does
         label = f"{shortened_name(label, room - len(indent), glyphs.ellipsis)}  {remark}"
     name = padded(indent + label, wide.name - 1, glyphs.ellipsis) + " "
     mode = ""
