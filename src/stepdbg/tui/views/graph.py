@@ -22,6 +22,7 @@ from stepdbg.tui.views.lines import (
     clipped,
     cropped,
     lesson,
+    lit,
     padded,
     plain,
     right,
@@ -174,6 +175,8 @@ def _line(graph: Graph, index: int, frame: Frame) -> Line:
         Span(f"{padded(sizes, 11, glyphs.ellipsis)} ", "dim"),
         *_beside(row, glyphs),
     )
+    if emphasis:
+        spans = lit(spans, 2 + len(tree))
     return clipped(spans, frame.width, glyphs.ellipsis)
 
 

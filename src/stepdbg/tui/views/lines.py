@@ -171,6 +171,12 @@ def whole(line: Line, width: int) -> Line:
     return tuple(kept)
 
 
+def lit(line: Line, start: int) -> Line:
+    """A row under the cursor: from the span at `start` on as one that is chosen, whatever else its cells are."""
+    chosen = ((span, span.role if span.role.endswith("here") else f"{span.role}.here") for span in line[start:])
+    return (*line[:start], *(span._replace(role=role.lstrip(".")) for span, role in chosen))
+
+
 NAME = "title.name"
 """The role of a name in a title: it is shown whole as long as anything else in the title can give way for it."""
 

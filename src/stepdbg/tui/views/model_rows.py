@@ -9,7 +9,7 @@ from stepdbg.protocol.finding import TENSORS
 from stepdbg.protocol.messages import ObjectRow, Order, Summary
 from stepdbg.protocol.tree import Marks
 from stepdbg.tui.cells import cell_len
-from stepdbg.tui.views.lines import Frame, Glyphs, Line, Span, padded, plain, right, shortened, shortened_name
+from stepdbg.tui.views.lines import Frame, Glyphs, Line, Span, lit, padded, plain, right, shortened, shortened_name
 from stepdbg.tui.views.marks import SIGNS
 from stepdbg.tui.views.numbers import figure, shape, size
 
@@ -247,7 +247,7 @@ def drawn(
         spans.append(Span(padded(words, wide.owner, glyphs.ellipsis), "dim" if row.owner else "warning", target))
     if wide.device:
         spans.append(Span(padded(row.device, wide.device, glyphs.ellipsis), "dim", target))
-    return _lit(spans) if here and frame.focused else tuple(spans)
+    return lit(tuple(spans), 3) if here and frame.focused else tuple(spans)
 
 
 def _remark(row: ObjectRow, wide: Columns) -> str:
@@ -255,15 +255,6 @@ def _remark(row: ObjectRow, wide: Columns) -> str:
     if _orphan(row) and not wide.owner:
         return ORPHAN
     return "frozen" if row.node == "parameter" and not row.trainable and not wide.grad else ""
-
-
-def _lit(spans: list[Span]) -> Line:
-    """The row under the cursor, whole: from the name to its last column."""
-    return (*spans[:3], *(span._replace(role=_here(span.role)) for span in spans[3:]))
-
-
-def _here(role: str) -> str:
-    return role if role.endswith("here") else f"{role}.here".lstrip(".")
 
 
 def _labels(row: ObjectRow) -> bool:

@@ -124,7 +124,7 @@ def draw(snapshot: Snapshot, frame: Frame, unfolded: Collection[str] = ()) -> Dr
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     optimizers = snapshot.optimizers.optimizers if snapshot.optimizers else ()
     named = (one.name if one.name == one.cls else f"{one.name} {one.cls}" for one in optimizers[:2])
-    title = (Span(plain(", ".join(named))),)
+    title = tuple(Span(f"{', ' if number else ''}{plain(name)}") for number, name in enumerate(named))
     body = tuple(
         _line(item, index == frame.cursor, frame)
         for index, item in enumerate(rows[frame.top : frame.top + frame.height], frame.top)
