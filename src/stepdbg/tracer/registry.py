@@ -358,11 +358,20 @@ class Registry:
         self._loose = loose
 
     def _adopt(self, sight: Sight, held: set[int] | frozenset[int]) -> None:
-        """Add the modules in sight that hold any of these parameters, or their running average; keep the outermost."""
+        """Add the modules in sight that hold any of these parameters, their running average, or what was called and has
+        no name (a network whose `forward` is called directly); keep the outermost.
+        """
         known = {id(model) for _, model in self.models()}
+        nameless = {
+            id(model)
+            for entry in self._models
+            if not entry.name and (model := entry.ref()) is not None and not wrappers.known_as(model, sight.names)[1]
+        }
         for module in sight.modules:
             if not (id(module) in known or wrappers.wraps(module, known)) and (
-                is_a(module, AveragedModel) or any(id(parameter) in held for parameter in parameters_in(module))
+                is_a(module, AveragedModel)
+                or any(id(parameter) in held for parameter in parameters_in(module))
+                or (nameless and id(module) in sight.names and _is_part(module, nameless))
             ):
                 self.note_model(module, called=False)
         if all(entry.name for entry in self._models):
@@ -507,3 +516,8 @@ class Registry:
         """A name for what no variable holds: none that the user has given to something else."""
         root = name[: len(kind)] if name.startswith(kind) else name
         return f"model_{name}" if root in self._taken else name
+
+
+def _is_part(module: nn.Module, modules: set[int]) -> bool:
+    """Whether that module holds any of these (by `id`)."""
+    return any(id(child) in modules for _, child in modules_of(module))
