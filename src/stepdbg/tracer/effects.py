@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sys
 from array import array
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from itertools import chain
 
 import torch
@@ -37,6 +37,12 @@ _ORDER: tuple[Kind, ...] = (
 )
 FLEETING = ("loss", "output", "batch")
 """Kinds whose objects come anew with each phase: a new one is *created*, an old one is not mourned."""
+
+
+_LASTING = ("parameter", "buffer")
+"""Kinds whose objects stay the same for as long as they are there."""
+_NAMED_BY_OTHERS = (*_LASTING, "grad", "state")
+"""Kinds that are called by what a model is called."""
 
 
 class Mark(Struct, frozen=True, gc=False):
@@ -98,6 +104,7 @@ def edited(before: Picture, then: Picture, now: Picture) -> Picture:
 
 def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
     """All effects that turn one picture into the other, parameters first."""
+    before = _by_new_names(before, after)
     owners: set[str] | None = None
     found: dict[Kind, list[Effect]] = {kind: [] for kind in _ORDER}
     known = before.get
@@ -124,6 +131,44 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
             ):
                 found[mark.kind].append(Effect(name, mark.kind, "freed"))
     return [*chain.from_iterable(found.values())]
+
+
+def _by_new_names(before: Picture, after: Picture) -> Picture:
+    """The picture from before by the names of now, where a model or an optimizer has got another one: what is known of
+    its parameters, gradients and state goes with them.
+    """
+    new = [name for name in after if name not in before and after[name].kind in _NAMED_BY_OTHERS]
+    old = [name for name in before if name not in after and before[name].kind in _NAMED_BY_OTHERS] if new else []
+    if not old:
+        return before
+    renamed: dict[str, str] = {}
+    there = {before[name].identity: name for name in old if before[name].kind in _LASTING}
+    for name in new:
+        mark = after[name]
+        if mark.kind in _LASTING and (was := there.get(mark.identity)) is not None:
+            renamed[was] = name
+            renamed[before[was].owner] = mark.owner
+    if not renamed:
+        return before
+    return {_renamed(name, mark, renamed): _with_owner(mark, renamed) for name, mark in before.items()}
+
+
+def _renamed(name: str, mark: Mark, renamed: Mapping[str, str]) -> str:
+    if mark.kind in _LASTING:
+        return renamed.get(name, name)
+    if mark.kind == "grad" and mark.owner in renamed:
+        return f"{renamed[mark.owner]}.grad"
+    if mark.kind == "state":
+        optimizer, _, rest = name.partition(".state[")
+        parameter, _, key = rest.rpartition("].")
+        if parameter in renamed:
+            return f"{optimizer}.state[{renamed[parameter]}].{key}"
+    return name
+
+
+def _with_owner(mark: Mark, renamed: Mapping[str, str]) -> Mark:
+    owner = renamed.get(mark.owner)
+    return mark if owner is None else replace(mark, owner=owner)
 
 
 def together(first: Iterable[Effect], then: Iterable[Effect]) -> list[Effect]:

@@ -6,7 +6,7 @@ take arguments, return lists, count their calls, raise, or never end. What there
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -40,6 +40,11 @@ def modules_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
                 for key, child in reversed(list(children.items()))
                 if child is not None and not (id(child) in seen and _is_above(child, link))
             ]
+
+
+def any_in(model: nn.Module, modules: Container[int]) -> bool:
+    """Whether any of these modules (by `id`) is that model or a part of it."""
+    return any(id(module) in modules for _, module in modules_of(model))
 
 
 def _is_above(module: nn.Module, link: Any) -> bool:

@@ -7,6 +7,7 @@ from (`loss = recon + kld`); what it is made from stands beside it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from stepdbg.tracer.naming import Sight
 from stepdbg.tracer.quiet import unseen
 from stepdbg.tracer.readable import elements_of
 
+_IN_A_LIST = re.compile(r"\[\d+\]$")
+"""Of what is gathered in a list a loss will be made, which is not there yet."""
 _FAR = 256
 """So many nodes of a graph are walked from a loss to what it is made from."""
 
@@ -90,7 +93,10 @@ def losses_among(
     for name in likely:
         terms |= _behind(numbers[name], [one for other, one in numbers.items() if other != name])
     ends = [name for name in likely if id(numbers[name]) not in terms] or likely
-    main = max(ends, key=lambda name: age(numbers[name]))
+    mains = [name for name in ends if name in called or not _IN_A_LIST.search(name)]
+    if not mains:
+        return Found(None, tuple((name, numbers[name]) for name in likely if _is_called_loss(name)))
+    main = max(mains, key=lambda name: age(numbers[name]))
     for name in ends:
         terms |= _behind(numbers[name], numbers.values())
     beside = [

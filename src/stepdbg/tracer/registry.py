@@ -23,7 +23,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from stepdbg.protocol.messages import Census, Kind
-from stepdbg.tracer import frames, wrappers
+from stepdbg.tracer import frames, layout, wrappers
 from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.held import Held, Numbers, fetched
 from stepdbg.tracer.layout import groups_of, modules_of, optimized_by, parameters_in, parameters_of_group, states_of
@@ -371,7 +371,7 @@ class Registry:
             if not (id(module) in known or wrappers.wraps(module, known)) and (
                 is_a(module, AveragedModel)
                 or any(id(parameter) in held for parameter in parameters_in(module))
-                or (nameless and id(module) in sight.names and _is_part(module, nameless))
+                or (nameless and id(module) in sight.names and layout.any_in(module, nameless))
             ):
                 self.note_model(module, called=False)
         if all(entry.name for entry in self._models):
@@ -516,8 +516,3 @@ class Registry:
         """A name for what no variable holds: none that the user has given to something else."""
         root = name[: len(kind)] if name.startswith(kind) else name
         return f"model_{name}" if root in self._taken else name
-
-
-def _is_part(module: nn.Module, modules: set[int]) -> bool:
-    """Whether that module holds any of these (by `id`)."""
-    return any(id(child) in modules for _, child in modules_of(module))

@@ -143,7 +143,10 @@ class Loaders:
         """That iterator has no batch left: what has begun as its next data phase was none."""
         tracer = self._tracer
         try:
-            self._since = [read for read in self._since if read is not self._read.get(iterator)]
+            over = self._read.get(iterator)
+            self._since = [read for read in self._since if read is not over]
+            if over is not None and over.loader.feeds:  # with the epoch's last batch ends what could be learned from it
+                tracer.lagging.pending_backward = False
             if phase is not None:
                 tracer.course.take_back(tracer.as_made(phase))
                 tracer.end(phase)
