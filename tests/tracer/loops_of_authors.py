@@ -287,6 +287,33 @@ LOOPS = {
         [f"data {PLAIN}", f"data {PLAIN} data forward loss"] * 2,
         (1, 2),
     ),
+    "a batch is looked at before training": Loop(
+        """
+        opt = sgd(net)
+        train = data()
+        shape = next(iter(train))[0].shape
+        for epoch in range(2):
+            for a, b in train:
+                opt.zero_grad(); F.mse_loss(net(a), b).backward(); opt.step()
+        """,
+        [f"data data {PLAIN}", f"data {PLAIN} data", f"data {PLAIN}", f"data {PLAIN} data"],
+        (1, 2),
+    ),
+    "after each step a forward from which nothing is learned": Loop(
+        """
+        opt = sgd(net)
+        train, test = data(), data(8)
+        for epoch in range(2):
+            for a, b in train:
+                opt.zero_grad(); F.mse_loss(net(a), b).backward(); opt.step()
+                net(a)
+            with torch.no_grad():
+                for a, b in test:
+                    net(a)
+        """,
+        [f"data {PLAIN} forward loss", f"data {PLAIN} forward loss data eval"] * 2,
+        (1, 2),
+    ),
     "a second loader over the same data to evaluate with": Loop(
         """
         opt = sgd(net)

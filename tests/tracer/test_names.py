@@ -189,6 +189,43 @@ for batch in torch.utils.data.DataLoader(data, batch_size=2):
         {"batch['obs']", "batch['act']", "dist.loc", "policy.fc.weight"},
         {"batch['obs']", "policy.fc.weight.grad"},
     ),
+    "networks whose forward is called directly, one of which no optimizer holds": (
+        """
+class Deep(Net):
+    def forward(self, x):
+        return self.fc(x)
+
+online, target = Deep(), Deep()
+optimizer = optim.SGD(online.parameters(), lr=0.1)
+for _ in range(2):
+    x = torch.randn(3, 4)
+    with torch.no_grad():
+        wanted = target.forward(x)
+    loss = (online.forward(x) - wanted).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    target.fc.weight.data.lerp_(online.fc.weight.data, 0.5)
+""",
+        {"online.fc.weight", "target.fc.weight"},
+        {"online.fc.weight.grad", "target.fc.weight"},
+    ),
+    "a model that comes into sight after its first forward keeps what is known of it": (
+        """
+class Own(Net):
+    def __call__(self, x):
+        return self.fc(x)
+
+held = {"a": {"b": {"c": {"d": Own()}}}}
+loss = held["a"]["b"]["c"]["d"](torch.randn(3, 4)).sum()
+loss.backward()
+model = held["a"]["b"]["c"]["d"]
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+optimizer.step()
+""",
+        {"model.fc.weight"},
+        {"model.fc.weight"},
+    ),
     "tensors with no model": (
         """
 w = torch.zeros(4, requires_grad=True)
@@ -374,3 +411,68 @@ opt.zero_grad()
         return
     made = [f"{one.kind} {one.what} {one.object}" for one in found if one.kind in ("output", "loss")]
     assert made == wanted
+
+
+def test_what_is_gathered_in_a_list_or_is_of_an_earlier_loss_is_not_the_loss(tmp_path: Path) -> None:
+    script = """
+net = Net()
+opt = optim.SGD(net.parameters(), lr=0.1)
+for _ in range(2):
+    losses = []
+    for _ in range(3):
+        log_prob = net(torch.randn(4)).sigmoid().log().sum()
+        losses.append(-log_prob)
+    opt.zero_grad()
+    total = torch.stack(losses).sum()
+    total.backward()
+    opt.step()
+
+def sample():
+    net(torch.zeros(4))
+
+for _ in range(2):
+    real_loss, fake_loss = net(torch.ones(4)).sum(), net(-torch.ones(4)).square().sum()
+    loss = real_loss + fake_loss
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+    sample()
+"""
+    _, stops = seen(write(tmp_path, LOOP + script))
+    told = [
+        (stop.boundary.next, [effect.object for effect in stop.effects.named if effect.kind == "loss"])
+        for stop in stops
+        if stop.effects and any(effect.kind == "loss" for effect in stop.effects.named)
+    ]
+    gathered = [("zero_grad", ["losses[2]"]), ("backward", ["total"])]
+    assert told == gathered * 2 + [("zero_grad", ["loss", "real_loss", "fake_loss"])] * 2
+    values = [stop.boundary.loss for stop in stops if stop.boundary.done == "loss"]
+    assert values[0] is None
+    assert values[-1] == values[-2], "a forward from which nothing is learned has no loss of its own"
+
+
+def test_the_main_module_of_an_installed_package_is_the_user_s(tmp_path: Path) -> None:
+    """`python -m package.train`: its variables have names, and its lines are told."""
+    package = tmp_path / "site-packages" / "shop"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    script = (
+        LOOP
+        + """
+def main():
+    net = Net()
+    opt = optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(2):
+        loss = net(torch.randn(3, 4)).sum()
+        loss.backward()
+        opt.step()
+
+if __name__ == "__main__":
+    main()
+"""
+    )
+    program = package / "train.py"
+    program.write_text(script)
+    names, stops = seen(str(program))
+    assert {"net.fc.weight", "loss", "optimizer opt"} <= names
+    assert {stop.boundary.file for stop in stops[:-1]} == {str(program)}

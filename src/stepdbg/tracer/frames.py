@@ -44,6 +44,8 @@ def origin(file: str) -> str:
     if file.startswith("<"):
         return "library"
     path = os.path.abspath(file)
+    if file == getattr(sys.modules.get("__main__"), "__file__", None):  # `python -m package.train`, be it installed
+        return "user"
     if path.startswith(_LIBRARIES) or f"{os.sep}site-packages{os.sep}" in path:
         return "library"
     return "user"

@@ -8,6 +8,7 @@ from (`loss = recon + kld`); what it is made from stands beside it.
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Container, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import torch
 from stepdbg.tracer.naming import Sight
 from stepdbg.tracer.quiet import unseen
 from stepdbg.tracer.readable import elements_of
+from stepdbg.tracer.slots import Slot
 
 _IN_A_LIST = re.compile(r"\[\d+\]$")
 """Of what is gathered in a list a loss will be made, which is not there yet."""
@@ -38,7 +40,7 @@ def age(tensor: torch.Tensor) -> int:
 
 
 def numbers_among(
-    sight: Sight, outputs: Sequence[torch.Tensor | None], called: Sequence[torch.Tensor | None]
+    sight: Sight, outputs: Sequence[Slot], called: Sequence[weakref.ref[torch.Tensor]]
 ) -> tuple[dict[str, torch.Tensor], int]:
     """The tensors of one number with a graph that the user's variables lead to, by name, and the age of the newest
     output.
@@ -48,9 +50,10 @@ def numbers_among(
         outputs: The newest ones of models; none of them is listed.
         called: What backward was called on; a discriminator's loss is still there at the generator's.
     """
-    others = {id(one) for one in (*outputs, *called) if one is not None}
+    alive = [output for slot in outputs if (output := slot.ref()) is not None]
+    others = {id(one) for one in (*alive, *(ref() for ref in called)) if one is not None}
     with unseen():
-        made = max((age(output) for output in outputs if output is not None), default=-1)
+        made = max(map(age, alive), default=-1)
         numbers = {
             sight.names[key]: value
             for key, ref in sight.tensors.items()

@@ -112,6 +112,8 @@ class Registry:
     _serial: int = 0
     _numbers: Numbers = field(default_factory=Numbers)
     """Of batches, outputs and losses that were listed."""
+    _made: int = -1
+    """The age of the newest output."""
     _taken: set[str] = field(default_factory=set)
     """Names that are the user's."""
 
@@ -211,7 +213,7 @@ class Registry:
 
     def look_for_loss(self, stack: list[FrameType]) -> None:
         """See whether the innermost of these frames holds a loss that `backward` has not been called on yet."""
-        self._find_loss(look_around(list(frames.scopes(stack))))
+        self._find_loss(look_around(list(frames.scopes(stack))), self.in_sight)
 
     def newest_loss(self) -> torch.Tensor | None:
         """The loss noted last, if it is still there."""
@@ -262,7 +264,7 @@ class Registry:
         self.parts = sight.modules
         self._find_models(sight, stack)
         self._name(sight)
-        self._find_loss(sight if pending_backward else None)
+        self._find_loss(sight if pending_backward else None, before)
         self.alive = {}
         self.also = {}
         self._stand.begin()
@@ -404,21 +406,21 @@ class Registry:
     def _give(self, entry: Named, name: str) -> None:
         entry.name = unique(name, {other.name for other in (*self._models, *self._optimizers) if other is not entry})
 
-    def _find_loss(self, sight: Sight | None) -> None:
+    def _find_loss(self, sight: Sight | None, before: Mapping[int, weakref.ref[torch.Tensor]]) -> None:
         """See which of the user's variables hold losses: before backward, and what stands beside it at its entry."""
         newest = self.newest_loss()
         if newest is not None:
             self._held.add("loss", newest, self._slots["loss"][0].serial)
         if sight is None:
             return
-        outputs = [slot.ref() for slot in self._slots.get("output", ())]
-        numbers, made = numbers_among(sight, outputs, [ref() for ref in self._losses])
-        found = losses_among(numbers, newest if self.at_backward else None, self._loss_names, made)
+        numbers, made = numbers_among(sight, self._slots.get("output", ()), self._losses)
+        self._made = max(self._made, made)
+        found = losses_among(numbers, newest if self.at_backward else None, self._loss_names, self._made)
         if found.main is not None:
             self.add_loss(weakref.ref(found.main[1]), found.main[0])
         for _, value in found.beside:
             self._serial += 1
-            self._held.add("loss", value, self._serial)
+            self._held.add("loss", value, self._serial, known=before.get(id(value), lambda: None)() is value)
 
     # listing
 

@@ -189,6 +189,9 @@ class Loaders:
             # another loader over the data that training uses
             known = not self._models.evaluating and not self._tracer.rounds.over(sys._getframe(1))
         if known:
+            for earlier in self._since:  # a look at a batch before training is no epoch
+                if earlier is not read and earlier.loader is loader and earlier.counted:
+                    earlier.discount()
             read.count()
             self._tell(read)
         return known
