@@ -102,7 +102,7 @@ async def test_the_footer_help_and_palette_show_the_users_keys_and_the_old_ones_
         assert here.app.furniture.focused_name() == "tensor"
         await here.step("f8")
         assert any(one.title.startswith("next (F8)") for one in here.app.get_system_commands(here.app.screen))
-        await here.press("X")
+        await here.press("X", "slash", *"run the next phase")
         await here.until_seen("Keys", "F8")
 
 
