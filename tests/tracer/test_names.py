@@ -476,3 +476,21 @@ if __name__ == "__main__":
     names, stops = seen(str(program))
     assert {"net.fc.weight", "loss", "optimizer opt"} <= names
     assert {stop.boundary.file for stop in stops[:-1]} == {str(program)}
+
+
+def test_backward_tells_the_gradients_of_what_is_trained_by_hand(tmp_path: Path) -> None:
+    script = """
+a, b = torch.ones(3, requires_grad=True), torch.zeros((), requires_grad=True)
+for _ in range(2):
+    loss = (a.sum() + b - 1).square()
+    loss.backward()
+    with torch.no_grad():
+        a -= 0.1 * a.grad
+        b -= 0.1 * b.grad
+        a.grad = b.grad = None
+"""
+    _, stops = seen(write(tmp_path, LOOP + script))
+    told = [stop.effects for stop in stops if stop.boundary.done == "backward" and stop.effects]
+    gradients = {(effect.object, effect.what) for effects in told for effect in effects.named if effect.kind == "grad"}
+    assert len(told) == 2
+    assert gradients == {("a.grad", "created"), ("b.grad", "created")}

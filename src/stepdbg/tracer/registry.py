@@ -113,7 +113,6 @@ class Registry:
     _numbers: Numbers = field(default_factory=Numbers)
     """Of batches, outputs and losses that were listed."""
     _made: int = -1
-    """The age of the newest output."""
     _taken: set[str] = field(default_factory=set)
     """Names that are the user's."""
 
@@ -282,8 +281,9 @@ class Registry:
         self.others.say_so()
 
     def list_holders(self) -> bool:
-        """List what models and optimizers hold, without a look at the user's frames; False where one has no name."""
-        if not all(entry.name for entry in (*self._models, *self._optimizers) if entry.ref() is not None):
+        """List what models and optimizers hold, with no look at frames; False where one has no name or none is."""
+        named = (*self._models, *self._optimizers)
+        if not (self.has_optimizers and all(one.name for one in named if one.ref() is not None)):
             return False
         stand, also, self._stand = self._stand, self.also, Standing()
         self.alive, self.scope = {}, self._loose_names
