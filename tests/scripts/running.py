@@ -176,12 +176,18 @@ def course(boundaries: list[Any]) -> list[str]:
 
 
 def passing_over_evaluation(updates: list[str]) -> list[str]:
-    """The same with evaluations in a row as one, as `n` passes over them."""
+    """The same with evaluations in a row as one, as `n` passes over them.
+
+    Between a forward and its backward it does not: the loss may begin where an evaluation ends.
+    """
     passed = []
     for update in updates:
         kept: list[str] = []
+        pending = False
         for phase in update.split():
-            if not (phase.split(">")[-1] == "eval" and kept and kept[-1] == phase):
+            name = phase.split(">")[-1]
+            pending = (pending or name == "forward") and name != "backward"
+            if not (name == "eval" and not pending and kept and kept[-1] == phase):
                 kept.append(phase)
         passed.append(" ".join(kept))
     return passed

@@ -391,6 +391,8 @@ class Course(StaysHere):
             if following == "zero_grad":
                 (self.trailing.add if turn == "over" else self.trailing.discard)(optimizer)
                 by_order = self._opens_by_order(following, optimizer)
+        elif following == "forward" and self.regular and not self._begins_with("forward"):
+            opens = by_order = False  # one from which nothing is learned: an evaluation with gradients on
         self._differs = self._differs or opens != by_order
         return self.update + 1 if opens else None
 
@@ -420,6 +422,11 @@ class Course(StaysHere):
                 return all_stepped or not any(phase.name == "data" for phase in self.phases)
             return following == "zero_grad" and optimizer in self.fresh
         return False
+
+    def _begins_with(self, name: str) -> bool:
+        """Whether the last complete update began with that phase, or nothing has been learned."""
+        first = next((phase.name for phase in self.before if phase.kept and phase.outer is None), name)
+        return first == name
 
     def _open(self, update: int) -> None:
         self._opening = _Opening(self.phases, self.before, self.stepped, self.in_use)
