@@ -129,7 +129,7 @@ def test_sigterm_to_us_is_the_targets(runtime_folder: Path, tmp_path: Path) -> N
     ("arguments", "says"),
     [
         (["nowhere.py"], "no script nowhere.py"),
-        (["--break", "foo bar", "x.py"], "cannot read the breakpoint"),
+        (["--break", "foo bar", __file__], "cannot read the breakpoint"),
         (["-m", "stepdbg.testing"], "run --headless"),
         (["stop", "nobody"], "no session 'nobody'"),
         (["stop", "../.."], "session"),
