@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from stepdbg.errors import ProtocolError
 from stepdbg.hub.card import Card, write_card
@@ -35,6 +36,10 @@ LINGER_SECONDS = 24 * 3600.0
 """So long does an unattended session wait after its target's exit."""
 QUIET_SECONDS = 0.3
 """After the target's exit a trace is whole when its processes have hung up, or been silent for so long."""
+GATHERING_SECONDS = 0.01
+"""So long is a traced process left alone after it has sent something, unless it sends much."""
+GATHERED = 1 << 16
+"""Bytes from which on what it sends is much."""
 MOST_CLIENTS = 64
 LONGEST_HELLO = 4096
 LONGEST_FROM_CLIENT = 4 * 1024 * 1024
@@ -239,6 +244,8 @@ class Hub:
                 if self.launch.trace is not None:
                     self._heard += 1
                     await self._hand_on()
+                    if len(data) < GATHERED:
+                        await _leave_alone(writer)
                 data = await reader.read(1 << 18)
         except TimeoutError:
             _log.warning("%s said nothing: connection ended", link.name)
@@ -359,6 +366,17 @@ class Hub:
             write_card(self.folder, card)
         except OSError as error:  # the session goes on without
             _log.warning("cannot write the card of the session: %s", error)
+
+
+async def _leave_alone(process: asyncio.StreamWriter) -> None:
+    """Let a traced process run on: what it sends meanwhile waits with the kernel, and is there whatever becomes of it.
+
+    Woken for each line, the hub takes the processor from training that has just sent it.
+    """
+    transport: Any = process.transport
+    transport.pause_reading()
+    await asyncio.sleep(GATHERING_SECONDS)
+    transport.resume_reading()
 
 
 async def _from_client(reader: asyncio.StreamReader, longest: int = LONGEST_FROM_CLIENT) -> FromClient:

@@ -148,7 +148,7 @@ class Deltas:
                     else:
                         self.ratio(name, tensor, mark.print)
             try:
-                if (copy := self._copied(name, tensor, kept, left)) is not None:
+                if (copy := self._copied(name, tensor, kept, left, registry.small.get(name))) is not None:
                     known[name] = Kept(copy, tensor.shape, tensor.dtype, mark.print, earlier=earlier)
                     self._pending.add(name)
             except (RuntimeError, TypeError, ValueError, Unreadable) as error:  # no memory after all, or no numbers
@@ -158,7 +158,7 @@ class Deltas:
             devices.settle()  # a step on another stream must not overtake the copies
 
     def _copied(
-        self, name: str, tensor: torch.Tensor, kept: Kept | None, left: dict[torch.device, int]
+        self, name: str, tensor: torch.Tensor, kept: Kept | None, left: dict[torch.device, int], small: bytes | None
     ) -> torch.Tensor | bytes | None:
         """A copy of that tensor, if possible in the memory of the one before; None where there is no room for it.
 
@@ -167,8 +167,9 @@ class Deltas:
             tensor: Itself.
             kept: The copy from before.
             left: Bytes that copies may still take, by device; filled in where a device is met first.
+            small: What it holds, if it is small and the picture at which training stands has read it.
         """
-        small = small_bytes(tensor)
+        small = small or small_bytes(tensor)
         if small is not None and (len(small) <= _ONE or tensor.dtype.is_complex) and _is_turned(tensor):
             small = None
         if small is not None:

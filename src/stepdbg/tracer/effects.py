@@ -60,6 +60,8 @@ class Mark(Struct, frozen=True, gc=False):
 
 
 _WORD = (1 << 64) - 1
+_AT_HAND = 1 << 25
+"""Bytes of small tensors that are kept while training stands."""
 
 Picture = dict[str, Mark]
 """Everything that was alive, by name."""
@@ -70,6 +72,8 @@ def take(registry: Registry) -> Picture:
     devices.settle()  # what other streams still write must be there, what the CPU reads among it
     picture: Picture = {}
     larger: list[tuple[str, torch.Tensor]] = []
+    registry.small = small = {}
+    room = _AT_HAND
     for name, entry in registry.alive.items():
         if (tensor := entry.tensor) is None:
             picture[name] = Mark(entry.kind, 0, 0, plain(entry.value), entry.owner)
@@ -81,6 +85,9 @@ def take(registry: Registry) -> Picture:
         mark: int | None = None
         if (held := small_bytes(tensor)) is not None:
             mark = xxhash.xxh3_64_intdigest(held)
+            if room > 0:  # what asks for it next at this stop need not read it again
+                small[name] = held
+                room -= len(held)
         else:
             larger.append((name, tensor))
         picture[name] = Mark(entry.kind, entry.serial or id(tensor), version, mark, entry.owner, entry.known)

@@ -333,7 +333,7 @@ class Halt:
     def _since(self, done: Phase | None, before: effects.Picture, after: effects.Picture) -> list[m.Effect]:
         """What has happened since the boundary before; of a phase with others inside it, all that was its own."""
         told = self._returns.in_all(done, self._returns.tell(done, self._course.open, before, after))
-        return nonfinite.marked(told, self._registry.alive)
+        return nonfinite.marked(told, self._registry)
 
     def _record(self, done: Phase, told: list[m.Effect], basis: m.Basis) -> None:
         """Keep what a phase did; what came after its call is another's where it lies inside that."""
@@ -346,12 +346,12 @@ class Halt:
             return self._since(self._course.last, self.before, after), "fingerprint"
         if self._counters is not None:
             named = effects.named(self._counters, effects.counters_only(after), "counters")
-            return nonfinite.marked(named, self._registry.alive), "counters"
+            return nonfinite.marked(named, self._registry), "counters"
         return [], None
 
     def _named(self, before: effects.Picture, after: effects.Picture) -> list[m.Effect]:
         """The effects that turn one picture into the other, with what in them is not finite."""
-        return nonfinite.marked(effects.named(before, after, "fingerprint"), self._registry.alive)
+        return nonfinite.marked(effects.named(before, after, "fingerprint"), self._registry)
 
     def _why(self, boundary: m.Boundary, named: list[m.Effect], done: Phase) -> str:
         """Why the phase done has changed less than it is for."""

@@ -7,6 +7,7 @@ take arguments, return lists, count their calls, raise, or never end. What there
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 
 _attributes = object.__getattribute__
 _NOTHING: Mapping[str, Any] = {}
+_PLAIN = frozenset((torch.Tensor, nn.Parameter))
 
 
 def held_by(module: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
@@ -93,13 +95,16 @@ def groups_of(optimizer: Any) -> list[dict[str, Any]]:
 def parameters_of_group(group: Mapping[str, Any]) -> list[torch.Tensor]:
     """The tensors that a parameter group holds."""
     held = group.get("params")
-    return [one for one in held if issubclass(type(one), torch.Tensor)] if isinstance(held, (list, tuple)) else []
+    if not isinstance(held, (list, tuple)):
+        return []
+    if _PLAIN.issuperset(map(type, held)):  # nearly always, and no step of Python for each of them
+        return [*held]
+    return [one for one in held if issubclass(type(one), torch.Tensor)]
 
 
 def optimized_by(optimizer: Any) -> Iterator[torch.Tensor]:
     """The parameters of all its groups."""
-    for group in groups_of(optimizer):
-        yield from parameters_of_group(group)
+    return chain.from_iterable(map(parameters_of_group, groups_of(optimizer)))
 
 
 def states_of(optimizer: Any) -> Iterable[tuple[Any, dict[Any, Any]]]:

@@ -14,6 +14,7 @@ import weakref
 from collections import UserDict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -29,6 +30,8 @@ FEW = 64
 """So many entries of a container or an object are looked into."""
 _ENOUGH = 4000
 """So many values are looked at for one frame."""
+_CALLS = 256
+"""So many calls of models are remembered by what takes their output."""
 _STEPS = 2
 """A name leads so many steps away from a variable."""
 
@@ -179,7 +182,10 @@ def tensors_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str
         yield path, value
     elif depth <= 4:
         for step, item in entries_of(value):
-            yield from tensors_in(item, path + step, depth + 1)
+            if type(item) is torch.Tensor:
+                yield path + step, item
+            else:
+                yield from tensors_in(item, path + step, depth + 1)
 
 
 def is_a(value: object, kinds: type | tuple[type, ...]) -> bool:
@@ -217,10 +223,16 @@ def assigned_names(frame: FrameType) -> tuple[str, ...]:
     """The variables that take the value of the call which the frame is in: `y_hat` in `y_hat = model(x)`, `mu` and
     `logvar` in `mu, logvar = model(x)`.
     """
+    return _assigned(frame.f_code, frame.f_lasti)
+
+
+@lru_cache(_CALLS)
+def _assigned(code: CodeType, place: int) -> tuple[str, ...]:
+    """`assigned_names`, by where a function calls. (To read its instructions takes milliseconds.)"""
     found: list[str] = []
     wanted = 1
-    for instruction in dis.get_instructions(frame.f_code):
-        if instruction.offset <= frame.f_lasti or instruction.opname in ("CACHE", "EXTENDED_ARG"):
+    for instruction in dis.get_instructions(code):
+        if instruction.offset <= place or instruction.opname in ("CACHE", "EXTENDED_ARG"):
             continue
         if instruction.opname == "UNPACK_SEQUENCE" and wanted == 1 and not found:
             wanted = instruction.arg or 0

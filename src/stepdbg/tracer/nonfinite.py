@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from msgspec.structs import replace
@@ -18,19 +19,20 @@ from stepdbg.tracer import devices
 from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.many_norms import TAKEN, norms
 from stepdbg.tracer.readable import Unreadable, local
-from stepdbg.tracer.registry import Alive
+from stepdbg.tracer.registry import Registry
 
 _KINDS = frozenset({"parameter", "grad", "buffer", "state", "loss", "output", "batch"})
 _AT_ONCE = 1 << 22
 """Bytes of small tensors that are joined at a time."""
 
 
-def marked(effects: list[Effect], alive: Mapping[str, Alive]) -> list[Effect]:
+def marked(effects: list[Effect], registry: Registry) -> list[Effect]:
     """The effects, each with what the tensor that was written holds beside finite numbers."""
+    alive = registry.alive
     if devices.capturing():
         return effects
     with torch._C.DisableTorchFunctionSubclass():
-        found = holding(
+        written = (
             (effect.object, tensor)
             for effect in effects
             if effect.kind in _KINDS
@@ -38,19 +40,27 @@ def marked(effects: list[Effect], alive: Mapping[str, Alive]) -> list[Effect]:
             and (entry := alive.get(effect.object)) is not None
             and (tensor := entry.tensor) is not None
         )
+        found = holding(written, registry.small)
     if not found:
         return effects
     return [replace(one, holds=found[one.object]) if one.object in found else one for one in effects]
 
 
-def holding(tensors: Iterable[tuple[str, torch.Tensor]]) -> dict[str, Holds]:
-    """Those that hold a NaN, or else an infinity; of what cannot be read nothing is told."""
+def holding(
+    tensors: Iterable[tuple[str, torch.Tensor]], at_hand: Mapping[str, bytes] = MappingProxyType({})
+) -> dict[str, Holds]:
+    """Those that hold a NaN, or else an infinity; of what cannot be read nothing is told.
+
+    Args:
+        tensors: By their names.
+        at_hand: The bytes of small ones, as far as they have been read.
+    """
     found: dict[str, Holds] = {}
     small = defaultdict[torch.dtype, list[tuple[str, bytes]]](list)
     elsewhere = defaultdict[torch.device, list[tuple[str, torch.Tensor]]](list)
     for name, tensor in tensors:
         dtype = tensor.dtype
-        if dtype in TAKEN and (held := small_bytes(tensor)) is not None:
+        if dtype in TAKEN and (held := at_hand.get(name) or small_bytes(tensor)) is not None:
             small[dtype].append((name, held))
             continue
         numbers = _numbers(tensor) if dtype.is_floating_point or dtype.is_complex else None

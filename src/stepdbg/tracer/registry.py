@@ -93,6 +93,12 @@ class Registry:
     """Whether backward is just being called: then the newest loss is that which it is called on."""
     parts: list[nn.Module] = field(default_factory=list)
     """The modules in sight, between `refresh` and `release`."""
+    small: dict[str, bytes] = field(default_factory=dict)
+    """What small tensors hold, as far as the newest picture has read them and there is room, until `release`."""
+    optimized: set[int] = field(default_factory=set)
+    """The `id` of all that optimizers hold, as of the last `refresh`."""
+    all_optimized: bool = False
+    """Whether optimizers hold each parameter that is listed, likewise."""
     leaves: Leaves = field(default_factory=Leaves)
     """What is trained by hand."""
     _loss_names: set[str] = field(default_factory=set)
@@ -103,7 +109,7 @@ class Registry:
     """What such were called when they were listed last, by `id`."""
     _losses: list[weakref.ref[torch.Tensor]] = field(default_factory=list)
     """Those that backward was called on."""
-    _rosters: Rosters = field(default_factory=Rosters)
+    rosters: Rosters = field(default_factory=Rosters)
     _held_by: dict[int, Roster] = field(default_factory=dict)
     """What each model holds, by its `id`, while everything is being listed."""
     _stand: Standing = field(default_factory=Standing)
@@ -271,6 +277,7 @@ class Registry:
         names = self._list_models()
         self._held_by, self._of_models = {}, len(self.alive)
         self._list_optimizers(names)
+        self.all_optimized = self.optimized >= names.keys()
         if not self.has_optimizers:
             for name, leaf in self.leaves.named(sight, names, alone=not self._models):
                 if name not in self.alive:
@@ -317,10 +324,11 @@ class Registry:
         self.scope = {}
         self._held_by = {}
         self.parts = []
+        self.small = {}
 
     def forget_names(self) -> None:
         """Training runs on by itself: keep no names either, which are made up once for those who step."""
-        self._rosters.forget()
+        self.rosters.forget()
 
     def census(self) -> Census:
         """How much is alive."""
@@ -343,7 +351,9 @@ class Registry:
             for entry in self._optimizers
             if (used := entry.ref()) is not None and not self.others.alone_use(used, entry.steps)
         ]
-        held = {id(parameter) for _, optimizer in self.optimizers() for parameter in optimized_by(optimizer)}
+        held = self.optimized = {
+            number for _, optimizer in self.optimizers() for number in map(id, optimized_by(optimizer))
+        }
         self._models = [
             entry
             for entry in self._models
@@ -428,7 +438,7 @@ class Registry:
         """What the model holds: at first it has no name."""
         known = self._held_by.get(id(model))
         if known is None or not name:
-            known = self._rosters.of(model, name)
+            known = self.rosters.of(model, name)
             if name:
                 self._held_by[id(model)] = known
         return known
@@ -486,8 +496,9 @@ class Registry:
                     continue
                 whose = f"{named.name}.state[{names[id(parameter)]}]."
                 for key, value in tuple(state.items()):
-                    if is_a(value, torch.Tensor):
-                        alive[f"{whose}{key_in_words(key)}"] = Alive("state", value, value, 0, named.name)
+                    if type(value) is torch.Tensor or is_a(value, torch.Tensor):
+                        word = key if type(key) is str else key_in_words(key)
+                        alive[f"{whose}{word}"] = Alive("state", value, value, 0, named.name)
                     elif is_a(value, (int, float)):
                         alive[f"{whose}{key_in_words(key)}"] = Alive("state", None, value, 0, named.name)
 

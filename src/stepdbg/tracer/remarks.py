@@ -34,6 +34,8 @@ class Remarks:
         """The parameters that held NaN or infinity when they were written last."""
         self._frozen: frozenset[str] = frozenset()
         """The parameters that were frozen at the stop before, if step was to come next."""
+        self._frozen_then: tuple[int, frozenset[str]] | None = None
+        """The parameters that were frozen, and what the registry stood at (`Registry.standing`)."""
 
     def why(self, boundary: Boundary, effects: Sequence[Effect], optimizer: Any, registry: Registry) -> str:
         """Why the phase done has changed less than it is for; empty where that is not known.
@@ -58,7 +60,7 @@ class Remarks:
                     self._unfit.pop(effect.object, None)
                     if effect.holds:
                         self._unfit[effect.object] = effect.holds
-        was_frozen, self._frozen = self._frozen, _frozen(registry) if boundary.next == "step" else frozenset()
+        was_frozen, self._frozen = self._frozen, self._frozen_now(registry) if boundary.next == "step" else frozenset()
         return "; ".join(
             found
             for found in (
@@ -69,6 +71,11 @@ class Remarks:
             )
             if found
         )
+
+    def _frozen_now(self, registry: Registry) -> frozenset[str]:
+        if self._frozen_then is None or self._frozen_then[0] != registry.standing:
+            self._frozen_then = (registry.standing, _frozen(registry))
+        return self._frozen_then[1]
 
     def _not_finite(self, registry: Registry) -> str:
         alive = registry.alive
@@ -135,9 +142,9 @@ def _frozen_and_moved(boundary: Boundary, effects: Sequence[Effect], registry: R
 
 def _in_no_optimizer(boundary: Boundary, effects: Sequence[Effect], registry: Registry) -> str:
     """Parameters that a backward gives gradients, and that no step will ever move."""
-    if boundary.done != "backward" or not registry.has_optimizers:
+    if boundary.done != "backward" or registry.all_optimized:
         return ""
-    held = {id(one) for _, optimizer in registry.optimizers() for one in optimized_by(optimizer)}
+    held = registry.optimized
     if not held:
         return ""
     alive = registry.alive
@@ -153,11 +160,6 @@ def _in_no_optimizer(boundary: Boundary, effects: Sequence[Effect], registry: Re
     return f"{names} got a gradient and {'is' if len(loose) == 1 else 'are'} in no optimizer"
 
 
-def _held(registry: Registry) -> set[int]:
-    """The parameters of all optimizers, by `id`."""
-    return {id(one) for _, optimizer in registry.optimizers() for one in optimized_by(optimizer)}
-
-
 def modes(registry: Registry) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     """Models and modules that are not in training mode.
 
@@ -165,10 +167,12 @@ def modes(registry: Registry) -> tuple[tuple[tuple[str, str], ...], tuple[str, .
         The models under training that are not in it as a whole, each with `eval` or `mixed`; and, of all models, what
         is in evaluation mode and lies in nothing that is.
     """
-    held = _held(registry)
+    held = registry.optimized
     models: list[tuple[str, str]] = []
     outermost: list[str] = []
     for name, model in registry.models():
+        if not registry.rosters.may_evaluate(model):
+            continue
         flags = {prefix: bool(module.__dict__.get("training", True)) for prefix, module in modules_of(model)}
         if all(flags.values()) or not name:
             continue

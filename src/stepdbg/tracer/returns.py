@@ -147,6 +147,8 @@ class Returns:
         """Nobody looked when the call returned: tell by what it can have changed."""
         foreign = _FOREIGN[phase.name]
         held = self._held(phase.whose() if phase.whose is not None else None) if phase.name == "step" else None
+        if held is None and not any(effect.kind in foreign for effect in found):
+            return [*found]
         mine: list[Effect] = []
         others: list[Effect] = []
         for effect in found:
@@ -157,8 +159,10 @@ class Returns:
         return [*mine, *map(_later, others)]
 
     def _held(self, optimizer: Any) -> set[str] | None:
-        """The names of the parameters that it holds; None where it is not known."""
+        """The names of the parameters that it holds; None where it is not known, or it holds all that are listed."""
         if not isinstance(optimizer, torch.optim.Optimizer):
+            return None
+        if self.registry.all_optimized and len(self.registry.optimizers()) == 1:
             return None
         held = {id(one) for one in optimized_by(optimizer)}
         return {name for name, entry in self.registry.alive.items() if id(entry.tensor) in held}

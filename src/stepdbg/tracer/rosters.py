@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import accumulate, compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from stepdbg.tracer.layout import held_by, modules_of
+
+_NONE: Mapping[str, Any] = {}
 
 
 class Roster(NamedTuple):
@@ -60,6 +62,8 @@ class _Spread(NamedTuple):
 
     parameters: list[torch.Tensor | None]
     buffers: list[torch.Tensor | None]
+    evaluating: bool
+    """Whether any of them is in evaluation mode."""
     children: list[int]
     """How many modules each of them holds."""
     held: list[int]
@@ -72,7 +76,7 @@ class _Spread(NamedTuple):
     @property
     def shape(self) -> tuple[list[int] | list[str], ...]:
         """All that the names are made up from."""
-        return self[2:]
+        return self[3:]
 
 
 class _Names(NamedTuple):
@@ -104,9 +108,12 @@ class Rosters:
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, str], tuple[_Names, _Listed]] = {}
+        self._all_in_training: set[int] = set()
+        """The models of which no module was in evaluation mode when they were listed last, by their `id`."""
 
     def of(self, model: nn.Module, name: str) -> Roster:
         """What the model of that name holds."""
+        evaluating = True
         if _has_own_names(model):
             every, buffered = list(parameters_of(model)), list(model.named_buffers(remove_duplicate=False))
             parameters: list[torch.Tensor | None] = [tensor for _, tensor in every]
@@ -124,8 +131,9 @@ class Rosters:
             )
         else:
             spread = _spread(model)
-            parameters, buffers = spread.parameters, spread.buffers
+            parameters, buffers, evaluating = spread.parameters, spread.buffers, spread.evaluating
             listed = self._names_of(model, name, spread)
+        (self._all_in_training.discard if evaluating else self._all_in_training.add)(id(model))
         return Roster(
             [parameters[place] for place in listed.parameter_places],  # type: ignore[misc]
             listed.parameters,
@@ -134,6 +142,10 @@ class Rosters:
             listed.buffers,
             listed.also,
         )
+
+    def may_evaluate(self, model: nn.Module) -> bool:
+        """Whether a module of it may be in evaluation mode, as of the last listing."""
+        return id(model) not in self._all_in_training
 
     def forget(self) -> None:
         """Nobody steps any more: keep no names."""
@@ -170,11 +182,23 @@ def _has_own_names(model: nn.Module) -> bool:
 
 
 def _spread(model: nn.Module) -> _Spread:
-    spread = _Spread([], [], [], [], [], [], [], [])
-    parameters, buffers, children, held, buffered, child_keys, parameter_keys, buffer_keys = spread
+    parameters: list[torch.Tensor | None] = []
+    buffers: list[torch.Tensor | None] = []
+    children: list[int] = []
+    held: list[int] = []
+    buffered: list[int] = []
+    child_keys: list[str] = []
+    parameter_keys: list[str] = []
+    buffer_keys: list[str] = []
+    evaluating = False
+    attributes_of = object.__getattribute__
     modules, parents, seen = [model], [-1], {id(model)}
     for place, module in enumerate(modules):  # which grows meanwhile, level by level
-        own, others, inside = held_by(module)  # a ScriptModule's have a length, keys and values, and nothing else
+        attributes = attributes_of(module, "__dict__")  # as `held_by` does, of very many
+        own, others = attributes.get("_parameters", _NONE), attributes.get("_buffers", _NONE)
+        inside = attributes.get("_modules", _NONE)  # a ScriptModule's has a length, keys and values, and nothing else
+        if attributes.get("training", True) is not True:
+            evaluating = True
         before = len(modules)
         if len(inside):
             for key, child in inside.items():
@@ -196,7 +220,7 @@ def _spread(model: nn.Module) -> _Spread:
             buffer_keys += others.keys()
             buffers += others.values()
         buffered.append(count)
-    return spread
+    return _Spread(parameters, buffers, evaluating, children, held, buffered, child_keys, parameter_keys, buffer_keys)
 
 
 def _is_above(module: nn.Module, place: int, modules: list[nn.Module], parents: list[int]) -> bool:

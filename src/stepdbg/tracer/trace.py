@@ -112,15 +112,15 @@ class Trace:
                 for variables in islice(scopes(stack), 1):
                     registry.note_fetched(variables, registry.in_sight)
             registry.refresh(stack, returning, pending_backward=course.pending_backward)
-            after, alive = effects.take(registry), registry.alive
+            after = effects.take(registry)
             self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
+            found: tuple[m.Effect, ...] | None = None
+            if self._wanted.effects:
+                known = self._before is not None and (boundary.done is not None or boundary.inside)
+                named = self._returns.tell(course.last, course.open, self._before or {}, after) if known else []
+                found = tuple(nonfinite.marked(named, registry))
         finally:
             registry.release()
-        found: tuple[m.Effect, ...] | None = None
-        if self._wanted.effects:
-            known = self._before is not None and (boundary.done is not None or boundary.inside)
-            named = self._returns.tell(course.last, course.open, self._before or {}, after) if known else []
-            found = tuple(nonfinite.marked(named, alive))
         self._before = after
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None
 

@@ -174,7 +174,8 @@ class Loaders:
         if read is None:
             return True
         loader, dataset = read.loader, read.dataset
-        self._learned()
+        if self._awaiting:
+            self._learned()
         if self._taken:
             self._taken = False
             self._since.clear()
@@ -192,7 +193,8 @@ class Loaders:
             for earlier in self._since:  # a look at a batch before training is no epoch
                 if earlier is not read and earlier.loader is loader and earlier.counted:
                     earlier.discount()
-            read.count()
+            if not read.counted:
+                read.count()
             self._tell(read)
         return known
 
@@ -204,7 +206,7 @@ class Loaders:
 
     def _learned(self) -> None:
         """Where a backward has come after the call of a model, what it was called with feeds training."""
-        if self._awaiting and not self._tracer.lagging.pending_backward:
+        if not self._tracer.lagging.pending_backward:
             for read in self._awaiting:
                 read.loader.feeds = read.dataset.feeds = True
             self._awaiting = []
@@ -220,7 +222,8 @@ class Loaders:
         if not self._since:
             return
         self._taken = True
-        self._learned()
+        if self._awaiting:
+            self._learned()
         if training:
             self._awaiting = [*self._since]
         else:

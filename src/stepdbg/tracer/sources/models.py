@@ -59,6 +59,7 @@ class Models(StaysHere):
         self.gave_up = tracer.gave_up
         self.without_wrapper = without_wrapper
         self.function_modes_are_on = torch._C._is_torch_function_mode_enabled
+        self.tracing_state = torch._C._get_tracing_state
         """What a wrapper needs is found here, where it is when its class is pickled (`StaysHere`)."""
         self._watched_from = 1
         self._open: nn.Module | None = None
@@ -171,10 +172,12 @@ class Models(StaysHere):
                     and known() is self
                     and torch.is_grad_enabled()
                     and torchs.__call__ is plain
-                    and models.on_forward is None
+                    and models.tracing_state() is None
                     and not passing.memory[BELL]
                     and get_ident() == passing.thread
                 ):  # the usual one, in a free run: see tracer/passing.py
+                    if models.on_forward is not None:
+                        models.on_forward(True)
                     mine = True
                     models._open, models._open_phase, models._trained = self, models.noted, known
                     passing.open = "forward"
