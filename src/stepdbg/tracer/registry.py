@@ -12,7 +12,7 @@ import sys
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from types import FrameType
 from typing import Any
 
@@ -351,9 +351,8 @@ class Registry:
             for entry in self._optimizers
             if (used := entry.ref()) is not None and not self.others.alone_use(used, entry.steps)
         ]
-        held = self.optimized = {
-            number for _, optimizer in self.optimizers() for number in map(id, optimized_by(optimizer))
-        }
+        held = set(map(id, chain.from_iterable(optimized_by(optimizer) for _, optimizer in self.optimizers())))
+        self.optimized = held
         self._models = [
             entry
             for entry in self._models
@@ -520,8 +519,9 @@ class Registry:
                 self.alive[name] = Alive(slot.kind, tensor, serial=self._numbers.of(tensor), known=known)
 
     def _list_held(self) -> None:
-        listed = {id(entry.tensor) for entry in self.alive.values()}
-        for name, tensor, one in self._held.named(self.scope):
+        held = self._held.named(self.scope)
+        listed = {id(entry.tensor) for entry in self.alive.values()} if held else ()
+        for name, tensor, one in held:
             if id(tensor) not in listed and name not in self.alive:
                 self.alive[name] = Alive(one.kind, tensor, serial=self._numbers.of(tensor), known=one.known)
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import accumulate, compress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from stepdbg.tracer.layout import held_by, modules_of
-
-_NONE: Mapping[str, Any] = {}
 
 
 class Roster(NamedTuple):
@@ -62,8 +60,8 @@ class _Spread(NamedTuple):
 
     parameters: list[torch.Tensor | None]
     buffers: list[torch.Tensor | None]
-    evaluating: bool
-    """Whether any of them is in evaluation mode."""
+    evaluating: list[nn.Module]
+    """Those that may be in evaluation mode."""
     children: list[int]
     """How many modules each of them holds."""
     held: list[int]
@@ -131,7 +129,7 @@ class Rosters:
             )
         else:
             spread = _spread(model)
-            parameters, buffers, evaluating = spread.parameters, spread.buffers, spread.evaluating
+            parameters, buffers, evaluating = spread.parameters, spread.buffers, bool(spread.evaluating)
             listed = self._names_of(model, name, spread)
         (self._all_in_training.discard if evaluating else self._all_in_training.add)(id(model))
         return Roster(
@@ -182,23 +180,54 @@ def _has_own_names(model: nn.Module) -> bool:
 
 
 def _spread(model: nn.Module) -> _Spread:
-    parameters: list[torch.Tensor | None] = []
-    buffers: list[torch.Tensor | None] = []
-    children: list[int] = []
-    held: list[int] = []
-    buffered: list[int] = []
-    child_keys: list[str] = []
-    parameter_keys: list[str] = []
-    buffer_keys: list[str] = []
-    evaluating = False
+    """A walk over whole levels; whether a module is met a second time is asked once for each."""
+    spread = _Spread([], [], [], [], [], [], [], [], [])
+    parameters, buffers, evaluating, children, held, buffered, child_keys, parameter_keys, buffer_keys = spread
     attributes_of = object.__getattribute__
+    level, seen = [model], {id(model)}
+    try:
+        while level:
+            below: list[nn.Module] = []
+            for module in level:
+                attributes = attributes_of(module, "__dict__")
+                before = len(below)
+                if inside := attributes["_modules"]:
+                    for key, child in inside.items():
+                        if child is not None:
+                            child_keys.append(key)
+                            below.append(child)
+                children.append(len(below) - before)
+                if own := attributes["_parameters"]:
+                    parameter_keys += own
+                    parameters += own.values()
+                held.append(len(own))
+                if others := attributes["_buffers"]:
+                    buffer_keys += others
+                    buffers += others.values()
+                buffered.append(len(others))
+                if attributes["training"] is not True:
+                    evaluating.append(module)
+            met = set(map(id, below))
+            if len(met) < len(below) or not seen.isdisjoint(met):
+                return _spread_with_care(model)
+            seen |= met
+            level = below
+    except (AttributeError, KeyError, TypeError):
+        return _spread_with_care(model)
+    return spread
+
+
+def _spread_with_care(model: nn.Module) -> _Spread:
+    """The same where a module is met several times, or is none of the usual ones.
+
+    (A ScriptModule's dictionaries have a length, keys and values, and nothing else.)
+    """
+    spread = _Spread([], [], [], [], [], [], [], [], [])
+    parameters, buffers, evaluating, children, held, buffered, child_keys, parameter_keys, buffer_keys = spread
     modules, parents, seen = [model], [-1], {id(model)}
     for place, module in enumerate(modules):  # which grows meanwhile, level by level
-        attributes = attributes_of(module, "__dict__")  # as `held_by` does, of very many
-        own, others = attributes.get("_parameters", _NONE), attributes.get("_buffers", _NONE)
-        inside = attributes.get("_modules", _NONE)  # a ScriptModule's has a length, keys and values, and nothing else
-        if attributes.get("training", True) is not True:
-            evaluating = True
+        own, others, inside = held_by(module)
+        evaluating.append(module)
         before = len(modules)
         if len(inside):
             for key, child in inside.items():
@@ -220,7 +249,7 @@ def _spread(model: nn.Module) -> _Spread:
             buffer_keys += others.keys()
             buffers += others.values()
         buffered.append(count)
-    return _Spread(parameters, buffers, evaluating, children, held, buffered, child_keys, parameter_keys, buffer_keys)
+    return spread
 
 
 def _is_above(module: nn.Module, place: int, modules: list[nn.Module], parents: list[int]) -> bool:
