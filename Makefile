@@ -34,7 +34,7 @@ serve: $(INSTALLED)  ## the screen in Textual's development mode, on a fake debu
 
 bench: $(INSTALLED)  ## every budget, measured side by side on a real terminal; overhead also beside other tools
 	$(INSTALL) -e '.[peers]'
-	for b in first_paint step_latency bytes_per_step inspector many_tensors overhead public_api; do \
+	for b in first_paint step_latency bytes_per_step inspector many_tensors tracing overhead public_api; do \
 		PYTHONPATH=tests $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 gpu:  ## what only a GPU can tell: bits, waits, memory, speed; eight minutes at most; see CONTRIBUTING.md

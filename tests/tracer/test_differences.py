@@ -17,9 +17,10 @@ from tracer.bare_hub import debuggee, write
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import differences, free_memory
 from stepdbg.tracer import tensors as subjects
+from stepdbg.tracer.alive import Alive
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.effects import take
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.registry import Registry
 
 NAN = math.nan
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from stepdbg.protocol.messages import LookAtMaps, Statistics
 from stepdbg.tracer import heat, tensors
+from stepdbg.tracer.alive import Alive
 from stepdbg.tracer.edits import Refused
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.registry import Registry
 
 SIDES = st.integers(1, 40)
 

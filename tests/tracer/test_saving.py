@@ -16,9 +16,10 @@ from torch import nn
 
 from stepdbg.new_file import FileExists, SaveError, free_name, new_file
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.alive import Alive
 from stepdbg.tracer.edits import Refused
 from stepdbg.tracer.raw_bytes import PIECE, raw_bytes
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.saving import Chosen, save, write_npy, write_safetensors, write_text
 
 DTYPES = [

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import frames, summary, tensors
+from stepdbg.tracer.alive import Alive
 from stepdbg.tracer.console import nothing_stops
 from stepdbg.tracer.fitting import Refused, fitted, fitted_value, misgivings, numbers_of, shard_in_words
 from stepdbg.tracer.interruptions import Interrupted, Interruptions
@@ -30,7 +31,7 @@ from stepdbg.tracer.layout import groups_of, states_of
 from stepdbg.tracer.places import Gone, GradientPlace, GroupPlace, Place, Stacks, StatePlace, TensorPlace, VariablePlace
 from stepdbg.tracer.plain import key_in_words, plain
 from stepdbg.tracer.readable import local, stored_bytes
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.slices import Selector, checked, in_words, selector
 
 __all__ = ["Editor", "Refused"]

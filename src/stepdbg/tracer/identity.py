@@ -15,13 +15,14 @@ import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import frames, tensors
+from stepdbg.tracer.alive import Alive
 from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.layout import groups_of, held_by, modules_of, optimized_by, parameters_of_group
 from stepdbg.tracer.naming import expressions_for
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.plain import plain
 from stepdbg.tracer.readable import address_of, shape_of
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.registry import Registry
 
 _VARIABLES = 16
 """So many variables of the user's are told."""

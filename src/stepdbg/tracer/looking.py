@@ -10,11 +10,12 @@ import torch
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.slices import SliceError
 from stepdbg.tracer import differences, search, tensors
+from stepdbg.tracer.alive import Alive
 from stepdbg.tracer.deltas import Deltas
 from stepdbg.tracer.edits import Refused
 from stepdbg.tracer.figures import Figures
 from stepdbg.tracer.readable import Unreadable, elements_of, shape_of
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.registry import Registry
 
 
 class Seen(NamedTuple):

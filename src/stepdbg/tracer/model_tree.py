@@ -10,9 +10,10 @@ from torch import nn
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.filters import FilterError
 from stepdbg.protocol.tree import Marked, Tree
+from stepdbg.tracer.alive import Alive
 from stepdbg.tracer.layout import groups_of, parameters_of_group
 from stepdbg.tracer.readable import elements_of, shape_of
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.registry import Registry
 
 
 class ModelTree:

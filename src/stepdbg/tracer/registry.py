@@ -17,13 +17,13 @@ from types import FrameType
 from typing import Any
 
 import torch
-from msgspec import Struct
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from stepdbg.protocol.messages import Census, Kind
 from stepdbg.tracer import frames, layout, wrappers
+from stepdbg.tracer.alive import Alive
 from stepdbg.tracer.earlier import Earlier
 from stepdbg.tracer.held import Held, Numbers, fetched
 from stepdbg.tracer.layout import groups_of, modules_of, optimized_by, parameters_in, parameters_of_group, states_of
@@ -41,21 +41,6 @@ _LOSSES = 8
 """So many losses are told from new ones."""
 _NOT_OTHERS = ("parameter", "buffer", "grad")
 """Kinds that stay, or hang on those that do."""
-
-
-class Alive(Struct, frozen=True, gc=False):
-    """One object by its name. (A msgspec struct that no collector looks at, since a stop may make half a million.)"""
-
-    kind: Kind
-    tensor: torch.Tensor | None
-    value: object = None
-    """What it holds, where it is no tensor."""
-    serial: int = 0
-    """Tells one batch, output or loss from the next."""
-    owner: str = ""
-    """The parameter of a gradient, the optimizer of a state entry or hyperparameter, the model of a parameter."""
-    known: bool = False
-    """Of a batch or output that is listed for the first time: whether it was there at the stop before."""
 
 
 @dataclass(slots=True)

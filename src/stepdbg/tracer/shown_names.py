@@ -16,7 +16,7 @@ import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from stepdbg.tracer.registry import Alive
+from stepdbg.tracer.alive import Alive
 
 _NUMBERED = re.compile(r"\.(\d+)(?=[.\[]|$)")
 """The number of a module in a sequence, or of a parameter in a list of them."""

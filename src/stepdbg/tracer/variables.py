@@ -11,9 +11,10 @@ import torch
 
 from stepdbg.protocol.messages import LOCALS, Local, Locals
 from stepdbg.tracer import frames
+from stepdbg.tracer.alive import Alive
 from stepdbg.tracer.naming import is_a, tensors_in_sight
 from stepdbg.tracer.other_threads import gradient
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.summary import summary
 
 _UNINTERESTING = (ModuleType, FunctionType, BuiltinFunctionType, type)

@@ -8,9 +8,10 @@ import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer import tensors
+from stepdbg.tracer.alive import Alive
 from stepdbg.tracer.naming import tensors_in
 from stepdbg.tracer.readable import shape_of
-from stepdbg.tracer.registry import Alive, Registry
+from stepdbg.tracer.registry import Registry
 
 _FEW = 12
 """So many tensors of one inner stop are told of."""
