@@ -115,7 +115,9 @@ async def asked_in_vain(here: Stage) -> EditDialog:
     """The dialog of an edit, whose preview does not come."""
     await here.press("2")
     await here.until(lambda: here.tensor.editable(), "the numbers")
-    here.app.push_screen(dialog := EditDialog(Editable("model.fc1.weight", (0, 0)), never, lambda: None, here.app.glyphs))
+    here.app.push_screen(
+        dialog := EditDialog(Editable("model.fc1.weight", (0, 0)), never, lambda: None, here.app.glyphs)
+    )
     burst(here, "5\r")
     await here.until(lambda: any(worker.node is dialog for worker in here.app.workers), "the question")
     return dialog
