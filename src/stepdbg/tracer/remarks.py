@@ -245,9 +245,9 @@ def _is_zero(value: Any) -> bool:
     """Whether a number is zero, or every element of a tensor."""
     if not isinstance(value, torch.Tensor):
         return isinstance(value, (int, float)) and not isinstance(value, bool) and math.fabs(value) == 0
-    if (held := small_bytes(value)) is not None:
-        return not any(held)
-    try:
+    if (held := small_bytes(value)) is not None and not any(held):
+        return True
+    try:  # a minus zero has a byte that is none
         return not bool(value.any())
     except (RuntimeError, NotImplementedError):
         return False
