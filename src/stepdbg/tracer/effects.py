@@ -115,13 +115,16 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
     owners: set[str] | None = None
     found: dict[Kind, list[Effect]] = {kind: [] for kind in _ORDER}
     known = before.get
-    objects = {mark.identity: mark for mark in before.values() if mark.kind in FLEETING}
+    objects: dict[int, Mark] | None = None
     for name, mark in after.items():
-        old = (
-            objects.get(mark.identity) if mark.kind in FLEETING else known(name)
-        )  # that object, whatever it was called
+        old = known(name)
         if old == mark:  # most have stayed as they were: told in one comparison
             continue
+        if mark.kind in FLEETING:  # that object, whatever it was called
+            if objects is None:
+                objects = {other.identity: other for other in before.values() if other.kind in FLEETING}
+            if (old := objects.get(mark.identity)) == mark:
+                continue
         if old is not None:
             what = _what(old, mark, basis)
         else:
@@ -144,6 +147,8 @@ def _by_new_names(before: Picture, after: Picture) -> Picture:
     """The picture from before by the names of now, where a model or an optimizer has got another one: what is known of
     its parameters, gradients and state goes with them.
     """
+    if before.keys() <= after.keys():
+        return before
     new = [name for name in after if name not in before and after[name].kind in _NAMED_BY_OTHERS]
     old = [name for name in before if name not in after and before[name].kind in _NAMED_BY_OTHERS] if new else []
     if not old:
