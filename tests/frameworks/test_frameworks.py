@@ -28,11 +28,10 @@ EXPECTED = {
     "hf_trainer.py": Expected(
         ("transformers", "accelerate"),
         [
-            "zero_grad data data data forward backward forward backward clip step scheduler",
-            "zero_grad data data forward backward forward backward clip step scheduler",
-            "zero_grad eval data data data forward backward forward backward clip step scheduler",
-            "zero_grad data data forward backward forward backward clip step scheduler",
-            "zero_grad eval",
+            "zero_grad data data data forward backward forward backward clip step scheduler zero_grad",
+            "data data forward backward forward backward clip step scheduler zero_grad eval",
+            "data data data forward backward forward backward clip step scheduler zero_grad",
+            "data data forward backward forward backward clip step scheduler zero_grad eval",
         ],
         {
             "model",
@@ -48,11 +47,10 @@ EXPECTED = {
     "accelerate_loop.py": Expected(
         ("accelerate",),
         [
-            "data data forward loss backward data forward loss backward clip step scheduler",
-            "zero_grad data forward loss backward data forward loss backward clip step scheduler",
-            "zero_grad data data forward loss backward data forward loss backward clip step scheduler",
-            "zero_grad data forward loss backward data forward loss backward clip step scheduler",
-            "zero_grad eval",
+            "data data forward loss backward data forward loss backward clip step scheduler zero_grad",
+            "data forward loss backward data forward loss backward clip step scheduler zero_grad",
+            "data data forward loss backward data forward loss backward clip step scheduler zero_grad",
+            "data forward loss backward data forward loss backward clip step scheduler zero_grad eval",
         ],
         {"net", "net.0.weight", "opt", "inputs", "targets", "predictions", "loss"},
         {"opt.state[net.2.weight].exp_avg", "net.0.weight.grad", "predictions"},
