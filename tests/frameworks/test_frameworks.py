@@ -60,10 +60,9 @@ EXPECTED = {
         ("lightning",),
         [
             f"zero_grad eval data {STEP_AND_EVALUATE}",
-            f"data {STEP_AND_EVALUATE} scheduler",
-            f"zero_grad eval data {STEP_AND_EVALUATE}",
-            f"data {STEP_AND_EVALUATE} scheduler",
-            "zero_grad eval",
+            f"data {STEP_AND_EVALUATE} scheduler zero_grad eval",
+            f"data {STEP_AND_EVALUATE}",
+            f"data {STEP_AND_EVALUATE} scheduler zero_grad eval",
         ],
         {"module", "module.encoder.weight", "module.head.bias", "Adam"},
         {"Adam.state[module.encoder.weight].exp_avg", "module.head.bias.grad"},

@@ -26,9 +26,8 @@ COMMON = (
 )
 
 PAIRED = [
-    "data data forward loss backward data forward loss backward clip step scheduler scheduler",
-    "zero_grad data data forward loss backward data forward loss backward clip step scheduler scheduler",
-    "zero_grad eval",
+    "data data forward loss backward data forward loss backward clip step scheduler scheduler zero_grad",
+    "data data forward loss backward data forward loss backward clip step scheduler scheduler zero_grad eval",
 ]
 """Each of two processes gets every other batch, and accelerate moves the scheduler on once for each of them."""
 
