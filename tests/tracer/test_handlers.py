@@ -31,7 +31,7 @@ SCRIPT = """
         except BaseException as error:
             print(type(error).__name__, error)
             files = [entry.filename for entry in traceback.extract_tb(error.__traceback__)]
-            print(*[file for file in files if "stepdbg" in file])
+            print(*[file for file in files if "stepdbg/tracer" in file])
         updates += 1
     print(called == [int(sys.argv[1])] * len(called), len(called), signal.getsignal(int(sys.argv[1])) is handle)
     """

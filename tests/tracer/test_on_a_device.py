@@ -220,7 +220,7 @@ def test_copies_are_kept_in_the_memory_of_the_host_until_it_is_known_what_traini
     kept = deltas.Deltas()
     with ledger() as asked:
         tensor = there(torch.randn(M))
-        copy = kept._copied("weight", tensor, None, {})
+        copy = kept._copied("weight", tensor, None, {}, None)
     assert isinstance(copy, torch.Tensor)
     assert copy.is_cpu
     assert asked.peak == tensor.nbytes
