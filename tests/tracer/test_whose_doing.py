@@ -44,7 +44,6 @@ DERIVATIVE = """
 """
 AFTERWARDS = """
     average = copy.deepcopy(net)
-    seen = torch.optim.SGD(average.parameters(), lr=0)
     for update in range(3):
         loss = net(x).square().mean()
         opt.zero_grad()

@@ -274,6 +274,9 @@ def test_nothing_seen_to_change_since_the_last_stop_is_no_word_on_the_phase_done
 
 def test_adding_to_gradients_is_told_from_writing_them() -> None:
     assert "added to the .grad of 8" in sentence(stop_after("backward", effects=effects(("grad", "changed", 8))))
+    mixed = effects(("grad", "created", 6), ("grad", "changed", 5))
+    said = "wrote the .grad of 6 parameters and added to that of 5 parameters;"
+    assert said in sentence(stop_after("backward", effects=mixed))
 
 
 def test_a_forward_that_changes_parameters_is_given_away() -> None:

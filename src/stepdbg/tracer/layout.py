@@ -62,6 +62,22 @@ def parameters_in(model: nn.Module) -> Iterator[torch.Tensor]:
     return _each_once(model, 0)
 
 
+def is_copy(module: nn.Module, models: Iterable[nn.Module]) -> bool:
+    """Whether a module is made like one of these models, and shares no parameter with any of them: an average of its
+    weights, a target network, a frozen reference.
+    """
+    models = list(models)
+    alike = [model for model in models if type(model) is type(module) and model is not module]
+    if not alike:
+        return False
+    own = list(parameters_in(module))
+    shapes = [parameter.shape for parameter in own]
+    if not own or not any(shapes == [parameter.shape for parameter in parameters_in(model)] for model in alike):
+        return False
+    ids = set(map(id, own))
+    return all(id(parameter) not in ids for model in models for parameter in parameters_in(model))
+
+
 def buffers_in(model: nn.Module) -> Iterator[torch.Tensor]:
     """The buffers, likewise."""
     return _each_once(model, 1)

@@ -354,8 +354,8 @@ class Registry:
         self._loose = loose
 
     def _adopt(self, sight: Sight, held: set[int] | frozenset[int]) -> None:
-        """Add the modules in sight that hold any of these parameters, their running average, or what was called and has
-        no name (a network whose `forward` is called directly); keep the outermost.
+        """Add the modules in sight that hold any of these parameters, copies of them (an average, a target), or what was
+        called and has no name (a network whose `forward` is called directly); keep the outermost.
         """
         known = {id(model) for _, model in self.models()}
         nameless = {
@@ -369,6 +369,9 @@ class Registry:
                 or any(id(parameter) in held for parameter in parameters_in(module))
                 or (nameless and id(module) in sight.names and layout.any_in(module, nameless))
             ):
+                self.note_model(module, called=False)
+        for module in sight.modules:
+            if id(module) in sight.names and layout.is_copy(module, (model for _, model in self.models())):
                 self.note_model(module, called=False)
         if all(entry.name for entry in self._models):
             return

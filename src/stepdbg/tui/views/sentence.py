@@ -181,15 +181,25 @@ def _backward(stop: Stop, effects: Effects) -> str:
             return f"backward took a derivative, of no loss, and wrote no .grad{_others(effects, 'grad')}"
         return f"backward wrote no gradient{why}{_others(effects, 'grad')}"
     added = counted(effects, "grad", "changed", "touched")
-    names = _names(effects, "grad", "created", "changed", "touched")
-    whose = plural(written, "parameter")
-    if written <= FEW and len(names) == written:
-        whose = ", ".join(name.removesuffix(".grad") for name in names)
-    verb = "added to" if added == written else "wrote"
+    if not added:
+        did = f"wrote the .grad of {_whose(effects, written, 'created')}"
+    elif added == written:
+        did = f"added to the .grad of {_whose(effects, written, 'changed', 'touched')}"
+    else:
+        made = _whose(effects, written - added, "created")
+        did = f"wrote the .grad of {made} and added to that of {_whose(effects, added, 'changed', 'touched')}"
     loss = stop.walked_from or stop.loss_name or "the loss"
-    walked = f"backward walked the graph from `{loss}` and {verb} the .grad of {whose}"
+    walked = f"backward walked the graph from `{loss}` and {did}"
     walked += unfit(effects, "grad", "created", "changed", "touched")
     return walked + (_others(effects, "grad") or "; the model object was not called")
+
+
+def _whose(effects: Effects, count: int, *what: str) -> str:
+    """The parameters, so many, whose gradients were treated so: by name where they are few."""
+    names = _names(effects, "grad", *what)
+    if count <= FEW and len(names) == count:
+        return ", ".join(name.removesuffix(".grad") for name in names)
+    return plural(count, "parameter")
 
 
 def _zero_grad(effects: Effects) -> str:
