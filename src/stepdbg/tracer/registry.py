@@ -354,8 +354,8 @@ class Registry:
         self._loose = loose
 
     def _adopt(self, sight: Sight, held: set[int] | frozenset[int]) -> None:
-        """Add the modules in sight that hold any of these parameters, copies of them (an average, a target), or what was
-        called and has no name (a network whose `forward` is called directly); keep the outermost.
+        """Add the modules in sight that hold any of these parameters, copies of them (an average, a target), or what
+        was called and has no name (a network whose `forward` is called directly); keep the outermost.
         """
         known = {id(model) for _, model in self.models()}
         nameless = {
