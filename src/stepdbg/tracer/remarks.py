@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import nn
 
 from stepdbg.protocol.messages import Boundary, Effect
 from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.graph_nodes import walked
-from stepdbg.tracer.layout import groups_of, modules_of, optimized_by
+from stepdbg.tracer.layout import groups_of, modules_of, optimized_by, parameters_in
 from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.registry import Registry
 
@@ -129,6 +128,7 @@ def _frozen_and_moved(boundary: Boundary, effects: Sequence[Effect], registry: R
         for effect in effects
         if effect.kind == "parameter"
         and effect.what == "changed"
+        and not effect.after
         and (entry := registry.alive.get(effect.object)) is not None
         and entry.tensor is not None
         and effect.object in frozen
@@ -176,7 +176,7 @@ def modes(registry: Registry) -> tuple[tuple[tuple[str, str], ...], tuple[str, .
         flags = {prefix: bool(module.__dict__.get("training", True)) for prefix, module in modules_of(model)}
         if all(flags.values()) or not name:
             continue
-        if any(id(parameter) in held for parameter in _parameters(model)):
+        if any(id(parameter) in held for parameter in parameters_in(model)):
             models.append((name, "mixed" if any(flags.values()) else "eval"))
         outermost += [
             f"{name}.{prefix}"[:-1] if prefix else name
@@ -191,16 +191,9 @@ def _outer(prefix: str) -> str:
     return prefix[: prefix[:-1].rfind(".") + 1]
 
 
-def _parameters(model: nn.Module) -> Iterator[torch.Tensor]:
-    for _, module in modules_of(model):
-        for parameter in module._parameters.values():
-            if parameter is not None:
-                yield parameter
-
-
 def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry) -> str:
     """Why some of what an optimizer holds was not changed by its step."""
-    moved = {one.object for one in effects if one.kind == "parameter" and one.what == "changed"}
+    moved = {one.object for one in effects if one.kind == "parameter" and one.what == "changed" and not one.after}
     if len(moved) >= sum(1 for _ in optimized_by(optimizer)):
         return ""
     names = {id(entry.tensor): name for name, entry in registry.alive.items() if entry.kind == "parameter"}
