@@ -139,9 +139,12 @@ class Keeping:
 
 def _picture(app: StepdbgApp) -> str:
     """What is on the screen below any dialog, as SVG."""
+    from rich.terminal_theme import DEFAULT_TERMINAL_THEME, SVG_EXPORT_THEME
+
     from stepdbg.tui.picture import svg
 
     width, height = app.size
     lines = app.screen_stack[0]._compositor.render_strips()
     title = printable(f"stepdbg {app.snapshot.session.script}")
-    return svg(lines, width, height, title, dark=app.current_theme.dark)
+    theme = SVG_EXPORT_THEME if app.current_theme.dark else DEFAULT_TERMINAL_THEME
+    return svg(lines, width, height, title, theme)

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
-from rich.terminal_theme import DEFAULT_TERMINAL_THEME, SVG_EXPORT_THEME, TerminalTheme
+from rich.terminal_theme import SVG_EXPORT_THEME, TerminalTheme
 
 from stepdbg.tui.cells import cell_len
 
@@ -17,7 +17,9 @@ WIDTH, HEIGHT, FONT = 8.43, 18, 14
 MARGIN = 12
 
 
-def svg(lines: Iterable[Iterable[Segment]], columns: int, rows: int, title: str, *, dark: bool = True) -> str:
+def svg(
+    lines: Iterable[Iterable[Segment]], columns: int, rows: int, title: str, theme: TerminalTheme = SVG_EXPORT_THEME
+) -> str:
     """The picture.
 
     Args:
@@ -25,9 +27,8 @@ def svg(lines: Iterable[Iterable[Segment]], columns: int, rows: int, title: str,
         columns: Cells of a row.
         rows: Rows.
         title: What the picture is called.
-        dark: Whether the terminal's own colours are those of a dark one.
+        theme: The terminal's own colours.
     """
-    theme = SVG_EXPORT_THEME if dark else DEFAULT_TERMINAL_THEME
     wide, high = columns * WIDTH + 2 * MARGIN, rows * HEIGHT + 2 * MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" '
@@ -42,7 +43,7 @@ def svg(lines: Iterable[Iterable[Segment]], columns: int, rows: int, title: str,
 
 
 def _row(line: Iterable[Segment], top: float, theme: TerminalTheme) -> Iterator[str]:
-    column = 0
+    column, background = 0, _rgb(None, theme, front=False)
     for segment in line:
         style = segment.style or Style.null()
         ink, paper = _rgb(style.color, theme, front=True), _rgb(style.bgcolor, theme, front=False)
@@ -50,7 +51,9 @@ def _row(line: Iterable[Segment], top: float, theme: TerminalTheme) -> Iterator[
             ink, paper = paper, ink
         length = cell_len(segment.text)
         left = MARGIN + column * WIDTH
-        yield f'<rect x="{left:.2f}" y="{top}" width="{length * WIDTH + 0.3:.2f}" height="{HEIGHT}" fill="{paper}"/>'
+        if paper != background:
+            wide = length * WIDTH + 0.3
+            yield f'<rect x="{left:.2f}" y="{top}" width="{wide:.2f}" height="{HEIGHT}" fill="{paper}"/>'
         places, letters = [], []
         for letter in segment.text:
             x = MARGIN + column * WIDTH
