@@ -97,7 +97,7 @@ def look_at_everything(terminal: Terminal, stop: Shown) -> int:
         ("B", r"graph of|No graph"),
         ("\x1b", gone("graph of|No graph")),
         ("W", r"what step would do to (?s:.*)(together|has no gradient)"),
-        ("W", r"group 0(?s:.*)betas"),
+        ("W", r"ONE tensor, \d owners"),  # back to where it was opened from
         ("3", r"hyperparameter"),
         ("4", r"group 0(?s:.*)betas"),
         ("5", r"lowest|No loss|no loss" if not trained else r"update 1"),

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from stepdbg.tracer.readable import shape_of
+
 _attributes = object.__getattribute__
 _NOTHING: Mapping[str, Any] = {}
 _PLAIN = frozenset((torch.Tensor, nn.Parameter))
@@ -68,11 +70,9 @@ def is_copy(module: nn.Module, models: Iterable[nn.Module]) -> bool:
     """
     models = list(models)
     alike = [model for model in models if type(model) is type(module) and model is not module]
-    if not alike:
-        return False
-    own = list(parameters_in(module))
-    shapes = [parameter.shape for parameter in own]
-    if not own or not any(shapes == [parameter.shape for parameter in parameters_in(model)] for model in alike):
+    own = list(parameters_in(module)) if alike else []
+    shapes = list(map(shape_of, own))
+    if not own or not any(shapes == list(map(shape_of, parameters_in(model))) for model in alike):
         return False
     ids = set(map(id, own))
     return all(id(parameter) not in ids for model in models for parameter in parameters_in(model))

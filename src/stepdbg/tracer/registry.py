@@ -370,8 +370,9 @@ class Registry:
                 or (nameless and id(module) in sight.names and layout.any_in(module, nameless))
             ):
                 self.note_model(module, called=False)
-        for module in sight.modules:
-            if id(module) in sight.names and layout.is_copy(module, (model for _, model in self.models())):
+        for module in (module for module in sight.modules if id(module) in sight.names):
+            models = [model for _, model in self.models()]
+            if layout.is_copy(module, models) and not self.others.alone_train(module, held):
                 self.note_model(module, called=False)
         if all(entry.name for entry in self._models):
             return

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 
 from stepdbg.protocol.messages import Census
-from stepdbg.tracer.readable import ORDINARY, elements_of, stored_bytes
+from stepdbg.tracer.readable import ORDINARY, elements_of, shape_of, stored_bytes
 
 _size = torch.Tensor.size
 
@@ -50,7 +50,7 @@ class Standing:
             tuple([tensor.dtype for tensor in tensors]),
             tuple([tensor.device for tensor in tensors]),
             # A lazy parameter takes its shape by becoming another class; other classes may run code to tell their size.
-            tuple([_size(tensor) if type(tensor) in ORDINARY else type(tensor) for tensor in tensors]),
+            _shapes(tensors),
         )
         if (signature := hash((facts, groups))) != self._signature:
             self._signature = signature
@@ -72,3 +72,10 @@ class Standing:
             )
             self._census = (self.number, census)
         return self._census[1]
+
+
+def _shapes(tensors: list[torch.Tensor]) -> tuple[object, ...]:
+    try:
+        return tuple([_size(tensor) if type(tensor) in ORDINARY else type(tensor) for tensor in tensors])
+    except RuntimeError:  # nested tensors have none
+        return tuple([shape_of(tensor) if type(tensor) in ORDINARY else type(tensor) for tensor in tensors])
