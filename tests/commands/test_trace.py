@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import resource
@@ -406,11 +407,14 @@ def test_a_file_that_may_not_grow_further_ends_with_a_whole_line(tmp_path: Path,
     assert 400 < len(lines) < 1500
 
 
-def test_a_killed_hub_leaves_the_script_to_run_on(tmp_path: Path, file: Path, runtime_folder: Path) -> None:
+def test_a_killed_hub_leaves_the_script_to_run_on(tmp_path: Path, runtime_folder: Path) -> None:
     script = write(tmp_path, TRAINING + "train(1)\nprint('half', flush=True)\ninput()\ntrain(1)\nprint('trained')\n")
-    with running(*TRACE, "-o", file, script) as tracing:
+    with running(*TRACE, script) as tracing:
         assert tracing.stdout is not None
+        assert tracing.stderr is not None
         assert tracing.stdout.readline() == b"half\n"
+        told = [json.loads(tracing.stderr.readline()) for _ in range(5)]
+        assert [line["boundary"] for line in told] == [1, 2, 3, 4, 5]
         (folder,) = runtime_folder.iterdir()
         card = read_card(folder)
         assert card is not None
@@ -419,4 +423,3 @@ def test_a_killed_hub_leaves_the_script_to_run_on(tmp_path: Path, file: Path, ru
         assert out == b"trained\n"
         assert tracing.returncode == 0
     shutil.rmtree(folder)
-    assert len(read(file)) >= 5
