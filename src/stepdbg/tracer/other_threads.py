@@ -121,7 +121,7 @@ class OtherThreads:
         known = self._optimizers.get(id(optimizer))
         return known is not None and known() is optimizer and not steps
 
-    def alone_train(self, model: nn.Module, held: set[int]) -> bool:
+    def alone_train(self, model: nn.Module, held: set[int] | frozenset[int]) -> bool:
         """Whether other threads' optimizers hold parameters of that model, and none that is listed does.
 
         Args:
