@@ -410,6 +410,18 @@ LOOPS = {
         """,
         ["step>zero_grad step>forward step>loss step>backward step>step step"] * 2,
     ),
+    "an optimizer over a bare tensor, where backward opens the update": Loop(
+        """
+        w = torch.zeros(4, 1, requires_grad=True)
+        opt = optim.SGD([w], lr=0.01)
+        for i in range(9):
+            loss = F.mse_loss(x @ w, y)
+            (loss / 2).backward()
+            opt.step()
+            opt.zero_grad()
+        """,
+        ["backward step zero_grad"] * 9,
+    ),
     "by hand, of tensors of the user's own": Loop(
         """
         w1, w2 = torch.randn(4, 3, requires_grad=True), torch.randn(3, 1, requires_grad=True)

@@ -11,6 +11,7 @@ from tracer.bare_hub import debuggee, write
 from tracer.loops_of_authors import LOOPS, PRELUDE
 
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.page import Page
 
 
 @pytest.mark.parametrize("kind", LOOPS)
@@ -33,6 +34,14 @@ def test_a_free_run_ends_in_the_same_update_and_epoch(kind: str, tmp_path: Path)
     script = write(tmp_path, PRELUDE + textwrap.dedent(loop.code))
     with debuggee(script, go="continue") as training:
         (end,) = training.stops("continue")
+        assert training.hello is not None
+        _, points = Page(training.folder / training.hello.page).losses_since(0)
         assert training.end()[0] == 0
+    assert [update for update, _, _ in points] == [
+        number
+        for number, phases in enumerate(loop.updates, start=1)
+        for phase in phases.split()
+        if phase.split(">")[-1] == "backward"
+    ]
     assert end.boundary.update == len(loop.updates)
     assert end.boundary.epoch == (loop.epochs[-1] if loop.epochs else None)

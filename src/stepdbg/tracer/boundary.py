@@ -9,9 +9,7 @@ from __future__ import annotations
 import multiprocessing.process
 import multiprocessing.util
 import sys
-import weakref
-from collections.abc import Hashable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Hashable
 from functools import partial
 from pathlib import Path
 from threading import get_ident
@@ -20,7 +18,6 @@ from types import FrameType
 from typing import Any
 
 import msgspec
-import torch
 
 from stepdbg import api
 from stepdbg.protocol import messages as m
@@ -38,7 +35,6 @@ from stepdbg.tracer.listeners import Listeners
 from stepdbg.tracer.losses import Losses
 from stepdbg.tracer.passing import NOTED, Passing
 from stepdbg.tracer.placing import placed, stack_around
-from stepdbg.tracer.quiet import Aside, observed
 from stepdbg.tracer.rank import Rank, being_prepared
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.returns import Returns
@@ -66,16 +62,16 @@ class Tracer(StaysHere):
         self.registry = Registry(earlier=Earlier(self.lagging))
         self.registry.others.tell = partial(self.tell, severity="warning")
         self._rank = Rank(link, folder)
-        self._losses = Losses(self.lagging, self._rank)
-        self._watches = Watches(self._losses)
+        self.losses = Losses(self.lagging, self._rank)
+        self._watches = Watches(self.losses)
         self.handlers = Handlers(self.tell)
         self.closures = Closures()
         self._returns = Returns(self.registry, self.lagging, self.gave_up)
         self._halt = Halt(self._rank, self.registry, self.treatment, self.handlers, self._returns, self.closures)
         self.give_back = self._halt.out_of_memory
-        self.passing = Passing(self.lagging, self.registry, self._rank, self._losses)
+        self.passing = Passing(self.lagging, self.registry, self._rank, self.losses)
         self._into = Into(self, self._halt)
-        self.following = Following(self, self._rank, self._halt, self._losses)
+        self.following = Following(self, self._rank, self._halt, self.losses)
         self.rounds = Rounds(self.lagging)
         self._trace: Trace | None = None
         self._pausing = False
@@ -140,6 +136,7 @@ class Tracer(StaysHere):
         predicted: bool = False,
         returning: bool = False,
         at: FrameType | None = None,
+        tell: Callable[[int], object] | None = None,
     ) -> Phase:
         """Stand at the boundary before that phase, stop there if need be, and begin it.
 
@@ -152,20 +149,25 @@ class Tracer(StaysHere):
             predicted: What comes next is foretold from the update before, `name` being the guess without one.
             returning: A model's output is just being returned to the user's frame.
             at: The user's frame, where it is not on the stack (a suspended generator).
+            tell: Told of the update that the phase is part of, before anybody looks.
         """
         passing = self.passing
         if kept and not silent and passing.enter(name, optimizer, call):
+            if tell is not None:
+                tell(self.lagging.update_of(name))
             return NOTED
         passing.due, now = 0, monotonic_ns()
         self.following.say_beside()
         page = self._rank.page
         if page is None or not self._halt.free or page.memory[BELL]:
             with self.handlers:
-                return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at)
+                return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at, tell)
         course = self.course
         update = course.update
         turn = self.rounds.begins(name, optimizer, at or sys._getframe(1))
         phase = course.pass_by(name, optimizer, now, call, kept, silent, turn)
+        if tell is not None:
+            tell(course.update)
         self._rank.say_where(course, name, now)
         if course.update != update and self.told.update is not None:
             self.told.update()
@@ -228,14 +230,6 @@ class Tracer(StaysHere):
         """The generator loop has ended, and with it its last phase."""
         self._into.over()
         self.course.close_running(phase, monotonic_ns())
-
-    def loss_at_backward(self, loss: torch.Tensor, name: str) -> None:
-        """`backward` is about to be called on that tensor, or on what was made of it."""
-        if loss.numel() == 1 and not loss.is_complex():
-            update = self.course.update
-            self.registry.add_loss(weakref.ref(loss), name, update)
-            with Aside() if observed() else nullcontext(), suppress(Exception):  # one without a value is in no chart
-                self._losses.read(loss, name, update)
 
     def tell(self, text: str, severity: m.Severity = "information") -> None:
         """Tell the user something about the run; nothing before the session has been entered."""
@@ -352,14 +346,17 @@ class Tracer(StaysHere):
         predicted: bool,
         returning: bool,
         at: FrameType | None,
+        tell: Callable[[int], object] | None,
     ) -> Phase:
         """`begin`, where somebody may want to stop."""
         course = self.course
         self.told.looked_at()
         self._into.over()
-        self._losses.settle(wait=True)
         turn = self.rounds.begins(name, optimizer, at or sys._getframe(2))
         done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent, turn=turn)
+        if tell is not None:
+            tell(opens or course.update)
+        self.losses.settle(wait=True)
         silent = silent or course.merged
         frame = frames.user_frame(at or sys._getframe(2))
         whose, arrived = None, monotonic_ns()
@@ -448,7 +445,7 @@ class Tracer(StaysHere):
         self._ended = True
         self.following.say_beside()
         try:
-            self._losses.settle(wait=True)
+            self.losses.settle(wait=True)
             self._into.over()
             now = monotonic_ns()
             done, _ = self.course.advance(None, now, None)
@@ -480,6 +477,7 @@ class Tracer(StaysHere):
             HubLost: this process is none.
         """
         welcome = self._rank.join()
+        self.losses.joined()
         self._halt.begin(welcome)
         if welcome.trace is not None:
             self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self.gave_up)

@@ -333,6 +333,10 @@ class Course(StaysHere):
             return None
         return USUAL_ORDER[(USUAL_ORDER.index(done) + 1) % len(USUAL_ORDER)]
 
+    def update_of(self, following: str) -> int:
+        """The update that a phase which begins now is part of, by the order of phases."""
+        return self._opens(following, None, None) or self.update
+
     def is_last(self, name: str) -> bool:
         """Whether an update ends with that phase, by the order learned."""
         names = [phase.name for phase in self.before if phase.kept and phase.outer is None]

@@ -47,11 +47,19 @@ class Losses:
         """Of the names that the page's ring knows, of losses and of watched values."""
         self._underway: deque[_Copy] = deque()
         self._spare: defaultdict[torch.device, list[_Copy]] = defaultdict(list)
+        self._early: deque[tuple[float, str, int]] = deque(maxlen=_UNDERWAY)
+        """Losses that were read before the session was entered, which is at the first boundary."""
 
     def begin_anew(self) -> None:
         """Nothing has been read, and the page is another one."""
         self._indices.clear()
         self._underway.clear()
+        self._early.clear()
+
+    def joined(self) -> None:
+        """There is a page by now."""
+        while self._early:
+            self.take(*self._early.popleft())
 
     def read(self, loss: torch.Tensor, name: str, update: int, *, watched: bool = False) -> None:
         """Take the value of a loss, or of what is watched: a tensor of one real number."""
@@ -75,22 +83,24 @@ class Losses:
         if not watched:
             self._course.loss = value
         page = self._rank.page
-        if page is None:
-            return
-        page.add_loss(update, self._index(name, watched), value)
+        if page is not None:
+            page.add_loss(update, self._index(name, watched), value)
+        elif not watched:
+            self._early.append((value, name, update))
 
-    def take_all(self, names: Sequence[tuple[str, int]], rounds: int, values: Iterator[float]) -> None:
+    def take_all(self, names: Sequence[str], first: int, rounds: int, values: Iterator[float]) -> None:
         """Take the losses of several updates that are alike.
 
         Args:
-            names: In each update, these; each with the update that its first value is of.
+            names: In each update, these.
+            first: The number of the first update.
             rounds: So many updates.
             values: From here come the values, update after update.
         """
         if not names or not rounds or (page := self._rank.page) is None:
             return
-        indices = [(self._index(name), first) for name, first in names]
-        found = [(first + past, index, next(values)) for past in range(rounds) for index, first in indices]
+        indices = [self._index(name) for name in names]
+        found = [(first + past, index, next(values)) for past in range(rounds) for index in indices]
         self._course.loss = found[-1][2]
         page.add_losses(found)
 

@@ -143,9 +143,9 @@ class Passing(StaysHere):
         course = self._course
         if name != "backward" or key is None:
             return course.pass_by(name, key, began, call=call)
+        phase = course.pass_by(name, None, began)
         self._losses.take(next(self._values), key, course.update)
         self._lost_in = course.update
-        phase = course.pass_by(name, None, began)
         phase.loss = key
         return phase
 
@@ -174,11 +174,8 @@ class Passing(StaysHere):
         while names[end : end + period] == pattern and keys[end : end + period] == whose:
             end += period
         updates = max(0, (end - place) // period - _ALIKE)
-        first = self._course.update + 1
-        losses = [
-            (key, first - (at == 0)) for at, key in enumerate(whose) if pattern[at] == "backward" and key is not None
-        ]
-        self._losses.take_all(losses, updates, self._values)
+        losses = [key for at, key in enumerate(whose) if pattern[at] == "backward" and key is not None]
+        self._losses.take_all(losses, self._course.update + 1, updates, self._values)
         self._course.update += updates
         self._course.index += updates * period
         return updates * period

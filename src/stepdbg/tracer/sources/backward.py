@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
+from functools import partial
 from threading import get_ident
 from time import monotonic_ns
 from types import CodeType
@@ -20,7 +22,7 @@ from stepdbg.tracer.layout import optimized_by
 from stepdbg.tracer.naming import is_a
 from stepdbg.tracer.other_threads import BesideBackward
 from stepdbg.tracer.passing import BACKWARD, NOTED
-from stepdbg.tracer.quiet import unseen
+from stepdbg.tracer.quiet import Aside, observed, unseen
 from stepdbg.tracer.sources.by_hand import ByHand
 from stepdbg.tracer.sources.gradients import Gradients
 from stepdbg.tracer.sources.models import Models
@@ -204,6 +206,7 @@ class Backward:
         loss = next((tensor for tensor in of if tensor is not None), None) if isinstance(of, (tuple, list)) else of
         silent = self._derivative = False
         name: str | None = None
+        tell: Callable[[int], None] | None = None
         if type(loss) is torch.Tensor and not _is_functorchs(loss):
             if not course.pending_backward:
                 self._models.watch()
@@ -214,7 +217,8 @@ class Backward:
                 self._derivative, name = True, ""
             else:
                 name = called.name
-                tracer.loss_at_backward(loss, name)
+                if loss.numel() == 1 and not loss.is_complex():
+                    tell = partial(self._note_loss, loss, name)
         phase = None
         if not tracer.driving:
             self._by_hand.begins(of)
@@ -224,13 +228,21 @@ class Backward:
                 silent = False
             tracer.registry.at_backward = bool(name)
             try:
-                phase = tracer.begin("backward", None, True, True, silent)
+                phase = tracer.begin("backward", None, True, True, silent, tell=tell)
             finally:
                 tracer.registry.at_backward = False
             phase.loss = name
+        elif tell is not None:
+            tell(course.update)
         if not retained and not self._models.is_open:
             course.pending_backward = False
         return phase
+
+    def _note_loss(self, loss: torch.Tensor, name: str, update: int) -> None:
+        """`backward` is about to be called on that tensor, or on what was made of it, in that update."""
+        self._tracer.registry.add_loss(weakref.ref(loss), name, update)
+        with Aside() if observed() else nullcontext(), suppress(Exception):  # one without a value is in no chart
+            self._tracer.losses.read(loss, name, update)
 
     def _after_derivative(self) -> bool:
         """`torch.autograd.grad` has returned: whether that was a derivative, from which the loss is made now."""
