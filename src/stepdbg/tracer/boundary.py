@@ -26,10 +26,11 @@ from stepdbg.tracer import devices, frames
 from stepdbg.tracer.breakpoints import Closures
 from stepdbg.tracer.course import Course, Phase
 from stepdbg.tracer.earlier import Earlier
-from stepdbg.tracer.failures import failure, in_words
+from stepdbg.tracer.failures import in_words
 from stepdbg.tracer.following import Following
-from stepdbg.tracer.halt import STEPPING, Cause, Halt
+from stepdbg.tracer.halt import STEPPING, Cause, Halt, caused_by
 from stepdbg.tracer.handlers import Handlers, held, raised
+from stepdbg.tracer.left import Left
 from stepdbg.tracer.link import HubLost, Link
 from stepdbg.tracer.listeners import Listeners
 from stepdbg.tracer.losses import Losses
@@ -82,8 +83,7 @@ class Tracer(StaysHere):
         """Whether a boundary was given up."""
         self._marked: list[Phase | None] = []
         """The phases of `with stepdbg.phase` that are open."""
-        self._broken: tuple[str, ...] = ()
-        """The phase that an exception has just left, with what encloses it."""
+        self._left = Left()
 
     # what the sources call
 
@@ -122,7 +122,7 @@ class Tracer(StaysHere):
     def begin_anew(self) -> None:
         """Nothing has happened yet in this process, which is a forked child."""
         self._into.over(broken=True)
-        self._trace, self._broken, self._stopped_at = None, (), 0
+        self._trace, self._stopped_at = None, 0
         self._pausing = self._ended = self.driving = False
 
     def begin(
@@ -221,8 +221,8 @@ class Tracer(StaysHere):
         phase = self.as_made(phase)
         if phase is self.passing.phase:
             self.passing.open = self.passing.phase = None
-        if not self._broken and phase.ended_ns == 0:
-            self._broken = (*phase.inside, phase.name)
+        if phase.ended_ns == 0:
+            self._left.note(phase)
         self._into.over(broken=True)
         self.end(phase)
 
@@ -246,9 +246,7 @@ class Tracer(StaysHere):
 
     def failed(self, error: BaseException, *, last: bool = True) -> None:
         """An exception is about to end the script, or (not the `last` boundary then) the thread that trains."""
-        stack, lines = frames.traceback_frames(error.__traceback__)
-        detail = f"{type(error).__name__}: {in_words(error)}"
-        self._end_of_script(Cause("exception", detail, stack, lines, failure(error)))
+        self._end_of_script(caused_by(error, self._left.by(error)))
         self._ended = self._ended and last
 
     # what the public names call
@@ -397,7 +395,6 @@ class Tracer(StaysHere):
         returning: FrameType | None,
     ) -> None:
         """Whether to stop here, and at the end of the phase that begins here."""
-        self._broken = ()
         halt, course = self._halt, self.course
         if self._rank.page is None:
             if being_prepared() or self.following.stays_silent(name, halt.coming):
@@ -448,14 +445,15 @@ class Tracer(StaysHere):
             self.losses.settle(wait=True)
             self._into.over()
             now = monotonic_ns()
+            running = self.course.running
             done, _ = self.course.advance(None, now, None)
             self.course.conclude(ended=cause.reason == "exit")
             boundary = self.course.boundary(None, done, None, now, predicted=False)
             if cause.reason == "exception":
                 frame = next((f for f in cause.stack if frames.origin(f.f_code.co_filename) == "user"), None)
                 boundary = placed(boundary, frame, (cause.lines or {}).get(id(frame)))
-                if self._broken:
-                    boundary = msgspec.structs.replace(boundary, inside=self._broken, done=None)
+                if inside := cause.left or ((*done.inside, done.name) if done and done is running else ()):
+                    boundary = msgspec.structs.replace(boundary, inside=inside, done=None)
             with self.following.turn:
                 self._tell(boundary, cause.stack, end=cause)
                 self._halt.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)

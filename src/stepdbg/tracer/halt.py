@@ -9,16 +9,17 @@ import os
 import weakref
 from dataclasses import dataclass
 from itertools import islice
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 import msgspec
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.effect_names import counted
-from stepdbg.tracer import breakpoints, devices, effects, frames, nonfinite, tensors
+from stepdbg.tracer import breakpoints, devices, effects, frames, nonfinite, raised, tensors
 from stepdbg.tracer.course import Phase
 from stepdbg.tracer.deltas import Deltas
+from stepdbg.tracer.failures import failure, in_words
 from stepdbg.tracer.handlers import GoOn, Handlers
 from stepdbg.tracer.inspection import Desk
 from stepdbg.tracer.link import HubLost
@@ -49,10 +50,21 @@ class Cause:
     lines: dict[int, int] | None = None
     """Lines that differ from the frames' present ones, by `id` of the frame."""
     failure: m.Failure | None = None
+    traceback: TracebackType | None = None
+    """Of that."""
+    left: tuple[str, ...] = ()
+    """The phase that it has left, with what encloses it."""
     returning: FrameType | None = None
     """A frame to which a model's output is just being returned."""
     inner: Describes | None = None
     """Of an inner boundary: describes what has been done there."""
+
+
+def caused_by(error: BaseException, left: tuple[str, ...]) -> Cause:
+    """An exception that ends the script, or the thread that trains, and has left that phase."""
+    stack, lines = frames.traceback_frames(error.__traceback__)
+    detail = f"{type(error).__name__}: {in_words(error)}"
+    return Cause("exception", detail, stack, lines, failure(error), error.__traceback__, left)
 
 
 class Halt:
@@ -322,13 +334,23 @@ class Halt:
             pending_backward=course.pending_backward,
             loss_name=registry.loss_name(),
             walked_from=done.loss if done is not None else None,
-            failure=cause.failure,
+            failure=self._failure(cause),
             made_in=course.made_in(),
             inner=inner,
             suspicion=self._remarks.suspicion(boundary, named, registry),
             modes=not_training,
             evaluating=evaluating,
         )
+
+    def _failure(self, cause: Cause) -> m.Failure | None:
+        """The exception, with where it was raised and on what; that alone where nobody can say."""
+        if cause.failure is None:
+            return None
+        try:
+            return raised.told(cause.failure, cause.traceback, self._registry)
+        except Exception as error:
+            self._tell(f"what the exception was raised on cannot be read: {_in_words(error)}")
+            return cause.failure
 
     def _since(self, done: Phase | None, before: effects.Picture, after: effects.Picture) -> list[m.Effect]:
         """What has happened since the boundary before; of a phase with others inside it, all that was its own."""

@@ -76,6 +76,19 @@ class Census(Part, frozen=True):
     bytes: int
 
 
+class Operand(Part, frozen=True):
+    """What an exception was raised on: a tensor that the user's line names there, or a number that is an index."""
+
+    name: str
+    """As the user writes it, in the innermost frame of theirs; `its input` is what the module was called with."""
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    """Without `torch.`; empty for an index."""
+    device: str = ""
+    number: float | int | None = None
+    """The index, or the value of a tensor that has a single one."""
+
+
 class Failure(Part, frozen=True):
     """An uncaught exception of the script."""
 
@@ -83,6 +96,10 @@ class Failure(Part, frozen=True):
     message: str
     traceback: str
     """As Python prints it, with nothing of ours in it."""
+    module: str = ""
+    """The innermost module whose forward was running, as the user names it; empty where none was."""
+    operands: tuple[Operand, ...] = ()
+    """What it was raised on, the nearest first."""
 
 
 class InnerTensor(Part, frozen=True):

@@ -240,8 +240,8 @@ def _census(snapshot: Snapshot) -> list[str]:
     return parts
 
 
-def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE) -> str:
-    """The sentence under the rail."""
+def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: bool = False) -> str:
+    """The sentence under the rail; where it is to be `brief`, without what an exception says at length."""
     session = snapshot.session
     stop = snapshot.stop
     state = snapshot.state
@@ -279,7 +279,7 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE) -> str:
         return f"training runs; press {key_of('pause', snapshot)} to pause it at the next boundary between two phases"
     if stop is None:
         return ""
-    words = sentence(stop, model_name(snapshot), key_of("next", snapshot), glyphs)
+    words = sentence(stop, model_name(snapshot), key_of("next", snapshot), glyphs, brief=brief)
     if snapshot.news == "warning":
         words = f"! a warning was printed, see Output ({key_of('panel_output', snapshot)}). {words}"
     if stop.reason == "breakpoint" and stop.detail and stop.inner is None:

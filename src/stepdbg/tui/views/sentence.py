@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from stepdbg.protocol.effect_names import afterwards, of_call
 from stepdbg.protocol.messages import Effects, Stop
-from stepdbg.tui.views import inner
+from stepdbg.tui.views import inner, raised
 from stepdbg.tui.views.lines import UNICODE, Glyphs
 from stepdbg.tui.views.numbers import figure, plural
 
@@ -29,7 +29,7 @@ _PASSIVE = {"changed": "changed", "touched": "written with the same values", "cr
 _VERBS = {"changed": "changed", "touched": "wrote the same values into", "created": "created", "freed": "freed"}
 
 
-def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = UNICODE) -> str:
+def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = UNICODE, *, brief: bool = False) -> str:
     """What the phase done did, in words; an exception comes before all else.
 
     Args:
@@ -37,13 +37,12 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = 
         model: What the user calls the model, where that is known.
         next_key: The key that runs the next phase.
         glyphs: The characters to write with.
+        brief: Of an exception's own words, only the first.
     """
     boundary = stop.boundary
     done = boundary.done
     if stop.reason == "exception" and stop.failure:
-        failure = stop.failure
-        where = f" in {boundary.inside[-1]}" if boundary.inside else (f" after {done}" if done else "")
-        return f"{failure.type}{where}: {failure.message}".strip() + _until_then(stop)
+        return raised.sentence(stop, stop.failure, glyphs, brief=brief) + _until_then(stop)
     if stop.inner is not None:
         return inner.sentence(stop, glyphs)
     if done is None:
@@ -86,6 +85,8 @@ def _until_then(stop: Stop) -> str:
     if stop.effects is None or stop.effects.basis != "fingerprint" or not stop.boundary.inside:
         return ""
     phase, effects = stop.boundary.inside[-1], of_call(stop.effects)
+    if phase == "loss":  # no call: whatever the user's own lines have done since the forward
+        return ""
     counts = tuple(one for one in effects.counts if one.count and one.kind not in ("rng", "batch"))
     if not counts:
         return f"; until then {phase} had changed nothing"

@@ -54,6 +54,8 @@ class Top(Sheet, can_focus=True):
                 phases = phases[:-1]  # figures give way to words that would be cut: here it is the times
                 room += 1
         doubts = wrapped(f"! {doubt}", wide, max(1, room - 1), self.glyphs.ellipsis) if doubt else []
+        if len(wrapped(told, wide, height)) > room - len(doubts):
+            told = header.below(self.snapshot, self.glyphs, brief=True)
         words = by_clauses(told, wide, room - len(doubts), self.glyphs.ellipsis)
         if not self.glyphs.braille:
             words = [line.replace("—", "-") for line in words]
