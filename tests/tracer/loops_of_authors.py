@@ -21,6 +21,13 @@ def data(batch_size=4):
 PLAIN = "zero_grad forward loss backward step"
 HAND = "forward loss backward step"
 GAN = f"{PLAIN} {PLAIN}"
+LAZY = """
+        class Config:
+            def __getattr__(self, name):
+                self.__dict__[name] = made = sgd({"critic": net, "maker": other}[name])
+                return made
+        config = Config()
+"""
 
 
 class Loop(NamedTuple):
@@ -409,6 +416,68 @@ LOOPS = {
             opt.step(closure)
         """,
         ["step>zero_grad step>forward step>loss step>backward step>step step"] * 2,
+    ),
+    "optimizers that are made when they are first used": Loop(
+        LAZY
+        + """
+        def train():
+            loss = net(other(x).detach()).mean()
+            config.critic.zero_grad()
+            loss.backward()
+            config.critic.step()
+            loss = net(other(x)).mean()
+            config.maker.zero_grad()
+            loss.backward()
+            config.maker.step()
+        for i in range(3):
+            train()
+        """,
+        ["forward forward loss zero_grad backward step forward forward loss zero_grad backward step"] * 3,
+    ),
+    "an optimizer that is made when a loop inside has trained another model": Loop(
+        LAZY
+        + """
+        for i in range(3):
+            for k in range(2):
+                config.critic.zero_grad()
+                net(x).mean().backward()
+                config.critic.step()
+            config.maker.zero_grad()
+            other(x).mean().backward()
+            config.maker.step()
+        """,
+        [f"{PLAIN} {PLAIN} {PLAIN}"] * 3,
+    ),
+    "a step of what is no optimizer, in and after a loop of updates": Loop(
+        """
+        class Average:
+            def step(self): pass
+        opt, average = sgd(net), Average()
+        for epoch in range(2):
+            for i in range(2):
+                opt.zero_grad()
+                F.mse_loss(net(x), y).backward()
+                opt.step()
+                average.step()
+            average.step()
+            with torch.no_grad():
+                net(x)
+        """,
+        [PLAIN, f"{PLAIN} eval"] * 2,
+    ),
+    "a step of what is no optimizer between two updates of one": Loop(
+        """
+        class World:
+            def step(self): pass
+        opt, world = sgd(net), World()
+        for i in range(2):
+            F.mse_loss(net(x), y).backward()
+            opt.step()
+            world.step()
+            F.mse_loss(net(x), y).backward()
+            opt.step()
+        """,
+        [HAND] * 4,
     ),
     "an optimizer over a bare tensor, where backward opens the update": Loop(
         """

@@ -85,17 +85,43 @@ class Loops:
         """Where something's `step` is looked up that is not called a scheduler."""
         found = []
         for place in self.calls("step"):
-            receiver = self.instructions[self._index[place] - 1].argval
-            if not (isinstance(receiver, str) and "sched" in receiver.lower()):
+            if "sched" not in (self._receiver(place) or "").lower():
                 found.append(place)
         return found
 
-    def calls_ahead(self, here: int, attribute: str, within: Loop | None) -> bool:
-        """Whether that may still be called after that place, in the same round of the loop `within`, if any."""
+    def steps_ahead(self, here: int, within: Loop | None, beyond: Loop | None = None) -> set[str | None]:
+        """What is called `step` on after that place, in the same round of `within`, and not in `beyond`.
+
+        Each by the last name of what it is called on, None for what has none. Schedulers are left out.
+        """
+        return {self._receiver(place) for place in self._to_come(self.steps(), here, within, beyond)}
+
+    def stepped_at(self, place: int) -> str | None:
+        """The last name of that whose `step` is called at that place; None where it has none, or none is called."""
+        position = self.position(place)
+        return next((self._receiver(one) for one in self.calls("step") if self.position(one) == position), None)
+
+    def _receiver(self, place: int) -> str | None:
+        """The last name of what an attribute is looked up on."""
+        before = self.instructions[self._index[place] - 1]
+        return before.argval if before.opname in (*_CALLED, *_READS) and isinstance(before.argval, str) else None
+
+    def calls_ahead(self, here: int, attribute: str, within: Loop | None, beyond: Loop | None = None) -> bool:
+        """Whether that may still be called after that place, in the same round of the loop `within`, if any, and not
+        in `beyond`.
+        """
+        return bool(self._to_come(self.calls(attribute), here, within, beyond))
+
+    def _to_come(self, places: list[int], here: int, within: Loop | None, beyond: Loop | None) -> list[int]:
+        """Those of these places that may still be come to."""
         ahead = self._ahead(self._at(here))
-        return any(
-            place in ahead and (within is None or within.holds(self.position(place))) for place in self.calls(attribute)
-        )
+        return [
+            place
+            for place in places
+            if place in ahead
+            and (within is None or within.holds(self.position(place)))
+            and not (beyond is not None and beyond.holds(self.position(place)))
+        ]
 
     def binds_receiver(self, loop: Loop, place: int) -> bool:
         """Whether a call's object is what each round of a loop gives another value to: `opt` in `for opt in opts`."""

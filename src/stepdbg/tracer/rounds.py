@@ -94,6 +94,8 @@ class Rounds:
                     return "next"  # that loop was left for good: another stage of training
                 if left or (again and self._others_take_part(path, unused)):
                     return "inner"
+                if again and self._another_ahead(path, depth, around):
+                    return "inner"
                 return "again" if again else "over"
             if around:
                 if phase == "data" and loops.starts(around[0], there):
@@ -105,8 +107,11 @@ class Rounds:
         self, path: Path, depth: int, around: list[Loop], here: int, optimizers: Collection[Hashable]
     ) -> Turn | None:
         loop, loops = around[0], loops_of(path[depth][0])
-        if len(optimizers) < 2 or self._steps > _MANY:
+        if self._steps > _MANY:
             return "next"
+        if len(optimizers) < 2:
+            inner = around[1:] or self._in_a_loop(path[:depth])
+            return "inner" if inner and self._another_ahead(path, depth, around[1:], beyond=loop) else "next"
         if loops.binds_receiver(loop, here):
             return None  # each round steps another one of them
         unknown = False
@@ -129,12 +134,32 @@ class Rounds:
         around = [one for one, site in self._sites.items() if self._may_come_again(path, site)]
         return len(around) + len(unused) > 1
 
-    def _trains_ahead(self, path: Path, depth: int, loop: Loop | None) -> bool:
+    def _another_ahead(self, path: Path, depth: int, around: list[Loop], beyond: Loop | None = None) -> bool:
+        """Whether an optimizer that is not made yet steps later in this round: `backward` is ahead, and a `step` of
+        something else than stepped last, and none of that.
+
+        Args:
+            path: Where.
+            depth: Of the function from which on the code ahead counts.
+            around: The loops there that hold the round.
+            beyond: A loop in it, in which nothing counts.
+        """
+        code, place = (self._newest or path)[-1]
+        mine, within = loops_of(code).stepped_at(place), around[0] if around else None
+        if mine is None or not self._trains_ahead(path, depth, within, beyond):
+            return False
+        ahead: set[str | None] = set()
+        for level, (code, place) in enumerate(path):
+            if level == depth or (level > depth and beyond is None):
+                ahead |= loops_of(code).steps_ahead(place, within if level == depth else None, beyond)
+        return bool(ahead) and ahead.isdisjoint((mine, None))
+
+    def _trains_ahead(self, path: Path, depth: int, loop: Loop | None, beyond: Loop | None = None) -> bool:
         """Whether `backward` may still be called in this round, in the functions from that depth on."""
         return any(
-            loops_of(code).calls_ahead(place, "backward", loop if level == depth else None)
+            loops_of(code).calls_ahead(place, "backward", loop if level == depth else None, beyond)
             for level, (code, place) in enumerate(path)
-            if level >= depth
+            if level == depth or (level > depth and beyond is None)
         )
 
     def _holds(self, loop: Loop, path: Path, depth: int, site: Path) -> bool:
