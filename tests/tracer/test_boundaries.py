@@ -81,8 +81,38 @@ def test_an_unmodified_loop_makes_the_same_phases() -> None:
     done = [stop.boundary.done for stop in stops]
     assert done == [None, *order, *order, "scheduler", "eval", *order, *order, "scheduler", "eval"]
     assert stops[-1].reason == "exit"
-    assert [stop.boundary.epoch for stop in stops[1:]] == [1] * 13 + [2] * 15
+    assert [stop.boundary.epoch for stop in stops[1:]] == [1] * 14 + [2] * 14
     assert [s.boundary.update for s in stops if s.boundary.done == "step"] == [1, 2, 3, 4]
+
+
+EPOCHS = """
+    import torch
+    from torch.utils.data import DataLoader
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loader = DataLoader(torch.ones(6, 2), batch_size=1)
+    for epoch in range(4):
+        batches = iter(loader)
+        for _ in range(6):  # the loader is never asked for a batch that it has not
+            x = next(batches)
+            optimizer.zero_grad()
+            loss = model(x).square().mean()
+            loss.backward()
+            optimizer.step()
+"""
+
+
+def test_the_epoch_told_is_that_of_the_phase_done(tmp_path: Path) -> None:
+    script = write(tmp_path, EPOCHS)
+    with debuggee(script, go="continue", trace=m.Tracing()) as training:
+        list(training.stops("continue"))
+    told = [(traced.boundary.update, traced.boundary.epoch) for traced in training.traced if traced.boundary.done]
+    assert told == [(update, 1 + (update - 1) // 6) for update in range(1, 25) for _ in range(6)]
+    last_of_an_epoch = m.Breakpoint(1, phase="step", when="after", update=18)
+    with debuggee(script, go="continue", breakpoints=(last_of_an_epoch,)) as training:
+        stop = training.stop()
+    assert stop is not None
+    assert (stop.boundary.done, stop.boundary.update, stop.boundary.epoch) == ("step", 18, 3)
 
 
 def test_each_phase_does_what_the_textbook_says() -> None:

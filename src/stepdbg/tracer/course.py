@@ -39,6 +39,8 @@ class Phase(Struct, eq=False):
     """The open call that it is part of."""
     kept: bool = True
     """False for what is no part of the order: evaluation, a loader that had no batch left."""
+    epoch: int | None = None
+    """The epoch in which it began."""
     ended_ns: int = 0
     """When the call returned; 0 while it runs."""
     effects: Effects | None = None
@@ -165,7 +167,7 @@ class Course(StaysHere):
             predicted=predicted,
             opens=opens,
             inside=self.inside,
-            epoch=self.epoch,
+            epoch=done.epoch if done else self.epoch,
             ms=round(done.ms(now_ns), 4) if done else None,
             loss=self.loss,
             skipped=bool(done and done.skipped),
@@ -175,7 +177,7 @@ class Course(StaysHere):
         """Begin that phase: an open call, or one that ends where the next begins."""
         if opens is not None and opens != self.update:
             self._open(opens)
-        phase = Phase(name, now_ns, self.update, self.open, kept)
+        phase = Phase(name, now_ns, self.update, self.open, kept, self.epoch)
         self.last = None
         if call:
             self.open = phase

@@ -30,7 +30,8 @@ class Boundary(Part, frozen=True):
     """The enclosing phases, outermost first (a closure's forward lies inside `step`)."""
     rank: int = 0
     epoch: int | None = None
-    """How often the loader that feeds training has been iterated over; None without a loader."""
+    """That of the phase done (of what comes next, where nothing is done yet): how often the loader that feeds training
+    has been iterated over. None without a loader."""
     file: str | None = None
     line: int | None = None
     """The user's own innermost frame."""

@@ -202,7 +202,10 @@ class Loaders:
         """The epoch is that of what training reads."""
         loader, dataset = read.loader, read.dataset
         epochs = max(loader.epochs, dataset.epochs if loader.epochs == 1 else 0)
-        self._tracer.lagging.epoch = epochs or None
+        tracer = self._tracer
+        if (epochs or None) != tracer.lagging.epoch:
+            course = tracer.course if tracer.listening() else tracer.lagging  # what was noted began in the epoch before
+            course.epoch = epochs or None
 
     def _learned(self) -> None:
         """Where a backward has come after the call of a model, what it was called with feeds training."""
@@ -235,4 +238,5 @@ class Loaders:
                         read.discount()
                         self._tell(read)
                     if provisional is not None and self._tracer.course.last is provisional:
+                        provisional.epoch = self._tracer.course.epoch
                         self._tracer.course.take_back(provisional)
