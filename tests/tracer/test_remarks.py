@@ -50,7 +50,22 @@ STORIES: dict[str, tuple[str, str]] = {
         "backward",
         "backward wrote no gradient: the loss has no graph (no operation made it), so it reaches no parameter",
     ),
-    "train(make=lambda y: other(y.detach()).sum())": ("step", "step changed no parameter: no parameter has a gradient"),
+    "optimizer.zero_grad(); optimizer.step()": ("step", "step changed no parameter: no parameter has a gradient"),
+    "train(make=lambda y: other(y.detach()).sum())": (
+        "step",
+        "step changed no parameter: no parameter of the optimizer has a gradient; "
+        "other.weight and 1 more have one and are in no optimizer",
+    ),
+    "optimizer = torch.optim.SGD(other.parameters(), 0.1); train(2)": (
+        "zero_grad",
+        "zero_grad found no gradients to clear; 4 parameters have gradients that it does not reach",
+    ),
+    "beside = torch.optim.SGD(other.parameters(), 0.1); train(make=lambda y: other(y.detach()).sum()); beside.step()\n"
+    "optimizer.step()": ("step", "changed no parameter: no parameter of the optimizer has a gradient"),
+    "other(torch.ones(1, 2)).sum().backward(); train(make=lambda y: (y * 0).sum())": (
+        "step",
+        "the same values: every gradient of the optimizer's parameters is 0",
+    ),
     "model.requires_grad_(False)[2].requires_grad_(True); optimizer.param_groups[0]['lr'] = 1.0; train()": (
         "step",
         "changed model.2.weight and model.2.bias",

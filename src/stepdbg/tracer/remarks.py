@@ -16,7 +16,7 @@ from stepdbg.protocol.messages import Boundary, Effect
 from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.graph_nodes import walked
 from stepdbg.tracer.layout import groups_of, modules_of, optimized_by, parameters_in
-from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.other_threads import gradient, gradients
 from stepdbg.tracer.registry import Registry
 
 _LOOKED = 4096
@@ -49,6 +49,8 @@ class Remarks:
             return _cut_off(registry)
         if boundary.done == "step" and not boundary.skipped and optimizer is not None:
             return _unmoved(optimizer, effects, registry)
+        if boundary.done == "zero_grad" and not any(one.kind == "grad" for one in effects):
+            return _not_reached(registry)
         return ""
 
     def suspicion(self, boundary: Boundary, effects: Sequence[Effect], registry: Registry) -> str:
@@ -210,7 +212,9 @@ def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry) -> s
         return ""
     if len(reasons) == 1:
         (reason,) = reasons
-        return _WORDS[reason][0] if not moved else _WORDS[reason][1]
+        if moved:
+            return _WORDS[reason][1]
+        return _none_of_the_optimizer_s(reason, optimizer, registry) or _WORDS[reason][0]
     return ", ".join(f"{_WORDS[reason][2]} of {number}" for reason, number in reasons.items())
 
 
@@ -221,6 +225,52 @@ _WORDS = {
     "zero": ("every gradient is 0", "their gradient is 0", "gradient 0"),
 }
 """Each reason where nothing has moved, of the rest where something has, and of one among several."""
+_OF_THE_OPTIMIZER = {
+    "none": "no parameter of the optimizer has a gradient",
+    "frozen": "all that the optimizer holds are frozen and have no gradient",
+    "zero": "every gradient of the optimizer's parameters is 0",
+}
+"""Each reason where nothing has moved, and where parameters that are not the optimizer's have gradients."""
+
+
+def _none_of_the_optimizer_s(reason: str, optimizer: Any, registry: Registry) -> str:
+    """Why nothing has moved where what is said of the optimizer's parameters does not hold of all; empty elsewhere."""
+    if reason not in _OF_THE_OPTIMIZER:
+        return ""
+    held = set(map(id, optimized_by(optimizer)))
+    beside = [name for name, parameter in _with_gradient(registry) if id(parameter) not in held]
+    if not beside:
+        return ""
+    words = _OF_THE_OPTIMIZER[reason]
+    in_none = all(id(registry.alive[name].tensor) not in registry.optimized for name in beside)
+    if reason != "none" or not in_none:
+        return words
+    names = beside[0] if len(beside) == 1 else f"{beside[0]} and {len(beside) - 1} more"
+    return f"{words}; {names} {'has' if len(beside) == 1 else 'have'} one and {_are(beside)} in no optimizer"
+
+
+def _not_reached(registry: Registry) -> str:
+    """What has a gradient after a zero_grad that found none."""
+    left = len(_with_gradient(registry))
+    have = "1 parameter has a gradient" if left == 1 else f"{left} parameters have gradients"
+    return f"{have} that it does not reach" if left else ""
+
+
+def _with_gradient(registry: Registry) -> list[tuple[str, torch.Tensor]]:
+    """The parameters that have a gradient now, by name; none where there are too many to look at each."""
+    known = [
+        (name, entry.tensor)
+        for name, entry in registry.alive.items()
+        if entry.kind == "parameter" and entry.tensor is not None
+    ]
+    if len(known) > _LOOKED:
+        return []
+    found = gradients([parameter for _, parameter in known])
+    return [each for each, grad in zip(known, found, strict=True) if grad is not None]
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _reasons(still: Sequence[tuple[torch.Tensor, Any]]) -> Iterator[str]:

@@ -207,7 +207,8 @@ def _zero_grad(effects: Effects) -> str:
     freed = counted(effects, "grad", "freed")
     zeroed = counted(effects, "grad", "changed", "touched")
     if not freed and not zeroed:
-        return f"zero_grad found no gradients to clear{_others(effects, 'grad')}"
+        elsewhere = f"; {effects.why}" if effects.why else ""
+        return f"zero_grad found no gradients to clear{elsewhere}{_others(effects, 'grad')}"
     parts = []
     if freed:
         parts.append(f"freed the gradients of {plural(freed, 'parameter')}")
