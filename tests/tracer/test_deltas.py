@@ -8,6 +8,8 @@ import pytest
 from tracer.bare_hub import debuggee, write
 
 from stepdbg.protocol import messages as m
+from stepdbg.tui.views.change import change_of, draw
+from stepdbg.tui.views.lines import Frame
 
 SCRIPT = """
     import torch
@@ -66,3 +68,41 @@ def test_copies_made_under_inference_mode_are_written_again_outside_of_it(tmp_pa
         done = [stop.boundary.done for stop in training.stops()]
         assert training.notices == []
     assert done.count("forward") == 3
+
+
+AFTER = """
+    import copy, torch
+    from torch import nn
+    torch.manual_seed(0)
+    model = nn.Linear(4, 3)
+    average = copy.deepcopy(model).requires_grad_(False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(4):
+        optimizer.zero_grad()
+        model(torch.ones(2, 4)).square().sum().backward()
+        optimizer.step()
+        with torch.no_grad():
+            model.bias.clamp_(-0.01, 0.01)
+            for mean, new in zip(average.parameters(), model.parameters()):
+                mean.lerp_(new, 0.1)
+"""
+
+
+def test_a_change_is_told_as_the_phases_own_the_script_s_after_it_or_that_of_both(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, AFTER)) as training:
+        stops = (stop for stop in training.stops() if stop.boundary.done == "step" and stop.boundary.update == 3)
+        assert next(stops).boundary.next == "zero_grad"
+        told = {}
+        for name in ("model.weight", "model.bias", "average.weight"):
+            view = training.ask(m.LookAt(name, rows=2, columns=2))
+            change = change_of(view, "value")
+            line = "".join(span.text for span in draw(change, "now", Frame(120, 1)))
+            told[name] = (change.whose, line.partition(" change ")[2].partition("changed")[0].strip())
+        ratios = {row.object: row.update_ratio for row in training.ask(m.Summarise(tuple(told))).rows}
+    assert told == {
+        "model.weight": ("call", "step"),
+        "model.bias": ("both", "step and after it:"),
+        "average.weight": ("script", "after step:"),
+    }
+    assert ratios["model.weight"] is not None
+    assert ratios["average.weight"] is None

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import ctypes
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
+from typing import Literal
 
 import torch
 from msgspec import Struct
 
-from stepdbg.protocol.messages import Boundary, Change, Kind
+from stepdbg.protocol.messages import Boundary, Change, Effect, Kind
 from stepdbg.tracer import devices
 from stepdbg.tracer.differences import moved
 from stepdbg.tracer.effects import Picture
@@ -64,6 +65,8 @@ class Kept(Struct, gc=False):
     """The one that it got; None while it has not been changed."""
     phase: str = ""
     """Which phase did."""
+    whose: Literal["call", "script", "both"] = "call"
+    """Whether its call did, or what the script did after it."""
     update: int = 0
     change: Change | None = None
     """Worked out when asked for."""
@@ -77,6 +80,11 @@ class Kept(Struct, gc=False):
         if isinstance(held, bytes):
             self.held = held = _of_bytes(held, self.shape, self.dtype)
         return held
+
+    @property
+    def stepped(self) -> bool:
+        """Whether a step made it what it has become."""
+        return self.phase == "step" and self.whose != "script"
 
     def bytes_on(self, device: torch.device) -> int:
         """The memory of that device that it takes."""
@@ -142,7 +150,7 @@ class Deltas:
                 if kept.after is None and kept.before == mark.print:
                     self._pending.add(name)
                     continue
-                if mark.kind == "parameter" and kept.phase == "step" and kept.after == mark.print:
+                if mark.kind == "parameter" and kept.stepped and kept.after == mark.print:
                     if isinstance(kept.held, bytes):
                         earlier = kept.held  # what the step has come to can be worked out when it is asked for
                     else:
@@ -219,13 +227,14 @@ class Deltas:
         self._drop()
         self._updates = 0
 
-    def after(self, boundary: Boundary, before: Picture | None, picture: Picture) -> None:
+    def after(self, boundary: Boundary, before: Picture | None, picture: Picture, told: Sequence[Effect] = ()) -> None:
         """A phase is done.
 
         Args:
             boundary: Where training stands.
             before: How everything looked before it; None where nobody looked.
             picture: How everything looks now.
+            told: What has happened in between, by the phase's call and after it.
         """
         self._picture = picture
         self._updates = self._updates + (boundary.update != self._update)
@@ -242,9 +251,12 @@ class Deltas:
             and mark.print is not None
             and (old is None or old.print != mark.print)
         }
+        later = {effect.object for effect in told if effect.after}
+        called = {effect.object for effect in told if not effect.after} if later else set()
         for name in self._pending & changed:
             kept = self._kept[name]
             kept.after, kept.phase, kept.update = picture[name].print, boundary.done, boundary.update
+            kept.whose = "call" if name not in later else "both" if name in called else "script"
         idle = self._idle.setdefault(boundary.done, {})
         for name in self._pending - changed:
             idle[name] = idle.get(name, 0) + 1
@@ -290,7 +302,7 @@ class Deltas:
             new, old = kept.tensor, _of_bytes(kept.earlier, kept.shape, kept.dtype)
             size, apart = norm(old), moved(new, old).statistics.norm
             ratio = apart / size if apart is not None and size else None
-        elif kept.after == print_now and kept.phase == "step":
+        elif kept.after == print_now and kept.stepped:
             if kept.change is None:
                 kept.change = _change(kept, tensor)
             ratio = kept.change.ratio
@@ -315,7 +327,7 @@ class Deltas:
             old: torch.Tensor | bytes
             if kept.after is None and kept.before == now and kept.earlier is not None:
                 new, old = kept.held, kept.earlier
-            elif kept.phase == "step" and kept.after == now and tensor.dtype is kept.dtype:
+            elif kept.stepped and kept.after == now and tensor.dtype is kept.dtype:
                 new, old = small_bytes(tensor) or b"", kept.held
             else:
                 continue
@@ -359,11 +371,12 @@ def _change(kept: Kept, whole: torch.Tensor) -> Change:
         tensor, _ = local(whole)
         found = moved(tensor, kept.tensor)
     except (RuntimeError, TypeError, Unreadable) as error:
-        return Change(phase=kept.phase, update=kept.update, problem=str(unreadable(whole, error)))
+        return Change(phase=kept.phase, whose=kept.whose, update=kept.update, problem=str(unreadable(whole, error)))
     figures, size = found.statistics, norm(kept.tensor)
     known = figures.min is not None and figures.max is not None
     return Change(
         phase=kept.phase,
+        whose=kept.whose,
         update=kept.update,
         norm=figures.norm,
         largest=max(-figures.min, figures.max) if known else None,  # type: ignore[operator, type-var]

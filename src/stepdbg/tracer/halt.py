@@ -181,9 +181,11 @@ class Halt:
             self._see_batch(boundary, stack)
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             after = effects.take(self._registry)
+            told: list[m.Effect] = []
             if done is not None and self.before is not None:
-                self._record(done, self._since(done, self.before, after), "fingerprint")
-            self._deltas.after(boundary, self.before, after)
+                told = self._since(done, self.before, after)
+                self._record(done, told, "fingerprint")
+            self._deltas.after(boundary, self.before, after, told)
             self._stand(after)
             if boundary.next is not None:
                 self._deltas.before(boundary.next, self._registry, after)
@@ -291,7 +293,7 @@ class Halt:
         if done is not None and self.before is not None and basis is not None:
             self._record(done, named, basis)
         if cause.inner is None:
-            self._deltas.after(boundary, self.before, after)
+            self._deltas.after(boundary, self.before, after, named)
             if boundary.next == "clip":
                 self._treatment.before_clip(registry)
             self._stand(after)

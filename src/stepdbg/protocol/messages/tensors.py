@@ -78,6 +78,8 @@ class Change(Part, frozen=True):
 
     phase: str = ""
     """Which phase did it."""
+    whose: Literal["call", "script", "both"] = "call"
+    """Whether its call did, or what the script did between its return and the next boundary."""
     update: int = 0
     norm: float | None = None
     """2-norm of new minus old."""

@@ -6,6 +6,7 @@ from stepdbg.protocol.messages import Change, Side, TensorView
 from stepdbg.tui.views.lines import Frame, Line, Span, cropped, plain, whole
 from stepdbg.tui.views.numbers import count, figure, plural
 
+_DOING = {"call": "{} changed", "script": "after {}: changed", "both": "{} and after it: changed"}
 SIDES: tuple[Side, ...] = ("now", "before", "change")
 
 
@@ -25,7 +26,7 @@ def draw(change: Change, side: Side, frame: Frame) -> Line:
     share = change.changed / change.elements if change.elements else 0.0
     told = "all" if share == 1 else "none" if share == 0 else f"{share:.0%}" if 0.01 <= share < 0.995 else ""
     spans += [
-        Span(f"  {plain(change.phase)} changed {told or plural(change.changed, 'element')}"),
+        Span(f"  {_DOING[change.whose].format(plain(change.phase))} {told or plural(change.changed, 'element')}"),
         Span(f"  largest {figure(change.largest)}", "number"),
         Span(f"  norm {figure(change.norm)}", "number"),
     ]
