@@ -373,7 +373,7 @@ class Tracer(StaysHere):
             self.gave_up(error)
         now, update = monotonic_ns(), course.update
         course.waited(now - arrived)  # what the user takes here is no time of the phases around
-        phase = course.depart(name, now, opens, call, kept)
+        phase = course.depart(name, now, opens, call, kept, optimizer)
         phase.whose = whose
         if course.update != update and self.told.update is not None:
             self.told.update()

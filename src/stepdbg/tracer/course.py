@@ -54,6 +54,12 @@ class Phase(Struct, eq=False):
     """A weak reference to the model or optimizer whose call it is; known only while somebody looks."""
     loss: str | None = None
     """What the loss that a backward starts from is called; empty where it is a derivative of something else."""
+    key: Hashable = None
+    """The optimizer whose phase it is, as `advance` was told."""
+    on: Any = None
+    """A weak reference to what a backward was called on; of those noted in a free run, only of the newest."""
+    nodes: int = 0
+    """Of a step: how many nodes of graphs its thread had made before it; 0 where it was noted in a free run."""
     doubt: Callable[[], bool] | None = None
     """Where it was assumed that this phase runs: asked when the next begins, False if nothing has happened in it."""
 
@@ -173,11 +179,13 @@ class Course(StaysHere):
             skipped=bool(done and done.skipped),
         )
 
-    def depart(self, name: str, now_ns: int, opens: int | None, call: bool, kept: bool) -> Phase:
+    def depart(
+        self, name: str, now_ns: int, opens: int | None, call: bool, kept: bool, optimizer: Hashable = None
+    ) -> Phase:
         """Begin that phase: an open call, or one that ends where the next begins."""
         if opens is not None and opens != self.update:
             self._open(opens)
-        phase = Phase(name, now_ns, self.update, self.open, kept, self.epoch)
+        phase = Phase(name, now_ns, self.update, self.open, kept, self.epoch, key=optimizer)
         self.last = None
         if call:
             self.open = phase
@@ -199,7 +207,7 @@ class Course(StaysHere):
     ) -> Phase:
         """`advance` and `depart` at once."""
         self._arrive(name, optimizer, now_ns, silent)
-        return self.depart(name, now_ns, self._opens(name, optimizer, turn), call, kept)
+        return self.depart(name, now_ns, self._opens(name, optimizer, turn), call, kept, optimizer)
 
     # what has ended
 
@@ -237,6 +245,13 @@ class Course(StaysHere):
         self.stepped.add(optimizer)
         self.fresh.discard(optimizer)
         self.unused.discard(optimizer)
+
+    def note_loss(self, loss: Any, name: str) -> None:
+        """The newest backward was called on that tensor (a weak reference to it), which is called so."""
+        known = (*self.before, *self.phases, *((self.open,) if self.open is not None else ()))
+        newest = next((phase for phase in reversed(known) if phase.name == "backward"), None)
+        if newest is not None and newest.on is None and newest.loss == name:
+            newest.on = loss
 
     def note_made(self, optimizer: Hashable) -> None:
         """That optimizer was made: it will step. In the first update nothing else has been learned yet."""

@@ -26,6 +26,7 @@ from stepdbg.tracer.link import HubLost
 from stepdbg.tracer.midstep import midstep
 from stepdbg.tracer.quiet import Aside, uncollected
 from stepdbg.tracer.rank import Rank
+from stepdbg.tracer.refusals import Refusal
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.remarks import Remarks, modes
 from stepdbg.tracer.returns import Returns
@@ -349,7 +350,9 @@ class Halt:
         if cause.failure is None:
             return None
         try:
-            return raised.told(cause.failure, cause.traceback, self._registry)
+            found = raised.told(cause.failure, cause.traceback, self._registry)
+            refusal = Refusal(cause.stack, self._registry, self._course)
+            return msgspec.structs.replace(found, why=refusal.why(found.message))
         except Exception as error:
             self._tell(f"what the exception was raised on cannot be read: {_in_words(error)}")
             return cause.failure

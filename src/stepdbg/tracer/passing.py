@@ -136,6 +136,7 @@ class Passing(StaysHere):
             self._registry.note_output(self.output)
         if self.loss is not None:
             self._registry.add_loss(*self.loss, self._lost_in)
+            course.note_loss(*self.loss)
         self.output = self.loss = None
 
     def _begin(self, name: str, key: Any, began: int, *, call: bool = True) -> Phase:

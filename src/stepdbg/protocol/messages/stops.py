@@ -101,6 +101,8 @@ class Failure(Part, frozen=True):
     """The innermost module whose forward was running, as the user names it; empty where none was."""
     operands: tuple[Operand, ...] = ()
     """What it was raised on, the nearest first."""
+    why: str = ""
+    """Why autograd has refused a backward; empty where that is not certain, and of any other exception."""
 
 
 class InnerTensor(Part, frozen=True):

@@ -204,6 +204,7 @@ class Backward:
     def _begin(self, of: Any, *, retained: bool = False, inputs: Any = None) -> Phase | None:
         tracer, course = self._tracer, self._tracer.course
         loss = next((tensor for tensor in of if tensor is not None), None) if isinstance(of, (tuple, list)) else of
+        root = weakref.ref(loss) if is_a(loss, torch.Tensor) else None
         silent = self._derivative = False
         name: str | None = None
         tell: Callable[[int], None] | None = None
@@ -231,7 +232,8 @@ class Backward:
                 phase = tracer.begin("backward", None, True, True, silent, tell=tell)
             finally:
                 tracer.registry.at_backward = False
-            phase.loss = name
+            if phase is not NOTED:
+                phase.loss, phase.on = name, root
         elif tell is not None:
             tell(course.update)
         if not retained and not self._models.is_open:

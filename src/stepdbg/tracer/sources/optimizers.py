@@ -9,6 +9,7 @@ from threading import get_ident
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import compiler as compiling
 from torch import nn
 from torch.compiler import is_dynamo_compiling
@@ -24,6 +25,9 @@ from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
+
+_nodes_so_far = torch._C._autograd._get_sequence_nr
+"""The number that this thread's next node of a graph will have."""
 
 
 class Optimizers(StaysHere):
@@ -170,6 +174,8 @@ class Optimizers(StaysHere):
                             tracer.closures.ahead = callable(args[1] if len(args) > 1 else kwargs.get("closure"))
                             phase = tracer.begin("step", key)
                             tracer.closures.ahead = False
+                            if phase is not NOTED:
+                                phase.nodes = _nodes_so_far()
                             if len(args) > 1 or kwargs:
                                 args, kwargs = hooks._with_closure(args, kwargs, key)
                         hooks.open.append(key)

@@ -29,7 +29,9 @@ def sentence(stop: Stop, failure: Failure, glyphs: Glyphs, *, brief: bool) -> st
     operands = _telling(stop, failure.operands)
     if brief:
         words, operands = shortened(words, _BRIEF, glyphs.ellipsis), operands[:_FEW]
-    clauses = [f"{failure.type}{_where(stop, failure)}: {words}".strip()]
+    clauses = [f"{failure.type}{_where(stop, failure)}: {failure.why or words}".strip()]
+    if failure.why:
+        clauses.append(words)
     if operands:
         clauses.append(f"with {_with(operands, glyphs)}")
     return "; ".join(clauses)
