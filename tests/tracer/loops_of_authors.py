@@ -417,6 +417,25 @@ LOOPS = {
         """,
         ["step>zero_grad step>forward step>loss step>backward step>step step"] * 2,
     ),
+    "evaluations of others between a forward and its loss": Loop(
+        """
+        opt = sgd(net)
+        for i in range(3):
+            with torch.no_grad():
+                other(x)
+            opt.zero_grad()
+            predicted = net(x)
+            with torch.no_grad():
+                target = other(x).mean() + other(-x).mean()
+            F.mse_loss(predicted, target.expand(8, 1)).backward()
+            opt.step()
+        """,
+        [
+            "eval zero_grad forward eval eval loss backward step eval",
+            "zero_grad forward eval eval loss backward step eval",
+            "zero_grad forward eval eval loss backward step",
+        ],
+    ),
     "optimizers that are made when they are first used": Loop(
         LAZY
         + """

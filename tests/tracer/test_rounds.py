@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from pathlib import Path
 
@@ -26,6 +27,11 @@ def test_updates_are_what_the_author_of_the_loop_would_count(kind: str, tmp_path
     epochs = dict.fromkeys(boundary.epoch for boundary in boundaries if boundary.epoch is not None)
     assert tuple(epochs) == loop.epochs
     assert [boundary.index for boundary in boundaries] == list(range(1, len(boundaries) + 1))
+    if len({update.replace("eval ", "").removesuffix(" eval") for update in loop.updates}) == 1:
+        foretold = [
+            (at.next, then.done) for at, then in itertools.pairwise(boundaries) if at.predicted and at.update > 1
+        ]
+        assert [guess for guess, _ in foretold] == [came for _, came in foretold], "each update is like the one before"
 
 
 @pytest.mark.parametrize("kind", LOOPS)

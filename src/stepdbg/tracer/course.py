@@ -334,21 +334,40 @@ class Course(StaysHere):
             level = level.outer
         return False
 
-    def foretell(self, done: str) -> str | None:
-        """What followed on `done` in the last update; the usual order where nothing has been learned."""
-        inside = self.inside
-        order = [phase for phase in self.before if phase.kept]
-        names = [phase.name for phase in order if phase.inside == inside]
-        count = sum(1 for phase in self.phases if phase.name == done and phase.kept and phase.inside == inside)
-        places = [place for place, name in enumerate(names) if name == done]
+    def foretell(self, phase: str, *, begins: bool = False) -> str | None:
+        """What followed on that phase, which is done or begins, in the last update; the usual order where nothing has
+        been learned. Between a forward and its backward evaluations are part of the order.
+        """
+        names, done = self._order(self.before), self._order(self.phases)
+        if begins:
+            done.append(phase)
+        evaluations = 0
+        while self.pending_backward and done and done[-1] == "eval":
+            evaluations += 1
+            done.pop()
+        if evaluations and done:
+            phase = done[-1]
+        places = [place for place, name in enumerate(names) if name == phase]
         if places:
-            place = places[min(max(count, 1), len(places)) - 1] + 1
+            place = places[min(max(done.count(phase), 1), len(places)) - 1] + 1
+            while evaluations and place < len(names) and names[place] == "eval":
+                evaluations -= 1
+                place += 1
             if place < len(names):
                 return names[place]
-            return None if inside else names[0]
-        if names or done not in USUAL_ORDER:
+            return None if self.inside else names[0]
+        if names or phase not in USUAL_ORDER:
             return None
-        return USUAL_ORDER[(USUAL_ORDER.index(done) + 1) % len(USUAL_ORDER)]
+        return USUAL_ORDER[(USUAL_ORDER.index(phase) + 1) % len(USUAL_ORDER)]
+
+    def _order(self, phases: list[Phase]) -> list[str]:
+        """The names of those at the level where training is."""
+        inside, evaluations = self.inside, self.pending_backward
+        return [
+            phase.name
+            for phase in phases
+            if phase.inside == inside and (phase.kept or (evaluations and phase.name == "eval"))
+        ]
 
     def update_of(self, following: str) -> int:
         """The update that a phase which begins now is part of, by the order of phases."""

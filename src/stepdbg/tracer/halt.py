@@ -145,7 +145,7 @@ class Halt:
         if until is None:
             return "step", ""
         if until in STEPPING and not silent:
-            within_eval = until == "next" and boundary.next == "eval" and boundary.done in ("eval", None)
+            within_eval = sure and until == "next" and boundary.next == "eval" and boundary.done in ("eval", None)
             return None if within_eval else ("step", "")
         if until == "finish" and boundary.opens is not None:
             return "step", ""
@@ -159,7 +159,7 @@ class Halt:
         if (last := phase == "step" or course.is_last(phase)) and self.until == "finish":
             return True
         points, update = self.breakpoints, boundary.opens or course.update
-        return points.any and points.foreseen(phase, course.foretell(phase), update, last)
+        return points.any and points.foreseen(phase, course.foretell(phase, begins=True), update, last)
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
