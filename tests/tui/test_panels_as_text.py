@@ -132,9 +132,16 @@ def test_at_the_end_of_the_script_the_place_that_was_shown_last_stays_in_the_sou
     )
     seen = reduced(reduced(before, SessionChanged(before.session)), SessionChanged(session))
     words = drawn(source.draw(seen, Frame(80, 10)))
-    assert "/x/train.py:3  ended; this ran last" in words
+    assert "/x/train.py:3  ended; the last stop before was here" in words
     assert "opt.step()" in words
     assert "▶" not in words
+    assert "✓" not in words, "what ran last is not known"
+    known = msgspec.structs.replace(stop, boundary=Boundary(400, 42, "step", None), line_done=("/x/train.py", 3))
+    rank = msgspec.structs.replace(session.ranks[0], stop=known)
+    told = reduced(seen, SessionChanged(msgspec.structs.replace(session, ranks=(rank,))))
+    words = drawn(source.draw(told, Frame(80, 10)))
+    assert "/x/train.py:3  ended; the last phase was here" in words
+    assert "✓" in words
     never = msgspec.structs.replace(before, session=msgspec.structs.replace(session, state="exited", ranks=()))
     assert "no training loop was seen" in " ".join(drawn(source.draw(never, Frame(80, 10))).split())
 

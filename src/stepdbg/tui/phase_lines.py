@@ -24,7 +24,7 @@ def learned(known: PhaseLines, stop: Stop | None) -> PhaseLines:
 
 
 def latest(known: Place | None, stop: Stop | None) -> Place | None:
-    """The line that ran last, or was about to, of those that stops have shown: what is left of a script that ended."""
+    """The line of the last stop that had one: what is left to be shown of a script that ended."""
     return (stop.line_next or stop.line_done or known) if stop is not None else known
 
 

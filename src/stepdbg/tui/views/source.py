@@ -60,7 +60,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     title = (
         Span(plain(_from(snapshot, file)), NAME),
         Span(f":{line}", "dim"),
-        *([Span("  ended; this ran last", "warning")] if _ended(snapshot) else []),
+        *([Span(f"  ended; {_left_at(snapshot)} was here", "warning")] if _ended(snapshot) else []),
     )
     if source is None:
         return Drawing(title, (), ((Span(" reading the file", "dim"),),), 0)
@@ -86,6 +86,12 @@ def _ended(snapshot: Snapshot) -> bool:
     """Whether no line runs any more, and the one that is shown is of an earlier stop or of the phase done last."""
     stop = snapshot.stop
     return stop is not None and stop.boundary.next is None and stop.inner is None and not stop.failure
+
+
+def _left_at(snapshot: Snapshot) -> str:
+    """What the line is of that is shown once the script has ended: after a run without stops no line is known."""
+    stop = snapshot.stop
+    return "the last phase" if stop is not None and stop.line_done else "the last stop before"
 
 
 def _from(snapshot: Snapshot, file: str) -> str:
@@ -118,7 +124,7 @@ def _margin(snapshot: Snapshot, file: str, number: int, line: int, frame: Frame)
     known = snapshot.phase_lines.get((file, number), ())
     if here:
         if _ended(snapshot):
-            return known[0] if known else "ended", frame.glyphs.done, "strong"
+            return (known[0] if known else ""), " ", "faint" if known else ""
         name = "inside" if stop.inner is not None else known[0] if known else "called"
         return name, frame.glyphs.arrow, "accent"
     return (known[0] if known else ""), " ", "faint" if known else ""
