@@ -433,7 +433,8 @@ async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
         assert applicable("x", situation) is None
         before = here.app.snapshot.boundary
         for key, words in (
-            ("p", "p: nothing runs that could be paused"),
+            ("p", "p: nothing runs that could be paused; q leaves"),
+            ("ctrl+c", "ctrl+c: nothing runs that could be paused; q leaves"),
             ("x", "x: there is no edit to undo"),
             ("w", "w does nothing here; ? lists the keys"),
         ):

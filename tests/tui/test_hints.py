@@ -140,8 +140,14 @@ async def test_a_hint_goes_on_also_for_somebody_who_does_something_else(home: Pa
         for _ in range(6):
             await here.step()
         await here.until(lambda: "enter on a parameter" in hint(), "the fifth")
+        assert "* marks what step changed" in hint()
         await here.step()
         assert "enter on a parameter" in hint()
+        assert "marks what step changed" not in hint(), "step is not what was done here"
+        await here.press("exclamation_mark")
+        await here.until(lambda: ">>>" in here.text and "enter on a parameter" not in hint(), "the prompt")
+        await here.press("escape")
+        await here.until(lambda: "enter on a parameter" in hint(), "keys again")
         await here.step()
         await here.until(lambda: "enter on a parameter" not in hint(), "another")
         for _ in range(8):

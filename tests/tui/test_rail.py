@@ -25,8 +25,9 @@ from stepdbg.protocol.messages import (
 from stepdbg.tui.actions import Situation
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.screens.keys import session_lines
+from stepdbg.tui.silent_keys import why_nothing
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import header, rail
+from stepdbg.tui.views import footer, header, rail
 from stepdbg.tui.views.lines import ASCII, by_clauses, target_at, text
 from stepdbg.tui.views.sentence import sentence
 from stepdbg.tui.widgets.top import Top
@@ -307,6 +308,21 @@ def test_after_its_last_stop_nothing_is_said_to_train(reason: str) -> None:
     assert header.state_words(snapshot, 0.0) == ("RUNNING", "to the end of the script")
     assert header.below(snapshot).startswith("nothing trains any more")
     assert "press p" not in header.below(snapshot)
+    late = msgspec.structs.replace(snapshot, progress=Progress(0, "step", 3.0, 38, None, 9.0, 25.0))
+    assert "update 42 · loss 0.4312" in text(header.draw(late, 100, 0.0)), "what was told last is not the newest"
+    assert why_nothing("n", Situation(snapshot, "model")) == (
+        "n: nothing trains any more, and the script runs to its end already"
+    )
+
+
+def test_a_script_that_ended_by_an_exception_says_so_to_the_last() -> None:
+    stop = stop_after("loss", reason="exception", failure=Failure("IndexError", "Target 2 is\nout of bounds.", ""))
+    ended = at(stop, "exited")
+    ended = msgspec.structs.replace(ended, session=msgspec.structs.replace(ended.session, exit_status=1))
+    assert header.below(ended) == (
+        "mnist.py ended with status 1: IndexError: Target 2 is out of bounds. Press q to leave, R to run it again"
+    )
+    assert text(footer.draw(Situation(ended, "model"), 80)).startswith(" R run again")
 
 
 def test_gradients_are_written_by_backward_and_changed_by_what_comes_after_it() -> None:

@@ -211,6 +211,11 @@ async def test_the_prompt_takes_what_is_typed_however_the_console_was_come_to(tm
             assert "press 9 or ! to type" in console.text()
             console.input.done()
         assert here.app.snapshot.boundary == boundary, "a letter that was typed has stepped"
+        await here.press("9", "escape", "6", "escape")
+        assert here.app.furniture.focused_name() == "console"
+        await here.press("a", "k")
+        assert not console.typing, "who leaves by escape goes on leaving"
+        assert console.input.text == ""
         await here.step("n")
 
 

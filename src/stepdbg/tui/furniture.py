@@ -152,7 +152,8 @@ class Furniture:
                 panel.show(snapshot)
         if self.arrangement.kind == "tabs":
             news = snapshot.news
-            base.query_one(Tabs).show(self.current, zoomed=self.zoomed and self.has_columns, news=news)
+            unzoom = key_of("zoom", self._app.snapshot) if self.zoomed and self.has_columns else ""
+            base.query_one(Tabs).show(self.current, zoomed=unzoom, news=news)
         if self._app.guide.active:
             base.query_one(HintLine).show(self._app.guide.look(), key_of("no_hints", self._app.snapshot))
         words, at = self._app.said
@@ -163,7 +164,8 @@ class Furniture:
     def _hidden(self, snapshot: Snapshot) -> str:
         """What there is no room for, and whether something was printed there."""
         hidden = self.arrangement.hidden
-        return f"{hidden}; {snapshot.news} in 7" if hidden and snapshot.news else hidden
+        output = key_of("panel_output", self._app.snapshot)
+        return f"{hidden}; {snapshot.news} in {output}" if hidden and snapshot.news else hidden
 
     def go_to(self, name: str, view: str | None = None, *, noted: bool = True) -> None:
         """Bring a panel to the front of its slot and put the focus on it.
@@ -211,6 +213,7 @@ class Furniture:
         if origin == "rail":
             self.go_to_rail()
         elif origin:
+            self.panels[origin].come_back()
             self.go_to(origin, noted=False)
 
     @property

@@ -53,7 +53,8 @@ class Guide:
                 self._begin(snapshot.boundary, panel)
                 if not self.active:
                     self.dismiss()
-        return words(self.place, snapshot, self._app.config.actions)
+        typing = self._app.situation().typing  # keys are letters then
+        return "" if typing else words(self.place, snapshot, self._app.config.actions)
 
     def _begin(self, boundary: int, panel: str) -> None:
         """Another hint is shown from here on."""

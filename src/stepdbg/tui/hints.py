@@ -1,6 +1,7 @@
 """The guided first run: what the hints say, and when each has done its work. All of it is here, and pure.
 
-In a text `{next}` is the key of the action `next`; besides the actions there are `{comes}`, `{done}` and `{grads}`.
+In a text `{next}` is the key of the action `next`; besides the actions there are `{comes}`, `{done}`, `{grads}` and
+`{marks}`.
 Within a phase the hints wait, and a line stands in for them that says how one goes on there.
 """
 
@@ -81,7 +82,7 @@ HINTS = (
     Hint("{next} goes on; watch the rail until backward is done", _done("backward"), 6),
     Hint("look at the rail: backward wrote {grads}; {next} runs step", _done("step"), 6),
     Hint(
-        "* marks what step changed; {panel_model}, {open} on a parameter shows it",
+        "{marks}{panel_model}, {open} on a parameter shows it",
         lambda moment: moment.panel == "tensor" != moment.from_panel or "tensor" in moment.beside,
     ),
     Hint(
@@ -132,4 +133,5 @@ def words(place: int, snapshot: Snapshot, actions: tuple[Action, ...]) -> str:
     fields["done"] = stop.boundary.done or "the phase"
     written = sum(one.count for one in stop.effects.counts if one.kind == "grad") if stop.effects is not None else 0
     fields["grads"] = f"{written} grads" if written else "the gradients"
+    fields["marks"] = "* marks what step changed; " if stop.boundary.done == "step" else ""
     return HINTS[place].text.format_map(fields)

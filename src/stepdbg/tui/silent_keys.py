@@ -38,9 +38,10 @@ def why_nothing(key: str, here: Situation) -> str:
     """
     if here.typing:
         return ""
-    action = next((action for action in here.actions if key in action.keys), None)
+    bound = [action for action in here.actions if key in action.keys]
+    action = next((one for one in bound if one.id in _NOTHING), bound[0] if bound else None)
     if action is None:
-        return "" if key in QUIET else f"{key_name(key)} does nothing here; {_help(here)} lists the keys"
+        return "" if key in QUIET else f"{key_name(key)} does nothing here; {_key('help', here)} lists the keys"
     if action.id in QUIET:
         return ""
     return f"{key_name(key)}: {_reason(action, here)}"
@@ -49,17 +50,21 @@ def why_nothing(key: str, here: Situation) -> str:
 def _reason(action: Action, here: Situation) -> str:
     state = here.snapshot.state
     if here.snapshot.past_at is not None and action.id in ("edit", "edit_all", "undo", "save"):
-        return "this is the past; esc leads back to now"
+        return f"this is the past; {_key('back', here)} leads back to now"
     if here.snapshot.past_at is not None and action.id == "owners":
         return "who owned it was not recorded at this stop"
     if action.id in _STEERING:
         if state == "starting":
             return "training has not come to its first phase yet, and stops before it"
+        if state == "running" and here.snapshot.ending:
+            return "nothing trains any more, and the script runs to its end already"
         if state == "running":
             return "training runs already"
         return "nothing trains any more" if here.snapshot.over else "the script has come to its end"
     if here.snapshot.session.readonly and action.id in ("edit", "edit_all", "undo", "console"):
         return "this session is read-only"
+    if action.id == "pause" and not here.snapshot.over:
+        return f"{_NOTHING['pause']}; {_key('quit', here)} leaves"
     return _NOTHING.get(action.id) or _belongs(action, here)
 
 
@@ -76,5 +81,6 @@ def _belongs(action: Action, here: Situation) -> str:
     return f"{does}; there is nothing here that it could be done to"
 
 
-def _help(here: Situation) -> str:
-    return next((key_name(action.keys[0]) for action in here.actions if action.id == "help"), "?")
+def _key(name: str, here: Situation) -> str:
+    """The key of the action of that id."""
+    return next((key_name(action.keys[0]) for action in here.actions if action.id == name), name)

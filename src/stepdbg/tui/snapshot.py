@@ -228,6 +228,12 @@ class Snapshot(Struct, frozen=True):
         )
 
     @property
+    def ending(self) -> bool:
+        """Whether the last stop of training is behind: what still runs is the rest of the script."""
+        stop = self.stop
+        return stop is not None and stop.reason in ("exit", "exception") and stop.boundary.next is None
+
+    @property
     def trains(self) -> bool:
         """Whether a process is alive that would lose what it has learned: it starts, runs, or waits before a phase."""
         if self.over:

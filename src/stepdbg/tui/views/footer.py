@@ -11,13 +11,13 @@ from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, clipped, croppe
 
 SHORT_NAMES = {"optimizer": "Optim"}
 """For a terminal of 80 columns, on which the tabs of all panels are to be read."""
-_UNZOOM = " z: all panels "
-
 SPARED = ("finish",)
 """What gives way first, for what the panel in focus has to offer."""
 PAST = ("back", "earlier", "later")
 """What leads out of the past, and about in it, comes first there."""
 
+OVER = ("restart",)
+"""What is still to be done once the script has ended comes first then, and needs no place before."""
 
 ALWAYS = ("command_palette", "help", "quit")
 """They come along whatever there is room for; through the first all the others are reached, by mouse as well."""
@@ -28,7 +28,11 @@ def draw(here: Situation, width: int) -> Line:
 
     Where that makes room for one more, the entries stand closer together.
     """
-    entries = [action for action in here.actions if action.footer and action.applies(here)]
+    over = here.snapshot.over
+    offered = (action for action in here.actions if action.footer or (over and action.id in OVER))
+    entries = [action for action in offered if action.applies(here)]
+    if over:
+        entries.sort(key=lambda action: action.id not in OVER)
     if here.snapshot.asking:
         entries.sort(key=lambda action: action.id != "input")
     if here.snapshot.past_at is not None:
@@ -75,17 +79,18 @@ def sign_of_news(news: str, glyphs: Glyphs) -> str:
     return {"warning": "!", "output": "•" if glyphs.braille else "'"}.get(news, " ")
 
 
-def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: bool = False, news: str = "") -> Line:
+def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: str = "", news: str = "") -> Line:
     """The numbered tabs; where the names do not fit, the digits and the name of the one in front.
 
     Args:
         current: The panel in front.
         width: Cells.
         glyphs: What to draw with.
-        zoomed: Whether there is room for more than the one: then it is said how to see them.
+        zoomed: The key that shows all panels, where there is room for more than the one.
         news: What was printed and not seen yet.
     """
-    room = width - (len(_UNZOOM) if zoomed and width > 3 * len(_UNZOOM) else 0)
+    words = f" {zoomed}: all panels "
+    room = width - (cell_len(words) if zoomed and width > 3 * cell_len(words) else 0)
     spans = next(
         (spans for spans in _ways_to_name(current) if sum(len(span.text) for span in spans) <= room),
         (Span(f"{DIGITS[current]} {NAMES[current]}" if current in DIGITS else "", "tab.here"),),
@@ -99,7 +104,7 @@ def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: bool = F
         )
     rest = room - sum(len(span.text) for span in spans)
     gap = Span(" " if rest > 0 and not spans[-1].text.endswith(" ") else "")
-    unzoom = Span(_UNZOOM, "dim", "action:zoom") if room < width else Span("")
+    unzoom = Span(words, "dim", "action:zoom") if room < width else Span("")
     return (*spans, gap, Span(glyphs.rule * max(0, rest - len(gap.text)), "rule"), unzoom)
 
 

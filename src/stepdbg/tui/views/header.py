@@ -22,6 +22,8 @@ from stepdbg.tui.views.sentence import sentence
 
 SOME = 12
 """Cells of the script's arguments that are worth showing where not all of them have room."""
+SAID = 64
+"""Cells of what an exception has said that are repeated once the script has ended."""
 _ROLES = {"paused": "accent", "running": "running", "starting": "dim", "exited": "dim", "lost": "error"}
 
 
@@ -58,19 +60,13 @@ def state_words(snapshot: Snapshot, now: float) -> tuple[str, str]:
             return "RUNNING", "waits for a line of input"
         case "running":
             progress = snapshot.progress
-            if _ends(snapshot):
+            if snapshot.ending:
                 return "RUNNING", "to the end of the script"
             if progress is None or not progress.phase:
                 return "RUNNING", session.doing
             long = f" for {progress.phase_seconds:.0f} s" if progress.phase_seconds >= LONG else ""
             return "RUNNING", f"in {progress.phase}{long}"
     return snapshot.state.upper(), session.doing
-
-
-def _ends(snapshot: Snapshot) -> bool:
-    """Whether the last stop of training is behind: what still runs is the rest of the script."""
-    stop = snapshot.stop
-    return stop is not None and stop.reason in ("exit", "exception") and stop.boundary.next is None
 
 
 def _past_words(stop: Stop) -> str:
@@ -197,7 +193,7 @@ def _middle(snapshot: Snapshot) -> list[str]:
     """Epoch, update and loss, of the stop or of what runs."""
     stop = snapshot.stop
     progress = snapshot.progress
-    if snapshot.state == "running" and progress is not None:
+    if snapshot.state == "running" and progress is not None and not snapshot.ending:
         parts = [f"epoch {progress.epoch}"] if progress.epoch is not None else []
         parts.append(f"update {count(progress.update)}")
         if progress.loss is not None:
@@ -258,6 +254,9 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: bool = False) 
         said = last_words(snapshot) if session.exit_status and not stop else ""
         if said:
             return f"{how} before it trained: {said} ({leave} to leave{again})"
+        if stop is not None and stop.failure and session.exit_status:
+            words = shortened(plain(" ".join(stop.failure.message.split())), SAID, glyphs.ellipsis).rstrip(".")
+            return f"{how}: {plain(stop.failure.type)}: {words}. Press {leave} to leave{again}"
         seen = "what was seen last stays to be read" if stop else "it never trained: no training loop was seen"
         return f"{how}; {seen}. Press {leave} to leave{again}"
     if snapshot.asking:
@@ -273,8 +272,9 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: bool = False) 
             f"Press {key_of('rank', snapshot)} to show the next rank, "
             f"then {key_of('next', snapshot)} or {key_of('continue', snapshot)}"
         )
-    if state == "running" and _ends(snapshot):
-        return "nothing trains any more; what is left of the script runs to its end, its output is in panel 7"
+    if state == "running" and snapshot.ending:
+        output = key_of("panel_output", snapshot)
+        return f"nothing trains any more; what is left of the script runs to its end, its output is in panel {output}"
     if state == "running":
         return f"training runs; press {key_of('pause', snapshot)} to pause it at the next boundary between two phases"
     if stop is None:

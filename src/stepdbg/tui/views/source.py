@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from stepdbg.tui import frames
+from stepdbg.tui.actions import key_of
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import NAME, Drawing, Frame, Line, Span, clipped, lesson, padded, plain
 
@@ -51,7 +52,8 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         words = "The code is shown at the first stop."
         if snapshot.over:
             words = (
-                "The script has ended, and it never stopped: no training loop was seen in it. Panel 7 has its output."
+                "The script has ended, and it never stopped: no training loop was seen in it. "
+                f"Panel {key_of('panel_output', snapshot)} has its output."
             )
             return Drawing(title=(Span("ended", "dim"),), body=lesson(words, frame))
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))

@@ -16,10 +16,11 @@ class Tabs(Sheet):
         super().__init__(palette, id="tabs")
         self.glyphs = glyphs
         self.current = "model"
-        self.zoomed = False
+        self.zoomed = ""
+        """The key that shows all panels again."""
         self.news = ""
 
-    def show(self, current: str, *, zoomed: bool = False, news: str = "") -> None:
+    def show(self, current: str, *, zoomed: str = "", news: str = "") -> None:
         """Another panel is in front, or something was printed."""
         self.current, self.zoomed, self.news = current, zoomed, news
         self.repaint()

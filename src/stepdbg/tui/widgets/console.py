@@ -142,8 +142,12 @@ class ConsolePanel(Reading):
         event.stop()
         self.say(event.problem)
 
+    def come_back(self) -> None:
+        """Who leaves panel after panel goes on doing so: keys stay keys, and none is typed by mistake."""
+        self.rests = True
+
     def on_focus(self) -> None:
-        """However the panel was come to, what is typed goes to its prompt."""
+        """However else the panel was come to, what is typed goes to its prompt."""
         if not self.rests:
             self.post_message(self.Begun())
         super().on_focus()

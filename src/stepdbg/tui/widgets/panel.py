@@ -318,6 +318,9 @@ class Panel(Sheet, can_focus=True):
         self.repaint()
         self.post_message(self.Looked(self))
 
+    def come_back(self) -> None:
+        """It is about to be come back to by the key that leads out of the panels opened from it."""
+
     def on_focus(self) -> None:
         """The cursor shows."""
         self.repaint()
