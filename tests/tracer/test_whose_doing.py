@@ -168,3 +168,7 @@ def test_the_stop_on_an_exception_tells_what_the_phase_had_done(tmp_path: Path) 
     assert (last.reason, last.boundary.inside) == ("exception", ("backward",))
     assert told(last, "grad") == {"inner.weight.grad", "inner.bias.grad"}
     assert "had written 2" in sentence(last)
+    assert last.phases[-1].effects is not None
+    with debuggee(write(tmp_path, START + BROKEN), go="continue") as training:
+        last = list(training.stops("continue"))[-1]
+    assert "have a .grad now" in sentence(last)

@@ -289,7 +289,7 @@ async def test_an_exception_is_a_stop_that_can_be_looked_at() -> None:
 async def test_an_exception_shows_the_users_line_and_its_message_at_once(size: tuple[int, int]) -> None:
     async with stage(size, fail_at=(2, "forward")) as here:
         await here.press("c")
-        await here.until_seen("PAUSED on", "mat1 and mat2 shapes", "… !")
+        await here.until_seen("PAUSED on", "mat1 and mat2 shapes", "… !", "forward of model.fc1", "x 8×12")
         assert here.app.furniture.is_shown("source")
         assert here.app.furniture.chosen[0] == "model", "what is kept of the layout is what the user wanted"
         await here.press("1")

@@ -295,6 +295,19 @@ def test_an_exception_is_named_with_its_phase() -> None:
     assert "PAUSED on RuntimeError" in text(header.draw(at(stop), 80, 0.0))
 
 
+def test_the_phase_that_an_exception_has_left_is_told_from_one_that_is_done() -> None:
+    stop = stop_after("backward", reason="exception", failure=Failure("ValueError", "no", ""))
+    ended = msgspec.structs.replace(stop.boundary, done=None, next=None, opens=None, inside=("backward",))
+    snapshot = at(msgspec.structs.replace(stop, boundary=ended))
+    assert [box.is_left for box in rail.boxes(snapshot)] == [*[False] * (len(stop.phases) - 1), True]
+    labels = [span for span in rail.draw(snapshot, 100)[0] if span.text.strip() == "backward"]
+    assert [span.role for span in labels] == ["error"]
+    over = msgspec.structs.replace(snapshot.session, state="exited", exit_status=1)
+    said = header.below(msgspec.structs.replace(snapshot, session=over))
+    assert said.startswith("ValueError in backward: no")
+    assert "ended with status 1" in said
+
+
 def test_an_exception_of_the_users_own_code_is_placed_after_the_phase_that_is_done() -> None:
     stop = stop_after("backward", reason="exception", failure=Failure("ValueError", "no", ""))
     assert sentence(stop) == "ValueError after backward: no"

@@ -38,6 +38,7 @@ from stepdbg.protocol.messages import (
     Frame,
     Go,
     Inner,
+    Operand,
     Pause,
     PhaseRecord,
     RankHello,
@@ -404,7 +405,8 @@ class FakeDebuggee:
         line = lines[-1] if lines else None
         boundary = Boundary(last.index + 1, last.opens or last.update, inside=(last.next or "",), rank=self.rank,
                             epoch=last.epoch, file=textbook.__file__, line=line)  # fmt: skip
-        failure = Failure(type(error).__name__, str(error), text)
+        operands = (Operand("x", (8, 12), "float32", "cpu"), Operand("model.fc1.weight", (16, 13), "float32", "cpu"))
+        failure = Failure(type(error).__name__, str(error), text, "model.fc1", operands)
         self._wait_at(boundary, "exception", None, f"{failure.type}: {failure.message}", failure)
 
     def _effects(self) -> list[Effect] | None:

@@ -291,8 +291,9 @@ class Halt:
         if found is not None and done is not None and basis == "fingerprint":
             of_call = [effect for effect in named if not effect.after]
             found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done))
-        if done is not None and self.before is not None and basis is not None:
-            self._record(done, named, basis)
+        ended = done if cause.failure is None else course.last  # an exception may have left it before it was done
+        if ended is not None and self.before is not None and basis is not None:
+            self._record(ended, named, basis)
         if cause.inner is None:
             self._deltas.after(boundary, self.before, after, named)
             if boundary.next == "clip":
@@ -337,7 +338,7 @@ class Halt:
             pending_backward=course.pending_backward,
             loss_name=registry.loss_name(),
             walked_from=done.loss if done is not None else None,
-            failure=self._failure(cause),
+            failure=self._failure(cause, seen=basis == "fingerprint"),
             made_in=course.made_in(),
             inner=inner,
             suspicion=self._remarks.suspicion(boundary, named, registry),
@@ -345,12 +346,19 @@ class Halt:
             evaluating=evaluating,
         )
 
-    def _failure(self, cause: Cause) -> m.Failure | None:
-        """The exception, with where it was raised and on what; that alone where nobody can say."""
+    def _failure(self, cause: Cause, *, seen: bool) -> m.Failure | None:
+        """The exception, with where it was raised and on what; that alone where nobody can say.
+
+        Args:
+            cause: Why training halts.
+            seen: Somebody looked before the phase that it has left.
+        """
         if cause.failure is None:
             return None
         try:
             found = raised.told(cause.failure, cause.traceback, self._registry)
+            if not seen and cause.left[-1:] == ("backward",):
+                found = raised.with_gradients(found, self._registry)
             refusal = Refusal(cause.stack, self._registry, self._course)
             return msgspec.structs.replace(found, why=refusal.why(found.message))
         except Exception as error:

@@ -20,6 +20,7 @@ from stepdbg.tracer import frames
 from stepdbg.tracer.layout import held_by, modules_of
 from stepdbg.tracer.mentioned import Index, Mention, Step, mentioned
 from stepdbg.tracer.naming import entries_of, is_a
+from stepdbg.tracer.other_threads import gradient
 from stepdbg.tracer.readable import elements_of, shape_of
 from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.tensors import single
@@ -69,6 +70,17 @@ def told(failure: m.Failure, traceback: TracebackType | None, registry: Registry
     called = running is not None and next(one for one in points if _is_users(one) or one.frame is running.frame)
     tensors = _tensors(users, running if called is not users else None, path)
     return msgspec.structs.replace(failure, module=path, operands=tuple(islice(_described(tensors), _MOST)))
+
+
+def with_gradients(failure: m.Failure, registry: Registry) -> m.Failure:
+    """The exception with the gradients that there are."""
+    trained = [
+        (name, one.tensor)
+        for name, one in registry.alive.items()
+        if one.kind == "parameter" and one.tensor is not None and one.tensor.requires_grad
+    ]
+    names = [name for name, parameter in trained if gradient(parameter) is not None]
+    return msgspec.structs.replace(failure, with_grad=tuple(names[:_FEW]), with_grad_of=(len(names), len(trained)))
 
 
 def _is_users(point: _Point) -> bool:

@@ -103,6 +103,11 @@ class Failure(Part, frozen=True):
     """What it was raised on, the nearest first."""
     why: str = ""
     """Why autograd has refused a backward; empty where that is not certain, and of any other exception."""
+    with_grad: tuple[str, ...] = ()
+    """Where it has left a backward, and what that had written was not recorded: the parameters that have a `.grad`, by
+    name, no more than a few."""
+    with_grad_of: tuple[int, int] = (0, 0)
+    """How many have one, and how many are trained."""
 
 
 class InnerTensor(Part, frozen=True):

@@ -203,7 +203,7 @@ def cell(box: rail.Box, kind: Kind) -> str:
 def _bracketed(box: rail.Box, kind: Kind) -> str:
     """The cell as it is drawn: in brackets where it is of the last time."""
     words = cell(box, kind)
-    return f"({words})" if words and box.when != "done" else words
+    return f"({words})" if words and box.when not in ("done", "inside") else words
 
 
 def nearest_counted(box: rail.Box, kind: Kind) -> Kind:
@@ -291,14 +291,15 @@ def _line(row: Row, shape: Columns, kind: Kind, here: bool, frame: Frame) -> Lin
     done = glyphs.done if glyphs.braille else " "  # a `+` means created here
     sign = {"done": done, "inside": glyphs.inner, "next": glyphs.arrow, "running": glyphs.arrow}.get(box.when, " ")
     role = {"done": "", "inside": "accent", "next": "accent", "running": "accent"}.get(box.when, "dim")
+    role = "error" if box.is_left else role
     label = "  " * box.depth + ("  then" if row.after else plain(box.name) + ("?" if box.predicted else ""))
-    sign = " " if row.after else sign
+    sign = " " if row.after else "!" if box.is_left else sign
     spans = [
         Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim"),
         Span(f"{sign} ", "dim" if box.when == "done" else role),
         Span(padded(label, shape.name - 3, glyphs.ellipsis), role),
     ]
-    nobody = box.when == "done" and (box.record is None or box.record.effects is None)
+    nobody = (box.when == "done" or box.is_left) and (box.record is None or box.record.effects is None)
     if box.record is not None and box.record.skipped:
         return (*spans, Span("  skipped", "warning"))
     if nobody:

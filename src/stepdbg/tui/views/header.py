@@ -251,6 +251,8 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: bool = False) 
         again = f", {key_of('restart', snapshot)} to run it again" if session.terminal else ""
         leave = key_of("quit", snapshot)
         how = f"{session.script} ended {exit_words(session.exit_status)}"
+        if stop is not None and stop.failure is not None:
+            return f"{sentence(stop, glyphs=glyphs, brief=brief)}; {how}. Press {leave} to leave{again}"
         said = last_words(snapshot) if session.exit_status and not stop else ""
         if said:
             return f"{how} before it trained: {said} ({leave} to leave{again})"

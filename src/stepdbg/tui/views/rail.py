@@ -44,6 +44,11 @@ class Box(NamedTuple):
     inner: Inner | None = None
     """Where in the phase training waits."""
 
+    @property
+    def is_left(self) -> bool:
+        """Whether an exception has left the phase before it was done."""
+        return self.when == "inside" and self.inner is None
+
 
 def boxes(snapshot: Snapshot) -> list[Box]:
     """The phases of this update in order: those done, the next one, those foretold."""
@@ -58,6 +63,8 @@ def boxes(snapshot: Snapshot) -> list[Box]:
         so_far = PhaseRecord(boundary.inside[-1], inside=boundary.inside[:-1], effects=stop.effects)
         inside = Box(so_far.name, "inside", so_far, depth=len(so_far.inside), inner=stop.inner)
         return [*found, inside, *_to_come(stop)]
+    if stop.failure is not None and found and boundary.inside and found[-1].name == boundary.inside[-1]:
+        found[-1] = found[-1]._replace(when="inside")
     if boundary.next is None:
         return found or [Box(name, "unknown") for name in TEXTBOOK]
     if boundary.opens is not None and found:
@@ -350,7 +357,7 @@ def _wide(box: Box, usual: Box, tall: bool, tight: bool, glyphs: Glyphs) -> int:
 
 def _foot(box: Box, wide: int, glyphs: Glyphs) -> str:
     """The last line under a phase: whose it is where that must be told, how long it took where there is room."""
-    time = milliseconds(box.record.ms) if box.record and box.when == "done" else ""
+    time = milliseconds(box.record.ms) if box.record and (box.when == "done" or box.is_left) else ""
     if box.when in ("next", "foretold") and _effect_lines(box, False, glyphs)[0]:
         time = "last time"
     if not box.of:
@@ -385,7 +392,7 @@ def _draw_box(
     here: bool, selected: bool, glyphs: Glyphs,
 ) -> None:  # fmt: skip
     target = f"phase:{box.name}"
-    role = "accent" if here else {"done": "", "unknown": "faint"}.get(box.when, "dim")
+    role = "error" if box.is_left else "accent" if here else {"done": "", "unknown": "faint"}.get(box.when, "dim")
     label = _label(box, glyphs, wide - 2)
     top = lines[0]
     if mark[0]:

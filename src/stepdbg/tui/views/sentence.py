@@ -7,7 +7,7 @@ the model object was not called; `step` changed parameters, and the model was no
 from __future__ import annotations
 
 from stepdbg.protocol.effect_names import afterwards, of_call
-from stepdbg.protocol.messages import Effects, Stop
+from stepdbg.protocol.messages import Effects, Failure, Stop
 from stepdbg.tui.views import inner, raised
 from stepdbg.tui.views.lines import UNICODE, Glyphs
 from stepdbg.tui.views.numbers import figure, plural
@@ -83,7 +83,7 @@ def since_the_last_stop(effects: Effects) -> str:
 def _until_then(stop: Stop) -> str:
     """What the phase that an exception has left had done before; empty where that is nothing, or not known."""
     if stop.effects is None or stop.effects.basis != "fingerprint" or not stop.boundary.inside:
-        return ""
+        return _gradients_there(stop.failure)
     phase, effects = stop.boundary.inside[-1], of_call(stop.effects)
     if phase == "loss":  # no call: whatever the user's own lines have done since the forward
         return ""
@@ -98,6 +98,15 @@ def _until_then(stop: Stop) -> str:
     whose = f" ({', '.join(names)})" if len(names) == written <= FEW else ""
     of = f" of {usual}" if usual > written else ""
     return f"; until then backward had written {written}{of} gradients{whose}"
+
+
+def _gradients_there(failure: Failure | None) -> str:
+    """The gradients that there are, where nobody looked before backward wrote some of them."""
+    there, trained = failure.with_grad_of if failure is not None else (0, 0)
+    if failure is None or not trained:
+        return ""
+    names = f" ({', '.join(failure.with_grad)})" if 0 < there == len(failure.with_grad) else ""
+    return f"; {there} of {plural(trained, 'parameter')} {'has' if there == 1 else 'have'} a .grad now{names}"
 
 
 def _then(stop: Stop, effects: Effects) -> str:
