@@ -96,8 +96,9 @@ def look_at_everything(terminal: Terminal, stop: Shown) -> int:
         ("a", r"ONE tensor, \d owners"),
         ("B", r"graph of|No graph"),
         ("\x1b", gone("graph of|No graph")),
+        ("2", r"min +max +mean +std +norm"),
         ("W", r"what step would do to (?s:.*)(together|has no gradient)"),
-        ("W", r"ONE tensor, \d owners"),  # back to where it was opened from
+        ("W", r"min +max +mean +std +norm"),  # back to where it was opened from
         ("3", r"hyperparameter"),
         ("4", r"group 0(?s:.*)betas"),
         ("5", r"lowest|No loss|no loss" if not trained else r"update 1"),
@@ -107,7 +108,7 @@ def look_at_everything(terminal: Terminal, stop: Shown) -> int:
         ("B", r"graph of|No graph"),
         ("\x1b", gone("graph of|No graph")),
         ("8", r"No breakpoints"),
-        ("9!", r"enter run"),
+        ("9", r"enter run"),
         ("sum(p.sum().item() for p in model.parameters())\r", r"sum\(p\.sum.*\n.*\d\.\d{6}"),
         ("torch.get_rng_state().sum().item()\r", r"rng_state.*\n\W*\d{5}"),
     ]
