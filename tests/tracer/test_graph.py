@@ -297,3 +297,33 @@ def test_an_edit_in_place_before_backward_shows_and_a_long_chain_is_walked_in_pi
                 far = training.ask(m.ReadGraph("loss", 19_000, 20))
                 assert [row.node for row in far.rows] == list(range(19_001, 19_021))
         assert training.end() == (0, "True\n", "")
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    {
+        "model(x).argmax(1).float().mean().requires_grad_()": "loss is a leaf: it was made with requires_grad",
+        "model(x.detach()).mean().detach()": "loss was computed with nothing recorded",
+        "torch.tensor(model(x).mean().item(), requires_grad=True)": "loss is a leaf: it was made with requires_grad",
+    }.items(),
+)
+def test_a_loss_that_is_there_and_has_no_graph_is_told_as_such(make: str, why: str, tmp_path: Path) -> None:
+    script = f"""
+        import torch
+        model = torch.nn.Linear(2, 2)
+        opt = torch.optim.SGD(model.parameters(), 0.1)
+        x = torch.ones(3, 2)
+        for update in range(2):
+            opt.zero_grad()
+            loss = {make}
+            try:
+                loss.backward()
+            except RuntimeError:
+                pass
+            opt.step()
+    """
+    with debuggee(write(tmp_path, script)) as training:
+        stop = next(stop for stop in training.stops() if stop.boundary.next == "backward")
+        for asked in ("", "model.weight", stop.loss_name):
+            graph = training.ask(m.ReadGraph(asked))
+            assert (graph.object, graph.loss_why[: len(why)]) == ("", why)

@@ -89,6 +89,15 @@ def test_each_state_of_what_is_saved_is_said(state: str, words: str) -> None:
     assert words in drawn(one, Frame(100, 20))
 
 
+def test_a_loss_without_a_graph_is_not_waited_for() -> None:
+    cut = Graph("w", why="w is a leaf.", loss_why="loss is cut.")
+    found = " ".join(drawn(msgspec.structs.replace(known(), graph=cut), Frame(80, 20), "w").split())
+    assert "w is a leaf. loss is cut. No graph leads from the loss" in found
+    assert "until there is a loss" not in found
+    none = msgspec.structs.replace(cut, loss_why="")
+    assert "until there is" in drawn(msgspec.structs.replace(known(), graph=none), Frame(80, 20), "w")
+
+
 def test_why_a_tensor_has_no_graph_is_said_above_the_graph_of_the_loss() -> None:
     found = drawn(known(asked="x", why="x is a leaf."), Frame(80, 20), "x")
     assert "x is a leaf. Below: the graph of loss." in found

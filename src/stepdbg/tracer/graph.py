@@ -76,7 +76,7 @@ class Graphs:
         if tensor is None:
             name, tensor = self._newest()
         if tensor is None or (root := node_of(tensor)) is None:
-            return m.Graph(query.object, why=why or self._why_nothing())
+            return m.Graph(query.object, why=why or self._why_nothing(), loss_why=self._why_nothing("loss"))
         look = self._look
         if look is None or look.root is not root:
             look = self._look = Look(root, self._registry, self._around(), self._kinds)
@@ -108,9 +108,13 @@ class Graphs:
         _, name, tensor = max(found, key=lambda one: one[0], default=(0, "", None))
         return name, tensor
 
-    def _why_nothing(self) -> str:
-        """Why there is no graph at all; empty where there is nothing that could have one."""
-        sentences = (why_none(name, kind, tensor, self._around()) for name, kind, tensor in self._moving())
+    def _why_nothing(self, *kinds: m.Kind) -> str:
+        """Why there is no graph at all; empty where there is nothing, of these kinds, that could have one."""
+        sentences = (
+            why_none(name, kind, tensor, self._around())
+            for name, kind, tensor in self._moving()
+            if not kinds or kind in kinds
+        )
         return next(sentences, "")
 
     def _moving(self) -> list[tuple[str, m.Kind, torch.Tensor]]:

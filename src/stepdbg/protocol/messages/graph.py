@@ -124,3 +124,5 @@ class Graph(Message, frozen=True):
     """The row of the leaf that was asked for."""
     remarks: tuple[str, ...] = ()
     """What a reader must know: which parts of it are hidden."""
+    loss_why: str = ""
+    """Where nothing has a graph: why the loss has none, which is there."""

@@ -36,6 +36,7 @@ NOTHING = (
     "No graph: the loss has none until forward and the loss are computed. forward builds it, node by node; backward "
     "walks it from the loss and writes a .grad onto each parameter at its end. Press {} until there is a loss."
 )
+CUT = "No graph leads from the loss, so a backward reaches no parameter."
 TALL = 11
 """Rows from which on there is room for what is under the cursor."""
 _NUMBER = 5
@@ -78,9 +79,9 @@ def draw(snapshot: Snapshot, frame: Frame, name: str) -> Drawing:
         words = snapshot.graph_problem or (f"asking for the graph of {name}" if name else "asking for the graph")
         return Drawing(title, (), lesson(words, frame))
     if not graph.object:
-        return Drawing(
-            title, (), lesson(f"{plain(graph.why)} {NOTHING.format(key_of('next', snapshot))}".strip(), frame)
-        )
+        reasons = dict.fromkeys(plain(reason) for reason in (graph.why, graph.loss_why) if reason)
+        rest = CUT if graph.loss_why else NOTHING.format(key_of("next", snapshot))
+        return Drawing(title, (), lesson(" ".join((*reasons, rest)), frame))
     head = _head(graph, frame)
     if not graph.complete:
         words = f"walking the graph: {count(graph.nodes)} nodes so far"
