@@ -22,8 +22,9 @@ from stepdbg.tracer.layout import groups_of, parameters_of_group
 from stepdbg.tracer.midstep import Midstep, Reached
 from stepdbg.tracer.moves import Sums, piece_on
 from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.outliving import Named
 from stepdbg.tracer.pieces import Index, as_real, numbers, pieces
-from stepdbg.tracer.registry import Named, Registry
+from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.sources.wrapping import key_of
 from stepdbg.tracer.treatment import Before, Clip, Treatment
 

@@ -24,6 +24,7 @@ from stepdbg.tracer.handlers import GoOn, Handlers
 from stepdbg.tracer.inspection import Desk
 from stepdbg.tracer.link import HubLost
 from stepdbg.tracer.midstep import midstep
+from stepdbg.tracer.outliving import Kept
 from stepdbg.tracer.quiet import Aside, uncollected
 from stepdbg.tracer.rank import Rank
 from stepdbg.tracer.refusals import Refusal
@@ -113,8 +114,8 @@ class Halt:
         self._told: set[str] = set()
         """What has been said of what cannot be seen."""
         self._remarks = Remarks()
-        self._held: list[object] = []
-        """Models and optimizers, while somebody steps: the last step of a function can then still be looked at."""
+        self._kept = Kept()
+        """While somebody steps: the last step of a function can then still be looked at."""
 
     def begin(self, welcome: m.RankWelcome) -> None:
         """The session has been entered."""
@@ -224,7 +225,7 @@ class Halt:
         """Keep nothing."""
         self.before = self._counters = None
         self._sight = {}
-        self._held = []
+        self._kept.forget()
         self._let_go_of_names()
 
     def _let_go_of_names(self) -> None:
@@ -302,7 +303,7 @@ class Halt:
         elif self.before is not None:  # what the phase has done so far; its own picture stays the one from before it
             named, self._within = self._named(self.before, after), after
             found = counted(named, "fingerprint")
-        self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
+        self._kept.keep(registry.named)
         loss = registry.newest_loss()
         if loss is not None and course.pending_backward and (number := tensors.single(loss)) is not None:
             boundary = msgspec.structs.replace(boundary, loss=float(number))
@@ -426,7 +427,8 @@ class Halt:
         self.until = until
         self._stood_at = self._course.update
         self.settle()
-        if self._desk.edited:  # an edit is no effect of the phase that comes
+        gone = cause.inner is None and self._kept.let_go(self._registry.named)
+        if self._desk.edited or gone:  # neither is an effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             edited = effects.take(self._registry)
             if cause.inner is None:
@@ -439,7 +441,8 @@ class Halt:
             self._counters = effects.counters_only(self.before)
         self._within = {}
         if until not in (*STEPPING, "finish"):
-            self.before, self._sight, self._held = None, {}, []
+            self.before, self._sight = None, {}
+            self._kept.forget()
             self._let_go_of_names()
         elif boundary.next is not None and self.before is not None and cause.inner is None:
             self._deltas.before(boundary.next, self._registry, self.before)

@@ -23,8 +23,9 @@ from stepdbg.tracer.layout import groups_of, optimized_by, states_of
 from stepdbg.tracer.naming import is_a, tensors_in_sight
 from stepdbg.tracer.no_graph import why_none
 from stepdbg.tracer.other_threads import gradient
+from stepdbg.tracer.outliving import Named
 from stepdbg.tracer.readable import address_of
-from stepdbg.tracer.registry import Named, Registry
+from stepdbg.tracer.registry import Registry
 from stepdbg.tracer.saved_tensors import Kinds, saved_by
 from stepdbg.tracer.sources.wrapping import key_of
 

@@ -32,6 +32,7 @@ from stepdbg.tracer.loss_search import losses_among, numbers_among
 from stepdbg.tracer.naming import FEW as _FEW
 from stepdbg.tracer.naming import Sight, assigned_names, is_a, look_around, passing_names, taken_by, tensors_in, unique
 from stepdbg.tracer.other_threads import OtherThreads, gradients
+from stepdbg.tracer.outliving import Named
 from stepdbg.tracer.plain import key_in_words, plain
 from stepdbg.tracer.rosters import Roster, Rosters
 from stepdbg.tracer.slots import Slot, maker_of
@@ -41,17 +42,6 @@ _LOSSES = 8
 """So many losses are told from new ones."""
 _NOT_OTHERS = ("parameter", "buffer", "grad")
 """Kinds that stay, or hang on those that do."""
-
-
-@dataclass(slots=True)
-class Named:
-    """A model or an optimizer, and its name once it has been listed."""
-
-    ref: weakref.ref[Any]
-    name: str = ""
-    steps: int = 0
-    called: bool = False
-    """Of a model: whether a call of it was seen, in the thread that trains."""
 
 
 @dataclass(slots=True)
@@ -226,6 +216,11 @@ class Registry:
         """Those alive."""
         return [(entry, optimizer) for entry in self._optimizers if (optimizer := entry.ref()) is not None]
 
+    @property
+    def named(self) -> tuple[Named, ...]:
+        """All models and optimizers that were noted, with their names."""
+        return (*self._models, *self._optimizers)
+
     def steps(self) -> dict[int, int]:
         """How often the optimizers that hold a parameter have stepped, by `id` of the parameter."""
         found: dict[int, int] = {}
@@ -274,8 +269,7 @@ class Registry:
 
     def list_holders(self) -> bool:
         """List what models and optimizers hold, with no look at frames; False where one has no name or none is."""
-        named = (*self._models, *self._optimizers)
-        if not (self.has_optimizers and all(one.name for one in named if one.ref() is not None)):
+        if not (self.has_optimizers and all(one.name for one in self.named if one.ref() is not None)):
             return False
         stand, also, self._stand = self._stand, self.also, Standing()
         self.alive, self.scope = {}, self._loose_names
@@ -402,7 +396,7 @@ class Registry:
                 self._give(entry, name or type(optimizer).__name__)
 
     def _give(self, entry: Named, name: str) -> None:
-        entry.name = unique(name, {other.name for other in (*self._models, *self._optimizers) if other is not entry})
+        entry.name = unique(name, {other.name for other in self.named if other is not entry})
 
     def _find_loss(self, sight: Sight | None, before: Mapping[int, weakref.ref[torch.Tensor]]) -> None:
         """See which of the user's variables hold losses: before backward, and what stands beside it at its entry."""

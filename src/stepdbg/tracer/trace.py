@@ -21,6 +21,7 @@ from stepdbg.tracer.fingerprints import ALGORITHMS
 from stepdbg.tracer.frames import scopes
 from stepdbg.tracer.halt import Cause
 from stepdbg.tracer.link import Link
+from stepdbg.tracer.outliving import Kept
 from stepdbg.tracer.quiet import Aside, uncollected
 from stepdbg.tracer.returns import Returns
 from stepdbg.tracer.tensors import single
@@ -45,8 +46,8 @@ class Trace:
         self._returns = returns
         returns.watching = wanted.effects
         self._before: effects.Picture | None = None
-        self._held: list[object] = []
-        """Models and optimizers: the last step of a function can then still be told, as in a stepped run."""
+        self._kept = Kept()
+        """The last step of a function can still be told, as in a stepped run."""
         self._named_algorithms = False
 
     def passes(
@@ -113,15 +114,20 @@ class Trace:
                     registry.note_fetched(variables, registry.in_sight)
             registry.refresh(stack, returning, pending_backward=course.pending_backward)
             after = effects.take(registry)
-            self._held = [thing for _, thing in (*registry.models(), *registry.optimizers())]
+            self._kept.keep(registry.named)
             found: tuple[m.Effect, ...] | None = None
             if self._wanted.effects:
                 known = self._before is not None and (boundary.done is not None or boundary.inside)
                 named = self._returns.tell(course.last, course.open, self._before or {}, after) if known else []
                 found = tuple(nonfinite.marked(named, registry))
+            registry.release()
+            if self._kept.let_go(registry.named):  # which is no effect of the phase that comes
+                registry.refresh(stack, returning)
+                self._before = effects.take(registry)
+            else:
+                self._before = after
         finally:
             registry.release()
-        self._before = after
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None
 
     def _newest_loss(self, stack: list[FrameType], known: float | None) -> float | None:

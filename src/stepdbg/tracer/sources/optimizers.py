@@ -17,8 +17,8 @@ from torch.optim import Optimizer, lr_scheduler
 
 from stepdbg.tracer import frames
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.outliving import Named
 from stepdbg.tracer.passing import NOTED, STEP, ZERO_GRAD
-from stepdbg.tracer.registry import Named
 from stepdbg.tracer.sources.models import Models
 from stepdbg.tracer.sources.wrapping import key_of, leave, wrap, wrap_once, wrapper_of
 from stepdbg.tracer.stays_here import StaysHere
