@@ -55,6 +55,21 @@ AFTERWARDS = """
             net.weight.data.mul_(0.9)
             average.load_state_dict(net.state_dict())
 """
+EPOCHS = """
+    data = [(torch.randn(4), torch.zeros(1)) for _ in range(6)]
+    loader, other = torch.utils.data.DataLoader(data, 3), torch.utils.data.DataLoader(data[:2], 2)
+    for epoch in range(2):
+        for x, y in loader:
+            opt.zero_grad()
+            loss = net(x).square().mean()
+            loss.backward()
+            opt.step()
+        net.register_buffer("seen", torch.ones(epoch + 1))
+        with torch.no_grad():
+            for x, y in other:
+                net(x)
+    print("end")
+"""
 IN_BACKWARD = """
     opts = {p: torch.optim.SGD([p], lr=0.1) for p in net.parameters()}
     def step_now(p):
@@ -172,3 +187,13 @@ def test_the_stop_on_an_exception_tells_what_the_phase_had_done(tmp_path: Path) 
     with debuggee(write(tmp_path, START + BROKEN), go="continue") as training:
         last = list(training.stops("continue"))[-1]
     assert "have a .grad now" in sentence(last)
+
+
+def test_a_loader_with_no_batch_left_is_told_with_the_epoch_that_is_over(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, START + EPOCHS)) as training:
+        over = [sentence(stop) for stop in training.stops() if stop.boundary.over is not None]
+    assert [words.partition(";")[0] for words in over] == [
+        "data found no batch left: epoch 1 is over",
+        "data found no batch left: epoch 2 is over",
+    ]
+    assert not any("changed nothing" in words for words in over)

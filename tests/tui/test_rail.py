@@ -285,6 +285,25 @@ def test_a_forward_that_changes_parameters_is_given_away() -> None:
     assert "it changed 5 parameters" in sentence(stop_after("forward", effects=found))
 
 
+@pytest.mark.parametrize(
+    ("found", "ending"),
+    [
+        (None, ""),
+        (effects(), ""),
+        (effects(hint=True), ". Since the last stop, nothing was seen to change"),
+        (effects(("buffer", "created", 1)), "; it also created 1 buffer"),
+    ],
+)
+def test_a_loader_with_no_batch_left_is_no_change(found: Effects | None, ending: str) -> None:
+    for over, words in (
+        (0, "data found no batch left in the loader"),
+        (3, "data found no batch left: epoch 3 is over"),
+    ):
+        stop = stop_after("data", effects=found)
+        stop = msgspec.structs.replace(stop, effects=found, boundary=msgspec.structs.replace(stop.boundary, over=over))
+        assert sentence(stop).startswith(words + ending)
+
+
 def test_an_exception_is_named_with_its_phase() -> None:
     stop = stop_after("zero_grad", reason="exception", failure=Failure("RuntimeError", "shapes differ", ""))
     left = msgspec.structs.replace(stop.boundary, done=None, inside=("forward",))

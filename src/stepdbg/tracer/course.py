@@ -50,6 +50,8 @@ class Phase(Struct, eq=False):
     place: tuple[str, int] | None = None
     """File and line where it was called; known only while somebody looks."""
     skipped: bool = False
+    over: int | None = None
+    """As `Boundary.over`."""
     whose: Any = None
     """A weak reference to the model or optimizer whose call it is; known only while somebody looks."""
     loss: str | None = None
@@ -177,6 +179,7 @@ class Course(StaysHere):
             ms=round(done.ms(now_ns), 4) if done else None,
             loss=self.loss,
             skipped=bool(done and done.skipped),
+            over=done.over if done else None,
         )
 
     def depart(

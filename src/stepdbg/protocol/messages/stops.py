@@ -41,6 +41,9 @@ class Boundary(Part, frozen=True):
     """The newest loss known; None before there is one."""
     skipped: bool = False
     """True where the phase done was a step that did nothing (a GradScaler that met infinite gradients)."""
+    over: int | None = None
+    """Where the phase done has found a loader with no batch left: the epoch that is over with it, 0 where that is not
+    known. None where it has found none so."""
 
 
 class PhaseRecord(Part, frozen=True):

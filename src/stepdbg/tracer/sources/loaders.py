@@ -148,7 +148,9 @@ class Loaders:
             if over is not None and over.loader.feeds:  # with the epoch's last batch ends what could be learned from it
                 tracer.lagging.pending_backward = False
             if phase is not None:
-                tracer.course.take_back(tracer.as_made(phase))
+                made = tracer.as_made(phase)
+                made.over = _epochs(over) if over is not None and over.counted else 0
+                tracer.course.take_back(made)
                 tracer.end(phase)
         except Exception as error:
             tracer.gave_up(error)
@@ -200,9 +202,7 @@ class Loaders:
 
     def _tell(self, read: Reading) -> None:
         """The epoch is that of what training reads."""
-        loader, dataset = read.loader, read.dataset
-        epochs = max(loader.epochs, dataset.epochs if loader.epochs == 1 else 0)
-        tracer = self._tracer
+        epochs, tracer = _epochs(read), self._tracer
         if (epochs or None) != tracer.lagging.epoch:
             course = tracer.course if tracer.listening() else tracer.lagging  # what was noted began in the epoch before
             course.epoch = epochs or None
@@ -240,3 +240,9 @@ class Loaders:
                     if provisional is not None and self._tracer.course.last is provisional:
                         provisional.epoch = self._tracer.course.epoch
                         self._tracer.course.take_back(provisional)
+
+
+def _epochs(read: Reading) -> int:
+    """How often training has read what that iterator reads, this time among them."""
+    loader, dataset = read.loader, read.dataset
+    return max(loader.epochs, dataset.epochs if loader.epochs == 1 else 0)

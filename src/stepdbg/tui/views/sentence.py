@@ -58,9 +58,11 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = 
         return f"nothing is done yet; {boundary.next} comes first. Press {next_key} to run it and see what it changes"
     if boundary.skipped:
         return f"{done} was skipped: the gradients were not finite, and nothing changed"
+    ending = "; the script has ended" if boundary.next is None and stop.reason == "exit" else ""
+    if boundary.over is not None:
+        return _over(done, boundary.over, stop.effects) + (_then(stop, stop.effects) if stop.effects else "") + ending
     if stop.effects is None:
         return f"{done} is done; what it changed was not recorded, since nothing was looked at before it"
-    ending = "; the script has ended" if boundary.next is None and stop.reason == "exit" else ""
     if stop.effects.basis == "counters":
         return f"{done} is done. {since_the_last_stop(stop.effects)}{ending}"
     of = stop.phases[-1].of if stop.phases and stop.phases[-1].name == done else ""
@@ -68,6 +70,16 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = 
     if of and done not in _NAMING and words.startswith(done):
         words = f"{done} of `{of}`{words.removeprefix(done)}"
     return words + _then(stop, stop.effects) + ending
+
+
+def _over(done: str, epoch: int, effects: Effects | None) -> str:
+    """A phase that has found a loader with no batch left."""
+    words = f"{done} found no batch left{f': epoch {epoch} is over' if epoch else ' in the loader'}"
+    if effects is None:
+        return words
+    if effects.basis == "counters":
+        return f"{words}. {since_the_last_stop(effects)}"
+    return words + _others(of_call(effects))
 
 
 def since_the_last_stop(effects: Effects) -> str:
