@@ -75,8 +75,8 @@ EXPECTED = {
             "data forward forward forward loss zero_grad backward step forward loss zero_grad backward step",
             "data forward forward forward loss zero_grad backward step forward loss zero_grad backward step",
         ],
-        {"gan", "gan.generator.weight", "gan.discriminator.bias", "SGD", "Adam", "d_loss", "g_loss"},
-        {"Adam.state[gan.discriminator.weight].exp_avg", "gan.generator.weight.grad", "d_loss", "g_loss"},
+        {"gan", "gan.generator.weight", "gan.discriminator.bias", "opt_g", "opt_d", "d_loss", "g_loss"},
+        {"opt_d.state[gan.discriminator.weight].exp_avg", "gan.generator.weight.grad", "d_loss", "g_loss"},
         "self.manual_backward(d_loss)",
     ),
     "fabric_loop.py": Expected(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tracer.bare_hub import bare, debuggee
+from tracer.bare_hub import bare, debuggee, write
+
+from stepdbg.tui.views.sentence import sentence
 
 DEMOS = Path(__file__).parents[2] / "demos"
 
@@ -38,3 +40,46 @@ def test_where_there_is_one_model_and_one_optimizer_nobody_is_told() -> None:
         stops = list(training.stops())
     assert not any(record.of for stop in stops for record in stop.phases)
     assert not any(stop.next_of for stop in stops)
+
+
+PARTS = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+torch.manual_seed(0)
+
+
+class Gan(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.maker, self.critic = nn.Linear(2, 2), nn.Linear(2, 1)
+
+
+gan = Gan()
+opt_critic = torch.optim.Adam(gan.critic.parameters())
+opt_maker = torch.optim.Adam(gan.maker.parameters())
+for _ in range(2):
+    gan.maker.requires_grad_(False)
+    opt_critic.zero_grad()
+    fake = gan.maker(torch.randn(4, 2))
+    loss = F.softplus(gan.critic(fake)).mean() + F.softplus(-gan.critic(torch.randn(4, 2))).mean()
+    loss.backward()
+    opt_critic.step()
+    gan.maker.requires_grad_(True)
+    opt_maker.zero_grad()
+    loss = F.softplus(-gan.critic(gan.maker(torch.randn(4, 2)))).mean()
+    loss.backward()
+    opt_maker.step()
+"""
+
+
+def test_a_part_of_a_model_that_is_called_by_itself_is_told_from_the_whole_and_seen_where_it_is_frozen_for_now(
+    tmp_path: Path,
+) -> None:
+    with debuggee(write(tmp_path, PARTS)) as training:
+        stops = list(training.stops())
+    called = [stop.phases[-1].of for stop in stops if stop.boundary.done == "forward"]
+    assert called == ["gan.maker", "gan.critic", "gan.critic", "gan.maker", "gan.critic"] * 2
+    words = [sentence(stop, "gan") for stop in stops if stop.boundary.done == "forward"]
+    assert [line.partition("`")[2].partition("`")[0] for line in words] == called

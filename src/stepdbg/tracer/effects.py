@@ -149,6 +149,7 @@ def _by_new_names(before: Picture, after: Picture) -> Picture:
     """
     if before.keys() <= after.keys():
         return before
+    before = _by_new_owners(before, after)
     new = [name for name in after if name not in before and after[name].kind in _NAMED_BY_OTHERS]
     old = [name for name in before if name not in after and before[name].kind in _NAMED_BY_OTHERS] if new else []
     if not old:
@@ -163,6 +164,23 @@ def _by_new_names(before: Picture, after: Picture) -> Picture:
     if not renamed:
         return before
     return {_renamed(name, mark, renamed): _with_owner(mark, renamed) for name, mark in before.items()}
+
+
+def _by_new_owners(before: Picture, after: Picture) -> Picture:
+    """The same, where an optimizer that went by its class has got the name of a variable."""
+    if not any(after[name].kind == "hyperparameter" for name in after.keys() - before.keys()):
+        return before
+    owners = {mark.identity: mark.owner for mark in before.values() if mark.kind == "state" and mark.identity}
+    renamed = {
+        was: mark.owner
+        for mark in after.values()
+        if mark.kind == "state" and (was := owners.get(mark.identity)) is not None and was != mark.owner
+    }
+    named = dict[str, Mark]()
+    for name, mark in before.items():
+        mine = mark.owner in renamed and name.startswith(f"{mark.owner}.")
+        named[renamed[mark.owner] + name.removeprefix(mark.owner) if mine else name] = _with_owner(mark, renamed)
+    return named
 
 
 def _renamed(name: str, mark: Mark, renamed: Mapping[str, str]) -> str:

@@ -17,6 +17,8 @@ class Named:
     steps: int = 0
     called: bool = False
     """Of a model: whether a call of it was seen, in the thread that trains."""
+    makeshift: bool = False
+    """Of an optimizer: whether it goes by its class, until a variable of the user's refers to it."""
 
 
 class Kept:

@@ -243,12 +243,12 @@ class Registry:
         if returning is not None and frames.calling(sys._getframe()) is not returning:
             returning = None  # it is a library's code that takes the output
         spaces = list(frames.scopes(stack))
-        sight, before = look_around(spaces, passing_names(stack)), self.in_sight
+        sight, before = look_around(spaces, passing := passing_names(stack)), self.in_sight
         self.scope, self.in_sight = sight.names, sight.tensors
         self._taken = sight.variables.union(*(frame.f_code.co_names for frame in stack[:4]))
         self.parts = sight.modules
         self._find_models(sight, stack)
-        self._name(sight)
+        self._name(sight, passing)
         self._find_loss(sight if pending_backward else None, before)
         self.alive = {}
         self.also = {}
@@ -378,7 +378,7 @@ class Registry:
             entry for entry in self._models if (model := entry.ref()) is not None and id(model) not in inner
         ]
 
-    def _name(self, sight: Sight) -> None:
+    def _name(self, sight: Sight, passing: frozenset[str]) -> None:
         """Give unique names to those that have none; where a variable refers to what a wrapper wraps, list that."""
         for entry in self._models:
             model = entry.ref()
@@ -386,14 +386,12 @@ class Registry:
                 listed, name = wrappers.known_as(model, sight.names)
                 entry.ref = weakref.ref(listed)
                 self._give(entry, name or type(listed).__name__)
-        aliases = {
-            id(wrappers.innermost(optimizer)): sight.names.get(id(optimizer)) for optimizer in sight.optimizers[::-1]
-        }
+        names = wrappers.names_behind(sight.optimizers, sight.names)
         for entry in self._optimizers:
-            optimizer = entry.ref()
-            if optimizer is not None and not entry.name:
-                name = aliases.get(id(optimizer)) or sight.names.get(id(optimizer))
+            name = names.get(id(optimizer := entry.ref()))
+            if optimizer is not None and (not entry.name or (entry.makeshift and name and name not in passing)):
                 self._give(entry, name or type(optimizer).__name__)
+                entry.makeshift = name is None
 
     def _give(self, entry: Named, name: str) -> None:
         entry.name = unique(name, {other.name for other in self.named if other is not entry})

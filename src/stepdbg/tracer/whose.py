@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from stepdbg.protocol.messages import PhaseRecord
 from stepdbg.tracer import frames, wrappers
 from stepdbg.tracer.course import Phase
+from stepdbg.tracer.layout import modules_of
 from stepdbg.tracer.naming import is_a
 from stepdbg.tracer.registry import Registry
 
@@ -66,19 +67,30 @@ class Names:
 
     def __init__(self, registry: Registry, phases: Sequence[Phase] = ()) -> None:
         models, optimizers = registry.models(), registry.optimizers()
+        self._models = models
+        self._parts: dict[int, str] | None = None
         losses = {phase.loss for phase in phases if phase.loss}
         self._several = len(models) > 1 or len(optimizers) > 1 or len(losses) > 1
-        self._known = {id(model): name for name, model in models if len(models) > 1}
-        self._known |= {id(optimizer): named.name for named, optimizer in optimizers if len(optimizers) > 1}
+        self._known = {id(model): name if len(models) > 1 else "" for name, model in models}
+        self._known |= {id(one): named.name if len(optimizers) > 1 else "" for named, one in optimizers}
 
     def of(self, owner: Owner) -> str:
-        """Its name; empty where it is the only one, or not known."""
-        held = owner() if owner is not None and self._known else None
+        """Its name; empty where it is the only one, or not known. A part of a model is never the only one."""
+        held = called = owner() if owner is not None else None
         while held is not None:
-            if name := self._known.get(id(held)):
+            if (name := self._known.get(id(held))) is not None:
                 return name
-            held = wrappers.wrapped(held) if isinstance(held, nn.Module) else None
-        return ""
+            held = wrappers.wrapped(held) if is_a(held, nn.Module) else None
+        return self._part(called) if is_a(called, nn.Module) else ""
+
+    def _part(self, module: object) -> str:
+        """`model.generator`: what a module that a model holds is called."""
+        if self._parts is None:
+            self._parts = {}
+            for name, model in self._models:
+                for path, part in modules_of(model):
+                    self._parts.setdefault(id(part), f"{name}.{path}".rstrip("."))
+        return self._parts.get(id(module), "")
 
     def loss(self, name: str | None) -> str:
         """The name of a loss, where there may be others."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -62,6 +62,12 @@ def known_as(model: nn.Module, names: Mapping[int, str]) -> tuple[nn.Module, str
     modules = dict(held_by(model)[2].items())
     hidden = any(modules.get(child) is inner for child in _HIDDEN_CHILD)
     return (listed if hidden else model), own
+
+
+def names_behind(optimizers: Sequence[Optimizer], names: Mapping[int, str]) -> dict[int, str]:
+    """What the optimizers in sight are called, by the `id` of what stands behind wrappers: the first has the word."""
+    named = ((id(innermost(optimizer)), names.get(id(optimizer))) for optimizer in reversed(optimizers))
+    return {**names, **{key: name for key, name in named if name is not None}}
 
 
 def innermost(optimizer: Optimizer) -> Optimizer:

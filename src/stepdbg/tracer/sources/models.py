@@ -26,7 +26,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from stepdbg.protocol.page import BELL
 from stepdbg.tracer.course import Phase
-from stepdbg.tracer.layout import modules_of, parameters_in
+from stepdbg.tracer.layout import modules_of, optimized_by, parameters_in
 from stepdbg.tracer.naming import tensors_in
 from stepdbg.tracer.passing import FORWARD, LOSS, NOTED
 from stepdbg.tracer.quiet import unseen
@@ -239,7 +239,7 @@ class Models(StaysHere):
         if new and isinstance(model, ParametrizationList):  # a weight is read, which is computed: no forward
             self._open, self._open_phase, self._aside = model, None, True
             return True
-        if new and not _is_model(model):
+        if new and not (_is_model(model) or self._is_frozen_for_now(model)):
             return False
         if (tracer.lagging.open is not None or tracer.passing.open is not None) and self._buried():
             return False
@@ -268,6 +268,14 @@ class Models(StaysHere):
                 phase = tracer.begin("eval", None, True, False)
         self._open, self._open_phase = model, phase
         return True
+
+    def _is_frozen_for_now(self, module: nn.Module) -> bool:
+        """Whether an optimizer holds some of it, though nothing in it is to be trained just now: the generator, while
+        the discriminator has its turn.
+        """
+        own = set(map(id, parameters_in(module)))
+        held = (optimized_by(optimizer) for _, optimizer in self._tracer.registry.optimizers()) if own else ()
+        return any(id(parameter) in own for parameters in held for parameter in parameters)
 
     def _moves_here(self, model: nn.Module) -> bool:
         """Whether this thread, which is not the one that is debugged, becomes it as it trains that model."""
