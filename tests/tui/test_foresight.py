@@ -156,7 +156,7 @@ async def test_inside_step_it_follows_what_the_step_has_moved(size: tuple[int, i
         await here.until_seen("after model.fc1.bias", "this step has moved it already")
         await here.press("n")
         await here.until_seen("before data", "another step with this gradient")
-        assert "has moved it already" not in here.text
+        await here.until(lambda: "has moved it already" not in here.text, "the answer of this stop")
 
 
 async def test_the_element_under_the_cursor_of_the_tensor_panel_is_followed() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tui.stage import Stage, stage
 
+from stepdbg.protocol.messages import ListObjects, Query, Result
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.widgets.model import ModelPanel
 
@@ -89,6 +92,32 @@ async def test_a_filter_holds_as_it_is_typed_and_escape_shows_all(size: tuple[in
         assert "/ fc2 bias" in panel(here).text()
         await here.press("escape")
         await here.until(lambda: "fc1" in panel(here).text(), "all tensors")
+        assert panel(here).chosen() == "model.fc2.bias"
+
+
+async def test_rows_drawn_late_leave_the_cursor_of_the_next_rows_on_a_tensor() -> None:
+    async with stage((160, 50)) as here:
+        await here.step_to("forward")
+        await here.press("slash", *"fc2 bias")
+        await settled(here)
+        assert here.app.hub.questions is not None
+        before, connection, late = here.app.snapshot, here.app.hub.questions._connection, asyncio.Event()
+
+        class Slow:
+            async def ask(self, query: Query, rank: int = 0) -> Result:
+                if isinstance(query, ListObjects) and query.filter.endswith("bias"):
+                    await late.wait()
+                return await connection.ask(query, rank)
+
+        await here.press("n")
+        await settled(here)
+        here.app.hub.questions._connection = Slow()
+        await here.press("backspace")
+        await here.until(lambda: panel(here).filter == "fc2 bias", "the filter")
+        panel(here).took(before, here.app.snapshot)  # as where a frame comes after the next letter
+        late.set()
+        await here.until(lambda: "1 tensor " in panel(here).text(), "the rows of the filter")
+        await settled(here)
         assert panel(here).chosen() == "model.fc2.bias"
 
 

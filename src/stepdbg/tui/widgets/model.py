@@ -73,13 +73,18 @@ class ModelPanel(Panel):
                 self.cursor += next((step for step, row in enumerate(below) if row.node in TENSORS), 0)
         elif old is None and self.cursor:
             return
-        elif not self._placed or old is None or self.cursor >= model.total_of(known):
+        elif not self._placed or old is None or self.cursor >= model.total_of(known) or self._typed_past(known):
             rows = known.rows if known.first == 0 else ()
             self.cursor = next((place for place, row in enumerate(rows) if row.node in TENSORS), 0)
+        self.total = model.total_of(known)
         if not self._placed:
             self._placed = True
-            self.total = model.total_of(known)
             self.top = self.kept_in_view()
+
+    def _typed_past(self, known: Objects) -> bool:
+        """Whether letters typed since these rows were asked for have left the cursor on no tensor."""
+        here = model.row_at(known, self.cursor)
+        return self.typing and (here is None or here.node not in TENSORS)
 
     def lines(self, width: int, height: int) -> list[Line]:
         """As any panel's; rows that have come into view meanwhile are asked for."""
