@@ -64,6 +64,21 @@ def test_the_bars_of_the_loss_go_with_its_figure_where_the_unit_leaves_no_room()
     assert "█" not in narrow
 
 
+def test_the_figure_of_a_loss_bears_its_name_and_the_bars_are_its_own() -> None:
+    falling = tuple(Point(update, 3.0 - update) for update in range(1, 3))
+    losses = (Series("d_loss", falling), Series("g_loss", falling[::-1]), Series("criterion", falling))
+
+    def told(name: str) -> str:
+        stop = within("step", m.Inner("line"))
+        stop = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, loss=1.5), loss_name=name)
+        return text(header.draw(msgspec.structs.replace(at(stop), losses=losses), 160, 0.0))
+
+    assert "d_loss 1.500 █▁" in told("d_loss")
+    assert "g_loss 1.500 ▁█" in told("g_loss")
+    assert "· loss 1.500 █▁" in told("criterion")
+    assert "· loss / 2 = 1.500  " in told("loss / 2")
+
+
 def test_the_rail_shows_the_unit_behind_its_phase_and_the_arrow_before_it() -> None:
     snapshot = at(within("forward", MODULE))
     lines = [text(line) for line in rail.draw(snapshot, 160)]

@@ -37,6 +37,7 @@ from stepdbg.tracer.plain import key_in_words, plain
 from stepdbg.tracer.rosters import Roster, Rosters
 from stepdbg.tracer.slots import Slot, maker_of
 from stepdbg.tracer.standing import Standing
+from stepdbg.tracer.trainers import closure_loss
 
 _LOSSES = 8
 """So many losses are told from new ones."""
@@ -193,7 +194,7 @@ class Registry:
 
     def look_for_loss(self, stack: list[FrameType]) -> None:
         """See whether the innermost of these frames holds a loss that `backward` has not been called on yet."""
-        self._find_loss(look_around(list(frames.scopes(stack))), self.in_sight)
+        self._find_loss(look_around(list(frames.scopes(stack))), self.in_sight, stack)
 
     def newest_loss(self) -> torch.Tensor | None:
         """The loss noted last, if it is still there."""
@@ -249,7 +250,7 @@ class Registry:
         self.parts = sight.modules
         self._find_models(sight, stack)
         self._name(sight, passing)
-        self._find_loss(sight if pending_backward else None, before)
+        self._find_loss(sight if pending_backward else None, before, stack)
         self.alive = {}
         self.also = {}
         self._stand.begin()
@@ -396,7 +397,9 @@ class Registry:
     def _give(self, entry: Named, name: str) -> None:
         entry.name = unique(name, {other.name for other in self.named if other is not entry})
 
-    def _find_loss(self, sight: Sight | None, before: Mapping[int, weakref.ref[torch.Tensor]]) -> None:
+    def _find_loss(
+        self, sight: Sight | None, before: Mapping[int, weakref.ref[torch.Tensor]], stack: list[FrameType]
+    ) -> None:
         """See which of the user's variables hold losses: before backward, and what stands beside it at its entry."""
         newest = self.newest_loss()
         if newest is not None:
@@ -406,8 +409,8 @@ class Registry:
         numbers, made = numbers_among(sight, self._slots.get("output", ()), self._losses)
         self._made = max(self._made, made)
         found = losses_among(numbers, newest if self.at_backward else None, self._loss_names, self._made)
-        if found.main is not None:
-            self.add_loss(weakref.ref(found.main[1]), found.main[0])
+        if (main := found.main or (None if self.at_backward else closure_loss(stack))) is not None:
+            self.add_loss(weakref.ref(main[1]), main[0])
         for _, value in found.beside:
             self._serial += 1
             self._held.add("loss", value, self._serial, known=before.get(id(value), lambda: None)() is value)

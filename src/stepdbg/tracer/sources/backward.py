@@ -27,6 +27,7 @@ from stepdbg.tracer.sources.by_hand import ByHand
 from stepdbg.tracer.sources.gradients import Gradients
 from stepdbg.tracer.sources.models import Models
 from stepdbg.tracer.sources.wrapping import leave, wrap
+from stepdbg.tracer.trainers import closure_loss, outwards
 
 if TYPE_CHECKING:
     from stepdbg.tracer.boundary import Tracer
@@ -286,6 +287,8 @@ class Backward:
         known = self._names.get(place)
         if known is None:  # only places in the user's own code are kept
             users = frames.user_frame(frame)
+            if users is not frame and (kept := closure_loss(outwards(frame))) is not None and kept[1] is tensor:
+                return tensor, _Name(kept[0], variable=False)
             if users is None:
                 return tensor, _NO_NAME
             frame, place = users, (id(users.f_code), users.f_lasti)

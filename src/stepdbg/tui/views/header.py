@@ -138,8 +138,8 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
         start = [Span(state, f"state.{role or 'dim'}"), Span(f" {words}")]
     left = _middle(snapshot)
     right_end = _census(snapshot)
-    spark = sparkline(snapshot.losses[0], 12 if width >= 120 else 6, glyphs) if snapshot.losses else ""
-    spark = "" if snapshot.looking_back else spark
+    series = None if snapshot.looking_back else _series(snapshot)
+    spark = sparkline(series, 12 if width >= 120 else 6, glyphs) if series is not None else ""
     used = sum(cell_len(span.text) for span in start)
     line = list(start)
     needed = used + sum(cell_len(words) + 3 for words in left) + (len(spark) + 1 if spark else 0)
@@ -197,7 +197,8 @@ def _middle(snapshot: Snapshot) -> list[str]:
         parts = [f"epoch {progress.epoch}"] if progress.epoch is not None else []
         parts.append(f"update {count(progress.update)}")
         if progress.loss is not None:
-            parts.append(f"loss {figure(progress.loss)}")
+            series = _series(snapshot)
+            parts.append(_loss(series.name if series is not None else "", progress.loss))
         if progress.updates_per_second:
             parts.append(f"{figure(progress.updates_per_second)}/s")
         return parts
@@ -211,12 +212,26 @@ def _middle(snapshot: Snapshot) -> list[str]:
         parts.append(f"update {count(boundary.update)}{done}")
     if (mode := _mode(stop)) and "eval" not in (boundary.done, boundary.next):
         parts.append(mode)
-    newest = boundary.loss
-    if newest is None and not snapshot.looking_back and snapshot.losses and snapshot.losses[0].points:
-        newest = snapshot.losses[0].points[-1].value
+    newest, series = boundary.loss, _series(snapshot)
+    if newest is None and not snapshot.looking_back and series is not None and series.points:
+        newest = series.points[-1].value
     if newest is not None:
-        parts.append(f"loss {figure(newest)}")
+        parts.append(_loss(stop.loss_name or "", newest))
     return parts
+
+
+def _series(snapshot: Snapshot) -> Series | None:
+    """The losses of the name that the newest one has; while training runs nobody says which of several that is."""
+    if len(snapshot.losses) == 1:
+        return snapshot.losses[0]
+    name = snapshot.stop.loss_name if snapshot.stop is not None and snapshot.state != "running" else None
+    return next((one for one in snapshot.losses if one.name == name), None)
+
+
+def _loss(name: str, value: float) -> str:
+    """`loss 0.43`, `d_loss 0.43`, `loss / 2 = 0.43`: by its name, where that says that it is a loss."""
+    called = plain(name) if "loss" in name.lower() else "loss"
+    return f"{called} = {figure(value)}" if " " in called else f"{called} {figure(value)}"
 
 
 def _mode(stop: Stop) -> str:
