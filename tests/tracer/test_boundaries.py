@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 
 import pytest
 from tracer.bare_hub import bare, counts, debuggee, write
 
 from stepdbg.protocol import messages as m
+from stepdbg.tui.views.sentence import sentence
 
 DEMOS = Path(__file__).parents[2] / "demos"
 LOOP = """
@@ -235,6 +237,17 @@ def test_what_changed_and_how_much_is_told_of_the_last_step_of_that_optimizer_or
         training.send(m.SetBreakpoints(()))
         stop = training.go("continue")
         assert (stop.reason, stop.effects.basis, stop.effects.since) == ("exit", "counters", 3)
+
+
+def test_at_the_end_of_a_script_what_a_function_has_let_go_of_is_not_said_to_be_unchanged(tmp_path: Path) -> None:
+    function = "def main():\n" + textwrap.indent(textwrap.dedent(EPOCHS), "    ") + "\nmain()\n"
+    with debuggee(write(tmp_path, function)) as training:
+        first, end = training.stop(), training.go("continue")
+        assert first is not None
+        assert end is not None
+    assert sentence(end).startswith(
+        "step is done. Since the last stop, at update 1: what there was to see then is gone"
+    )
 
 
 def test_a_breakpoint_stops_before_and_after_its_phase_and_at_its_update(tmp_path: Path) -> None:

@@ -69,6 +69,10 @@ def caused_by(error: BaseException, left: tuple[str, ...]) -> Cause:
     return Cause("exception", detail, stack, lines, failure(error), error.__traceback__, left)
 
 
+GONE = "what there was to see then is gone by now"
+"""Why nothing was seen to change: the function that held it has returned."""
+
+
 class Halt:
     """Where training waits."""
 
@@ -289,6 +293,8 @@ class Halt:
         named, basis = self._effects(after) if done is not None or within else ([], None)
         since = self._stood_at if basis == "counters" else None
         found = counted(named, basis, since) if basis is not None else None
+        if found is not None and basis == "counters" and not _trained(after) and _trained(self._counters or {}):
+            found = msgspec.structs.replace(found, why=GONE)
         if found is not None and done is not None and basis == "fingerprint":
             of_call = [effect for effect in named if not effect.after]
             found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done))
@@ -462,3 +468,8 @@ def _optimizer(owner: Owner, registry: Registry) -> Any:
     """The optimizer that this is; None where it is none, or not known."""
     held = owner() if owner is not None else None
     return next((optimizer for _, optimizer in registry.optimizers() if optimizer is held), None)
+
+
+def _trained(picture: effects.Picture) -> bool:
+    """Whether anything in it is there to be trained."""
+    return any(mark.kind == "parameter" for mark in picture.values())

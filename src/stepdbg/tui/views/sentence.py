@@ -87,6 +87,8 @@ def since_the_last_stop(effects: Effects) -> str:
     when = "Since the last stop" + ("" if effects.since is None else f", at update {effects.since}")
     counts = [one for one in effects.counts if one.count > 0 and one.kind != "rng"]
     parts = [f"{_listed(effects, one.kind, one.what)} {_PASSIVE[one.what]}" for one in counts]
+    if not parts and effects.why:
+        return f"{when}: {effects.why}"
     if not parts:
         return f"{when}, nothing was seen to change (which phase did what was not recorded)"
     return f"{when}: {', '.join(parts)}; which phase did it was not recorded"
