@@ -45,6 +45,10 @@ STORIES: dict[str, tuple[str, str]] = {
         "step",
         "step wrote 4 parameters, the same values: lr is 0",
     ),
+    "optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, fused=True); train()": (
+        "step",
+        "step changed no parameter: lr is 0; it created 12 entries of optimizer state",
+    ),
     "train(make=lambda y: (y * 0).sum())": ("step", "the same values: every gradient is 0"),
     "train(make=lambda y: y.argmax().float().requires_grad_())": (
         "backward",

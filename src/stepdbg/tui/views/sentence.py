@@ -269,6 +269,8 @@ def _step(effects: Effects) -> str:
             f"wrote {_listed(effects, 'parameter', 'touched')}, the same values"
             f"{unfit(effects, 'parameter', 'touched')}{_because(effects)}"
         )
+    elif effects.why and counted(effects, "state", "created", "changed"):
+        parts.append(f"changed no parameter{_because(effects)}")
     if created := counted(effects, "state", "created"):
         parts.append(f"created {plural(created, *NOUNS['state'])}")
     if changed := counted(effects, "state", "changed"):
