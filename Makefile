@@ -11,7 +11,7 @@ INSTALLED := .venv/.installed
 GPU := .venv-gpu
 INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt
 
-.PHONY: demo test lint format serve bench gpu pictures keys clean
+.PHONY: demo test lint format serve bench gpu pictures keys wheel clean
 
 demo: $(RUNS)  ## the screen, on digits being learned
 	$(BIN)/stepdbg demos/mnist.py
@@ -45,11 +45,14 @@ gpu:  ## what only a GPU can tell: bits, waits, memory, speed; eight minutes at 
 pictures: $(INSTALLED)  ## the pictures in docs/pictures, from a real run
 	PYTHONPATH=tests $(BIN)/python docs/pictures.py
 
-keys: $(INSTALLED)  ## the README's table of keys, from the registry
+keys: $(INSTALLED)  ## the table of docs/keys.md, from the registry
 	$(BIN)/python docs/keys.py
 
+wheel: $(RUNS)  ## dist/: a wheel for environments with a torch of their own
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
 clean:
-	rm -rf .venv .venv-gpu .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-gpu dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # Installed again only when what is to be installed has changed. The demo needs no developer's tools and no frameworks.
 $(RUNS): pyproject.toml constraints.txt

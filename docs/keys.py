@@ -1,4 +1,4 @@
-"""`make keys`: writes the README's table of keys anew from the one registry of actions."""
+"""`make keys`: writes the table of docs/keys.md anew from the one registry of actions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from stepdbg.tui.key_tables import markdown_table
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+PAGE = Path(__file__).with_name("keys.md")
 
 
 def main() -> None:
-    """Replace the table under `## Keys`."""
-    text = README.read_text()
-    README.write_text(re.sub(r"(## Keys\n\n)(?:\|.*\n)+", lambda found: found[1] + markdown_table(), text))
+    """Replace the table."""
+    text = PAGE.read_text()
+    PAGE.write_text(re.sub(r"(?:^\|.*\n)+", lambda _: markdown_table(), text, count=1, flags=re.MULTILINE))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ _FLAGS = {
     "run": ("--readonly", "--ascii", "--headless", "--fresh", "--no-hints"),
     "trace": ("--effects", "--fingerprints"),
 }
-_ANYWHERE = ("--help", "--version", "--keys")
+_ANYWHERE = ("--help", "--version", "--keys", "--demo")
 
 
 def parse(arguments: Sequence[str]) -> Request:
@@ -99,6 +99,19 @@ def _usage(command: str) -> str:
     return f"usage: {SYNOPSES[command]}"
 
 
+def _demo() -> str:
+    """The digit classifier that comes with stepdbg.
+
+    Raises:
+        UsageError: it did not come along.
+    """
+    from stepdbg.home.first_run import DEMOS
+
+    if not (DEMOS / "mnist.py").is_file():
+        raise UsageError("the demos did not come with this stepdbg; name a script of your own: `stepdbg train.py`")
+    return str(DEMOS / "mnist.py")
+
+
 def _parse_run(command: str, words: list[str], named: str) -> Request:
     """The options of `run` or `trace`, and the target; `named` is the command as it was typed, if it was."""
     options = RunOptions()
@@ -112,6 +125,9 @@ def _parse_run(command: str, words: list[str], named: str) -> Request:
             return Request("version")
         if word == "--keys":
             return Request("keys")
+        if word == "--demo" and command == "run":
+            words.insert(0, _demo())
+            break
         if word not in (*_VALUED[command], *_FLAGS[command]):
             raise UsageError(_no_option(command, word, named))
         if word in _VALUED[command] and not equals:

@@ -147,6 +147,13 @@ def test_two_dashes_may_stand_before_the_target(line: str) -> None:
     assert parse(line.split()).options.target == ("t.py", "-x")
 
 
+def test_the_demo_that_comes_with_stepdbg_is_a_target_like_any_other() -> None:
+    script, *arguments = parse(["--readonly", "--demo", "--updates", "3"]).options.target
+    assert Path(script).name == "mnist.py"
+    assert Path(script).is_file()
+    assert arguments == ["--updates", "3"]
+
+
 def test_the_help_of_a_command_is_its_own_and_all_of_it_is_in_the_whole() -> None:
     for command in ("run", "trace", "ls", "attach", "stop"):
         assert parse([command, "--help"]) == Request("help", topic=command)

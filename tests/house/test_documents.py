@@ -22,7 +22,7 @@ SETTING_UP = [ROOT / name for name in ("pyproject.toml", "constraints.txt", "Mak
 
 
 def test_the_readme_lists_the_keys_that_the_program_has() -> None:
-    assert markdown_table() in (ROOT / "README.md").read_text()
+    assert markdown_table() in (ROOT / "docs" / "keys.md").read_text()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -40,6 +40,7 @@ _SCREEN_OPTIONS = """\
   --fresh           begin without what was kept of this script (breakpoints, layout), and keep nothing
   --ascii           draw with plain characters only
   --no-hints        no guided first run
+  --demo            instead of TARGET: the training of a digit classifier that comes with stepdbg
   --keys            print every action with its keys, as the settings name them
   --version         print the version
   --help            print this

@@ -9,8 +9,9 @@ import stepdbg
 from stepdbg.home.folders import state_folder
 from stepdbg.home.toml_files import write_toml
 
-DEMOS = Path(stepdbg.__file__).resolve().parents[2] / "demos"
-"""The demos, where stepdbg runs from its checkout."""
+_PACKAGE = Path(stepdbg.__file__).resolve().parent
+DEMOS = _PACKAGE / "demos" if (_PACKAGE / "demos").is_dir() else _PACKAGE.parents[1] / "demos"
+"""The demos: in the package where a wheel brought them, else those of the checkout that stepdbg runs from."""
 
 
 def wants_hints(script: str) -> bool:
