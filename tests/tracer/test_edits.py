@@ -54,6 +54,14 @@ def test_an_element_is_changed_alone_and_undone(training: Debuggee) -> None:
     assert value(training, "model.weight") == before
 
 
+def test_an_edit_taken_back_later_says_until_when_training_ran_with_it(training: Debuggee) -> None:
+    done = edit(training, "model.weight", "old + 1", (1, 2))
+    stop = training.go("next")
+    undone = training.ask(m.UndoEdit()).edit
+    assert (undone.boundary, undone.undone_at) == (done.boundary, stop.boundary.index)
+    assert undone.undone_at > undone.boundary
+
+
 def test_a_preview_changes_nothing(training: Debuggee) -> None:
     before = value(training, "model.weight")
     preview = training.ask(m.PreviewEdit("model.weight", "old * 0"))

@@ -266,6 +266,10 @@ def test_the_strip_shows_where_one_looks_and_what_was_there() -> None:
     marked = msgspec.structs.replace(snapshot, stops=stops, session=session)
     assert text(timeline.draw(marked, 80)) == " stops │1·●·e··│2·▶"
     assert [span.target for span in timeline.draw(marked, 80) if span.text == "●"] == ["stop:2"]
+    for undone_at, strip in ((4, " stops │1·●····│2·▶"), (6, " stops │1·●·e·e│2·▶"), (8, " stops │1·●·e··│2·e▶")):
+        undone = msgspec.structs.replace(edit, undone=True, undone_at=undone_at)
+        after = msgspec.structs.replace(marked, session=msgspec.structs.replace(session, edits=(undone,)))
+        assert text(timeline.draw(after, 80)) == strip, "training ran with it until then"
 
 
 @given(st.integers(1, 200), st.integers(1, 400), st.integers(0, 400))

@@ -68,7 +68,7 @@ class Editor:
             case ApplyEdit(token=token, under=under):
                 return self._apply(token, under, scene)
             case UndoEdit():
-                return self._undo()
+                return self._undo(scene)
 
     def _preview(self, query: PreviewEdit, scene: Scene) -> _Pending:
         if query.frame is not None:
@@ -150,13 +150,13 @@ class Editor:
         self._journal.append((edit, pending.write()))
         return EditDone(edit)
 
-    def _undo(self) -> EditDone:
+    def _undo(self, scene: Scene) -> EditDone:
         for position in reversed(range(len(self._journal))):
             edit, take_back = self._journal[position]
             if edit.undone:
                 continue
             take_back()
-            undone = msgspec.structs.replace(edit, undone=True)
+            undone = msgspec.structs.replace(edit, undone=True, undone_at=scene.boundary)
             self._journal[position] = (undone, take_back)
             return EditDone(undone)
         raise Refused("there is no edit to take back")

@@ -166,7 +166,8 @@ class Editor:
         except Gone:
             return m.EditDone(replace(done.edit, lapsed=True))
         self.changed = True
-        return m.EditDone(replace(done.edit, undone=True))
+        undone_at = self._boundary.index if self._boundary is not None else done.edit.boundary
+        return m.EditDone(replace(done.edit, undone=True, undone_at=undone_at))
 
     # what is written
 

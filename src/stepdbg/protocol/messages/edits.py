@@ -73,6 +73,8 @@ class Edit(Part, frozen=True):
     """Whether it cannot be undone any more: what it changed is gone."""
     rank: int = 0
     """Whose it is; the hub says so."""
+    undone_at: int = 0
+    """The boundary at which it was taken back; between `boundary` and that training ran with it."""
 
 
 class EditDone(Message, frozen=True):

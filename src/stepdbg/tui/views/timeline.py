@@ -5,9 +5,10 @@ A tick says by its sign what was there: a breakpoint met, an exception, an edit 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from stepdbg.protocol.messages import Tick
+from stepdbg.protocol.messages import Edit, Tick
 from stepdbg.tui.cells import cell_len
 from stepdbg.tui.snapshot import Snapshot
 from stepdbg.tui.views.lines import UNICODE, Glyphs, Line, Span, cropped
@@ -37,7 +38,7 @@ def draw(snapshot: Snapshot, width: int, glyphs: Glyphs = UNICODE) -> Line:
     ticks = snapshot.stops
     if not ticks:
         return ()
-    edited = {edit.boundary for edit in snapshot.session.edits if edit.rank == snapshot.rank and not edit.undone}
+    edited = _edited(edit for edit in snapshot.session.edits if edit.rank == snapshot.rank)
     here = ticks[-1].boundary if snapshot.past_at is None else snapshot.past_at
     looked = next((n for n in range(len(ticks) - 1, -1, -1) if ticks[n].boundary <= here), len(ticks) - 1)
     start, end = max(0, looked - width), min(len(ticks), looked + width)  # a tick takes a cell at least
@@ -63,6 +64,12 @@ def draw(snapshot: Snapshot, width: int, glyphs: Glyphs = UNICODE) -> Line:
     elif snapshot.past_at is not None:
         spans.append(Span(" now", "dim", f"stop:{ticks[-1].boundary}"))
     return cropped(tuple(spans), width)
+
+
+def _edited(edits: Iterable[Edit]) -> set[int]:
+    """Where something was written: also where it was taken back, unless training never ran with it."""
+    stand = [edit for edit in edits if not edit.undone or edit.undone_at > edit.boundary]
+    return {edit.boundary for edit in stand} | {edit.undone_at for edit in stand if edit.undone}
 
 
 def _mark(tick: Tick, before: Tick | None, here: int, *, newest: bool, edited: bool, glyphs: Glyphs) -> Mark:
