@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from tracer.bare_hub import bare, debuggee, write
 
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.layout import in_training
 
 TRAINING = """
 import threading, queue, sys
@@ -103,3 +105,45 @@ def test_an_exception_in_the_thread_that_trains_is_a_stop_and_the_script_goes_on
     assert (status, out) == (0, "on\n")
     assert err.startswith("Exception in thread Thread-")
     assert "stepdbg" not in err.replace(str(tmp_path), "")
+
+
+ASKED = """
+import os
+class Net(nn.Linear):
+    def __getattribute__(self, name):
+        if name == "training":
+            print("asked")
+        return super().__getattribute__(name)
+
+def evaluate():
+    model(torch.ones(1, 3))
+
+model = Net(3, 1)
+opt = torch.optim.Rprop(model.parameters())
+within(evaluate)
+train()
+within(evaluate)
+sys.stdout.flush()
+if (child := os.fork()) == 0:
+    evaluate()
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_nobody_asks_a_model_of_the_user_s_whether_it_is_in_training_mode(tmp_path: Path) -> None:
+    script = write(tmp_path, TRAINING + ASKED)
+    with debuggee(script, go="finish") as training:
+        assert training.stop() is not None
+        while training.go("finish") is not None:
+            pass
+        assert training.end() == bare(script)
+
+
+def test_the_training_mode_is_read_as_torch_keeps_it() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(3, 1))
+    assert in_training(module)
+    assert not in_training(module.eval())
+    assert not in_training(torch.jit.script(module))
+    assert in_training(torch.jit.script(module.train()))

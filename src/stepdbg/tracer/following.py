@@ -17,8 +17,11 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
+from stepdbg.tracer.layout import in_training
 from stepdbg.tracer.link import HubLost
+from stepdbg.tracer.naming import is_a
 from stepdbg.tracer.whose import Owner
 
 if TYPE_CHECKING:
@@ -146,4 +149,4 @@ class Following:
 def _is_training(whose: Owner) -> bool:
     """Whether the model called is in training mode, as far as is known."""
     model = whose() if whose is not None else None
-    return getattr(model, "training", True) is not False
+    return in_training(model) if model is not None and is_a(model, nn.Module) else True

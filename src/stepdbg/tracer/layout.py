@@ -27,6 +27,15 @@ def held_by(module: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, Any], Ma
     return own("_parameters", _NOTHING), own("_buffers", _NOTHING), own("_modules", _NOTHING)
 
 
+def in_training(module: nn.Module) -> bool:
+    """Whether a module is in training mode, as far as its own attributes tell."""
+    own = _attributes(module, "__dict__")
+    flag = own.get("training", True)
+    if "training" not in own and issubclass(type(script := own.get("_c")), torch._C.ScriptModule):
+        flag = script.getattr("training") if script.hasattr("training") else True
+    return bool(flag) if type(flag) in (bool, int) else True
+
+
 def modules_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """The model and all modules in it, each with what the names of its parameters begin with; several times where it
     is held several times, but not within itself.

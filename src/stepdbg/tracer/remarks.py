@@ -15,7 +15,7 @@ import torch
 from stepdbg.protocol.messages import Boundary, Effect
 from stepdbg.tracer.fingerprints import small_bytes
 from stepdbg.tracer.graph_nodes import walked
-from stepdbg.tracer.layout import groups_of, modules_of, optimized_by, parameters_in
+from stepdbg.tracer.layout import groups_of, in_training, modules_of, optimized_by, parameters_in
 from stepdbg.tracer.other_threads import gradient, gradients
 from stepdbg.tracer.registry import Registry
 
@@ -175,7 +175,7 @@ def modes(registry: Registry) -> tuple[tuple[tuple[str, str], ...], tuple[str, .
     for name, model in registry.models():
         if not registry.rosters.may_evaluate(model):
             continue
-        flags = {prefix: bool(module.__dict__.get("training", True)) for prefix, module in modules_of(model)}
+        flags = {prefix: in_training(module) for prefix, module in modules_of(model)}
         if all(flags.values()) or not name:
             continue
         if any(id(parameter) in held for parameter in parameters_in(model)):

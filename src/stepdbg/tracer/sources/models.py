@@ -26,7 +26,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from stepdbg.protocol.page import BELL
 from stepdbg.tracer.course import Phase
-from stepdbg.tracer.layout import modules_of, optimized_by, parameters_in
+from stepdbg.tracer.layout import in_training, modules_of, optimized_by, parameters_in
 from stepdbg.tracer.naming import tensors_in
 from stepdbg.tracer.passing import FORWARD, LOSS, NOTED
 from stepdbg.tracer.quiet import unseen
@@ -89,7 +89,7 @@ class Models(StaysHere):
     def evaluating(self) -> bool:
         """Whether the model that is trained is in evaluation mode just now."""
         model = self._trained() if self._trained is not None else None
-        return model is not None and not model.training
+        return model is not None and not in_training(model)
 
     def watch(self) -> None:
         """Something may be unknown: see every call, for some updates. What steps into a forward goes on below."""
@@ -281,7 +281,7 @@ class Models(StaysHere):
         """Whether this thread, which is not the one that is debugged, becomes it as it trains that model."""
         following = self._tracer.following
         may = torch.is_grad_enabled() and not self._tracer.quiet and get_ident() != self._tracer.thread
-        return may and model.training and _is_model(model) and following.moves_here("forward")
+        return may and in_training(model) and _is_model(model) and following.moves_here("forward")
 
     def _see_batch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """In a generator loop, while somebody looks: what a model is called with (elsewhere the boundary notes it)."""
