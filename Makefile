@@ -11,13 +11,16 @@ INSTALLED := .venv/.installed
 GPU := .venv-gpu
 INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt
 
-.PHONY: demo test lint format serve bench gpu pictures keys wheel clean
+.PHONY: demo test quick lint format serve bench gpu pictures keys wheel clean
 
 demo: $(RUNS)  ## the screen, on digits being learned
 	$(BIN)/stepdbg demos/mnist.py
 
 test: $(INSTALLED)  ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+
+quick: $(INSTALLED)  ## what can be seen in a minute: all that starts no program, and one story on a pty
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "text or quick" --hypothesis-profile quick tests
 
 lint: $(INSTALLED)  ## style, types, arrows between the folders
 	$(BIN)/ruff check .

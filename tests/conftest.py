@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from harness.deadline import deadline
 from harness.place import Place
 from hypothesis import settings
 
@@ -24,8 +25,38 @@ pytest.register_assert_rewrite("scripts.checking")
 """What several files of tests check tells as much when it does not hold."""
 
 settings.register_profile("stepdbg", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20, derandomize=True)
 settings.load_profile("stepdbg")
-"""No test is timed: on a busy machine any example may take long."""
+"""No test is timed: on a busy machine any example may take long. `make quick` has few examples, the same each time."""
+
+TIMEOUT = 120.0
+"""Seconds that one test may take on a quiet machine."""
+PROCESSES = ("commands", "demos", "e2e", "frameworks", "scripts")
+"""Folders of tests that start programs."""
+STARTING = ("Popen", "Place", "bare", "debuggee", "real_hub", "subprocess", "keeper")
+"""What a file of tests names that starts programs."""
+
+
+A_STORY = "test_each_phase_shows_what_it_did_and_nothing_else[plain.py-80x24]"
+"""The one test on a pty that belongs to `make quick`."""
+
+
+def tier(item: pytest.Item) -> str:
+    """What a test costs: `process` where it starts programs, `stage` where it runs the app, else `text`."""
+    named = vars(item.module) if isinstance(item, pytest.Function) else {}
+    if item.path.parent.name in PROCESSES or any(name in named for name in STARTING):
+        return "process"
+    return "stage" if "stage" in named else "text"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with what it costs, and let every one take as long as the machine needs."""
+    for item in items:
+        item.add_marker(tier(item))
+        if item.name == A_STORY:
+            item.add_marker("quick")
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(deadline(TIMEOUT)))
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.deadline import deadline
 from tracer import bare_hub
 
 STEPDBG = [sys.executable, "-m", "stepdbg"]
 HEADLESS = [*STEPDBG, "run", "--headless"]
 DEMOS = Path(__file__).parents[2] / "demos"
-DEADLINE = 100.0
+DEADLINE = deadline(100)
 """Seconds that a script may take."""
 
 TRAINING = """\

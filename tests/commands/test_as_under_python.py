@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.deadline import deadline
 from hub.room import runtime
 
 from commands.scripts import BACKWARD, HEADLESS, STEPDBG, TRAINING, run, running, write
@@ -175,7 +176,7 @@ def test_signals_to_us_are_the_scripts_and_ctrl_c_reaches_it_once(stepdbg: list[
         assert process.stdout.readline() == b"noted\n"
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == b""
-        assert process.wait(60) == 5
+        assert process.wait(deadline(60)) == 5
 
 
 def test_a_signal_that_the_script_does_not_handle_ends_it_and_us(stepdbg: list[str], tmp_path: Path) -> None:
@@ -184,7 +185,7 @@ def test_a_signal_that_the_script_does_not_handle_ends_it_and_us(stepdbg: list[s
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGHUP)
-        assert process.wait(60) == -signal.SIGHUP
+        assert process.wait(deadline(60)) == -signal.SIGHUP
 
 
 def test_a_reader_that_goes_away_is_the_scripts_own_trouble(ways: list[list[str]], tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_a_reader_that_goes_away_is_the_scripts_own_trouble(ways: list[list[str]
             assert process.stderr is not None
             process.stdout.read(10)
             process.stdout.close()
-            results.append((process.stderr.read(), process.wait(60)))
+            results.append((process.stderr.read(), process.wait(deadline(60))))
             process.stdout = None
     assert results[0] == results[1] == results[2]
     assert b"BrokenPipeError" in results[0][0]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.deadline import deadline
 from hub.room import Screen, runtime
 
 from commands.scripts import HEADLESS, STEPDBG
@@ -41,7 +42,7 @@ def test_streams_and_status_are_those_of_a_bare_run(runtime_folder: Path, tmp_pa
     script.write_text(TARGETS[what])
     command = [str(script), "a", "b c"]
     bare, ours = (
-        subprocess.run([*start, *command], input=b"typed\n", capture_output=True, timeout=60)
+        subprocess.run([*start, *command], input=b"typed\n", capture_output=True, timeout=deadline(60))
         for start in ([sys.executable], HEADLESS)
     )
     never = b"stepdbg: target.py ended and never trained: no forward, backward or step was seen\n"
@@ -64,7 +65,7 @@ def test_what_it_inherits_and_the_numbers_of_what_it_opens_are_those_of_a_bare_r
         os.write(write, b"inherited")
         os.close(write)
         command = [*start, str(script), str(given)]
-        said.append(subprocess.run(command, pass_fds=[given], stdout=subprocess.PIPE, timeout=60))
+        said.append(subprocess.run(command, pass_fds=[given], stdout=subprocess.PIPE, timeout=deadline(60)))
         os.close(given)
     assert said[0].returncode == said[1].returncode == 0
     assert said[0].stdout == said[1].stdout != b""
@@ -93,7 +94,7 @@ def test_a_breakpoint_stops_it_for_a_screen_and_says_so_on_one_line(runtime_fold
         await screen.connection.close()
 
     asyncio.run(go_on())
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=deadline(30))
     assert running.returncode == 0
     assert out.count(b"update") == 6
     assert err == b""
@@ -105,9 +106,9 @@ def test_stop_ends_the_target_and_the_session(runtime_folder: Path) -> None:
     assert running.stderr is not None
     running.stderr.readline()
     (card,) = living_sessions()
-    stopped = subprocess.run([*STEPDBG, "stop", card.name], capture_output=True, text=True, timeout=30)
+    stopped = subprocess.run([*STEPDBG, "stop", card.name], capture_output=True, text=True, timeout=deadline(30))
     assert (stopped.returncode, stopped.stderr) == (0, f"stepdbg: {card.name} has ended\n")
-    assert running.wait(30) == -signal.SIGTERM
+    assert running.wait(deadline(30)) == -signal.SIGTERM
     running.stderr.close()
     assert list(runtime_folder.iterdir()) == []
 
@@ -121,7 +122,7 @@ def test_sigterm_to_us_is_the_targets(runtime_folder: Path, tmp_path: Path) -> N
     assert running.stdout is not None
     assert running.stdout.readline() == b"ready\n"
     running.terminate()
-    assert running.wait(30) == 5
+    assert running.wait(deadline(30)) == 5
     running.stdout.close()
 
 
@@ -137,7 +138,9 @@ def test_sigterm_to_us_is_the_targets(runtime_folder: Path, tmp_path: Path) -> N
     ],
 )
 def test_a_refusal_leaves_nothing_behind(runtime_folder: Path, arguments: list[str], says: str) -> None:
-    done = subprocess.run([*STEPDBG, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+    done = subprocess.run(
+        [*STEPDBG, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=deadline(30)
+    )
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("stepdbg: ")
@@ -150,6 +153,6 @@ def test_a_runtime_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     environment = {**os.environ, "STEPDBG_RUNTIME_DIR": str(tmp_path / "file" / "x")}
     command = [*HEADLESS, "-m", "stepdbg.testing"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=deadline(30))
     assert done.returncode == 2
     assert "STEPDBG_RUNTIME_DIR" in done.stderr

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.deadline import deadline
 from harness.place import STEPDBG as INSTALLED
 from harness.place import Place
 from hub.room import Screen, runtime
@@ -323,7 +324,7 @@ def test_a_screen_that_attaches_takes_nothing_from_the_trace(tmp_path: Path, fil
         assert tracing.stdout is not None
         assert tracing.stdout.readline() == b"half\n"
         asyncio.run(watch())
-        assert tracing.wait(60) == 0
+        assert tracing.wait(deadline(60)) == 0
     assert phases(read(file)) == [None, *ORDER, *ORDER]
 
 
@@ -351,7 +352,7 @@ def test_sigquit_shows_what_hangs_and_ends_nothing(tmp_path: Path) -> None:
             while "in <module>" not in tracing.stderr.readline().decode():
                 pass
         tracing.terminate()
-        assert tracing.wait(60) == -signal.SIGTERM
+        assert tracing.wait(deadline(60)) == -signal.SIGTERM
 
 
 def test_ctrl_backslash_does_so_too(tmp_path: Path, place: Place) -> None:
@@ -419,7 +420,7 @@ def test_a_killed_hub_leaves_the_script_to_run_on(tmp_path: Path, runtime_folder
         card = read_card(folder)
         assert card is not None
         os.kill(card.hub, signal.SIGKILL)
-        out, _ = tracing.communicate(b"\n", timeout=60)
+        out, _ = tracing.communicate(b"\n", timeout=deadline(60))
         assert out == b"trained\n"
         assert tracing.returncode == 0
     shutil.rmtree(folder)

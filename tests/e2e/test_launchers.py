@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness.deadline import deadline
 from harness.place import STEPDBG, Place, wait_end
 from harness.stepping import leave, words
 from hub.room import Screen, hub_that_runs
@@ -17,7 +18,7 @@ from hub.room import Screen, hub_that_runs
 from stepdbg.protocol.messages import Leave, Steer
 
 BIN = Path(sys.executable).parent
-PATIENCE = 120.0
+LONG = 120.0
 """Seconds: three processes import torch, on cores that other tests want too."""
 LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo", "MASTER_ADDR": "127.0.0.1"}
 
@@ -102,7 +103,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The digests of a run without us: every launcher gives the same."""
     folder = tmp_path_factory.mktemp("bare")
     place = Place()
-    done = place.run(*command("torchrun", folder), seconds=PATIENCE, **LOOPBACK)
+    done = place.run(*command("torchrun", folder), seconds=LONG, **LOOPBACK)
     place.clean()
     assert done.returncode == 0, done.stderr
     return digests(folder)
@@ -112,7 +113,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_a_free_run_under_a_launcher_changes_no_bit_and_says_nothing(
     place: Place, tmp_path: Path, launcher: str, bare: list[str]
 ) -> None:
-    done = place.run(STEPDBG, "run", "--headless", *command(launcher, tmp_path), seconds=PATIENCE, **LOOPBACK)
+    done = place.run(STEPDBG, "run", "--headless", *command(launcher, tmp_path), seconds=LONG, **LOOPBACK)
     assert done.returncode == 0, done.stderr
     assert digests(tmp_path) == bare
     assert "stepdbg" not in done.stdout + done.stderr
@@ -128,7 +129,7 @@ async def test_both_ranks_stepped_to_their_ends_change_no_bit(
     argv = command(launcher, tmp_path)
     async with hub_that_runs(*argv) as folder:
         screen = await Screen.open(folder)
-        await screen.until(lambda s: [rank.state for rank in s.session.ranks] == ["paused", "paused"], PATIENCE)
+        await screen.until(lambda s: [rank.state for rank in s.session.ranks] == ["paused", "paused"], LONG)
         assert [rank.rank for rank in screen.session.ranks] == [0, 1]
         assert len({rank.pid for rank in screen.session.ranks}) == 2
         last = {0: 0, 1: 0}
@@ -144,7 +145,7 @@ async def test_both_ranks_stepped_to_their_ends_change_no_bit(
                     s.session.exit_status is not None
                     or any(r.state == "paused" and r.stop.boundary.index > last[r.rank] for r in s.session.ranks)
                 ),
-                PATIENCE,
+                LONG,
             )
         assert screen.session.exit_status == 0, screen.output
         assert done == {rank: [None, *PHASES * 3] for rank in (0, 1)}
@@ -159,7 +160,7 @@ def test_the_screen_shows_who_waits_for_whom_and_r_chooses(
     place: Place, tmp_path: Path, size: tuple[int, int], bare: list[str]
 ) -> None:
     terminal = place.stepdbg(*command("torchrun", tmp_path), size=size, **LOOPBACK)
-    terminal.wait_for("ranks ›0 paused before zero_grad · 1 paused before zero_grad", seconds=PATIENCE)
+    terminal.wait_for("ranks ›0 paused before zero_grad · 1 paused before zero_grad", seconds=LONG)
     for phase in ("forward", "loss", "backward"):
         if phase == "loss":  # a model with batch norm sends its buffers around in forward
             terminal.press("n", "r")
@@ -184,7 +185,7 @@ def test_the_screen_shows_who_waits_for_whom_and_r_chooses(
     leave(terminal, "go on")
     assert terminal.wait_exit() == 0
     for pid in launched:  # the hub stays, for whoever attaches and reads how it ended
-        wait_end(pid, PATIENCE)
+        wait_end(pid, LONG)
     assert digests(tmp_path) == bare
 
 
@@ -211,14 +212,14 @@ def test_a_breakpoint_met_in_both_ranks_with_no_screen_is_joined_by_attach(
         terminal.wait_for("before step at update 2", "met 2 times")
         leave(terminal, "go on")
         assert terminal.wait_exit() == 0
-        assert running.wait(PATIENCE) == 0
+        assert running.wait(deadline(LONG)) == 0
     assert digests(tmp_path) == bare
     place.wait_empty()
 
 
 def test_stopping_the_session_ends_every_rank_and_the_launcher(place: Place, tmp_path: Path) -> None:
     terminal = place.stepdbg(*command("torchrun", tmp_path), **LOOPBACK)
-    terminal.wait_for("1 paused before zero_grad", seconds=PATIENCE)
+    terminal.wait_for("1 paused before zero_grad", seconds=LONG)
     leave(terminal, "stop")
     terminal.wait_exit()
-    place.wait_empty(PATIENCE)
+    place.wait_empty(LONG)

@@ -9,7 +9,7 @@ from hub.room import Screen, real_hub
 
 from stepdbg.protocol.messages import Leave
 
-PATIENCE = 120.0
+LONG = 120.0
 
 STUDENT = """
 import os, sys
@@ -147,10 +147,10 @@ async def test_a_process_that_does_not_train_on_its_own_is_no_rank_and_leaves_no
             (end,) = [rank.stop is not None and rank.stop.reason == "exit" for rank in screen.session.ranks] or [False]
             return end
 
-        await screen.until(ended, PATIENCE)
+        await screen.until(ended, LONG)
         assert set().union(*seen) == {0}
         assert screen.notices == []
-        await screen.until(lambda screen: b"all done" in screen.output, PATIENCE)
+        await screen.until(lambda screen: b"all done" in screen.output, LONG)
         assert screen.session.ranks[0].state == "paused"
         screen.connection.send(Leave("go on"))
         await screen.connection.close()
@@ -163,12 +163,12 @@ async def test_a_child_that_trains_is_a_rank_of_its_own(tmp_path: Path) -> None:
         screen = await Screen.open(folder)
         await screen.until(
             lambda s: any(r.rank == 1 and r.stop is not None and r.stop.reason == "exit" for r in s.session.ranks),
-            PATIENCE,
+            LONG,
         )
         assert [rank.state for rank in screen.session.ranks] == ["running", "paused"]
         assert screen.session.ranks[1].stop.boundary.rank == 1
         screen.connection.send(Leave("go on"))
         await screen.connection.close()
         late = await Screen.open(folder)
-        await late.until(lambda s: b"all done" in s.output, PATIENCE)
+        await late.until(lambda s: b"all done" in s.output, LONG)
         assert late.notices == []

@@ -17,7 +17,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.terminal import PATIENCE, Terminal
+from harness.deadline import deadline
+from harness.terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
@@ -81,7 +82,7 @@ class Place:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=seconds * PATIENCE,
+            timeout=deadline(seconds),
             cwd=cwd or ROOT,
             env=self.env(**extra),
             check=False,
@@ -123,9 +124,9 @@ class Place:
         Raises:
             AssertionError: some still run at the deadline; names them.
         """
-        deadline = time.monotonic() + seconds * PATIENCE
+        ends = time.monotonic() + deadline(seconds)
         while pids := self.processes():
-            left = deadline - time.monotonic()
+            left = ends - time.monotonic()
             if left <= 0 or not _wait_end(pids[0], left):
                 raise AssertionError(f"still running: {[_command(pid) for pid in pids]}")
 
@@ -151,7 +152,7 @@ def wait_end(pid: int, seconds: float) -> None:
     Raises:
         AssertionError: it still runs at the deadline.
     """
-    assert _wait_end(pid, seconds * PATIENCE), f"still running: {_command(pid)}"
+    assert _wait_end(pid, deadline(seconds)), f"still running: {_command(pid)}"
 
 
 def _wait_end(pid: int, seconds: float) -> bool:

@@ -16,10 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import ptyprocess
+from harness.deadline import deadline
 from harness.screen import Emulator
-
-PATIENCE = float(os.environ.get("STEPDBG_TEST_PATIENCE", "1"))
-"""Multiplies every deadline, for slow machines."""
 
 KEYS = {
     "enter": "\r",
@@ -113,11 +111,11 @@ class Terminal:
         Raises:
             AssertionError: the deadline passed or the program ended first; shows the screen.
         """
-        deadline = time.monotonic() + seconds * PATIENCE
+        ends = time.monotonic() + deadline(seconds)
         while not holds():
-            left = deadline - time.monotonic()
+            left = ends - time.monotonic()
             if left <= 0:
-                raise AssertionError(f"waited {seconds * PATIENCE:g} s in vain for {what}\n{self.picture()}")
+                raise AssertionError(f"waited {deadline(seconds):g} s in vain for {what}\n{self.picture()}")
             if not self.read(left) and self.ended and not holds():
                 raise AssertionError(f"the program ended before {what}\n{self.picture()}")
 
@@ -144,8 +142,8 @@ class Terminal:
 
     def read_for(self, seconds: float) -> None:
         """Read whatever comes for so long: for counting bytes, never for waiting."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0 and not self.ended:
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0 and not self.ended:
             self.read(left)
 
     def wait_exit(self, seconds: float = 20.0) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from harness.deadline import deadline
 
 import stepdbg
 
@@ -88,7 +89,11 @@ def test_what_the_first_frame_does_not_show_is_loaded_after_it() -> None:
         hub.bind(f"{folder}/hub.sock")
         hub.listen()  # and never answers
         done = subprocess.run(
-            [sys.executable, "-c", FIRST_FRAME, folder], capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", FIRST_FRAME, folder],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=deadline(60),
         )
     loaded = done.stdout.split()
     assert "stepdbg.tui.views.rail" in loaded

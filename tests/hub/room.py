@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import msgspec
+from harness.deadline import deadline
 
 from stepdbg.hub.client import HubConnection, Role
 from stepdbg.hub.launch import LAUNCH, Launch, start_hub
@@ -99,7 +100,7 @@ class Screen:
     async def until(self, holds: Callable[[Screen], object], seconds: float = DEADLINE) -> SessionState:
         """Listen until `holds`; fails at the deadline with the last state."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(deadline(seconds)):
                 while not holds(self):
                     message = await anext(self._messages)
                     self.heard.append(message)
@@ -117,7 +118,7 @@ class Screen:
         return await self.until(lambda screen: screen.session.state == "paused" and screen.stop.boundary.next == phase)
 
     async def until_the_hub_has_gone(self) -> None:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(deadline(DEADLINE)):
             async for message in self._messages:
                 self.heard.append(message)
 

@@ -7,6 +7,7 @@ import json
 
 import msgspec
 import pytest
+from harness.deadline import deadline
 from hub.room import Screen, hub_here
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -48,7 +49,7 @@ async def test_hostile_bytes_end_their_own_connection_only(what: str, door: str)
         await screen.until_next("data")
         reader, writer = await asyncio.open_unix_connection(str(hub.folder / door))
         writer.write(HOSTILE[what])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(deadline(10)):
             while await reader.read(1 << 16):
                 pass
         writer.close()
@@ -71,7 +72,7 @@ async def test_a_rank_whose_page_lies_elsewhere_is_refused() -> None:
     async with hub_here() as hub:
         reader, writer = await asyncio.open_unix_connection(str(hub.folder / RANK_SOCKET))
         writer.write(frames.encode(RankHello(PROTOCOL_VERSION, 1, 0, 1, "../../etc/passwd", "", "")))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(deadline(10)):
             assert await reader.read() == b""
         writer.close()
         assert hub.session.ranks == {}

@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.deadline import deadline
 
 from stepdbg.hub.terminal import KEEPER
 
-DEADLINE = 15.0
+DEADLINE = deadline(15)
 
 
 class Kept:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from harness.deadline import deadline
 from hub.room import hub_here, runtime
 
 from stepdbg.errors import SessionError, UsageError
@@ -83,7 +84,7 @@ def test_a_hub_of_another_user_is_not_talked_to() -> None:
         assert not hub_listens(folder)
         with pytest.raises(SessionError, match="another user"):
             asyncio.run(HubConnection.open(folder))
-        assert hub.communicate(timeout=30)[0] == "[b'', b'']\n"
+        assert hub.communicate(timeout=deadline(30))[0] == "[b'', b'']\n"
 
 
 async def test_a_hub_of_ones_own_is_talked_to() -> None:

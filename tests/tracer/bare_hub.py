@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from harness import warm
+from harness.deadline import deadline
 
 import stepdbg
 from stepdbg.protocol import frames
 from stepdbg.protocol import messages as m
 
 INJECT = Path(stepdbg.__file__).parent / "tracer" / "inject"
-DEADLINE = 60.0
+DEADLINE = deadline(60)
 """Seconds that a test waits for the next message."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from harness.deadline import deadline
 from hub.room import hub_here
 from textual._compositor import Compositor
 from textual.pilot import Pilot
@@ -22,7 +23,7 @@ from stepdbg.tui.widgets.panel import Panel
 from stepdbg.tui.widgets.top import Top
 
 SIZES = ((80, 24), (160, 50))
-DEADLINE = 60.0
+DEADLINE = deadline(60)
 
 
 class Stage:

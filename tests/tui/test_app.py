@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from harness.deadline import deadline
 from hub.room import hub_here
 from tui.builders import at, stop_after
 from tui.stage import SIZES, stage
@@ -469,5 +470,7 @@ def test_no_key_means_two_things_at_once(panel: str, typing: bool) -> None:
 
 def test_the_app_imports_neither_torch_nor_numpy_nor_a_highlighter() -> None:
     code = "import sys, stepdbg.tui.app; print([m for m in ('torch', 'numpy', 'pygments') if m in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=deadline(60)
+    )
     assert result.stdout.strip() == "[]"
