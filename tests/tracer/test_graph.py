@@ -217,7 +217,9 @@ def test_graphs_of_earlier_updates_are_told_by_what_holds_them(told: tuple[Told,
     assert "what it saved is freed" in old["kept[0]"]
     assert last.earlier == len(old) == 4
     assert old["slope"].startswith("of update 2, ")
-    assert graph(told, 4, "step", "kept[0]").update == (1, 1)
+    kept = graph(told, 4, "step", "kept[0]")
+    assert kept.update == (1, 1)
+    assert "kept[0]" not in [row.object for row in kept.rows if row.kind == "earlier"], "it is the one that is shown"
     assert not [row for row in graph(told, 1, "step").rows if row.kind == "earlier"]
 
 

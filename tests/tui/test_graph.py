@@ -77,6 +77,13 @@ def test_the_foot_tells_what_the_node_under_the_cursor_has_saved_at_which_versio
     assert "here backward adds the gradient to .grad" in at_leaf
 
 
+def test_a_graph_of_the_update_before_is_no_fault_and_one_that_is_older_is() -> None:
+    for update, words in ((41, "It goes when its variable is assigned anew"), (40, "keep .item() or .detach()")):
+        row = msgspec.structs.replace(ROWS[-1], update=(1, update))
+        foot = shown(graph.draw(known(rows=(*ROWS[:-1], row)), Frame(100, 20, cursor=len(ROWS) - 1), "").foot)
+        assert words in foot
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [("freed", "freed by backward"), ("hooked", "not looked at: recomputed"), ("unwatched", "does not watch it"),

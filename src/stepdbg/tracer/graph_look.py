@@ -106,7 +106,7 @@ class Look:
         yield
 
     def _find_old(self) -> Iterator[None]:
-        """Graphs of earlier updates, behind the losses and outputs that were noted and the variables in sight."""
+        """Further graphs of earlier updates, behind losses and outputs that were noted and the variables in sight."""
         walk = self._walk
         found: dict[Node, tuple[str, m.Kind]] = {}
         for name, tensor in self._around:
@@ -118,6 +118,8 @@ class Look:
         for node, (name, kind) in found.items():
             yield from walk.from_root(node)
             number = walk.index_of(node)
+            if number < self._count:
+                continue  # it is part of the graph that is shown
             oldest = self._update_of(walk.oldest[number])
             if oldest is not None:
                 whole = self._update_of(walk.numbers[number]) == oldest

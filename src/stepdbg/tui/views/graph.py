@@ -276,7 +276,7 @@ def _told(row: GraphRow, graph: Graph, snapshot: Snapshot, frame: Frame, most: i
         "leaf": f"{name}: here backward adds the gradient to .grad. Press {opens} to open it in the Tensor panel.",
         "joins": f"A node is shown once: this way joins the line of node {row.node}. Press {leads} to go there.",
         "unreached": f"{name} is trainable, and no way leads to it from {graph.object}: backward gives it no .grad.",
-        "earlier": f"It was not let go of: keep .item() or .detach() of what outlives its update. {leads} shows it.",
+        "earlier": f"{_outlives(row, snapshot)} {leads} shows it.",
         "heading": plain(row.note),
     }.get(row.kind)
     if words is None:
@@ -285,6 +285,14 @@ def _told(row: GraphRow, graph: Graph, snapshot: Snapshot, frame: Frame, most: i
             f"A branch{leaves}. Press {leads} to open it." if not row.opened else f"Press {leads} to close the branch."
         )
     return [(Span(f" {line}", "sentence"),) for line in wrapped(words, max(1, frame.width - 2), most)]
+
+
+def _outlives(row: GraphRow, snapshot: Snapshot) -> str:
+    """Whether a graph of before is one too many: that of the last update goes when its variable is assigned anew."""
+    stop = snapshot.stop
+    if row.update is not None and stop is not None and row.update[1] >= stop.boundary.update - 1:
+        return "It goes when its variable is assigned anew in this update."
+    return "It was not let go of: keep .item() or .detach() of what outlives its update."
 
 
 def _node_told(row: GraphRow, frame: Frame, most: int) -> list[Line]:
