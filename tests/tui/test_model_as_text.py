@@ -62,6 +62,15 @@ def test_a_heading_that_is_sorted_by_keeps_its_words_where_they_have_room(width:
     assert " Δ/‖w‖▾" in heading
 
 
+@pytest.mark.parametrize("width", [52, 60, 80])
+def test_the_class_of_a_module_has_the_room_of_the_columns_that_it_leaves_empty(width: int) -> None:
+    objects = changed(model_objects(), 0, cls="TransformerEncoder")
+    drawing = model.draw(seen(objects), Frame(width, 14))
+    assert "shape" in text(drawing.head[0])
+    assert "▾ model  TransformerEncoder" in drawn(drawing)
+    assert all(width_of(line) <= width for line in drawing.body)
+
+
 def test_a_wide_panel_has_all_columns() -> None:
     (heading,) = model.draw(seen(), Frame(150, 14)).head
     assert text(heading).split() == ["name", "shape", "dtype", "norm", "grad", "norm", "Δ/‖w‖", "in", "device"]
@@ -96,7 +105,7 @@ def test_the_filter_stands_below_with_what_it_finds() -> None:
 def test_a_filter_that_finds_nothing_says_so_and_what_there_is() -> None:
     nothing = Objects(1, (), total=0)
     words = drawn(model.draw(seen(nothing), Frame(80, 14), Listing(filter="zzz")))
-    assert "No tensor is found by zzz" in words
+    assert "No tensor is found by `zzz`" in words
     assert "grad:none" in words
 
 

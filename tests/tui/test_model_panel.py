@@ -131,7 +131,7 @@ async def test_tensors_are_found_by_class_gradient_and_change(size: tuple[int, i
         await here.until(lambda: "4 tensors" in panel(here).text(), "four new gradients")
         await here.press("ctrl+u", *"grad:none")
         await here.until(lambda: "0 tensors" in panel(here).text(), "no tensor without a gradient")
-        assert "No tensor is found by grad:none" in panel(here).text()
+        assert "No tensor is found by `grad:none`" in panel(here).text()
         await here.press("ctrl+u", *"grad:all")
         await here.until(lambda: "grad:all is not known" in panel(here).text(), "what there is instead")
         await here.press("escape")

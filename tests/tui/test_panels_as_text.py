@@ -237,6 +237,13 @@ def test_the_chart_has_axes_with_figures_and_falls_with_the_loss() -> None:
     assert any(0x2800 < ord(character) < 0x2900 for character in last[40:])
 
 
+def test_without_a_backward_the_chart_says_what_is_missing() -> None:
+    forward, computed = (drawn(loss.draw(at(stop_after(done)), Frame(78, 12))) for done in ("forward", "backward"))
+    assert forward.split("\n")[0] == "no loss yet"
+    assert computed.split("\n")[0] == "no backward yet", "the header has shown a loss"
+    assert "No loss yet" not in computed
+
+
 def test_a_watched_value_is_drawn_beside_the_loss_in_its_own_range_which_the_legend_tells() -> None:
     points = tuple(Point(update, update * 100.0) for update in range(1, 60))
     snapshot = msgspec.structs.replace(full(), watches=(Series("norm", points),))

@@ -91,7 +91,7 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
     below = _filter_line(objects, listing, snapshot, frame)
     if not objects.rows:
         clear = key_of("find_clear", snapshot)
-        words = f"No tensor is found by {plain(listing.filter)}. {clear} shows all again; there are {KNOWN}."
+        words = f"No tensor is found by `{plain(listing.filter)}`. {clear} shows all again; there are {KNOWN}."
         return Drawing(_title(objects, snapshot, listing), body=lesson(words, frame), total=0, foot=below)
     rows, total = objects.rows, total_of(objects)
     dated = of_earlier_updates(rows, snapshot.stop)

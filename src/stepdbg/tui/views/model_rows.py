@@ -198,7 +198,7 @@ def drawn(
         place = f"fold:{row.name}"
         spans[3:] = [Span(name[:start], "dim", place), spans[3]._replace(text=name[start:])]
     if not tensor:
-        rest = wide.name - len(name)
+        rest = sum(wide) - len(name)  # a module leaves the other columns empty
         words = f"  {plain(row.cls)}" if row.cls and row.cls != row.label and rest > 0 else ""
         if rest < min(LEAST, cell_len(words)):
             words = ""  # two letters of a class say nothing
