@@ -62,11 +62,11 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     """The panel."""
     lines = curves(snapshot.losses, snapshot.watches)
     if not lines:
-        title, words = "no loss yet", "No loss yet. It is the tensor that backward is called on; the chart grows"
+        missing, words = "no loss yet", "No loss yet. It is the tensor that backward is called on; the chart grows"
         if snapshot.stop is not None and snapshot.stop.boundary.loss is not None:  # one was computed, and no more
-            title, words = "no backward yet", "No backward yet. The chart grows with each loss that it is called on,"
+            missing, words = "no backward yet", "No backward yet. The chart grows with each loss that it is called on,"
         words += ' while training runs. stepdbg.watch("name", value) in your script draws a line beside it.'
-        return Drawing(title=(Span(title, "dim"),), body=lesson(words, frame))
+        return Drawing(title=(Span(missing, "dim"),), body=lesson(words, frame))
     title, head = _legend(lines, frame)
     room = frame.height - len(head)
     return Drawing(title, head, tuple(chart(lines, frame.width, room, frame.glyphs)))
