@@ -352,7 +352,8 @@ def test_a_script_that_ended_by_an_exception_says_so_to_the_last() -> None:
     ended = at(stop, "exited")
     ended = msgspec.structs.replace(ended, session=msgspec.structs.replace(ended.session, exit_status=1))
     assert header.below(ended) == (
-        "mnist.py ended with status 1: IndexError: Target 2 is out of bounds. Press q to leave, R to run it again"
+        "IndexError after loss: Target 2 is out of bounds; mnist.py ended with status 1. "
+        "Press q to leave, R to run it again"
     )
     assert text(footer.draw(Situation(ended, "model"), 80)).startswith(" R run again")
 

@@ -25,7 +25,7 @@ def sentence(stop: Stop, failure: Failure, glyphs: Glyphs, *, brief: bool) -> st
         glyphs: The characters to write with.
         brief: Only as much as two short lines hold.
     """
-    words = " ".join(failure.message.split())
+    words = " ".join(failure.message.split()).removesuffix(".")
     operands = _telling(stop, failure.operands)
     if brief:
         words, operands = shortened(words, _BRIEF, glyphs.ellipsis), operands[:_FEW]
