@@ -14,6 +14,8 @@ from harness.deadline import deadline
 from hub.room import Screen, runtime
 
 from commands.scripts import HEADLESS, STEPDBG
+from stepdbg.commands.attach import named_session
+from stepdbg.errors import SessionError
 from stepdbg.hub.card import living_sessions
 from stepdbg.protocol.messages import Steer
 
@@ -147,6 +149,16 @@ def test_a_refusal_leaves_nothing_behind(runtime_folder: Path, arguments: list[s
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(runtime_folder.iterdir()) == []
+
+
+def test_the_beginning_of_a_name_is_enough_where_only_one_session_has_it(runtime_folder: Path) -> None:
+    for name in ("train-12ab", "train_gan-34cd", "eval-56ef"):
+        (runtime_folder / name).mkdir(mode=0o700)
+    assert named_session("eval").name == "eval-56ef"
+    assert named_session("train_").name == "train_gan-34cd"
+    for word, says in (("train", "'train' may be train-12ab or train_gan-34cd"), ("evil-56ef", "mean eval-56ef;")):
+        with pytest.raises(SessionError, match=says):
+            named_session(word)
 
 
 def test_a_runtime_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

@@ -122,6 +122,17 @@ async def test_a_breakpoint_counts_its_hits_and_can_be_switched_off_and_removed(
         await screen.until(lambda s: not s.session.breakpoints)
 
 
+async def test_a_pause_that_has_to_wait_for_a_boundary_is_told_to_all_screens() -> None:
+    async with hub_here(go="continue") as hub:
+        FakeDebuggee(hub.folder, updates=2, pace=2.0).start()
+        screen, other = await Screen.open(hub.folder), await Screen.open(hub.folder)
+        await screen.until(lambda s: s.session.ranks and s.session.state == "running")
+        screen.connection.send(Steer("pause"))
+        await other.until(lambda s: s.session.ranks and s.session.ranks[0].pausing)
+        await other.until_state("paused")
+        assert not other.session.ranks[0].pausing
+
+
 async def test_a_breakpoint_set_while_training_runs_is_met() -> None:
     async with hub_here(go="continue") as hub:
         FakeDebuggee(hub.folder, updates=10**6, pace=0.001).start()

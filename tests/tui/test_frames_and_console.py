@@ -68,6 +68,12 @@ def test_a_stop_without_frames_is_in_main() -> None:
     assert "__main__" in shown(variables.draw(shot, 60, 3, variables.Cursor(), UNICODE))
 
 
+def test_variables_that_were_not_read_are_not_said_to_be_on_their_way_where_nobody_can_read_them() -> None:
+    for state, words in (("paused", "reading the"), ("running", "read at the next stop"), ("exited", "not kept")):
+        shot = at(stop_after("forward", frames=STACK), state)
+        assert words in shown(variables.draw(shot, 60, 3, variables.Cursor(), UNICODE))
+
+
 def test_the_frames_are_a_path_and_the_variables_have_figures() -> None:
     words = shown(variables.draw(in_a_stack(), 80, 4, variables.Cursor(), UNICODE))
     assert "<module>:72 › main:60 › train:41 +1 of libraries (U)" in words

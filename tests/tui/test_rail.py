@@ -340,6 +340,9 @@ def test_after_its_last_stop_nothing_is_said_to_train(reason: str) -> None:
     assert header.state_words(snapshot, 0.0) == ("RUNNING", "to the end of the script")
     assert header.below(snapshot).startswith("nothing trains any more")
     assert "press p" not in header.below(snapshot)
+    headless = msgspec.structs.replace(snapshot, session=msgspec.structs.replace(snapshot.session, terminal=False))
+    assert header.below(snapshot).endswith("its output is in panel 7")
+    assert "panel" not in header.below(headless)
     late = msgspec.structs.replace(snapshot, progress=Progress(0, "step", 3.0, 38, None, 9.0, 25.0))
     assert "update 42 · loss 0.4312" in text(header.draw(late, 100, 0.0)), "what was told last is not the newest"
     assert why_nothing("n", Situation(snapshot, "model")) == (

@@ -7,9 +7,10 @@ import pytest
 from tui.builders import at, shown, stop_after, widest
 from tui.stage import SIZES, stage
 
-from stepdbg.protocol.messages import LossPoint, LossPoints, Progress, RankState, SessionChanged, SessionState
-from stepdbg.tui.actions import applicable
+from stepdbg.protocol.messages import Failure, LossPoint, LossPoints, Progress, RankState, SessionChanged, SessionState
+from stepdbg.tui.actions import Situation, applicable
 from stepdbg.tui.screens.keys import help_text
+from stepdbg.tui.silent_keys import why_nothing
 from stepdbg.tui.snapshot import Snapshot, looking_at, next_rank, reduced
 from stepdbg.tui.views import header, ranks
 from stepdbg.tui.views.lines import ASCII, text
@@ -71,6 +72,32 @@ def test_a_rank_that_runs_while_others_are_paused_is_explained_in_two_lines_of_8
     assert len(words) <= 150
     many = header.below(Snapshot(session("paused", "running", "paused", first="running")))
     assert "ranks 1 and 3 are paused" in many
+
+
+def test_a_rank_that_waits_on_an_exception_is_said_to() -> None:
+    snapshot = Snapshot(session("paused", first="running"))
+    failed = msgspec.structs.replace(stop_after("data"), reason="exception", failure=Failure("RuntimeError", "no", ""))
+    first, other = snapshot.session.ranks
+    members = (first, msgspec.structs.replace(other, stop=failed))
+    words = header.below(Snapshot(msgspec.structs.replace(snapshot.session, ranks=members)))
+    assert words.startswith("rank 0 runs, rank 1 is paused on RuntimeError; a collective call")
+    assert len(words) <= 160
+
+
+def test_a_pause_that_is_asked_for_is_said_until_training_stops() -> None:
+    asked = session("running", first="running")
+    members = (msgspec.structs.replace(asked.ranks[0], pausing=True), asked.ranks[1])
+    snapshot = Snapshot(msgspec.structs.replace(asked, ranks=members))
+    assert header.below(snapshot) == (
+        "training pauses at the next boundary between two phases; press p again to see where it hangs"
+    )
+    assert header.below(looking_at(snapshot, 1)).startswith("training runs; press p to pause it")
+
+
+def test_before_the_first_rank_r_does_not_say_that_there_is_only_one() -> None:
+    starting = at(None, "starting")
+    assert why_nothing("r", Situation(starting, "model")) == "r: no rank has come to its first phase yet"
+    assert why_nothing("r", Situation(at(stop_after("data")), "model")) == "r: there is only one rank"
 
 
 def test_a_rank_that_has_ended_says_that_others_have_not() -> None:

@@ -25,19 +25,24 @@ def find_session(name: str | None) -> Path:
         name = cards[-1].name
     folder = named_session(name)
     if not hub_listens(folder):
-        raise SessionError(f"the session {name!r} has ended; `stepdbg ls` lists those there are")
+        raise SessionError(f"the session {folder.name!r} has ended; `stepdbg ls` lists those there are")
     need_terminal()
     return folder
 
 
 def named_session(name: str) -> Path:
-    """The folder of the session of that name.
+    """The folder of the session of that name, or of the only one whose name begins so.
 
     Raises:
-        SessionError: there is none; names the one that may be meant.
+        SessionError: there is none, or there are several; names those that may be meant.
     """
     try:
         return session_folder(name)
     except SessionError:
-        like = did_you_mean(name, sessions())
+        alike = [one for one in sessions() if name and one.startswith(name)]
+        if len(alike) == 1:
+            return session_folder(alike[0])
+        if alike:
+            raise SessionError(f"{brief(name)!r} may be {', '.join(alike[:-1])} or {alike[-1]}") from None
+        like = did_you_mean(name, sessions()).rstrip("?")
         raise SessionError(f"there is no session {brief(name)!r}{like}; `stepdbg ls` lists those there are") from None

@@ -23,7 +23,7 @@ def stop_session(name: str) -> int:
     """
     folder = named_session(name)
     asyncio.run(_stop(folder))
-    say(f"{name} has ended")
+    say(f"{folder.name} has ended")
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from stepdbg.hub.pace import Pace
 from stepdbg.hub.recollection import Recollection
 from stepdbg.hub.timeline import LossHistory, Timeline
 from stepdbg.protocol.messages import (
@@ -29,9 +30,6 @@ from stepdbg.protocol.messages import (
     ToRank,
 )
 from stepdbg.protocol.page import LOSS_NAMES, Page
-
-_SMOOTHING_SECONDS = 2.0
-"""The rate of updates is averaged over about so long."""
 
 
 class Peer(Protocol):
@@ -82,8 +80,8 @@ class Rank:
         self._queued: Go | None = None
         self._until: Go | None = None
         self._sequence = 0
-        self._measured: tuple[float, int] | None = None
-        self._rate: float | None = None
+        self._pace = Pace()
+        self._pausing = False
 
     @property
     def at_end(self) -> bool:
@@ -92,8 +90,9 @@ class Rank:
 
     def snapshot(self) -> RankState:
         """What clients are told."""
+        hello, pausing = self.hello, self._pausing and self.state == "running"
         return RankState(
-            self.number, self.hello.pid, self.state, self.stop, self.losses.names, self.hello.torch, self.hello.python
+            self.number, hello.pid, self.state, self.stop, self.losses.names, hello.torch, hello.python, pausing
         )
 
     def send(self, message: ToRank) -> None:
@@ -105,7 +104,7 @@ class Rank:
             self.page.ring_bell()
 
     def steer(self, action: str) -> bool:
-        """Obey a key. Whether anything came of it at once.
+        """Obey a key. Whether there is something to tell at once.
 
         One key that is typed ahead of the stop before it is remembered, and no more: a key that is held down must not
         run on after it was let go.
@@ -114,7 +113,8 @@ class Rank:
             self._queued = None
             if self.state == "running":
                 self.send(Pause())
-            return False
+                self._pausing = True
+            return self._pausing
         until: Go = action if action in ("into", "operator", "finish", "continue") else "next"  # type: ignore[assignment]
         if self.state == "running" and self._until not in (None, "continue"):
             self._queued = until
@@ -127,7 +127,7 @@ class Rank:
             return False
         self.send(Resume(until))
         self.state, self._until = "running", until
-        self._measured = self._rate = None
+        self._pace, self._pausing = Pace(), False
         return True
 
     def went_on(self, until: Go) -> bool:
@@ -135,12 +135,12 @@ class Rank:
         if self.state != "paused":
             return False
         self.state, self._until = "running", until
-        self._measured = self._rate = None
+        self._pace, self._pausing = Pace(), False
         return True
 
     def stopped(self, stop: Stop) -> bool:
         """It waits at `stop`. True where a step typed ahead lets it go on from there at once."""
-        self.state, self.stop = "paused", stop
+        self.state, self.stop, self._pausing = "paused", stop, False
         self.timeline.append(stop)
         queued, self._queued = self._queued, None
         return queued is not None and stop.reason == "step" and self.resume(queued)
@@ -181,14 +181,6 @@ class Rank:
     def progress(self) -> Progress:
         """Where it is just now, off its page."""
         status = self.page.status()
-        now = time.monotonic()
-        if self._measured is None:
-            self._measured = (now, status.update)
-        elif (elapsed := now - self._measured[0]) > 0:
-            rate = max(0, status.update - self._measured[1]) / elapsed
-            share = min(1.0, elapsed / _SMOOTHING_SECONDS)
-            self._rate = rate if self._rate is None else self._rate + share * (rate - self._rate)
-            self._measured = (now, status.update)
         return Progress(
             self.number,
             status.phase,
@@ -196,7 +188,7 @@ class Rank:
             status.update,
             status.epoch,
             status.loss if status.loss == status.loss else None,
-            self._rate,
+            self._pace.seen(status.update, time.monotonic()),
         )
 
     def is_alive(self) -> bool:

@@ -175,7 +175,9 @@ class Deeds:
         if self._pauses > 1:
             app.hub.send(ShowStack(app.snapshot.rank))
             output = self.key_of("panel_output")
-            app.notify(f"the stack of every thread is in the Output panel ({output})", markup=False)
+            whose = f"of rank {app.snapshot.rank}" if len(app.snapshot.session.ranks) > 1 else "of every thread"
+            where = f"in the Output panel ({output})" if app.snapshot.session.terminal else "where the script prints"
+            app.notify(f"the stack {whose} is {where}", markup=False)
 
     async def _rank(self) -> None:
         self._app.hub.look_at_rank(next_rank(self._app.snapshot))

@@ -63,6 +63,8 @@ def _reason(action: Action, here: Situation) -> str:
         return "nothing trains any more" if here.snapshot.over else "the script has come to its end"
     if here.snapshot.session.readonly and action.id in ("edit", "edit_all", "undo", "console"):
         return "this session is read-only"
+    if action.id == "rank" and not here.snapshot.session.ranks:
+        return "no rank has come to its first phase yet"
     if action.id == "pause" and not here.snapshot.over:
         return f"{_NOTHING['pause']}; {_key('quit', here)} leaves"
     return _NOTHING.get(action.id) or _belongs(action, here)

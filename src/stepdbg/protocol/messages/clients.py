@@ -111,6 +111,8 @@ class RankState(Part, frozen=True):
     """Names of the losses that `LossPoint.loss` counts through."""
     torch: str = ""
     python: str = ""
+    pausing: bool = False
+    """It runs, and was asked to pause at its next boundary."""
 
 
 class SessionState(Part, frozen=True):

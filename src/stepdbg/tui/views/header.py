@@ -290,8 +290,11 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: bool = False) 
             f"then {key_of('next', snapshot)} or {key_of('continue', snapshot)}"
         )
     if state == "running" and snapshot.ending:
-        output = key_of("panel_output", snapshot)
-        return f"nothing trains any more; what is left of the script runs to its end, its output is in panel {output}"
+        output = f", its output is in panel {key_of('panel_output', snapshot)}" if session.terminal else ""
+        return f"nothing trains any more; what is left of the script runs to its end{output}"
+    if state == "running" and _pausing(snapshot):
+        again = key_of("pause", snapshot)
+        return f"training pauses at the next boundary between two phases; press {again} again to see where it hangs"
     if state == "running":
         return f"training runs; press {key_of('pause', snapshot)} to pause it at the next boundary between two phases"
     if stop is None:
@@ -322,11 +325,20 @@ def model_name(snapshot: Snapshot) -> str:
     return models[0][0] if len(models) == 1 else ""
 
 
+def _pausing(snapshot: Snapshot) -> bool:
+    """Whether the rank that is looked at was asked to pause, and has not yet."""
+    return any(one.pausing for one in snapshot.session.ranks if one.rank == snapshot.rank)
+
+
 def _waiting(snapshot: Snapshot) -> str:
     """`rank 1 is paused`, `ranks 1 and 3 are paused`; empty where no other rank is paused."""
-    paused = [str(one.rank) for one in snapshot.session.ranks if one.state == "paused" and one.rank != snapshot.rank]
-    if len(paused) < 2:
-        return f"rank {paused[0]} is paused" if paused else ""
+    waiting = [one for one in snapshot.session.ranks if one.state == "paused" and one.rank != snapshot.rank]
+    paused = [str(one.rank) for one in waiting]
+    if len(paused) == 1:
+        failure = waiting[0].stop.failure if waiting[0].stop is not None else None
+        return f"rank {paused[0]} is paused{f' on {plain(failure.type)}' if failure is not None else ''}"
+    if not paused:
+        return ""
     if len(paused) > 4:
         return f"{len(paused)} others are paused"
     return f"ranks {', '.join(paused[:-1])} and {paused[-1]} are paused"

@@ -61,6 +61,8 @@ def draw(snapshot: Snapshot, width: int, height: int, cursor: Cursor, glyphs: Gl
     if room and not found:
         empty = snapshot.locals is not None and snapshot.locals_at == snapshot.boundary
         words = "   no variables" if empty else "   reading the variables"
+        if not (empty or snapshot.paused):
+            words = "   read at the next stop" if snapshot.state == "running" else "   not kept"
         words = "   not kept of the past" if snapshot.looking_back else words
         lines.append(clipped((Span(words, "dim"),), width, glyphs.ellipsis))
     return tuple([*lines, *([()] * height)][:height])
