@@ -197,3 +197,28 @@ def test_a_loader_with_no_batch_left_is_told_with_the_epoch_that_is_over(tmp_pat
         "data found no batch left: epoch 2 is over",
     ]
     assert not any("changed nothing" in words for words in over)
+
+
+AVERAGED = """
+    import copy, torch
+    from torch import nn
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
+    ema = copy.deepcopy(net).requires_grad_(False)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        net(torch.randn(6, 4)).square().sum().backward()
+        optimizer.step()
+        for mean, new in zip(ema.state_dict().values(), net.state_dict().values()):
+            mean.copy_(new if not mean.is_floating_point() else 0.9 * mean + 0.1 * new)
+"""
+
+
+def test_what_the_script_does_after_a_call_is_told_with_what_holds_it(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, AVERAGED)) as training:
+        step = next(stop for stop in training.stops() if stop.boundary.done == "step")
+    assert sentence(step).endswith(
+        "; then, before zero_grad, 6 more parameters of ema changed, ema.1.running_mean, ema.1.running_var and "
+        "ema.1.num_batches_tracked changed"
+    )

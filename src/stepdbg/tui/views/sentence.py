@@ -6,6 +6,8 @@ the model object was not called; `step` changed parameters, and the model was no
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from stepdbg.protocol.effect_names import afterwards, of_call
 from stepdbg.protocol.messages import Effects, Failure, Stop
 from stepdbg.tui.views import inner, raised
@@ -132,14 +134,25 @@ def _then(stop: Stop, effects: Effects) -> str:
     if boundary.inside:
         return f"; then {boundary.inside[-1]} {_everything(Effects(later.basis, tuple(counts), later.named))}"
     first = of_call(effects)
-    parts = []
+    parts: dict[tuple[str, str, str], list[str]] = {}
     for one in counts:
-        words = _listed(later, one.kind, one.what)
+        words, names, holder = _listed(later, one.kind, one.what), _names(later, one.kind, one.what), ""
         mine = set(_names(first, one.kind, "changed", "touched", "created"))
-        if words[0].isdigit() and mine.isdisjoint(_names(later, one.kind, one.what)) and mine and not later.left_out:
-            words = words.replace(" ", " more ", 1)
-        parts.append(f"{words} {_PASSIVE[one.what]}")
-    return f"; then, before {boundary.next or 'the end'}, {', '.join(parts)}"
+        if words[0].isdigit() and not later.left_out:
+            words = words.replace(" ", " more ", 1) if mine and mine.isdisjoint(names) else words
+            holder = _holder(names) if one.kind in ("parameter", "buffer", "grad") else ""
+        parts.setdefault((_PASSIVE[one.what], f" of {holder}" if holder else "", "" if holder else words), []).append(
+            words
+        )
+    told = [f"{' and '.join(words)}{holder} {what}" for (what, holder, _), words in parts.items()]
+    return f"; then, before {boundary.next or 'the end'}, {', '.join(told)}"
+
+
+def _holder(names: list[str]) -> str:
+    """What holds all of these: what their names begin with, up to a dot; empty where they have nothing in common."""
+    paths = [name.removesuffix(".grad").split(".")[:-1] for name in names]
+    common = takewhile(lambda words: len(set(words)) == 1, zip(*paths, strict=False))
+    return ".".join(words[0] for words in common)
 
 
 def counted(effects: Effects, kind: str, *what: str) -> int:
