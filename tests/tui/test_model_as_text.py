@@ -162,6 +162,19 @@ def test_a_mark_of_a_fault_is_the_last_thing_to_give_way(width: int, depth: int)
     assert "!" in text(told.body[place])
 
 
+def test_the_mark_of_what_is_not_finite_stands_before_the_figure_that_is_not() -> None:
+    place, objects = 3, model_objects()
+    name = objects.rows[place].name
+
+    def line(norm: float, grad: float) -> str:
+        shot = seen(objects, summaries={name: Summary(name, norm, grad, finite=False)})
+        return text(model.draw(msgspec.structs.replace(shot, summaries_at=shot.boundary), Frame(100, 14)).body[place])
+
+    nan = float("nan")
+    assert re.search(r"  2\.623  !\S? +nan", line(2.623, nan))
+    assert re.search(r"  !nan   \S? +0\.5000", line(nan, 0.5))
+
+
 @pytest.mark.parametrize("width", [30, 48, 80, 140])
 def test_what_is_in_eval_mode_says_so_in_its_row(width: int) -> None:
     snapshot = msgspec.structs.replace(

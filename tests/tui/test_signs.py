@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import msgspec
@@ -22,12 +23,13 @@ from stepdbg.tui.meanings import MEANINGS, means
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.picture import MARGIN, WIDTH, svg
 from stepdbg.tui.screens.keys import help_text, signs
-from stepdbg.tui.snapshot import reduced
+from stepdbg.tui.snapshot import Snapshot, reduced
 from stepdbg.tui.subject import moved_to
 from stepdbg.tui.transcript import Transcript
 from stepdbg.tui.views import footer, header
 from stepdbg.tui.views.lines import ASCII, NAME, UNICODE, Span, text, titled, width_of
 from stepdbg.tui.views.numbers import figure, shape, size
+from stepdbg.tui.widgets.model import ModelPanel
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True, width=32), st.integers(6, 9))
@@ -247,6 +249,21 @@ def test_of_several_models_the_one_that_the_phase_was_about_is_gone_to() -> None
     called = stop_after("forward", phases=(PhaseRecord("forward", 1.0, of="g"),), effects=effects())
     assert moved_to(msgspec.structs.replace(at(called), objects=two), "d.0.weight") == "g"
     assert moved_to(msgspec.structs.replace(at(called), objects=two), "g.0.weight") == ""
+
+
+def test_the_cursor_goes_back_to_its_row_in_each_model_and_stays_for_what_the_script_did_by_itself() -> None:
+    two = Objects(1, (), models=(("g", "Generator"), ("d", "Discriminator")))
+
+    def about(name: str, *, after: bool = False) -> Snapshot:
+        effect = Effect(name, "parameter", "changed", after=after)
+        found = msgspec.structs.replace(effects(("parameter", "changed", 1), names=()), named=(effect,))
+        return msgspec.structs.replace(at(stop_after("step", effects=found)), objects=two)
+
+    panel = ModelPanel(Palette(defaultdict(lambda: "#202020")), UNICODE)
+    assert panel.led_to(about("d.0.weight"), "g.2.bias") == "d.0.weight"
+    assert panel.led_to(about("g.0.weight"), "d.2.bias") == "g.2.bias"
+    assert panel.led_to(about("d.0.weight"), "g.2.bias") == "d.2.bias"
+    assert panel.led_to(about("d.0.weight", after=True), "g.2.bias") == ""
 
 
 async def test_constants_of_the_optimizer_are_folded_until_enter_shows_them() -> None:

@@ -15,9 +15,11 @@ def model_of(name: str, snapshot: Snapshot) -> str:
 
 
 def changed_names(stop: Stop | None) -> list[str]:
-    """The parameters and buffers that the phase done did something to, or to whose gradients, as far as named."""
+    """The parameters and buffers that the phase done did something to, or to whose gradients, as far as named. What
+    the script did after it, to an average of the weights, is not what the phase was about.
+    """
     named = stop.effects.named if stop is not None and stop.effects is not None else ()
-    return [one.object.removesuffix(".grad") for one in named if one.kind in _OF_A_MODEL]
+    return [one.object.removesuffix(".grad") for one in named if one.kind in _OF_A_MODEL and not one.after]
 
 
 def moved_to(snapshot: Snapshot, here: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -152,7 +153,9 @@ def drawn(
     summary = known if isinstance(known, Summary) else None
     target = f"object:{row.name}"
     tensor = row.node in TENSORS
-    bad = summary is not None and not summary.finite
+    unfit = summary is not None and not summary.finite
+    bad_grad = unfit and summary is not None and summary.norm is not None and math.isfinite(summary.norm)
+    bad = unfit and not bad_grad
     done = mark.value or ("" if tensor else mark.grad or mark.state)
     sign = SIGNS.get(done, " ")
     state = SIGNS[mark.state] + unsure if mark.state else " "
@@ -189,7 +192,7 @@ def drawn(
         Span(cursor, "cursor" if frame.focused else "dim", target),
         Span(sign, f"mark.{done}" if done else "", target),
         Span("!", "error", target)
-        if bad and not wide.norm
+        if (bad and not wide.norm) or (bad_grad and not wide.grad)
         else Span(unsure if mark.value and unsure else " ", "dim", target),
         Span(name, role + (".here" if here and frame.focused else ""), target),
     ]
@@ -236,7 +239,8 @@ def drawn(
         elif row.node == "parameter" and not row.trainable:
             words = "frozen"
         role = f"mark.{mark.grad}" if mark.grad else "number"
-        spans.append(Span(f"   {sign}{right(words, wide.grad - 3 - len(sign))}", role, target))
+        spans += [Span("  ", role, target), Span("!" if bad_grad else " ", "error" if bad_grad else role, target)]
+        spans.append(Span(f"{sign}{right(words, wide.grad - 3 - len(sign))}", role, target))
     if wide.ratio:
         ratio = summary.update_ratio if summary else None
         none = "-" if summary and row.node == "parameter" and row.trainable else ""

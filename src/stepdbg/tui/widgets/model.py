@@ -9,7 +9,7 @@ from stepdbg.protocol.finding import TENSORS
 from stepdbg.protocol.messages import ListObjects, ObjectRow, Objects, Order, Summarise
 from stepdbg.tui.palette import Palette
 from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.subject import moved_to
+from stepdbg.tui.subject import model_of, moved_to
 from stepdbg.tui.typed_line import typed
 from stepdbg.tui.views import model
 from stepdbg.tui.views.lines import Drawing, Frame, Glyphs, Line
@@ -44,6 +44,8 @@ class ModelPanel(Panel):
         """Whether the cursor is where that question wants it."""
         self._wanted = ""
         """The row that the cursor is to go to."""
+        self._left_at: dict[str, str] = {}
+        """The row that the cursor was on, of each model that it was led away from."""
         self._anew = False
         """Whether the rows are listed in another order, whose first is to be seen."""
 
@@ -62,7 +64,7 @@ class ModelPanel(Panel):
         fresh = before is not None and before.boundary != snapshot.boundary and snapshot.past_at is None
         if fresh and known is not None and not self.filter and self.order == "tree":
             here = model.row_at(known, self.cursor)
-            self._wanted = moved_to(snapshot, here.name if here is not None else "")
+            self._wanted = self.led_to(snapshot, here.name if here is not None else "")
         old = before.objects if before is not None else None
         if known is None or known is old:
             return
@@ -80,6 +82,14 @@ class ModelPanel(Panel):
         if not self._placed:
             self._placed = True
             self.top = self.kept_in_view()
+
+    def led_to(self, snapshot: Snapshot, here: str) -> str:
+        """The row to go to where the stop is about another model: the one that the cursor was on there, if it was."""
+        there = moved_to(snapshot, here)
+        if not there:
+            return ""
+        self._left_at[model_of(here, snapshot)] = here
+        return self._left_at.get(model_of(there, snapshot), there)
 
     def _typed_past(self, known: Objects) -> bool:
         """Whether letters typed since these rows were asked for have left the cursor on no tensor."""
