@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tracer.bare_hub import bare, debuggee, write
+from tracer.test_names import LOOP, seen
 
 from stepdbg.tui.views.sentence import sentence
 
@@ -83,3 +84,40 @@ def test_a_part_of_a_model_that_is_called_by_itself_is_told_from_the_whole_and_s
     assert called == ["gan.maker", "gan.critic", "gan.critic", "gan.maker", "gan.critic"] * 2
     words = [sentence(stop, "gan") for stop in stops if stop.boundary.done == "forward"]
     assert [line.partition("`")[2].partition("`")[0] for line in words] == called
+
+
+def test_an_optimizer_that_goes_by_its_class_gets_the_name_of_a_variable_once_there_is_one(tmp_path: Path) -> None:
+    script = """
+class Trainer:
+    def __init__(self, net):
+        self.held = {"a": {"b": optim.SGD(net.parameters(), lr=0.1, momentum=0.9)}}
+    def fit(self, net, updates):
+        for update in range(updates):
+            net.zero_grad()
+            net(torch.randn(3, 4)).sum().backward()
+            if update == 0:
+                self.held["a"]["b"].step()
+            else:
+                self.step(self.held["a"]["b"])
+    def step(self, opt):
+        opt.step()
+
+net = Net()
+trainer = Trainer(net)
+trainer.fit(net, 3)
+"""
+    names, stops = seen(write(tmp_path, LOOP + script))
+    assert {name for name in names if name.startswith("optimizer ")} == {"optimizer SGD", "optimizer opt"}
+    states = [
+        [(effect.object, effect.what) for effect in stop.effects.named if effect.kind == "state"]
+        for stop in stops
+        if stop.effects and stop.boundary.done == "step"
+    ]
+    assert states == [
+        [(f"{name}.state[net.fc.{part}].momentum_buffer", what) for part in ("weight", "bias")]
+        for name, what in (("SGD", "created"), ("opt", "changed"), ("opt", "changed"))
+    ]
+    elsewhere = [
+        effect for stop in stops if stop.boundary.done != "step" and stop.effects for effect in stop.effects.named
+    ]
+    assert not [effect for effect in elsewhere if effect.kind in ("state", "hyperparameter")]
