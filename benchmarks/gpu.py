@@ -57,7 +57,9 @@ def host_waits() -> Iterator[list[Any]]:
 
 def functions(table: Table) -> None:
     """What a stop asks: as the CPU answers, within its budgets, and how fast."""
-    from stepdbg.tracer import differences, fingerprints, many_norms, statistics
+    from stepdbg.tracer.effects import differences, fingerprints
+    from stepdbg.tracer.tensors import batched_norms as many_norms
+    from stepdbg.tracer.tensors import statistics
 
     def asked(what: str, ask: Callable[[], Any], waits: int, megabytes: float, moved: int = 0) -> Any:
         ask()

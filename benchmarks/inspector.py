@@ -25,7 +25,7 @@ from measure import PROGRAMS, Row, alternating, median, table
 from page import write_section
 from stepdbg.protocol import frames
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.statistics import statistics
+from stepdbg.tracer.tensors.statistics import statistics
 
 ELEMENTS = 50_000_000
 ROUNDS = 7

@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 
-from stepdbg.tui import picture
+from stepdbg.tui.drawing import picture
 
 INK, PAPER = "#d8dee9", "#121212"
 NAMED = {

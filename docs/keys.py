@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stepdbg.tui.key_tables import markdown_table
+from stepdbg.tui.actions.key_tables import markdown_table
 
 PAGE = Path(__file__).with_name("keys.md")
 

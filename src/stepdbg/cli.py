@@ -235,7 +235,7 @@ def _obey(request: Request) -> int:
             put(usage(request.topic))
             return 0
         case "keys":
-            from stepdbg.tui.key_tables import settings_table
+            from stepdbg.tui.actions.key_tables import settings_table
 
             put(settings_table())
             return 0
@@ -283,6 +283,6 @@ def _obey(request: Request) -> int:
             )
             folder, remarks, guided = started.folder, started.remarks, started.guided and options.hints
     with _without_tls():
-        from stepdbg.tui.run_app import run_app  # only now: the hub and the target are starting meanwhile
+        from stepdbg.tui.run_app import run_app
 
     return run_app(folder, ascii_only=options.ascii_only, remarks=remarks, guided=guided)

@@ -18,8 +18,8 @@ from stepdbg.commands.printing import put
 from stepdbg.commands.target import Target
 from stepdbg.commands.usage import SYNOPSES, usage
 from stepdbg.errors import UsageError
-from stepdbg.hub.card import Card
-from stepdbg.hub.server import LINGER_SECONDS
+from stepdbg.hub.process.server import LINGER_SECONDS
+from stepdbg.hub.process.session_file import Card
 
 UNDERSTOOD = {
     "train.py --lr 1 --help": Request("run", RunOptions(("train.py", "--lr", "1", "--help"))),

@@ -16,7 +16,7 @@ from hub.room import Screen, runtime
 from commands.scripts import HEADLESS, STEPDBG
 from stepdbg.commands.attach import named_session
 from stepdbg.errors import SessionError
-from stepdbg.hub.card import living_sessions
+from stepdbg.hub.process.session_file import living_sessions
 from stepdbg.protocol.messages import Steer
 
 

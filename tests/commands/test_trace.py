@@ -23,7 +23,7 @@ from hub.room import Screen, runtime
 from tracer.bare_hub import debuggee
 
 from commands.scripts import DEMOS, STEPDBG, TRAINING, bare, read, run, running, write
-from stepdbg.hub.card import read_card
+from stepdbg.hub.process.session_file import read_card
 from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, Leave, Steer
 
 TRACE = [*STEPDBG, "trace"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from stepdbg.commands.trace_line import line
 from stepdbg.protocol.messages import Boundary, Traced
+from stepdbg.traces.line import line
 
 
 def test_a_line_holds_no_character_that_a_terminal_would_obey_and_means_the_same() -> None:

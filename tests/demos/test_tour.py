@@ -12,9 +12,9 @@ from scripts.running import run
 from tracer.bare_hub import Debuggee, debuggee
 
 from stepdbg.protocol import messages as m
-from stepdbg.tui.views.numbers import figure
-from stepdbg.tui.views.sentence import sentence
-from stepdbg.tui.views.tensor import numbers
+from stepdbg.tui.drawing.numbers import figure
+from stepdbg.tui.panels.tensor.view import numbers
+from stepdbg.tui.words.sentence import sentence
 
 TOUR, UPDATES = DEMOS / "tour.py", 2
 TEXT = (ROOT / "docs" / "tour.md").read_text()

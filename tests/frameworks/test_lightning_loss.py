@@ -9,7 +9,7 @@ import pytest
 from frameworks.running import needs, script
 from tracer.bare_hub import debuggee
 
-from stepdbg.tui.views.sentence import sentence
+from stepdbg.tui.words.sentence import sentence
 
 
 @pytest.mark.parametrize(("batches", "name"), [(1, "loss"), (2, "loss / 2")])

@@ -6,7 +6,7 @@ import re
 
 from harness.place import ROOT
 
-from stepdbg.tui.key_tables import markdown_table
+from stepdbg.tui.actions.key_tables import markdown_table
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SOURCES = sorted(
@@ -14,7 +14,7 @@ SOURCES = sorted(
 )
 LONGEST = 520
 """Lines. A file that grows past this has a second subject."""
-LISTS = {"src/stepdbg/tui/actions.py"}
+LISTS = {"src/stepdbg/tui/actions/registry.py"}
 """Longer, and rightly: one list of all actions, read like a table."""
 SETTING_UP = [ROOT / name for name in ("pyproject.toml", "constraints.txt", "Makefile", ".ci/run")]
 

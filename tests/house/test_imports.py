@@ -75,11 +75,13 @@ app.run(headless=True, size=(80, 24))
 """
 AFTER_THE_FIRST_FRAME = (
     "_ssl", "json", "shlex", "tomllib", "tomli_w", "concurrent.futures.thread", "rich._unicode_data.unicode",
-    "textual.system_commands", "stepdbg.commands.headless", "stepdbg.commands.breakpoints", "stepdbg.hub.server",
-    "stepdbg.protocol.tree", "stepdbg.protocol.finding", "stepdbg.protocol.filters", "stepdbg.tui.clipboard",
-    "stepdbg.tui.deeds", "stepdbg.tui.keeping", "stepdbg.tui.saving", "stepdbg.tui.tables", "stepdbg.tui.screens",
-    "stepdbg.tui.commands", "stepdbg.tui.views.effects", "stepdbg.tui.views.graph", "stepdbg.tui.views.identity",
-    "stepdbg.tui.views.model", "stepdbg.tui.views.tensor", "stepdbg.tui.widgets.model", "stepdbg.tui.widgets.console",
+    "textual.system_commands", "stepdbg.commands.headless", "stepdbg.commands.breakpoints",
+    "stepdbg.hub.process.server", "stepdbg.listing.tree", "stepdbg.listing.search", "stepdbg.listing.filters",
+    "stepdbg.tui.files.clipboard", "stepdbg.tui.actions.run", "stepdbg.tui.files.copy_and_save",
+    "stepdbg.tui.files.formats", "stepdbg.tui.files.tables", "stepdbg.tui.dialogs",
+    "stepdbg.tui.actions.palette_commands", "stepdbg.tui.panels.effects.matrix", "stepdbg.tui.panels.graph.view",
+    "stepdbg.tui.panels.effects.owners", "stepdbg.tui.panels.model.view", "stepdbg.tui.panels.tensor.view",
+    "stepdbg.tui.panels.model.panel", "stepdbg.tui.panels.console.panel",
 )  # fmt: skip
 """What takes time to load and is not on the first frame: panels, dialogs, deeds, and what only they need."""
 
@@ -96,5 +98,5 @@ def test_what_the_first_frame_does_not_show_is_loaded_after_it() -> None:
             timeout=deadline(60),
         )
     loaded = done.stdout.split()
-    assert "stepdbg.tui.views.rail" in loaded
+    assert "stepdbg.tui.top.rail" in loaded
     assert [name for name in loaded if name.startswith(AFTER_THE_FIRST_FRAME)] == []

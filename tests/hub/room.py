@@ -17,9 +17,9 @@ from harness.deadline import deadline
 
 from stepdbg.hub.client import HubConnection, Role
 from stepdbg.hub.launch import LAUNCH, Launch, start_hub
-from stepdbg.hub.server import Hub
+from stepdbg.hub.process.server import Hub
 from stepdbg.protocol.messages import Leave, LossPoints, Notice, Output, SessionChanged, SessionState, ToClient
-from stepdbg.protocol.places import CLIENT_SOCKET, RUNTIME_VARIABLE, new_session
+from stepdbg.protocol.runtime_folder import CLIENT_SOCKET, RUNTIME_VARIABLE, new_session
 from stepdbg.testing import vanish_all
 
 DEADLINE = 15.0

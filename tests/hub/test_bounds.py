@@ -8,8 +8,8 @@ import socket
 
 from hub.room import DEADLINE, Screen, hub_here
 
-from stepdbg.hub import links
-from stepdbg.hub.server import LONGEST_FROM_CLIENT, LONGEST_HELLO, MOST_CLIENTS, ClientLink, Hub, ProcessLink
+from stepdbg.hub.process import connections as links
+from stepdbg.hub.process.server import LONGEST_FROM_CLIENT, LONGEST_HELLO, MOST_CLIENTS, ClientLink, Hub, ProcessLink
 from stepdbg.protocol import frames
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
@@ -21,7 +21,7 @@ from stepdbg.protocol.messages import (
     Steer,
 )
 from stepdbg.protocol.page import Page
-from stepdbg.protocol.places import CLIENT_SOCKET, RANK_SOCKET
+from stepdbg.protocol.runtime_folder import CLIENT_SOCKET, RANK_SOCKET
 from stepdbg.testing import FakeDebuggee
 
 HELLO = frames.encode(ClientHello(PROTOCOL_VERSION))
@@ -66,7 +66,7 @@ async def test_of_hundreds_of_silent_clients_most_are_refused_and_training_is_st
 
 
 async def test_clients_that_do_not_read_are_cut_off_before_much_waits_for_all_together(monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("stepdbg.hub.server.MOST_UNREAD", 4 * 1024 * 1024)
+    monkeypatch.setattr("stepdbg.hub.process.server.MOST_UNREAD", 4 * 1024 * 1024)
     async with hub_here() as hub:
         FakeDebuggee(hub.folder).start()
         screen = await Screen.open(hub.folder)
@@ -119,7 +119,7 @@ async def test_a_frame_is_as_long_as_what_a_client_has_to_say() -> None:
 
 
 async def test_a_process_that_connects_and_says_nothing_is_let_go(monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("stepdbg.hub.server.HELLO_SECONDS", 0.05)
+    monkeypatch.setattr("stepdbg.hub.process.server.HELLO_SECONDS", 0.05)
     async with hub_here() as hub:
         with socket.socket(socket.AF_UNIX) as silent:
             silent.setblocking(False)

@@ -13,18 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepdbg.errors import ProtocolError, SessionError
-from stepdbg.hub.links import Words
+from stepdbg.hub.process.connections import Words
 from stepdbg.protocol import frames
-from stepdbg.protocol.messages import (
-    PROTOCOL_VERSION,
-    ClientHello,
-    LossPoint,
-    Notice,
-    RankHello,
-    Steer,
-    Welcome,
-)
-from stepdbg.protocol.places import CLIENT_SOCKET, RANK_SOCKET
+from stepdbg.protocol.messages import PROTOCOL_VERSION, ClientHello, LossPoint, Notice, RankHello, Steer, Welcome
+from stepdbg.protocol.runtime_folder import CLIENT_SOCKET, RANK_SOCKET
 from stepdbg.testing import FakeDebuggee
 
 HELLO = frames.encode(ClientHello(PROTOCOL_VERSION))

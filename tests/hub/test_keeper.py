@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from harness.deadline import deadline
 
-from stepdbg.hub.terminal import KEEPER
+from stepdbg.hub.target.terminal import KEEPER
 
 DEADLINE = deadline(15)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stepdbg.hub.card import Card, read_card, write_card
 from stepdbg.hub.launch import LAUNCH, Launch, read_launch, written
+from stepdbg.hub.process.session_file import Card, read_card, write_card
 
 
 @pytest.mark.parametrize("words", [("train.py", "größe"), ("tr\udcff.py", "\udce9"), ("a\\ud800", "b")])

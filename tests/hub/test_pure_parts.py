@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdbg.errors import UsageError
-from stepdbg.hub import output as output_module
-from stepdbg.hub.breakpoint_table import BreakpointTable
-from stepdbg.hub.breakpoint_text import describe, parse
-from stepdbg.hub.output import OutputTail
-from stepdbg.hub.remarks import why_no_training
-from stepdbg.hub.source import read_source
-from stepdbg.hub.timeline import LossHistory, Timeline
+from stepdbg.hub.breakpoints.table import BreakpointTable
+from stepdbg.hub.breakpoints.text import describe, parse
+from stepdbg.hub.history.source_files import read_source
+from stepdbg.hub.history.timeline import LossHistory, Timeline
+from stepdbg.hub.session.notices import why_no_training
+from stepdbg.hub.target import output as output_module
+from stepdbg.hub.target.output import OutputTail
 from stepdbg.protocol.messages import Boundary, Breakpoint, LossPoint, PhaseRecord, Stop, Tick
 
 PLACES = {

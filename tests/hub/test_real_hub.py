@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hub.room import DEADLINE, Screen, real_hub, runtime
 
-from stepdbg.hub.card import living_sessions, read_card
 from stepdbg.hub.launch import INJECT, Launch, start_hub, target_variables
+from stepdbg.hub.process.session_file import living_sessions, read_card
 from stepdbg.protocol.messages import (
     AddBreakpoint,
     Breakpoint,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.room import Screen, hub_here
 
-from stepdbg.hub.recollection import NOT_RECORDED, Recollection
+from stepdbg.hub.history.answers import NOT_RECORDED, Recollection
 from stepdbg.protocol.messages import (
     ApplyEdit,
     Identify,

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hub.room import Screen, hub_here
 
-from stepdbg.hub.ranks import Asked
+from stepdbg.hub.ranks.rank import Asked
 from stepdbg.protocol.messages import (
     AddBreakpoint,
     ApplyEdit,

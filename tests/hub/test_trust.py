@@ -17,10 +17,10 @@ from hub.room import hub_here, runtime
 
 from stepdbg.errors import SessionError, UsageError
 from stepdbg.home.folders import STATE_VARIABLE, is_script_file, script_file
-from stepdbg.hub.card import Card, hub_listens, living_sessions, write_card
 from stepdbg.hub.client import HubConnection
 from stepdbg.hub.launch import Launch, start_hub
-from stepdbg.protocol.places import (
+from stepdbg.hub.process.session_file import Card, hub_listens, living_sessions, write_card
+from stepdbg.protocol.runtime_folder import (
     CLIENT_SOCKET,
     RUNTIME_VARIABLE,
     new_session,

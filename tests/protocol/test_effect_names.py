@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepdbg.protocol.effect_names import FEW, Newest, counted
+from stepdbg.listing.effect_names import FEW, Newest, counted
 from stepdbg.protocol.messages import EFFECT_NAMES, Effect, Kind, ListEffects, What
 
 KINDS: tuple[Kind, ...] = ("parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stepdbg.protocol.filters import Filter, FilterError, understood
+from stepdbg.listing.filters import Filter, FilterError, understood
 
 
 @pytest.mark.parametrize(

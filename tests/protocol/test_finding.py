@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepdbg.protocol.filters import Filter, FilterError, understood
-from stepdbg.protocol.finding import TENSORS
+from stepdbg.listing.filters import Filter, FilterError, understood
+from stepdbg.listing.search import TENSORS
+from stepdbg.listing.tree import Marked, Tree
 from stepdbg.protocol.messages import Effect, ListObjects, ObjectRow, Order
-from stepdbg.protocol.tree import Marked, Tree
 
 LABELS = ("a", "ab", "abc", "b", "bc", "Ab")
 CLASSES = ("Linear", "LinearNet", "Block", "Conv2d", "")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from stepdbg.listing.tree import WHOLE, Marked, Marks, Tree
 from stepdbg.protocol.messages import Effect, ListObjects, ObjectRow, Objects, Order
-from stepdbg.protocol.tree import WHOLE, Marked, Marks, Tree
 
 NORMS = {"m.a.w": 1.0, "m.a.b": math.nan, "m.b.c.w": 3.0, "m.b.c.b": 2.0, "m.b.mean": None}
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from harness.place import STEPDBG, Place
 from tracer.bare_hub import Debuggee, bare, debuggee
 
-from stepdbg.commands import trace_line
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import Page
+from stepdbg.traces import line as trace_line
 
 PROGRAMS = Path(__file__).parent / "programs"
 SECONDS = 100

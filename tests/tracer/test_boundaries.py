@@ -10,7 +10,7 @@ import pytest
 from tracer.bare_hub import bare, counts, debuggee, write
 
 from stepdbg.protocol import messages as m
-from stepdbg.tui.views.sentence import sentence
+from stepdbg.tui.words.sentence import sentence
 
 DEMOS = Path(__file__).parents[2] / "demos"
 LOOP = """

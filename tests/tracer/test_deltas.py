@@ -8,8 +8,8 @@ import pytest
 from tracer.bare_hub import debuggee, write
 
 from stepdbg.protocol import messages as m
-from stepdbg.tui.views.change import change_of, draw
-from stepdbg.tui.views.lines import Frame
+from stepdbg.tui.drawing.lines import Frame
+from stepdbg.tui.panels.tensor.change import change_of, draw
 
 SCRIPT = """
     import torch

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from stepdbg.tracer import devices
-from stepdbg.tracer.free_memory import free_bytes
-from stepdbg.tracer.losses import Losses
+from stepdbg.tracer.effects.free_memory import free_bytes
+from stepdbg.tracer.session.losses import Losses
 from stepdbg.tracer.sources.cuda_graphs import CudaGraphs
+from stepdbg.tracer.tensors import devices
 
 ONE, OTHER = torch.device("cuda", 0), torch.device("cuda", 1)
 
@@ -89,8 +89,8 @@ class Pinning(TorchFunctionMode):
 @pytest.fixture(autouse=True)
 def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(devices, "_state", devices._State())
-    monkeypatch.setattr("stepdbg.tracer.devices.module_of", lambda kind: Module if kind == "cuda" else None)
-    monkeypatch.setattr("stepdbg.tracer.losses.module_of", lambda kind: Module)
+    monkeypatch.setattr("stepdbg.tracer.tensors.devices.module_of", lambda kind: Module if kind == "cuda" else None)
+    monkeypatch.setattr("stepdbg.tracer.session.losses.module_of", lambda kind: Module)
     # As a program has it that says `torch.set_default_device("cuda")`: who names no device gets that one.
     with Pinning(), torch.device("cuda"):
         yield

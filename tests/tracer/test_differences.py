@@ -15,12 +15,12 @@ from tracer.any_tensors import exactly, tensors
 from tracer.bare_hub import debuggee, write
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import differences, free_memory
-from stepdbg.tracer import tensors as subjects
-from stepdbg.tracer.alive import Alive
-from stepdbg.tracer.deltas import Deltas
-from stepdbg.tracer.effects import take
-from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.effects import differences, free_memory
+from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.effects.effects import take
+from stepdbg.tracer.objects.alive import Alive
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.tensors import window as subjects
 
 NAN = math.nan
 

@@ -13,14 +13,14 @@ from torch.distributed.tensor.debug import CommDebugMode
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.course import Course
-from stepdbg.tracer.deltas import Deltas
-from stepdbg.tracer.edits import Editor, Refused
-from stepdbg.tracer.effects import take
-from stepdbg.tracer.inspection import Desk
-from stepdbg.tracer.interruptions import Interruptions
-from stepdbg.tracer.registry import Registry
-from stepdbg.tracer.treatment import Treatment
+from stepdbg.tracer.edit.editor import Editor, Refused
+from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.effects.effects import take
+from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.inspect.inspector import Desk
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.python.interruptions import Interruptions
 
 W, B = "Module.w", "Module.b"
 SHARD = torch.arange(6.0).reshape(2, 3)

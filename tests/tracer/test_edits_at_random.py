@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.edits import Editor, Refused
-from stepdbg.tracer.interruptions import Interruptions
-from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.edit.editor import Editor, Refused
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.python.interruptions import Interruptions
 
 
 def loop() -> Generator[str, None, None]:

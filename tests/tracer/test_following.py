@@ -9,7 +9,7 @@ import torch
 from tracer.bare_hub import bare, debuggee, write
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.layout import in_training
+from stepdbg.tracer.introspect.layout import in_training
 
 TRAINING = """
 import threading, queue, sys

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import foresight, moves
-from stepdbg.tracer.effects import take
-from stepdbg.tracer.foresight import Foreseer
-from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.effects.effects import take
+from stepdbg.tracer.foresight import foresight, moves
+from stepdbg.tracer.foresight.foresight import Foreseer
+from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.sources.wrapping import key_of
-from stepdbg.tracer.treatment import Treatment
 
 
 class Stand:

@@ -10,7 +10,7 @@ import pytest
 from tracer.bare_hub import debuggee, write
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import handlers
+from stepdbg.tracer.session import signal_handlers as handlers
 
 SCRIPT = """
     import signal, sys, traceback, torch

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from house.test_newer_python import interpreter
-from stepdbg.tracer import live_variables
+from stepdbg.tracer.introspect import live_variables
 
 PROGRAM = """
 import importlib.util, sys, types, weakref

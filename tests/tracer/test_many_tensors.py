@@ -19,11 +19,11 @@ from tracer.bare_hub import Debuggee, debuggee, write
 
 from stepdbg.protocol import frames
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import effects
-from stepdbg.tracer.deltas import Deltas
-from stepdbg.tracer.many_norms import norms
-from stepdbg.tracer.quiet import uncollected
-from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.effects import effects
+from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.introspect.unobserved import uncollected
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.tensors.batched_norms import norms
 
 SCRIPT = """
     import torch

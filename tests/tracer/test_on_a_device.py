@@ -12,19 +12,21 @@ from harness.stand_in import OnDevice, ledger, there
 from torch.utils._pytree import tree_leaves, tree_map
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import (
-    deltas,
-    differences,
-    fingerprints,
-    foresight,
-    heat,
-    many_norms,
-    moves,
+from stepdbg.tracer.effects import before_copies as deltas
+from stepdbg.tracer.effects import differences, fingerprints
+from stepdbg.tracer.foresight import foresight, moves
+from stepdbg.tracer.inspect import heatmaps as heat
+from stepdbg.tracer.tensors import (
+    batched_norms as many_norms,
+)
+from stepdbg.tracer.tensors import (
     pieces,
     readable,
     search,
     statistics,
-    tensors,
+)
+from stepdbg.tracer.tensors import (
+    window as tensors,
 )
 
 K, M = 1 << 10, 1 << 20

@@ -12,8 +12,8 @@ from torch import nn
 from tracer.bare_hub import bare, debuggee, write
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import other_threads
-from stepdbg.tracer.other_threads import BesideBackward, gradient, gradients
+from stepdbg.tracer.objects import other_threads
+from stepdbg.tracer.objects.other_threads import BesideBackward, gradient, gradients
 
 BESIDE = """
 import threading

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdbg.protocol.page import Page
-from stepdbg.tracer.course import Course
-from stepdbg.tracer.link import Link
-from stepdbg.tracer.losses import Losses
-from stepdbg.tracer.passing import Passing
-from stepdbg.tracer.rank import Rank
-from stepdbg.tracer.registry import Registry
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.session.connection import Link
+from stepdbg.tracer.session.losses import Losses
+from stepdbg.tracer.session.rank import Rank
+from stepdbg.tracer.sources.free_run import Passing
 
 
 class Call(NamedTuple):

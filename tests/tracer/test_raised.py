@@ -15,8 +15,8 @@ from tracer.bare_hub import debuggee, write
 
 from house.test_newer_python import interpreter
 from stepdbg.protocol import messages as m
-from stepdbg.tracer import mentioned
-from stepdbg.tui.views.sentence import sentence
+from stepdbg.tracer.introspect import mentioned
+from stepdbg.tui.words.sentence import sentence
 
 START = """
 import torch

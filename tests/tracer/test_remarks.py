@@ -10,8 +10,8 @@ import torch
 from tracer.bare_hub import debuggee, write
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.nonfinite import holding
-from stepdbg.tui.views.sentence import sentence
+from stepdbg.tracer.effects.nonfinite import holding
+from stepdbg.tui.words.sentence import sentence
 
 NAN, INF = float("nan"), float("inf")
 TRAINING = """

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from stepdbg.tracer import rosters as subject
-from stepdbg.tracer.registry import Registry
-from stepdbg.tracer.rosters import Rosters
-from stepdbg.tracer.standing import Standing
+from stepdbg.tracer.objects import module_tensors as subject
+from stepdbg.tracer.objects.module_tensors import Rosters
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.objects.versions import Standing
 
 
 @st.composite

@@ -16,11 +16,11 @@ from torch import nn
 
 from stepdbg.new_file import FileExists, SaveError, free_name, new_file
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.alive import Alive
-from stepdbg.tracer.edits import Refused
-from stepdbg.tracer.raw_bytes import PIECE, raw_bytes
-from stepdbg.tracer.registry import Registry
-from stepdbg.tracer.saving import Chosen, save, write_npy, write_safetensors, write_text
+from stepdbg.tracer.edit.editor import Refused
+from stepdbg.tracer.inspect.save import Chosen, save, write_npy, write_safetensors, write_text
+from stepdbg.tracer.objects.alive import Alive
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.tensors.raw_bytes import PIECE, raw_bytes
 
 DTYPES = [
     torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.complex64,

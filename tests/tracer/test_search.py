@@ -13,8 +13,8 @@ from tracer.any_tensors import exactly, tensors
 
 from stepdbg.protocol import slices
 from stepdbg.protocol.messages import Condition
-from stepdbg.tracer import search
-from stepdbg.tracer import tensors as subjects
+from stepdbg.tracer.tensors import search
+from stepdbg.tracer.tensors import window as subjects
 
 CONDITIONS = st.sampled_from(
     (

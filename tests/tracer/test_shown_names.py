@@ -9,7 +9,7 @@ import pytest
 from tracer.bare_hub import Debuggee, debuggee, write
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.shown_names import as_python
+from stepdbg.tracer.python.shown_names import as_python
 
 LOOP = """
     import torch

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tracer.any_tensors import exactly, quantised, tensors, wide
 
 from stepdbg.protocol.messages import Statistics
-from stepdbg.tracer import statistics as subject
-from stepdbg.tracer import tensors as subjects
+from stepdbg.tracer.tensors import statistics as subject
+from stepdbg.tracer.tensors import window as subjects
 
 NAN, INF = math.nan, math.inf
 
@@ -158,7 +158,7 @@ def test_of_a_distributed_tensor_the_shard_is_looked_at_and_nobody_else_is_asked
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.tensor import DTensor, Shard
 
-    from stepdbg.tracer.fingerprints import fingerprint
+    from stepdbg.tracer.effects.fingerprints import fingerprint
 
     distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
     try:

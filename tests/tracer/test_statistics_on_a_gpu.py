@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from stepdbg.tracer import statistics as subject
+from stepdbg.tracer.tensors import statistics as subject
 
 ELEMENTS = 3_000_000
 HOLES = torch.tensor([float("nan"), float("inf"), -float("inf"), 0.0])

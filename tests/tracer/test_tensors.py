@@ -10,8 +10,9 @@ from harness.stand_in import OnDevice, ledger, there
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepdbg.tracer import readable, tensors
-from stepdbg.tracer.fingerprints import fingerprint
+from stepdbg.tracer.effects.fingerprints import fingerprint
+from stepdbg.tracer.tensors import readable
+from stepdbg.tracer.tensors import window as tensors
 
 SIZES = st.integers(1, 300)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tracer.bare_hub import bare, debuggee, write
 from tracer.test_names import LOOP, seen
 
-from stepdbg.tui.views.sentence import sentence
+from stepdbg.tui.words.sentence import sentence
 
 DEMOS = Path(__file__).parents[2] / "demos"
 

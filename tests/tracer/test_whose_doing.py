@@ -11,7 +11,7 @@ import pytest
 from tracer.bare_hub import debuggee, write
 
 from stepdbg.protocol import messages as m
-from stepdbg.tui.views.sentence import sentence
+from stepdbg.tui.words.sentence import sentence
 
 START = """
     import copy

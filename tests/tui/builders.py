@@ -18,8 +18,8 @@ from stepdbg.protocol.messages import (
     Stop,
     What,
 )
-from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views.lines import Line, text, width_of
+from stepdbg.tui.drawing.lines import Line, text, width_of
+from stepdbg.tui.state.snapshot import Snapshot
 
 PARAMETERS = tuple(f"model.{layer}.{kind}" for layer in ("conv1", "conv2", "fc1", "fc2") for kind in ("weight", "bias"))
 Count = tuple[Kind, What, int]

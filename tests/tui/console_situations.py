@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from stepdbg.protocol.messages import Evaluated
-from stepdbg.tui.exchanges import Exchange, Replied, Typed
-from stepdbg.tui.snapshot import reduced
+from stepdbg.tui.state.exchanges import Exchange, Replied, Typed
+from stepdbg.tui.state.snapshot import reduced
 
 if TYPE_CHECKING:
     from tui.situations import Scene

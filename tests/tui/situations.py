@@ -31,22 +31,22 @@ from stepdbg.protocol.messages import (
     Steer,
 )
 from stepdbg.testing.network import Tensor
-from stepdbg.tui import frames
-from stepdbg.tui.actions import DIGITS, NAMES, PANELS
+from stepdbg.tui.actions.help_dialog import HelpDialog
+from stepdbg.tui.actions.registry import DIGITS, NAMES, PANELS
 from stepdbg.tui.app import StepdbgApp
-from stepdbg.tui.exchanges import under_way
-from stepdbg.tui.screens.breakpoint import BreakpointDialog
-from stepdbg.tui.screens.dialog import Dialog
-from stepdbg.tui.screens.edit import EditDialog
-from stepdbg.tui.screens.keys import HelpDialog
-from stepdbg.tui.screens.leave import LeaveDialog
-from stepdbg.tui.screens.line import LineDialog
-from stepdbg.tui.screens.restart import RestartDialog
-from stepdbg.tui.screens.save import SaveDialog
-from stepdbg.tui.screens.script_input import InputDialog
-from stepdbg.tui.snapshot import neighbour
-from stepdbg.tui.views.lines import width_of
-from stepdbg.tui.widgets.sheet import Sheet
+from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
+from stepdbg.tui.dialogs.dialog import Dialog
+from stepdbg.tui.dialogs.edit import EditDialog
+from stepdbg.tui.dialogs.leave import LeaveDialog
+from stepdbg.tui.dialogs.line import LineDialog
+from stepdbg.tui.dialogs.restart import RestartDialog
+from stepdbg.tui.dialogs.script_input import InputDialog
+from stepdbg.tui.drawing.lines import width_of
+from stepdbg.tui.drawing.sheet import Sheet
+from stepdbg.tui.files.save_dialog import SaveDialog
+from stepdbg.tui.state import selected_frame as frames
+from stepdbg.tui.state.exchanges import under_way
+from stepdbg.tui.state.snapshot import neighbour
 
 WEIGHT = "model.fc1.weight"
 LARGE = (40, 400)

@@ -13,14 +13,14 @@ from hub.room import hub_here
 from textual._compositor import Compositor
 from textual.pilot import Pilot
 
-from stepdbg.hub.server import ClientLink, Hub
+from stepdbg.hub.process.server import ClientLink, Hub
 from stepdbg.testing import FakeDebuggee
 from stepdbg.tui.app import StepdbgApp
-from stepdbg.tui.config import Config
-from stepdbg.tui.widgets.bars import Footer
-from stepdbg.tui.widgets.graph import TensorOrGraph
-from stepdbg.tui.widgets.panel import Panel
-from stepdbg.tui.widgets.top import Top
+from stepdbg.tui.layout.bars import Footer
+from stepdbg.tui.panels.graph.panel import TensorOrGraph
+from stepdbg.tui.panels.panel import Panel
+from stepdbg.tui.settings.config import Config
+from stepdbg.tui.top.top import Top
 
 SIZES = ((80, 24), (160, 50))
 DEADLINE = deadline(60)

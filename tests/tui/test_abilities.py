@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stepdbg.tui.abilities import why_plain
+from stepdbg.tui.settings.terminal_abilities import why_plain
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ from tui.builders import at, stop_after
 from tui.stage import SIZES, stage
 
 from stepdbg.protocol.messages import RankState
-from stepdbg.tui.actions import ACTIONS, NAMES, PANELS, Situation, applicable
+from stepdbg.tui.actions.registry import ACTIONS, NAMES, PANELS, Situation, applicable
 from stepdbg.tui.app import StepdbgApp
-from stepdbg.tui.ending import what_became
-from stepdbg.tui.exchanges import Exchange
-from stepdbg.tui.snapshot import Lost
-from stepdbg.tui.widgets.bars import Footer
+from stepdbg.tui.layout.bars import Footer
+from stepdbg.tui.state.ending import what_became
+from stepdbg.tui.state.exchanges import Exchange
+from stepdbg.tui.state.snapshot import Lost
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 

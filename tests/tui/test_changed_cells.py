@@ -6,7 +6,7 @@ from harness.screen import Emulator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdbg.tui.changed_cells import spared
+from stepdbg.tui.drawing.changed_cells import spared
 
 COLOURS = st.sampled_from(["", "5;17", "5;208", "2;1;2;3", "2;200;0;9"])
 RUN = st.tuples(COLOURS, COLOURS, st.sampled_from(["", "1", "3", "1;4", "7"]), st.sampled_from(["▀", " ", "ab", "x"]))

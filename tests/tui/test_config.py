@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from textual.theme import BUILTIN_THEMES
 
-from stepdbg.tui.actions import ACTIONS, BY_ID, Situation, applicable
-from stepdbg.tui.config import Config, configured, read_config
-from stepdbg.tui.key_tables import settings_table
-from stepdbg.tui.keymap import coincide, key_named, remapped
+from stepdbg.tui.actions.key_tables import settings_table
+from stepdbg.tui.actions.registry import ACTIONS, BY_ID, Situation, applicable
+from stepdbg.tui.settings.config import Config, configured, read_config
+from stepdbg.tui.settings.keymap import coincide, key_named, remapped
 
 
 def keys_of(config: Config, name: str) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from typing import cast
 import pytest
 from tui.stage import SIZES, Stage, stage
 
-from stepdbg.tui.actions import applicable
-from stepdbg.tui.widgets.effects import EffectsPanel
+from stepdbg.tui.actions.registry import applicable
+from stepdbg.tui.panels.effects.panel import EffectsPanel
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from tui.builders import PARAMETERS, at, effects, shown, stop_after, widest
 
 from stepdbg.protocol.messages import Edit, Hanging, Identity, Owner, PhaseRecord, Tick
-from stepdbg.tui.actions import PANELS
-from stepdbg.tui.arrangement import boxes, order
-from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import effect_names, header, identity, timeline
-from stepdbg.tui.views import effects as matrix
-from stepdbg.tui.views.lines import ASCII, Drawing, Frame, text
+from stepdbg.tui.actions.registry import PANELS
+from stepdbg.tui.drawing.lines import ASCII, Drawing, Frame, text
+from stepdbg.tui.layout.arrangement import boxes, order
+from stepdbg.tui.panels.effects import matrix
+from stepdbg.tui.panels.effects import names as effect_names
+from stepdbg.tui.panels.effects import owners as identity
+from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.top import header, timeline
 
 NAME = "model.fc1.weight"
 STATE = tuple(

@@ -26,7 +26,7 @@ from tui.situations import ELSEWHERE, PLAYED, Played, Scene
 from tui.stage import Stage, stage
 
 from stepdbg.home.folders import STATE_VARIABLE
-from stepdbg.tui.actions import ACTIONS, Action, applicable, shown_keys
+from stepdbg.tui.actions.registry import ACTIONS, Action, applicable, shown_keys
 
 HERE = PLAYED | OF_THE_MODEL
 SIZES = ((80, 24), (100, 30), (160, 50))

@@ -9,9 +9,9 @@ from tui.builders import at, shown, stop_after, widest
 from tui.stage import stage
 
 from stepdbg.protocol.messages import Clipping, Foresight, Inner, Kept, Move
-from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import foresight
-from stepdbg.tui.views.lines import ASCII, Frame
+from stepdbg.tui.drawing.lines import ASCII, Frame
+from stepdbg.tui.panels.optimizer import next_step as foresight
+from stepdbg.tui.state.snapshot import Snapshot
 
 NAME = "model.fc1.weight"
 KNOWN = Foresight(

@@ -10,15 +10,16 @@ from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol.messages import Breakpoint, Evaluated, Frame, Interrupt, Local, Locals, Refusal, SourceText
 from stepdbg.testing import textbook
-from stepdbg.tui import frames
-from stepdbg.tui.exchanges import KEPT, Exchange, Replied, Typed, after, under_way
-from stepdbg.tui.phase_lines import learned
-from stepdbg.tui.snapshot import Snapshot, reduced
-from stepdbg.tui.views import console, source
-from stepdbg.tui.views import locals as variables
-from stepdbg.tui.views.lines import ASCII, UNICODE
-from stepdbg.tui.views.lines import Frame as Place
-from stepdbg.tui.widgets.console_input import complete
+from stepdbg.tui.drawing.lines import ASCII, UNICODE
+from stepdbg.tui.drawing.lines import Frame as Place
+from stepdbg.tui.panels.console import view as console
+from stepdbg.tui.panels.console.input import complete
+from stepdbg.tui.panels.source import variables
+from stepdbg.tui.panels.source import view as source
+from stepdbg.tui.state import selected_frame as frames
+from stepdbg.tui.state.exchanges import KEPT, Exchange, Replied, Typed, after, under_way
+from stepdbg.tui.state.phase_lines import learned
+from stepdbg.tui.state.snapshot import Snapshot, reduced
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 STACK = (

@@ -14,13 +14,13 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from stepdbg.printable import MARKS, printable, printable_lines
-from stepdbg.tui.cells import cell_len, last_cells, set_cell_size
-from stepdbg.tui.changed_cells import ChangedCells, WholeScreen, rendered, spared
-from stepdbg.tui.clipboard import sequence
-from stepdbg.tui.driver import Keys
-from stepdbg.tui.transcript import Transcript
-from stepdbg.tui.views.lines import Span, shortened, shortened_name
-from stepdbg.tui.widgets.sheet import cells_of
+from stepdbg.tui.drawing.cells import cell_len, last_cells, set_cell_size
+from stepdbg.tui.drawing.changed_cells import ChangedCells, WholeScreen, rendered, spared
+from stepdbg.tui.drawing.lines import Span, shortened, shortened_name
+from stepdbg.tui.drawing.sheet import cells_of
+from stepdbg.tui.files.clipboard import sequence
+from stepdbg.tui.state.transcript import Transcript
+from stepdbg.tui.terminal.driver import Keys
 
 HOSTILE = (
     "\x1b]0;PWN\x07", "\x1b]52;c;UFdO\x07", "\x1b]8;;http://evil\x1b\\", "\x1b[2J", "\x1b[31m", "\x1bc", "\x9b2J",

@@ -10,11 +10,11 @@ from tui.builders import at, shown, stop_after, widest
 from tui.stage import Stage, stage
 
 from stepdbg.protocol.messages import Graph, GraphRow, SavedForBackward
-from stepdbg.tui.actions import applicable
-from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import graph
-from stepdbg.tui.views.lines import ASCII, UNICODE, Frame, text
-from stepdbg.tui.widgets.graph import TensorOrGraph
+from stepdbg.tui.actions.registry import applicable
+from stepdbg.tui.drawing.lines import ASCII, UNICODE, Frame, text
+from stepdbg.tui.panels.graph import view as graph
+from stepdbg.tui.panels.graph.panel import TensorOrGraph
+from stepdbg.tui.state.snapshot import Snapshot
 
 SIZES = ((80, 24), (100, 30), (160, 50))
 all_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

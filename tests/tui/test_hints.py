@@ -14,9 +14,9 @@ from stepdbg.home.first_run import DEMOS, note_use, wants_hints
 from stepdbg.home.folders import STATE_VARIABLE
 from stepdbg.home.toml_files import read_toml
 from stepdbg.protocol.messages import Inner
-from stepdbg.tui.actions import ACTIONS
-from stepdbg.tui.config import Config, configured
-from stepdbg.tui.hints import HINTS, words
+from stepdbg.tui.actions.registry import ACTIONS
+from stepdbg.tui.onboarding.hints import HINTS, words
+from stepdbg.tui.settings.config import Config, configured
 
 
 @pytest.fixture(autouse=True)

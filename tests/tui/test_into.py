@@ -12,11 +12,12 @@ from tui.stage import SIZES, Stage, stage
 
 from stepdbg.home.folders import STATE_VARIABLE
 from stepdbg.protocol import messages as m
-from stepdbg.tui.actions import Situation, applicable
-from stepdbg.tui.losses import Point, Series
-from stepdbg.tui.views import header, inner, rail
-from stepdbg.tui.views.lines import ASCII, Frame, text, width_of
-from stepdbg.tui.widgets.bars import Footer, HintLine
+from stepdbg.tui.actions.registry import Situation, applicable
+from stepdbg.tui.drawing.lines import ASCII, Frame, text, width_of
+from stepdbg.tui.layout.bars import Footer, HintLine
+from stepdbg.tui.state.losses import Point, Series
+from stepdbg.tui.top import header, rail
+from stepdbg.tui.words import inside_phase as inner
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 FIGURES = m.Statistics(-1.3, 2.1, 0.0123, 0.52, 14.4, zeros=3)

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from tui.stage import SIZES, Stage, stage
 
 from stepdbg.tui.app import StepdbgApp
-from stepdbg.tui.clipboard import MOST, sequence
+from stepdbg.tui.files.clipboard import MOST, sequence
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 

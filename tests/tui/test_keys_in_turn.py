@@ -10,10 +10,10 @@ from textual.widgets import Input, OptionList
 from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol.messages import Query, Result
-from stepdbg.tui import keys_in_turn
-from stepdbg.tui.screens.breakpoint import BreakpointDialog
-from stepdbg.tui.screens.edit import EditDialog
-from stepdbg.tui.widgets.panel import Editable
+from stepdbg.tui.actions import key_queue as keys_in_turn
+from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
+from stepdbg.tui.dialogs.edit import EditDialog
+from stepdbg.tui.panels.panel import Editable
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 

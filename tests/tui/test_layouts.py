@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from tui.stage import stage
 
-from stepdbg.tui.actions import DIGITS, NAMES, PANELS
-from stepdbg.tui.arrangement import COLUMNS, arranged, boxes, order
-from stepdbg.tui.views import footer
-from stepdbg.tui.views.lines import target_at, text
+from stepdbg.tui.actions.registry import DIGITS, NAMES, PANELS
+from stepdbg.tui.drawing.lines import target_at, text
+from stepdbg.tui.layout import footer
+from stepdbg.tui.layout.arrangement import COLUMNS, arranged, boxes, order
 
 EVERY = ["model", "tensor", "effects", "optimizer", "loss", "source", "output", "breaks", "console"]
 SIZES = ((80, 24), (100, 30), (160, 50))

@@ -8,9 +8,9 @@ from typing import cast
 from tui.stage import Stage, stage
 
 from stepdbg.protocol.messages import EffectNames, ListEffects, ListObjects, Objects, Query, Result, Summarise
-from stepdbg.tui.questions import Asks
-from stepdbg.tui.widgets.effects import EffectsPanel
-from stepdbg.tui.widgets.model import ModelPanel
+from stepdbg.tui.panels.effects.panel import EffectsPanel
+from stepdbg.tui.panels.model.panel import ModelPanel
+from stepdbg.tui.state.questions import Asks
 
 BLOCKS = 600
 

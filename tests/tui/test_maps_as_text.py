@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from tui.builders import at, shown, stop_after, widest
 
 from stepdbg.protocol.messages import HeatMap, HeatMaps, Kind, Pictures, TensorPart, TensorView, Window
-from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.tones import tone_style
-from stepdbg.tui.views import heat, pictures, tensor
-from stepdbg.tui.views.lines import ASCII, UNICODE, Drawing, Frame, Line, target_at, text, width_of
-from stepdbg.tui.views.shades import letter_of
+from stepdbg.tui.drawing.lines import ASCII, UNICODE, Drawing, Frame, Line, target_at, text, width_of
+from stepdbg.tui.drawing.shades import letter_of
+from stepdbg.tui.drawing.tones import tone_style
+from stepdbg.tui.panels.tensor import heatmap as heat
+from stepdbg.tui.panels.tensor import images as pictures
+from stepdbg.tui.panels.tensor import view as tensor
+from stepdbg.tui.state.snapshot import Snapshot
 
 NO_COLOUR = UNICODE._replace(half_blocks=False)
 

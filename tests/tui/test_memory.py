@@ -11,7 +11,7 @@ from tui.stage import Stage, stage
 from stepdbg.home.folders import STATE_VARIABLE
 from stepdbg.home.script_state import read_state
 from stepdbg.protocol.messages import AddBreakpoint, Breakpoint
-from stepdbg.tui.config import Config, configured
+from stepdbg.tui.settings.config import Config, configured
 
 
 def notices(here: Stage) -> list[str]:

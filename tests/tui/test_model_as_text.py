@@ -9,11 +9,11 @@ import pytest
 from tui.builders import at, model_objects, shown, stop_after, widest
 
 from stepdbg.protocol.messages import Effects, ObjectRow, Objects, Summary
-from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.typed_line import typed
-from stepdbg.tui.views import model
-from stepdbg.tui.views.lines import ASCII, Drawing, Frame, target_at, text, width_of
-from stepdbg.tui.views.model import Listing
+from stepdbg.tui.drawing.lines import ASCII, Drawing, Frame, target_at, text, width_of
+from stepdbg.tui.panels.model import view as model
+from stepdbg.tui.panels.model.filter_input import typed
+from stepdbg.tui.panels.model.view import Listing
+from stepdbg.tui.state.snapshot import Snapshot
 
 
 def seen(objects: Objects | None = None, **fields: object) -> Snapshot:

@@ -8,8 +8,8 @@ import pytest
 from tui.stage import Stage, stage
 
 from stepdbg.protocol.messages import ListObjects, Query, Result
-from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.widgets.model import ModelPanel
+from stepdbg.tui.panels.model.panel import ModelPanel
+from stepdbg.tui.state.snapshot import Snapshot
 
 ALL_SIZES = ((80, 24), (100, 30), (160, 50))
 every_size = pytest.mark.parametrize("size", ALL_SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

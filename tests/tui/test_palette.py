@@ -7,8 +7,8 @@ from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 from tui.stage import stage
 
-from stepdbg.tui.contrast import LEAST, legible, luminance, ratio
-from stepdbg.tui.palette import LINES, Palette
+from stepdbg.tui.drawing.contrast import LEAST, legible, luminance, ratio
+from stepdbg.tui.drawing.palette import LINES, Palette
 
 THEMES = [theme for theme in BUILTIN_THEMES.values() if not theme.ansi]
 ON_THE_ROW_OF_THE_CURSOR = (

@@ -36,16 +36,24 @@ from stepdbg.protocol.messages import (
     TensorView,
     Window,
 )
-from stepdbg.tui.actions import PANELS
-from stepdbg.tui.arrangement import boxes, order
-from stepdbg.tui.attention import wanted
-from stepdbg.tui.exchanges import Exchange
-from stepdbg.tui.losses import MOST_POINTS, Point, Series, grown
-from stepdbg.tui.snapshot import Snapshot, reduced
-from stepdbg.tui.transcript import Transcript
-from stepdbg.tui.views import breaks, console, header, loss, model, optimizer, output, source, tensor, tensor_layout
-from stepdbg.tui.views.lines import ASCII, UNICODE, Drawing, Frame, Glyphs, text
-from stepdbg.tui.views.numbers import figure
+from stepdbg.tui.actions.registry import PANELS
+from stepdbg.tui.drawing.lines import ASCII, UNICODE, Drawing, Frame, Glyphs, text
+from stepdbg.tui.drawing.numbers import figure
+from stepdbg.tui.layout.arrangement import boxes, order
+from stepdbg.tui.panels.breakpoints import view as breaks
+from stepdbg.tui.panels.console import view as console
+from stepdbg.tui.panels.model import view as model
+from stepdbg.tui.panels.optimizer import view as optimizer
+from stepdbg.tui.panels.source import view as source
+from stepdbg.tui.panels.tensor import layout as tensor_layout
+from stepdbg.tui.panels.tensor import view as tensor
+from stepdbg.tui.panels.text import loss, output
+from stepdbg.tui.state.attention import wanted
+from stepdbg.tui.state.exchanges import Exchange
+from stepdbg.tui.state.losses import MOST_POINTS, Point, Series, grown
+from stepdbg.tui.state.snapshot import Snapshot, reduced
+from stepdbg.tui.state.transcript import Transcript
+from stepdbg.tui.top import header
 
 VIEWS = (model, tensor, optimizer, loss, source, output, breaks, console)
 

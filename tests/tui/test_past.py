@@ -8,8 +8,8 @@ from tui.builders import at, stop_after
 from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol.messages import Optimizers, PastStop, RankState, Refusal
-from stepdbg.tui.actions import applicable
-from stepdbg.tui.snapshot import Arrived, Snapshot, looking_at, looking_at_stop, reduced
+from stepdbg.tui.actions.registry import applicable
+from stepdbg.tui.state.snapshot import Arrived, Snapshot, looking_at, looking_at_stop, reduced
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 

@@ -22,15 +22,16 @@ from stepdbg.protocol.messages import (
     Stop,
     What,
 )
-from stepdbg.tui.actions import Situation
-from stepdbg.tui.palette import Palette
-from stepdbg.tui.screens.keys import session_lines
-from stepdbg.tui.silent_keys import why_nothing
-from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.views import footer, header, rail
-from stepdbg.tui.views.lines import ASCII, by_clauses, target_at, text
-from stepdbg.tui.views.sentence import sentence
-from stepdbg.tui.widgets.top import Top
+from stepdbg.tui.actions.help_dialog import session_lines
+from stepdbg.tui.actions.registry import Situation
+from stepdbg.tui.actions.why_not import why_nothing
+from stepdbg.tui.drawing.lines import ASCII, by_clauses, target_at, text
+from stepdbg.tui.drawing.palette import Palette
+from stepdbg.tui.layout import footer
+from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.top import header, rail
+from stepdbg.tui.top.top import Top
+from stepdbg.tui.words.sentence import sentence
 
 
 @pytest.mark.parametrize("width", [80, 160])

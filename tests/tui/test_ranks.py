@@ -7,13 +7,21 @@ import pytest
 from tui.builders import at, shown, stop_after, widest
 from tui.stage import SIZES, stage
 
-from stepdbg.protocol.messages import Failure, LossPoint, LossPoints, Progress, RankState, SessionChanged, SessionState
-from stepdbg.tui.actions import Situation, applicable
-from stepdbg.tui.screens.keys import help_text
-from stepdbg.tui.silent_keys import why_nothing
-from stepdbg.tui.snapshot import Snapshot, looking_at, next_rank, reduced
-from stepdbg.tui.views import header, ranks
-from stepdbg.tui.views.lines import ASCII, text
+from stepdbg.protocol.messages import (
+    Failure,
+    LossPoint,
+    LossPoints,
+    Progress,
+    RankState,
+    SessionChanged,
+    SessionState,
+)
+from stepdbg.tui.actions.help_dialog import help_text
+from stepdbg.tui.actions.registry import Situation, applicable
+from stepdbg.tui.actions.why_not import why_nothing
+from stepdbg.tui.drawing.lines import ASCII, text
+from stepdbg.tui.state.snapshot import Snapshot, looking_at, next_rank, reduced
+from stepdbg.tui.top import header, ranks
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from hub.room import real_hub
 from tui.stage import Stage, stage
 
-from stepdbg.tui.actions import applicable
+from stepdbg.tui.actions.registry import applicable
 from stepdbg.tui.app import StepdbgApp
 
 

@@ -17,19 +17,20 @@ from tui.builders import at, effects, stop_after
 from tui.stage import stage
 
 from stepdbg.protocol.messages import Effect, Objects, Output, PhaseRecord
-from stepdbg.tui.actions import ACTIONS, BY_ID, Situation
-from stepdbg.tui.asking import prompt, reads_input
-from stepdbg.tui.meanings import MEANINGS, means
-from stepdbg.tui.palette import Palette
-from stepdbg.tui.picture import MARGIN, WIDTH, svg
-from stepdbg.tui.screens.keys import help_text, signs
-from stepdbg.tui.snapshot import Snapshot, reduced
-from stepdbg.tui.subject import moved_to
-from stepdbg.tui.transcript import Transcript
-from stepdbg.tui.views import footer, header
-from stepdbg.tui.views.lines import ASCII, NAME, UNICODE, Span, text, titled, width_of
-from stepdbg.tui.views.numbers import figure, shape, size
-from stepdbg.tui.widgets.model import ModelPanel
+from stepdbg.tui.actions.help_dialog import help_text, signs
+from stepdbg.tui.actions.meanings import MEANINGS, means
+from stepdbg.tui.actions.registry import ACTIONS, BY_ID, Situation
+from stepdbg.tui.drawing.lines import ASCII, NAME, UNICODE, Span, text, titled, width_of
+from stepdbg.tui.drawing.numbers import figure, shape, size
+from stepdbg.tui.drawing.palette import Palette
+from stepdbg.tui.drawing.picture import MARGIN, WIDTH, svg
+from stepdbg.tui.layout import footer
+from stepdbg.tui.panels.model.panel import ModelPanel
+from stepdbg.tui.state.awaiting_input import prompt, reads_input
+from stepdbg.tui.state.snapshot import Snapshot, reduced
+from stepdbg.tui.state.subject import moved_to
+from stepdbg.tui.state.transcript import Transcript
+from stepdbg.tui.top import header
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True, width=32), st.integers(6, 9))

@@ -8,7 +8,7 @@ import pytest
 from tui.stage import SIZES, stage
 
 from stepdbg.protocol.messages import Condition
-from stepdbg.tui.conditions import ODD, ConditionError, holds, parsed
+from stepdbg.tui.panels.tensor.conditions import ODD, ConditionError, holds, parsed
 
 
 def test_conditions_are_read_as_people_write_them() -> None:
@@ -45,7 +45,7 @@ async def test_what_was_before_the_step_and_what_it_changed_are_shown(size: tupl
         await here.click_on(" change ")
         await here.until(lambda: here.app.snapshot.tensor.side == "change", "the difference")
         row = here.app.snapshot.tensor.window
-        from stepdbg.tui.views.tensor import numbers
+        from stepdbg.tui.panels.tensor.view import numbers
 
         assert numbers(row)[0] == pytest.approx(now[0] - before[0])
         await here.press("D")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdbg.tui.transcript import LONGEST_LINE, MOST_LINES, Transcript, wrapped_rows
-from stepdbg.tui.views.lines import text, width_of
+from stepdbg.tui.drawing.lines import text, width_of
+from stepdbg.tui.state.transcript import LONGEST_LINE, MOST_LINES, Transcript, wrapped_rows
 
 
 def after(*pieces: bytes) -> list[str]:

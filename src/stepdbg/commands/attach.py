@@ -7,8 +7,8 @@ from pathlib import Path
 from stepdbg.commands.nearest import brief, did_you_mean
 from stepdbg.commands.run import need_terminal
 from stepdbg.errors import SessionError
-from stepdbg.hub.card import hub_listens, living_sessions
-from stepdbg.protocol.places import session_folder, sessions
+from stepdbg.hub.process.session_file import hub_listens, living_sessions
+from stepdbg.protocol.runtime_folder import session_folder, sessions
 
 
 def find_session(name: str | None) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from stepdbg.commands.nearest import nearest
 from stepdbg.commands.target import Target
 from stepdbg.errors import UsageError
-from stepdbg.hub.breakpoint_text import parse
+from stepdbg.hub.breakpoints.text import parse
 from stepdbg.protocol.messages import Breakpoint
 
 PHASES = ("data", "zero_grad", "forward", "eval", "loss", "backward", "unscale", "clip", "step", "scheduler")

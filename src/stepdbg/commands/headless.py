@@ -18,7 +18,7 @@ from stepdbg.commands.printing import say
 from stepdbg.commands.target import Target
 from stepdbg.errors import ProtocolError, UsageError
 from stepdbg.hub.launch import Launch, start_hub, target_variables
-from stepdbg.hub.peers import is_ours
+from stepdbg.hub.process.peers import is_ours
 from stepdbg.protocol import frames
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
@@ -31,7 +31,7 @@ from stepdbg.protocol.messages import (
     ToClient,
     Welcome,
 )
-from stepdbg.protocol.places import CLIENT_SOCKET
+from stepdbg.protocol.runtime_folder import CLIENT_SOCKET
 
 _GREETING_SECONDS = 20.0
 _PARTING_SECONDS = 3.0

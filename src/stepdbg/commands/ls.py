@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from stepdbg.commands.printing import put, say
-from stepdbg.hub.card import Card, living_sessions
+from stepdbg.hub.process.session_file import Card, living_sessions
 from stepdbg.printable import printable
 
 KEPT = (

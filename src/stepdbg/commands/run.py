@@ -43,7 +43,7 @@ def _leads_to_terminal(stream: TextIO | None) -> bool:
 def _breakpoints(texts: Sequence[str], target: Target) -> tuple[tuple[Breakpoint, ...], tuple[str, ...]]:
     if not texts:
         return (), ()
-    from stepdbg.commands.breakpoints import read_breakpoints  # not before the first paint, where there are none
+    from stepdbg.commands.breakpoints import read_breakpoints
 
     return read_breakpoints(texts, target)
 

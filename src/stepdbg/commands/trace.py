@@ -10,9 +10,9 @@ from stepdbg.commands.headless import end_likewise, run_target
 from stepdbg.commands.stacks import show_stacks
 from stepdbg.commands.target import find_target
 from stepdbg.commands.trace_file import TraceFile
-from stepdbg.commands.trace_line import line
 from stepdbg.hub.launch import Launch
 from stepdbg.protocol.messages import SessionChanged, ToClient, Traced, Tracing
+from stepdbg.traces.line import line
 
 
 def trace(words: Sequence[str], wanted: Tracing, *, python: str | None = None, output: str | None = None) -> int:

@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from stepdbg.hub.server import run_hub
+from stepdbg.hub.process.server import run_hub
 from stepdbg.printable import printable_lines
 
 

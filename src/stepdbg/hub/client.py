@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from stepdbg.errors import ProtocolError, SessionError
-from stepdbg.hub.peers import is_ours
+from stepdbg.hub.process.peers import is_ours
 from stepdbg.protocol import frames
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
@@ -24,7 +24,7 @@ from stepdbg.protocol.messages import (
     ToClient,
     Welcome,
 )
-from stepdbg.protocol.places import CLIENT_SOCKET, check_trusted
+from stepdbg.protocol.runtime_folder import CLIENT_SOCKET, check_trusted
 
 Role = Literal["screen", "command", "launcher"]
 GREETING_SECONDS = 10.0

@@ -13,7 +13,7 @@ import msgspec
 
 from stepdbg.errors import UsageError
 from stepdbg.protocol.messages import PROTOCOL_VERSION, Breakpoint, Go, RankWelcome, Tracing
-from stepdbg.protocol.places import CLIENT_SOCKET, HUB_LOG, RUNTIME_VARIABLE, SESSION_VARIABLE, new_session
+from stepdbg.protocol.runtime_folder import CLIENT_SOCKET, HUB_LOG, RUNTIME_VARIABLE, SESSION_VARIABLE, new_session
 
 LAUNCH = "launch.json"
 """The file in the session's folder that tells the hub what to run."""

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from stepdbg.protocol.places import SESSION_VARIABLE
+from stepdbg.protocol.runtime_folder import SESSION_VARIABLE
 from stepdbg.testing import FakeDebuggee
 
 

@@ -23,7 +23,7 @@ from typing import TextIO
 import msgspec
 
 from stepdbg.errors import ProtocolError
-from stepdbg.protocol.effect_names import counted
+from stepdbg.listing.effect_names import counted
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,

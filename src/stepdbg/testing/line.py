@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stepdbg.protocol import frames
 from stepdbg.protocol.messages import Disarm, FromRank, ToRank
-from stepdbg.protocol.places import RANK_SOCKET
+from stepdbg.protocol.runtime_folder import RANK_SOCKET
 
 
 class Line:

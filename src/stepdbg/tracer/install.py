@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 
 from stepdbg import api
-from stepdbg.tracer import frames
-from stepdbg.tracer.boundary import Tracer
-from stepdbg.tracer.link import Connection, Link
-from stepdbg.tracer.sources import hooks
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.session.connection import Connection, Link
+from stepdbg.tracer.sources import install as hooks
+from stepdbg.tracer.stops.tracer import Tracer
 
 
 def install(connection: Connection, folder: str) -> Tracer:

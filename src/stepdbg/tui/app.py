@@ -25,32 +25,32 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from stepdbg.protocol.messages import SessionState
-from stepdbg.tui.actions import BY_ID, Situation, applicable, main_keys, shown_keys
-from stepdbg.tui.asking import Asking
-from stepdbg.tui.config import THEMES, Config
+from stepdbg.tui.actions.key_queue import KeysInTurn
+from stepdbg.tui.actions.registry import BY_ID, Situation, applicable, main_keys, shown_keys
+from stepdbg.tui.actions.why_not import why_nothing
 from stepdbg.tui.conversation import Conversation
-from stepdbg.tui.furniture import Furniture
-from stepdbg.tui.guide import Guide
-from stepdbg.tui.keys_in_turn import KeysInTurn
-from stepdbg.tui.memory import Memory
-from stepdbg.tui.pace import TICK, TOGETHER, TYPED_AHEAD
-from stepdbg.tui.palette import Palette
-from stepdbg.tui.silent_keys import why_nothing
-from stepdbg.tui.snapshot import Snapshot
-from stepdbg.tui.terminal_app import TerminalApp
-from stepdbg.tui.views.lines import ASCII, UNICODE
-from stepdbg.tui.widgets.bars import Footer, HintLine, Tabs
-from stepdbg.tui.widgets.panel import Panel
-from stepdbg.tui.widgets.sheet import Sheet
-from stepdbg.tui.widgets.top import Top
+from stepdbg.tui.drawing.lines import ASCII, UNICODE
+from stepdbg.tui.drawing.pace import TICK, TOGETHER, TYPED_AHEAD
+from stepdbg.tui.drawing.palette import Palette
+from stepdbg.tui.drawing.sheet import Sheet
+from stepdbg.tui.files.script_memory import Memory
+from stepdbg.tui.layout.bars import Footer, HintLine, Tabs
+from stepdbg.tui.layout.panels import Furniture
+from stepdbg.tui.onboarding.guide import Guide
+from stepdbg.tui.panels.panel import Panel
+from stepdbg.tui.settings.config import THEMES, Config
+from stepdbg.tui.state.awaiting_input import Asking
+from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.terminal.terminal_app import TerminalApp
+from stepdbg.tui.top.top import Top
 
 if TYPE_CHECKING:
-    from stepdbg.tui.deeds import Deeds
-    from stepdbg.tui.widgets.console_input import ConsoleInput
+    from stepdbg.tui.actions.run import Deeds
+    from stepdbg.tui.panels.console.input import ConsoleInput
 
 
 def _commands() -> type[Provider]:
-    from stepdbg.tui.commands import Commands
+    from stepdbg.tui.actions.palette_commands import Commands
 
     return Commands
 
@@ -137,7 +137,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
     @cached_property
     def deeds(self) -> Deeds:
         """What the user does here; loaded when the first frame is painted."""
-        from stepdbg.tui.deeds import Deeds
+        from stepdbg.tui.actions.run import Deeds
 
         return Deeds(self)
 
@@ -253,7 +253,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """Whether they can be shown: now they can be asked for, in the past they were recorded or not."""
         if not name or self.snapshot.past_at is None:
             return bool(name)
-        from stepdbg.tui.views.identity import belongs  # not before the first frame
+        from stepdbg.tui.panels.effects.owners import belongs
 
         known = self.seen.identity if self.seen.looking_back else None
         return known is not None and belongs(known, name)

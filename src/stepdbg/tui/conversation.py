@@ -26,11 +26,11 @@ from stepdbg.protocol.messages import (
     ResizeTerminal,
     ToClient,
 )
-from stepdbg.tui.attention import wanted
-from stepdbg.tui.pace import AHEAD, FLICKER, REST, TOGETHER
-from stepdbg.tui.questions import Questions
-from stepdbg.tui.snapshot import Arrived, Lost, looking_at, looking_at_stop, reduced
-from stepdbg.tui.wants import Want, recalled
+from stepdbg.tui.drawing.pace import AHEAD, FLICKER, REST, TOGETHER
+from stepdbg.tui.state.attention import wanted
+from stepdbg.tui.state.questions import Questions
+from stepdbg.tui.state.snapshot import Arrived, Lost, looking_at, looking_at_stop, reduced
+from stepdbg.tui.state.wants import Want, recalled
 
 if TYPE_CHECKING:
     from stepdbg.tui.app import StepdbgApp
@@ -69,7 +69,7 @@ class Conversation:
         self.tell_terminal_size()
         async for message in self.connection:
             self.take(message)
-        from stepdbg.tui.ending import what_became
+        from stepdbg.tui.state.ending import what_became
 
         self.take(what_became(app.folder, app.snapshot.session.ranks))
 

@@ -13,9 +13,9 @@ from textual.theme import BUILTIN_THEMES
 from stepdbg.home.folders import config_file
 from stepdbg.printable import printable
 from stepdbg.terminal_size import terminal_size
-from stepdbg.tui.abilities import why_plain
 from stepdbg.tui.app import StepdbgApp
-from stepdbg.tui.config import read_config
+from stepdbg.tui.settings.config import read_config
+from stepdbg.tui.settings.terminal_abilities import why_plain
 
 
 def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = (), guided: bool = False) -> int:
@@ -38,7 +38,7 @@ def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = 
     status = app.run(size=terminal_size())
     app.memory.end()
     if app.left:
-        from stepdbg.tui.last_words import last_words
+        from stepdbg.tui.terminal.last_words import last_words
 
         sys.stderr.write(last_words(app.snapshot))
     if app.farewell:
@@ -56,6 +56,6 @@ def _collect_again() -> None:
 
 def _encoding() -> str:
     """How the screen is written to the terminal."""
-    from stepdbg.tui.driver import screen_stream
+    from stepdbg.tui.terminal.driver import screen_stream
 
     return screen_stream().encoding

@@ -14,7 +14,7 @@ class ListObjects(Message, frozen=True):
     """What is alive, by name: as it is all of it, else what a filter finds and a window shows. Answer: `Objects`."""
 
     filter: str = ""
-    """As typed: `stepdbg.protocol.filters`."""
+    """As typed: `stepdbg.listing.filters`."""
     order: Order = "tree"
     base: Literal["auto", "open", "closed"] = "open"
     """Which modules are folded that are not in `toggled`; `auto` leaves it to the size of the model."""

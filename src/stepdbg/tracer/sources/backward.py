@@ -16,21 +16,21 @@ import torch
 from torch import compiler as compiling
 from torch.compiler import is_dynamo_compiling
 
-from stepdbg.tracer import frames
-from stepdbg.tracer.course import Phase
-from stepdbg.tracer.layout import optimized_by
-from stepdbg.tracer.naming import is_a
-from stepdbg.tracer.other_threads import BesideBackward
-from stepdbg.tracer.passing import BACKWARD, NOTED
-from stepdbg.tracer.quiet import Aside, observed, unseen
-from stepdbg.tracer.sources.by_hand import ByHand
-from stepdbg.tracer.sources.gradients import Gradients
-from stepdbg.tracer.sources.models import Models
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.layout import optimized_by
+from stepdbg.tracer.introspect.trainers import closure_loss, outwards
+from stepdbg.tracer.introspect.unobserved import Aside, observed, unseen
+from stepdbg.tracer.objects.other_threads import BesideBackward
+from stepdbg.tracer.objects.variable_names import is_a
+from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.sources.forward import Models
+from stepdbg.tracer.sources.free_run import BACKWARD, NOTED
+from stepdbg.tracer.sources.manual_step import ByHand
+from stepdbg.tracer.sources.unscale_and_clip import Gradients
 from stepdbg.tracer.sources.wrapping import leave, wrap
-from stepdbg.tracer.trainers import closure_loss, outwards
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.boundary import Tracer
+    from stepdbg.tracer.stops.tracer import Tracer
 
 _SCALINGS = ("DivBackward0", "MulBackward0")
 """What `loss / n` and `loss * n` leave in the graph."""

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from stepdbg.tracer import devices
 from stepdbg.tracer.sources.wrapping import leave, wrap
+from stepdbg.tracer.tensors import devices
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.boundary import Tracer
+    from stepdbg.tracer.stops.tracer import Tracer
 
 
 class CudaGraphs:

@@ -6,11 +6,11 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from stepdbg.api import check_phase
-from stepdbg.tracer.course import Phase
+from stepdbg.tracer.phases.tracker import Phase
 from stepdbg.tracer.sources.wrapping import without_wrapper
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.boundary import Tracer
+    from stepdbg.tracer.stops.tracer import Tracer
 
 
 def drive(tracer: Tracer, generator: Generator[object, Any, Any]) -> Any:

@@ -15,16 +15,16 @@ from torch import nn
 from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer, lr_scheduler
 
-from stepdbg.tracer import frames
-from stepdbg.tracer.course import Phase
-from stepdbg.tracer.outliving import Named
-from stepdbg.tracer.passing import NOTED, STEP, ZERO_GRAD
-from stepdbg.tracer.sources.models import Models
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.objects.outliving import Named
+from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.sources.forward import Models
+from stepdbg.tracer.sources.free_run import NOTED, STEP, ZERO_GRAD
 from stepdbg.tracer.sources.wrapping import key_of, leave, wrap, wrap_once, wrapper_of
 from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.boundary import Tracer
+    from stepdbg.tracer.stops.tracer import Tracer
 
 _nodes_so_far = torch._C._autograd._get_sequence_nr
 """The number that this thread's next node of a graph will have."""

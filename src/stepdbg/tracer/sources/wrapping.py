@@ -19,13 +19,14 @@ from torch import compiler as compiling
 from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer
 
-from stepdbg.tracer import compiler, frames
-from stepdbg.tracer.course import Phase
-from stepdbg.tracer.layout import optimized_by
-from stepdbg.tracer.quiet import unseen
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.layout import optimized_by
+from stepdbg.tracer.introspect.unobserved import unseen
+from stepdbg.tracer.patching import dynamo as compiler
+from stepdbg.tracer.phases.tracker import Phase
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.boundary import Tracer
+    from stepdbg.tracer.stops.tracer import Tracer
 
 
 def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) -> None:

@@ -16,12 +16,12 @@ from torch.compiler import is_compiling
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.quiet import put_dispatch_modes, take_dispatch_modes
-from stepdbg.tracer.registry import Registry
-from stepdbg.tracer.stepping.telling import tell
+from stepdbg.tracer.introspect.unobserved import put_dispatch_modes, take_dispatch_modes
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.stepping.describe import tell
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stepping.into import Into
+    from stepdbg.tracer.stepping.stepper import Into
 
 
 _NO_WORK = ("aten.detach", "aten.lift_fresh", "aten._local_scalar_dense")

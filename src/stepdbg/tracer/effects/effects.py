@@ -1,0 +1,270 @@
+"""What a phase did to which object: two pictures of everything that is alive, held against each other.
+
+The proof is a fingerprint of the bytes, since a fused optimizer and a batch norm change tensors without moving their
+version counters. Where there is no fingerprint from before, the counters are shown as a hint.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from array import array
+from collections.abc import Container, Iterable, Mapping
+from itertools import chain
+
+import torch
+import xxhash
+from msgspec import Struct
+from msgspec.structs import replace
+
+from stepdbg.protocol.messages import Basis, Effect, Effects, Kind, What
+from stepdbg.tracer.effects.fingerprints import fingerprints as fingerprints_of
+from stepdbg.tracer.effects.fingerprints import small_bytes
+from stepdbg.tracer.introspect.plain import plain
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.tensors import devices
+
+_ORDER: tuple[Kind, ...] = (
+    "parameter",
+    "grad",
+    "buffer",
+    "state",
+    "hyperparameter",
+    "loss",
+    "output",
+    "batch",
+    "rng",
+)
+FLEETING = ("loss", "output", "batch")
+"""Kinds whose objects come anew with each phase: a new one is *created*, an old one is not mourned."""
+
+
+_LASTING = ("parameter", "buffer")
+"""Kinds whose objects stay the same for as long as they are there."""
+_NAMED_BY_OTHERS = (*_LASTING, "grad", "state")
+"""Kinds that are called by what a model is called."""
+
+
+class Mark(Struct, frozen=True, gc=False):
+    """One object as it was. (A msgspec struct that no collector looks at, since a stop may make half a million.)"""
+
+    kind: Kind
+    identity: int
+    """The serial of a batch, output or loss; else the tensor's `id`."""
+    version: int
+    print: object
+    """Fingerprint or plain value; None where it was not taken."""
+    owner: str
+    known: bool = False
+    """Whether it was there before it was first listed."""
+
+
+_WORD = (1 << 64) - 1
+_AT_HAND = 1 << 25
+"""Bytes of small tensors that are kept while training stands."""
+
+Picture = dict[str, Mark]
+"""Everything that was alive, by name."""
+
+
+def take(registry: Registry) -> Picture:
+    """The picture with fingerprints. A tensor that cannot be read has none, and costs the others nothing."""
+    devices.settle()  # what other streams still write must be there, what the CPU reads among it
+    picture: Picture = {}
+    larger: list[tuple[str, torch.Tensor]] = []
+    registry.small = small = {}
+    room = _AT_HAND
+    for name, entry in registry.alive.items():
+        if (tensor := entry.tensor) is None:
+            picture[name] = Mark(entry.kind, 0, 0, plain(entry.value), entry.owner)
+            continue
+        try:
+            version = tensor._version
+        except Exception:  # an inference tensor has none
+            version = -1
+        mark: int | None = None
+        if (held := small_bytes(tensor)) is not None:
+            mark = xxhash.xxh3_64_intdigest(held)
+            if room > 0:  # what asks for it next at this stop need not read it again
+                small[name] = held
+                room -= len(held)
+        else:
+            larger.append((name, tensor))
+        picture[name] = Mark(entry.kind, entry.serial or id(tensor), version, mark, entry.owner, entry.known)
+    if larger:
+        for (name, _), mark in zip(larger, fingerprints_of([tensor for _, tensor in larger]), strict=True):
+            if mark is not None:
+                picture[name] = replace(picture[name], print=mark)
+    picture |= {name: Mark("rng", 0, 0, value, "") for name, value in random_states().items()}
+    return picture
+
+
+def counters_only(picture: Picture) -> Picture:
+    """What remains of a picture in a free run: the version counters, and no fingerprint is to be believed."""
+    return {name: mark for name, mark in picture.items() if mark.kind != "rng"}
+
+
+def edited(before: Picture, then: Picture, now: Picture) -> Picture:
+    """The picture from before a phase, as if what the user has edited within it had been so before it began."""
+    return {**before, **{name: mark for name, mark in now.items() if name in before and then.get(name) != mark}}
+
+
+def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
+    """All effects that turn one picture into the other, parameters first."""
+    before = _by_new_names(before, after)
+    owners: set[str] | None = None
+    found: dict[Kind, list[Effect]] = {kind: [] for kind in _ORDER}
+    known = before.get
+    objects: dict[int, Mark] | None = None
+    for name, mark in after.items():
+        old = known(name)
+        if old == mark:  # most have stayed as they were: told in one comparison
+            continue
+        if mark.kind in FLEETING:  # that object, whatever it was called
+            if objects is None:
+                objects = {other.identity: other for other in before.values() if other.kind in FLEETING}
+            if (old := objects.get(mark.identity)) == mark:
+                continue
+        if old is not None:
+            what = _what(old, mark, basis)
+        else:
+            if owners is None and mark.kind == "state":
+                owners = {other.owner for other in before.values()}
+            what = _newly(mark, before, owners or ())
+        if what is not None:
+            found[mark.kind].append(Effect(name, mark.kind, what))
+    if gone := before.keys() - after.keys():
+        owners = {mark.owner for mark in after.values()}
+        for name, mark in before.items():
+            if name in gone and (
+                (mark.kind == "grad" and mark.owner in after) or (mark.kind == "state" and mark.owner in owners)
+            ):
+                found[mark.kind].append(Effect(name, mark.kind, "freed"))
+    return [*chain.from_iterable(found.values())]
+
+
+def _by_new_names(before: Picture, after: Picture) -> Picture:
+    """The picture from before by the names of now, where a model or an optimizer has got another one: what is known of
+    its parameters, gradients and state goes with them.
+    """
+    if before.keys() <= after.keys():
+        return before
+    before = _by_new_owners(before, after)
+    new = [name for name in after if name not in before and after[name].kind in _NAMED_BY_OTHERS]
+    old = [name for name in before if name not in after and before[name].kind in _NAMED_BY_OTHERS] if new else []
+    if not old:
+        return before
+    renamed: dict[str, str] = {}
+    there = {before[name].identity: name for name in old if before[name].kind in _LASTING}
+    for name in new:
+        mark = after[name]
+        if mark.kind in _LASTING and (was := there.get(mark.identity)) is not None:
+            renamed[was] = name
+            renamed[before[was].owner] = mark.owner
+    if not renamed:
+        return before
+    return {_renamed(name, mark, renamed): _with_owner(mark, renamed) for name, mark in before.items()}
+
+
+def _by_new_owners(before: Picture, after: Picture) -> Picture:
+    """The same, where an optimizer that went by its class has got the name of a variable."""
+    if not any(after[name].kind == "hyperparameter" for name in after.keys() - before.keys()):
+        return before
+    owners = {mark.identity: mark.owner for mark in before.values() if mark.kind == "state" and mark.identity}
+    renamed = {
+        was: mark.owner
+        for mark in after.values()
+        if mark.kind == "state" and (was := owners.get(mark.identity)) is not None and was != mark.owner
+    }
+    named = dict[str, Mark]()
+    for name, mark in before.items():
+        mine = mark.owner in renamed and name.startswith(f"{mark.owner}.")
+        named[renamed[mark.owner] + name.removeprefix(mark.owner) if mine else name] = _with_owner(mark, renamed)
+    return named
+
+
+def _renamed(name: str, mark: Mark, renamed: Mapping[str, str]) -> str:
+    if mark.kind in _LASTING:
+        return renamed.get(name, name)
+    if mark.kind == "grad" and mark.owner in renamed:
+        return f"{renamed[mark.owner]}.grad"
+    if mark.kind == "state":
+        optimizer, _, rest = name.partition(".state[")
+        parameter, _, key = rest.rpartition("].")
+        if parameter in renamed:
+            return f"{optimizer}.state[{renamed[parameter]}].{key}"
+    return name
+
+
+def _with_owner(mark: Mark, renamed: Mapping[str, str]) -> Mark:
+    owner = renamed.get(mark.owner)
+    return mark if owner is None else replace(mark, owner=owner)
+
+
+def together(first: Iterable[Effect], then: Iterable[Effect]) -> list[Effect]:
+    """What several stretches of one phase did, each object once: a gradient that another phase has freed meanwhile was
+    created all the same.
+    """
+    found: dict[tuple[Kind, str], Effect] = {}
+    for effect in (*first, *then):
+        key = (effect.kind, effect.object)
+        if (before := found.get(key)) is None or before.what == "touched":
+            found[key] = effect
+    return sorted(found.values(), key=lambda effect: _ORDER.index(effect.kind))
+
+
+def without_names(effects: Effects | None) -> Effects | None:
+    """Only the counts: what a phase's record keeps."""
+    return effects and Effects(effects.basis, effects.counts, why=effects.why)
+
+
+def fingerprints(picture: Picture) -> dict[str, str | None]:
+    """The fingerprints of a picture as a trace tells them, alike in each process that holds the same bytes.
+
+    Sixteen hexadecimal digits; what is no tensor is told as it is written, after a `=`.
+    """
+    told: dict[str, str | None] = {}
+    for name, mark in picture.items():
+        value = mark.print
+        told[name] = f"{value & _WORD:016x}" if isinstance(value, int) else None if value is None else f"={value}"
+    return told
+
+
+def random_states() -> dict[str, int]:
+    """Fingerprints of the generators that training may draw from."""
+    states = {"torch random": xxhash.xxh3_64_intdigest(torch.get_rng_state().numpy().tobytes())}
+    version, words, gauss = random.getstate()
+    states["random"] = _digest(array("I", words).tobytes(), version, gauss)
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        name, keys, *rest = numpy_random.get_state()
+        states["numpy.random"] = _digest(keys.tobytes(), name, *rest)
+    return states | devices.random_states()
+
+
+def _digest(words: bytes, *rest: object) -> int:
+    """Not Python's `hash`, which differs from one process to the next."""
+    return xxhash.xxh3_64_intdigest(words + repr(rest).encode())
+
+
+def _newly(mark: Mark, before: Picture, owners: Container[str]) -> What | None:
+    """What was not there before was created, if what it belongs to was there already."""
+    fresh = (
+        (mark.kind in FLEETING and not mark.known)
+        or (mark.kind == "grad" and mark.owner in before)
+        or (mark.kind == "state" and mark.owner in owners)
+    )
+    return "created" if fresh else None
+
+
+def _what(before: Mark, after: Mark, basis: Basis) -> What | None:
+    if after.kind in FLEETING and before.identity != after.identity:
+        return "created"
+    if basis == "counters":
+        moved = before.version != after.version or before.identity != after.identity
+        return "changed" if moved else None
+    if before.print is None or after.print is None:  # nobody can say
+        return None
+    if before.print != after.print:
+        return "changed"
+    return "touched" if before.version != after.version or before.identity != after.identity else None

@@ -1,0 +1,191 @@
+"""Whose doing was it: the call's, or that of what the script did between its return and the next boundary?
+
+While somebody looks, what holds still is listed and fingerprinted once more when a call returns: what differs from
+then is not the call's doing. Where that would take too long, it is told by ownership: an optimizer's step can have
+changed only what the optimizer holds, and backward no parameter. A phase after which such changes were seen once is
+looked at whatever it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import monotonic_ns
+from typing import Any, NamedTuple
+
+import msgspec
+import torch
+
+from stepdbg.listing.effect_names import counted
+from stepdbg.protocol.messages import Effect
+from stepdbg.tracer.effects import effects
+from stepdbg.tracer.introspect.layout import optimized_by
+from stepdbg.tracer.introspect.unobserved import Aside, uncollected
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.phases.tracker import Course, Phase
+from stepdbg.tracer.tensors import devices
+
+SLOW_NS = 25_000_000
+"""A picture that takes longer is not taken a second time for nothing (50 ms are from a key to the painted stop)."""
+_MAKING = ("data", "forward", "eval")
+"""Phases whose call makes batches and outputs."""
+_FOREIGN = {
+    "zero_grad": ("parameter", "buffer", "state", "hyperparameter"),
+    "backward": ("parameter", "state", "hyperparameter"),
+    "unscale": ("parameter", "buffer", "state", "hyperparameter"),
+    "clip": ("parameter", "buffer", "state", "hyperparameter"),
+    "step": ("buffer", "hyperparameter"),
+    "scheduler": ("parameter", "grad", "buffer", "state"),
+}
+"""Kinds that the call of a phase does not change; a step changes no parameter but those of its optimizer."""
+
+
+class _Inner(NamedTuple):
+    """A phase that ended inside another, with no boundary before that ended too."""
+
+    phase: Phase
+    outer: Phase
+    picture: effects.Picture
+    """From when its call returned."""
+
+
+class Returns:
+    """The picture from when the newest call returned."""
+
+    def __init__(self, registry: Registry, course: Course, gave_up: Callable[[Exception], object]) -> None:
+        self.watching = False
+        """Whether somebody looks at each boundary, as a trace with effects does."""
+        self.registry = registry
+        self.course = course
+        self._gave_up = gave_up
+        self._phase: Phase | None = None
+        self._picture: effects.Picture = {}
+        self._inner: _Inner | None = None
+        self._last_inside: list[Effect] = []
+        """What the last phase inside the one just told of did, after the last boundary inside that."""
+        self._took_ns = 0
+        self._followed: set[str] = set()
+        """Phases after which something else has changed."""
+
+    def note(self, phase: Phase) -> None:
+        """The call of that phase has returned. The time that this takes is none of the phases' around it."""
+        began = monotonic_ns()
+        try:
+            self._note(phase)
+        except Exception as error:
+            self._gave_up(error)
+        self.course.waited(monotonic_ns() - began)
+
+    def _note(self, phase: Phase) -> None:
+        inner, self._phase = self._phase, None
+        if inner is not None and inner.outer is phase:  # the last phase inside it: no boundary lies between the two
+            self._inner = _Inner(inner, phase, self._picture)
+        if phase.name == "forward" or devices.capturing():  # a forward ends at the boundary itself
+            return
+        if self._took_ns > SLOW_NS and phase.name not in self._followed:
+            self._took_ns -= self._took_ns // 10  # tried anew some time: the machine may have been busy just then
+            return
+        with Aside(), uncollected():
+            try:
+                began = monotonic_ns()
+                if self.registry.list_holders():
+                    self._picture, self._phase = effects.take(self.registry), phase
+                self._took_ns = monotonic_ns() - began
+            finally:
+                self.registry.release()
+
+    def forget(self) -> None:
+        """Training stands at a boundary that has been told of, or nobody looks any more."""
+        self._phase, self._picture, self._inner = None, {}, None
+
+    def tell(
+        self, phase: Phase | None, outer: Phase | None, before: effects.Picture, after: effects.Picture
+    ) -> list[Effect]:
+        """What has happened since the boundary before: first what the call of that phase did, then the rest.
+
+        Args:
+            phase: The one done; None where nothing is, at the first boundary inside another.
+            outer: The phase that both boundaries lie inside: what comes after the call of `phase` is its doing.
+            before: How everything looked at the boundary before.
+            after: How everything looks at this one.
+        """
+        inner, self._inner = self._inner, None
+        if inner is not None and phase is inner.outer:
+            self._last_inside = effects.named(before, inner.picture, "fingerprint")
+            if inner.phase.effects is None:
+                inner.phase.effects = effects.without_names(counted(self._last_inside, "fingerprint"))
+            before = _at_return(inner.picture, False, before, after)
+        else:
+            self._last_inside = []
+        told = self._since(phase, before, after)
+        if outer is not None:
+            own = [msgspec.structs.replace(one, after=False) for one in told if one.after or phase is None]
+            outer.own = effects.together(outer.own or (), own)
+        return [*self._last_inside, *told]
+
+    def in_all(self, phase: Phase | None, told: Sequence[Effect]) -> list[Effect]:
+        """The effects of a phase, of which those were the last stretch: without what the phases inside it did."""
+        if phase is None or (phase.own is None and not self._last_inside):
+            return [*told]
+        told = told[len(self._last_inside) :]
+        mine = effects.together(phase.own or (), [one for one in told if not one.after])
+        return [*mine, *(one for one in told if one.after)]
+
+    def _since(self, phase: Phase | None, before: effects.Picture, after: effects.Picture) -> list[Effect]:
+        if phase is None or phase.ended_ns == 0:
+            return effects.named(before, after, "fingerprint")
+        if phase is not self._phase:
+            found = effects.named(before, after, "fingerprint")
+            told = self._by_owner(phase, found) if phase.name in _FOREIGN else found
+        else:
+            middle = _at_return(self._picture, phase.name in _MAKING, before, after)
+            told = effects.named(before, middle, "fingerprint")
+            told += [_later(effect) for effect in effects.named(middle, after, "fingerprint")]
+        if any(effect.after and effect.kind in ("parameter", "grad", "buffer", "state") for effect in told):
+            self._followed.add(phase.name)
+        self.forget()
+        return told
+
+    def _by_owner(self, phase: Phase, found: Sequence[Effect]) -> list[Effect]:
+        """Nobody looked when the call returned: tell by what it can have changed."""
+        foreign = _FOREIGN[phase.name]
+        held = self._held(phase.whose() if phase.whose is not None else None) if phase.name == "step" else None
+        if held is None and not any(effect.kind in foreign for effect in found):
+            return [*found]
+        mine: list[Effect] = []
+        others: list[Effect] = []
+        for effect in found:
+            else_than = effect.kind in foreign or (
+                effect.kind == "parameter" and held is not None and effect.object not in held
+            )
+            (others if else_than else mine).append(effect)
+        return [*mine, *map(_later, others)]
+
+    def _held(self, optimizer: Any) -> set[str] | None:
+        """The names of the parameters that it holds; None where it is not known, or it holds all that are listed."""
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            return None
+        if self.registry.all_optimized and len(self.registry.optimizers()) == 1:
+            return None
+        held = {id(one) for one in optimized_by(optimizer)}
+        return {name for name, entry in self.registry.alive.items() if id(entry.tensor) in held}
+
+
+def _at_return(
+    listed: effects.Picture, making: bool, before: effects.Picture, after: effects.Picture
+) -> effects.Picture:
+    """How everything looked at the return, as far as that can be known.
+
+    Args:
+        listed: What the models and optimizers held then.
+        making: Whether the call makes batches and outputs.
+        before: From the boundary before.
+        after: From this one.
+    """
+    middle = {name: mark for name, mark in before.items() if mark.kind in effects.FLEETING and name not in listed}
+    if making:
+        middle |= {name: mark for name, mark in after.items() if mark.kind in effects.FLEETING}
+    return middle | listed
+
+
+def _later(effect: Effect) -> Effect:
+    return msgspec.structs.replace(effect, after=True)

@@ -1,0 +1,487 @@
+"""What the next step would do to a parameter, taken apart, and afterwards whether it did so.
+
+Everything is computed on copies, a piece at a time, in double precision: no tensor of the training is written to, no
+random number is drawn, and no more than some megabytes are needed, whatever the size. It is done when it is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from msgspec.structs import replace
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.effects.effects import Picture
+from stepdbg.tracer.foresight import formulas as update_formulas
+from stepdbg.tracer.foresight import rehearsal
+from stepdbg.tracer.foresight.gradient_scaling import Before, Clip, Treatment
+from stepdbg.tracer.foresight.moves import Sums, piece_on
+from stepdbg.tracer.foresight.step_progress import Midstep, Reached
+from stepdbg.tracer.introspect.layout import groups_of, parameters_of_group
+from stepdbg.tracer.objects.other_threads import gradient
+from stepdbg.tracer.objects.outliving import Named
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.sources.wrapping import key_of
+from stepdbg.tracer.tensors.pieces import Index, as_real, numbers, pieces
+
+PROMISED = 1 << 18
+"""Elements whose new values are kept until the step has run, all parameters together: three megabytes."""
+WHOLE = 1 << 18
+"""Elements up to which a step that needs the whole matrix is rehearsed."""
+_ORDER: tuple[m.Source, ...] = ("gradient", "momentum", "decay", "clipping")
+
+
+class CannotForesee(Exception):
+    """Why nothing is foretold; its text tells the user."""
+
+
+class _Place(NamedTuple):
+    """Where a parameter is held."""
+
+    name: str
+    parameter: torch.Tensor
+    named: Named
+    optimizer: Any
+    group: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Tells what is foretold of it by each of several optimizers."""
+        return self.name, self.named.name
+
+
+class _Ready(NamedTuple):
+    """All that a step starts from."""
+
+    value: torch.Tensor
+    grad: torch.Tensor
+    raw: torch.Tensor | None
+    """The gradient before each element was clipped."""
+    factor: float | None
+    """What a clip by norm has left of the gradient."""
+    scale: float
+    at_clip: float
+    """What the gradient was multiplied by when it was clipped."""
+    state: dict[str, Any]
+    group: Mapping[str, Any]
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """What a parameter is to become."""
+
+    parameter: weakref.ref[torch.Tensor]
+    steps: int
+    """Of the optimizer, so far."""
+    all_steps: int
+    """Of all optimizers that hold it: what another has moved in between was not foretold."""
+    grad: object
+    """The fingerprint of the gradient; None where it may change before the step."""
+    largest: float
+    samples: list[tuple[Index, torch.Tensor, torch.Tensor]]
+    """Pieces: where, what they become, and how much moves there, signs apart."""
+
+    @property
+    def elements(self) -> int:
+        return sum(becomes.numel() for _, becomes, _ in self.samples)
+
+
+class Foreseer:
+    """Answers `Foresee`, and remembers what it has answered until the step has run."""
+
+    def __init__(self, registry: Registry, treatment: Treatment) -> None:
+        self._registry = registry
+        self._treatment = treatment
+        self._boundary: m.Boundary | None = None
+        self._picture: Picture = {}
+        self._since = 0
+        """When the update opened that the gradients are of (`monotonic_ns`)."""
+        self._coming: Any = None
+        """Whose phase comes next; None where that is not known."""
+        self._midstep: Midstep | None = None
+        """The step that training waits inside of."""
+        self._known: dict[tuple[str, str], m.Foresight] = {}
+        self._promises: dict[tuple[str, str], _Promise] = {}
+        self._kept: dict[tuple[str, str], m.Kept] = {}
+
+    def open(
+        self,
+        boundary: m.Boundary,
+        picture: Picture,
+        since_ns: int,
+        *,
+        coming: Any = None,
+        midstep: Midstep | None = None,
+    ) -> None:
+        """Training has stopped here.
+
+        Args:
+            boundary: Where.
+            picture: Of everything alive.
+            since_ns: When the update opened (`monotonic_ns`).
+            coming: The model or optimizer whose phase comes next; None where that is not known.
+            midstep: The step that training waits inside of.
+        """
+        self._boundary, self._picture, self._since = boundary, picture, since_ns
+        self._coming, self._midstep = coming, midstep
+
+    def close(self) -> None:
+        """Training goes on; what was promised is kept."""
+        self._boundary = self._coming = self._midstep = None
+        self._picture = {}
+        self._known.clear()
+
+    def forget(self) -> None:
+        """Something is being edited: what was foretold holds no more."""
+        self._known.clear()
+        self._promises.clear()
+
+    def answer(self, query: m.Foresee) -> m.Result:
+        """The answer, computed once at each stop; only the one element is looked at anew."""
+        name = self._parameter(query.object)
+        places = self._places(name)
+        if not places:
+            optimizers = [named.name for named, _ in self._registry.optimizers()]
+            if not optimizers:
+                return m.Refusal("there is no optimizer yet")
+            return m.Refusal(f"{name} is in no optimizer ({', '.join(optimizers)}): no step will change it")
+        first, *further = (self._answered(place, query.element) for place in places)
+        return replace(first, further=tuple(further))
+
+    def _answered(self, place: _Place, element: tuple[int, ...] | None) -> m.Foresight:
+        known = self._known.get(place.key)
+        if known is None:
+            known = self._known[place.key] = self._foresight(place)
+        return self._with_element(known, place, element)
+
+    # finding
+
+    def _parameter(self, name: str) -> str:
+        entry = self._registry.alive.get(name)
+        if entry is not None and entry.kind == "grad":
+            return entry.owner
+        if entry is not None and entry.kind == "state":
+            return name[name.index("[") + 1 : name.rindex("]")]
+        return name
+
+    def _places(self, name: str) -> list[_Place]:
+        """One for each optimizer that holds it."""
+        entry = self._registry.alive.get(name)
+        if entry is None or entry.tensor is None:
+            return []
+        return [
+            _Place(name, entry.tensor, named, optimizer, index)
+            for named, optimizer in self._registry.optimizers()
+            for index, group in enumerate(groups_of(optimizer))
+            if any(parameter is entry.tensor for parameter in parameters_of_group(group))
+        ]
+
+    # foretelling
+
+    def _foresight(self, place: _Place) -> m.Foresight:
+        clip = self._treatment.clip_since(self._since)
+        midstep = self._midstep
+        reached = midstep.reached(place.name, place.optimizer, self._registry) if midstep is not None else ""
+        blank = m.Foresight(
+            object=place.name,
+            optimizer=place.named.name,
+            cls=type(place.optimizer).__name__,
+            group=place.group,
+            steps=place.named.steps,
+            kept=None if reached else self._held_against(place),
+            reached=reached if reached in ("moved", "to come") else "",
+        )
+        try:
+            if reached == "at work":
+                raise CannotForesee("step is at work on it, so it is half done: what comes of it is seen afterwards")
+            ready = self._ready(place, clip)
+        except CannotForesee as why:
+            return replace(blank, why_not=str(why))
+        sums = Sums()
+        samples: list[tuple[Index, torch.Tensor, torch.Tensor]] = []
+        passed, sampled, share = 0, 0, min(1.0, PROMISED / max(1, ready.value.numel()))
+        for index, value, parts, total in self._pieces(place, ready):
+            sums.add(value, parts, total)
+            passed += total.numel()
+            if sampled + total.numel() <= passed * share:
+                sampled += total.numel()
+                sizes = sum((part.abs() for part in parts.values()), total.abs())
+                samples.append((index, value + total, sizes.to(torch.float32)))
+        self._promise(place, ready, sums, samples)
+        module = ready.module
+        moved = [source for source in _ORDER if source == "gradient" or sums.squares.get(source, 0.0) != 0]
+        moves = tuple(sums.move(source) for source in moved)
+        return replace(
+            blank,
+            norm=math.sqrt(sums.value),
+            total=sums.move("total"),
+            moves=moves if module in update_formulas.FORMULAS else (),
+            formula=update_formulas.in_signs(module, ready.group) if module in update_formulas.FORMULAS else "",
+            fresh=_is_fresh(ready.state) and not (module == "torch.optim.sgd" and not ready.group.get("momentum")),
+            scale=ready.scale if ready.scale != 1.0 else None,
+            clipping=_clipping(clip, ready, math.sqrt(sums.without) if "clipping" in sums.squares else None),
+            remarks=tuple(self._remarks(place, ready, sums, reached)),
+        )
+
+    def _ready(self, place: _Place, clip: Clip | None) -> _Ready:
+        parameter, grad = place.parameter, gradient(place.parameter)
+        module = rehearsal.module_of_step(place.optimizer)
+        cls = type(place.optimizer).__name__
+        if not module:
+            raise CannotForesee(f"The step of {cls} is not torch's own: what it does is seen when it is done")
+        if module == "torch.optim.lbfgs":
+            raise CannotForesee("LBFGS calls its closure within step, so the gradient it will use is not there yet")
+        if grad is None:
+            raise CannotForesee("It has no gradient: step passes it over, without momentum and without decay")
+        for tensor in (parameter, grad):
+            if tensor.layout is not torch.strided or tensor.device.type == "meta" or tensor.is_quantized:
+                raise CannotForesee(f"Its numbers are not laid out one by one ({tensor.layout}, {tensor.device})")
+        parameter, grad = _local(parameter), _local(grad)
+        entries = place.optimizer.state.get(place.parameter, {})
+        state = {key: _local(entry) if isinstance(entry, torch.Tensor) else entry for key, entry in entries.items()}
+        group = dict(place.optimizer.param_groups[place.group])
+        if module in ("torch.optim.adam", "torch.optim.adamw"):
+            group.setdefault("decoupled_weight_decay", isinstance(place.optimizer, torch.optim.AdamW))
+        by_formula = module in update_formulas.FORMULAS
+        by_matrix = rehearsal.moves_by_matrix(module)
+        if not (by_formula or by_matrix or rehearsal.moves_by_element(module)):
+            raise CannotForesee(f"The step of {cls} is not known to stepdbg well enough")
+        if by_matrix and parameter.numel() > WHOLE:
+            raise CannotForesee(f"{cls} looks at the whole tensor, and this one is too large to be copied for that")
+        kept = [entry for entry in state.values() if isinstance(entry, torch.Tensor) and entry.dim()]
+        if by_formula and any(entry.shape != parameter.shape for entry in kept):
+            raise CannotForesee(f"{cls} keeps state of another shape than the parameter's")
+        scale = self._treatment.scale(place.optimizer, key_of(place.optimizer)) or 1.0
+        at_clip = self._treatment.scale_at(clip, key_of(place.optimizer)) if clip is not None else 1.0
+        factor, before = self._cut(place, clip, grad, at_clip / scale)
+        raw = before.copy if before is not None and clip is not None and clip.by_value else None
+        return _Ready(parameter, grad, raw, factor, scale, at_clip, state, group, module)
+
+    def _pieces(
+        self, place: _Place, ready: _Ready
+    ) -> Iterator[tuple[Index, torch.Tensor, dict[m.Source, torch.Tensor], torch.Tensor]]:
+        """Piece by piece: where, the value, the parts of its move, the whole move."""
+        shape = tuple(ready.value.shape)
+        size = WHOLE if rehearsal.moves_by_matrix(ready.module) else piece_on(ready.value.device)
+        for index in pieces(shape, size):
+            value, parts, total = _moved(place.optimizer, ready, index)
+            yield index, value, parts, total
+
+    def _with_element(self, known: m.Foresight, place: _Place, element: tuple[int, ...] | None) -> m.Foresight:
+        """The same with the figures of one element."""
+        parameter = place.parameter
+        if element is None or known.total is None or parameter.is_complex() or len(element) != parameter.dim():
+            return known
+        if not all(0 <= at < size for at, size in zip(element, parameter.shape, strict=True)):
+            return known
+        ready = self._ready(place, self._treatment.clip_since(self._since))
+        if ready.value.shape != parameter.shape or rehearsal.moves_by_matrix(ready.module):
+            return known
+        value, parts, total = _moved(place.optimizer, ready, element)
+        here = {source: float(part) for source, part in parts.items()}
+        moves = tuple(replace(move, here=here.get(move.source, 0.0)) for move in known.moves)
+        whole = replace(known.total, here=float(total))
+        return replace(known, element=element, value=float(value), moves=moves, total=whole)
+
+    # clipping
+
+    def _cut(
+        self, place: _Place, clip: Clip | None, grad: torch.Tensor, scaled: float
+    ) -> tuple[float | None, Before | None]:
+        """How much a clip has left of this gradient, and the gradient as it was before.
+
+        Args:
+            place: The parameter.
+            clip: The call.
+            grad: The gradient as it is now.
+            scaled: By so much larger gradients were when they were clipped: a scaler's step has unscaled them since.
+        """
+        if clip is None:
+            return None, None
+        before = self._treatment.before(f"{place.name}.grad", self._since)
+        if before is not None:
+            now = _norm(grad) * scaled
+            if before.norm > 0 and math.isfinite(before.norm) and math.isfinite(now):
+                return min(1.0, now / before.norm), before
+            return None, before
+        if clip.by_value or clip.total is None:
+            return None, None
+        # nobody stood before the clip: believe its arithmetic, if the gradients are of the size that it leaves
+        total, limit = float(clip.total), float(clip.limit)
+        factor = min(1.0, limit / (total + 1e-6))
+        grads = [found for group in place.optimizer.param_groups for p in group["params"]
+                 if (found := gradient(p)) is not None]  # fmt: skip
+        if any(one.layout is not torch.strided or one.device.type == "meta" for one in grads):
+            return None, None
+        left = math.hypot(*(_norm(_local(one)) for one in grads)) * scaled
+        return (factor, None) if abs(left - total * factor) <= 1e-3 * max(left, total * factor) else (None, None)
+
+    def _remarks(self, place: _Place, ready: _Ready, sums: Sums, reached: Reached) -> Iterator[str]:
+        optimizer = place.optimizer
+        if reached == "unknown":
+            yield "training is inside step, and nobody saw it begin: it may have moved this parameter already"
+        if not math.isfinite(sums.squares.get("total", 0.0)):
+            skip = "the GradScaler will skip this step" if ready.scale != 1.0 else "step would spread it to the weights"
+            grad = _norm(ready.grad)
+            if not math.isfinite(grad):
+                yield f"the gradient holds NaN or infinity: {skip}"
+        if ready.at_clip != 1.0 and ready.factor != 1.0:
+            yield f"the clip saw gradients multiplied by {ready.at_clip:g}: scaler.unscale_ belongs before it"
+        if not place.parameter.requires_grad:
+            yield "frozen, but the optimizer still moves it, because its .grad is not None"
+        if isinstance(rate := ready.group.get("lr"), (int, float, torch.Tensor)) and float(rate) == 0:
+            yield "lr is 0"
+        elif 0.0 in (sums.squares.get("gradient"), sums.squares.get("total")) and _norm(ready.grad) == 0:
+            yield "the gradient is 0" + (": what moves it is left from before" if sums.squares["total"] else "")
+        if getattr(optimizer, "_optimizer_step_pre_hooks", None):
+            yield "a hook runs before this optimizer's step, and may change what it starts from"
+        if ready.value is not place.parameter:
+            yield "of the shard that this rank holds"
+
+    # promising
+
+    def _promise(
+        self, place: _Place, ready: _Ready, sums: Sums, samples: list[tuple[Index, torch.Tensor, torch.Tensor]]
+    ) -> None:
+        boundary = self._boundary
+        if boundary is None or boundary.next != "step" or not math.isfinite(sums.largest):
+            return
+        if self._coming is not None and self._coming is not place.optimizer:  # the step of another one
+            return
+        mark = self._picture.get(f"{place.name}.grad")
+        grad = mark.print if mark is not None and ready.scale == 1.0 else None
+        self._kept.pop(place.key, None)
+        self._promises.pop(place.key, None)
+        self._promises[place.key] = _Promise(
+            weakref.ref(place.parameter), place.named.steps, self._all_steps(place), grad, sums.largest, samples
+        )
+        while len(self._promises) > 1 and sum(one.elements for one in self._promises.values()) > PROMISED:
+            self._promises.pop(next(iter(self._promises)))
+
+    def _held_against(self, place: _Place) -> m.Kept | None:
+        """What became of the promise, once the step has run."""
+        promise = self._promises.get(place.key)
+        if promise is not None and self._all_steps(place) > promise.all_steps:
+            del self._promises[place.key]
+            self._kept.pop(place.key, None)
+            once = place.named.steps == promise.steps + 1 and self._all_steps(place) == promise.all_steps + 1
+            if once and promise.parameter() is place.parameter:
+                self._kept[place.key] = self._compared(place, promise)
+        kept = self._kept.get(place.key)
+        return kept if kept is not None and kept.steps == place.named.steps else None
+
+    def _all_steps(self, place: _Place) -> int:
+        return sum(each.named.steps for each in self._places(place.name))
+
+    def _compared(self, place: _Place, promise: _Promise) -> m.Kept:
+        value = as_real(_local(place.parameter))
+        exact = torch.finfo(value.dtype).eps if value.is_floating_point() else 0.0
+        deviation, fits = 0.0, True
+        for index, becomes, moved in promise.samples:
+            if not becomes.numel():
+                continue
+            off = (numbers(value, index) - becomes).abs_()
+            deviation = max(deviation, float(off.max()))
+            # rounding of the new value, and of some operations on the way to the move
+            room = becomes.abs().mul_(2 * exact).add_(moved.to(becomes.dtype), alpha=1e-4 + 16 * exact)
+            fits = fits and bool((off <= room).all())
+        remark = ""
+        mark = self._picture.get(f"{place.name}.grad")
+        if not fits and promise.grad is not None and mark is not None and mark.print != promise.grad:
+            remark = "the gradient was written anew before the step, by a closure or a hook"
+        elif not fits and exact > 1e-5:
+            remark = f"{str(value.dtype).removeprefix('torch.')} rounds coarsely, also on the way"
+        return m.Kept(place.named.steps, deviation, promise.largest, fits, promise.elements, remark)
+
+
+def _moved(
+    optimizer: Any, ready: _Ready, index: Index
+) -> tuple[torch.Tensor, dict[m.Source, torch.Tensor], torch.Tensor]:
+    """The value of one piece, the parts of its move, and the whole move."""
+    if ready.module not in update_formulas.FORMULAS:
+        return _rehearsed(optimizer, ready, index)
+    value, grad = numbers(as_real(ready.value), index), numbers(as_real(ready.grad), index)
+    if ready.scale != 1.0:
+        grad = grad / ready.scale
+    if ready.group.get("maximize"):
+        grad = -grad
+    state = {
+        key: numbers(as_real(entry), index) if isinstance(entry, torch.Tensor) and _lies_on(entry, ready) else entry
+        for key, entry in ready.state.items()
+    }
+    parts, total = _split(ready, value, grad, state)
+    raw = _unclipped(ready, grad, index)
+    if raw is not None:
+        parts["clipping"] = total - _split(ready, value, raw, state)[1]
+    return value, parts, total
+
+
+def _split(
+    ready: _Ready, value: torch.Tensor, grad: torch.Tensor, state: Mapping[str, Any]
+) -> tuple[dict[m.Source, torch.Tensor], torch.Tensor]:
+    """The parts, and their sum."""
+    moved = update_formulas.FORMULAS[ready.module](value, grad, state, ready.group)
+    parts: dict[m.Source, torch.Tensor] = {"gradient": grad * moved.gain}
+    total = parts["gradient"].clone()
+    if moved.momentum is not None:
+        parts["momentum"] = moved.momentum
+        total += moved.momentum
+    if moved.decay is not None:
+        parts["decay"] = moved.decay
+        total += moved.decay
+    return parts, total
+
+
+def _unclipped(ready: _Ready, grad: torch.Tensor, index: Index) -> torch.Tensor | None:
+    """The gradient before it was clipped; None where it was not, or that is not known."""
+    if ready.raw is not None:
+        raw = numbers(as_real(ready.raw), index) / ready.at_clip
+        return -raw if ready.group.get("maximize") else raw
+    return grad / ready.factor if ready.factor is not None and 0 < ready.factor < 1 - 1e-6 else None
+
+
+def _rehearsed(
+    optimizer: Any, ready: _Ready, index: Index
+) -> tuple[torch.Tensor, dict[m.Source, torch.Tensor], torch.Tensor]:
+    value = ready.value.detach()[index].clone()
+    grad = ready.grad.detach()[index] / ready.scale
+    state = {
+        key: entry[index] if isinstance(entry, torch.Tensor) and _lies_on(entry, ready) else entry
+        for key, entry in ready.state.items()
+    }
+    before = numbers(as_real(value), ())
+    after = rehearsal.rehearsed(optimizer, ready.group, value, grad, state)
+    return before, {}, numbers(as_real(after), ()) - before
+
+
+def _is_fresh(state: Mapping[str, Any]) -> bool:
+    """Whether there are no running averages yet; a step makes those of all its parameters before it moves the first."""
+    return not state or ("step" in state and float(state["step"]) == 0)
+
+
+def _clipping(clip: Clip | None, ready: _Ready, without: float | None) -> m.Clipping | None:
+    if clip is None:
+        return None
+    total = float(clip.total) if clip.total is not None else None
+    return m.Clipping(clip.function, float(clip.limit), ready.factor, total, without)
+
+
+def _lies_on(entry: torch.Tensor, ready: _Ready) -> bool:
+    """Whether a state entry has an element for each of the parameter's."""
+    return entry.shape == ready.value.shape and (entry.dim() > 0 or ready.value.dim() == 0)
+
+
+def _norm(tensor: torch.Tensor) -> float:
+    size = piece_on(tensor.device)
+    return math.sqrt(sum(float((part := numbers(as_real(tensor), at)).dot(part)) for at in pieces(tensor.shape, size)))
+
+
+def _local(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor; of a distributed one what this rank holds."""
+    return getattr(tensor, "_local_tensor", tensor)

@@ -1,0 +1,242 @@
+"""Why autograd has refused a backward: what was written since it was saved, which backward had freed the graph before,
+why a loss has no graph.
+
+torch's own words give a shape and two version numbers. The graph is still there: it is walked as it was left, and what
+is not certain is not told.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+
+from stepdbg.tracer.graph.saved_tensors import Kinds, saved_by
+from stepdbg.tracer.graph.walk import Walk, node_of
+from stepdbg.tracer.graph.why_no_graph import why_none
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.layout import groups_of, optimized_by, states_of
+from stepdbg.tracer.objects.other_threads import gradient
+from stepdbg.tracer.objects.outliving import Named
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.objects.variable_names import is_a, tensors_in_sight
+from stepdbg.tracer.phases.tracker import Course, Phase
+from stepdbg.tracer.sources.wrapping import key_of
+from stepdbg.tracer.tensors.readable import address_of
+
+_WRITTEN = re.compile(r"is at version (\d+); expected version (\d+)")
+_SHAPE = re.compile(r"\[torch\.\w+ \[([\d, ]*)\]\]")
+_FREED = "backward through the graph a second time"
+_NO_GRAPH = "does not require grad and does not have a grad_fn"
+_ENGINE = "_engine_run_backward"
+"""torch's function that every backward passes through; its first argument is what backward was called on."""
+_AT_MOST = 0.5
+"""Seconds that are spent on it."""
+_NAMES = 3
+"""So many tensors are named."""
+_SIGHT = 2_000
+"""So many tensors that variables lead to are looked at."""
+
+
+class _Saved(NamedTuple):
+    """A tensor that a node has saved and that was written since."""
+
+    name: str
+    node: int
+    """The sequence number of the node."""
+
+
+class Refusal:
+    """One backward that autograd has refused."""
+
+    def __init__(self, stack: Sequence[FrameType], registry: Registry, course: Course) -> None:
+        self._registry, self._course = registry, course
+        self._roots = _roots(stack)
+        self._around = [
+            *((name, one.tensor) for name, one in registry.alive.items() if one.tensor is not None),
+            *islice(tensors_in_sight(frames.scopes(list(stack))), _SIGHT),
+        ]
+        self._kinds = Kinds()
+        self._until = time.perf_counter() + _AT_MOST
+
+    def why(self, words: str) -> str:
+        """The reason; empty where it is not certain.
+
+        Args:
+            words: torch's own.
+        """
+        with torch._C.DisableTorchFunctionSubclass():
+            if _NO_GRAPH in words:
+                return self._without_graph()
+            if _FREED in words:
+                return self._freed()
+            if (versions := _WRITTEN.search(words)) is not None:
+                return self._written(int(versions[1]), int(versions[2]), _shape_in(words))
+        return ""
+
+    def _walked(self, roots: Iterable[Any]) -> Walk | None:
+        """The graph behind these; None where it is too large."""
+        walk = Walk(self._kinds)
+        for root in roots:
+            for _ in walk.from_root(root):
+                if time.perf_counter() > self._until:
+                    return None
+        return walk
+
+    def _without_graph(self) -> str:
+        """Of one tensor that backward was called on."""
+        if len(self._roots) != 1 or not is_a(tensor := self._roots[0], torch.Tensor) or node_of(tensor) is not None:
+            return ""
+        name = next((name for name, one in self._around if one is tensor), "")
+        others = [(name, one) for name, one in self._around if one is not tensor]
+        return why_none(name, "loss", tensor, others).partition(". ")[0].rstrip(".") if name else ""
+
+    # written since
+
+    def _written(self, now: int, expected: int, shape: tuple[int, ...] | None) -> str:
+        walk = self._walked(_nodes_of(self._roots))
+        if walk is None:
+            return ""
+        found: list[_Saved] = []
+        by_memory = {address: name for name, one in reversed(self._around) if (address := address_of(one))}
+        for node, number in zip(walk.nodes, walk.numbers, strict=True):
+            if time.perf_counter() > self._until:
+                return ""
+            for saved in saved_by(node, self._kinds, lambda one: by_memory.get(address_of(one), "")):
+                if saved.state == "changed" and (saved.now, saved.version) == (now, expected):
+                    if not saved.object:  # it may be the one
+                        return ""
+                    if shape in (saved.shape, None):
+                        found.append(_Saved(saved.object, number))
+        names = list(dict.fromkeys(one.name for one in found))
+        if not 0 < len(names) <= _NAMES:
+            return ""
+        were = "was" if len(names) == 1 else "were"
+        it = "it" if len(names) == 1 else "them"
+        writers = {self._writer(one) for one in found}
+        by = f" by step of {writer}" if len(writers) == 1 and (writer := writers.pop()) else ""
+        return f"{_listed(names)} {were} written{by} after the graph had saved {it}"
+
+    def _writer(self, saved: _Saved) -> str:
+        """The optimizer whose step has certainly written that parameter since."""
+        entry = self._registry.alive.get(saved.name)
+        parameter = entry.tensor if entry is not None and entry.kind == "parameter" else None
+        if parameter is None:
+            return ""
+        phases = (*self._course.before, *self._course.phases)
+        for place, phase in reversed([*enumerate(phases)]):
+            if phase.name != "step" or phase.skipped or saved.node >= (phase.nodes or _nodes_before(phases[:place])):
+                continue
+            for named, optimizer in self._registry.optimizers():
+                if key_of(optimizer) == phase.key and _has_written(named, optimizer, parameter):
+                    return named.name
+        return ""
+
+    # freed before
+
+    def _freed(self) -> str:
+        if len(self._roots) != 1 or not is_a(root := self._roots[0], torch.Tensor):
+            return ""
+        name = next((name for name, one in self._around if one is root), "the loss")
+        earlier = [phase for phase in self._course.phases if phase.name == "backward"][:-1]  # the last one was refused
+        if not earlier:
+            return self._freed_in_an_update_before(name, root)
+        for phase in reversed(earlier):
+            if _on(phase) is root:
+                return f"backward had already been called on {name}{_at(phase)}"
+        if len(earlier) == 1 and is_a(other := _on(earlier[0]), torch.Tensor) and self._freed_by(other, root):
+            whose = next((name for name, one in self._around if one is other), "another loss")
+            return f"the backward of {whose}{_at(earlier[0])} had freed what its graph shares with that of {name}"
+        return ""
+
+    def _freed_in_an_update_before(self, name: str, root: torch.Tensor) -> str:
+        """No backward has run in this update: what is freed in an older part of the graph was so before."""
+        walk = self._walked(_nodes_of([root]))
+        if walk is None:
+            return ""
+        when = self._registry.earlier.clock()
+        found = [update for node, number in zip(walk.nodes, walk.numbers, strict=True)
+                 if (update := when(number)) is not None and self._is_freed(node)]  # fmt: skip
+        if not found:
+            return ""
+        first, last = max(found, key=lambda update: update[1])
+        into = f"update {last}" if first == last else "an earlier update"
+        return f"the graph of {name} goes back into {into}, whose backward had freed it"
+
+    def _freed_by(self, other: torch.Tensor, root: torch.Tensor) -> bool:
+        """Whether the backward of another loss has let go of its graph, and that graph has a part of this one's.
+
+        What the two share may have been freed by the backward that was refused; what only the other has was not.
+        """
+        mine, others = self._walked(_nodes_of([root])), self._walked(_nodes_of([other]))
+        if mine is None or others is None:
+            return False
+        shared: list[Any] = []
+        own: list[Any] = []
+        for node in others.nodes:
+            (own if mine.index_of(node) < 0 else shared).append(node)
+        return any(map(self._is_freed, own)) and any(map(self._is_freed, shared))
+
+    def _is_freed(self, node: Any) -> bool:
+        if time.perf_counter() > self._until:
+            return False
+        return any(saved.state == "freed" for saved in saved_by(node, self._kinds, lambda _: ""))
+
+
+def _nodes_before(phases: Sequence[Phase]) -> int:
+    """How many nodes there were at least after these phases: when the newest loss was made whose backward is there."""
+    for phase in reversed(phases):
+        if phase.name == "backward" and is_a(loss := _on(phase), torch.Tensor) and (node := node_of(loss)) is not None:
+            return int(node._sequence_nr())
+    return 0
+
+
+def _on(phase: Phase) -> Any:
+    """What a phase's call was made on, if that is known and still there."""
+    return phase.on() if phase.on is not None else None
+
+
+def _at(phase: Phase) -> str:
+    return f" (line {phase.place[1]})" if phase.place is not None else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _roots(stack: Iterable[FrameType]) -> list[Any]:
+    """What the innermost backward was called on."""
+    for frame in stack:
+        if frame.f_code.co_name == _ENGINE:
+            outputs: Any = frames.local_variables(frame).get(frame.f_code.co_varnames[0])
+            return list(outputs) if type(outputs) in (list, tuple) else []
+    return []
+
+
+def _nodes_of(roots: Iterable[Any]) -> Iterator[Any]:
+    for root in roots:
+        if is_a(root, torch.Tensor) and (node := node_of(root)) is not None:
+            yield node
+
+
+def _has_written(named: Named, optimizer: Any, parameter: torch.Tensor) -> bool:
+    """Whether the newest step of that optimizer has written that parameter in a way that moves its version."""
+    if not any(one is parameter for one in optimized_by(optimizer)):
+        return False
+    if any(group.get("fused") for group in groups_of(optimizer)):  # it moves no version
+        return False
+    for one, state in states_of(optimizer):
+        steps: Any = state.get("step") if one is parameter else None
+        if is_a(steps, (int, torch.Tensor)) and int(steps) == named.steps:
+            return True
+    return gradient(parameter) is not None
+
+
+def _shape_in(words: str) -> tuple[int, ...] | None:
+    found = _SHAPE.search(words)
+    return tuple(int(size) for size in found[1].split(",") if size.strip()) if found is not None else None

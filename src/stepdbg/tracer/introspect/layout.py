@@ -1,0 +1,150 @@
+"""What modules and optimizers hold, read as torch lays it out: no method and no property of the user's is run for it.
+
+A script may override `parameters`, `named_parameters`, `__getattr__`, `__iter__` or `state_dict` as it likes: they may
+take arguments, return lists, count their calls, raise, or never end. What there is hangs in torch's own dictionaries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import nn
+
+from stepdbg.tracer.tensors.readable import shape_of
+
+_attributes = object.__getattribute__
+_NOTHING: Mapping[str, Any] = {}
+_PLAIN = frozenset((torch.Tensor, nn.Parameter))
+
+
+def held_by(module: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
+    """Its own parameters, buffers and children by their keys; `None` stands in the place of some."""
+    own = _attributes(module, "__dict__").get
+    # (a ScriptModule's have a length, keys, values and items, and nothing else)
+    return own("_parameters", _NOTHING), own("_buffers", _NOTHING), own("_modules", _NOTHING)
+
+
+def in_training(module: nn.Module) -> bool:
+    """Whether a module is in training mode, as far as its own attributes tell."""
+    own = _attributes(module, "__dict__")
+    flag = own.get("training", True)
+    if "training" not in own and issubclass(type(script := own.get("_c")), torch._C.ScriptModule):
+        flag = script.getattr("training") if script.hasattr("training") else True
+    return bool(flag) if type(flag) in (bool, int) else True
+
+
+def modules_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The model and all modules in it, each with what the names of its parameters begin with; several times where it
+    is held several times, but not within itself.
+    """
+    ahead: list[tuple[str, nn.Module, Any]] = [("", model, None)]
+    seen: set[int] = set()
+    while ahead:
+        prefix, module, above = ahead.pop()
+        yield prefix, module
+        seen.add(id(module))
+        if len(children := held_by(module)[2]):
+            link = (module, above)
+            ahead += [
+                (f"{prefix}{key}.", child, link)
+                for key, child in reversed(list(children.items()))
+                if child is not None and not (id(child) in seen and _is_above(child, link))
+            ]
+
+
+def any_in(model: nn.Module, modules: Container[int]) -> bool:
+    """Whether any of these modules (by `id`) is that model or a part of it."""
+    return any(id(module) in modules for _, module in modules_of(model))
+
+
+def _is_above(module: nn.Module, link: Any) -> bool:
+    while link is not None:
+        if link[0] is module:
+            return True
+        link = link[1]
+    return False
+
+
+def parameters_in(model: nn.Module) -> Iterator[torch.Tensor]:
+    """The parameters of a model and of all modules in it, each once."""
+    return _each_once(model, 0)
+
+
+def is_copy(module: nn.Module, models: Iterable[nn.Module]) -> bool:
+    """Whether a module is made like one of these models, and shares no parameter with any of them: an average of its
+    weights, a target network, a frozen reference.
+    """
+    models = list(models)
+    alike = [model for model in models if type(model) is type(module) and model is not module]
+    own = list(parameters_in(module)) if alike else []
+    shapes = list(map(shape_of, own))
+    if not own or not any(shapes == list(map(shape_of, parameters_in(model))) for model in alike):
+        return False
+    ids = set(map(id, own))
+    return all(id(parameter) not in ids for model in models for parameter in parameters_in(model))
+
+
+def buffers_in(model: nn.Module) -> Iterator[torch.Tensor]:
+    """The buffers, likewise."""
+    return _each_once(model, 1)
+
+
+def _each_once(model: nn.Module, which: int) -> Iterator[torch.Tensor]:
+    told: set[int] = set()
+    ahead, seen = [model], {id(model)}
+    for module in ahead:
+        held = held_by(module)
+        for tensor in held[which].values():
+            if tensor is not None and id(tensor) not in told:
+                told.add(id(tensor))
+                yield tensor
+        for child in held[2].values():
+            if child is not None and id(child) not in seen:
+                seen.add(id(child))
+                ahead.append(child)
+
+
+def groups_of(optimizer: Any) -> list[dict[str, Any]]:
+    """The parameter groups; of a wrapper, what it says.
+
+    Empty where there are none: a subclass may not have called torch's `__init__` yet.
+    """
+    groups = _own_or_asked(optimizer, "param_groups")
+    found = groups if isinstance(groups, (list, tuple)) else ()
+    return [group for group in found if isinstance(group, dict)]
+
+
+def parameters_of_group(group: Mapping[str, Any]) -> list[torch.Tensor]:
+    """The tensors that a parameter group holds."""
+    held = group.get("params")
+    if not isinstance(held, (list, tuple)):
+        return []
+    if _PLAIN.issuperset(map(type, held)):  # nearly always, and no step of Python for each of them
+        return [*held]
+    return [one for one in held if issubclass(type(one), torch.Tensor)]
+
+
+def optimized_by(optimizer: Any) -> Iterator[torch.Tensor]:
+    """The parameters of all its groups."""
+    return chain.from_iterable(map(parameters_of_group, groups_of(optimizer)))
+
+
+def states_of(optimizer: Any) -> Iterable[tuple[Any, dict[Any, Any]]]:
+    """Parameters, with the dictionary that each has in the optimizer's state."""
+    states = _own_or_asked(optimizer, "state")
+    if not isinstance(states, dict):
+        return ()
+    return [(parameter, state) for parameter, state in dict.items(states) if isinstance(state, dict)]
+
+
+def _own_or_asked(optimizer: Any, name: str) -> Any:
+    own = _attributes(optimizer, "__dict__")
+    if name in own:
+        return own[name]
+    try:
+        return getattr(optimizer, name, None)
+    except Exception:  # the user's own property
+        return None

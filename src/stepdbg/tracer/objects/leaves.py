@@ -1,0 +1,59 @@
+"""Tensors of the user's own that are trained without an optimizer: the leaves that a backward leads to, by the user's
+variables (`w1`, `params['w']`, `net.layers[0].weight`).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Container, Iterable, Iterator, Mapping
+
+import torch
+from torch import nn
+
+from stepdbg.tracer.objects.module_tensors import parameters_of
+from stepdbg.tracer.objects.variable_names import Sight
+
+
+class Leaves:
+    """What the newest backward has led to, in a program without an optimizer."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        """So often the script has moved them itself."""
+        self._noted: list[weakref.ref[torch.Tensor]] = []
+
+    def note(self, leaves: list[torch.Tensor]) -> None:
+        """A backward has led to these."""
+        known = {id(tensor) for ref in self._noted if (tensor := ref()) is not None}
+        if any(id(leaf) not in known for leaf in leaves):
+            self._noted = [weakref.ref(leaf) for leaf in leaves]
+
+    def named(self, sight: Sight, listed: Container[int], *, alone: bool) -> Iterator[tuple[str, torch.Tensor]]:
+        """Those that have a name and are not listed yet, in the order of the user's variables.
+
+        Args:
+            sight: What the variables lead to.
+            listed: What is listed, by `id`.
+            alone: There is no model: before the first backward whatever can be trained is taken for a leaf.
+        """
+        leaves = {id(leaf): leaf for ref in self._noted if (leaf := ref()) is not None and id(leaf) not in listed}
+        if not leaves and alone and not self._noted:
+            seen = (ref() for ref in sight.tensors.values())
+            leaves = {id(one): one for one in seen if one is not None and one.requires_grad and one.is_leaf}
+        names = sight.names
+        if any(key not in names for key in leaves):
+            names = {**names_of_parts(sight.modules, names), **names}
+        order = [key for key in sight.tensors if key in leaves]
+        for key in [*order, *(key for key in leaves if key not in sight.tensors)]:
+            if (name := names.get(key)) is not None:
+                yield name, leaves[key]
+
+
+def names_of_parts(parts: Iterable[nn.Module], names: Mapping[int, str]) -> dict[int, str]:
+    """The parameters of modules that have a name of their own, by `id`: of those that are in no model, for instance."""
+    found: dict[int, str] = {}
+    for part in parts:
+        if (name := names.get(id(part))) is not None:
+            for path, parameter in parameters_of(part):
+                found.setdefault(id(parameter), f"{name}.{path}")
+    return found

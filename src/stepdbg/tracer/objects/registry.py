@@ -1,0 +1,533 @@
+"""What is alive, and what the user calls it: models, parameters, gradients, buffers, optimizers and their state, the
+batch, the outputs and the loss.
+
+Sources note what they see, as weak references, so that nothing lives longer for being watched. Only at a stop are
+names looked up, in the variables of the user's frames, and everything listed by name (`refresh`); when training goes on
+the list is dropped (`release`).
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+from stepdbg.protocol.messages import Census, Kind
+from stepdbg.tracer.introspect import layout
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.layout import (
+    groups_of,
+    modules_of,
+    optimized_by,
+    parameters_in,
+    parameters_of_group,
+    states_of,
+)
+from stepdbg.tracer.introspect.plain import key_in_words, plain
+from stepdbg.tracer.introspect.trainers import closure_loss
+from stepdbg.tracer.objects import unwrap as wrappers
+from stepdbg.tracer.objects.alive import Alive
+from stepdbg.tracer.objects.earlier_graphs import Earlier
+from stepdbg.tracer.objects.leaves import Leaves
+from stepdbg.tracer.objects.loss_search import losses_among, numbers_among
+from stepdbg.tracer.objects.module_tensors import Roster, Rosters
+from stepdbg.tracer.objects.other_threads import OtherThreads, gradients
+from stepdbg.tracer.objects.outliving import Named
+from stepdbg.tracer.objects.recent import Held, Numbers, fetched
+from stepdbg.tracer.objects.slots import Slot, maker_of
+from stepdbg.tracer.objects.variable_names import FEW as _FEW
+from stepdbg.tracer.objects.variable_names import (
+    Sight,
+    assigned_names,
+    is_a,
+    look_around,
+    passing_names,
+    taken_by,
+    tensors_in,
+    unique,
+)
+from stepdbg.tracer.objects.versions import Standing
+
+_LOSSES = 8
+"""So many losses are told from new ones."""
+_NOT_OTHERS = ("parameter", "buffer", "grad")
+"""Kinds that stay, or hang on those that do."""
+
+
+@dataclass(slots=True)
+class Registry:
+    """Everything that is known to be alive."""
+
+    alive: dict[str, Alive] = field(default_factory=dict)
+    """By name, filled between `refresh` and `release`."""
+    scope: dict[int, str] = field(default_factory=dict)
+    """Names of the user's variables, by `id`, between `refresh` and `release`."""
+    also: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further names of tied tensors."""
+    earlier: Earlier = field(default_factory=Earlier)
+    """Losses and outputs of before."""
+    others: OtherThreads = field(default_factory=OtherThreads)
+    _models: list[Named] = field(default_factory=list)
+    _optimizers: list[Named] = field(default_factory=list)
+    _slots: dict[str, list[Slot]] = field(default_factory=dict)
+    _held: Held = field(default_factory=Held)
+    """What the user's variables hold beyond the newest."""
+    in_sight: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
+    """The tensors that the user's variables led to at the last stop."""
+    at_backward: bool = False
+    """Whether backward is just being called: then the newest loss is that which it is called on."""
+    parts: list[nn.Module] = field(default_factory=list)
+    """The modules in sight, between `refresh` and `release`."""
+    small: dict[str, bytes] = field(default_factory=dict)
+    """What small tensors hold, as far as the newest picture has read them and there is room, until `release`."""
+    optimized: set[int] = field(default_factory=set)
+    """The `id` of all that optimizers hold, as of the last `refresh`."""
+    all_optimized: bool = False
+    """Whether optimizers hold each parameter that is listed, likewise."""
+    leaves: Leaves = field(default_factory=Leaves)
+    """What is trained by hand."""
+    _loss_names: set[str] = field(default_factory=set)
+    """What those were called that backward was called on."""
+    _loose: frozenset[int] = frozenset()
+    """Parameters of optimizers that are in no model, as far as was found."""
+    _loose_names: dict[int, str] = field(default_factory=dict)
+    """What such were called when they were listed last, by `id`."""
+    _losses: list[weakref.ref[torch.Tensor]] = field(default_factory=list)
+    """Those that backward was called on."""
+    rosters: Rosters = field(default_factory=Rosters)
+    _held_by: dict[int, Roster] = field(default_factory=dict)
+    """What each model holds, by its `id`, while everything is being listed."""
+    _stand: Standing = field(default_factory=Standing)
+    _of_models: int = 0
+    """So many of what is alive are the models' own."""
+    _serial: int = 0
+    _numbers: Numbers = field(default_factory=Numbers)
+    """Of batches, outputs and losses that were listed."""
+    _made: int = -1
+    _taken: set[str] = field(default_factory=set)
+    """Names that are the user's."""
+
+    # what the sources note
+
+    def note_model(self, model: nn.Module, *, called: bool = True) -> None:
+        """A module was called that no other called, or was found in sight."""
+        entry = next((entry for entry in self._models if entry.ref() is model), None)
+        if entry is None:
+            entry = Named(weakref.ref(model))
+            self._models.append(entry)
+        entry.called = entry.called or called
+
+    def note_optimizer(self, optimizer: Optimizer) -> Named:
+        """An optimizer was made or used; a wrapper counts as what it wraps."""
+        for entry in self._optimizers:
+            if entry.ref() is optimizer:
+                return entry
+        if (inner := wrappers.innermost(optimizer)) is not optimizer:
+            return self.note_optimizer(inner)
+        entry = Named(weakref.ref(optimizer))
+        self._optimizers.append(entry)
+        return entry
+
+    def note(self, kind: Kind, value: object, name: str = "") -> None:
+        """A batch, an output or a loss has come into being; it takes the place of the one before."""
+        self._serial = serial = self._serial + 1
+        if isinstance(value, torch.Tensor):
+            maker = maker_of(value) if kind == "output" and value.dim() == 0 else None
+            self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind, maker)]
+            if kind == "output":
+                self.earlier.note(kind, self._slots[kind][0].ref)
+            return
+        tensors = list(islice(tensors_in(value), _FEW))
+        self._slots[kind] = [
+            Slot(kind, weakref.ref(tensor), "", serial, kind + path, maker_of(tensor)) for path, tensor in tensors
+        ]
+        if kind == "output":
+            for slot in self._slots[kind]:
+                self.earlier.note(kind, slot.ref)
+
+    def note_output(self, tensor: weakref.ref[torch.Tensor]) -> None:
+        """A model returned that tensor, no number, some time ago."""
+        self._serial += 1
+        self._slots["output"] = [Slot("output", tensor, "", self._serial, "output")]
+
+    def note_call(self, arguments: object, *, by_hand: bool) -> None:
+        """A model is about to be called with gradients; told only while somebody looks.
+
+        The output of the call before is not the newest any more. What the model is called with is the batch, if it was
+        made by hand, as far as no other model or loader has made it.
+        """
+        for slot in self._slots.get("output", ()):
+            if (output := slot.ref()) is not None:
+                self._held.add("output", output, slot.serial)
+        if not by_hand and self._slots.get("batch") and any(slot.ref() is not None for slot in self._slots["batch"]):
+            return
+        self._serial += 1
+        for _, tensor in islice(tensors_in(arguments), _FEW):
+            if tensor.grad_fn is None and not is_a(tensor, nn.Parameter):
+                there = self.in_sight.get(id(tensor))
+                self._held.add("batch", tensor, self._serial, known=there is not None and there() is tensor)
+
+    def note_fetched(self, variables: Mapping[str, Any], before: Mapping[int, weakref.ref[torch.Tensor]]) -> None:
+        """A `data` phase has ended: what it made is the batch, as far as no loader has just made one."""
+        made = [tensor for slot in self._slots.get("batch", ()) if (tensor := slot.ref()) is not None]
+        if all(id(tensor) in before for tensor in made):
+            self._serial += 1
+            for tensor in fetched(variables, before):
+                self._held.add("batch", tensor, self._serial)
+
+    def add_loss(self, tensor: weakref.ref[torch.Tensor], name: str, update: int | None = None) -> None:
+        """`backward` is called on that tensor, or was, in that update, or will be in this."""
+        if update is not None:
+            self._loss_names.add(name)
+            if not any(loss() is tensor() for loss in self._losses):
+                self._losses = [*self._losses[-_LOSSES:], tensor]
+        slots = self._slots.get("loss")
+        if slots is None or slots[0].ref() is not tensor():
+            self._serial += 1
+            self._slots["loss"] = [Slot("loss", tensor, name, self._serial, "loss")]
+            self.earlier.note_loss(tensor, update)
+
+    def is_newest(self, kind: Kind, tensor: torch.Tensor) -> bool:
+        """Whether that very tensor is among the newest noted of its kind."""
+        return any(slot.ref() is tensor for slot in self._slots.get(kind, ()))
+
+    def made_at(self, kind: Kind, node: Any) -> bool:
+        """Whether that node of the graph made one of the newest of that kind, a number, be it there still or not."""
+        number = node._sequence_nr()
+        return any(slot.maker == number for slot in self._slots.get(kind, ()))
+
+    @property
+    def has_optimizers(self) -> bool:
+        """Whether an optimizer is there."""
+        return any(entry.ref() is not None for entry in self._optimizers)
+
+    def look_for_loss(self, stack: list[FrameType]) -> None:
+        """See whether the innermost of these frames holds a loss that `backward` has not been called on yet."""
+        self._find_loss(look_around(list(frames.scopes(stack))), self.in_sight, stack)
+
+    def newest_loss(self) -> torch.Tensor | None:
+        """The loss noted last, if it is still there."""
+        slots = self._slots.get("loss")
+        return slots[0].ref() if slots else None
+
+    def batch(self) -> torch.Tensor | tuple[torch.Tensor, ...] | None:
+        """The tensors of the batch noted last, if they are still there."""
+        tensors = [tensor for slot in self._slots.get("batch", ()) if (tensor := slot.ref()) is not None]
+        tensors = tensors or self._held.newest("batch")
+        return tensors[0] if len(tensors) == 1 else tuple(tensors) or None
+
+    # what a stop asks
+
+    def models(self) -> list[tuple[str, nn.Module]]:
+        """Those alive, with their names."""
+        return [(entry.name, model) for entry in self._models if (model := entry.ref()) is not None]
+
+    def optimizers(self) -> list[tuple[Named, Optimizer]]:
+        """Those alive."""
+        return [(entry, optimizer) for entry in self._optimizers if (optimizer := entry.ref()) is not None]
+
+    @property
+    def named(self) -> tuple[Named, ...]:
+        """All models and optimizers that were noted, with their names."""
+        return (*self._models, *self._optimizers)
+
+    def steps(self) -> dict[int, int]:
+        """How often the optimizers that hold a parameter have stepped, by `id` of the parameter."""
+        found: dict[int, int] = {}
+        for named, optimizer in self.optimizers():
+            for parameter in optimized_by(optimizer):
+                found[id(parameter)] = found.get(id(parameter), 0) + named.steps
+        return found
+
+    def refresh(
+        self, stack: list[FrameType], returning: FrameType | None = None, *, pending_backward: bool = False
+    ) -> None:
+        """List by name everything that is alive, as seen from these frames.
+
+        Args:
+            stack: The training thread's frames, innermost first.
+            pending_backward: Between a training forward and its backward, where a new loss may have come into being.
+            returning: A frame to which a model's output is just being returned: the variable that takes it is not
+                bound yet, and its name is read from the frame's code.
+        """
+        if returning is not None and frames.calling(sys._getframe()) is not returning:
+            returning = None  # it is a library's code that takes the output
+        spaces = list(frames.scopes(stack))
+        sight, before = look_around(spaces, passing := passing_names(stack)), self.in_sight
+        self.scope, self.in_sight = sight.names, sight.tensors
+        self._taken = sight.variables.union(*(frame.f_code.co_names for frame in stack[:4]))
+        self.parts = sight.modules
+        self._find_models(sight, stack)
+        self._name(sight, passing)
+        self._find_loss(sight if pending_backward else None, before, stack)
+        self.alive = {}
+        self.also = {}
+        self._stand.begin()
+        self._loose_names = {}
+        names = self._list_models()
+        self._held_by, self._of_models = {}, len(self.alive)
+        self._list_optimizers(names)
+        self.all_optimized = self.optimized >= names.keys()
+        if not self.has_optimizers:
+            for name, leaf in self.leaves.named(sight, names, alone=not self._models):
+                if name not in self.alive:
+                    self._list_parameters([leaf], [name], [f"{name}.grad"], "")
+        self._list_slots(returning, before)
+        self._list_held()
+        self._count_versions()
+        self.others.say_so()
+
+    def list_holders(self) -> bool:
+        """List what models and optimizers hold, with no look at frames; False where one has no name or none is."""
+        if not (self.has_optimizers and all(one.name for one in self.named if one.ref() is not None)):
+            return False
+        stand, also, self._stand = self._stand, self.also, Standing()
+        self.alive, self.scope = {}, self._loose_names
+        try:
+            self._list_optimizers(self._list_models())
+        finally:
+            self._stand, self.also = stand, also
+        return True
+
+    def _count_versions(self) -> None:
+        groups = tuple(
+            (entry.name, tuple(len(parameters_of_group(group)) for group in groups_of(optimizer)))
+            for entry, optimizer in self.optimizers()
+        )
+        others = islice(self.alive.items(), self._of_models, None)
+        self._stand.end(groups, [(name, entry.kind) for name, entry in others if entry.kind not in _NOT_OTHERS])
+
+    @property
+    def version(self) -> int:
+        """Moves when what is alive becomes another set of names."""
+        return self._stand.version
+
+    @property
+    def standing(self) -> int:
+        """Moves when parameters and buffers do, or their dtype, device, whether they are trained, and by whom."""
+        return self._stand.number
+
+    def release(self) -> None:
+        """Training goes on: keep nothing alive."""
+        self.alive = {}
+        self.scope = {}
+        self._held_by = {}
+        self.parts = []
+        self.small = {}
+
+    def forget_names(self) -> None:
+        """Training runs on by itself: keep no names either, which are made up once for those who step."""
+        self.rosters.forget()
+
+    def census(self) -> Census:
+        """How much is alive."""
+        alive = self.alive.values()
+        return self._stand.census(e.tensor for e in alive if e.kind == "parameter" and e.tensor is not None)
+
+    def loss_name(self) -> str | None:
+        """What the newest loss is called."""
+        slots = self._slots.get("loss")
+        return slots[0].name or None if slots else None
+
+    # finding
+
+    def _find_models(self, sight: Sight, stack: list[FrameType]) -> None:
+        """Optimizers and models among the user's variables: a model is what holds parameters of an optimizer."""
+        for optimizer in sight.optimizers:
+            self.note_optimizer(optimizer)
+        self._optimizers = [
+            entry
+            for entry in self._optimizers
+            if (used := entry.ref()) is not None and not self.others.alone_use(used, entry.steps)
+        ]
+        held = set(map(id, chain.from_iterable(optimized_by(optimizer) for _, optimizer in self.optimizers())))
+        self.optimized = held
+        self._models = [
+            entry
+            for entry in self._models
+            if entry.called or ((model := entry.ref()) is not None and not self.others.alone_train(model, held))
+        ]
+        self._adopt(sight, held)
+        loose = frozenset(
+            held.difference(*(map(id, self._roster(model, name).parameters) for name, model in self.models()))
+        )
+        if loose and loose != self._loose:
+            # a trainer keeps the model to itself, but the library's own frames hold it (Lightning, before its first
+            # forward)
+            self._adopt(look_around(list(frames.library_scopes(stack))), loose)
+        self._loose = loose
+
+    def _adopt(self, sight: Sight, held: set[int] | frozenset[int]) -> None:
+        """Add the modules in sight that hold any of these parameters, copies of them (an average, a target), or what
+        was called and has no name (a network whose `forward` is called directly); keep the outermost.
+        """
+        known = {id(model) for _, model in self.models()}
+        nameless = {
+            id(model)
+            for entry in self._models
+            if not entry.name and (model := entry.ref()) is not None and not wrappers.known_as(model, sight.names)[1]
+        }
+        for module in sight.modules:
+            if not (id(module) in known or wrappers.wraps(module, known)) and (
+                is_a(module, AveragedModel)
+                or any(id(parameter) in held for parameter in parameters_in(module))
+                or (nameless and id(module) in sight.names and layout.any_in(module, nameless))
+            ):
+                self.note_model(module, called=False)
+        for module in (module for module in sight.modules if id(module) in sight.names):
+            models = [model for _, model in self.models()]
+            if layout.is_copy(module, models) and not self.others.alone_train(module, held):
+                self.note_model(module, called=False)
+        if all(entry.name for entry in self._models):
+            return
+        listed = {id(entry.ref()) for entry in self._models if entry.name}
+        self._models = [entry for entry in self._models if entry.name or not wrappers.wraps(entry.ref(), listed)]
+        everything = [model for _, model in self.models()]
+        inner = {id(child) for model in everything for _, child in modules_of(model) if child is not model}
+        self._models = [
+            entry for entry in self._models if (model := entry.ref()) is not None and id(model) not in inner
+        ]
+
+    def _name(self, sight: Sight, passing: frozenset[str]) -> None:
+        """Give unique names to those that have none; where a variable refers to what a wrapper wraps, list that."""
+        for entry in self._models:
+            model = entry.ref()
+            if model is not None and not entry.name:
+                listed, name = wrappers.known_as(model, sight.names)
+                entry.ref = weakref.ref(listed)
+                self._give(entry, name or type(listed).__name__)
+        names = wrappers.names_behind(sight.optimizers, sight.names)
+        for entry in self._optimizers:
+            name = names.get(id(optimizer := entry.ref()))
+            if optimizer is not None and (not entry.name or (entry.makeshift and name and name not in passing)):
+                self._give(entry, name or type(optimizer).__name__)
+                entry.makeshift = name is None
+
+    def _give(self, entry: Named, name: str) -> None:
+        entry.name = unique(name, {other.name for other in self.named if other is not entry})
+
+    def _find_loss(
+        self, sight: Sight | None, before: Mapping[int, weakref.ref[torch.Tensor]], stack: list[FrameType]
+    ) -> None:
+        """See which of the user's variables hold losses: before backward, and what stands beside it at its entry."""
+        newest = self.newest_loss()
+        if newest is not None:
+            self._held.add("loss", newest, self._slots["loss"][0].serial)
+        if sight is None:
+            return
+        numbers, made = numbers_among(sight, self._slots.get("output", ()), self._losses)
+        self._made = max(self._made, made)
+        found = losses_among(numbers, newest if self.at_backward else None, self._loss_names, self._made)
+        if (main := found.main or (None if self.at_backward else closure_loss(stack))) is not None:
+            self.add_loss(weakref.ref(main[1]), main[0])
+        for _, value in found.beside:
+            self._serial += 1
+            self._held.add("loss", value, self._serial, known=before.get(id(value), lambda: None)() is value)
+
+    # listing
+
+    def _roster(self, model: nn.Module, name: str) -> Roster:
+        """What the model holds: at first it has no name."""
+        known = self._held_by.get(id(model))
+        if known is None or not name:
+            known = self.rosters.of(model, name)
+            if name:
+                self._held_by[id(model)] = known
+        return known
+
+    def _list_models(self) -> dict[int, str]:
+        """Parameters, gradients and buffers of all models; the names of the parameters by `id`."""
+        seen: dict[int, str] = {}
+        buffered: dict[int, str] = {}
+        for model_name, model in self.models():
+            roster = self._roster(model, model_name).besides(seen, buffered)
+            for first, others in roster.also.items():
+                self.also[first] = (*self.also.get(first, ()), *others)
+            seen.update(zip(map(id, roster.parameters), roster.parameter_names, strict=True))
+            buffered.update(zip(map(id, roster.buffers), roster.buffer_names, strict=True))
+            self._list_parameters(roster.parameters, roster.parameter_names, roster.grad_names, model_name)
+            for name, buffer in zip(roster.buffer_names, roster.buffers, strict=True):
+                self.alive[name] = Alive("buffer", buffer, owner=model_name)
+            self._stand.note(roster.buffer_names, roster.buffers)
+        return seen
+
+    def _list_parameters(
+        self, parameters: list[torch.Tensor], names: list[str], grad_names: list[str], owner: str
+    ) -> None:
+        """List them, and the gradients that hang on them."""
+        self._stand.note(names, parameters)
+        alive = self.alive
+        alive.update(
+            zip(names, [Alive("parameter", parameter, None, 0, owner) for parameter in parameters], strict=True)
+        )
+        for grad, name, grad_name in zip(gradients(parameters), names, grad_names, strict=True):
+            if grad is not None:
+                alive[grad_name] = Alive("grad", grad, None, 0, name)
+
+    def _list_optimizers(self, names: dict[int, str]) -> None:
+        alive = self.alive
+        for named, optimizer in self.optimizers():
+            for index, group in enumerate(groups_of(optimizer)):
+                unlisted = [
+                    (place, parameter)
+                    for place, parameter in enumerate(parameters_of_group(group))
+                    if id(parameter) not in names
+                ]
+                for place, parameter in unlisted:
+                    if id(parameter) not in names:
+                        name = self.scope.get(id(parameter)) or f"{named.name}.param_groups[{index}]['params'][{place}]"
+                        names[id(parameter)] = self._loose_names[id(parameter)] = name
+                        self._list_parameters([parameter], [name], [f"{name}.grad"], named.name)
+                for key, value in group.items():
+                    if key != "params":
+                        tensor = value if is_a(value, torch.Tensor) else None
+                        name = f"{named.name}.param_groups[{index}][{plain(key)}]"
+                        alive[name] = Alive("hyperparameter", tensor, value, owner=named.name)
+            for parameter, state in states_of(optimizer):
+                if id(parameter) not in names:
+                    continue
+                whose = f"{named.name}.state[{names[id(parameter)]}]."
+                for key, value in tuple(state.items()):
+                    if type(value) is torch.Tensor or is_a(value, torch.Tensor):
+                        word = key if type(key) is str else key_in_words(key)
+                        alive[f"{whose}{word}"] = Alive("state", value, value, 0, named.name)
+                    elif is_a(value, (int, float)):
+                        alive[f"{whose}{key_in_words(key)}"] = Alive("state", None, value, 0, named.name)
+
+    def _list_slots(self, returning: FrameType | None, before: Mapping[int, weakref.ref[torch.Tensor]]) -> None:
+        for kind in ("batch", "output", "loss"):
+            slots = [slot for slot in self._slots.get(kind, ()) if slot.ref() is not None]
+            if kind == "output":  # a loss that the model returned is listed as the loss
+                slots = [slot for slot in slots if slot.ref() is not self.newest_loss()]
+            assigned = assigned_names(returning) if kind == "output" and returning is not None else ()
+            for place, slot in enumerate(slots):
+                tensor = slot.ref()
+                found = self.scope.get(id(tensor)) if tensor is not None else None
+                if found is None and assigned:
+                    found = taken_by(assigned, slot.default.removeprefix(kind), len(slots), place)
+                slot.name = found or self._free(slot.default if kind != "loss" else slot.name or kind, kind)
+                name = slot.name = unique(slot.name, self.alive)
+                there = before.get(id(tensor)) if kind == "loss" else None  # an output is the loss only at backward
+                known = there is not None and there() is tensor
+                self.alive[name] = Alive(slot.kind, tensor, serial=self._numbers.of(tensor), known=known)
+
+    def _list_held(self) -> None:
+        held = self._held.named(self.scope)
+        listed = {id(entry.tensor) for entry in self.alive.values()} if held else ()
+        for name, tensor, one in held:
+            if id(tensor) not in listed and name not in self.alive:
+                self.alive[name] = Alive(one.kind, tensor, serial=self._numbers.of(tensor), known=one.known)
+
+    def _free(self, name: str, kind: Kind) -> str:
+        """A name for what no variable holds: none that the user has given to something else."""
+        root = name[: len(kind)] if name.startswith(kind) else name
+        return f"model_{name}" if root in self._taken else name

@@ -1,0 +1,490 @@
+"""Where training is in its course: phases, updates, epochs, and what comes next by the order learned so far.
+
+No torch here: a source says what begins and what ends, by name, and an optimizer is whatever can be told apart. The
+rule for when a new update opens is that of the design's word list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import Struct
+
+from stepdbg.protocol.messages import Boundary, Effect, Effects, PhaseRecord
+from stepdbg.tracer.phases.turns import Turn, opens_by_turn
+from stepdbg.tracer.stays_here import StaysHere
+
+USUAL_ORDER = ("data", "zero_grad", "forward", "loss", "backward", "step")
+"""What is foretold while nothing has been learned."""
+_CLOSED = frozenset({"data", "forward", "eval", "backward", "unscale", "clip", "step", "scheduler"})
+"""Calls of torch's in which no update opens. (A `with stepdbg.phase(…)` may hold whole updates.)"""
+
+BY_HAND = "by hand"
+"""Stands for the optimizer where the script steps by hand."""
+_KNOWN = 2
+"""After so many updates that the order of phases alone would have told as well, it is gone by."""
+_MAKERS = {"batch": ("data",), "output": ("forward",), "loss": ("loss", "backward")}
+"""The phases in which the objects of a kind come into being."""
+
+
+class Phase(Struct, eq=False):
+    """A phase that runs or has run. (A msgspec struct, since one is made at each boundary of a free run.)"""
+
+    name: str
+    began_ns: int
+    update: int
+    outer: Phase | None
+    """The open call that it is part of."""
+    kept: bool = True
+    """False for what is no part of the order: evaluation, a loader that had no batch left."""
+    epoch: int | None = None
+    """The epoch in which it began."""
+    ended_ns: int = 0
+    """When the call returned; 0 while it runs."""
+    effects: Effects | None = None
+    own: list[Effect] | None = None
+    """What it has done so far before, between and after the phases that lie inside it; None where none does, or nobody
+    looks."""
+    place: tuple[str, int] | None = None
+    """File and line where it was called; known only while somebody looks."""
+    skipped: bool = False
+    over: int | None = None
+    """As `Boundary.over`."""
+    whose: Any = None
+    """A weak reference to the model or optimizer whose call it is; known only while somebody looks."""
+    loss: str | None = None
+    """What the loss that a backward starts from is called; empty where it is a derivative of something else."""
+    key: Hashable = None
+    """The optimizer whose phase it is, as `advance` was told."""
+    on: Any = None
+    """A weak reference to what a backward was called on; of those noted in a free run, only of the newest."""
+    nodes: int = 0
+    """Of a step: how many nodes of graphs its thread had made before it; 0 where it was noted in a free run."""
+    doubt: Callable[[], bool] | None = None
+    """Where it was assumed that this phase runs: asked when the next begins, False if nothing has happened in it."""
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The names of the enclosing calls, outermost first."""
+        names: list[str] = []
+        outer = self.outer
+        while outer is not None:
+            names.insert(0, outer.name)
+            outer = outer.outer
+        return tuple(names)
+
+    def ms(self, now_ns: int) -> float:
+        """Duration of the call, or until now where it was none."""
+        return ((self.ended_ns or now_ns) - self.began_ns) / 1e6
+
+
+class _Opening(Struct):
+    """What the opening of an update put away, for `take_back`."""
+
+    phases: list[Phase]
+    before: list[Phase]
+    stepped: set[Hashable]
+    in_use: set[Hashable]
+
+
+@dataclass(slots=True)
+class Course(StaysHere):
+    """The course of one training process."""
+
+    index: int = 0
+    update: int = 1
+    epoch: int | None = None
+    loss: float | None = None
+    open: Phase | None = None
+    """The innermost call that is open; None at the level of the script itself."""
+    running: Phase | None = None
+    """A phase at that level that ends where the next begins (loss, and every phase of a generator loop)."""
+    last: Phase | None = None
+    """The phase at that level that was done last."""
+    phases: list[Phase] = field(default_factory=list)
+    """Those done in this update."""
+    before: list[Phase] = field(default_factory=list)
+    """Those of the last complete update."""
+    stepped: set[Hashable] = field(default_factory=set)
+    """The optimizers that have stepped in this update."""
+    in_use: set[Hashable] = field(default_factory=set)
+    """The optimizers that must have stepped before a forward or zero_grad opens an update."""
+    fresh: set[Hashable] = field(default_factory=set)
+    """Optimizers that were made in mid-run and have not stepped yet: another fold's, another stage's."""
+    unused: set[Hashable] = field(default_factory=set)
+    """Those that were made and have never stepped."""
+    pending_backward: bool = False
+    """Between a training forward and its backward."""
+    merged: bool = False
+    """What was assumed to run before the newest boundary did not: it is one with the boundary before."""
+    trailing: set[Hashable] = field(default_factory=set)
+    """The optimizers whose `zero_grad` ends a round (None: a model's), as far as was seen."""
+    agreed: int = 0
+    """So many updates in a row have opened where the order of phases alone would have opened them."""
+    _differs: bool = False
+    """Within this update, loops have told otherwise than that order."""
+    _opening: _Opening | None = None
+
+    def begin_anew(self) -> None:
+        """As if nothing had happened."""
+        fresh = Course()
+        for name in Course.__slots__:
+            setattr(self, name, getattr(fresh, name))
+
+    # while somebody may look
+
+    def advance(
+        self, following: str | None, now_ns: int, optimizer: Hashable, *, silent: bool = False, turn: Turn | None = None
+    ) -> tuple[Phase | None, int | None]:
+        """Close the phase that runs and stand before `following` (None at the end of the script).
+
+        Args:
+            following: The phase that is about to begin.
+            now_ns: The time.
+            optimizer: Whose phase it is.
+            silent: Nothing lies between this boundary and the one before: they are one.
+            turn: What the user's loops tell, if they do (`tracer/rounds.py`).
+
+        Returns:
+            The phase done, and the number of the update that opens here.
+        """
+        self._arrive(following, optimizer, now_ns, silent)
+        done = None if following is None and self.merged else self.last
+        return done, self._opens(following, optimizer, turn)
+
+    def opened_ns(self) -> int:
+        """When the first phase of this update began (`monotonic_ns`); later than all there was, where none has yet."""
+        began = [phase.began_ns for phase in self.phases]
+        outer = self.open
+        while outer is not None:
+            began.append(outer.began_ns)
+            outer = outer.outer
+        return min(began, default=1 << 63)
+
+    def boundary(
+        self, following: str | None, done: Phase | None, opens: int | None, now_ns: int, *, predicted: bool
+    ) -> Boundary:
+        """The boundary as it is sent."""
+        return Boundary(
+            index=self.index,
+            update=done.update if done else self.update,
+            done=done.name if done else None,
+            next=following,
+            predicted=predicted,
+            opens=opens,
+            inside=self.inside,
+            epoch=done.epoch if done else self.epoch,
+            ms=round(done.ms(now_ns), 4) if done else None,
+            loss=self.loss,
+            skipped=bool(done and done.skipped),
+            over=done.over if done else None,
+        )
+
+    def depart(
+        self, name: str, now_ns: int, opens: int | None, call: bool, kept: bool, optimizer: Hashable = None
+    ) -> Phase:
+        """Begin that phase: an open call, or one that ends where the next begins."""
+        if opens is not None and opens != self.update:
+            self._open(opens)
+        phase = Phase(name, now_ns, self.update, self.open, kept, self.epoch, key=optimizer)
+        self.last = None
+        if call:
+            self.open = phase
+        else:
+            self.running = phase
+        return phase
+
+    # while nobody looks
+
+    def pass_by(
+        self,
+        name: str,
+        optimizer: Hashable,
+        now_ns: int,
+        call: bool = True,
+        kept: bool = True,
+        silent: bool = False,
+        turn: Turn | None = None,
+    ) -> Phase:
+        """`advance` and `depart` at once."""
+        self._arrive(name, optimizer, now_ns, silent)
+        return self.depart(name, now_ns, self._opens(name, optimizer, turn), call, kept, optimizer)
+
+    # what has ended
+
+    def leave(self, phase: Phase, now_ns: int) -> None:
+        """The call of that phase has returned, or was left by an exception."""
+        level = self.open
+        while level is not None and level is not phase:
+            level = level.outer
+        if level is None:
+            return
+        if self.running is not None:
+            self.close_running(self.running, now_ns)
+        while self.open is not None:  # those inside it were left by the same exception
+            level, self.open = self.open, self.open.outer
+            self._end(level, now_ns)
+            if level is phase:
+                break
+        self.last, self.running = phase, None
+
+    def close_running(self, phase: Phase, now_ns: int) -> None:
+        """That phase has ended, if it still runs, and none is known to follow."""
+        if self.running is phase:
+            self.running = None
+            if phase.doubt is not None and not phase.doubt():
+                self._retracted()
+                self.merged = True
+                return
+            self.last = phase
+            self._end(phase, now_ns)
+            if not self.stepped and phase.name == "step" and phase.outer is None:
+                self.stepped.add(BY_HAND)
+
+    def note_step(self, optimizer: Hashable) -> None:
+        """That optimizer has stepped, or would have (its scaler skipped the step)."""
+        self.stepped.add(optimizer)
+        self.fresh.discard(optimizer)
+        self.unused.discard(optimizer)
+
+    def note_loss(self, loss: Any, name: str) -> None:
+        """The newest backward was called on that tensor (a weak reference to it), which is called so."""
+        known = (*self.before, *self.phases, *((self.open,) if self.open is not None else ()))
+        newest = next((phase for phase in reversed(known) if phase.name == "backward"), None)
+        if newest is not None and newest.on is None and newest.loss == name:
+            newest.on = loss
+
+    def note_made(self, optimizer: Hashable) -> None:
+        """That optimizer was made: it will step. In the first update nothing else has been learned yet."""
+        self.unused.add(optimizer)
+        if self.before or self.stepped:
+            self.fresh.add(optimizer)
+        else:
+            self.in_use.add(optimizer)
+
+    def take_back(self, phase: Phase) -> None:
+        """That phase, done last, was none: the loader had no batch left, or feeds no training.
+
+        It is no part of the order, and no update opens with it.
+        """
+        phase.kept = False
+        opening = self._opening
+        if opening is None or phase.update != self.update or self.stepped:
+            return
+        if all(other is phase or not other.kept for other in self.phases):
+            done = [other for other in self.phases if other is not phase]
+            self.phases = [*opening.phases, *done]
+            self.before, self.stepped, self.in_use = opening.before, opening.stepped, opening.in_use
+            self._opening = None
+            self.update -= 1
+            phase.update = self.update
+
+    def retract(self) -> None:
+        """What runs turned out to be nothing: there was no loss phase between that forward and this call."""
+        if self.running is not None:
+            self.running = None
+            self._retracted()
+
+    @property
+    def regular(self) -> bool:
+        """Whether the order of phases alone tells where updates open, as far as was seen."""
+        return self.agreed >= _KNOWN and not self._differs
+
+    def conclude(self, *, ended: bool) -> None:
+        """The script is over. If it has come to its end, an update in which nothing was learned was none: its phases
+        end the one before.
+        """
+        opening = self._opening
+        learns = ("backward", "step")
+        if (
+            ended
+            and opening is not None
+            and not self.stepped
+            and not any(phase.name in learns for phase in self.phases)
+        ):
+            self.phases = [*opening.phases, *self.phases]
+            self.before, self.stepped, self.in_use = opening.before, opening.stepped, opening.in_use
+            self._opening = None
+            self.update -= 1
+            for phase in self.phases:
+                phase.update = self.update
+
+    def waited(self, ns: int) -> None:
+        """Training has waited for the user while these phases ran: that is none of their time."""
+        if self.running is not None:
+            self.running.began_ns += ns
+        level = self.open
+        while level is not None:
+            level.began_ns += ns
+            level = level.outer
+
+    # what is known
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The names of the calls that are open, outermost first."""
+        level = self.open
+        return () if level is None else (*level.inside, level.name)
+
+    def within(self, name: str) -> bool:
+        """Whether a call of that phase is open."""
+        level = self.open
+        while level is not None:
+            if level.name == name:
+                return True
+            level = level.outer
+        return False
+
+    def foretell(self, phase: str, *, begins: bool = False) -> str | None:
+        """What followed on that phase, which is done or begins, in the last update; the usual order where nothing has
+        been learned. Between a forward and its backward evaluations are part of the order.
+        """
+        names, done = self._order(self.before), self._order(self.phases)
+        if begins:
+            done.append(phase)
+        evaluations = 0
+        while self.pending_backward and done and done[-1] == "eval":
+            evaluations += 1
+            done.pop()
+        if evaluations and done:
+            phase = done[-1]
+        places = [place for place, name in enumerate(names) if name == phase]
+        if places:
+            place = places[min(max(done.count(phase), 1), len(places)) - 1] + 1
+            while evaluations and place < len(names) and names[place] == "eval":
+                evaluations -= 1
+                place += 1
+            if place < len(names):
+                return names[place]
+            return None if self.inside else names[0]
+        if names or phase not in USUAL_ORDER:
+            return None
+        return USUAL_ORDER[(USUAL_ORDER.index(phase) + 1) % len(USUAL_ORDER)]
+
+    def _order(self, phases: list[Phase]) -> list[str]:
+        """The names of those at the level where training is."""
+        inside, evaluations = self.inside, self.pending_backward
+        return [
+            phase.name
+            for phase in phases
+            if phase.inside == inside and (phase.kept or (evaluations and phase.name == "eval"))
+        ]
+
+    def update_of(self, following: str) -> int:
+        """The update that a phase which begins now is part of, by the order of phases."""
+        return self._opens(following, None, None) or self.update
+
+    def is_last(self, name: str) -> bool:
+        """Whether an update ends with that phase, by the order learned."""
+        names = [phase.name for phase in self.before if phase.kept and phase.outer is None]
+        return names[-1] == name if names else name == "step"
+
+    def records(self) -> tuple[PhaseRecord, ...]:
+        """The phases done in this update, as they are sent."""
+        return _records(self.phases)
+
+    def made_in(self) -> dict[str, int]:
+        """The update that the newest batch, output and loss are of, by kind; left out where no phase tells."""
+        found = {}
+        for kind, makers in _MAKERS.items():
+            for phases, update in ((self.phases, self.update), (self.before, self.update - 1)):
+                if any(phase.name in makers for phase in phases):
+                    found[kind] = update
+                    break
+        return found
+
+    def previous(self) -> tuple[PhaseRecord, ...]:
+        """Those of the last complete update."""
+        return _records(self.before)
+
+    def _arrive(self, following: str | None, optimizer: Hashable, now_ns: int, silent: bool) -> None:
+        stepped = self.stepped
+        if (
+            following == "zero_grad"
+            and stepped
+            and not (optimizer is None or optimizer in stepped or optimizer in self.fresh)
+        ):  # if its gradients are zeroed when others have stepped in this update, it still will
+            self.in_use.add(optimizer)
+        self.merged = False
+        if self.running is not None:
+            self.close_running(self.running, now_ns)
+        if not silent and (not self.merged or following is None):
+            self.index += 1
+
+    def _end(self, phase: Phase, now_ns: int) -> None:
+        phase.ended_ns = phase.ended_ns or now_ns
+        if phase.update == self.update:
+            self.phases.append(phase)
+
+    def _retracted(self) -> None:
+        self.last = next((phase for phase in reversed(self.phases) if phase.outer is self.open), None)
+
+    def _opens(self, following: str | None, optimizer: Hashable, turn: Turn | None) -> int | None:
+        if self.index == 1 and following is not None:
+            return self.update
+        if not self.stepped or following is None or self._closed():
+            return None
+        by_order = self._opens_by_order(following, optimizer)
+        opens = by_order
+        if turn is not None:
+            several = len(self.in_use | self.stepped) > 1
+            opens = opens_by_turn(turn, following, several=several, by_order=by_order, again=optimizer in self.stepped)
+            if following == "zero_grad":
+                (self.trailing.add if turn == "over" else self.trailing.discard)(optimizer)
+                by_order = self._opens_by_order(following, optimizer)
+        elif following == "forward" and self.regular and not self._begins_with("forward"):
+            opens = by_order = False  # one from which nothing is learned: an evaluation with gradients on
+        self._differs = self._differs or opens != by_order
+        return self.update + 1 if opens else None
+
+    def _closed(self) -> bool:
+        """Whether a call is open in which no update opens."""
+        level = self.open
+        while level is not None:
+            if level.name in _CLOSED:
+                return True
+            level = level.outer
+        return False
+
+    def _opens_by_order(self, following: str, optimizer: Hashable) -> bool:
+        """Whether the order of phases alone says that an update opens."""
+        stepped = self.stepped
+        if following == "data":
+            return True
+        if following == "zero_grad" and optimizer in self.trailing:
+            return False
+        # (optimizers that have all been replaced by new ones, as by the next fold's, are waited for no longer)
+        all_stepped = self.in_use <= stepped or self.in_use.isdisjoint(stepped)
+        if following in ("forward", "backward") or optimizer is None:
+            return all_stepped and following in ("forward", "backward", "zero_grad")
+        if following in ("zero_grad", "step"):
+            if optimizer in stepped:
+                # in a GAN that zeroes both each time this is still the same round: the next batch says that it is over
+                return all_stepped or not any(phase.name == "data" for phase in self.phases)
+            return following == "zero_grad" and optimizer in self.fresh
+        return False
+
+    def _begins_with(self, name: str) -> bool:
+        """Whether the last complete update began with that phase, or nothing has been learned."""
+        first = next((phase.name for phase in self.before if phase.kept and phase.outer is None), name)
+        return first == name
+
+    def _open(self, update: int) -> None:
+        self._opening = _Opening(self.phases, self.before, self.stepped, self.in_use)
+        self.before = self.phases
+        self.in_use = self.stepped
+        self.update = update
+        self.phases = []
+        self.stepped = set()
+        self.agreed = 0 if self._differs else self.agreed + 1
+        self._differs = False
+
+
+def _records(phases: list[Phase]) -> tuple[PhaseRecord, ...]:
+    return tuple(
+        PhaseRecord(phase.name, round(phase.ms(0), 4), phase.inside, phase.effects, phase.skipped)
+        for phase in phases
+        if phase.kept
+    )

@@ -1,0 +1,182 @@
+"""Phases that pass by in a free run: noted as they happen, and made into the course of training when it is looked at.
+
+Between two kernels of torch's nearly everything that the interpreter touches has to come from memory again, so a
+boundary costs what it touches: above all the code of each function that is called, more than a microsecond apiece. A
+boundary that nobody looks at therefore only adds a few numbers to a list and one to the shared page, and where it is
+the usual one of its kind its wrapper in `sources` writes them itself, in one function. The course is made up from many
+of them at once, which is quick, after `LAG_NS` at the latest and before anything reads it (`Tracer.course`). Noted are
+phases at the level of the script itself; whatever happens inside one goes the long way.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from threading import get_ident
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from stepdbg.protocol.page import BELL, USUAL_PHASES, Page
+from stepdbg.tracer.phases.tracker import Course, Phase
+from stepdbg.tracer.stays_here import StaysHere
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.objects.registry import Registry
+    from stepdbg.tracer.session.losses import Losses
+    from stepdbg.tracer.session.rank import Rank
+
+LAG_NS = 150_000_000
+"""The update on the page is at most so old (the hub looks at it five times a second). The bell is heard at a forward,
+or at the first boundary after so long."""
+NOTED = Phase("", 0, 0, None)
+"""Stands for a phase that is only noted."""
+_ALIKE = 2
+"""After so many updates of one make the next one is expected to be alike; and so many are made up at the end."""
+_FIELDS = 4
+"""Of each phase: its name, its optimizer (of a backward: what its loss is called), when it began, and when its call
+returned (0 where it is no call)."""
+
+
+ZERO_GRAD, FORWARD, LOSS, BACKWARD, STEP = range(len(USUAL_PHASES))
+"""Places on the page."""
+
+
+class Passing(StaysHere):
+    """The notes. The sources and `Tracer.end` write them, without a call that can be spared."""
+
+    __slots__ = ("_course", "_losses", "_lost_in", "_page", "_rank", "_registry", "_values", "due", "key",
+                 "loss", "losses", "memory", "notes", "open", "output", "phase", "starts", "thread")  # fmt: skip
+
+    def __init__(self, course: Course, registry: Registry, rank: Rank, losses: Losses) -> None:
+        self._course = course
+        self._registry = registry
+        self._rank = rank
+        self._losses = losses
+        self.notes: list[Any] = []
+        """`_FIELDS` after `_FIELDS`, in the order of what happened; one fewer for a phase whose call is open."""
+        self.due = 0
+        """Until when phases are noted (ns, monotonic); 0 while they are not."""
+        self.open: str | None = None
+        """The phase noted whose call is open."""
+        self.phase: Phase | None = None
+        """The same, where the course has been made up since it began."""
+        self.key: Any = None
+        """Its optimizer."""
+        self._page: Page
+        self.memory: memoryview
+        """That of the shared page, with the bell in it."""
+        self.starts: memoryview[int]
+        """On the page, when each phase began last; the usual ones have the places `ZERO_GRAD` to `STEP`."""
+        self.output: weakref.ref[torch.Tensor] | None = None
+        """What the newest forward returned, where the registry has not been told."""
+        self.loss: tuple[weakref.ref[torch.Tensor], str] | None = None
+        """The newest loss, likewise, and its name."""
+        self.losses: list[float] = []
+        """The values of those losses whose backward is noted, in that order."""
+        self._values: Iterator[float] = iter(())
+        """The same, while the course is made up."""
+        self.thread = get_ident()
+        """The one that trains."""
+        self._lost_in = 1
+        """The update of the newest loss."""
+
+    def begin_anew(self) -> None:
+        """Nothing is noted, and this thread is the one that trains."""
+        self.notes, self.losses, self.due = [], [], 0
+        self.open = self.phase = self.key = self.output = self.loss = None
+        self._lost_in = self._course.update
+        self.thread = get_ident()
+
+    def has_noted(self, names: tuple[str, ...]) -> bool:
+        """Whether a phase of any of these names is among the notes."""
+        return any(name in names for name in self.notes[::_FIELDS])
+
+    def enter(self, name: str, optimizer: Any, call: bool) -> bool:
+        """Note that a phase begins, if phases are noted just now; else it has to go the long way."""
+        now = monotonic_ns()
+        if now > self.due or self.open is not None or self.memory[BELL] or get_ident() != self.thread:
+            return False
+        self.notes += (name, optimizer, now) if call else (name, optimizer, now, 0)
+        if call:
+            self.open = name
+        self._page.enter(now, name)
+        return True
+
+    def arm(self, now_ns: int) -> None:
+        """Nobody looks, and no call is open: from now on phases are noted."""
+        page = self._rank.page
+        if page is not None:
+            self._page, self.memory, self.starts, self.due = page, page.memory, page.starts, now_ns + LAG_NS
+
+    def catch_up(self) -> None:
+        """Make up the course from the notes."""
+        notes, self.notes = self.notes, []
+        self._values, self.losses = iter(self.losses), []
+        course, update = self._course, self._course.update
+        end = len(notes) // _FIELDS * _FIELDS
+        names, optimizers = notes[:end:_FIELDS], notes[1:end:_FIELDS]
+        openings: list[int] = []
+        place = 0
+        while place < len(names):
+            if len(openings) == _ALIKE:
+                place += self._pass_over(names, optimizers, place, openings)
+            before = course.update
+            self._make_up(*notes[place * _FIELDS : (place + 1) * _FIELDS])
+            if course.update != before:
+                openings.append(place)
+            place += 1
+        if self.open is not None and self.phase is None:
+            name, self.key, began = notes[-_FIELDS + 1 :]
+            self.phase = self._begin(name, self.key, began)
+        if course.update != update and self._rank.page is not None:
+            self._rank.page.progress(course.update, course.epoch)
+        if self.output is not None:
+            self._registry.note_output(self.output)
+        if self.loss is not None:
+            self._registry.add_loss(*self.loss, self._lost_in)
+            course.note_loss(*self.loss)
+        self.output = self.loss = None
+
+    def _begin(self, name: str, key: Any, began: int, *, call: bool = True) -> Phase:
+        """The phase in the course; where it is a backward, with its loss."""
+        course = self._course
+        if name != "backward" or key is None:
+            return course.pass_by(name, key, began, call=call)
+        phase = course.pass_by(name, None, began)
+        self._losses.take(next(self._values), key, course.update)
+        self._lost_in = course.update
+        phase.loss = key
+        return phase
+
+    def _make_up(self, name: str, key: Any, began: int, ended: int) -> None:
+        """One phase."""
+        phase = self._begin(name, key, began, call=ended != 0)
+        if ended:
+            if name == "step":
+                self._course.note_step(key)
+            self._course.leave(phase, ended)
+
+    def _pass_over(self, names: list[str], keys: list[Any], place: int, openings: list[int]) -> int:
+        """Where one update is like the other, only the last ones are made up: of those before, nothing is kept.
+
+        Returns:
+            How many phases are passed over, `place` being where an update is due to open.
+        """
+        period = openings[-1] - openings[-2]
+        if place != openings[-1] + period:
+            return 0
+        pattern, whose = names[place - period : place], keys[place - period : place]
+        if (pattern, whose) != (names[place - 2 * period : place - period], keys[place - 2 * period : place - period]):
+            return 0
+        openings.clear()  # one time is enough: what follows is of another kind, or the end
+        end = place
+        while names[end : end + period] == pattern and keys[end : end + period] == whose:
+            end += period
+        updates = max(0, (end - place) // period - _ALIKE)
+        losses = [key for at, key in enumerate(whose) if pattern[at] == "backward" and key is not None]
+        self._losses.take_all(losses, self._course.update + 1, updates, self._values)
+        self._course.update += updates
+        self._course.index += updates * period
+        return updates * period

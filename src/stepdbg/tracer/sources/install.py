@@ -1,0 +1,35 @@
+"""An unmodified script as a source of boundaries: hooks on the entry points of torch that every training loop calls.
+
+What the hooks see is noted in the registry also while a generator loop is driven, when they make no boundaries.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stepdbg.tracer.patching import dynamo as compiler
+from stepdbg.tracer.sources.backward import Backward
+from stepdbg.tracer.sources.compiled_update import Compiled
+from stepdbg.tracer.sources.cuda_graphs import CudaGraphs
+from stepdbg.tracer.sources.data import Loaders
+from stepdbg.tracer.sources.forward import Models
+from stepdbg.tracer.sources.optimizers import Optimizers
+from stepdbg.tracer.sources.unscale_and_clip import Gradients
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.stops.tracer import Tracer
+
+
+def install(tracer: Tracer) -> None:
+    """Hook everything."""
+    models = Models(tracer)
+    optimizers = Optimizers(tracer, models)
+    gradients = Gradients(tracer, optimizers)
+    optimizers.install()
+    gradients.install()
+    Backward(tracer, models, gradients).install()
+    Loaders(tracer, models).install()
+    Compiled(tracer).install()
+    CudaGraphs(tracer).install()
+    models.watch()
+    compiler.leave_alone("stepdbg")

@@ -1,0 +1,69 @@
+"""The tensors of an inner stop: described, and put among what is alive, so that they are looked at like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.objects.alive import Alive
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.objects.variable_names import tensors_in
+from stepdbg.tracer.tensors import window as tensors
+from stepdbg.tracer.tensors.readable import shape_of
+
+_FEW = 12
+"""So many tensors of one inner stop are told of."""
+
+
+def tell(
+    registry: Registry, of: str, new: Iterable[tuple[str, object]], given: Iterable[tuple[str, object]] = ()
+) -> tuple[tuple[m.InnerTensor, ...], int]:
+    """Describe tensors, and make them known by name.
+
+    Args:
+        registry: Where they become known, until training goes on.
+        of: The unit that they belong to.
+        new: What it has made or written, each with its label; tensors, or nests of them. Their figures are told.
+        given: What had been given to it.
+
+    Returns:
+        The descriptions, and how many tensors have none.
+    """
+    names = {id(entry.tensor): name for name, entry in registry.alive.items() if entry.tensor is not None}
+    told: list[m.InnerTensor] = []
+    left_out = 0
+    for values, figures in ((new, True), (given, False)):
+        for label, value in values:
+            for path, tensor in tensors_in(value):
+                if len(told) >= _FEW:
+                    left_out += 1
+                    continue
+                known_as = names.get(id(tensor))
+                if known_as is None:
+                    known_as = registry.scope.get(id(tensor)) or f"{label}{path} of {of}"
+                    registry.alive[known_as] = Alive("variable", tensor)
+                told.append(_told(label + path, known_as, tensor, figures=figures))
+    return tuple(told), left_out
+
+
+def _told(label: str, known_as: str, tensor: torch.Tensor, *, figures: bool) -> m.InnerTensor:
+    with torch._C.DisableTorchFunctionSubclass():
+        return m.InnerTensor(
+            label,
+            known_as,
+            shape_of(tensor),
+            str(tensor.dtype).removeprefix("torch."),
+            str(tensor.device),
+            _statistics(tensor) if figures else None,
+        )
+
+
+def _statistics(tensor: torch.Tensor) -> m.Statistics | None:
+    """None where it has no numbers, or none that torch can work with."""
+    try:
+        value, _ = tensors.readable(tensor)
+        return None if value is None else tensors.statistics(value)
+    except RuntimeError:
+        return None

@@ -1,0 +1,164 @@
+"""Stepping into a phase: hooks are put in when it is entered so, and taken out when it ends, however it ends.
+
+A forward is gone through module by module, a backward by gradients as they arrive, a step by parameters; or each of
+them by operators. Nothing is hooked in any other phase, and what is hooked belongs to torch, not to the user's objects:
+no module, optimizer or graph bears a trace of it that could be pickled, copied, or printed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from threading import Lock, get_ident
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import torch
+from msgspec.structs import replace
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.stepping.gradients import IntoBackward
+from stepdbg.tracer.stepping.modules import IntoForward
+from stepdbg.tracer.stepping.parameters import IntoStep
+from stepdbg.tracer.tensors.devices import capturing
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.phases.tracker import Phase
+    from stepdbg.tracer.stepping.unit_hooks import Way
+    from stepdbg.tracer.stops.stop import Halt
+    from stepdbg.tracer.stops.tracer import Tracer
+
+ORDERS: tuple[m.Go, ...] = ("into", "operator")
+"""The orders that go into a phase."""
+Describes = Callable[[Registry], m.Inner]
+"""Tells what an inner stop is about, once everything alive has been listed by name."""
+_NOTHING_INSIDE = frozenset({"data", "zero_grad", "unscale", "clip", "scheduler"})
+"""Phases that are one call of torch's or of a loader's."""
+
+
+class Into:
+    """The phase that is stepped into, and how far to go in it."""
+
+    def __init__(self, tracer: Tracer, halt: Halt) -> None:
+        self.tracer = tracer
+        self._halt = halt
+        self.phase: Phase | None = None
+        """The one whose inside is hooked; None nearly always."""
+        self.made: dict[int, str] = {}
+        """The module whose output a node of the graph has made, by its sequence number: of forwards stepped into."""
+        self._ways: tuple[Way, ...] = ()
+        self._seen: Counter[tuple[m.Unit, str]] = Counter()
+        """How often each unit came up in this phase."""
+        self._place = 0
+        self._told_compiled = False
+        self._thread = 0
+        self._stopping = Lock()
+        """Held during a stop: with several devices, gradients arrive in several threads."""
+
+    @property
+    def order(self) -> m.Go | None:
+        """How the user has said to go on."""
+        return self._halt.until
+
+    def begins(self, phase: Phase) -> None:
+        """That phase begins, or is found running: if it is to be stepped into, hook what it will do."""
+        if self.order not in ORDERS or self.tracer.quiet:
+            return
+        try:
+            self.enter(phase)
+        except Exception as error:
+            self.over(broken=True)
+            self.tracer.gave_up(error)
+
+    def over(self, *, broken: bool = False) -> None:
+        """The phase that is stepped into, if one is, has ended or is left by an exception: take everything out."""
+        if self.phase is None:
+            return
+        try:
+            self.leave(broken=broken)
+        except Exception as error:
+            self.tracer.gave_up(error)
+        self._halt.settle()
+
+    def enter(self, phase: Phase) -> None:
+        """Hook what that phase will do."""
+        self.leave()
+        if phase.name in _NOTHING_INSIDE:
+            return
+        self.phase, self._thread = phase, get_ident()
+        self._seen.clear()
+        self._place = 0
+        self._ways = self._ways_into(phase.name)
+        for way in self._ways:
+            way.enter()
+
+    def leave(self, *, broken: bool = False) -> None:
+        """Take everything out again."""
+        if self.phase is None:
+            return
+        ways, self._ways = self._ways, ()
+        try:
+            for way in ways:
+                if not broken:
+                    way.ends()
+        finally:
+            self.phase = None
+            for way in ways:
+                way.leave()
+
+    def stepped_by(self, order: m.Go) -> bool:
+        """Whether that is the order, and the phase goes on being looked into."""
+        return self.order == order and self.phase is not None and not self.tracer.quiet
+
+    def sees(self) -> bool:
+        """Whether what happens now, in this thread, is something that one can stop after.
+
+        Not what another thread computes (a replica's forward), nor what is traced or transformed instead of computed.
+        """
+        return (
+            get_ident() == self._thread
+            and self.order in ORDERS
+            and not self.tracer.quiet
+            and torch._C._get_tracing_state() is None
+            and torch._C._functorch.peek_interpreter_stack() is None
+            and not capturing()
+        )
+
+    def stop(self, unit: m.Unit, name: str, describe: Describes, frame: FrameType | None) -> None:
+        """Stop after that unit.
+
+        Args:
+            unit: What has been done.
+            name: What it is called, as far as that is known without a list of names.
+            describe: Tells the rest.
+            frame: The innermost frame of the training thread.
+        """
+        with self._stopping:
+            phase = self.phase
+            if phase is None or self.order not in ORDERS or self.tracer.quiet:
+                return
+            self._place += 1
+            place = self._place
+
+            def described(registry: Registry) -> m.Inner:
+                inner = describe(registry)
+                self._seen[unit, inner.name] += 1
+                return replace(inner, phase=phase.name, nth=self._seen[unit, inner.name], place=inner.place or place)
+
+            self.tracer.stop_inside(described, frame)
+            for way in self._ways:
+                way.ordered()
+
+    def passed_compiled(self) -> None:
+        """A compiled module was called: say, once, why there was nothing to stop at inside it."""
+        if not self._told_compiled:
+            self._told_compiled = True
+            self.tracer.tell("stepping into compiled code is not possible: what torch.compile has compiled is one call")
+
+    def _ways_into(self, name: str) -> tuple[Way, ...]:
+        if name == "backward":
+            return (IntoBackward(self),)
+        if name == "step":
+            return (IntoStep(self),)
+        return (IntoForward(self), IntoBackward(self))

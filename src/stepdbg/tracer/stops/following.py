@@ -1,0 +1,152 @@
+"""Which thread of which process is debugged: the one that trains.
+
+At first that is the thread which has imported torch. Many programs train in another (a server, a notebook, an
+executor): the first thread in which training shows takes its place, as long as the one that is followed has not trained
+itself, or has ended. What further threads train is beside it (`tracer/other_threads.py`).
+
+A forked child inherits what belongs to its parent: the socket and the shared page, which are let go of at once. Most
+forked children prepare batches and never train: they stay silent, and nothing of theirs is sent. One in which training
+shows connects anew, and is a rank of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from threading import RLock
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from stepdbg.tracer.introspect.layout import in_training
+from stepdbg.tracer.objects.variable_names import is_a
+from stepdbg.tracer.session.connection import HubLost
+from stepdbg.tracer.stops.callers import Owner
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.session.losses import Losses
+    from stepdbg.tracer.session.rank import Rank
+    from stepdbg.tracer.stops.stop import Halt
+    from stepdbg.tracer.stops.tracer import Tracer
+
+_PROOFS = ("backward", "step")
+"""Phases that nothing but training has."""
+_SIGNS = ("zero_grad", "forward", "unscale", "clip", *_PROOFS)
+"""Phases by which training begins to show."""
+_SILENT = ("data", "eval", "loss")
+"""Phases that what only prepares batches, or evaluates, has as well."""
+
+
+class Following:
+    """The thread that is followed, and whether this process is one that trains."""
+
+    def __init__(self, tracer: Tracer, rank: Rank, halt: Halt, losses: Losses) -> None:
+        self._tracer = tracer
+        self._rank, self._halt, self._losses = rank, halt, losses
+        self.turn = RLock()
+        """Held while a thread stands at a boundary: none takes its place meanwhile, and messages are sent whole."""
+        self.unproven = False
+        """True in a forked child that has not trained."""
+        self.fetched: tuple[int, int, int] | None = None
+        """The newest batch that a thread took which is not followed: which one, from when, to when (in ns)."""
+        self._beside = False
+        """True when another thread was seen to train beside this one, and the user is still to be told."""
+        self.at_fork: list[Callable[[], None]] = []
+        """What the sources do in a forked child: no call of the parent's is open there."""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether any thread may turn out to be the one that trains: none has so far, or that one has ended."""
+        return not self._tracer.quiet and not (self._is_alive() and self._has_been_in(_SIGNS))
+
+    def moves_here(self, name: str) -> bool:
+        """Whether the thread that calls this, which is not followed, is followed from now on.
+
+        Args:
+            name: The phase that it is about to begin.
+        """
+        tracer = self._tracer
+        if tracer.quiet or tracer.driving or name in _SILENT or torch._C._current_graph_task_id() != -1:
+            return False  # (a thread of autograd's own belongs to a backward)
+        if not self.turn.acquire(blocking=False):
+            return False
+        try:
+            if self._is_alive() and (self._is_within() or self._has_been_in(_PROOFS if name in _PROOFS else _SIGNS)):
+                self._beside = self._beside or name in _PROOFS
+                return False
+            tracer.passing.begin_anew()
+            tracer.registry.others.forget()
+            self._beside = False
+            if self.fetched is not None and self.fetched[0] == tracer.thread:
+                course = tracer.lagging
+                course.leave(course.pass_by("data", None, self.fetched[1]), self.fetched[2])
+            return True
+        finally:
+            self.turn.release()
+
+    def say_beside(self) -> None:
+        """Tell the user, once, if another thread was seen to train beside the one that is followed."""
+        if self._beside and self._rank.page is not None:
+            self._beside = False
+            self._tracer.registry.others.say_so(seen=True)
+
+    def _is_alive(self) -> bool:
+        """Whether the thread that is followed has not ended."""
+        return self._tracer.thread in sys._current_frames()
+
+    def _is_within(self) -> bool:
+        """Whether a call of the thread that is followed is open."""
+        return self._tracer.passing.open is not None or self._tracer.lagging.open is not None
+
+    def _has_been_in(self, names: tuple[str, ...]) -> bool:
+        """Whether the thread that is followed has been in any of these phases."""
+        passing, course = self._tracer.passing, self._tracer.lagging
+        if course.update > 1 or passing.has_noted(names):
+            return True
+        known = (*course.phases, *course.before, course.open, course.running)
+        return any(phase is not None and phase.name in names for phase in known)
+
+    def forked(self) -> None:
+        """This process is a child that has just been forked: let go of what is the parent's."""
+        self.turn = RLock()
+        if self._tracer.quiet:
+            self._tracer.disarm()
+            return
+        self.unproven = True
+        self.fetched, self._beside = None, False
+        self._rank.begin_anew()
+        self._tracer.begin_anew()
+        self._halt.let_go()
+        self._halt.free = False
+        self._tracer.lagging.begin_anew()
+        self._tracer.passing.begin_anew()
+        self._losses.begin_anew()
+        for close in self.at_fork:
+            close()
+
+    def stays_silent(self, name: str, whose: Owner) -> bool:
+        """Whether this process still has to show that it trains; once it does, it connects.
+
+        Args:
+            name: The phase that begins.
+            whose: The model or optimizer whose call it is, where that is known.
+
+        Raises:
+            HubLost: this is a worker of a data loader.
+        """
+        if not self.unproven:
+            return False
+        worker = torch.utils.data.get_worker_info() is not None
+        if not worker and (name in _SILENT or (name == "forward" and not _is_training(whose))):
+            return True
+        self.unproven = False
+        if worker:
+            raise HubLost("a worker of a data loader does not train")
+        return False
+
+
+def _is_training(whose: Owner) -> bool:
+    """Whether the model called is in training mode, as far as is known."""
+    model = whose() if whose is not None else None
+    return in_training(model) if model is not None and is_a(model, nn.Module) else True

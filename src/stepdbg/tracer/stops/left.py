@@ -1,0 +1,64 @@
+"""Which phase an exception has left: read off its traceback, since a script may have caught the last that left one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from types import CodeType
+from typing import NamedTuple
+
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.phases.tracker import Phase
+
+_REMEMBERED = 64
+"""So many calls, the newest ones."""
+_CHAINED = 32
+"""So many exceptions, each raised while the next one was handled."""
+
+
+class _Call(NamedTuple):
+    """A call that was left by an exception, and the phases that ended there, outermost first."""
+
+    code: CodeType
+    phases: tuple[str, ...]
+
+
+class Left:
+    """The calls that were phases, and were left by exceptions."""
+
+    def __init__(self) -> None:
+        self._calls: dict[tuple[int, int], _Call] = {}
+        """By the code that made the call, by `id`, and the place there."""
+
+    def note(self, phase: Phase) -> None:
+        """An exception is just leaving that phase, whose call our callers wrap."""
+        frame = frames.calling(sys._getframe(1))
+        if frame is None:
+            return
+        key = id(frame.f_code), frame.f_lasti
+        self._calls.pop(key, None)
+        self._calls[key] = _Call(frame.f_code, (*phase.inside, phase.name))
+        if len(self._calls) > _REMEMBERED:
+            del self._calls[next(iter(self._calls))]
+
+    def by(self, error: BaseException | None) -> tuple[str, ...]:
+        """The innermost phase that this exception has left, or one that it came from, with what encloses it."""
+        for one in islice(_chain(error), _CHAINED):
+            found: tuple[str, ...] = ()
+            traceback = one.__traceback__
+            while traceback is not None:
+                call = self._calls.get((id(traceback.tb_frame.f_code), traceback.tb_lasti))
+                if call is not None:
+                    found = call.phases
+                traceback = traceback.tb_next
+            if found:
+                return found
+        return ()
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """That exception, and those that it came from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,480 @@
+"""A halt at a boundary: what there is to see is described, sent, and served until the user goes on.
+
+It keeps the picture of everything alive from one halt to the next, so that what the phase in between did can be told.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from dataclasses import dataclass
+from itertools import islice
+from types import FrameType, TracebackType
+from typing import Any
+
+import msgspec
+
+from stepdbg.listing.effect_names import counted
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.breakpoints import phases as breakpoints
+from stepdbg.tracer.effects import effects, nonfinite
+from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.effects.returns import Returns
+from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.foresight.step_progress import midstep
+from stepdbg.tracer.graph.refusals import Refusal
+from stepdbg.tracer.inspect.inspector import Desk
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.failures import failure, in_words
+from stepdbg.tracer.introspect.unobserved import Aside, uncollected
+from stepdbg.tracer.objects.outliving import Kept
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.session.connection import HubLost
+from stepdbg.tracer.session.rank import Rank
+from stepdbg.tracer.session.signal_handlers import GoOn, Handlers
+from stepdbg.tracer.stepping.stepper import ORDERS, Describes
+from stepdbg.tracer.stops import raised
+from stepdbg.tracer.stops.callers import Names, Owner
+from stepdbg.tracer.stops.remarks import Remarks, modes
+from stepdbg.tracer.tensors import devices
+from stepdbg.tracer.tensors import window as tensors
+
+STEPPING: tuple[m.Go | None, ...] = ("next", *ORDERS)
+"""The orders that stop at the next boundary, if not before."""
+
+_UNSEEN = "the values cannot be read at this stop, only where training stands"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why training halts, and where."""
+
+    reason: m.Reason
+    detail: str
+    stack: list[FrameType]
+    """Innermost first."""
+    lines: dict[int, int] | None = None
+    """Lines that differ from the frames' present ones, by `id` of the frame."""
+    failure: m.Failure | None = None
+    traceback: TracebackType | None = None
+    """Of that."""
+    left: tuple[str, ...] = ()
+    """The phase that it has left, with what encloses it."""
+    returning: FrameType | None = None
+    """A frame to which a model's output is just being returned."""
+    inner: Describes | None = None
+    """Of an inner boundary: describes what has been done there."""
+
+
+def caused_by(error: BaseException, left: tuple[str, ...]) -> Cause:
+    """An exception that ends the script, or the thread that trains, and has left that phase."""
+    stack, lines = frames.traceback_frames(error.__traceback__)
+    detail = f"{type(error).__name__}: {in_words(error)}"
+    return Cause("exception", detail, stack, lines, failure(error), error.__traceback__, left)
+
+
+GONE = "what there was to see then is gone by now"
+"""Why nothing was seen to change: the function that held it has returned."""
+
+
+class Halt:
+    """Where training waits."""
+
+    def __init__(
+        self,
+        rank: Rank,
+        registry: Registry,
+        treatment: Treatment,
+        handlers: Handlers,
+        returns: Returns,
+        closures: breakpoints.Closures,
+    ) -> None:
+        self.breakpoints = breakpoints.Breakpoints()
+        self.until: m.Go | None = None
+        """How far to go; None until the first order."""
+        self.free = False
+        """True where nothing can make training stop but the bell: nobody needs to look at a boundary."""
+        self.traced = False
+        """True where each boundary is told of."""
+        self.before: effects.Picture | None = None
+        """With fingerprints, from the start of the phase that runs; None where nobody will look."""
+        self._sight: dict[int, weakref.ref[Any]] = {}
+        """The tensors that the user's variables led to when that picture was taken."""
+        self.coming: Owner = None
+        """Whose phase comes next."""
+        self._counters: effects.Picture | None = None
+        """From the last halt."""
+        self._stood_at: int | None = None
+        """The update of that halt."""
+        self._within: effects.Picture = {}
+        """At an inner boundary, while training waits there."""
+        self._rank = rank
+        self._course = course = returns.course
+        self._registry = registry
+        self._deltas = Deltas()
+        self._treatment = treatment
+        self._handlers = handlers
+        self._returns = returns
+        self._closures = closures
+        self._desk = Desk(
+            registry, course, self._deltas, treatment, lambda number: rank.link.send(m.Interruptible(number))
+        )
+        self._told: set[str] = set()
+        """What has been said of what cannot be seen."""
+        self._remarks = Remarks()
+        self._kept = Kept()
+        """While somebody steps: the last step of a function can then still be looked at."""
+
+    def begin(self, welcome: m.RankWelcome) -> None:
+        """The session has been entered."""
+        self.until = welcome.go
+        self._desk.readonly = welcome.readonly
+        self._deltas.share = welcome.keep / 100
+        self.traced = welcome.trace is not None
+        self.set_breakpoints(welcome.breakpoints)
+
+    def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
+        """These hold from now on."""
+        self.breakpoints = breakpoints.Breakpoints(points)
+        self.settle()
+
+    def settle(self) -> None:
+        """See whether anything but the bell can make training stop."""
+        self.free = self.until == "continue" and not (self.breakpoints.any or self.traced)
+
+    def why(self, boundary: m.Boundary, silent: bool, *, sure: bool, pausing: bool) -> tuple[m.Reason, str] | None:
+        """The reason to stop here, if there is one; unless `sure`, what comes next is a guess."""
+        until = self.until
+        point = self.breakpoints.met(boundary, sure=sure) if self.breakpoints.any else None
+        if point is not None and not self._closures.defer(point, boundary):
+            self._rank.link.send(m.BreakpointHit(point.number))
+            return "breakpoint", breakpoints.in_words(point)
+        if pausing:
+            return "pause", ""
+        if until is None:
+            return "step", ""
+        if until in STEPPING and not silent:
+            within_eval = sure and until == "next" and boundary.next == "eval" and boundary.done in ("eval", None)
+            return None if within_eval else ("step", "")
+        if until == "finish" and boundary.opens is not None:
+            return "step", ""
+        return None
+
+    def is_due(self, boundary: m.Boundary) -> bool:
+        """Whether training is foreseen to stop at the end of the phase that begins here."""
+        phase, course = boundary.next, self._course
+        if self.until in STEPPING or phase is None:
+            return phase is not None
+        if (last := phase == "step" or course.is_last(phase)) and self.until == "finish":
+            return True
+        points, update = self.breakpoints, boundary.opens or course.update
+        return points.any and points.foreseen(phase, course.foretell(phase, begins=True), update, last)
+
+    def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
+        """Training will halt at the end of the phase that begins: take the picture from before it."""
+        with Aside(), uncollected():
+            self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
+            before = effects.take(self._registry)
+            self._stand(before)
+            self._deltas.before(following, self._registry, before)
+            if following == "clip":
+                self._treatment.before_clip(self._registry)
+        self._registry.release()
+
+    def pass_by(
+        self, boundary: m.Boundary, done: Phase | None, stack: list[FrameType], returning: FrameType | None
+    ) -> None:
+        """Training goes on here, to the end of its update: what the phase done did is recorded as if it had halted."""
+        if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
+            return
+        with Aside(), uncollected():
+            self._see_batch(boundary, stack)
+            self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
+            after = effects.take(self._registry)
+            told: list[m.Effect] = []
+            if done is not None and self.before is not None:
+                told = self._since(done, self.before, after)
+                self._record(done, told, "fingerprint")
+            self._deltas.after(boundary, self.before, after, told)
+            self._stand(after)
+            if boundary.next is not None:
+                self._deltas.before(boundary.next, self._registry, after)
+            if boundary.next == "clip":
+                self._treatment.before_clip(self._registry)
+        self._registry.release()
+
+    def _stand(self, picture: effects.Picture) -> None:
+        """Everything has been listed and pictured at a boundary: the phase that follows is held against that."""
+        self.before, self._sight = picture, self._registry.in_sight
+
+    def _see_batch(self, boundary: m.Boundary, stack: list[FrameType]) -> None:
+        """What a `data` phase of the loop's own has fetched, where somebody stood at its beginning."""
+        if boundary.done == "data" and self.before is not None:
+            for variables in islice(frames.scopes(stack), 1):
+                self._registry.note_fetched(variables, self._sight)
+
+    def wait(self, boundary: m.Boundary, cause: Cause) -> None:
+        """Say what there is to see, then serve until told to go on.
+
+        Raises:
+            HubLost: nobody is there any more.
+        """
+        try:
+            with Aside() as aside:
+                with uncollected():
+                    stop = self._described(boundary, cause, aside.gradients)
+                self._rank.link.send(m.Stopped(stop))
+                self._serve(boundary, cause)
+        finally:
+            self._registry.release()
+            self._desk.close()
+
+    def let_go(self) -> None:
+        """Keep nothing."""
+        self.before = self._counters = None
+        self._sight = {}
+        self._kept.forget()
+        self._let_go_of_names()
+
+    def _let_go_of_names(self) -> None:
+        """Nobody steps: keep no copies, no names and no rows."""
+        self._deltas.let_go()
+        self._registry.forget_names()
+        self._desk.let_go()
+
+    def pass_unseen(self) -> None:
+        """Training goes on here, and nothing may be looked at: what the phases do cannot be told."""
+        self.before = self._counters = None
+
+    def out_of_memory(self) -> None:
+        """Training has found no memory on a device: keep no copies there."""
+        self._deltas.out_of_memory()
+
+    def _described(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
+        """The stop. It stands even where nothing can be read: with the stack and the traceback, and a word on why."""
+        try:
+            stop = self._describe(boundary, cause, gradients)
+        except HubLost:
+            raise
+        except Exception as error:
+            self._tell(f"{_UNSEEN}: {_in_words(error)}")
+            stop = self._bare(boundary, cause, gradients)
+        if failure := devices.failure():
+            self._tell(f"a kernel of the phase just done has failed, and values cannot be read any more: {failure}")
+        return stop
+
+    def _bare(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
+        """A stop at which nothing is known but where training stands."""
+        self.before = self._counters = None
+        self._within = {}
+        self._deltas.let_go()
+        self._registry.release()
+        self._desk.open(cause.stack, boundary, {}, [], gradients=gradients)
+        return m.Stop(
+            boundary=boundary,
+            reason=cause.reason,
+            detail=cause.detail,
+            frames=frames.describe(cause.stack, cause.lines),
+            registry=self._registry.version,
+            pending_backward=self._course.pending_backward,
+            failure=cause.failure,
+        )
+
+    def _tell(self, text: str) -> None:
+        """Tell the user why something cannot be seen: once, not at each stop."""
+        if text not in self._told:
+            self._told.add(text)
+            self._rank.link.send(m.Notice(text, "error"))
+
+    def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
+        course, registry = self._course, self._registry
+        if cause.inner is None:
+            self._see_batch(boundary, cause.stack)
+        registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
+        after = effects.take(registry)
+        done = course.last if boundary.done is not None else None
+        within = done is None and bool(boundary.inside) and cause.inner is None and self.before is not None
+        named, basis = self._effects(after) if done is not None or within else ([], None)
+        since = self._stood_at if basis == "counters" else None
+        found = counted(named, basis, since) if basis is not None else None
+        if found is not None and basis == "counters" and not _trained(after) and _trained(self._counters or {}):
+            found = msgspec.structs.replace(found, why=GONE)
+        if found is not None and done is not None and basis == "fingerprint":
+            of_call = [effect for effect in named if not effect.after]
+            found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done))
+        ended = done if cause.failure is None else course.last  # an exception may have left it before it was done
+        if ended is not None and self.before is not None and basis is not None:
+            self._record(ended, named, basis)
+        if cause.inner is None:
+            self._deltas.after(boundary, self.before, after, named)
+            if boundary.next == "clip":
+                self._treatment.before_clip(registry)
+            self._stand(after)
+        elif self.before is not None:  # what the phase has done so far; its own picture stays the one from before it
+            named, self._within = self._named(self.before, after), after
+            found = counted(named, "fingerprint")
+        self._kept.keep(registry.named)
+        loss = registry.newest_loss()
+        if loss is not None and course.pending_backward and (number := tensors.single(loss)) is not None:
+            boundary = msgspec.structs.replace(boundary, loss=float(number))
+        inner = cause.inner(registry) if cause.inner is not None else None
+        running = course.running.whose if course.running is not None else None
+        self._desk.open(
+            cause.stack,
+            boundary,
+            after,
+            named,
+            gradients=gradients,
+            inner=inner,
+            coming=_optimizer(self.coming, registry),
+            midstep=midstep(boundary, inner, _optimizer(running, registry), named if found is not None else None),
+        )
+        not_training, evaluating = modes(registry)
+        names = Names(registry, (*course.before, *course.phases))
+        described = frames.describe(cause.stack, cause.lines)
+        mine = next((frame for frame in described if not frame.library), None)
+        return m.Stop(
+            boundary=boundary,
+            reason=cause.reason,
+            detail=cause.detail,
+            effects=found,
+            phases=names.told(course.records(), course.phases),
+            previous=names.told(course.previous(), course.before),
+            next_of=names.loss(registry.loss_name()) if boundary.next == "backward" else names.of(self.coming),
+            frames=described,
+            line_done=(os.path.abspath(done.place[0]), done.place[1]) if done and done.place else None,
+            line_next=(mine.file, frames.line_after(cause.returning) or mine.line) if mine and boundary.next else None,
+            census=registry.census(),
+            registry=registry.version,
+            pending_backward=course.pending_backward,
+            loss_name=registry.loss_name(),
+            walked_from=done.loss if done is not None else None,
+            failure=self._failure(cause, seen=basis == "fingerprint"),
+            made_in=course.made_in(),
+            inner=inner,
+            suspicion=self._remarks.suspicion(boundary, named, registry),
+            modes=not_training,
+            evaluating=evaluating,
+        )
+
+    def _failure(self, cause: Cause, *, seen: bool) -> m.Failure | None:
+        """The exception, with where it was raised and on what; that alone where nobody can say.
+
+        Args:
+            cause: Why training halts.
+            seen: Somebody looked before the phase that it has left.
+        """
+        if cause.failure is None:
+            return None
+        try:
+            found = raised.told(cause.failure, cause.traceback, self._registry)
+            if not seen and cause.left[-1:] == ("backward",):
+                found = raised.with_gradients(found, self._registry)
+            refusal = Refusal(cause.stack, self._registry, self._course)
+            return msgspec.structs.replace(found, why=refusal.why(found.message))
+        except Exception as error:
+            self._tell(f"what the exception was raised on cannot be read: {_in_words(error)}")
+            return cause.failure
+
+    def _since(self, done: Phase | None, before: effects.Picture, after: effects.Picture) -> list[m.Effect]:
+        """What has happened since the boundary before; of a phase with others inside it, all that was its own."""
+        told = self._returns.in_all(done, self._returns.tell(done, self._course.open, before, after))
+        return nonfinite.marked(told, self._registry)
+
+    def _record(self, done: Phase, told: list[m.Effect], basis: m.Basis) -> None:
+        """Keep what a phase did; what came after its call is another's where it lies inside that."""
+        mine = told if done.outer is None else [effect for effect in told if not effect.after]
+        done.effects = effects.without_names(counted(mine, basis))
+
+    def _effects(self, after: effects.Picture) -> tuple[list[m.Effect], m.Basis | None]:
+        """What the phase done did, and how that is known: None where it is not."""
+        if self.before is not None:
+            return self._since(self._course.last, self.before, after), "fingerprint"
+        if self._counters is not None:
+            named = effects.named(self._counters, effects.counters_only(after), "counters")
+            return nonfinite.marked(named, self._registry), "counters"
+        return [], None
+
+    def _named(self, before: effects.Picture, after: effects.Picture) -> list[m.Effect]:
+        """The effects that turn one picture into the other, with what in them is not finite."""
+        return nonfinite.marked(effects.named(before, after, "fingerprint"), self._registry)
+
+    def _why(self, boundary: m.Boundary, named: list[m.Effect], done: Phase) -> str:
+        """Why the phase done has changed less than it is for."""
+        registry = self._registry
+        optimizer = _optimizer(done.whose, registry)
+        if done.whose is None and len(registry.optimizers()) == 1:
+            ((_, optimizer),) = registry.optimizers()
+        return self._remarks.why(boundary, named, optimizer, registry)
+
+    def _serve(self, boundary: m.Boundary, cause: Cause) -> None:
+        link = self._rank.link
+        while True:
+            try:
+                self._handlers.wait(link.wait)
+            except GoOn:
+                until = self.until or "next"
+                with uncollected():
+                    self._resume(until, boundary, cause)
+                link.send(m.Resumed(self._course.index, until))
+                return
+            match link.receive():
+                case m.Resume(until=until):
+                    with uncollected():
+                        self._resume(until, boundary, cause)
+                    link.send(m.Resumed(self._course.index, until))
+                    return
+                case m.Ask(number=number, query=query):
+                    link.send(m.Answer(number, self._desk.answer(query)))
+                case m.SetBreakpoints(breakpoints=points):
+                    self.set_breakpoints(points)
+                case m.Disarm():
+                    raise HubLost("the session has ended")
+                case _:
+                    pass
+
+    def _resume(self, until: m.Go, boundary: m.Boundary, cause: Cause) -> None:
+        self.until = until
+        self._stood_at = self._course.update
+        self.settle()
+        gone = cause.inner is None and self._kept.let_go(self._registry.named)
+        if self._desk.edited or gone:  # neither is an effect of the phase that comes
+            self._registry.refresh(cause.stack, cause.returning)
+            edited = effects.take(self._registry)
+            if cause.inner is None:
+                self._stand(edited)
+            elif self.before is not None:
+                self.before = effects.edited(self.before, self._within, edited)
+        if until in STEPPING:
+            self._counters = None
+        elif self.before is not None:
+            self._counters = effects.counters_only(self.before)
+        self._within = {}
+        if until not in (*STEPPING, "finish"):
+            self.before, self._sight = None, {}
+            self._kept.forget()
+            self._let_go_of_names()
+        elif boundary.next is not None and self.before is not None and cause.inner is None:
+            self._deltas.before(boundary.next, self._registry, self.before)
+
+
+def _in_words(error: Exception) -> str:
+    """An exception, and where it was raised: so that it can be reported."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f" ({where.tb_frame.f_code.co_filename}:{where.tb_lineno})" if where is not None else ""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}{place}"
+
+
+def _optimizer(owner: Owner, registry: Registry) -> Any:
+    """The optimizer that this is; None where it is none, or not known."""
+    held = owner() if owner is not None else None
+    return next((optimizer for _, optimizer in registry.optimizers() if optimizer is held), None)
+
+
+def _trained(picture: effects.Picture) -> bool:
+    """Whether anything in it is there to be trained."""
+    return any(mark.kind == "parameter" for mark in picture.values())

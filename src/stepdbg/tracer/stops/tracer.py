@@ -1,0 +1,517 @@
+"""The one place where training stops.
+
+A source says that a phase begins (`begin`) or that its call has returned (`end`); here it is decided whether to stop.
+In a free run with no breakpoint nobody looks: a boundary is then a few counters and one write to the shared page.
+"""
+
+from __future__ import annotations
+
+import multiprocessing.process
+import multiprocessing.util
+import sys
+from collections.abc import Callable, Hashable
+from functools import partial
+from pathlib import Path
+from threading import get_ident
+from time import monotonic_ns
+from types import FrameType
+from typing import Any
+
+import msgspec
+
+from stepdbg import api
+from stepdbg.protocol import messages as m
+from stepdbg.protocol.page import BELL
+from stepdbg.tracer.breakpoints.phases import Closures
+from stepdbg.tracer.effects.returns import Returns
+from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.failures import in_words
+from stepdbg.tracer.objects.earlier_graphs import Earlier
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.phases.rounds import Rounds
+from stepdbg.tracer.phases.tracker import Course, Phase
+from stepdbg.tracer.session.connection import HubLost, Link
+from stepdbg.tracer.session.losses import Losses
+from stepdbg.tracer.session.rank import Rank, being_prepared
+from stepdbg.tracer.session.reported_values import Watches
+from stepdbg.tracer.session.signal_handlers import Handlers, held, raised
+from stepdbg.tracer.sources.free_run import NOTED, Passing
+from stepdbg.tracer.sources.listeners import Listeners
+from stepdbg.tracer.stays_here import StaysHere
+from stepdbg.tracer.stepping.stepper import Describes, Into
+from stepdbg.tracer.stops.callers import see_call
+from stepdbg.tracer.stops.following import Following
+from stepdbg.tracer.stops.left import Left
+from stepdbg.tracer.stops.location import placed, stack_around
+from stepdbg.tracer.stops.stop import STEPPING, Cause, Halt, caused_by
+from stepdbg.tracer.stops.tracing import Trace
+from stepdbg.tracer.tensors import devices
+
+
+class Tracer(StaysHere):
+    """The tracer of this process: silent until the first boundary, quiet for good once the hub is gone."""
+
+    def __init__(self, link: Link, folder: Path) -> None:
+        self.treatment = Treatment()
+        self.quiet = False
+        """True when nothing is to be made into boundaries any more."""
+        self.driving = False
+        """True while a generator loop runs: only its yields make boundaries."""
+        self.told = Listeners()
+        self.lagging = Course()
+        """The course, in a free run as it was some moments ago: for what is no matter of phases."""
+        self.registry = Registry(earlier=Earlier(self.lagging))
+        self.registry.others.tell = partial(self.tell, severity="warning")
+        self._rank = Rank(link, folder)
+        self.losses = Losses(self.lagging, self._rank)
+        self._watches = Watches(self.losses)
+        self.handlers = Handlers(self.tell)
+        self.closures = Closures()
+        self._returns = Returns(self.registry, self.lagging, self.gave_up)
+        self._halt = Halt(self._rank, self.registry, self.treatment, self.handlers, self._returns, self.closures)
+        self.give_back = self._halt.out_of_memory
+        self.passing = Passing(self.lagging, self.registry, self._rank, self.losses)
+        self._into = Into(self, self._halt)
+        self.following = Following(self, self._rank, self._halt, self.losses)
+        self.rounds = Rounds(self.lagging)
+        self._trace: Trace | None = None
+        self._pausing = False
+        self._stopped_at = 0
+        """The boundary of the last stop."""
+        self._ended = False
+        self._faulty = False
+        """Whether a boundary was given up."""
+        self._marked: list[Phase | None] = []
+        """The phases of `with stepdbg.phase` that are open."""
+        self._left = Left()
+
+    # what the sources call
+
+    @property
+    def course(self) -> Course:
+        """Where training is."""
+        if self.passing.notes:
+            self.passing.catch_up()
+        return self.lagging
+
+    @property
+    def thread(self) -> int:
+        """The one that trains."""
+        return self.passing.thread
+
+    def listening(self) -> bool:
+        """Whether a call in this thread can make boundaries."""
+        return not self.quiet and get_ident() == self.thread
+
+    def admits(self, name: str) -> bool:
+        """Whether a call of that phase makes a boundary here.
+
+        Not while a generator loop is driven, and not inside a call of the same phase: what an override calls of its
+        base is no phase of its own.
+        """
+        if self.quiet or self.driving or (get_ident() != self.thread and not self.following.moves_here(name)):
+            return False
+        return (self.passing.open is None and self.lagging.open is None) or (
+            self.passing.open != name and not self.course.within(name)
+        )
+
+    def trains_here(self, name: str) -> bool:
+        """Whether a call of that phase in this thread is one of training that is debugged."""
+        return self.listening() or (get_ident() != self.thread and self.following.moves_here(name))
+
+    def begin_anew(self) -> None:
+        """Nothing has happened yet in this process, which is a forked child."""
+        self._into.over(broken=True)
+        self._trace, self._stopped_at = None, 0
+        self._pausing = self._ended = self.driving = False
+
+    def begin(
+        self,
+        name: str,
+        optimizer: Hashable = None,
+        call: bool = True,
+        kept: bool = True,
+        silent: bool = False,
+        *,
+        predicted: bool = False,
+        returning: bool = False,
+        at: FrameType | None = None,
+        tell: Callable[[int], object] | None = None,
+    ) -> Phase:
+        """Stand at the boundary before that phase, stop there if need be, and begin it.
+
+        Args:
+            name: The phase.
+            optimizer: The optimizer whose phase it is.
+            call: It is a call that will be ended by `end`; else it ends where the next begins.
+            kept: It is part of the order of an update.
+            silent: Nothing lies between this boundary and the one before: they are one.
+            predicted: What comes next is foretold from the update before, `name` being the guess without one.
+            returning: A model's output is just being returned to the user's frame.
+            at: The user's frame, where it is not on the stack (a suspended generator).
+            tell: Told of the update that the phase is part of, before anybody looks.
+        """
+        passing = self.passing
+        if kept and not silent and passing.enter(name, optimizer, call):
+            if tell is not None:
+                tell(self.lagging.update_of(name))
+            return NOTED
+        passing.due, now = 0, monotonic_ns()
+        self.following.say_beside()
+        page = self._rank.page
+        if page is None or not self._halt.free or page.memory[BELL]:
+            with self.handlers:
+                return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at, tell)
+        course = self.course
+        update = course.update
+        turn = self.rounds.begins(name, optimizer, at or sys._getframe(1))
+        phase = course.pass_by(name, optimizer, now, call, kept, silent, turn)
+        if tell is not None:
+            tell(course.update)
+        self._rank.say_where(course, name, now)
+        if course.update != update and self.told.update is not None:
+            self.told.update()
+        return phase
+
+    def end(self, phase: Phase) -> None:
+        """The call of that phase has returned."""
+        passing = self.passing
+        if phase is NOTED or phase is passing.phase:
+            passing.open = None
+            if passing.phase is None:
+                passing.notes.append(monotonic_ns())
+                return
+            phase, passing.phase = passing.phase, None
+            if phase.name == "step":
+                self.lagging.note_step(passing.key)
+        now = monotonic_ns()
+        if self._into.phase is phase:
+            self._into.over()
+            now = monotonic_ns()
+        course = self.course
+        course.leave(phase, now)
+        if (self._returns.watching or self._halt.before is not None) and self.listening():
+            self._returns.note(phase)
+        if course.open is not None:
+            return
+        if self._halt.free and self.lagging.regular and self._may_pass():
+            self.rounds.forget()
+            passing.arm(now)
+        elif not (self.driving or self.quiet):
+            self.told.call_ended(phase.name)
+
+    def ended(self, phase: Phase) -> None:
+        """`end`, where nothing that fails in it may reach the script."""
+        try:
+            self.end(phase)
+        except Exception as error:
+            self.gave_up(error)
+
+    def as_made(self, phase: Phase) -> Phase:
+        """That phase, whose call is open, as it is in the course."""
+        if phase is not NOTED:
+            return phase
+        if self.passing.phase is None:
+            self.passing.catch_up()
+        assert self.passing.phase is not None
+        return self.passing.phase
+
+    def broke(self, phase: Phase) -> None:
+        """An exception has left that phase."""
+        phase = self.as_made(phase)
+        if phase is self.passing.phase:
+            self.passing.open = self.passing.phase = None
+        if phase.ended_ns == 0:
+            self._left.note(phase)
+        self._into.over(broken=True)
+        self.end(phase)
+
+    def close(self, phase: Phase) -> None:
+        """The generator loop has ended, and with it its last phase."""
+        self._into.over()
+        self.course.close_running(phase, monotonic_ns())
+
+    def tell(self, text: str, severity: m.Severity = "information") -> None:
+        """Tell the user something about the run; nothing before the session has been entered."""
+        if self._rank.page is None:
+            return
+        try:
+            self._rank.link.send(m.Notice(text, severity))
+        except HubLost:
+            self.disarm()
+
+    def finish(self) -> None:
+        """The script has come to its end: the last boundary."""
+        self._end_of_script(Cause("exit", "the script has ended", []))
+
+    def failed(self, error: BaseException, *, last: bool = True) -> None:
+        """An exception is about to end the script, or (not the `last` boundary then) the thread that trains."""
+        self._end_of_script(caused_by(error, self._left.by(error)))
+        self._ended = self._ended and last
+
+    # what the public names call
+
+    def drive(self, generator: Any) -> Any:
+        """Run a generator loop with a boundary at each yield."""
+        from stepdbg.tracer.sources.generator import drive
+
+        return drive(self, generator)
+
+    def enter_phase(self, name: str) -> None:
+        """`with stepdbg.phase(name):` begins."""
+        if self.listening():
+            self._marked.append(None if self.driving else self.begin(name))
+
+    def leave_phase(self) -> None:
+        """… and ends."""
+        if self._marked and (phase := self._marked.pop()) is not None:
+            self.end(phase)
+
+    def stop_here(self) -> None:
+        """`stepdbg.breakpoint()`: an inner boundary, at which training stops."""
+        if not self.listening() or devices.capturing():
+            return
+        frame = frames.user_frame(sys._getframe(1))
+        line = m.Inner("line", phase=self._running.name if self._running is not None else "")
+        self._stop_within(Cause("breakpoint", "stepdbg.breakpoint()", frames.stack(frame), inner=lambda _: line), frame)
+        if self._into.phase is None and self._running is not None:
+            self._into.begins(self._running)
+
+    # what stepping into a phase calls
+
+    def stop_inside(self, inner: Describes, frame: FrameType | None) -> None:
+        """One unit of a phase is done: an inner boundary, at which training stops.
+
+        Args:
+            inner: Describes it.
+            frame: The innermost frame of the training thread.
+        """
+        self._stop_within(Cause("step", "", frames.stack(frame), inner=inner), frames.user_frame(frame))
+
+    def watch(self, name: str, value: object) -> None:
+        """`stepdbg.watch(name, value)`: a number, or a tensor of one, for the chart."""
+        if not self.listening():
+            return
+        try:
+            if (problem := self._watches.take(name, value, self.course.update)) is not None:
+                self.tell(problem, "warning")
+        except Exception as error:
+            self.gave_up(error)
+
+    # deciding
+
+    @property
+    def _running(self) -> Phase | None:
+        """The innermost phase that runs."""
+        return self.course.running or self.course.open
+
+    @held
+    def _stop_within(self, cause: Cause, frame: FrameType | None) -> None:
+        """Stop at an inner boundary. The time that the user takes there is no part of the phase's."""
+        course = self.course
+        self.passing.due = 0
+        course.index += 1
+        running = course.inside if course.running is None else (*course.inside, course.running.name)
+        boundary = m.Boundary(
+            course.index, course.update, inside=running, epoch=course.epoch, loss=course.loss, rank=self._rank.number
+        )
+        began = monotonic_ns()
+        try:
+            if self._rank.page is None:
+                self.following.stays_silent("line", None)
+                self._join()
+            if self._trace is not None:
+                self._tell(placed(boundary, frame), cause.stack, end=cause)
+            else:
+                self._pausing = False
+                with self.following.turn:
+                    self._halt.wait(placed(boundary, frame), cause)
+        except HubLost:
+            self.disarm()
+        except Exception as error:
+            self.gave_up(error)
+        course.waited(monotonic_ns() - began)
+        if self._into.phase is not None:  # it is taken out at the end of the phase, which must not go by unnoticed
+            self._halt.free = False
+
+    def _look_and_begin(
+        self,
+        name: str,
+        optimizer: Hashable,
+        call: bool,
+        kept: bool,
+        silent: bool,
+        predicted: bool,
+        returning: bool,
+        at: FrameType | None,
+        tell: Callable[[int], object] | None,
+    ) -> Phase:
+        """`begin`, where somebody may want to stop."""
+        course = self.course
+        self.told.looked_at()
+        self._into.over()
+        turn = self.rounds.begins(name, optimizer, at or sys._getframe(2))
+        done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent, turn=turn)
+        if tell is not None:
+            tell(opens or course.update)
+        self.losses.settle(wait=True)
+        silent = silent or course.merged
+        frame = frames.user_frame(at or sys._getframe(2))
+        whose, arrived = None, monotonic_ns()
+        try:
+            if not predicted and at is None:
+                whose = see_call(self.registry, name, sys._getframe(2), by_hand=course.epoch is None)
+            self._halt.coming = whose
+            if devices.capturing():
+                self._halt.pass_unseen()
+            else:
+                with self.following.turn:
+                    self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
+        except HubLost:
+            self.disarm()
+        except Exception as error:
+            self.gave_up(error)
+        now, update = monotonic_ns(), course.update
+        course.waited(now - arrived)  # what the user takes here is no time of the phases around
+        phase = course.depart(name, now, opens, call, kept, optimizer)
+        phase.whose = whose
+        if course.update != update and self.told.update is not None:
+            self.told.update()
+        if frame is not None:
+            line = (frames.line_after(frame) if returning else None) or frame.f_lineno or 0
+            phase.place = (frame.f_code.co_filename, line)
+        self._rank.say_where(course, name, now)
+        self._into.begins(phase)
+        return phase
+
+    def _look(
+        self,
+        name: str,
+        done: Phase | None,
+        opens: int | None,
+        predicted: bool,
+        silent: bool,
+        frame: FrameType | None,
+        returning: FrameType | None,
+    ) -> None:
+        """Whether to stop here, and at the end of the phase that begins here."""
+        halt, course = self._halt, self.course
+        if self._rank.page is None:
+            if being_prepared() or self.following.stays_silent(name, halt.coming):
+                return
+            self._join()
+        elif self._rank.page.bell():
+            self._read_mail()
+        following = (done and course.before and course.foretell(done.name)) or name if predicted else name
+        boundary = course.boundary(following, done, opens, monotonic_ns(), predicted=predicted)
+        if self._trace is not None and not silent:
+            self._tell(placed(boundary, frame), stack_around(frame), returning)
+        again = silent and self._stopped_at == course.index
+        why = None if again else halt.why(boundary, silent, sure=following == name, pausing=self._pausing)
+        if why is not None:
+            self._pausing, self._stopped_at = False, course.index
+            self._rank.say_where(course, following, monotonic_ns())
+            boundary = msgspec.structs.replace(placed(boundary, frame), rank=self._rank.number)
+            halt.wait(boundary, Cause(*why, stack_around(frame), returning=returning))
+        elif halt.until == "finish" and halt.before is not None:
+            if not silent:
+                halt.pass_by(boundary, done, stack_around(frame), returning)
+        elif halt.until not in STEPPING:
+            halt.before = None
+        if halt.before is None and halt.is_due(boundary):
+            halt.foresee(boundary.next, stack_around(frame), returning)
+
+    def _tell(
+        self, boundary: m.Boundary, stack: list[FrameType], returning: FrameType | None = None, end: Cause | None = None
+    ) -> None:
+        """Add a boundary to the trace, if there is one.
+
+        Raises:
+            SystemExit: the updates that were to be traced are over.
+        """
+        if self._trace is None:
+            return
+        if self._trace.passes(boundary, stack, self.course, returning=returning, end=end):
+            self.quiet = self._ended = True
+            raise SystemExit(0)
+
+    @held
+    def _end_of_script(self, cause: Cause) -> None:
+        if self._ended or self.quiet or self._rank.page is None:
+            return
+        self._ended = True
+        self.following.say_beside()
+        try:
+            self.losses.settle(wait=True)
+            self._into.over()
+            now = monotonic_ns()
+            running = self.course.running
+            done, _ = self.course.advance(None, now, None)
+            self.course.conclude(ended=cause.reason == "exit")
+            boundary = self.course.boundary(None, done, None, now, predicted=False)
+            if cause.reason == "exception":
+                frame = next((f for f in cause.stack if frames.origin(f.f_code.co_filename) == "user"), None)
+                boundary = placed(boundary, frame, (cause.lines or {}).get(id(frame)))
+                if inside := cause.left or ((*done.inside, done.name) if done and done is running else ()):
+                    boundary = msgspec.structs.replace(boundary, inside=inside, done=None)
+            with self.following.turn:
+                self._tell(boundary, cause.stack, end=cause)
+                self._halt.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
+        except HubLost:
+            self.disarm()
+        except Exception as error:
+            self.gave_up(error)
+
+    def _may_pass(self) -> bool:
+        """Whether phases may go by unseen: each is a call, nobody is told of updates, no step is one by hand."""
+        return not (self.quiet or self.driving or self.told.update) and self.registry.has_optimizers
+
+    # the hub
+
+    def _join(self) -> None:
+        """At the first boundary: enter the session as a rank.
+
+        Raises:
+            HubLost: this process is none.
+        """
+        welcome = self._rank.join()
+        self.losses.joined()
+        self._halt.begin(welcome)
+        if welcome.trace is not None:
+            self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self.gave_up)
+        self.passing.thread = get_ident()
+        if multiprocessing.process.parent_process() is not None:  # it ends by os._exit, and runs no atexit
+            multiprocessing.util.Finalize(None, self.finish, exitpriority=100)
+
+    def _read_mail(self) -> None:
+        if self._rank.page is not None:
+            self._rank.page.clear_bell()
+        for message in self._rank.link.pending():
+            match message:
+                case m.Pause():
+                    self._pausing, self._halt.free = True, False
+                case m.SetBreakpoints(breakpoints=points):
+                    self._halt.set_breakpoints(points)
+                case m.Ask(number=number):
+                    refusal = m.Refusal("training is running; press p to pause it")
+                    self._rank.link.send(m.Answer(number, refusal))
+                case m.Disarm():
+                    raise HubLost("the session has ended")
+
+    def gave_up(self, error: Exception) -> None:
+        """A boundary could not be looked at, or made: that must never become the user's. Say so, once, and go on."""
+        near_the_limit = isinstance(error, RecursionError)  # of the stack, where nothing can be said
+        if not near_the_limit and raised(error):  # by a signal handler of the script's
+            raise error
+        if not (near_the_limit or self._faulty):
+            self._faulty = True
+            fault = f"{type(error).__name__}: {in_words(error)} ({frames.place_of(error)})"
+            self.tell(f"a boundary could not be looked at and is left out. Please report: {fault}", "warning")
+
+    def disarm(self) -> None:
+        """The hub is gone, or this process is none of the session's: never stop or report again."""
+        self.quiet, self.passing.due = True, 0
+        api.tracer = None
+        self._halt.let_go()
+        self._rank.leave()

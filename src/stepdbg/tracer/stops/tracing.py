@@ -1,0 +1,145 @@
+"""A traced run: what is told of each boundary, whether training stops there or not.
+
+The description is sent and nobody answers. Effects and fingerprints are those of a stepped run: everything that is
+alive is listed by name and fingerprinted at each boundary, and held against the boundary before. Without them a
+boundary costs its place and its loss.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from itertools import islice
+from types import FrameType
+
+import msgspec
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.effects import effects, nonfinite
+from stepdbg.tracer.effects.fingerprints import ALGORITHMS
+from stepdbg.tracer.effects.returns import Returns
+from stepdbg.tracer.introspect.stack import scopes
+from stepdbg.tracer.introspect.unobserved import Aside, uncollected
+from stepdbg.tracer.objects.outliving import Kept
+from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.session.connection import Link
+from stepdbg.tracer.stops.stop import Cause
+from stepdbg.tracer.tensors.window import single
+
+
+class Trace:
+    """What a trace wants to know, and the picture from the boundary before."""
+
+    def __init__(
+        self,
+        wanted: m.Tracing,
+        link: Link,
+        rank: int,
+        returns: Returns,
+        tell_of: Callable[[Exception], object],
+    ) -> None:
+        self._tell_of = tell_of
+        self._wanted = wanted
+        self._link = link
+        self._rank = rank
+        self._registry = returns.registry
+        self._returns = returns
+        returns.watching = wanted.effects
+        self._before: effects.Picture | None = None
+        self._kept = Kept()
+        """The last step of a function can still be told, as in a stepped run."""
+        self._named_algorithms = False
+
+    def passes(
+        self,
+        boundary: m.Boundary,
+        stack: list[FrameType],
+        course: Course,
+        *,
+        returning: FrameType | None = None,
+        end: Cause | None = None,
+    ) -> bool:
+        """Tell of a boundary.
+
+        Args:
+            boundary: With the user's file and line.
+            stack: The training thread's frames, innermost first.
+            course: Where training is.
+            returning: A frame to which a model's output is just being returned.
+            end: Why nothing follows.
+
+        Returns:
+            Whether the updates that were wanted are over.
+
+        Raises:
+            HubLost: nobody is there any more.
+        """
+        last = self._wanted.updates
+        over = last is not None and end is None and (boundary.opens or course.update) > last
+        found, prints = None, None
+        with Aside(), uncollected():
+            try:
+                found, prints = self._look(boundary, course, stack, returning)
+                if course.pending_backward:
+                    boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss))
+            except Exception as error:  # the line is there without what could not be read
+                self._before = None
+                self._tell_of(error)
+        algorithms = None
+        if prints is not None and not self._named_algorithms:
+            self._named_algorithms, algorithms = True, ALGORITHMS
+        self._link.send(
+            m.Traced(
+                msgspec.structs.replace(boundary, rank=self._rank),
+                os.getpid(),
+                reason="updates" if over else _reason(end),
+                failure=end.failure if end is not None else None,
+                effects=found,
+                fingerprints=prints,
+                algorithms=algorithms,
+            )
+        )
+        return over
+
+    def _look(
+        self, boundary: m.Boundary, course: Course, stack: list[FrameType], returning: FrameType | None
+    ) -> tuple[tuple[m.Effect, ...] | None, dict[str, str | None] | None]:
+        """The effects of the phase done and the fingerprints of everything, as far as they are wanted."""
+        if not (self._wanted.effects or self._wanted.fingerprints):
+            return None, None
+        registry = self._registry
+        try:
+            if boundary.done == "data" and self._before is not None:
+                for variables in islice(scopes(stack), 1):
+                    registry.note_fetched(variables, registry.in_sight)
+            registry.refresh(stack, returning, pending_backward=course.pending_backward)
+            after = effects.take(registry)
+            self._kept.keep(registry.named)
+            found: tuple[m.Effect, ...] | None = None
+            if self._wanted.effects:
+                known = self._before is not None and (boundary.done is not None or boundary.inside)
+                named = self._returns.tell(course.last, course.open, self._before or {}, after) if known else []
+                found = tuple(nonfinite.marked(named, registry))
+            registry.release()
+            if self._kept.let_go(registry.named):  # which is no effect of the phase that comes
+                registry.refresh(stack, returning)
+                self._before = effects.take(registry)
+            else:
+                self._before = after
+        finally:
+            registry.release()
+        return found, effects.fingerprints(after) if self._wanted.fingerprints else None
+
+    def _newest_loss(self, stack: list[FrameType], known: float | None) -> float | None:
+        """In a generator loop a loss is known before `backward` is called on it: the user's frame holds it."""
+        if not self._registry.at_backward:
+            self._registry.look_for_loss(stack)
+        loss = self._registry.newest_loss()
+        number = None if loss is None else single(loss)
+        return known if number is None else float(number)
+
+
+def _reason(end: Cause | None) -> m.TraceReason | None:
+    if end is None or end.reason not in ("exit", "exception", "breakpoint"):
+        return None
+    return end.reason

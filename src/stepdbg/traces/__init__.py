@@ -1,0 +1,1 @@
+"""Recorded traces: a boundary as a line of JSON. No torch, no screen; begin with `line`."""

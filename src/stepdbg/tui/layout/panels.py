@@ -1,0 +1,298 @@
+"""The panels as they stand on the screen: mounted after the first frame, arranged by size, cycled through by tab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.css.query import NoMatches
+from textual.geometry import Size
+
+from stepdbg.tui.actions.registry import DIGITS, PANELS, key_of
+from stepdbg.tui.layout.arrangement import COLUMNS, Arrangement, Box, arranged, boxes, order
+from stepdbg.tui.layout.bars import Footer, HintLine, Tabs
+from stepdbg.tui.layout.trail import Trail
+from stepdbg.tui.panels.panel import Panel
+from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.top.ranks import several
+from stepdbg.tui.top.top import Top
+
+if TYPE_CHECKING:
+    from stepdbg.tui.app import StepdbgApp
+
+HINTED = 20
+"""Rows from which on there is room for the line of the hints."""
+
+
+class Furniture:
+    """All panels, and which of them are to be seen."""
+
+    def __init__(self, app: StepdbgApp) -> None:
+        self._app = app
+        self.panels: dict[str, Panel] = {}
+        self.recent: list[str] = ["model"]
+        """The panels as they were gone to, the newest first: it is the one that has the focus, or had it last."""
+        self.trail = Trail()
+        """The panels that were left for others."""
+        self._brought = ""
+        """The panel that came to the front by itself."""
+        self._before: list[str] = []
+        """The order that the user had before it did."""
+        self.zoomed = False
+        self.arrangement = Arrangement("tabs", 7)
+        self._boxes: dict[str, Box] = {}
+        """Where each panel stands that is seen."""
+        self._ranks = False
+        """Whether there is room for the line of the ranks."""
+
+    async def furnish(self) -> None:
+        """Mount the panels; the first frame is on the screen by now."""
+        from stepdbg.tui.panels.breakpoints.panel import BreaksPanel
+        from stepdbg.tui.panels.console.panel import ConsolePanel
+        from stepdbg.tui.panels.effects.panel import EffectsPanel
+        from stepdbg.tui.panels.graph.panel import TensorOrGraph
+        from stepdbg.tui.panels.model.panel import ModelPanel
+        from stepdbg.tui.panels.optimizer.panel import OptimizerPanel
+        from stepdbg.tui.panels.source.panel import SourcePanel
+        from stepdbg.tui.panels.text.panel import LossPanel, OutputPanel
+
+        app = self._app
+        palette = app.palette()
+        kinds = (
+            ModelPanel, TensorOrGraph, EffectsPanel, OptimizerPanel, LossPanel, SourcePanel, OutputPanel, BreaksPanel,
+            ConsolePanel,
+        )  # fmt: skip
+        for kind in kinds:
+            panel = kind(palette, app.glyphs)
+            panel.snapshot = app.seen
+            panel.styles.position = "absolute"
+            self.panels[panel.panel] = panel
+        optimizer, tensor = self.panels["optimizer"], self.panels["tensor"]
+        if isinstance(optimizer, OptimizerPanel) and isinstance(tensor, TensorOrGraph):
+            optimizer.beside_tensor = tensor
+        self.arrange(app.size)
+        await app.query_one("#body").mount(*self.panels.values())
+        self.arrange(app.size)
+        self.go_to(self.current, noted=False)
+        app.hub.tell_terminal_size()
+        app.hub.ask()
+        app.paint()
+
+    @property
+    def current(self) -> str:
+        """The panel that was gone to last."""
+        return self.recent[0]
+
+    def arrange(self, size: Size) -> None:
+        """Divide the screen for a size."""
+        self._ranks = several(self._app.snapshot)
+        self.arrangement = arrangement = arranged(size.width, size.height, self.zoomed, ranks=self._ranks)
+        tabbed = arrangement.kind == "tabs"
+        hinted = self._app.guide.active and size.height >= HINTED and arrangement.kind != "tiny"
+        room = size.height - arrangement.top - tabbed - hinted - 1
+        there = [name for name in PANELS.values() if name in self.panels]
+        self._boxes = boxes(arrangement.kind, size.width, room, order(there, self.recent))
+        try:
+            top, tabs, body = self.top, self._app.query_one(Tabs), self._app.query_one("#body")
+            self._app.query_one(HintLine).set_class(not hinted, "hidden")
+        except NoMatches:
+            return
+        top.styles.height = arrangement.top
+        tabs.set_class(not tabbed, "hidden")
+        body.set_class(arrangement.kind == "tiny", "hidden")
+        for name, panel in self.panels.items():
+            box = self._boxes.get(name)
+            panel.set_class(box is None, "hidden")
+            panel.alone = tabbed
+            if box is not None:
+                panel.beside = box.beside
+                panel.styles.offset = (box.x, box.y)
+                panel.styles.width, panel.styles.height = box.width, box.height
+        base = self._app.screen_stack[0]
+        if base.focused is None and self.current in self._boxes and self.panels[self.current].is_attached:
+            base.set_focus(self.panels[self.current])  # it was hidden while there was no room
+
+    def arrange_anew(self) -> None:
+        """Something else than the size has changed what there is room for."""
+        self.arrange(self._app.size)
+        self._app.paint()
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether there is room for several panels at once."""
+        size = self._app.size
+        return arranged(size.width, size.height).kind in COLUMNS
+
+    @property
+    def top(self) -> Top:
+        """Header, rail and sentence."""
+        return self._app.screen_stack[0].query_one(Top)
+
+    def is_shown(self, name: str) -> bool:
+        """Whether a panel is on the screen."""
+        return name in self._boxes
+
+    def visible(self) -> list[Panel]:
+        """The panels on the screen."""
+        return [panel for name, panel in self.panels.items() if self.is_shown(name)]
+
+    def show(self, snapshot: Snapshot, *, arriving: bool = False) -> None:
+        """Draw a snapshot wherever it is to be seen; one that is `arriving` not where only answers are
+        shown, which have not been asked for yet.
+        """
+        base = self._app.screen_stack[0]
+        if several(snapshot) != self._ranks:
+            self.arrange(self._app.size)
+        if self.is_shown("output") and snapshot.read_to < snapshot.output.end:
+            self._app.snapshot = self._app.snapshot.with_output_read()
+            snapshot = self._app.seen
+        self.top.show(snapshot)
+        for panel in self.visible():
+            if not (arriving and panel.shows_answers and not panel.in_focus):
+                panel.show(snapshot)
+        if self.arrangement.kind == "tabs":
+            news = snapshot.news
+            unzoom = key_of("zoom", self._app.snapshot) if self.zoomed and self.has_columns else ""
+            base.query_one(Tabs).show(self.current, zoomed=unzoom, news=news)
+        if self._app.guide.active:
+            base.query_one(HintLine).show(self._app.guide.look(), key_of("no_hints", self._app.snapshot))
+        words, at = self._app.said
+        base.query_one(Footer).show(
+            self._app.situation(), self._hidden(snapshot), words if at == self._app.snapshot.boundary else ""
+        )
+
+    def _hidden(self, snapshot: Snapshot) -> str:
+        """What there is no room for, and whether something was printed there."""
+        hidden = self.arrangement.hidden
+        output = key_of("panel_output", self._app.snapshot)
+        return f"{hidden}; {snapshot.news} in {output}" if hidden and snapshot.news else hidden
+
+    def go_to(self, name: str, view: str | None = None, *, noted: bool = True) -> None:
+        """Bring a panel to the front of its slot and put the focus on it.
+
+        Args:
+            name: The panel.
+            view: What is opened there, for the way back.
+            noted: Whether this is a step that `esc` takes back.
+        """
+        if noted and self.panels:
+            self.trail.note(self.focused_name(), name, view)
+        if self.recent[0] != name:
+            self.recent = [name, *(other for other in self.recent if other != name)]
+        self.arrange(self._app.size)
+        panel = self.panels.get(name)
+        if panel is not None:
+            self._app.screen_stack[0].set_focus(panel)
+            self._app.hub.ask()
+            self._app.paint()
+
+    def _came(self, name: str) -> None:
+        """The focus is on that panel, by a click if it was not known yet."""
+        if self.recent[0] != name:
+            self.trail.note(self.recent[0], name)
+            self.recent = [name, *(other for other in self.recent if other != name)]
+
+    def restore(self, recent: Sequence[str], *, zoomed: bool) -> None:
+        """Have the panels in front that were in front before, newest first; names that no panel has are left out."""
+        known = [name for name in dict.fromkeys(recent) if name in DIGITS]
+        if known:
+            self.recent, self.zoomed = known, zoomed
+            if self.panels:
+                self.go_to(self.current, noted=False)
+
+    def go_back(self, origin: str = "") -> None:
+        """To where the panel in focus was come to from; to `origin`, where that is known better."""
+        here = self.focused_name()
+        if here == "rail":
+            self.go_to(self.current, noted=False)
+            return
+        step = self.trail.last(here)
+        origin = origin or (step.origin if step is not None else "")
+        if step is not None and step.origin == origin:
+            self.trail.back(here)
+        if origin == "rail":
+            self.go_to_rail()
+        elif origin:
+            self.panels[origin].come_back()
+            self.go_to(origin, noted=False)
+
+    @property
+    def chosen(self) -> list[str]:
+        """The panels as the user went to them, without what came to the front by itself and is there still."""
+        return self._before if self._brought and self._brought == self.current else self.recent
+
+    def bring(self, name: str) -> None:
+        """Have that panel seen, where it is not; what the user had in front is not forgotten."""
+        if not self.is_shown(name):
+            self._before, self._brought = list(self.chosen), name
+            self.go_to(name)
+
+    def put_back(self) -> None:
+        """What came to the front by itself has had its time."""
+        before, self._brought = self.chosen, ""
+        if before is not self.recent:
+            self.recent = before
+            self.go_to(self.current, noted=False)
+
+    def go_to_rail(self) -> None:
+        """Put the focus on the rail."""
+        self._app.screen_stack[0].set_focus(self.top)
+
+    def zoom(self) -> None:
+        """One panel alone, or all again."""
+        self.zoomed = not self.zoomed
+        self.go_to(self.current, noted=False)
+
+    def cycle(self, step: int) -> None:
+        """The next panel by number, then the rail, and round again."""
+        order = [*PANELS.values(), "rail"]
+        name = order[(order.index(self.focused_name()) + step) % len(order)]
+        if name == "rail":
+            self.go_to_rail()
+        else:
+            self.go_to(name)
+
+    def focused_name(self) -> str:
+        """The name of what has the focus."""
+        if not self._app.screen_stack:
+            return self.current
+        focused = self._app.screen_stack[0].focused
+        if isinstance(focused, Top):
+            return "rail"
+        around = focused.ancestors_with_self if focused is not None else ()
+        panel = next((one for one in around if isinstance(one, Panel)), None)
+        if panel is not None:
+            self._came(panel.panel)
+            return panel.panel
+        return self.current
+
+    def in_focus(self) -> Panel | None:
+        """The panel that keys go to; None while the rail has them."""
+        name = self.focused_name()
+        return None if name == "rail" or not self.is_shown(name) else self.panels.get(name)
+
+    def selected_object(self) -> str:
+        """What the Tensor panel shows."""
+        panel = self.panels.get("tensor")
+        return panel.selected_object() if panel is not None else ""
+
+    def owners_asked_for(self) -> bool:
+        """Whether somebody has asked who owns a tensor, and has not gone back."""
+        panel = self.panels.get("effects")
+        return panel is not None and panel.selected_view() == "identity"
+
+    def panel_text(self, name: str) -> str:
+        """What a panel shows."""
+        panel = self.panels.get(name)
+        return (panel.text() if panel is not None else self.top.text()) + "\n"
+
+    def output_size(self, size: Size) -> tuple[int, int]:
+        """Columns and rows for the script's terminal."""
+        panel = self.panels.get("output")
+        if panel is not None and self.is_shown("output") and panel.size.width > 2:
+            return panel.size.width - 1, max(2, panel.size.height - 1)
+        if self.arrangement.kind == "wide":
+            return max(20, size.width // 3 - 1), max(2, size.height // 3)
+        if self.arrangement.kind == "medium":
+            return size.width // 2 - 1, max(2, size.height // 4)
+        return max(2, size.width - 1), max(2, size.height - 10)

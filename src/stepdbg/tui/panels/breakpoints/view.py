@@ -1,0 +1,96 @@
+"""Panel 8: the breakpoints, and the edits made, newest last."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from stepdbg.hub.breakpoints.text import describe
+from stepdbg.protocol.messages import Breakpoint, Edit
+from stepdbg.tui.actions.registry import key_of
+from stepdbg.tui.drawing.cells import cell_len
+from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line, Span, plain, shortened, shortened_name
+from stepdbg.tui.drawing.numbers import plural
+from stepdbg.tui.state.snapshot import Snapshot
+
+
+class Item(NamedTuple):
+    """A row of the panel."""
+
+    breakpoint: Breakpoint | None = None
+    edit: Edit | None = None
+    words: str = ""
+
+
+def items(snapshot: Snapshot) -> list[Item]:
+    """All rows, top to bottom."""
+    session = snapshot.session
+    found = [Item(breakpoint=one) for one in session.breakpoints]
+    if not found:
+        found.append(Item(words=f"No breakpoints. Press {key_of('break', snapshot)} on a phase."))
+    if session.edits:
+        found.append(Item(words="edits"))
+        found += [Item(edit=one) for one in session.edits]
+    return found
+
+
+def edit_words(edit: Edit, glyphs: Glyphs) -> str:
+    """`fc1.weight[0, 3]  0.12 → 0.06  (old * 0.5)`, or that it was taken back."""
+    if edit.lapsed:
+        return f"{_object(edit)} is gone: its edit cannot be undone"
+    if edit.undone:
+        return f"undone: {_object(edit)} is {edit.old} again"
+    return f"{_object(edit)}  {_change(edit, glyphs)}  ({edit.expression})"
+
+
+def _object(edit: Edit) -> str:
+    return edit.object + (f"[{', '.join(map(str, edit.index))}]" if edit.index else edit.where)
+
+
+def _change(edit: Edit, glyphs: Glyphs) -> str:
+    return f"{edit.old} {glyphs.becomes} {edit.new}"
+
+
+def _fitting(edit: Edit, width: int, glyphs: Glyphs) -> str:
+    """The edit in so many cells: the expression gives way first, then the beginning of the name, the numbers last."""
+    change = _change(edit, glyphs)
+    words = f"{_object(edit)}  {change}  ({edit.expression})"
+    if cell_len(words) <= width:
+        return plain(words)
+    name = shortened_name(plain(_object(edit)), max(6, width - cell_len(change) - 2), glyphs.ellipsis)
+    return shortened(f"{name}  {plain(change)}", width, glyphs.ellipsis)
+
+
+def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
+    """The panel; its body has a row per item."""
+    rows = items(snapshot)
+    session = snapshot.session
+    title = plural(len(session.breakpoints), "breakpoint") if session.breakpoints else "none"
+    if session.edits:
+        title += f", {plural(sum(not (edit.undone or edit.lapsed) for edit in session.edits), 'edit')}"
+    body = tuple(
+        _line(item, index == frame.cursor, frame)
+        for index, item in enumerate(rows[frame.top : frame.top + frame.height], frame.top)
+    )
+    return Drawing((Span(title, "dim"),), (), body, len(rows))
+
+
+def _line(item: Item, here: bool, frame: Frame) -> Line:
+    glyphs = frame.glyphs
+    cursor = Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim")
+    emphasis = "here" if here and frame.focused else ""
+    if item.breakpoint is not None:
+        one = item.breakpoint
+        sign = glyphs.breakpoint if one.enabled else glyphs.switched_off
+        hits = f"  met {plural(one.hits, 'time')}" if one.hits else ""
+        off = "" if one.enabled else "  off"
+        return (
+            cursor, Span(f" {sign} ", "breakpoint" if one.enabled else "dim", f"switch:{one.number}"),
+            Span(plain(describe(one)), emphasis or ("" if one.enabled else "dim")), Span(off + hits, "dim"),
+        )  # fmt: skip
+    if item.edit is not None:
+        after = f"  update {item.edit.update}"
+        after += "  undone" if item.edit.undone else "  gone" if item.edit.lapsed else ""
+        words = _fitting(item.edit, max(4, frame.width - len(after) - 4), glyphs)
+        stands = not (item.edit.undone or item.edit.lapsed)
+        return (cursor, Span(f"   {words}", emphasis or ("" if stands else "dim")), Span(after, "dim"))
+    return (cursor, Span(f" {item.words}", "heading" if item.words == "edits" else "dim"))

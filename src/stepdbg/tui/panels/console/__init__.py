@@ -1,0 +1,1 @@
+"""The console: what was said, and the line that is typed."""

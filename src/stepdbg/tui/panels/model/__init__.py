@@ -1,0 +1,1 @@
+"""Models, parameters, gradients, batch, outputs and loss as a tree of rows."""

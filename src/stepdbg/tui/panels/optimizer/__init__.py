@@ -1,0 +1,1 @@
+"""Groups, hyperparameters and state of the optimizers, and what the next step would do."""

@@ -1,0 +1,330 @@
+"""The base of all panels: a title, a head that stays, a body that scrolls under a cursor.
+
+A panel is a thin thing: it turns keys, clicks and the wheel into a cursor, and leaves the drawing to its view. What it
+needs to know it says as `wants`; whoever owns it asks.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from textual import events
+from textual.message import Message
+
+from stepdbg.protocol.messages import Breakpoint
+from stepdbg.tui.actions.registry import DIGITS, NAMES
+from stepdbg.tui.drawing.cells import cell_len
+from stepdbg.tui.drawing.lines import UNICODE, Drawing, Frame, Glyphs, Line, Span, titled, width_of
+from stepdbg.tui.drawing.palette import Palette
+from stepdbg.tui.drawing.sheet import Sheet
+from stepdbg.tui.layout.footer import SHORT_NAMES, sign_of_news
+from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.wants import Want
+
+
+class Editable(NamedTuple):
+    """What `e` would edit: an object, one element of it or the whole, and how it reads now."""
+
+    object: str
+    element: tuple[int, ...] | None = None
+    """The index of one element, or None for the whole."""
+    sliceable: bool = True
+    """Whether it is a tensor, of which a slice can be edited."""
+    frame: int | None = None
+    """The place of the frame that `object` is a variable of, to be bound anew."""
+    missing: bool = False
+    """Whether it is a gradient that is None: it can be made."""
+
+
+class Copied(NamedTuple):
+    """Words for the clipboard, and what they are."""
+
+    what: str
+    words: str
+
+
+class Panel(Sheet, can_focus=True):
+    """One numbered panel."""
+
+    DEFAULT_CSS = """
+    Panel { width: 1fr; height: 1fr; }
+    """
+    panel = ""
+    """Its name in the registry of actions."""
+    of_the_moment = True
+    """Whether what it shows is of one stop; then its title says when that is a past one."""
+    shows_answers = False
+    """Whether it shows little but answers: at a new stop it is drawn when they are here, unless it is in focus."""
+    costly = False
+    """Whether its answers may take long: then they are asked for last."""
+
+    class Looked(Message):
+        """The cursor or the window has moved: other things are to be asked."""
+
+        def __init__(self, panel: Panel) -> None:
+            super().__init__()
+            self.panel = panel
+
+    class Opened(Message):
+        """An object is to be shown in the Tensor panel."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self, palette: Palette, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__(palette, id=f"panel-{self.panel}")
+        self.glyphs = glyphs
+        self.snapshot: Snapshot | None = None
+        self.top = 0
+        self.cursor = 0
+        self.body_rows = 1
+        """Rows of the body that fit, as last drawn."""
+        self.total = 0
+        self.alone = False
+        """Whether the tabs name the panel already."""
+        self.beside: tuple[str, ...] = ()
+        """The panels that share its slot, itself among them; empty where it has one of its own."""
+        self._head = 0
+
+    # what a panel of its own says
+
+    def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
+        """What the view makes of the snapshot."""
+        raise NotImplementedError
+
+    def wants(self, snapshot: Snapshot) -> list[Want]:
+        """What it needs to know to be drawn."""
+        return []
+
+    def editable(self) -> Editable | None:
+        """What `e` edits under the cursor."""
+        return None
+
+    def may_edit(self) -> bool:
+        """Whether there is something to edit, or will be as soon as an answer is here."""
+        return self.editable() is not None
+
+    def chosen(self) -> str:
+        """The object under the cursor that enter opens, or an empty string."""
+        return ""
+
+    def to_come(self) -> bool:
+        """Whether the rows that the cursor is to be on are asked for and not here yet."""
+        return False
+
+    def tensor_at_hand(self) -> str:
+        """The tensor whose owners `a` shows: the one under the cursor, or an empty string."""
+        return self.chosen()
+
+    def showing(self) -> str:
+        """Which of its views it shows; empty where it has only one."""
+        return ""
+
+    @property
+    def came_from(self) -> str:
+        """The panel that `escape` leads back to, where this one is only shown for a while."""
+        return ""
+
+    def selected_view(self) -> str:
+        """Which of its views was chosen, be it shown beside another."""
+        return self.showing()
+
+    def breakpoint(self) -> Breakpoint | None:
+        """The breakpoint under the cursor."""
+        return None
+
+    def phase(self) -> str | None:
+        """The phase under the cursor, that `b` sets a breakpoint on; None where the rail's is meant."""
+        return None
+
+    def no_phase(self) -> str:
+        """Why there is none to set a breakpoint on, where one would be looked for under the cursor."""
+        return ""
+
+    def switchable(self) -> bool:
+        """Whether the cursor is on something that is on or off."""
+        return self.breakpoint() is not None
+
+    def has_selection(self) -> bool:
+        """Whether enter or space has something to act on."""
+        return bool(self.chosen()) or self.switchable()
+
+    def offers(self) -> frozenset[str]:
+        """Ids of the actions that only the panel knows to apply here."""
+        return frozenset({"copy"}) if self.copied() is not None else frozenset()
+
+    def copied(self) -> Copied | None:
+        """What `y` copies: the row under the cursor, unless the panel knows better."""
+        lines = self.text().splitlines()
+        row = 1 + self._head + self.cursor - self.top
+        words = lines[row].strip(f" {self.glyphs.cursor}") if 0 < row < len(lines) else ""
+        return Copied("the row", words) if words else None
+
+    def copied_more(self) -> Copied:
+        """What `Y` copies: what the panel shows."""
+        return Copied(f"the panel {NAMES[self.panel]}", self.text())
+
+    def selected_object(self) -> str:
+        """The name of the tensor that is selected here, to be saved; empty where none is."""
+        return self.chosen()
+
+    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+        """Called before a new snapshot is drawn: keep the selection where it belongs."""
+
+    # drawing
+
+    @property
+    def typing(self) -> bool:
+        """Whether keys go to an input on the panel."""
+        return False
+
+    @property
+    def in_focus(self) -> bool:
+        """Whether the keys come here."""
+        return self.has_focus
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take a new snapshot and repaint what has changed."""
+        before, self.snapshot = self.snapshot, snapshot
+        if before is not snapshot:
+            self.took(before, snapshot)
+        self.repaint()
+
+    def frame(self, width: int, height: int) -> Frame:
+        """Where to draw."""
+        return Frame(width, height - 1, self.top, self.cursor, 0, self.in_focus, self.glyphs)
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The title, the head, the body."""
+        if self.snapshot is None:
+            return [self._title((), width)]
+        drawing = self.drawing(self.snapshot, self.frame(width, height))
+        self._head = len(drawing.head)
+        self.body_rows = max(1, height - 1 - self._head - len(drawing.foot))
+        self.total = drawing.total
+        if drawing.total:  # while there is nothing to show (yet), the cursor stays where it is to be again
+            self.cursor = max(0, min(self.cursor, drawing.total - 1))
+        top = self.kept_in_view()
+        if top != self.top:
+            self.top = top
+            drawing = self.drawing(self.snapshot, self.frame(width, height))
+        lines = [self._title(drawing.title, width), *drawing.head, *drawing.body]
+        if drawing.foot:
+            lines += [()] * (height - len(lines) - len(drawing.foot))
+            lines[max(1, height - len(drawing.foot)) :] = drawing.foot
+        return lines
+
+    def kept_in_view(self) -> int:
+        """The first row to show so that the cursor is in view."""
+        top = min(self.top, self.cursor)
+        if self.cursor >= top + self.body_rows:
+            top = self.cursor - self.body_rows + 1
+        return max(0, min(top, self.total - self.body_rows))
+
+    def _title(self, words: Line, width: int) -> Line:
+        focused = ".focused" if self.in_focus else ""
+        label: Line = (Span(" "),) if self.alone else self._names(focused)
+        position = self.position()
+        if self.of_the_moment and self.snapshot is not None and self.snapshot.looking_back:
+            label = (*label, Span("past ", "past"))
+        left = (*titled((*label, *words), max(0, width - len(position) - 2), self.glyphs.ellipsis), Span(" "))
+        rest = width - width_of(left) - cell_len(position)
+        sign = self.glyphs.rule_focused if self.in_focus else self.glyphs.rule
+        rule = Span(sign * max(0, rest), f"rule{focused}")
+        return (*left, rule, Span(position, "dim"))
+
+    def position(self) -> str:
+        """Which rows are in view, for the title; empty where all are."""
+        if self.total <= self.body_rows:
+            return ""
+        return f" {self.top + 1}-{min(self.total, self.top + self.body_rows)} of {self.total} "
+
+    def _names(self, focused: str) -> Line:
+        """Its number and name, among those of the panels that it stands in front of."""
+        spans = []
+        for name in self.beside or (self.panel,):
+            role = f"title{focused}" if name == self.panel else "tab"
+            here = self.glyphs.cursor if focused and name == self.panel else " "
+            if name == "output" != self.panel and self.snapshot is not None:
+                news = sign_of_news(self.snapshot.news, self.glyphs)
+                spans.append(Span(news, "warning", "panel:output"))
+                here = ""
+            words = NAMES[name] if name == self.panel else SHORT_NAMES.get(name, NAMES[name])
+            spans.append(Span(f"{here}{DIGITS[name]} {words} ", role, f"panel:{name}" if self.beside else ""))
+        if self.beside:
+            spans.append(Span(f"{self.glyphs.column} ", "rule"))
+        return tuple(spans)
+
+    # moving
+
+    def move(self, rows: int, columns: int = 0) -> None:
+        """Move the cursor."""
+        self.cursor = max(0, min(self.cursor + rows, self.total - 1))
+        self.moved()
+
+    def page(self, pages: int) -> None:
+        """Move by what fits."""
+        self.move(pages * max(1, self.body_rows - 1))
+
+    def go_to(self, end: int) -> None:
+        """To the first row (0) or the last (-1)."""
+        self.cursor = 0 if end == 0 else max(0, self.total - 1)
+        self.moved()
+
+    def moved(self) -> None:
+        """Repaint, and say that other things may be needed."""
+        self.repaint()
+        self.post_message(self.Looked(self))
+
+    def scrolled(self, rows: int) -> None:
+        """Scroll the body, and take the cursor along."""
+        before = self.top
+        self.top = max(0, min(self.top + rows, self.total - self.body_rows))
+        if self.top != before:
+            self.cursor = max(self.top, min(self.cursor, self.top + self.body_rows - 1))
+            self.moved()
+
+    def picked_row(self, row: int) -> None:
+        """A row of the body was clicked."""
+        if row < self.total:
+            self.cursor = row
+            self.moved()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel scrolls."""
+        event.stop()
+        self.scrolled(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel scrolls."""
+        event.stop()
+        self.scrolled(-3)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click focuses (Textual does that) and selects; a second one opens.
+
+        What the line says that was clicked, `Sheet` tells: Textual calls the handlers of the base classes as well.
+        """
+        row = event.y - 1 - self._head
+        if row >= 0:
+            if row < self.body_rows:
+                self.picked_row(self.top + row)
+            if event.chain == 2 and (name := self.chosen()):
+                self.post_message(self.Opened(name))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Other rows are in view, and must be asked for. (Textual calls this of every base class, `Sheet` last.)"""
+        self.repaint()
+        self.post_message(self.Looked(self))
+
+    def come_back(self) -> None:
+        """It is about to be come back to by the key that leads out of the panels opened from it."""
+
+    def on_focus(self) -> None:
+        """The cursor shows."""
+        self.repaint()
+
+    def on_blur(self) -> None:
+        """The cursor fades."""
+        self.repaint()

@@ -1,0 +1,138 @@
+"""Panel 6: the code of the frame that is looked at, with the frames and its variables below."""
+
+from __future__ import annotations
+
+from stepdbg.protocol.messages import ListLocals, Local, ReadSource
+from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs
+from stepdbg.tui.drawing.palette import Palette
+from stepdbg.tui.panels.panel import Editable, Panel
+from stepdbg.tui.panels.source import variables
+from stepdbg.tui.panels.source import view as source
+from stepdbg.tui.state import selected_frame as frames
+from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.wants import Want
+
+
+class SourcePanel(Panel):
+    """It follows the stops and the frame that is chosen. The cursor is on the code or, after `L`, on the variables."""
+
+    panel = "source"
+
+    def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
+        super().__init__(palette, glyphs)
+        self.on_variables = False
+        """Whether the keys go to the variables."""
+        self._row = self._top_row = 0
+        self._room = 0
+        """Rows of variables that fit, as last drawn."""
+
+    def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
+        """The file with its margin, above the frames and the variables."""
+        below = variables.height_of(snapshot, frame.height)
+        self._room = max(0, below - 1)
+        self._keep_in_view(len(variables.rows(snapshot)))
+        if self.on_variables and self.in_focus:
+            frame = frame._replace(focused=False)
+        code = source.draw(snapshot, frame._replace(height=frame.height - below))
+        cursor = variables.Cursor(self._row, self._top_row, self.on_variables and self.in_focus)
+        return code._replace(foot=variables.draw(snapshot, frame.width, below, cursor, frame.glyphs))
+
+    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+        """A new place brings its line into view, with some lines around it."""
+        where = source.place(snapshot)
+        if where is None:
+            return
+        if before is None or frames.chosen(before) != frames.chosen(snapshot):
+            self._row = self._top_row = 0
+        had = before is not None and where[0] in before.sources
+        if before is not None and had and source.place(before) == where:
+            return
+        if where[0] in snapshot.sources:
+            self.total = max(self.total, where[1])
+            self.cursor = where[1] - 1
+            height = self.size.height - 1
+            rows = max(1, height - variables.height_of(snapshot, height))
+            if not self.top + 2 <= self.cursor < self.top + rows - 2:
+                self.top = max(0, self.cursor - rows // 2)
+
+    def wants(self, snapshot: Snapshot) -> list[Want]:
+        """The text of the file, and the variables."""
+        where = source.place(snapshot)
+        found = [Want("source", ReadSource(where[0]), where[0])] if where else []
+        if snapshot.paused and not snapshot.looking_back:
+            found.append(Want("locals", ListLocals(frames.chosen(snapshot)), snapshot.boundary))
+        return found
+
+    def phase(self) -> str | None:
+        """The phase of the line under the cursor."""
+        return source.phase_at(self.snapshot, self.cursor) if self.snapshot and not self.on_variables else None
+
+    def no_phase(self) -> str:
+        """On a line where no phase was seen to begin; the lines that have one are named."""
+        where = source.place(self.snapshot) if self.snapshot else None
+        if self.snapshot is None or where is None or self.on_variables or self.phase() is not None:
+            return ""
+        known = sorted(line for file, line in self.snapshot.phase_lines if file == where[0])
+        lines = ", ".join(map(str, known[:6])) + (", and others" if len(known) > 6 else "")
+        some = f"; phases begin at {lines}" if known else ""
+        return f"no phase was seen to begin at line {self.cursor + 1}{some}"
+
+    # the variables
+
+    def switch(self) -> None:
+        """From the code to the variables, or back."""
+        self.on_variables = not self.on_variables
+        self.repaint()
+
+    def pick_variable(self, row: int) -> None:
+        """One was clicked."""
+        self.on_variables, self._row = True, row
+        self.repaint()
+
+    def editable(self) -> Editable | None:
+        """The variable under the cursor: a tensor is written to, anything else is bound anew."""
+        rows = self._variables()
+        if not self.on_variables or self.snapshot is None or self.snapshot.looking_back or self._row >= len(rows):
+            return None
+        row = rows[self._row]
+        if row.object:
+            return Editable(row.object)
+        return Editable(row.name, sliceable=False, frame=frames.chosen(self.snapshot))
+
+    def chosen(self) -> str:
+        """The tensor that the variable under the cursor holds."""
+        rows = self._variables()
+        return rows[self._row].object if self.on_variables and self._row < len(rows) else ""
+
+    def move(self, rows: int, columns: int = 0) -> None:
+        """Move the cursor, wherever it is."""
+        if self.on_variables:
+            self._row = max(0, min(self._row + rows, len(self._variables()) - 1))
+            self.repaint()
+        else:
+            super().move(rows, columns)
+
+    def page(self, pages: int) -> None:
+        """Move by what fits."""
+        self.move(pages * max(1, (self._room if self.on_variables else self.body_rows) - 1))
+
+    def go_to(self, end: int) -> None:
+        """To the first row or the last."""
+        if self.on_variables:
+            self.move(-self._row if end == 0 else len(self._variables()))
+        else:
+            super().go_to(end)
+
+    def picked_row(self, row: int) -> None:
+        """A line of code was clicked."""
+        self.on_variables = False
+        super().picked_row(row)
+
+    def _variables(self) -> tuple[Local, ...]:
+        return variables.rows(self.snapshot) if self.snapshot else ()
+
+    def _keep_in_view(self, number: int) -> None:
+        self._row = max(0, min(self._row, number - 1))
+        self._top_row = min(self._top_row, self._row, max(0, number - self._room))
+        if self._row >= self._top_row + self._room:
+            self._top_row = self._row - self._room + 1

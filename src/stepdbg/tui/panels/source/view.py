@@ -1,0 +1,169 @@
+"""Panel 6: the user's own code, at the stop or in a frame around it. The margin names the phases at their lines."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from stepdbg.tui.actions.registry import key_of
+from stepdbg.tui.drawing.lines import NAME, Drawing, Frame, Line, Span, clipped, lesson, padded, plain
+from stepdbg.tui.state import selected_frame as frames
+from stepdbg.tui.state.snapshot import Snapshot
+
+MARGIN = 13
+"""Cells for a breakpoint and the names of the phases at the left."""
+
+
+def place(snapshot: Snapshot) -> tuple[str, int] | None:
+    """The file and line to show: the chosen frame's; until one is chosen, where the next phase is, else the phase
+    done, else the user's innermost frame. Of a script that has ended, the place that was shown last.
+    """
+    stop = snapshot.stop
+    if stop is None:
+        return None
+    frame = frames.chosen_frame(snapshot)
+    if frame is not None and (stop.failure or frames.chosen(snapshot) != frames.innermost(stop)):
+        return frame.file, frame.line
+    if stop.line_next:
+        return stop.line_next
+    if stop.line_done:
+        return stop.line_done
+    if frame is not None and not frame.library:
+        return frame.file, frame.line
+    boundary = stop.boundary
+    if boundary.file and boundary.line:
+        return boundary.file, boundary.line
+    return snapshot.last_line if boundary.next is None else None
+
+
+def phase_at(snapshot: Snapshot, row: int) -> str | None:
+    """The phase that begins at a row of the body, as far as stops have shown it."""
+    where = place(snapshot)
+    names = snapshot.phase_lines.get((where[0], row + 1), ()) if where else ()
+    return names[0] if names else None
+
+
+def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
+    """The panel; its body has a row per line of the file. `cursor` is the line under the cursor, from 0."""
+    where = place(snapshot)
+    if where is None:
+        if snapshot.stop is not None:
+            words = "The script has come to its end: no line of it runs any more. Its variables are below."
+            return Drawing(title=(Span("at the end", "dim"),), body=lesson(words, frame))
+        words = "The code is shown at the first stop."
+        if snapshot.over:
+            words = (
+                "The script has ended, and it never stopped: no training loop was seen in it. "
+                f"Panel {key_of('panel_output', snapshot)} has its output."
+            )
+            return Drawing(title=(Span("ended", "dim"),), body=lesson(words, frame))
+        return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
+    file, line = where
+    source = snapshot.sources.get(file)
+    title = (
+        Span(plain(_from(snapshot, file)), NAME),
+        Span(f":{line}", "dim"),
+        *([Span(f"  ended; {_left_at(snapshot)} was here", "warning")] if _ended(snapshot) else []),
+    )
+    if source is None:
+        return Drawing(title, (), ((Span(" reading the file", "dim"),),), 0)
+    if source.problem:
+        return Drawing(title, (), ((Span(f" {plain(source.problem)}"[: frame.width], "error"),),), 0)
+    rows = highlighted(source.text)
+    digits = len(str(len(rows)))
+    body = []
+    for number, code in enumerate(rows[frame.top : frame.top + frame.height], frame.top + 1):
+        name, sign, role = _margin(snapshot, file, number, line, frame)
+        here = frame.focused and number == frame.cursor + 1
+        spans = (
+            _breakpoint(snapshot, file, number, frame),
+            Span(padded(name, MARGIN - 4, frame.glyphs.ellipsis) + " " + sign + " ", role),
+            Span(f"{number:>{digits}} ", "accent" if here else ("strong" if role not in ("", "faint") else "faint")),
+            *code,
+        )
+        body.append(clipped(spans, frame.width, frame.glyphs.ellipsis))
+    return Drawing(title, (), tuple(body), len(rows))
+
+
+def _ended(snapshot: Snapshot) -> bool:
+    """Whether no line runs any more, and the one that is shown is of an earlier stop or of the phase done last."""
+    stop = snapshot.stop
+    return stop is not None and stop.boundary.next is None and stop.inner is None and not stop.failure
+
+
+def _left_at(snapshot: Snapshot) -> str:
+    """What the line is of that is shown once the script has ended: after a run without stops no line is known."""
+    stop = snapshot.stop
+    return "the last phase" if stop is not None and stop.line_done else "the last stop before"
+
+
+def _from(snapshot: Snapshot, file: str) -> str:
+    """Its path as the user would type it: seen from where the script was started, if it lies below."""
+    directory = snapshot.session.directory
+    return file.removeprefix(directory.rstrip("/") + "/") if directory else file
+
+
+def _breakpoint(snapshot: Snapshot, file: str, number: int, frame: Frame) -> Span:
+    """A mark at the line of a phase that has a breakpoint."""
+    names = snapshot.phase_lines.get((file, number), ())
+    there = [one for one in snapshot.session.breakpoints if one.phase in names] if names else []
+    if any(one.enabled for one in there):
+        return Span(frame.glyphs.breakpoint, "breakpoint", "panel:breaks")
+    return Span(frame.glyphs.switched_off if there else " ", "dim")
+
+
+def _margin(snapshot: Snapshot, file: str, number: int, line: int, frame: Frame) -> tuple[str, str, str]:
+    """The name, sign and role at the left of a line."""
+    stop = snapshot.stop
+    assert stop is not None
+    boundary = stop.boundary
+    here = (file, number) == (file, line)
+    if stop.failure and here:
+        return stop.failure.type.rpartition(".")[2], "!", "error"
+    if stop.line_next == (file, number):
+        return boundary.next or "end", frame.glyphs.arrow, "accent"
+    if stop.line_done == (file, number):
+        return boundary.done or "", frame.glyphs.done, "strong"
+    known = snapshot.phase_lines.get((file, number), ())
+    if here:
+        if _ended(snapshot):
+            return (known[0] if known else ""), " ", "faint" if known else ""
+        name = "inside" if stop.inner is not None else known[0] if known else "called"
+        return name, frame.glyphs.arrow, "accent"
+    return (known[0] if known else ""), " ", "faint" if known else ""
+
+
+@lru_cache(maxsize=8)
+def highlighted(words: str) -> tuple[Line, ...]:
+    """Every line of a Python file as spans whose roles say what they are in the language."""
+    # Pygments takes 30 ms to import: only once there is a file to show.
+    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
+    from pygments.token import Token  # type: ignore[import-untyped]
+
+    roles = (
+        (Token.Comment, "code.comment"), (Token.Literal.String.Doc, "code.comment"), (Token.Keyword, "code.keyword"),
+        (Token.Literal.String, "code.string"), (Token.Literal.Number, "code.number"),
+        (Token.Name.Function, "code.name"), (Token.Name.Class, "code.name"), (Token.Name.Decorator, "code.name"),
+        (Token.Operator.Word, "code.keyword"), (Token.Name.Builtin, "code.builtin"),
+    )  # fmt: skip
+    lines: list[list[Span]] = [[]]
+    for kind, value in PythonLexer(stripnl=False, ensurenl=False).get_tokens(words.expandtabs(4)):
+        role = next((name for parent, name in roles if kind in parent), "")
+        first, *rest = value.split("\n")
+        if first:
+            lines[-1].append(Span(plain(first), role))
+        for part in rest:
+            lines.append([Span(plain(part), role)] if part else [])
+    if len(lines) > 1 and not lines[-1]:
+        lines.pop()
+    return tuple(tuple(_joined(line)) for line in lines)
+
+
+def _joined(line: list[Span]) -> list[Span]:
+    """Neighbours of one role as one span: fewer spans are fewer bytes to the terminal."""
+    joined: list[Span] = []
+    for span in line:
+        if joined and joined[-1].role == span.role:
+            joined[-1] = span._replace(text=joined[-1].text + span.text)
+        else:
+            joined.append(span)
+    return joined

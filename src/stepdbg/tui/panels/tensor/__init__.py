@@ -1,0 +1,1 @@
+"""One tensor: figures, numbers, heat map, image, and what of it changed."""

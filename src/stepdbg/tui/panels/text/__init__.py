@@ -1,0 +1,1 @@
+"""Panels that only show text: the losses, and what the script printed."""

@@ -1,0 +1,459 @@
+"""All that the screen draws from, as one frozen value, and the one function that makes the next from a message.
+
+A widget gets a snapshot and draws it. Selections, cursors and scroll positions are the widgets' own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from stepdbg.protocol.messages import (
+    LISTED_STOPS,
+    Beside,
+    EffectNames,
+    Foresight,
+    Graph,
+    HeatMaps,
+    Identity,
+    Locals,
+    LossPoints,
+    Notice,
+    Objects,
+    Optimizers,
+    Output,
+    PastStop,
+    Pictures,
+    Progress,
+    RankState,
+    Refusal,
+    Result,
+    SessionChanged,
+    SessionState,
+    SourceText,
+    Stop,
+    Stops,
+    Summaries,
+    Summary,
+    TensorView,
+    Tick,
+    Welcome,
+)
+from stepdbg.tui.state.exchanges import Cleared, Exchange, Replied, Typed, after
+from stepdbg.tui.state.losses import Series, grown
+from stepdbg.tui.state.phase_lines import PhaseLines, Place, latest, learned
+from stepdbg.tui.state.transcript import Transcript
+
+FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Notice
+
+
+_WARNING = b"Warning: "
+"""How a line begins or goes on that Python's `warnings` have printed."""
+
+
+class Lost(Struct, frozen=True):
+    """The hub has hung up."""
+
+    why: str
+    ended: bool = False
+    """Whether the session was ended on purpose, from elsewhere."""
+
+
+class Arrived(Struct, frozen=True):
+    """What a question was answered."""
+
+    slot: str
+    """What it was asked for: `objects`, `overview`, `summaries`, `tensor`, `part`, `maps`, `pictures`, `optimizers`,
+    `source`, `locals`, `identity`, `graph`, `foresight`, `phase`, `stops`; after `past.` the same for the past that is
+    looked at, whose own is `past.stop`.
+    """
+    boundary: int
+    """The index of the boundary at which it was asked."""
+    result: Result
+    rank: int = 0
+    """Who was asked."""
+
+
+class Snapshot(Struct, frozen=True):
+    """The session as this screen knows it."""
+
+    session: SessionState
+    rank: int = 0
+    """The rank that is looked at. All that follows, but for output and sources, is of that one."""
+    chosen: bool = False
+    """Whether the user wants that one; if not, it is the lowest there is."""
+    others: dict[int, Snapshot] = field(default_factory=dict)
+    """What is known of the ranks that are not looked at; never changed in place."""
+    progress: Progress | None = None
+    losses: tuple[Series, ...] = ()
+    watches: tuple[Series, ...] = ()
+    """The values that the script hands to `stepdbg.watch`."""
+    output: Transcript = field(default_factory=Transcript)
+    objects: Objects | None = None
+    """The rows of the Model panel that are in view, or were."""
+    overview: Objects | None = None
+    """What the models are, with no rows."""
+    summaries: dict[str, Summary] = field(default_factory=dict)
+    """By the name of the object; never changed in place."""
+    summaries_at: int = 0
+    """The boundary that the summaries are of."""
+    tensor: TensorView | None = None
+    """The selected tensor, with the figures of everything that hangs on it."""
+    part: TensorView | None = None
+    """The part of it that is shown in full: its histogram and the window of numbers."""
+    maps: HeatMaps | None = None
+    """Heat maps of its parts."""
+    pictures: Pictures | None = None
+    """Its images, where it holds some."""
+    beside: Beside | None = None
+    """The same elements of all its parts."""
+    tensor_problem: str = ""
+    optimizers: Optimizers | None = None
+    foresight: Foresight | None = None
+    """What the next step would do to the parameter that was asked for."""
+    foresight_problem: str = ""
+    identity: Identity | None = None
+    """Who holds the tensor whose owners were asked for, and what hangs on it."""
+    identity_problem: str = ""
+    graph: Graph | None = None
+    """The graph behind a tensor, the rows of it that are in view."""
+    graph_problem: str = ""
+    phase: Stop | None = None
+    """The stop that followed on the earlier phase whose effects were asked for by name."""
+    phase_problem: str = ""
+    effect_names: EffectNames | None = None
+    """The names behind a count of effects that are in view, where the stop could not carry all of them."""
+    effect_names_problem: str = ""
+    sources: dict[str, SourceText] = field(default_factory=dict)
+    stops: tuple[Tick, ...] = ()
+    """The stops so far, oldest first."""
+    past_at: int | None = None
+    """The boundary of the earlier stop that is looked at; None at the present."""
+    past: Snapshot | None = None
+    """What is known of that stop, or of the one looked at before, until the hub has answered."""
+    looking_back: bool = False
+    """Whether this is the past itself, as `seen` makes it."""
+    frame: int | None = None
+    """The frame that the user has chosen, by its place in `Stop.frames`."""
+    frame_at: int = 0
+    """The boundary that it was chosen at."""
+    unfolded: bool = False
+    """Whether the frames of libraries are gone through, too."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """The user's own keys as people write them, by the id of the action, for the sentences that name one."""
+    locals: Locals | None = None
+    locals_at: int = 0
+    """The boundary that they are of."""
+    phase_lines: PhaseLines = field(default_factory=dict)
+    """Where phases were seen to be called; never changed in place."""
+    last_line: Place | None = None
+    """The newest of the places that stops have shown."""
+    console: tuple[Exchange, ...] = ()
+    asking: bool = False
+    """Whether the script waits for a line of input."""
+    read_to: int = 0
+    """Bytes of the output that were on the screen."""
+    warned_at: int = 0
+    """Bytes of the output up to the newest warning in it."""
+    lost: str = ""
+    """Why the hub is gone; empty while it is there."""
+    ended: bool = False
+    """Whether it is gone because the session was ended."""
+
+    @property
+    def models(self) -> tuple[tuple[str, str], ...]:
+        """All models, by name and class, as far as they are known."""
+        known = self.objects or self.overview
+        if known is None:
+            return ()
+        return known.models or tuple((row.name, row.cls) for row in known.rows if row.node == "model")
+
+    @property
+    def leading(self) -> str:
+        """The first parameter of all; empty before it is known."""
+        known = self.objects or self.overview
+        if known is None:
+            return ""
+        return known.leading or next((row.name for row in known.rows if row.node == "parameter"), "")
+
+    @property
+    def rank_state(self) -> RankState | None:
+        """The rank that is looked at, or None before there is one."""
+        for state in self.session.ranks:
+            if state.rank == self.rank:
+                return state
+        return None
+
+    def with_output_read(self) -> Snapshot:
+        """The same, once all of the output was on the screen."""
+        return replace(self, read_to=self.output.end)
+
+    def of_rank(self, rank: int) -> Snapshot:
+        """What is known of a rank, looked at or not."""
+        return self if rank == self.rank else self.others.get(rank) or Snapshot(self.session, rank, keys=self.keys)
+
+    @property
+    def stop(self) -> Stop | None:
+        """Where training waits, or where it waited last."""
+        state = self.rank_state
+        return state.stop if state else None
+
+    @property
+    def state(self) -> str:
+        """The state in the header: the rank's own once there is one, unless the session is over."""
+        if self.lost:
+            return "exited" if self.ended else "lost"
+        state = self.rank_state
+        return state.state if state and self.session.state not in ("exited", "lost") else self.session.state
+
+    @property
+    def news(self) -> str:
+        """What of the output was not on the screen yet: `warning`, `output`, or nothing."""
+        return "warning" if self.warned_at > self.read_to else "output" if self.output.end > self.read_to else ""
+
+    @property
+    def paused(self) -> bool:
+        """Whether training waits and answers."""
+        return self.state == "paused" and self.stop is not None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing trains any more."""
+        alive = {"starting", "running", "paused"}
+        return self.state not in alive and (
+            bool(self.lost) or self.session.state not in alive or all(r.state not in alive for r in self.session.ranks)
+        )
+
+    @property
+    def ending(self) -> bool:
+        """Whether the last stop of training is behind: what still runs is the rest of the script."""
+        stop = self.stop
+        return stop is not None and stop.reason in ("exit", "exception") and stop.boundary.next is None
+
+    @property
+    def trains(self) -> bool:
+        """Whether a process is alive that would lose what it has learned: it starts, runs, or waits before a phase."""
+        if self.over:
+            return False
+        alive = [rank for rank in self.session.ranks if rank.state in ("running", "paused")]
+        ended = [rank for rank in alive if rank.stop is not None and rank.stop.reason in ("exit", "exception")]
+        return len(ended) < len(alive) or not self.session.ranks
+
+    @property
+    def boundary(self) -> int:
+        """The index of the boundary of `stop`; 0 before there is one."""
+        stop = self.stop
+        return stop.boundary.index if stop else 0
+
+    @property
+    def seen(self) -> Snapshot:
+        """What is to be drawn: this, or the past that is looked at, with what is not of one moment as it is now."""
+        if self.past is None or self.past_at is None:
+            return self
+        past = self.past
+        return replace(
+            past,
+            session=_standing_at(self.session, past.rank, past.stop),
+            others=self.others,
+            losses=self.losses,
+            output=self.output,
+            asking=self.asking,
+            read_to=self.read_to,
+            warned_at=self.warned_at,
+            sources=self.sources,
+            stops=self.stops,
+            phase_lines=self.phase_lines,
+            last_line=self.last_line,
+            console=self.console,
+            past_at=self.past_at,
+        )
+
+
+def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost | Typed | Replied | Cleared) -> Snapshot:
+    """The snapshot after a message."""
+    match message:
+        case Welcome(session=session) | SessionChanged(session=session):
+            if session.run != snapshot.session.run:
+                snapshot = Snapshot(session, keys=snapshot.keys)
+            known = {state.rank for state in session.ranks}
+            keeps = not known or (snapshot.chosen and snapshot.rank in known)
+            fresh = looking_at(replace(snapshot, session=session), snapshot.rank if keeps else min(known))
+            return replace(
+                fresh,
+                phase_lines=learned(fresh.phase_lines, fresh.stop),
+                last_line=latest(fresh.last_line, fresh.stop),
+            )
+        case Progress(rank=rank) | LossPoints(rank=rank) | Typed(rank=rank) | Replied(rank=rank) if (
+            rank != snapshot.rank
+        ):
+            other = reduced(snapshot.of_rank(rank), message)
+            return replace(snapshot, others={**snapshot.others, rank: other})
+        case Progress():
+            return replace(snapshot, progress=message)
+        case LossPoints(watched=True):
+            return replace(snapshot, watches=grown(snapshot.watches, message))
+        case LossPoints():
+            return replace(snapshot, losses=grown(snapshot.losses, message))
+        case Output():
+            output = snapshot.output.fed(message.start, message.data)
+            warned = output.end if _WARNING in message.data else snapshot.warned_at
+            return replace(snapshot, output=output, warned_at=warned, asking=False)
+        case Typed() | Replied() | Cleared():
+            return replace(snapshot, console=after(snapshot.console, message))
+        case Lost(why=why, ended=ended):
+            return replace(snapshot, lost=why, ended=ended)
+        case Arrived(rank=rank) if rank == snapshot.rank:
+            return _answered(snapshot, message)
+    return snapshot
+
+
+def looking_at_stop(snapshot: Snapshot, boundary: int | None) -> Snapshot:
+    """The snapshot with the stop at that boundary in view, or, for None or the present one, with the present."""
+    if boundary is None or boundary >= snapshot.boundary:
+        return replace(snapshot, past_at=None, past=None) if snapshot.past_at is not None else snapshot
+    return replace(snapshot, past_at=boundary)
+
+
+def neighbour(snapshot: Snapshot, step: int) -> int | None:
+    """The boundary of the stop before (-1) or after (1) the one in view; None where there is none kept."""
+    here = snapshot.boundary if snapshot.past_at is None else snapshot.past_at
+    if step < 0:
+        return next((tick.boundary for tick in reversed(snapshot.stops) if tick.boundary < here), None)
+    return next((tick.boundary for tick in snapshot.stops if tick.boundary > here), None)
+
+
+def onwards(snapshot: Snapshot, action: str) -> int | None:
+    """The stop that a key which steers leads to in the past: the next one, the first of the next update, or the next
+    breakpoint met; None for the present.
+    """
+    here = snapshot.boundary if snapshot.past_at is None else snapshot.past_at
+    update = max((tick.update for tick in snapshot.stops if tick.boundary <= here), default=0)
+    for tick in snapshot.stops:
+        if tick.boundary > here and (
+            action not in ("finish", "continue")
+            or (action == "finish" and tick.update > update)
+            or (action == "continue" and tick.reason in ("breakpoint", "exception"))
+        ):
+            return tick.boundary
+    return None
+
+
+def _standing_at(session: SessionState, rank: int, stop: Stop | None) -> SessionState:
+    """The session as if that rank stood at that stop."""
+    ranks = tuple(
+        msgspec.structs.replace(one, state="paused", stop=stop) if one.rank == rank else one for one in session.ranks
+    )
+    return msgspec.structs.replace(session, state="paused", ranks=ranks)
+
+
+def looking_at(snapshot: Snapshot, rank: int) -> Snapshot:
+    """The snapshot with another rank in view. What was known of it is there again, and of this one is kept."""
+    if rank == snapshot.rank:
+        return snapshot
+    others = {number: other for number, other in snapshot.others.items() if number != rank}
+    others[snapshot.rank] = replace(looking_at_stop(snapshot, None), others={}, output=Transcript(), sources={})
+    return replace(
+        snapshot.of_rank(rank),
+        session=snapshot.session,
+        chosen=snapshot.chosen,
+        others=others,
+        output=snapshot.output,
+        asking=snapshot.asking,
+        read_to=snapshot.read_to,
+        warned_at=snapshot.warned_at,
+        sources=snapshot.sources,
+        lost=snapshot.lost,
+        ended=snapshot.ended,
+    )
+
+
+def next_rank(snapshot: Snapshot) -> int:
+    """The rank after the one in view; after the last comes the first."""
+    numbers = [state.rank for state in snapshot.session.ranks]
+    return next((number for number in numbers if number > snapshot.rank), numbers[0] if numbers else snapshot.rank)
+
+
+def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
+    result = answer.result
+    if answer.slot == "past.stop":
+        return _arrived_in_the_past(snapshot, answer)
+    if answer.slot.startswith("past."):
+        if snapshot.past is None or snapshot.past.boundary != answer.boundary:
+            return snapshot
+        return replace(snapshot, past=_answered(snapshot.past, replace(answer, slot=answer.slot[5:])))
+    match result:
+        case Objects() if answer.slot == "overview":
+            return replace(snapshot, overview=result)
+        case Objects():
+            return replace(snapshot, objects=result)
+        case Summaries(rows=rows):
+            fresh = {row.object: row for row in rows}
+            kept = snapshot.summaries if answer.boundary == snapshot.summaries_at else {}
+            return replace(snapshot, summaries={**kept, **fresh}, summaries_at=answer.boundary)
+        case TensorView() if answer.slot == "tensor":
+            return replace(snapshot, tensor=result, tensor_problem="")
+        case TensorView():
+            return replace(snapshot, part=result, tensor_problem="")
+        case HeatMaps():
+            return replace(snapshot, maps=result)
+        case Pictures():
+            return replace(snapshot, pictures=result)
+        case Beside():
+            return replace(snapshot, beside=result)
+        case Optimizers():
+            return replace(snapshot, optimizers=result)
+        case Locals():
+            return replace(snapshot, locals=result, locals_at=answer.boundary)
+        case SourceText(file=file):
+            return replace(snapshot, sources={**snapshot.sources, file: result})
+        case Identity():
+            return replace(snapshot, identity=result, identity_problem="")
+        case Graph():
+            return replace(snapshot, graph=result, graph_problem="")
+        case Foresight():
+            return replace(snapshot, foresight=result, foresight_problem="")
+        case Refusal(problem=problem) if answer.slot == "foresight":
+            return replace(snapshot, foresight=None, foresight_problem=problem)
+        case EffectNames():
+            return replace(snapshot, effect_names=result, effect_names_problem="")
+        case Refusal(problem=problem) if answer.slot == "effect_names":
+            return replace(snapshot, effect_names=None, effect_names_problem=problem)
+        case PastStop(stop=stop) if answer.slot == "phase":
+            return replace(snapshot, phase=stop, phase_problem="")
+        case Stops(ticks=ticks):
+            known = snapshot.stops[-1].boundary if snapshot.stops else 0
+            newer = tuple(tick for tick in ticks if tick.boundary > known)
+            return replace(snapshot, stops=(*snapshot.stops, *newer)[-LISTED_STOPS:])
+        case Refusal(problem=problem) if answer.slot in ("tensor", "part"):
+            return replace(snapshot, tensor_problem=problem)
+        case Refusal() if answer.slot == "maps":
+            return replace(snapshot, maps=None)
+        case Refusal() if answer.slot == "beside":
+            return replace(snapshot, beside=None)
+        case Refusal() if answer.slot == "pictures":
+            return replace(snapshot, pictures=None)
+        case Refusal(problem=problem) if answer.slot == "identity":
+            return replace(snapshot, identity=None, identity_problem=problem)
+        case Refusal(problem=problem) if answer.slot == "graph":
+            return replace(snapshot, graph=None, graph_problem=problem)
+        case Refusal(problem=problem) if answer.slot == "phase":
+            return replace(snapshot, phase=None, phase_problem=problem)
+    return snapshot
+
+
+def _arrived_in_the_past(snapshot: Snapshot, answer: Arrived) -> Snapshot:
+    """The earlier stop that was asked for is here; where it is not kept any more, the present is looked at again."""
+    if answer.boundary != snapshot.past_at:
+        return snapshot
+    if not isinstance(answer.result, PastStop):
+        return looking_at_stop(snapshot, None)
+    session = _standing_at(snapshot.session, snapshot.rank, answer.result.stop)
+    known = snapshot.objects
+    same = known is not None and known.registry == answer.result.stop.registry and not known.moves
+    objects = known if same else None
+    return replace(
+        snapshot, past=Snapshot(session, snapshot.rank, keys=snapshot.keys, objects=objects, looking_back=True)
+    )

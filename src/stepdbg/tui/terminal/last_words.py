@@ -1,0 +1,42 @@
+"""What is left on the terminal when the screen has gone: why the script crashed, as it would stand there without us."""
+
+from __future__ import annotations
+
+from stepdbg.printable import printable_lines
+from stepdbg.tui.drawing.lines import text
+from stepdbg.tui.state.snapshot import Snapshot
+
+MOST_LINES = 200
+"""Of a traceback: its end says what happened."""
+FEW_LINES = 10
+"""Of the output, where a script failed with no traceback: its usage, or why it would not go on."""
+_BEGINS = "Traceback (most recent call last):"
+_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
+
+
+def last_words(snapshot: Snapshot) -> str:
+    """The traceback of a script that has crashed, or the end of what one printed that failed; through the gate."""
+    for rank in snapshot.session.ranks:
+        if rank.stop is not None and rank.stop.failure is not None:
+            return _told(rank.stop.failure.traceback.rstrip().splitlines())
+    if snapshot.over and snapshot.session.exit_status:
+        printed = [text(line) for line in snapshot.output.lines]
+        while printed and not printed[-1].strip():
+            printed.pop()
+        return _told(printed[_beginning(printed) :])
+    return ""
+
+
+def _beginning(lines: list[str]) -> int:
+    """Where the last traceback begins, with those that it is chained to."""
+    begins = [place for place, line in enumerate(lines) if line.lstrip(" |+-").startswith(_BEGINS)]
+    if not begins:
+        return max(0, len(lines) - FEW_LINES)
+    start = begins.pop()
+    while begins and any(line.startswith(_CHAINED) for line in lines[begins[-1] : start]):
+        start = begins.pop()
+    return start
+
+
+def _told(lines: list[str]) -> str:
+    return printable_lines("\n".join(lines[-MOST_LINES:]) + "\n") if lines else ""

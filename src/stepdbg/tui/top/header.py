@@ -1,0 +1,344 @@
+"""The line that is always there: which script, in which state, where, and how much is alive.
+
+What does not fit is left out whole, the least needed first; nothing is cut in the middle of a word.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+from pathlib import PurePath
+
+from stepdbg.protocol.messages import SessionState, Stop
+from stepdbg.tui.actions.registry import key_of
+from stepdbg.tui.drawing.cells import cell_len
+from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, plain, shortened, text
+from stepdbg.tui.drawing.numbers import count, figure, plural, size
+from stepdbg.tui.state.losses import Series
+from stepdbg.tui.state.snapshot import Snapshot, neighbour
+from stepdbg.tui.top.ranks import LONG, several
+from stepdbg.tui.words.inside_phase import position
+from stepdbg.tui.words.sentence import sentence
+
+SOME = 12
+"""Cells of the script's arguments that are worth showing where not all of them have room."""
+SAID = 64
+"""Cells of what an exception has said that are repeated once the script has ended."""
+_ROLES = {"paused": "accent", "running": "running", "starting": "dim", "exited": "dim", "lost": "error"}
+
+
+def state_words(snapshot: Snapshot, now: float) -> tuple[str, str]:
+    """The state in capitals, and what follows it: `("PAUSED", "before backward")`.
+
+    Args:
+        snapshot: What is known.
+        now: Seconds since the epoch, as `time.time`.
+    """
+    session = snapshot.session
+    stop = snapshot.stop
+    if snapshot.looking_back and stop is not None:
+        return "PAST", _past_words(stop)
+    match snapshot.state:
+        case "lost":
+            return "LOST", "the session's hub is gone" if snapshot.lost else "the training process is gone"
+        case "exited":
+            how = exit_words(session.exit_status)
+            return "EXITED", how or ("the session was ended" if snapshot.ended else "")
+        case "paused" if stop is not None:
+            if stop.reason == "exception" and stop.failure:
+                return "PAUSED", f"on {stop.failure.type}"
+            if stop.inner is not None:
+                return "PAUSED", position(stop)
+            if stop.boundary.next is None:
+                return "PAUSED", "at the end of the script"
+            return "PAUSED", f"before {stop.boundary.next}{'?' if stop.boundary.predicted else ''}"
+        case "starting":
+            doing = session.doing or f"starting {session.script}"
+            since = max(0.0, now - session.since) if session.since else 0.0
+            return "STARTING", f"{doing}… {since:.1f} s"
+        case "running" if snapshot.asking:
+            return "RUNNING", "waits for a line of input"
+        case "running":
+            progress = snapshot.progress
+            if snapshot.ending:
+                return "RUNNING", "to the end of the script"
+            if progress is None or not progress.phase:
+                return "RUNNING", session.doing
+            long = f" for {progress.phase_seconds:.0f} s" if progress.phase_seconds >= LONG else ""
+            return "RUNNING", f"in {progress.phase}{long}"
+    return snapshot.state.upper(), session.doing
+
+
+def _past_words(stop: Stop) -> str:
+    """`update 12, before backward`."""
+    boundary = stop.boundary
+    where = f"before {boundary.next}" if boundary.next is not None else position(stop) or "at the end of the script"
+    if stop.reason == "exception" and stop.failure:
+        where = f"on {stop.failure.type}"
+    done = " done" if boundary.opens is not None and boundary.done else ""
+    return f"update {count(boundary.update)}{done}, {where}"
+
+
+def _way_back(snapshot: Snapshot) -> str:
+    """How to come back from the past."""
+    newest = snapshot.stops[-1].boundary if snapshot.stops else 0
+    later = key_of("later", snapshot)
+    if neighbour(snapshot, 1) in (None, newest):
+        return f"{later} goes back to now"
+    return f"{later} later, {key_of('back', snapshot)} now"
+
+
+def exit_words(status: int | None) -> str:
+    """`with status 1`, `by SIGKILL`."""
+    if status is None:
+        return ""
+    if status >= 0:
+        return f"with status {status}"
+    try:
+        return f"by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"by signal {-status}"
+
+
+def sparkline(series: Series, width: int, glyphs: Glyphs = UNICODE) -> str:
+    """The newest values of a loss as bars; a value that is not finite is a `!`."""
+    values = [point.value for point in series.points[-width:]]
+    finite = [value for value in values if math.isfinite(value)]
+    if len(values) < 2 or not finite:
+        return ""
+    low, high = min(finite), max(finite)
+    steps = len(glyphs.bars) - 1
+    bars = []
+    for value in values:
+        if not math.isfinite(value):
+            bars.append("!")
+        else:
+            level = (value - low) / (high - low) if high > low else 0.5
+            bars.append(glyphs.bars[1 + min(steps - 1, int(level * steps))])
+    return "".join(bars)
+
+
+def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -> Line:
+    """The header, exactly one line of at most `width` cells."""
+    state, words = state_words(snapshot, now)
+    words = plain(words).replace("…", "..." if not glyphs.braille else "…")
+    script = plain(snapshot.session.script)
+    start = [Span(" "), Span(f"{shortened(script, max(8, width // 4), glyphs.ellipsis)}  ", "strong")]
+    if several(snapshot):
+        start.append(Span(f"rank {snapshot.rank} ", "strong"))
+    role = "past" if snapshot.looking_back else _ROLES.get(snapshot.state, "")
+    if snapshot.looking_back:
+        start += [Span(f" {state} ", "state.past"), Span(" ")]
+    else:
+        start.append(Span(f"{state} ", f"state.{role or 'dim'}"))
+    if words and snapshot.state in ("starting", "exited", "lost"):
+        words = f"{glyphs.dot} {words}"
+    start.append(Span(words, role))
+    if width < 40:
+        start = [Span(state, f"state.{role or 'dim'}"), Span(f" {words}")]
+    left = _middle(snapshot)
+    right_end = _census(snapshot)
+    series = None if snapshot.looking_back else _series(snapshot)
+    spark = sparkline(series, 12 if width >= 120 else 6, glyphs) if series is not None else ""
+    used = sum(cell_len(span.text) for span in start)
+    line = list(start)
+    needed = used + sum(cell_len(words) + 3 for words in left) + (len(spark) + 1 if spark else 0)
+    if width >= 40 and (given := _given(snapshot, width - needed - 2, width // 3, glyphs)):
+        line.insert(2, Span(f"{given}  ", "dim"))
+        used += cell_len(given) + 2
+    for words in left:
+        piece = f" {glyphs.dot} {words}"
+        if used + cell_len(piece) > width:
+            spark = ""  # bars of a loss whose figure has no room would say nothing
+            break
+        line.append(Span(piece, "past" if words.startswith("]") else ""))
+        used += cell_len(piece)
+    if spark and left and used + len(spark) + 2 <= width:
+        line.append(Span(f" {spark}", "chart.0"))
+        used += len(spark) + 1
+    for length in range(len(right_end), 0, -1):
+        words = f" {glyphs.dot} ".join(right_end[:length])
+        if used + cell_len(words) + 3 <= width:
+            line.append(Span(" " * (width - used - cell_len(words) - 1)))
+            line.append(Span(words, "dim"))
+            break
+    return tuple(line)
+
+
+def arguments(session: SessionState) -> str:
+    """The script's own arguments, as one would type them: what follows on its name in the command."""
+    if not session.target:
+        return ""
+    import shlex  # not before the first frame, which knows no target yet
+
+    try:
+        words = shlex.split(session.target)
+    except ValueError:
+        return ""
+    place = next((n for n, word in enumerate(words) if session.script in (word, PurePath(word).name)), None)
+    if place is None:
+        return ""
+    generator = words[max(0, place - 1)] == "stepdbg.tracer.drive"  # its name follows on that of the file
+    return shlex.join(words[place + 1 + generator :])
+
+
+def _given(snapshot: Snapshot, room: int, most: int, glyphs: Glyphs) -> str:
+    """The arguments, as far as there is room that nothing else in the line needs more."""
+    words = plain(arguments(snapshot.session))
+    room = min(room, most)
+    return shortened(words, room, glyphs.ellipsis) if room >= min(cell_len(words), SOME) else ""
+
+
+def _middle(snapshot: Snapshot) -> list[str]:
+    """Epoch, update and loss, of the stop or of what runs."""
+    stop = snapshot.stop
+    progress = snapshot.progress
+    if snapshot.state == "running" and progress is not None and not snapshot.ending:
+        parts = [f"epoch {progress.epoch}"] if progress.epoch is not None else []
+        parts.append(f"update {count(progress.update)}")
+        if progress.loss is not None:
+            series = _series(snapshot)
+            parts.append(_loss(series.name if series is not None else "", progress.loss))
+        if progress.updates_per_second:
+            parts.append(f"{figure(progress.updates_per_second)}/s")
+        return parts
+    if stop is None:
+        return []
+    boundary = stop.boundary
+    parts = [_way_back(snapshot)] if snapshot.looking_back else []
+    parts += [f"epoch {boundary.epoch}"] if boundary.epoch is not None else []
+    if not snapshot.looking_back:
+        done = " done" if boundary.opens is not None and boundary.done else ""
+        parts.append(f"update {count(boundary.update)}{done}")
+    if (mode := _mode(stop)) and "eval" not in (boundary.done, boundary.next):
+        parts.append(mode)
+    newest, series = boundary.loss, _series(snapshot)
+    if newest is None and not snapshot.looking_back and series is not None and series.points:
+        newest = series.points[-1].value
+    if newest is not None:
+        parts.append(_loss(stop.loss_name or "", newest))
+    return parts
+
+
+def _series(snapshot: Snapshot) -> Series | None:
+    """The losses of the name that the newest one has; while training runs nobody says which of several that is."""
+    if len(snapshot.losses) == 1:
+        return snapshot.losses[0]
+    name = snapshot.stop.loss_name if snapshot.stop is not None and snapshot.state != "running" else None
+    return next((one for one in snapshot.losses if one.name == name), None)
+
+
+def _loss(name: str, value: float) -> str:
+    """`loss 0.43`, `d_loss 0.43`, `loss / 2 = 0.43`: by its name, where that says that it is a loss."""
+    called = plain(name) if "loss" in name.lower() else "loss"
+    return f"{called} = {figure(value)}" if " " in called else f"{called} {figure(value)}"
+
+
+def _mode(stop: Stop) -> str:
+    """Which models under training are not in training mode; empty where all are."""
+    if not stop.modes:
+        return ""
+    if len(stop.modes) > 1:
+        return f"{len(stop.modes)} models not in train mode"
+    return "eval mode" if stop.modes[0][1] == "eval" else "partly eval mode"
+
+
+def _census(snapshot: Snapshot) -> list[str]:
+    census = snapshot.stop.census if snapshot.stop else None
+    if census is None:
+        return []
+    parts = [census.device, plural(census.parameters, "parameter"), size(census.bytes)]
+    return parts
+
+
+def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: bool = False) -> str:
+    """The sentence under the rail; where it is to be `brief`, without what an exception says at length."""
+    session = snapshot.session
+    stop = snapshot.stop
+    state = snapshot.state
+    if state == "lost" or snapshot.ended:
+        why = snapshot.lost or "its connection has ended, and nobody knows how"
+        return f"{why}; what was seen last stays to be read. Press {key_of('quit', snapshot)} to leave"
+    waiting = _waiting(snapshot)
+    if state == "exited" and not snapshot.over:
+        return f"rank {snapshot.rank} has ended, others have not; press {key_of('rank', snapshot)} to show the next"
+    if state == "exited":
+        again = f", {key_of('restart', snapshot)} to run it again" if session.terminal else ""
+        leave = key_of("quit", snapshot)
+        how = f"{session.script} ended {exit_words(session.exit_status)}"
+        if stop is not None and stop.failure is not None:
+            return f"{sentence(stop, glyphs=glyphs, brief=brief)}; {how}. Press {leave} to leave{again}"
+        said = last_words(snapshot) if session.exit_status and not stop else ""
+        if said:
+            return f"{how} before it trained: {said} ({leave} to leave{again})"
+        if stop is not None and stop.failure and session.exit_status:
+            words = shortened(plain(" ".join(stop.failure.message.split())), SAID, glyphs.ellipsis).rstrip(".")
+            return f"{how}: {plain(stop.failure.type)}: {words}. Press {leave} to leave{again}"
+        seen = "what was seen last stays to be read" if stop else "it never trained: no training loop was seen"
+        return f"{how}; {seen}. Press {leave} to leave{again}"
+    if snapshot.asking:
+        asked = last_words(snapshot)
+        said = f": {asked}" if asked else ""
+        return f"the script waits for a line of input{said} - press {key_of('input', snapshot)} to type it"
+    if state == "starting":
+        output = key_of("panel_output", snapshot)
+        return f"training stops before its first phase; the output of the script is in panel {output}"
+    if state == "running" and waiting:
+        return (
+            f"rank {snapshot.rank} runs, {waiting}; a collective call (in a distributed backward) waits for all. "
+            f"Press {key_of('rank', snapshot)} to show the next rank, "
+            f"then {key_of('next', snapshot)} or {key_of('continue', snapshot)}"
+        )
+    if state == "running" and snapshot.ending:
+        output = f", its output is in panel {key_of('panel_output', snapshot)}" if session.terminal else ""
+        return f"nothing trains any more; what is left of the script runs to its end{output}"
+    if state == "running" and _pausing(snapshot):
+        again = key_of("pause", snapshot)
+        return f"training pauses at the next boundary between two phases; press {again} again to see where it hangs"
+    if state == "running":
+        return f"training runs; press {key_of('pause', snapshot)} to pause it at the next boundary between two phases"
+    if stop is None:
+        return ""
+    words = sentence(stop, model_name(snapshot), key_of("next", snapshot), glyphs, brief=brief)
+    if snapshot.news == "warning":
+        words = f"! a warning was printed, see Output ({key_of('panel_output', snapshot)}). {words}"
+    if stop.reason == "breakpoint" and stop.detail and stop.inner is None:
+        return f"{stop.detail}: {words}"
+    return words
+
+
+def suspicion(snapshot: Snapshot) -> str:
+    """The line under the sentence, where at this stop something looks like a mistake."""
+    stop = snapshot.stop
+    return plain(stop.suspicion) if stop is not None and (snapshot.paused or snapshot.looking_back) else ""
+
+
+def last_words(snapshot: Snapshot) -> str:
+    """The last line that the script has printed."""
+    lines = (plain(text(line)).strip() for line in reversed(snapshot.output.lines))
+    return next((line for line in lines if line), "")
+
+
+def model_name(snapshot: Snapshot) -> str:
+    """What the user calls the model, where there is one and it is known."""
+    models = snapshot.models
+    return models[0][0] if len(models) == 1 else ""
+
+
+def _pausing(snapshot: Snapshot) -> bool:
+    """Whether the rank that is looked at was asked to pause, and has not yet."""
+    return any(one.pausing for one in snapshot.session.ranks if one.rank == snapshot.rank)
+
+
+def _waiting(snapshot: Snapshot) -> str:
+    """`rank 1 is paused`, `ranks 1 and 3 are paused`; empty where no other rank is paused."""
+    waiting = [one for one in snapshot.session.ranks if one.state == "paused" and one.rank != snapshot.rank]
+    paused = [str(one.rank) for one in waiting]
+    if len(paused) == 1:
+        failure = waiting[0].stop.failure if waiting[0].stop is not None else None
+        return f"rank {paused[0]} is paused{f' on {plain(failure.type)}' if failure is not None else ''}"
+    if not paused:
+        return ""
+    if len(paused) > 4:
+        return f"{len(paused)} others are paused"
+    return f"ranks {', '.join(paused[:-1])} and {paused[-1]} are paused"

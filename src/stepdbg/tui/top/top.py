@@ -1,0 +1,97 @@
+"""What is always on top: the header, the phase rail, where there is room the strip of the timeline, the sentence."""
+
+from __future__ import annotations
+
+import time
+
+from textual import events
+
+from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, by_clauses, cropped, wrapped
+from stepdbg.tui.drawing.palette import Palette
+from stepdbg.tui.drawing.sheet import Sheet
+from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.top import header, rail, ranks, timeline
+
+
+class Top(Sheet, can_focus=True):
+    """Header, rail and sentence; the rail has a cursor."""
+
+    DEFAULT_CSS = """
+    Top { height: 7; }
+    """
+
+    def __init__(self, palette: Palette, snapshot: Snapshot, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__(palette, id="top")
+        self.glyphs = glyphs
+        self.snapshot = snapshot
+        self.selected: int | None = None
+        """The box that the rail's cursor is on; None follows the next phase."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take a new snapshot; a step brings the rail's cursor back to the next phase."""
+        if snapshot.boundary != self.snapshot.boundary:
+            self.selected = None
+        self.snapshot = snapshot
+        self.repaint()
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """As many of its lines as fit, the most needed first."""
+        top = [header.draw(self.snapshot, width, time.time(), self.glyphs)]
+        if ranks.several(self.snapshot) and height > 3:
+            top.append(ranks.draw(self.snapshot, width, self.glyphs))
+            height -= 1
+        strip: list[Line] = []
+        if height >= rail.HEIGHT + 4:
+            strip.append(timeline.draw(self.snapshot, width, self.glyphs))
+            height -= 1
+        phases = rail.draw(self.snapshot, width, self.selected, self.has_focus, self.glyphs)
+        told, doubt = header.below(self.snapshot, self.glyphs), header.suspicion(self.snapshot)
+        wide = max(1, width - 2)
+        room = 1
+        if height > 1 + rail.HEIGHT:
+            room = height - 1 - rail.HEIGHT
+            if doubt and len(wrapped(told, wide, height)) + len(wrapped(f"! {doubt}", wide, height)) > room:
+                phases = phases[:-1]  # figures give way to words that would be cut: here it is the times
+                room += 1
+        doubts = wrapped(f"! {doubt}", wide, max(1, room - 1), self.glyphs.ellipsis) if doubt else []
+        if len(wrapped(told, wide, height)) > room - len(doubts):
+            told = header.below(self.snapshot, self.glyphs, brief=True)
+        words = by_clauses(told, wide, room - len(doubts), self.glyphs.ellipsis)
+        if not self.glyphs.braille:
+            words = [line.replace("—", "-") for line in words]
+        below = [cropped((Span(f" {line}", "sentence"),), width) for line in words]
+        below += [cropped((Span(f" {line}", "warning"),), width) for line in doubts]
+        if height <= 3:
+            return [*top, phases[0], *below][: len(top) - 1 + height]
+        if height < 1 + rail.HEIGHT + 1:
+            return [*top, phases[0], phases[1], *below][: len(top) - 1 + height]
+        return [*top, *phases, *strip, *below]
+
+    def phase(self) -> str | None:
+        """The phase that a breakpoint would be set on."""
+        return rail.selected_phase(self.snapshot, self.selected)
+
+    def select(self, step: int) -> None:
+        """Move the rail's cursor."""
+        boxes = rail.boxes(self.snapshot)
+        if boxes:
+            start = rail.next_box(boxes, self.snapshot) if self.selected is None else self.selected
+            self.selected = max(0, min(len(boxes) - 1, start + step))
+            self.repaint()
+
+    def select_named(self, name: str) -> None:
+        """Put the rail's cursor on a phase."""
+        for index, box in enumerate(rail.boxes(self.snapshot)):
+            if box.name == name:
+                self.selected = index
+                self.repaint()
+                return
+
+    def on_focus(self, event: events.Focus) -> None:
+        """The cursor shows."""
+        self.repaint()
+
+    def on_blur(self, event: events.Blur) -> None:
+        """The cursor hides, and follows the next phase again."""
+        self.selected = None
+        self.repaint()

@@ -1,1 +1,0 @@
-"""The widgets: each holds a cursor and a scroll position, and draws what a view makes of the snapshot."""
