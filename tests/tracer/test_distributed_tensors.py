@@ -13,14 +13,15 @@ from torch.distributed.tensor.debug import CommDebugMode
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.edit.editor import Editor, Refused
+from stepdbg.tracer.edit.editor import Editor
 from stepdbg.tracer.effects.before_copies import Deltas
 from stepdbg.tracer.effects.effects import take
 from stepdbg.tracer.foresight.gradient_scaling import Treatment
-from stepdbg.tracer.inspect.inspector import Desk
+from stepdbg.tracer.handler import AtStop
+from stepdbg.tracer.inspect.inspector import Inspector
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.phases.tracker import Course
 from stepdbg.tracer.python.interruptions import Interruptions
+from stepdbg.tracer.refused import Refused
 
 W, B = "Module.w", "Module.b"
 SHARD = torch.arange(6.0).reshape(2, 3)
@@ -54,7 +55,7 @@ class Stop:
         self.registry.note_optimizer(self.optimizer)
         self.registry.refresh([])
         self.editor = Editor(self.registry, Interruptions(lambda _: None))
-        self.editor.open([], m.Boundary(1, 1), pending_backward)
+        self.editor.open(AtStop(m.Boundary(1, 1), pending_backward=pending_backward))
 
     def preview(self, name: str, expression: str, where: str = "") -> m.EditPreview:
         preview = self.editor.answer(m.PreviewEdit(name, expression, None, where))
@@ -154,18 +155,17 @@ def test_a_value_that_is_distributed_itself_is_refused_with_its_remedy(mesh: Dev
 
 def test_every_look_is_at_the_shard_says_so_and_asks_no_other_rank(mesh: DeviceMesh) -> None:
     stop = Stop(mesh)
-    course = Course()
     deltas = Deltas()
-    desk = Desk(stop.registry, course, deltas, Treatment(), lambda number: None)
+    inspector = Inspector(stop.registry, deltas, Treatment(), lambda number: None)
     with CommDebugMode() as asked, torch.no_grad():
         before = take(stop.registry)
         deltas.before("step", stop.registry, before)
         for parameter in stop.optimizer.param_groups[0]["params"]:
             parameter.to_local().add_(1)
         deltas.after(m.Boundary(2, 1, "step"), before, take(stop.registry))
-        desk.open([], m.Boundary(2, 1, "step"), take(stop.registry), (), gradients=True)
+        inspector.open(AtStop(m.Boundary(2, 1, "step"), picture=take(stop.registry)))
         for side in ("now", "before", "change"):
-            view = desk.answer(m.LookAt(W, rows=4, columns=4, bins=5, side=side))
+            view = inspector.answer(m.LookAt(W, rows=4, columns=4, bins=5, side=side))
             assert isinstance(view, m.TensorView), view
             assert view.side == side
             assert view.note == "this rank's shard of 4×3, placed S(0)"
@@ -181,9 +181,9 @@ def test_every_look_is_at_the_shard_says_so_and_asks_no_other_rank(mesh: DeviceM
             m.LookAt("Module.sum", rows=1, columns=1),
         )  # fmt: skip
         for query in queries:
-            answer = desk.answer(query)
+            answer = inspector.answer(query)
             assert not isinstance(answer, m.Refusal), (query, answer)
-        foresight = desk.answer(m.Foresee(W))
+        foresight = inspector.answer(m.Foresee(W))
         assert isinstance(foresight, m.Foresight)
         assert "of the shard that this rank holds" in foresight.remarks
     assert asked.get_total_counts() == 0

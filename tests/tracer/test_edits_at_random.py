@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.edit.editor import Editor, Refused
+from stepdbg.tracer.edit.editor import Editor
+from stepdbg.tracer.handler import AtStop
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.python.interruptions import Interruptions
+from stepdbg.tracer.refused import Refused
 
 
 def loop() -> Generator[str, None, None]:
@@ -59,7 +61,7 @@ class Stop:
     def open(self, *, pending_backward: bool = False) -> None:
         self.registry.refresh([])
         frame: FrameType = self.generator.gi_frame  # type: ignore[attr-defined]
-        self.editor.open([frame], m.Boundary(1, 1), pending_backward)
+        self.editor.open(AtStop(m.Boundary(1, 1), [frame], pending_backward=pending_backward))
 
     def edit(self, name: str, expression: str, under: bool = False, **where: Any) -> m.Edit:
         with torch.no_grad():
@@ -263,7 +265,7 @@ def test_a_variable_of_a_suspended_generator_is_bound_anew_until_its_frame_is_go
     assert (edit.old, edit.new) == ("0.5", "1.0")
     assert next(stop.generator).startswith("1.0 ")
     stop.editor.close()
-    stop.editor.open([], m.Boundary(2, 1), False)
+    stop.editor.open(AtStop(m.Boundary(2, 1)))
     assert stop.undo().lapsed
 
 

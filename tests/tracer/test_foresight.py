@@ -18,8 +18,9 @@ from stepdbg.tracer.effects.effects import take
 from stepdbg.tracer.foresight import foresight, moves
 from stepdbg.tracer.foresight.foresight import Foreseer
 from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.handler import AtStop
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.sources.wrapping import key_of
+from stepdbg.tracer.objects.unwrap import key_of
 
 
 class Stand:
@@ -38,7 +39,7 @@ class Stand:
         """The answer at a stop before that phase."""
         with torch.no_grad():
             self.registry.refresh([])
-            self.foreseer.open(m.Boundary(1, 1, next=following), take(self.registry), 0)
+            self.foreseer.open(AtStop(m.Boundary(1, 1, next=following), picture=take(self.registry)))
             found = self.foreseer.answer(m.Foresee("Module.w", element))
             self.foreseer.close()
         return found
@@ -380,7 +381,7 @@ def test_whatever_the_size_no_more_than_sixteen_megabytes_are_needed() -> None:
         stand.step()
     stand.registry.refresh([])
     with torch.no_grad():
-        stand.foreseer.open(m.Boundary(1, 1, next="step"), {}, 0)
+        stand.foreseer.open(AtStop(m.Boundary(1, 1, next="step")))
         CLEAR.write_text("5")
         before = most_memory()
         assert stand.foreseer.answer(m.Foresee("Module.w")).total is not None

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepdbg.protocol.messages import LookAtMaps, Statistics
-from stepdbg.tracer.edit.editor import Refused
 from stepdbg.tracer.inspect import heatmaps as heat
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors import window as tensors
 
 SIDES = st.integers(1, 40)

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects import before_copies as deltas
 from stepdbg.tracer.effects import differences, fingerprints
-from stepdbg.tracer.foresight import foresight, moves
+from stepdbg.tracer.foresight import moves, parts
 from stepdbg.tracer.inspect import heatmaps as heat
 from stepdbg.tracer.tensors import (
     batched_norms as many_norms,
@@ -56,10 +56,10 @@ def foresee(given: Any) -> Any:
     value, grad, average, square = given
     state = {"step": torch.tensor(3.0), "exp_avg": average, "exp_avg_sq": square}
     group = {"lr": 1e-3, "eps": 1e-8, "betas": (0.9, 0.999), "weight_decay": 0.1}
-    ready = foresight._Ready(value, grad, None, None, 1.0, 1.0, state, group, "torch.optim.adamw")
+    ready = parts.Ready(value, grad, None, None, 1.0, 1.0, state, group, "torch.optim.adamw")
     sums = moves.Sums()
     for index in pieces.pieces(tuple(value.shape), moves.piece_on(value.device)):
-        sums.add(*foresight._moved(None, ready, index))
+        sums.add(*parts.moved(None, ready, index))
     return sums.move("total")
 
 

@@ -50,7 +50,7 @@ class Side:
     def __init__(self, folder: Path) -> None:
         self.course = Course()
         self.course.in_use = {1}
-        rank = Rank(cast(Link, None), folder)
+        rank = Rank(cast("Link", None), folder)
         rank.page = self.page = Page(folder / f"page-{next(_NUMBERS)}", create=True)
         self.losses = Losses(self.course, rank)
         self.passing = Passing(self.course, Registry(), rank, self.losses)

@@ -16,10 +16,10 @@ from torch import nn
 
 from stepdbg.new_file import FileExists, SaveError, free_name, new_file
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.edit.editor import Refused
 from stepdbg.tracer.inspect.save import Chosen, save, write_npy, write_safetensors, write_text
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors.raw_bytes import PIECE, raw_bytes
 
 DTYPES = [

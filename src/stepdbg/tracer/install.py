@@ -11,6 +11,7 @@ from types import TracebackType
 
 from stepdbg import api
 from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.script_api import ScriptApi
 from stepdbg.tracer.session.connection import Connection, Link
 from stepdbg.tracer.sources import install as hooks
 from stepdbg.tracer.stops.tracer import Tracer
@@ -24,7 +25,7 @@ def install(connection: Connection, folder: str) -> Tracer:
         folder: The session's.
     """
     tracer = Tracer(Link(connection), Path(folder))
-    api.tracer = tracer
+    api.tracer = ScriptApi(tracer)
     hooks.install(tracer)
     os.register_at_fork(after_in_child=tracer.following.forked)
     atexit.register(tracer.finish)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message, Part
+from stepdbg.protocol.messages.base import Message, Part, Question
 
 
-class ListLocals(Message, frozen=True):
+class ListLocals(Question, frozen=True):
     """The variables of one frame. Answer: `Locals`."""
 
     frame: int
@@ -42,7 +42,7 @@ LOCALS = 300
 """So many variables of a frame are listed."""
 
 
-class Evaluate(Message, frozen=True):
+class Evaluate(Question, frozen=True):
     """Run Python in one frame of the stop. Answer: `Evaluated`; meanwhile `Interrupt` has something to interrupt."""
 
     frame: int
@@ -65,7 +65,7 @@ class Evaluated(Message, frozen=True):
     interrupted: bool = False
 
 
-class Complete(Message, frozen=True):
+class Complete(Question, frozen=True):
     """What the name that `text` ends with could go on as. Answer: `Completions`."""
 
     frame: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message, Part
+from stepdbg.protocol.messages.base import Message, Part, Question
 
 
-class PreviewEdit(Message, frozen=True):
+class PreviewEdit(Question, frozen=True):
     """What an edit would do; nothing is changed yet. Answer: `EditPreview`, or `Refusal`."""
 
     object: str
@@ -19,6 +19,10 @@ class PreviewEdit(Message, frozen=True):
     """A slice of a tensor as Python writes it, `[0, :8, ::2]`, where no index is given."""
     frame: int | None = None
     """As in `ListLocals`: `object` is a variable of that frame, which is bound anew."""
+
+    def looks_at(self) -> tuple[str, ...]:
+        """The names of what is looked at."""
+        return (self.object,) if self.frame is None else ()
 
 
 class EditPreview(Message, frozen=True):
@@ -38,7 +42,7 @@ class EditPreview(Message, frozen=True):
     """Whether autograd may have saved the value for the backward that comes: `ApplyEdit.under` is then a choice."""
 
 
-class ApplyEdit(Message, frozen=True):
+class ApplyEdit(Question, frozen=True):
     """Do what was previewed. Answer: `EditDone`."""
 
     token: int
@@ -48,7 +52,7 @@ class ApplyEdit(Message, frozen=True):
     """
 
 
-class UndoEdit(Message, frozen=True):
+class UndoEdit(Question, frozen=True):
     """Take the newest edit back. Answer: `EditDone` with `undone` or `lapsed` set, or `Refusal`."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part
+from stepdbg.protocol.messages.base import Message, Part, Question
 
 Kind = Literal["parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng", "variable"]
 """A `variable` is a tensor that only a variable of the user's leads to; no effect is told of it."""
@@ -61,7 +61,7 @@ EFFECT_NAMES = 500
 """So many effects are named in one stop, whatever the size of the model; the rest is counted."""
 
 
-class ListEffects(Message, frozen=True):
+class ListEffects(Question, frozen=True):
     """The names behind a count of effects, those that are in view. Answer: `EffectNames`."""
 
     boundary: int

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part
+from stepdbg.protocol.messages.base import Message, Part, Question
 
 
-class ReadGraph(Message, frozen=True):
+class ReadGraph(Question, frozen=True):
     """The graph that backward walks from a tensor to the leaves, as a tree: the rows that are in view. Each question
     walks it a bit further. Answer: `Graph`.
     """
@@ -20,6 +20,10 @@ class ReadGraph(Message, frozen=True):
     """The branches that are open, by the place of their first node."""
     walked: int = 0
     """What `Graph.walked` was in the last answer, so that asking on is another question."""
+
+    def looks_at(self) -> tuple[str, ...]:
+        """The names of what is looked at."""
+        return (self.object,)
 
 
 SavedState = Literal["kept", "changed", "freed", "hooked", "unwatched", "unknown"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part
+from stepdbg.protocol.messages.base import Message, Part, Question
 from stepdbg.protocol.messages.effects import Kind
 
 
-class Identify(Message, frozen=True):
+class Identify(Question, frozen=True):
     """Who holds this tensor, and what hangs on it? Of a gradient or a state entry: of the parameter that it belongs
     to. Answer: `Identity`.
     """

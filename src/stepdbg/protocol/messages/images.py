@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part
+from stepdbg.protocol.messages.base import Message, Part, Question
 from stepdbg.protocol.messages.tensors import Side
 
 Pool = Literal["extreme", "mean", "element"]
@@ -12,7 +12,7 @@ Pool = Literal["extreme", "mean", "element"]
 and a part of the slice is shown, around the cursor."""
 
 
-class LookAtMaps(Message, frozen=True):
+class LookAtMaps(Question, frozen=True):
     """Heat maps of one slice of several tensors of the same shape. Answer: `HeatMaps`.
 
     A slice is what is left when all but the last two dimensions are fixed; a vector is a slice of one row. It is
@@ -32,6 +32,10 @@ class LookAtMaps(Message, frozen=True):
     pool: Pool = "extreme"
     side: Side = "now"
     cut: str = ""
+
+    def looks_at(self) -> tuple[str, ...]:
+        """The names of what is looked at."""
+        return self.objects
 
 
 class HeatMap(Part, frozen=True):
@@ -75,7 +79,7 @@ class HeatMaps(Message, frozen=True):
     left: int = 0
 
 
-class LookAtPictures(Message, frozen=True):
+class LookAtPictures(Question, frozen=True):
     """Images of a batch, made smaller where they have to be. Answer: `Pictures`.
 
     The tensor is read as images of `channels` × `height` × `width`, whatever its own dimensions are.
@@ -90,6 +94,10 @@ class LookAtPictures(Message, frozen=True):
     rows: int
     """Pixels that each picture is averaged down to; it is never made larger."""
     columns: int
+
+    def looks_at(self) -> tuple[str, ...]:
+        """The names of what is looked at."""
+        return (self.object,)
 
 
 class Pictures(Message, frozen=True):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part
+from stepdbg.protocol.messages.base import Message, Part, Question
 
 Order = Literal["tree", "name", "norm", "grad", "ratio", "size"]
 """As the modules hold them; by name; else the largest first. But for the first, tensors only."""
 
 
-class ListObjects(Message, frozen=True):
+class ListObjects(Question, frozen=True):
     """What is alive, by name: as it is all of it, else what a filter finds and a window shows. Answer: `Objects`."""
 
     filter: str = ""
@@ -83,7 +83,7 @@ class Objects(Message, frozen=True):
     """Whether modules are open that were not toggled."""
 
 
-class Summarise(Message, frozen=True):
+class Summarise(Question, frozen=True):
     """One line of figures for each of these objects (the visible rows). Answer: `Summaries`."""
 
     objects: tuple[str, ...]

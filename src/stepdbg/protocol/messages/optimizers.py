@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message, Part
+from stepdbg.protocol.messages.base import Message, Part, Question
 
 
-class ListOptimizers(Message, frozen=True):
+class ListOptimizers(Question, frozen=True):
     """Answer: `Optimizers`."""
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part
+from stepdbg.protocol.messages.base import Message, Part, Question
 from stepdbg.protocol.messages.effects import Kind
 
 Side = Literal["now", "before", "change"]
 """Of a tensor that a phase has changed: what it is, what it was before that phase, or the first minus the second."""
 
 
-class LookAt(Message, frozen=True):
+class LookAt(Question, frozen=True):
     """One tensor: its figures and the window of its numbers that is on the screen. Answer: `TensorView`.
 
     The tensor is shown as a table: all but the last dimension run down, the last runs across.
@@ -28,6 +28,10 @@ class LookAt(Message, frozen=True):
     side: Side = "now"
     cut: str = ""
     """A slice in Python's syntax: rows and columns are of that. Empty: of the whole."""
+
+    def looks_at(self) -> tuple[str, ...]:
+        """The names of what is looked at."""
+        return (self.object,)
 
 
 class Statistics(Part, frozen=True):
@@ -135,7 +139,7 @@ class TensorView(Message, frozen=True):
     """The shape of the whole, where a slice is looked at."""
 
 
-class LookBeside(Message, frozen=True):
+class LookBeside(Question, frozen=True):
     """The same elements of several tensors of one shape: so many rows of one column. Answer: `Beside`."""
 
     parts: tuple[tuple[str, Side], ...]
@@ -143,6 +147,10 @@ class LookBeside(Message, frozen=True):
     rows: int
     column: int
     cut: str = ""
+
+    def looks_at(self) -> tuple[str, ...]:
+        """The names of what is looked at."""
+        return tuple(name for name, _ in self.parts)
 
 
 class Beside(Message, frozen=True):
@@ -164,7 +172,7 @@ class Condition(Part, frozen=True):
     """NaN and infinities, nothing else."""
 
 
-class Find(Message, frozen=True):
+class Find(Question, frozen=True):
     """The next element for which a condition holds, in row-major order. Answer: `Found`."""
 
     object: str
@@ -175,6 +183,10 @@ class Find(Message, frozen=True):
     side: Side = "now"
     cut: str = ""
     """The slice that is searched, and that numbers are of."""
+
+    def looks_at(self) -> tuple[str, ...]:
+        """The names of what is looked at."""
+        return (self.object,)
 
 
 class Found(Message, frozen=True):
@@ -189,7 +201,7 @@ class Found(Message, frozen=True):
 SaveFormat = Literal["safetensors", "npy", "csv", "txt"]
 
 
-class Save(Message, frozen=True):
+class Save(Question, frozen=True):
     """Write tensors to a file, from the training thread. Answer: `Saved`, or `Refusal`. No file is overwritten."""
 
     path: str
@@ -197,6 +209,10 @@ class Save(Message, frozen=True):
     format: SaveFormat
     object: str = ""
     """One tensor; empty for the whole state: parameters, buffers, gradients, optimizer state."""
+
+    def looks_at(self) -> tuple[str, ...]:
+        """The names of what is looked at."""
+        return (self.object,)
 
 
 class Saved(Message, frozen=True):

@@ -15,14 +15,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any
 
 import torch
 from msgspec.structs import replace
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.edit.fit import Refused, fitted, fitted_value, misgivings, numbers_of, shard_in_words
+from stepdbg.tracer.edit.fit import fitted, fitted_value, misgivings, numbers_of, shard_in_words
 from stepdbg.tracer.edit.selection import Selector, checked, in_words, selector
 from stepdbg.tracer.edit.targets import (
     Gone,
@@ -34,6 +34,7 @@ from stepdbg.tracer.edit.targets import (
     TensorPlace,
     VariablePlace,
 )
+from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect import safe_repr as summary
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import groups_of, states_of
@@ -42,6 +43,7 @@ from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.python.console import nothing_stops
 from stepdbg.tracer.python.interruptions import Interrupted, Interruptions
+from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.readable import local, stored_bytes
 
@@ -82,8 +84,12 @@ class _Done:
     kept_bytes: int
 
 
-class Editor:
+class Editor(Handler):
     """Previews, applies and undoes."""
+
+    answers = (m.PreviewEdit, m.ApplyEdit, m.UndoEdit)
+    changes = (m.ApplyEdit, m.UndoEdit)
+    readonly = dict.fromkeys(answers, "this session is read-only; start it without --readonly to edit")
 
     def __init__(self, registry: Registry, interruptions: Interruptions) -> None:
         self.changed = False
@@ -97,9 +103,9 @@ class Editor:
         self._journal: list[_Done] = []
         self._count = 0
 
-    def open(self, stack: list[FrameType], boundary: m.Boundary, pending_backward: bool) -> None:
-        """Training has stopped here."""
-        self._stacks.frames, self._boundary, self._pending_backward = stack, boundary, pending_backward
+    def open(self, at: AtStop) -> None:
+        """Training has stopped."""
+        self._stacks.frames, self._boundary, self._pending_backward = at.stack, at.boundary, at.pending_backward
         self.changed = False
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors.readable import Unreadable, local
 
 _NONE_OR_BOOL = ("foreach", "fused")
@@ -15,10 +16,6 @@ _NONE_OR_BOOL = ("foreach", "fused")
 _NEVER_NEGATIVE = ("lr", "eps", "weight_decay", "momentum", "alpha", "rho", "lr_decay", "momentum_decay")
 _MADE_AT_FIRST_STEP = {"amsgrad": "max_exp_avg_sq", "centered": "grad_avg"}
 """Options that need an entry of the state which is made at a parameter's first step, and never later."""
-
-
-class Refused(Exception):
-    """An edit that cannot be; its text tells the user why."""
 
 
 def numbers_of(name: str, tensor: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ import ast
 import math
 from types import EllipsisType
 
-from stepdbg.tracer.edit.fit import Refused
+from stepdbg.tracer.refused import Refused
 
 Selector = tuple[int | slice | EllipsisType, ...]
 """What a tensor is indexed with; it always gives a view."""

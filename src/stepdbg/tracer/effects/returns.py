@@ -21,7 +21,8 @@ from stepdbg.tracer.effects import effects
 from stepdbg.tracer.introspect.layout import optimized_by
 from stepdbg.tracer.introspect.unobserved import Aside, uncollected
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.phases.tracker import Course, Phase
+from stepdbg.tracer.phases.phase import Phase
+from stepdbg.tracer.phases.tracker import Course
 from stepdbg.tracer.tensors import devices
 
 SLOW_NS = 25_000_000

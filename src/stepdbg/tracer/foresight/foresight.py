@@ -8,68 +8,42 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from msgspec.structs import replace
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects.effects import Picture
+from stepdbg.tracer.effects.step_progress import Midstep, Reached
 from stepdbg.tracer.foresight import formulas as update_formulas
 from stepdbg.tracer.foresight import rehearsal
 from stepdbg.tracer.foresight.gradient_scaling import Before, Clip, Treatment
 from stepdbg.tracer.foresight.moves import Sums, piece_on
-from stepdbg.tracer.foresight.step_progress import Midstep, Reached
+from stepdbg.tracer.foresight.parts import (
+    ORDER,
+    CannotForesee,
+    Place,
+    Ready,
+    clipping,
+    is_fresh,
+    length_of,
+    moved,
+    own_part,
+)
+from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect.layout import groups_of, parameters_of_group
 from stepdbg.tracer.objects.other_threads import gradient
-from stepdbg.tracer.objects.outliving import Named
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.sources.wrapping import key_of
+from stepdbg.tracer.objects.unwrap import key_of
 from stepdbg.tracer.tensors.pieces import Index, as_real, numbers, pieces
 
 PROMISED = 1 << 18
 """Elements whose new values are kept until the step has run, all parameters together: three megabytes."""
 WHOLE = 1 << 18
 """Elements up to which a step that needs the whole matrix is rehearsed."""
-_ORDER: tuple[m.Source, ...] = ("gradient", "momentum", "decay", "clipping")
-
-
-class CannotForesee(Exception):
-    """Why nothing is foretold; its text tells the user."""
-
-
-class _Place(NamedTuple):
-    """Where a parameter is held."""
-
-    name: str
-    parameter: torch.Tensor
-    named: Named
-    optimizer: Any
-    group: int
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Tells what is foretold of it by each of several optimizers."""
-        return self.name, self.named.name
-
-
-class _Ready(NamedTuple):
-    """All that a step starts from."""
-
-    value: torch.Tensor
-    grad: torch.Tensor
-    raw: torch.Tensor | None
-    """The gradient before each element was clipped."""
-    factor: float | None
-    """What a clip by norm has left of the gradient."""
-    scale: float
-    at_clip: float
-    """What the gradient was multiplied by when it was clipped."""
-    state: dict[str, Any]
-    group: Mapping[str, Any]
-    module: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +66,10 @@ class _Promise:
         return sum(becomes.numel() for _, becomes, _ in self.samples)
 
 
-class Foreseer:
+class Foreseer(Handler):
     """Answers `Foresee`, and remembers what it has answered until the step has run."""
+
+    answers = (m.Foresee,)
 
     def __init__(self, registry: Registry, treatment: Treatment) -> None:
         self._registry = registry
@@ -110,26 +86,10 @@ class Foreseer:
         self._promises: dict[tuple[str, str], _Promise] = {}
         self._kept: dict[tuple[str, str], m.Kept] = {}
 
-    def open(
-        self,
-        boundary: m.Boundary,
-        picture: Picture,
-        since_ns: int,
-        *,
-        coming: Any = None,
-        midstep: Midstep | None = None,
-    ) -> None:
-        """Training has stopped here.
-
-        Args:
-            boundary: Where.
-            picture: Of everything alive.
-            since_ns: When the update opened (`monotonic_ns`).
-            coming: The model or optimizer whose phase comes next; None where that is not known.
-            midstep: The step that training waits inside of.
-        """
-        self._boundary, self._picture, self._since = boundary, picture, since_ns
-        self._coming, self._midstep = coming, midstep
+    def open(self, at: AtStop) -> None:
+        """Training has stopped."""
+        self._boundary, self._picture, self._since = at.boundary, at.picture, at.opened_ns
+        self._coming, self._midstep = at.coming, at.midstep
 
     def close(self) -> None:
         """Training goes on; what was promised is kept."""
@@ -137,7 +97,7 @@ class Foreseer:
         self._picture = {}
         self._known.clear()
 
-    def forget(self) -> None:
+    def edited(self) -> None:
         """Something is being edited: what was foretold holds no more."""
         self._known.clear()
         self._promises.clear()
@@ -154,7 +114,7 @@ class Foreseer:
         first, *further = (self._answered(place, query.element) for place in places)
         return replace(first, further=tuple(further))
 
-    def _answered(self, place: _Place, element: tuple[int, ...] | None) -> m.Foresight:
+    def _answered(self, place: Place, element: tuple[int, ...] | None) -> m.Foresight:
         known = self._known.get(place.key)
         if known is None:
             known = self._known[place.key] = self._foresight(place)
@@ -170,13 +130,13 @@ class Foreseer:
             return name[name.index("[") + 1 : name.rindex("]")]
         return name
 
-    def _places(self, name: str) -> list[_Place]:
+    def _places(self, name: str) -> list[Place]:
         """One for each optimizer that holds it."""
         entry = self._registry.alive.get(name)
         if entry is None or entry.tensor is None:
             return []
         return [
-            _Place(name, entry.tensor, named, optimizer, index)
+            Place(name, entry.tensor, named, optimizer, index)
             for named, optimizer in self._registry.optimizers()
             for index, group in enumerate(groups_of(optimizer))
             if any(parameter is entry.tensor for parameter in parameters_of_group(group))
@@ -184,7 +144,7 @@ class Foreseer:
 
     # foretelling
 
-    def _foresight(self, place: _Place) -> m.Foresight:
+    def _foresight(self, place: Place) -> m.Foresight:
         clip = self._treatment.clip_since(self._since)
         midstep = self._midstep
         reached = midstep.reached(place.name, place.optimizer, self._registry) if midstep is not None else ""
@@ -215,7 +175,7 @@ class Foreseer:
                 samples.append((index, value + total, sizes.to(torch.float32)))
         self._promise(place, ready, sums, samples)
         module = ready.module
-        moved = [source for source in _ORDER if source == "gradient" or sums.squares.get(source, 0.0) != 0]
+        moved = [source for source in ORDER if source == "gradient" or sums.squares.get(source, 0.0) != 0]
         moves = tuple(sums.move(source) for source in moved)
         return replace(
             blank,
@@ -223,13 +183,13 @@ class Foreseer:
             total=sums.move("total"),
             moves=moves if module in update_formulas.FORMULAS else (),
             formula=update_formulas.in_signs(module, ready.group) if module in update_formulas.FORMULAS else "",
-            fresh=_is_fresh(ready.state) and not (module == "torch.optim.sgd" and not ready.group.get("momentum")),
+            fresh=is_fresh(ready.state) and not (module == "torch.optim.sgd" and not ready.group.get("momentum")),
             scale=ready.scale if ready.scale != 1.0 else None,
-            clipping=_clipping(clip, ready, math.sqrt(sums.without) if "clipping" in sums.squares else None),
+            clipping=clipping(clip, ready, math.sqrt(sums.without) if "clipping" in sums.squares else None),
             remarks=tuple(self._remarks(place, ready, sums, reached)),
         )
 
-    def _ready(self, place: _Place, clip: Clip | None) -> _Ready:
+    def _ready(self, place: Place, clip: Clip | None) -> Ready:
         parameter, grad = place.parameter, gradient(place.parameter)
         module = rehearsal.module_of_step(place.optimizer)
         cls = type(place.optimizer).__name__
@@ -242,9 +202,9 @@ class Foreseer:
         for tensor in (parameter, grad):
             if tensor.layout is not torch.strided or tensor.device.type == "meta" or tensor.is_quantized:
                 raise CannotForesee(f"Its numbers are not laid out one by one ({tensor.layout}, {tensor.device})")
-        parameter, grad = _local(parameter), _local(grad)
+        parameter, grad = own_part(parameter), own_part(grad)
         entries = place.optimizer.state.get(place.parameter, {})
-        state = {key: _local(entry) if isinstance(entry, torch.Tensor) else entry for key, entry in entries.items()}
+        state = {key: own_part(entry) if isinstance(entry, torch.Tensor) else entry for key, entry in entries.items()}
         group = dict(place.optimizer.param_groups[place.group])
         if module in ("torch.optim.adam", "torch.optim.adamw"):
             group.setdefault("decoupled_weight_decay", isinstance(place.optimizer, torch.optim.AdamW))
@@ -261,19 +221,19 @@ class Foreseer:
         at_clip = self._treatment.scale_at(clip, key_of(place.optimizer)) if clip is not None else 1.0
         factor, before = self._cut(place, clip, grad, at_clip / scale)
         raw = before.copy if before is not None and clip is not None and clip.by_value else None
-        return _Ready(parameter, grad, raw, factor, scale, at_clip, state, group, module)
+        return Ready(parameter, grad, raw, factor, scale, at_clip, state, group, module)
 
     def _pieces(
-        self, place: _Place, ready: _Ready
+        self, place: Place, ready: Ready
     ) -> Iterator[tuple[Index, torch.Tensor, dict[m.Source, torch.Tensor], torch.Tensor]]:
         """Piece by piece: where, the value, the parts of its move, the whole move."""
         shape = tuple(ready.value.shape)
         size = WHOLE if rehearsal.moves_by_matrix(ready.module) else piece_on(ready.value.device)
         for index in pieces(shape, size):
-            value, parts, total = _moved(place.optimizer, ready, index)
+            value, parts, total = moved(place.optimizer, ready, index)
             yield index, value, parts, total
 
-    def _with_element(self, known: m.Foresight, place: _Place, element: tuple[int, ...] | None) -> m.Foresight:
+    def _with_element(self, known: m.Foresight, place: Place, element: tuple[int, ...] | None) -> m.Foresight:
         """The same with the figures of one element."""
         parameter = place.parameter
         if element is None or known.total is None or parameter.is_complex() or len(element) != parameter.dim():
@@ -283,7 +243,7 @@ class Foreseer:
         ready = self._ready(place, self._treatment.clip_since(self._since))
         if ready.value.shape != parameter.shape or rehearsal.moves_by_matrix(ready.module):
             return known
-        value, parts, total = _moved(place.optimizer, ready, element)
+        value, parts, total = moved(place.optimizer, ready, element)
         here = {source: float(part) for source, part in parts.items()}
         moves = tuple(replace(move, here=here.get(move.source, 0.0)) for move in known.moves)
         whole = replace(known.total, here=float(total))
@@ -292,7 +252,7 @@ class Foreseer:
     # clipping
 
     def _cut(
-        self, place: _Place, clip: Clip | None, grad: torch.Tensor, scaled: float
+        self, place: Place, clip: Clip | None, grad: torch.Tensor, scaled: float
     ) -> tuple[float | None, Before | None]:
         """How much a clip has left of this gradient, and the gradient as it was before.
 
@@ -306,7 +266,7 @@ class Foreseer:
             return None, None
         before = self._treatment.before(f"{place.name}.grad", self._since)
         if before is not None:
-            now = _norm(grad) * scaled
+            now = length_of(grad) * scaled
             if before.norm > 0 and math.isfinite(before.norm) and math.isfinite(now):
                 return min(1.0, now / before.norm), before
             return None, before
@@ -319,16 +279,16 @@ class Foreseer:
                  if (found := gradient(p)) is not None]  # fmt: skip
         if any(one.layout is not torch.strided or one.device.type == "meta" for one in grads):
             return None, None
-        left = math.hypot(*(_norm(_local(one)) for one in grads)) * scaled
+        left = math.hypot(*(length_of(own_part(one)) for one in grads)) * scaled
         return (factor, None) if abs(left - total * factor) <= 1e-3 * max(left, total * factor) else (None, None)
 
-    def _remarks(self, place: _Place, ready: _Ready, sums: Sums, reached: Reached) -> Iterator[str]:
+    def _remarks(self, place: Place, ready: Ready, sums: Sums, reached: Reached) -> Iterator[str]:
         optimizer = place.optimizer
         if reached == "unknown":
             yield "training is inside step, and nobody saw it begin: it may have moved this parameter already"
         if not math.isfinite(sums.squares.get("total", 0.0)):
             skip = "the GradScaler will skip this step" if ready.scale != 1.0 else "step would spread it to the weights"
-            grad = _norm(ready.grad)
+            grad = length_of(ready.grad)
             if not math.isfinite(grad):
                 yield f"the gradient holds NaN or infinity: {skip}"
         if ready.at_clip != 1.0 and ready.factor != 1.0:
@@ -337,7 +297,7 @@ class Foreseer:
             yield "frozen, but the optimizer still moves it, because its .grad is not None"
         if isinstance(rate := ready.group.get("lr"), (int, float, torch.Tensor)) and float(rate) == 0:
             yield "lr is 0"
-        elif 0.0 in (sums.squares.get("gradient"), sums.squares.get("total")) and _norm(ready.grad) == 0:
+        elif 0.0 in (sums.squares.get("gradient"), sums.squares.get("total")) and length_of(ready.grad) == 0:
             yield "the gradient is 0" + (": what moves it is left from before" if sums.squares["total"] else "")
         if getattr(optimizer, "_optimizer_step_pre_hooks", None):
             yield "a hook runs before this optimizer's step, and may change what it starts from"
@@ -347,7 +307,7 @@ class Foreseer:
     # promising
 
     def _promise(
-        self, place: _Place, ready: _Ready, sums: Sums, samples: list[tuple[Index, torch.Tensor, torch.Tensor]]
+        self, place: Place, ready: Ready, sums: Sums, samples: list[tuple[Index, torch.Tensor, torch.Tensor]]
     ) -> None:
         boundary = self._boundary
         if boundary is None or boundary.next != "step" or not math.isfinite(sums.largest):
@@ -364,7 +324,7 @@ class Foreseer:
         while len(self._promises) > 1 and sum(one.elements for one in self._promises.values()) > PROMISED:
             self._promises.pop(next(iter(self._promises)))
 
-    def _held_against(self, place: _Place) -> m.Kept | None:
+    def _held_against(self, place: Place) -> m.Kept | None:
         """What became of the promise, once the step has run."""
         promise = self._promises.get(place.key)
         if promise is not None and self._all_steps(place) > promise.all_steps:
@@ -376,20 +336,20 @@ class Foreseer:
         kept = self._kept.get(place.key)
         return kept if kept is not None and kept.steps == place.named.steps else None
 
-    def _all_steps(self, place: _Place) -> int:
+    def _all_steps(self, place: Place) -> int:
         return sum(each.named.steps for each in self._places(place.name))
 
-    def _compared(self, place: _Place, promise: _Promise) -> m.Kept:
-        value = as_real(_local(place.parameter))
+    def _compared(self, place: Place, promise: _Promise) -> m.Kept:
+        value = as_real(own_part(place.parameter))
         exact = torch.finfo(value.dtype).eps if value.is_floating_point() else 0.0
         deviation, fits = 0.0, True
-        for index, becomes, moved in promise.samples:
+        for index, becomes, move in promise.samples:
             if not becomes.numel():
                 continue
             off = (numbers(value, index) - becomes).abs_()
             deviation = max(deviation, float(off.max()))
             # rounding of the new value, and of some operations on the way to the move
-            room = becomes.abs().mul_(2 * exact).add_(moved.to(becomes.dtype), alpha=1e-4 + 16 * exact)
+            room = becomes.abs().mul_(2 * exact).add_(move.to(becomes.dtype), alpha=1e-4 + 16 * exact)
             fits = fits and bool((off <= room).all())
         remark = ""
         mark = self._picture.get(f"{place.name}.grad")
@@ -398,90 +358,3 @@ class Foreseer:
         elif not fits and exact > 1e-5:
             remark = f"{str(value.dtype).removeprefix('torch.')} rounds coarsely, also on the way"
         return m.Kept(place.named.steps, deviation, promise.largest, fits, promise.elements, remark)
-
-
-def _moved(
-    optimizer: Any, ready: _Ready, index: Index
-) -> tuple[torch.Tensor, dict[m.Source, torch.Tensor], torch.Tensor]:
-    """The value of one piece, the parts of its move, and the whole move."""
-    if ready.module not in update_formulas.FORMULAS:
-        return _rehearsed(optimizer, ready, index)
-    value, grad = numbers(as_real(ready.value), index), numbers(as_real(ready.grad), index)
-    if ready.scale != 1.0:
-        grad = grad / ready.scale
-    if ready.group.get("maximize"):
-        grad = -grad
-    state = {
-        key: numbers(as_real(entry), index) if isinstance(entry, torch.Tensor) and _lies_on(entry, ready) else entry
-        for key, entry in ready.state.items()
-    }
-    parts, total = _split(ready, value, grad, state)
-    raw = _unclipped(ready, grad, index)
-    if raw is not None:
-        parts["clipping"] = total - _split(ready, value, raw, state)[1]
-    return value, parts, total
-
-
-def _split(
-    ready: _Ready, value: torch.Tensor, grad: torch.Tensor, state: Mapping[str, Any]
-) -> tuple[dict[m.Source, torch.Tensor], torch.Tensor]:
-    """The parts, and their sum."""
-    moved = update_formulas.FORMULAS[ready.module](value, grad, state, ready.group)
-    parts: dict[m.Source, torch.Tensor] = {"gradient": grad * moved.gain}
-    total = parts["gradient"].clone()
-    if moved.momentum is not None:
-        parts["momentum"] = moved.momentum
-        total += moved.momentum
-    if moved.decay is not None:
-        parts["decay"] = moved.decay
-        total += moved.decay
-    return parts, total
-
-
-def _unclipped(ready: _Ready, grad: torch.Tensor, index: Index) -> torch.Tensor | None:
-    """The gradient before it was clipped; None where it was not, or that is not known."""
-    if ready.raw is not None:
-        raw = numbers(as_real(ready.raw), index) / ready.at_clip
-        return -raw if ready.group.get("maximize") else raw
-    return grad / ready.factor if ready.factor is not None and 0 < ready.factor < 1 - 1e-6 else None
-
-
-def _rehearsed(
-    optimizer: Any, ready: _Ready, index: Index
-) -> tuple[torch.Tensor, dict[m.Source, torch.Tensor], torch.Tensor]:
-    value = ready.value.detach()[index].clone()
-    grad = ready.grad.detach()[index] / ready.scale
-    state = {
-        key: entry[index] if isinstance(entry, torch.Tensor) and _lies_on(entry, ready) else entry
-        for key, entry in ready.state.items()
-    }
-    before = numbers(as_real(value), ())
-    after = rehearsal.rehearsed(optimizer, ready.group, value, grad, state)
-    return before, {}, numbers(as_real(after), ()) - before
-
-
-def _is_fresh(state: Mapping[str, Any]) -> bool:
-    """Whether there are no running averages yet; a step makes those of all its parameters before it moves the first."""
-    return not state or ("step" in state and float(state["step"]) == 0)
-
-
-def _clipping(clip: Clip | None, ready: _Ready, without: float | None) -> m.Clipping | None:
-    if clip is None:
-        return None
-    total = float(clip.total) if clip.total is not None else None
-    return m.Clipping(clip.function, float(clip.limit), ready.factor, total, without)
-
-
-def _lies_on(entry: torch.Tensor, ready: _Ready) -> bool:
-    """Whether a state entry has an element for each of the parameter's."""
-    return entry.shape == ready.value.shape and (entry.dim() > 0 or ready.value.dim() == 0)
-
-
-def _norm(tensor: torch.Tensor) -> float:
-    size = piece_on(tensor.device)
-    return math.sqrt(sum(float((part := numbers(as_real(tensor), at)).dot(part)) for at in pieces(tensor.shape, size)))
-
-
-def _local(tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor; of a distributed one what this rank holds."""
-    return getattr(tensor, "_local_tensor", tensor)

@@ -19,6 +19,7 @@ from stepdbg.tracer.graph.open_graph import Look
 from stepdbg.tracer.graph.saved_tensors import Kinds
 from stepdbg.tracer.graph.walk import node_of
 from stepdbg.tracer.graph.why_no_graph import why_none
+from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.objects.variable_names import tensors_in_sight
@@ -29,8 +30,10 @@ _SIGHT = 2_000
 """So many tensors that variables lead to are looked at."""
 
 
-class Graphs:
+class Graphs(Handler):
     """Answers at one stop; `close` lets go of every node."""
+
+    answers = (m.ReadGraph,)
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -39,20 +42,20 @@ class Graphs:
         self._look: Look | None = None
         self._sight: list[tuple[str, torch.Tensor]] | None = None
 
-    def open(self, stack: list[FrameType]) -> None:
+    def open(self, at: AtStop) -> None:
         """Training has stopped with these frames, innermost first."""
-        self._stack = stack
+        self._stack = at.stack
 
     def close(self) -> None:
         """Training goes on."""
-        self.forget()
+        self.edited()
         self._stack = []
 
-    def forget(self) -> None:
+    def edited(self) -> None:
         """What is known may be so no longer: something was run."""
         self._look = self._sight = None
 
-    def read(self, query: m.ReadGraph) -> m.Graph | m.Refusal:
+    def answer(self, query: m.ReadGraph) -> m.Result:
         """The rows that are asked for, of what is known by now."""
         collects = gc.isenabled()
         gc.disable()

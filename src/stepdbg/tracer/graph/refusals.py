@@ -21,12 +21,14 @@ from stepdbg.tracer.graph.walk import Walk, node_of
 from stepdbg.tracer.graph.why_no_graph import why_none
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import groups_of, optimized_by, states_of
+from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.outliving import Named
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.objects.variable_names import is_a, tensors_in_sight
-from stepdbg.tracer.phases.tracker import Course, Phase
-from stepdbg.tracer.sources.wrapping import key_of
+from stepdbg.tracer.objects.unwrap import key_of
+from stepdbg.tracer.objects.variable_names import tensors_in_sight
+from stepdbg.tracer.phases.phase import Phase
+from stepdbg.tracer.phases.tracker import Course
 from stepdbg.tracer.tensors.readable import address_of
 
 _WRITTEN = re.compile(r"is at version (\d+); expected version (\d+)")

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from stepdbg.protocol.messages import SavedForBackward, SavedState
-from stepdbg.tracer.objects.variable_names import is_a
+from stepdbg.tracer.introspect.safe_access import is_a
 
 _RAW = "_raw_saved_"
 _VERSIONS = re.compile(r"is at version (\d+); expected version (\d+)")

@@ -15,6 +15,7 @@ import torch
 from stepdbg.protocol.messages import Histogram, Statistics
 from stepdbg.tracer.effects.effects import Picture
 from stepdbg.tracer.effects.fingerprints import small_bytes
+from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.batched_norms import TAKEN, norms, norms_of
 
@@ -22,7 +23,7 @@ _KEPT = 4_096
 """Figures that are remembered; then all are forgotten."""
 
 
-class Figures:
+class Figures(Handler):
     """The figures known, by name and fingerprint."""
 
     def __init__(self) -> None:
@@ -31,9 +32,9 @@ class Figures:
         self._moment = 0
         """Moves when anything may have become another one: what has no fingerprint is known until then."""
 
-    def open(self, picture: Picture) -> None:
-        """Training has stopped, and everything looks like this."""
-        self._picture = picture
+    def open(self, at: AtStop) -> None:
+        """Training has stopped: everything looks as in the picture."""
+        self._picture = at.picture
         self._moment += 1
         if len(self._known) > _KEPT:
             self._known.clear()
@@ -42,7 +43,7 @@ class Figures:
         """Training goes on."""
         self._picture = {}
 
-    def forget(self) -> None:
+    def edited(self) -> None:
         """Something is being edited: the picture holds no more."""
         self._picture = {}
         self._moment += 1

@@ -16,8 +16,11 @@ import torch
 
 from stepdbg.protocol import slices
 from stepdbg.protocol.messages import HeatMap, HeatMaps, LookAtMaps, Pool, Statistics
-from stepdbg.tracer.edit.editor import Refused
+from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.handler import Handler
+from stepdbg.tracer.inspect.cache import Figures
 from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors import window as tensors
 
 LEVELS = 16
@@ -57,6 +60,31 @@ class Levels(NamedTuple):
     levels: bytes
     scale: Scale
     sampled: bool
+
+
+class Maps(Handler):
+    """Answers `LookAtMaps`."""
+
+    answers = (LookAtMaps,)
+
+    def __init__(self, registry: Registry, deltas: Deltas, figures: Figures) -> None:
+        self._registry = registry
+        self._deltas = deltas
+        self._figures = figures
+
+    def answer(self, query: LookAtMaps) -> HeatMaps:
+        """The maps that are asked for."""
+        return heat_maps(self._registry, query, self._statistics, self._old)
+
+    def _statistics(self, name: str) -> Statistics | None:
+        entry = self._registry.alive.get(name)
+        if entry is None or entry.tensor is None:
+            return None
+        return self._figures.statistics(name, entry.tensor)
+
+    def _old(self, name: str) -> torch.Tensor | None:
+        kept = self._deltas.old(name)
+        return None if kept is None else kept.tensor
 
 
 def heat_maps(

@@ -6,14 +6,28 @@ import torch
 from torch.nn.functional import adaptive_avg_pool2d
 
 from stepdbg.protocol.messages import LookAtPictures, Pictures
-from stepdbg.tracer.edit.editor import Refused
+from stepdbg.tracer.handler import Handler
 from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.readable import shape_of
 
 _LEVELS = 16
 _MOST = 64
 """Pictures that are sent at a time."""
+
+
+class Images(Handler):
+    """Answers `LookAtPictures`."""
+
+    answers = (LookAtPictures,)
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def answer(self, query: LookAtPictures) -> Pictures:
+        """The images that are in view."""
+        return pictures(self._registry, query)
 
 
 def pictures(registry: Registry, query: LookAtPictures) -> Pictures:

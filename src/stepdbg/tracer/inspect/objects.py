@@ -10,36 +10,34 @@ from torch import nn
 from stepdbg.listing.filters import FilterError
 from stepdbg.listing.tree import Marked, Tree
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect.layout import groups_of, parameters_of_group
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors.readable import elements_of, shape_of
 
 
-class ModelTree:
+class ModelTree(Handler):
     """Answers `ListObjects`. The rows stay until the registry says that they are others."""
 
-    def __init__(self, registry: Registry, figures: Callable[[Sequence[str], m.Order], Sequence[float | None]]) -> None:
-        """Begin with none.
+    answers = (m.ListObjects,)
 
-        Args:
-            registry: What is alive.
-            figures: Works out a figure of many tensors: the one that they would be sorted by.
-        """
+    def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self.figures = figures
+        self.figures: Callable[[Sequence[str], m.Order], Sequence[float | None]] = lambda names, _: [None] * len(names)
+        """Works out a figure of many tensors: the one that they would be sorted by."""
         self._tree = Tree()
         self._made_for: tuple[int, int] | None = None
         self._effects: Sequence[m.Effect] = ()
         self._marks: Marked | None = None
         self._moment = 0
 
-    def open(self, effects: Sequence[m.Effect]) -> None:
+    def open(self, at: AtStop) -> None:
         """Training has stopped after these effects."""
-        self._effects, self._marks = effects, None
+        self._effects, self._marks = at.effects, None
         self._moment += 1
 
-    def forget(self) -> None:
+    def edited(self) -> None:
         """Something is being edited: figures may be others."""
         self._made_for = None
         self._moment += 1

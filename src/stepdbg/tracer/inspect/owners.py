@@ -7,13 +7,15 @@ the tensor and of nothing else. Found by identity (`is`), never by comparing val
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 import torch
 
+from stepdbg.listing.tree import Marked, marked
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.inspect.cache import Figures
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import groups_of, held_by, modules_of, optimized_by, parameters_of_group
@@ -27,6 +29,31 @@ from stepdbg.tracer.tensors.readable import address_of, shape_of
 
 _VARIABLES = 16
 """So many variables of the user's are told."""
+
+
+class Owners(Handler):
+    """Answers `Identify`."""
+
+    answers = (m.Identify,)
+
+    def __init__(self, registry: Registry, figures: Figures, marks: Callable[[], Marked]) -> None:
+        self._registry = registry
+        self._figures = figures
+        self._marks = marks
+        self._stack: list[FrameType] = []
+
+    def open(self, at: AtStop) -> None:
+        """Training has stopped with these frames, innermost first."""
+        self._stack = at.stack
+
+    def close(self) -> None:
+        """Training goes on."""
+        self._stack = []
+
+    def answer(self, query: m.Identify) -> m.Result:
+        """Who holds the tensor, with what the phase done did to it."""
+        known = identify(query.object, self._registry, self._stack, self._figures)
+        return known if isinstance(known, m.Refusal) else marked(known, self._marks())
 
 
 def identify(name: str, registry: Registry, stack: list[FrameType], figures: Figures) -> m.Identity | m.Refusal:

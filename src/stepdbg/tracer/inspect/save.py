@@ -14,8 +14,9 @@ import torch
 
 from stepdbg.new_file import SaveError, new_file
 from stepdbg.protocol.messages import Save, Saved
-from stepdbg.tracer.edit.editor import Refused
+from stepdbg.tracer.handler import Handler
 from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.raw_bytes import raw_bytes
 from stepdbg.tracer.tensors.readable import Unreadable, local
@@ -48,6 +49,19 @@ class Chosen(NamedTuple):
     aliases: dict[str, str]
     """Further names of tied tensors, and the name that they are under."""
     left_out: tuple[str, ...]
+
+
+class Saves(Handler):
+    """Answers `Save`."""
+
+    answers = (Save,)
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def answer(self, query: Save) -> Saved:
+        """What has been written."""
+        return save(self._registry, query)
 
 
 def save(registry: Registry, query: Save) -> Saved:

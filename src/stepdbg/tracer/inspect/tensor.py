@@ -9,15 +9,43 @@ import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.slices import SliceError
-from stepdbg.tracer.edit.editor import Refused
 from stepdbg.tracer.effects import differences
 from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.inspect.cache import Figures
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors import search
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.readable import Unreadable, elements_of, shape_of
+
+
+class Tensors(Handler):
+    """Answers what is asked of one tensor, or of several of one shape."""
+
+    answers = (m.LookAt, m.LookBeside, m.Find)
+
+    def __init__(self, registry: Registry, deltas: Deltas, figures: Figures) -> None:
+        self._registry = registry
+        self._deltas = deltas
+        self._figures = figures
+        self._together: dict[str, str] = {}
+        """At an inner boundary: the labels of its tensors, by name."""
+
+    def open(self, at: AtStop) -> None:
+        """Training has stopped: what was done within a phase is shown side by side."""
+        self._together = {each.object: each.label for each in at.inner.tensors} if at.inner is not None else {}
+
+    def answer(self, query: m.LookAt | m.LookBeside | m.Find) -> m.Result:
+        """The figures, numbers or place that are asked for."""
+        match query:
+            case m.LookAt():
+                return look_at(self._registry, self._deltas, self._figures, query, self._together)
+            case m.LookBeside():
+                return beside(self._registry, self._deltas, query)
+            case m.Find():
+                return find_in(self._registry, self._deltas, query)
 
 
 class Seen(NamedTuple):

@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from stepdbg.protocol.messages import Local
-from stepdbg.tracer.objects.variable_names import attributes_of, is_a
+from stepdbg.tracer.introspect.safe_access import attributes_of, is_a
 from stepdbg.tracer.tensors.readable import Unreadable, local, shape_of
 
 _FEW = 4

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.stack import local_variables
-from stepdbg.tracer.objects.variable_names import is_a
 
 _LOOP = "/loops/optimization/automatic.py"
 """The file of Lightning's whose `run` leads to a `closure` that calls the training step, and then backward."""

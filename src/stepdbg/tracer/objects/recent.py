@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from stepdbg.protocol.messages import Kind
-from stepdbg.tracer.objects.variable_names import entries_of, is_a
+from stepdbg.tracer.introspect.safe_access import entries_of, is_a
 
 _MOST = 32
 """So many are remembered; the oldest are forgotten first."""

@@ -33,6 +33,8 @@ from stepdbg.tracer.introspect.layout import (
     states_of,
 )
 from stepdbg.tracer.introspect.plain import key_in_words, plain
+from stepdbg.tracer.introspect.safe_access import FEW as _FEW
+from stepdbg.tracer.introspect.safe_access import is_a, tensors_in
 from stepdbg.tracer.introspect.trainers import closure_loss
 from stepdbg.tracer.objects import unwrap as wrappers
 from stepdbg.tracer.objects.alive import Alive
@@ -44,17 +46,7 @@ from stepdbg.tracer.objects.other_threads import OtherThreads, gradients
 from stepdbg.tracer.objects.outliving import Named
 from stepdbg.tracer.objects.recent import Held, Numbers, fetched
 from stepdbg.tracer.objects.slots import Slot, maker_of
-from stepdbg.tracer.objects.variable_names import FEW as _FEW
-from stepdbg.tracer.objects.variable_names import (
-    Sight,
-    assigned_names,
-    is_a,
-    look_around,
-    passing_names,
-    taken_by,
-    tensors_in,
-    unique,
-)
+from stepdbg.tracer.objects.variable_names import Sight, assigned_names, look_around, passing_names, taken_by, unique
 from stepdbg.tracer.objects.versions import Standing
 
 _LOSSES = 8

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import weakref
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from stepdbg.tracer.introspect.layout import buffers_in, held_by, parameters_in
+from stepdbg.tracer.introspect.layout import buffers_in, held_by, optimized_by, parameters_in
 
 _CHILD = ("module", "_orig_mod", "_fsdp_wrapped_module")
 """What they wrap: `DistributedDataParallel`, `DataParallel`; `torch.compile`; `FullyShardedDataParallel`."""
@@ -81,3 +83,41 @@ def innermost(optimizer: Optimizer) -> Optimizer:
             break
         optimizer = inner
     return optimizer
+
+
+_keys: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
+"""Of the optimizers that were asked for, by their own `id`."""
+
+
+def key_of(optimizer: Any) -> int | None:
+    """What tells one optimizer from another: which parameters it held when it was first seen. None for what is none.
+
+    By that a wrapper counts as what it wraps, and two optimizers that take turns over the same parameters as one; but
+    one over the parameters of two models is told from one that holds the first model's alone.
+    """
+    if not issubclass(type(optimizer), Optimizer):
+        return None
+    known = _keys.get(id(optimizer))
+    if known is not None and known[0]() is optimizer:
+        return known[1]
+    held = _held_by(optimizer)
+    key = held[0] if held else id(optimizer)
+    for other, taken in [(one(), taken) for one, taken in _keys.values()]:
+        if other is not None and taken == key:
+            if set(_held_by(other)) == set(held):
+                break
+            key = id(optimizer)
+    _keys[id(optimizer)] = (weakref.ref(optimizer, functools.partial(_forget, id(optimizer))), key)
+    return key
+
+
+def _held_by(optimizer: Optimizer) -> list[int]:
+    """The `id` of each parameter."""
+    try:
+        return [id(parameter) for parameter in optimized_by(optimizer)]
+    except Exception:  # groups of the user's own making
+        return []
+
+
+def _forget(key: int, _: Any) -> None:
+    _keys.pop(key, None)

@@ -9,13 +9,10 @@ library's making. Nothing of the user's or a library's runs for it: dictionaries
 from __future__ import annotations
 
 import dis
-import sys
 import weakref
-from collections import UserDict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -24,10 +21,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.safe_access import attributes_of, entries_of, is_a
 from stepdbg.tracer.phases.loops import loops_of
 
-FEW = 64
-"""So many entries of a container or an object are looked into."""
 _ENOUGH = 4000
 """So many values are looked at for one frame."""
 _CALLS = 256
@@ -155,68 +151,6 @@ def _entries(value: Any) -> list[tuple[str, object]]:
     if is_a(value, nn.Module):  # its parameters and children have their names from it
         return [(path, item) for path, item in attributes_of(value) if is_a(item, (Optimizer, list, dict))]
     return list(entries_of(value))
-
-
-def entries_of(value: Any) -> Iterator[tuple[str, object]]:
-    """The first entries of a container (`[0]`, `['mask']`) or attributes of an object (`.logits`), read without
-    running any code of theirs.
-    """
-    if is_a(value, UserDict):
-        value = object.__getattribute__(value, "__dict__").get("data")
-    if is_a(value, dict):
-        items = list(islice(dict.items(value), FEW))
-        yield from ((f"[{key!r}]", item) for key, item in items if type(key) in (str, int, bool))
-    elif is_a(value, list):
-        yield from ((f"[{place}]", item) for place, item in enumerate(list.__getitem__(value, slice(FEW))))
-    elif is_a(value, tuple):
-        fields = getattr(type(value), "_fields", ())
-        for place, item in enumerate(tuple.__getitem__(value, slice(FEW))):
-            yield (f".{fields[place]}" if place < len(fields) else f"[{place}]"), item
-    else:
-        yield from attributes_of(value)
-
-
-def tensors_in(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors in a nest of containers and objects, with their paths (`[0]`, `['mask']`, `.loc`)."""
-    if is_a(value, torch.Tensor):
-        yield path, value
-    elif depth <= 4:
-        for step, item in entries_of(value):
-            if type(item) is torch.Tensor:
-                yield path + step, item
-            else:
-                yield from tensors_in(item, path + step, depth + 1)
-
-
-def is_a(value: object, kinds: type | tuple[type, ...]) -> bool:
-    """`isinstance` by the type alone: the real one asks a value that is none for its `__class__`, which may be the
-    user's code.
-    """
-    return issubclass(type(value), kinds)
-
-
-def attributes_of(value: object) -> list[tuple[str, object]]:
-    """The first attributes of an object, the private ones too where its class is the user's own."""
-    kind = type(value)
-    if kind.__module__ == "builtins":
-        return []
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return []
-    if not isinstance(attributes, dict):
-        return []
-    private = _is_users(kind) and not is_a(value, nn.Module)
-    return [
-        (f".{key}", item)
-        for key, item in list(attributes.items())[:FEW]
-        if isinstance(key, str) and (private or not key.startswith("_"))
-    ]
-
-
-def _is_users(kind: type) -> bool:
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return isinstance(file, str) and frames.origin(file) == "user"
 
 
 def assigned_names(frame: FrameType) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from stepdbg.protocol.messages import Completions
-from stepdbg.tracer.objects.variable_names import is_a
+from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.python.namespace import Space
 
 MOST = 200

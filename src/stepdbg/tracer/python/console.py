@@ -15,12 +15,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from itertools import count, islice
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from stepdbg import api
-from stepdbg.protocol.messages import Completions, Evaluated
+from stepdbg.protocol.messages import Complete, Completions, Evaluate, Evaluated, Result
+from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.unobserved import as_the_user
 from stepdbg.tracer.objects.registry import Registry
@@ -34,7 +35,7 @@ MOST_OUTPUT = 40_000
 """Characters of output, and of a value, that are sent."""
 
 
-class Console:
+class Console(Handler):
     """Evaluates, completes, is interrupted.
 
     Args:
@@ -42,6 +43,12 @@ class Console:
         variables: Knows the frames.
         interruptions: Let what never ends be interrupted.
     """
+
+    answers = (Evaluate, Complete)
+    changes = (Evaluate,)
+    readonly: ClassVar = {
+        Evaluate: "this session is read-only, and Python can change anything; start it without --readonly"
+    }
 
     def __init__(self, registry: Registry, variables: Variables, interruptions: Interruptions) -> None:
         self.used = False
@@ -60,6 +67,16 @@ class Console:
             "batch": lambda: _first(batch for batch in (registry.batch(),) if batch is not None),
             "torch": lambda: torch,
         }
+
+    def open(self, at: AtStop) -> None:
+        """Training has stopped."""
+        self.gradients = at.gradients
+
+    def answer(self, query: Evaluate | Complete) -> Result:
+        """What became of what was typed."""
+        if isinstance(query, Evaluate):
+            return self.evaluate(query.frame, query.source)
+        return self.complete(query.frame, query.text)
 
     def close(self) -> None:
         """Training goes on: hold nothing but what the user has assigned."""

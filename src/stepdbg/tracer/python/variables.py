@@ -9,28 +9,32 @@ from typing import Any
 
 import torch
 
-from stepdbg.protocol.messages import LOCALS, Local, Locals
+from stepdbg.protocol.messages import LOCALS, ListLocals, Local, Locals, Result
+from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.safe_repr import summary
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.objects.variable_names import is_a, tensors_in_sight
+from stepdbg.tracer.objects.variable_names import tensors_in_sight
 
 _UNINTERESTING = (ModuleType, FunctionType, BuiltinFunctionType, type)
 """What a module's frame is full of: imports and definitions."""
 
 
-class Variables:
+class Variables(Handler):
     """Looks into frames, and keeps them for no longer than training waits."""
+
+    answers = (ListLocals,)
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._stack: list[FrameType] = []
 
-    def open(self, stack: list[FrameType]) -> None:
+    def open(self, at: AtStop) -> None:
         """Training has stopped with these frames, innermost first."""
-        self._stack = stack
+        self._stack = at.stack
 
     def close(self) -> None:
         """Training goes on."""
@@ -40,8 +44,9 @@ class Variables:
         """The frame of that place; None for the variables of `__main__`, where there is no frame."""
         return self._stack[place] if 0 <= place < len(self._stack) else None
 
-    def listed(self, place: int) -> Locals:
+    def answer(self, query: ListLocals) -> Result:
         """What the variables of the frame of that place hold."""
+        place = query.frame
         frame = self.frame(place)
         found = variables_of(frame)
         names = {id(entry.tensor): name for name, entry in self._registry.alive.items() if entry.tensor is not None}

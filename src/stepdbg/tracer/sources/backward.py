@@ -18,19 +18,20 @@ from torch.compiler import is_dynamo_compiling
 
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import optimized_by
+from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.trainers import closure_loss, outwards
 from stepdbg.tracer.introspect.unobserved import Aside, observed, unseen
 from stepdbg.tracer.objects.other_threads import BesideBackward
-from stepdbg.tracer.objects.variable_names import is_a
-from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.patching.wrap import wrap
+from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.sources.forward import Models
 from stepdbg.tracer.sources.free_run import BACKWARD, NOTED
 from stepdbg.tracer.sources.manual_step import ByHand
 from stepdbg.tracer.sources.unscale_and_clip import Gradients
-from stepdbg.tracer.sources.wrapping import leave, wrap
+from stepdbg.tracer.sources.wrapping import leave
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.sink import Sink
 
 _SCALINGS = ("DivBackward0", "MulBackward0")
 """What `loss / n` and `loss * n` leave in the graph."""
@@ -65,7 +66,7 @@ _NO_NAME = _Name("loss", variable=False)
 class Backward:
     """`Tensor.backward`, `torch.autograd.backward`, `torch.autograd.grad`."""
 
-    def __init__(self, tracer: Tracer, models: Models, gradients: Gradients) -> None:
+    def __init__(self, tracer: Sink, models: Models, gradients: Gradients) -> None:
         self._tracer = tracer
         self._models = models
         self._gradients = gradients

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from stepdbg.tracer.objects.variable_names import is_a
-from stepdbg.tracer.sources.wrapping import leave, wrap
+from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.patching.wrap import wrap
+from stepdbg.tracer.sources.wrapping import leave
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.sink import Sink
 
 _EXPECTED = ("forward", "backward", "step")
 """What every update has, one way or another."""
@@ -25,7 +26,7 @@ _EXPECTED = ("forward", "backward", "step")
 class Compiled:
     """The functions that are compiled, until their effect on what can be seen has been told."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Sink) -> None:
         self._tracer = tracer
         self._names: list[str] = []
 

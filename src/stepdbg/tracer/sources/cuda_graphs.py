@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from stepdbg.tracer.sources.wrapping import leave, wrap
+from stepdbg.tracer.patching.wrap import wrap
+from stepdbg.tracer.sources.wrapping import leave
 from stepdbg.tracer.tensors import devices
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.sink import Sink
 
 
 class CudaGraphs:
     """The recording and the replay of graphs."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Sink) -> None:
         self._tracer = tracer
         self._told = False
 

@@ -15,12 +15,13 @@ import torch
 from torch.utils.data import DataLoader, dataloader
 
 from stepdbg.tracer.introspect.unobserved import unseen
-from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.patching.wrap import wrap
+from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.sources.forward import Models
-from stepdbg.tracer.sources.wrapping import leave, wrap
+from stepdbg.tracer.sources.wrapping import leave
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.sink import Sink
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +60,7 @@ class Reading:
 class Loaders:
     """Every `DataLoader` that is iterated over."""
 
-    def __init__(self, tracer: Tracer, models: Models) -> None:
+    def __init__(self, tracer: Sink, models: Models) -> None:
         self._tracer = tracer
         self._models = models
         self._sources: dict[int, tuple[weakref.ref[Any], Source]] = {}

@@ -26,15 +26,15 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from stepdbg.protocol.page import BELL
 from stepdbg.tracer.introspect.layout import in_training, modules_of, optimized_by, parameters_in
+from stepdbg.tracer.introspect.safe_access import tensors_in
 from stepdbg.tracer.introspect.unobserved import unseen
-from stepdbg.tracer.objects.variable_names import tensors_in
-from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.patching.wrap import without_wrapper, wrapper_of
+from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.sources.free_run import FORWARD, LOSS, NOTED
-from stepdbg.tracer.sources.wrapping import without_wrapper, wrapper_of
 from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.sink import Sink
 
 _super: Any = super
 """Under its own name, within a class, it would have the function refer to that class, which is ours."""
@@ -45,7 +45,7 @@ _WATCHED_UPDATES = 2
 class Models(StaysHere):
     """The models known, and the call of one that is open."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Sink) -> None:
         self._tracer = tracer
         self._known: dict[int, weakref.ref[nn.Module]] = {}
         self._wrapped: set[type] = set()

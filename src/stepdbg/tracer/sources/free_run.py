@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from stepdbg.protocol.page import BELL, USUAL_PHASES, Page
-from stepdbg.tracer.phases.tracker import Course, Phase
+from stepdbg.tracer.phases.phase import Phase
+from stepdbg.tracer.phases.tracker import Course
 from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:

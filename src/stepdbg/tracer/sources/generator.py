@@ -6,14 +6,14 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from stepdbg.api import check_phase
-from stepdbg.tracer.phases.tracker import Phase
-from stepdbg.tracer.sources.wrapping import without_wrapper
+from stepdbg.tracer.patching.wrap import without_wrapper
+from stepdbg.tracer.phases.phase import Phase
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.sink import Sink
 
 
-def drive(tracer: Tracer, generator: Generator[object, Any, Any]) -> Any:
+def drive(tracer: Sink, generator: Generator[object, Any, Any]) -> Any:
     """Run a loop to its end, with a boundary at each of its yields.
 
     Returns:

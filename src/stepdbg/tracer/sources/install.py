@@ -17,10 +17,10 @@ from stepdbg.tracer.sources.optimizers import Optimizers
 from stepdbg.tracer.sources.unscale_and_clip import Gradients
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.sink import Sink
 
 
-def install(tracer: Tracer) -> None:
+def install(tracer: Sink) -> None:
     """Hook everything."""
     models = Models(tracer)
     optimizers = Optimizers(tracer, models)

@@ -18,13 +18,14 @@ import xxhash
 
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import parameters_in
+from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.unobserved import Aside, unseen
 from stepdbg.tracer.objects.other_threads import gradient
-from stepdbg.tracer.objects.variable_names import is_a, look_around
+from stepdbg.tracer.objects.variable_names import look_around
 from stepdbg.tracer.tensors.autograd_nodes import walked
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.sink import Sink
 
 _SAMPLED = 256
 """Of so many tensors bytes are compared; of all others the version counter and the address."""
@@ -52,7 +53,7 @@ class _Leaf(NamedTuple):
 class ByHand:
     """What comes after backward in a program without an optimizer."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Sink) -> None:
         self._tracer = tracer
         self._waiting: list[_Leaf] = []
         """Those that have not moved since their backward."""

@@ -17,14 +17,16 @@ from torch.optim import Optimizer, lr_scheduler
 
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.objects.outliving import Named
-from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.objects.unwrap import key_of
+from stepdbg.tracer.patching.wrap import wrap, wrap_once, wrapper_of
+from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.sources.forward import Models
 from stepdbg.tracer.sources.free_run import NOTED, STEP, ZERO_GRAD
-from stepdbg.tracer.sources.wrapping import key_of, leave, wrap, wrap_once, wrapper_of
+from stepdbg.tracer.sources.wrapping import leave
 from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.sink import Sink
 
 _nodes_so_far = torch._C._autograd._get_sequence_nr
 """The number that this thread's next node of a graph will have."""
@@ -33,7 +35,7 @@ _nodes_so_far = torch._C._autograd._get_sequence_nr
 class Optimizers(StaysHere):
     """Every optimizer that derives from torch's, and every scheduler."""
 
-    def __init__(self, tracer: Tracer, models: Models) -> None:
+    def __init__(self, tracer: Sink, models: Models) -> None:
         self._tracer = tracer
         self._models = models
         self.noted, self.key_of, self.leave = NOTED, key_of, leave

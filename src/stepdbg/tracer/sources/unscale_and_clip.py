@@ -11,13 +11,15 @@ from torch import nn
 from torch.amp import GradScaler
 from torch.nn.utils import clip_grad
 
-from stepdbg.tracer.objects.variable_names import is_a
-from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.objects.unwrap import key_of
+from stepdbg.tracer.patching.wrap import wrap
+from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.sources.optimizers import Optimizers
-from stepdbg.tracer.sources.wrapping import as_phase, key_of, leave, wrap
+from stepdbg.tracer.sources.wrapping import as_phase, leave
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.sink import Sink
 
 _CLIPPERS = ("clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "clip_grads_with_norm_")
 
@@ -25,7 +27,7 @@ _CLIPPERS = ("clip_grad_norm_", "clip_grad_norm", "clip_grad_value_", "clip_grad
 class Gradients:
     """GradScaler, and the functions that clip."""
 
-    def __init__(self, tracer: Tracer, optimizers: Optimizers) -> None:
+    def __init__(self, tracer: Sink, optimizers: Optimizers) -> None:
         self._tracer = tracer
         self._optimizers = optimizers
         self.scaled: tuple[weakref.ref[torch.Tensor], weakref.ref[torch.Tensor]] | None = None

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import torch
 
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.introspect.safe_access import tensors_in
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.objects.variable_names import tensors_in
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.readable import shape_of
 

@@ -20,13 +20,13 @@ from torch.compiler import is_compiling
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.sources.wrapping import without_wrapper, wrapper_of
+from stepdbg.tracer.patching.wrap import without_wrapper, wrapper_of
 from stepdbg.tracer.stepping.describe import tell
 from stepdbg.tracer.tensors.autograd_nodes import walked
 from stepdbg.tracer.tensors.readable import shape_of
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stepping.stepper import Into
+    from stepdbg.tracer.stepping.host import Inside
 
 _autograd: Any = torch.autograd
 
@@ -34,7 +34,7 @@ _autograd: Any = torch.autograd
 class IntoBackward:
     """The gradients of a backward."""
 
-    def __init__(self, into: Into) -> None:
+    def __init__(self, into: Inside) -> None:
         self._into = into
         self._plain: Any = None
         """What was in the place of the wrapper."""
@@ -95,7 +95,7 @@ class _Hooked:
         nested: It is part of what another graph does: its leaves that are no parameters are inputs of that part.
     """
 
-    def __init__(self, into: Into, outputs: Any, frame: FrameType, *, nested: bool) -> None:
+    def __init__(self, into: Inside, outputs: Any, frame: FrameType, *, nested: bool) -> None:
         self._into = into
         self._frame: FrameType | None = frame
         self._nodes, leaves = walked(outputs)

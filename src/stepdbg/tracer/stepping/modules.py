@@ -16,14 +16,14 @@ from torch.compiler import is_compiling
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.introspect.layout import modules_of
+from stepdbg.tracer.introspect.safe_access import tensors_in
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.objects.variable_names import tensors_in
-from stepdbg.tracer.sources.wrapping import without_wrapper, wrapper_of
+from stepdbg.tracer.patching.wrap import without_wrapper, wrapper_of
 from stepdbg.tracer.stepping.describe import tell
 from stepdbg.tracer.stepping.operators import Operators
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stepping.stepper import Into
+    from stepdbg.tracer.stepping.host import Inside
 
 
 _MADE = 10_000
@@ -33,7 +33,7 @@ _MADE = 10_000
 class IntoForward:
     """The calls of modules."""
 
-    def __init__(self, into: Into) -> None:
+    def __init__(self, into: Inside) -> None:
         self._into = into
         self._kinds: set[Any] = set()
         """The classes with a `__call__` of their own."""
@@ -48,7 +48,7 @@ class IntoForward:
 
     def enter(self) -> None:
         """Wrap the call of every module."""
-        tracer = self._into.tracer
+        tracer = self._into.host
         self._kinds.add(nn.Module)
         for name, model in tracer.registry.models():
             if not tracer.driving:

@@ -21,7 +21,7 @@ from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.stepping.describe import tell
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stepping.stepper import Into
+    from stepdbg.tracer.stepping.host import Inside
 
 
 _NO_WORK = ("aten.detach", "aten.lift_fresh", "aten._local_scalar_dense")
@@ -86,7 +86,7 @@ class Seeing(TorchDispatchMode):  # type: ignore[no-untyped-call]
 class Operators:
     """The operators of a forward."""
 
-    def __init__(self, into: Into, innermost: Callable[[], str]) -> None:
+    def __init__(self, into: Inside, innermost: Callable[[], str]) -> None:
         self._into = into
         self._innermost = innermost
         self._mode: Seeing | None = None

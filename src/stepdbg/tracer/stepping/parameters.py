@@ -23,10 +23,10 @@ from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.stepping.describe import tell
 from stepdbg.tracer.stepping.operators import Seeing, can_see, is_work, operator_name
 from stepdbg.tracer.tensors.readable import Unreadable, address_of, local, stored_bytes
-from stepdbg.tracer.tensors.window import norm
+from stepdbg.tracer.tensors.statistics import norm
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stepping.stepper import Into
+    from stepdbg.tracer.stepping.host import Inside
 
 _MOST = 256 * 1024 * 1024
 """Bytes of parameters, as they were before they were written, that are kept at a time."""
@@ -35,7 +35,7 @@ _MOST = 256 * 1024 * 1024
 class IntoStep:
     """The parameters that a step writes."""
 
-    def __init__(self, into: Into) -> None:
+    def __init__(self, into: Inside) -> None:
         self._into = into
         self._mode = Seeing(self._runs, self._ran)
         self._parameters: list[torch.Tensor] = []
@@ -56,7 +56,7 @@ class IntoStep:
 
     def enter(self) -> None:
         """See what is written, and to whom it belongs."""
-        for _, optimizer in self._into.tracer.registry.optimizers():
+        for _, optimizer in self._into.host.registry.optimizers():
             for parameter in optimized_by(optimizer):
                 self._parameters.append(parameter)
                 self._optimizers.append(optimizer)
@@ -91,7 +91,7 @@ class IntoStep:
                     self._owner.setdefault(address, place)
 
     def _states(self) -> int:
-        return sum(len(optimizer.state) for _, optimizer in self._into.tracer.registry.optimizers())
+        return sum(len(optimizer.state) for _, optimizer in self._into.host.registry.optimizers())
 
     # what the mode sees
 

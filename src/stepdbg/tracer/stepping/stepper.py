@@ -8,7 +8,6 @@ no module, optimizer or graph bears a trace of it that could be pickled, copied,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from threading import Lock, get_ident
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -20,19 +19,15 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.stepping.gradients import IntoBackward
 from stepdbg.tracer.stepping.modules import IntoForward
+from stepdbg.tracer.stepping.orders import ORDERS, Describes
 from stepdbg.tracer.stepping.parameters import IntoStep
 from stepdbg.tracer.tensors.devices import capturing
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.phases.tracker import Phase
+    from stepdbg.tracer.phases.phase import Phase
+    from stepdbg.tracer.stepping.host import Host, Ordered
     from stepdbg.tracer.stepping.unit_hooks import Way
-    from stepdbg.tracer.stops.stop import Halt
-    from stepdbg.tracer.stops.tracer import Tracer
 
-ORDERS: tuple[m.Go, ...] = ("into", "operator")
-"""The orders that go into a phase."""
-Describes = Callable[[Registry], m.Inner]
-"""Tells what an inner stop is about, once everything alive has been listed by name."""
 _NOTHING_INSIDE = frozenset({"data", "zero_grad", "unscale", "clip", "scheduler"})
 """Phases that are one call of torch's or of a loader's."""
 
@@ -40,9 +35,9 @@ _NOTHING_INSIDE = frozenset({"data", "zero_grad", "unscale", "clip", "scheduler"
 class Into:
     """The phase that is stepped into, and how far to go in it."""
 
-    def __init__(self, tracer: Tracer, halt: Halt) -> None:
-        self.tracer = tracer
-        self._halt = halt
+    def __init__(self, host: Host, ordered: Ordered) -> None:
+        self.host = host
+        self._ordered = ordered
         self.phase: Phase | None = None
         """The one whose inside is hooked; None nearly always."""
         self.made: dict[int, str] = {}
@@ -59,17 +54,17 @@ class Into:
     @property
     def order(self) -> m.Go | None:
         """How the user has said to go on."""
-        return self._halt.until
+        return self._ordered.until
 
     def begins(self, phase: Phase) -> None:
         """That phase begins, or is found running: if it is to be stepped into, hook what it will do."""
-        if self.order not in ORDERS or self.tracer.quiet:
+        if self.order not in ORDERS or self.host.quiet:
             return
         try:
             self.enter(phase)
         except Exception as error:
             self.over(broken=True)
-            self.tracer.gave_up(error)
+            self.host.gave_up(error)
 
     def over(self, *, broken: bool = False) -> None:
         """The phase that is stepped into, if one is, has ended or is left by an exception: take everything out."""
@@ -78,8 +73,8 @@ class Into:
         try:
             self.leave(broken=broken)
         except Exception as error:
-            self.tracer.gave_up(error)
-        self._halt.settle()
+            self.host.gave_up(error)
+        self._ordered.settle()
 
     def enter(self, phase: Phase) -> None:
         """Hook what that phase will do."""
@@ -109,7 +104,7 @@ class Into:
 
     def stepped_by(self, order: m.Go) -> bool:
         """Whether that is the order, and the phase goes on being looked into."""
-        return self.order == order and self.phase is not None and not self.tracer.quiet
+        return self.order == order and self.phase is not None and not self.host.quiet
 
     def sees(self) -> bool:
         """Whether what happens now, in this thread, is something that one can stop after.
@@ -119,7 +114,7 @@ class Into:
         return (
             get_ident() == self._thread
             and self.order in ORDERS
-            and not self.tracer.quiet
+            and not self.host.quiet
             and torch._C._get_tracing_state() is None
             and torch._C._functorch.peek_interpreter_stack() is None
             and not capturing()
@@ -136,7 +131,7 @@ class Into:
         """
         with self._stopping:
             phase = self.phase
-            if phase is None or self.order not in ORDERS or self.tracer.quiet:
+            if phase is None or self.order not in ORDERS or self.host.quiet:
                 return
             self._place += 1
             place = self._place
@@ -146,7 +141,7 @@ class Into:
                 self._seen[unit, inner.name] += 1
                 return replace(inner, phase=phase.name, nth=self._seen[unit, inner.name], place=inner.place or place)
 
-            self.tracer.stop_inside(described, frame)
+            self.host.stop_inside(described, frame)
             for way in self._ways:
                 way.ordered()
 
@@ -154,7 +149,7 @@ class Into:
         """A compiled module was called: say, once, why there was nothing to stop at inside it."""
         if not self._told_compiled:
             self._told_compiled = True
-            self.tracer.tell("stepping into compiled code is not possible: what torch.compile has compiled is one call")
+            self.host.tell("stepping into compiled code is not possible: what torch.compile has compiled is one call")
 
     def _ways_into(self, name: str) -> tuple[Way, ...]:
         if name == "backward":

@@ -18,10 +18,10 @@ from torch.optim import Optimizer
 from stepdbg.protocol.messages import PhaseRecord
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import modules_of
+from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.objects import unwrap as wrappers
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.objects.variable_names import is_a
-from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.phases.phase import Phase
 
 Owner = weakref.ref[Any] | None
 

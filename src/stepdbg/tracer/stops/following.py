@@ -14,21 +14,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import nn
 
 from stepdbg.tracer.introspect.layout import in_training
-from stepdbg.tracer.objects.variable_names import is_a
+from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.session.connection import HubLost
 from stepdbg.tracer.stops.callers import Owner
 
 if TYPE_CHECKING:
+    from stepdbg.tracer.objects.registry import Registry
+    from stepdbg.tracer.phases.tracker import Course
     from stepdbg.tracer.session.losses import Losses
     from stepdbg.tracer.session.rank import Rank
-    from stepdbg.tracer.stops.stop import Halt
-    from stepdbg.tracer.stops.tracer import Tracer
+    from stepdbg.tracer.sources.free_run import Passing
 
 _PROOFS = ("backward", "step")
 """Phases that nothing but training has."""
@@ -38,12 +39,37 @@ _SILENT = ("data", "eval", "loss")
 """Phases that what only prepares batches, or evaluates, has as well."""
 
 
+class Followed(Protocol):
+    """The tracer, as far as it depends on the thread and the process that it is in."""
+
+    quiet: bool
+    """True when nothing is to be made into boundaries any more."""
+    driving: bool
+    """True while a generator loop runs."""
+    registry: Registry
+    """What is alive."""
+    passing: Passing
+    """The phases of a free run that are only noted."""
+    lagging: Course
+    """The course, in a free run as it was some moments ago."""
+
+    @property
+    def thread(self) -> int:
+        """The thread that trains."""
+
+    def disarm(self) -> None:
+        """Never stop or report again."""
+
+    def begin_anew(self) -> None:
+        """Nothing has happened yet in this process, which is a forked child."""
+
+
 class Following:
     """The thread that is followed, and whether this process is one that trains."""
 
-    def __init__(self, tracer: Tracer, rank: Rank, halt: Halt, losses: Losses) -> None:
+    def __init__(self, tracer: Followed, rank: Rank, losses: Losses) -> None:
         self._tracer = tracer
-        self._rank, self._halt, self._losses = rank, halt, losses
+        self._rank, self._losses = rank, losses
         self.turn = RLock()
         """Held while a thread stands at a boundary: none takes its place meanwhile, and messages are sent whole."""
         self.unproven = False
@@ -117,8 +143,6 @@ class Following:
         self.fetched, self._beside = None, False
         self._rank.begin_anew()
         self._tracer.begin_anew()
-        self._halt.let_go()
-        self._halt.free = False
         self._tracer.lagging.begin_anew()
         self._tracer.passing.begin_anew()
         self._losses.begin_anew()

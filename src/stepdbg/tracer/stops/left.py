@@ -9,7 +9,7 @@ from types import CodeType
 from typing import NamedTuple
 
 from stepdbg.tracer.introspect import stack as frames
-from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.phases.phase import Phase
 
 _REMEMBERED = 64
 """So many calls, the newest ones."""

@@ -19,9 +19,9 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import held_by, modules_of
 from stepdbg.tracer.introspect.mentioned import Index, Mention, Step, mentioned
+from stepdbg.tracer.introspect.safe_access import entries_of, is_a
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.objects.variable_names import entries_of, is_a
 from stepdbg.tracer.tensors.readable import elements_of, shape_of
 from stepdbg.tracer.tensors.window import single
 

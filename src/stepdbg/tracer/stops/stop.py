@@ -7,71 +7,39 @@ from __future__ import annotations
 
 import os
 import weakref
-from dataclasses import dataclass
 from itertools import islice
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 import msgspec
 
 from stepdbg.listing.effect_names import counted
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.breakpoints import phases as breakpoints
 from stepdbg.tracer.effects import effects, nonfinite
 from stepdbg.tracer.effects.before_copies import Deltas
 from stepdbg.tracer.effects.returns import Returns
+from stepdbg.tracer.effects.step_progress import midstep
 from stepdbg.tracer.foresight.gradient_scaling import Treatment
-from stepdbg.tracer.foresight.step_progress import midstep
 from stepdbg.tracer.graph.refusals import Refusal
-from stepdbg.tracer.inspect.inspector import Desk
+from stepdbg.tracer.handler import AtStop
+from stepdbg.tracer.inspect.inspector import Inspector
 from stepdbg.tracer.introspect import stack as frames
-from stepdbg.tracer.introspect.failures import failure, in_words
 from stepdbg.tracer.introspect.unobserved import Aside, uncollected
 from stepdbg.tracer.objects.outliving import Kept
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.phases.tracker import Phase
+from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.session.connection import HubLost
 from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.session.signal_handlers import GoOn, Handlers
-from stepdbg.tracer.stepping.stepper import ORDERS, Describes
 from stepdbg.tracer.stops import raised
 from stepdbg.tracer.stops.callers import Names, Owner
+from stepdbg.tracer.stops.cause import STEPPING, Cause
+from stepdbg.tracer.stops.decide import StopPolicy
 from stepdbg.tracer.stops.remarks import Remarks, modes
 from stepdbg.tracer.tensors import devices
 from stepdbg.tracer.tensors import window as tensors
 
-STEPPING: tuple[m.Go | None, ...] = ("next", *ORDERS)
-"""The orders that stop at the next boundary, if not before."""
-
 _UNSEEN = "the values cannot be read at this stop, only where training stands"
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why training halts, and where."""
-
-    reason: m.Reason
-    detail: str
-    stack: list[FrameType]
-    """Innermost first."""
-    lines: dict[int, int] | None = None
-    """Lines that differ from the frames' present ones, by `id` of the frame."""
-    failure: m.Failure | None = None
-    traceback: TracebackType | None = None
-    """Of that."""
-    left: tuple[str, ...] = ()
-    """The phase that it has left, with what encloses it."""
-    returning: FrameType | None = None
-    """A frame to which a model's output is just being returned."""
-    inner: Describes | None = None
-    """Of an inner boundary: describes what has been done there."""
-
-
-def caused_by(error: BaseException, left: tuple[str, ...]) -> Cause:
-    """An exception that ends the script, or the thread that trains, and has left that phase."""
-    stack, lines = frames.traceback_frames(error.__traceback__)
-    detail = f"{type(error).__name__}: {in_words(error)}"
-    return Cause("exception", detail, stack, lines, failure(error), error.__traceback__, left)
 
 
 GONE = "what there was to see then is gone by now"
@@ -88,21 +56,13 @@ class Halt:
         treatment: Treatment,
         handlers: Handlers,
         returns: Returns,
-        closures: breakpoints.Closures,
+        policy: StopPolicy,
     ) -> None:
-        self.breakpoints = breakpoints.Breakpoints()
-        self.until: m.Go | None = None
-        """How far to go; None until the first order."""
-        self.free = False
-        """True where nothing can make training stop but the bell: nobody needs to look at a boundary."""
-        self.traced = False
-        """True where each boundary is told of."""
-        self.before: effects.Picture | None = None
+        self._policy = policy
+        self._before: effects.Picture | None = None
         """With fingerprints, from the start of the phase that runs; None where nobody will look."""
         self._sight: dict[int, weakref.ref[Any]] = {}
         """The tensors that the user's variables led to when that picture was taken."""
-        self.coming: Owner = None
-        """Whose phase comes next."""
         self._counters: effects.Picture | None = None
         """From the last halt."""
         self._stood_at: int | None = None
@@ -110,15 +70,14 @@ class Halt:
         self._within: effects.Picture = {}
         """At an inner boundary, while training waits there."""
         self._rank = rank
-        self._course = course = returns.course
+        self._course = returns.course
         self._registry = registry
         self._deltas = Deltas()
         self._treatment = treatment
         self._handlers = handlers
         self._returns = returns
-        self._closures = closures
-        self._desk = Desk(
-            registry, course, self._deltas, treatment, lambda number: rank.link.send(m.Interruptible(number))
+        self._inspector = Inspector(
+            registry, self._deltas, treatment, lambda number: rank.link.send(m.Interruptible(number))
         )
         self._told: set[str] = set()
         """What has been said of what cannot be seen."""
@@ -128,48 +87,13 @@ class Halt:
 
     def begin(self, welcome: m.RankWelcome) -> None:
         """The session has been entered."""
-        self.until = welcome.go
-        self._desk.readonly = welcome.readonly
+        self._inspector.readonly = welcome.readonly
         self._deltas.share = welcome.keep / 100
-        self.traced = welcome.trace is not None
-        self.set_breakpoints(welcome.breakpoints)
 
-    def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
-        """These hold from now on."""
-        self.breakpoints = breakpoints.Breakpoints(points)
-        self.settle()
-
-    def settle(self) -> None:
-        """See whether anything but the bell can make training stop."""
-        self.free = self.until == "continue" and not (self.breakpoints.any or self.traced)
-
-    def why(self, boundary: m.Boundary, silent: bool, *, sure: bool, pausing: bool) -> tuple[m.Reason, str] | None:
-        """The reason to stop here, if there is one; unless `sure`, what comes next is a guess."""
-        until = self.until
-        point = self.breakpoints.met(boundary, sure=sure) if self.breakpoints.any else None
-        if point is not None and not self._closures.defer(point, boundary):
-            self._rank.link.send(m.BreakpointHit(point.number))
-            return "breakpoint", breakpoints.in_words(point)
-        if pausing:
-            return "pause", ""
-        if until is None:
-            return "step", ""
-        if until in STEPPING and not silent:
-            within_eval = sure and until == "next" and boundary.next == "eval" and boundary.done in ("eval", None)
-            return None if within_eval else ("step", "")
-        if until == "finish" and boundary.opens is not None:
-            return "step", ""
-        return None
-
-    def is_due(self, boundary: m.Boundary) -> bool:
-        """Whether training is foreseen to stop at the end of the phase that begins here."""
-        phase, course = boundary.next, self._course
-        if self.until in STEPPING or phase is None:
-            return phase is not None
-        if (last := phase == "step" or course.is_last(phase)) and self.until == "finish":
-            return True
-        points, update = self.breakpoints, boundary.opens or course.update
-        return points.any and points.foreseen(phase, course.foretell(phase, begins=True), update, last)
+    @property
+    def watching(self) -> bool:
+        """Whether the phase that runs will be held against a picture from before it."""
+        return self._before is not None
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
@@ -193,10 +117,10 @@ class Halt:
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             after = effects.take(self._registry)
             told: list[m.Effect] = []
-            if done is not None and self.before is not None:
-                told = self._since(done, self.before, after)
+            if done is not None and self._before is not None:
+                told = self._since(done, self._before, after)
                 self._record(done, told, "fingerprint")
-            self._deltas.after(boundary, self.before, after, told)
+            self._deltas.after(boundary, self._before, after, told)
             self._stand(after)
             if boundary.next is not None:
                 self._deltas.before(boundary.next, self._registry, after)
@@ -206,11 +130,11 @@ class Halt:
 
     def _stand(self, picture: effects.Picture) -> None:
         """Everything has been listed and pictured at a boundary: the phase that follows is held against that."""
-        self.before, self._sight = picture, self._registry.in_sight
+        self._before, self._sight = picture, self._registry.in_sight
 
     def _see_batch(self, boundary: m.Boundary, stack: list[FrameType]) -> None:
         """What a `data` phase of the loop's own has fetched, where somebody stood at its beginning."""
-        if boundary.done == "data" and self.before is not None:
+        if boundary.done == "data" and self._before is not None:
             for variables in islice(frames.scopes(stack), 1):
                 self._registry.note_fetched(variables, self._sight)
 
@@ -228,11 +152,11 @@ class Halt:
                 self._serve(boundary, cause)
         finally:
             self._registry.release()
-            self._desk.close()
+            self._inspector.close()
 
     def let_go(self) -> None:
         """Keep nothing."""
-        self.before = self._counters = None
+        self._before = self._counters = None
         self._sight = {}
         self._kept.forget()
         self._let_go_of_names()
@@ -241,11 +165,15 @@ class Halt:
         """Nobody steps: keep no copies, no names and no rows."""
         self._deltas.let_go()
         self._registry.forget_names()
-        self._desk.let_go()
+        self._inspector.let_go()
 
     def pass_unseen(self) -> None:
         """Training goes on here, and nothing may be looked at: what the phases do cannot be told."""
-        self.before = self._counters = None
+        self._before = self._counters = None
+
+    def stop_watching(self) -> None:
+        """Nobody will look at the phase that runs: drop the picture from before it."""
+        self._before = None
 
     def out_of_memory(self) -> None:
         """Training has found no memory on a device: keep no copies there."""
@@ -266,11 +194,13 @@ class Halt:
 
     def _bare(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         """A stop at which nothing is known but where training stands."""
-        self.before = self._counters = None
+        self._before = self._counters = None
         self._within = {}
         self._deltas.let_go()
         self._registry.release()
-        self._desk.open(cause.stack, boundary, {}, [], gradients=gradients)
+        self._inspector.open(
+            AtStop(boundary, cause.stack, gradients=gradients, pending_backward=self._course.pending_backward)
+        )
         return m.Stop(
             boundary=boundary,
             reason=cause.reason,
@@ -294,7 +224,7 @@ class Halt:
         registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
         after = effects.take(registry)
         done = course.last if boundary.done is not None else None
-        within = done is None and bool(boundary.inside) and cause.inner is None and self.before is not None
+        within = done is None and bool(boundary.inside) and cause.inner is None and self._before is not None
         named, basis = self._effects(after) if done is not None or within else ([], None)
         since = self._stood_at if basis == "counters" else None
         found = counted(named, basis, since) if basis is not None else None
@@ -304,15 +234,15 @@ class Halt:
             of_call = [effect for effect in named if not effect.after]
             found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done))
         ended = done if cause.failure is None else course.last  # an exception may have left it before it was done
-        if ended is not None and self.before is not None and basis is not None:
+        if ended is not None and self._before is not None and basis is not None:
             self._record(ended, named, basis)
         if cause.inner is None:
-            self._deltas.after(boundary, self.before, after, named)
+            self._deltas.after(boundary, self._before, after, named)
             if boundary.next == "clip":
                 self._treatment.before_clip(registry)
             self._stand(after)
-        elif self.before is not None:  # what the phase has done so far; its own picture stays the one from before it
-            named, self._within = self._named(self.before, after), after
+        elif self._before is not None:  # what the phase has done so far; its own picture stays the one from before it
+            named, self._within = self._named(self._before, after), after
             found = counted(named, "fingerprint")
         self._kept.keep(registry.named)
         loss = registry.newest_loss()
@@ -320,15 +250,19 @@ class Halt:
             boundary = msgspec.structs.replace(boundary, loss=float(number))
         inner = cause.inner(registry) if cause.inner is not None else None
         running = course.running.whose if course.running is not None else None
-        self._desk.open(
-            cause.stack,
-            boundary,
-            after,
-            named,
-            gradients=gradients,
-            inner=inner,
-            coming=_optimizer(self.coming, registry),
-            midstep=midstep(boundary, inner, _optimizer(running, registry), named if found is not None else None),
+        self._inspector.open(
+            AtStop(
+                boundary,
+                cause.stack,
+                after,
+                named,
+                gradients,
+                course.pending_backward,
+                course.opened_ns(),
+                inner,
+                _optimizer(cause.coming, registry),
+                midstep(boundary, inner, _optimizer(running, registry), named if found is not None else None),
+            )
         )
         not_training, evaluating = modes(registry)
         names = Names(registry, (*course.before, *course.phases))
@@ -341,7 +275,7 @@ class Halt:
             effects=found,
             phases=names.told(course.records(), course.phases),
             previous=names.told(course.previous(), course.before),
-            next_of=names.loss(registry.loss_name()) if boundary.next == "backward" else names.of(self.coming),
+            next_of=names.loss(registry.loss_name()) if boundary.next == "backward" else names.of(cause.coming),
             frames=described,
             line_done=(os.path.abspath(done.place[0]), done.place[1]) if done and done.place else None,
             line_next=(mine.file, frames.line_after(cause.returning) or mine.line) if mine and boundary.next else None,
@@ -389,8 +323,8 @@ class Halt:
 
     def _effects(self, after: effects.Picture) -> tuple[list[m.Effect], m.Basis | None]:
         """What the phase done did, and how that is known: None where it is not."""
-        if self.before is not None:
-            return self._since(self._course.last, self.before, after), "fingerprint"
+        if self._before is not None:
+            return self._since(self._course.last, self._before, after), "fingerprint"
         if self._counters is not None:
             named = effects.named(self._counters, effects.counters_only(after), "counters")
             return nonfinite.marked(named, self._registry), "counters"
@@ -414,7 +348,7 @@ class Halt:
             try:
                 self._handlers.wait(link.wait)
             except GoOn:
-                until = self.until or "next"
+                until = self._policy.until or "next"
                 with uncollected():
                     self._resume(until, boundary, cause)
                 link.send(m.Resumed(self._course.index, until))
@@ -426,37 +360,36 @@ class Halt:
                     link.send(m.Resumed(self._course.index, until))
                     return
                 case m.Ask(number=number, query=query):
-                    link.send(m.Answer(number, self._desk.answer(query)))
+                    link.send(m.Answer(number, self._inspector.answer(query)))
                 case m.SetBreakpoints(breakpoints=points):
-                    self.set_breakpoints(points)
+                    self._policy.set_breakpoints(points)
                 case m.Disarm():
                     raise HubLost("the session has ended")
                 case _:
                     pass
 
     def _resume(self, until: m.Go, boundary: m.Boundary, cause: Cause) -> None:
-        self.until = until
         self._stood_at = self._course.update
-        self.settle()
+        self._policy.go_on(until)
         gone = cause.inner is None and self._kept.let_go(self._registry.named)
-        if self._desk.edited or gone:  # neither is an effect of the phase that comes
+        if self._inspector.edited or gone:  # neither is an effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             edited = effects.take(self._registry)
             if cause.inner is None:
                 self._stand(edited)
-            elif self.before is not None:
-                self.before = effects.edited(self.before, self._within, edited)
+            elif self._before is not None:
+                self._before = effects.edited(self._before, self._within, edited)
         if until in STEPPING:
             self._counters = None
-        elif self.before is not None:
-            self._counters = effects.counters_only(self.before)
+        elif self._before is not None:
+            self._counters = effects.counters_only(self._before)
         self._within = {}
         if until not in (*STEPPING, "finish"):
-            self.before, self._sight = None, {}
+            self._before, self._sight = None, {}
             self._kept.forget()
             self._let_go_of_names()
-        elif boundary.next is not None and self.before is not None and cause.inner is None:
-            self._deltas.before(boundary.next, self._registry, self.before)
+        elif boundary.next is not None and self._before is not None and cause.inner is None:
+            self._deltas.before(boundary.next, self._registry, self._before)
 
 
 def _in_words(error: Exception) -> str:

@@ -10,12 +10,12 @@ import multiprocessing.process
 import multiprocessing.util
 import sys
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import get_ident
 from time import monotonic_ns
 from types import FrameType
-from typing import Any
 
 import msgspec
 
@@ -29,22 +29,25 @@ from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.failures import in_words
 from stepdbg.tracer.objects.earlier_graphs import Earlier
 from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.rounds import Rounds
-from stepdbg.tracer.phases.tracker import Course, Phase
+from stepdbg.tracer.phases.tracker import Course
 from stepdbg.tracer.session.connection import HubLost, Link
 from stepdbg.tracer.session.losses import Losses
 from stepdbg.tracer.session.rank import Rank, being_prepared
-from stepdbg.tracer.session.reported_values import Watches
 from stepdbg.tracer.session.signal_handlers import Handlers, held, raised
 from stepdbg.tracer.sources.free_run import NOTED, Passing
 from stepdbg.tracer.sources.listeners import Listeners
 from stepdbg.tracer.stays_here import StaysHere
-from stepdbg.tracer.stepping.stepper import Describes, Into
-from stepdbg.tracer.stops.callers import see_call
+from stepdbg.tracer.stepping.orders import Describes
+from stepdbg.tracer.stepping.stepper import Into
+from stepdbg.tracer.stops.callers import Owner, see_call
+from stepdbg.tracer.stops.cause import STEPPING, Cause, caused_by
+from stepdbg.tracer.stops.decide import Arrival, StopPolicy
 from stepdbg.tracer.stops.following import Following
 from stepdbg.tracer.stops.left import Left
 from stepdbg.tracer.stops.location import placed, stack_around
-from stepdbg.tracer.stops.stop import STEPPING, Cause, Halt, caused_by
+from stepdbg.tracer.stops.stop import Halt
 from stepdbg.tracer.stops.tracing import Trace
 from stepdbg.tracer.tensors import devices
 
@@ -65,25 +68,22 @@ class Tracer(StaysHere):
         self.registry.others.tell = partial(self.tell, severity="warning")
         self._rank = Rank(link, folder)
         self.losses = Losses(self.lagging, self._rank)
-        self._watches = Watches(self.losses)
         self.handlers = Handlers(self.tell)
         self.closures = Closures()
         self._returns = Returns(self.registry, self.lagging, self.gave_up)
-        self._halt = Halt(self._rank, self.registry, self.treatment, self.handlers, self._returns, self.closures)
+        self._policy = StopPolicy(self.lagging, self.closures, self._hit)
+        self._halt = Halt(self._rank, self.registry, self.treatment, self.handlers, self._returns, self._policy)
         self.give_back = self._halt.out_of_memory
         self.passing = Passing(self.lagging, self.registry, self._rank, self.losses)
-        self._into = Into(self, self._halt)
-        self.following = Following(self, self._rank, self._halt, self.losses)
+        self._into = Into(self, self._policy)
+        self.following = Following(self, self._rank, self.losses)
         self.rounds = Rounds(self.lagging)
         self._trace: Trace | None = None
-        self._pausing = False
         self._stopped_at = 0
         """The boundary of the last stop."""
         self._ended = False
         self._faulty = False
         """Whether a boundary was given up."""
-        self._marked: list[Phase | None] = []
-        """The phases of `with stepdbg.phase` that are open."""
         self._left = Left()
 
     # what the sources call
@@ -123,8 +123,11 @@ class Tracer(StaysHere):
     def begin_anew(self) -> None:
         """Nothing has happened yet in this process, which is a forked child."""
         self._into.over(broken=True)
+        self._halt.let_go()
+        self._policy.stopped()
+        self._policy.look()
         self._trace, self._stopped_at = None, 0
-        self._pausing = self._ended = self.driving = False
+        self._ended = self.driving = False
 
     def begin(
         self,
@@ -160,7 +163,7 @@ class Tracer(StaysHere):
         passing.due, now = 0, monotonic_ns()
         self.following.say_beside()
         page = self._rank.page
-        if page is None or not self._halt.free or page.memory[BELL]:
+        if page is None or not self._policy.free or page.memory[BELL]:
             with self.handlers:
                 return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at, tell)
         course = self.course
@@ -191,11 +194,11 @@ class Tracer(StaysHere):
             now = monotonic_ns()
         course = self.course
         course.leave(phase, now)
-        if (self._returns.watching or self._halt.before is not None) and self.listening():
+        if (self._returns.watching or self._halt.watching) and self.listening():
             self._returns.note(phase)
         if course.open is not None:
             return
-        if self._halt.free and self.lagging.regular and self._may_pass():
+        if self._policy.free and self.lagging.regular and self._may_pass():
             self.rounds.forget()
             passing.arm(now)
         elif not (self.driving or self.quiet):
@@ -250,35 +253,19 @@ class Tracer(StaysHere):
         self._end_of_script(caused_by(error, self._left.by(error)))
         self._ended = self._ended and last
 
-    # what the public names call
+    # stops inside a phase
 
-    def drive(self, generator: Any) -> Any:
-        """Run a generator loop with a boundary at each yield."""
-        from stepdbg.tracer.sources.generator import drive
+    def stop_at_line(self, detail: str, frame: FrameType | None) -> None:
+        """Stop at a line of the script's, wherever that is.
 
-        return drive(self, generator)
-
-    def enter_phase(self, name: str) -> None:
-        """`with stepdbg.phase(name):` begins."""
-        if self.listening():
-            self._marked.append(None if self.driving else self.begin(name))
-
-    def leave_phase(self) -> None:
-        """… and ends."""
-        if self._marked and (phase := self._marked.pop()) is not None:
-            self.end(phase)
-
-    def stop_here(self) -> None:
-        """`stepdbg.breakpoint()`: an inner boundary, at which training stops."""
-        if not self.listening() or devices.capturing():
-            return
-        frame = frames.user_frame(sys._getframe(1))
+        Args:
+            detail: What has asked for it.
+            frame: The user's frame.
+        """
         line = m.Inner("line", phase=self._running.name if self._running is not None else "")
-        self._stop_within(Cause("breakpoint", "stepdbg.breakpoint()", frames.stack(frame), inner=lambda _: line), frame)
+        self._stop_within(Cause("breakpoint", detail, frames.stack(frame), inner=lambda _: line), frame)
         if self._into.phase is None and self._running is not None:
             self._into.begins(self._running)
-
-    # what stepping into a phase calls
 
     def stop_inside(self, inner: Describes, frame: FrameType | None) -> None:
         """One unit of a phase is done: an inner boundary, at which training stops.
@@ -288,16 +275,6 @@ class Tracer(StaysHere):
             frame: The innermost frame of the training thread.
         """
         self._stop_within(Cause("step", "", frames.stack(frame), inner=inner), frames.user_frame(frame))
-
-    def watch(self, name: str, value: object) -> None:
-        """`stepdbg.watch(name, value)`: a number, or a tensor of one, for the chart."""
-        if not self.listening():
-            return
-        try:
-            if (problem := self._watches.take(name, value, self.course.update)) is not None:
-                self.tell(problem, "warning")
-        except Exception as error:
-            self.gave_up(error)
 
     # deciding
 
@@ -313,6 +290,7 @@ class Tracer(StaysHere):
         self.passing.due = 0
         course.index += 1
         running = course.inside if course.running is None else (*course.inside, course.running.name)
+        cause = replace(cause, coming=self._running.whose if self._running is not None else None)
         boundary = m.Boundary(
             course.index, course.update, inside=running, epoch=course.epoch, loss=course.loss, rank=self._rank.number
         )
@@ -324,7 +302,7 @@ class Tracer(StaysHere):
             if self._trace is not None:
                 self._tell(placed(boundary, frame), cause.stack, end=cause)
             else:
-                self._pausing = False
+                self._policy.stopped()
                 with self.following.turn:
                     self._halt.wait(placed(boundary, frame), cause)
         except HubLost:
@@ -333,7 +311,7 @@ class Tracer(StaysHere):
             self.gave_up(error)
         course.waited(monotonic_ns() - began)
         if self._into.phase is not None:  # it is taken out at the end of the phase, which must not go by unnoticed
-            self._halt.free = False
+            self._policy.look()
 
     def _look_and_begin(
         self,
@@ -362,12 +340,11 @@ class Tracer(StaysHere):
         try:
             if not predicted and at is None:
                 whose = see_call(self.registry, name, sys._getframe(2), by_hand=course.epoch is None)
-            self._halt.coming = whose
             if devices.capturing():
                 self._halt.pass_unseen()
             else:
                 with self.following.turn:
-                    self._look(name, done, opens, predicted, silent, frame, frame if returning else None)
+                    self._look(name, done, opens, predicted, silent, whose, frame, frame if returning else None)
         except HubLost:
             self.disarm()
         except Exception as error:
@@ -392,13 +369,14 @@ class Tracer(StaysHere):
         opens: int | None,
         predicted: bool,
         silent: bool,
+        whose: Owner,
         frame: FrameType | None,
         returning: FrameType | None,
     ) -> None:
         """Whether to stop here, and at the end of the phase that begins here."""
-        halt, course = self._halt, self.course
+        halt, policy, course = self._halt, self._policy, self.course
         if self._rank.page is None:
-            if being_prepared() or self.following.stays_silent(name, halt.coming):
+            if being_prepared() or self.following.stays_silent(name, whose):
                 return
             self._join()
         elif self._rank.page.bell():
@@ -408,18 +386,19 @@ class Tracer(StaysHere):
         if self._trace is not None and not silent:
             self._tell(placed(boundary, frame), stack_around(frame), returning)
         again = silent and self._stopped_at == course.index
-        why = None if again else halt.why(boundary, silent, sure=following == name, pausing=self._pausing)
+        why = None if again else policy.why(Arrival(boundary, silent, following == name))
         if why is not None:
-            self._pausing, self._stopped_at = False, course.index
+            self._stopped_at = course.index
+            policy.stopped()
             self._rank.say_where(course, following, monotonic_ns())
             boundary = msgspec.structs.replace(placed(boundary, frame), rank=self._rank.number)
-            halt.wait(boundary, Cause(*why, stack_around(frame), returning=returning))
-        elif halt.until == "finish" and halt.before is not None:
+            halt.wait(boundary, Cause(*why, stack_around(frame), returning=returning, coming=whose))
+        elif policy.until == "finish" and halt.watching:
             if not silent:
                 halt.pass_by(boundary, done, stack_around(frame), returning)
-        elif halt.until not in STEPPING:
-            halt.before = None
-        if halt.before is None and halt.is_due(boundary):
+        elif policy.until not in STEPPING:
+            halt.stop_watching()
+        if not halt.watching and policy.is_due(boundary):
             halt.foresee(boundary.next, stack_around(frame), returning)
 
     def _tell(
@@ -477,6 +456,7 @@ class Tracer(StaysHere):
         """
         welcome = self._rank.join()
         self.losses.joined()
+        self._policy.begin(welcome)
         self._halt.begin(welcome)
         if welcome.trace is not None:
             self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self.gave_up)
@@ -490,9 +470,9 @@ class Tracer(StaysHere):
         for message in self._rank.link.pending():
             match message:
                 case m.Pause():
-                    self._pausing, self._halt.free = True, False
+                    self._policy.pause()
                 case m.SetBreakpoints(breakpoints=points):
-                    self._halt.set_breakpoints(points)
+                    self._policy.set_breakpoints(points)
                 case m.Ask(number=number):
                     refusal = m.Refusal("training is running; press p to pause it")
                     self._rank.link.send(m.Answer(number, refusal))
@@ -508,6 +488,10 @@ class Tracer(StaysHere):
             self._faulty = True
             fault = f"{type(error).__name__}: {in_words(error)} ({frames.place_of(error)})"
             self.tell(f"a boundary could not be looked at and is left out. Please report: {fault}", "warning")
+
+    def _hit(self, number: int) -> None:
+        """A breakpoint has been met."""
+        self._rank.link.send(m.BreakpointHit(number))
 
     def disarm(self) -> None:
         """The hub is gone, or this process is none of the session's: never stop or report again."""

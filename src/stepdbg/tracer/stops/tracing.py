@@ -23,7 +23,7 @@ from stepdbg.tracer.introspect.unobserved import Aside, uncollected
 from stepdbg.tracer.objects.outliving import Kept
 from stepdbg.tracer.phases.tracker import Course
 from stepdbg.tracer.session.connection import Link
-from stepdbg.tracer.stops.stop import Cause
+from stepdbg.tracer.stops.cause import Cause
 from stepdbg.tracer.tensors.window import single
 
 

@@ -1,0 +1,73 @@
+"""One line of figures for each of the rows in view, and one figure of many for those that are sorted by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.handler import Handler
+from stepdbg.tracer.inspect.cache import Figures
+from stepdbg.tracer.inspect.objects import ModelTree
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.tensors import window as tensors
+from stepdbg.tracer.tensors.readable import why_unreadable
+
+
+class Summaries(Handler):
+    """Answers `Summarise`."""
+
+    answers = (m.Summarise,)
+
+    def __init__(self, registry: Registry, deltas: Deltas, figures: Figures, tree: ModelTree) -> None:
+        self._registry = registry
+        self._deltas = deltas
+        self._figures = figures
+        self._tree = tree
+        tree.figures = self.many
+
+    def answer(self, query: m.Summarise) -> m.Summaries:
+        """A line for each object that is there; of a module what was done to anything in it."""
+        rows = (self._summary(name) or self._tree.within(name) for name in query.objects)
+        return m.Summaries(tuple(row for row in rows if row is not None))
+
+    def _summary(self, name: str) -> m.Summary | None:
+        entry = self._registry.alive.get(name)
+        if entry is None or entry.tensor is None:
+            return None
+        marks = self._tree.marks().get(name)
+        size = self._figures.norm(name, entry.tensor)
+        if size is None:
+            return m.Summary(name, marks=marks, unreadable=why_unreadable(entry.tensor))
+        found = self._registry.alive.get(f"{name}.grad")
+        grad = found.tensor if found is not None else None
+        grad_size = self._figures.norm(f"{name}.grad", grad) if grad is not None else None
+        finite = abs(size) < float("inf") and (grad_size is None or abs(grad_size) < float("inf"))
+        return m.Summary(
+            name,
+            size,
+            grad_size,
+            self._deltas.ratio(name, entry.tensor),
+            finite,
+            marks=marks,
+            value=tensors.single(entry.tensor),
+            grad_value=tensors.single(grad) if grad is not None else None,
+        )
+
+    def many(self, names: Sequence[str], order: m.Order) -> list[float | None]:
+        """One figure of each of these."""
+        alive = self._registry.alive
+        entries = [(name, alive.get(name)) for name in names]
+        named = [(name, entry.tensor) for name, entry in entries if entry is not None and entry.tensor is not None]
+        if order == "ratio":
+            prints = self._figures.prints
+            self._deltas.ratios((name, tensor, prints(name)) for name, tensor in named)
+            found: dict[str, float | None] = {name: self._deltas.ratio(name, tensor) for name, tensor in named}
+        elif order == "grad":
+            hanging = [(name, alive.get(f"{name}.grad")) for name, _ in named]
+            grads = [(name, entry.tensor) for name, entry in hanging if entry is not None and entry.tensor is not None]
+            norms = self._figures.norms([(f"{name}.grad", grad) for name, grad in grads])
+            found = {name: norm for (name, _), norm in zip(grads, norms, strict=True)}
+        else:
+            found = {name: norm for (name, _), norm in zip(named, self._figures.norms(named), strict=True)}
+        return [found.get(name) for name in names]

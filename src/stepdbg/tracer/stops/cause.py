@@ -1,0 +1,45 @@
+"""Why training stops, and how the user has said to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.failures import failure, in_words
+from stepdbg.tracer.stepping.orders import ORDERS, Describes
+from stepdbg.tracer.stops.callers import Owner
+
+STEPPING: tuple[m.Go | None, ...] = ("next", *ORDERS)
+"""The orders that stop at the next boundary, if not before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why training halts, and where."""
+
+    reason: m.Reason
+    detail: str
+    stack: list[FrameType]
+    """Innermost first."""
+    lines: dict[int, int] | None = None
+    """Lines that differ from the frames' present ones, by `id` of the frame."""
+    failure: m.Failure | None = None
+    traceback: TracebackType | None = None
+    """Of that."""
+    left: tuple[str, ...] = ()
+    """The phase that it has left, with what encloses it."""
+    returning: FrameType | None = None
+    """A frame to which a model's output is just being returned."""
+    coming: Owner = None
+    """Whose phase comes next."""
+    inner: Describes | None = None
+    """Of an inner boundary: describes what has been done there."""
+
+
+def caused_by(error: BaseException, left: tuple[str, ...]) -> Cause:
+    """An exception that ends the script, or the thread that trains, and has left that phase."""
+    stack, lines = frames.traceback_frames(error.__traceback__)
+    detail = f"{type(error).__name__}: {in_words(error)}"
+    return Cause("exception", detail, stack, lines, failure(error), error.__traceback__, left)

@@ -1,0 +1,184 @@
+"""Whether training stops at a boundary: breakpoints, a pause and the user's order, each a policy of its own.
+
+The first policy that has a reason decides. Where none can have one, as in a free run with no breakpoint, nobody looks
+at a boundary at all (`StopPolicy.free`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.breakpoints import phases as breakpoints
+from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.stops.cause import STEPPING
+
+Why = tuple[m.Reason, str]
+"""The reason to stop, and a detail in words."""
+
+
+class Arrival(NamedTuple):
+    """A boundary that training has come to."""
+
+    boundary: m.Boundary
+    silent: bool
+    """Whether nothing lies between this boundary and the one before: the two are one."""
+    sure: bool
+    """Whether it is known what comes next; else that is a guess."""
+
+
+class Policy(Protocol):
+    """One kind of reason to stop."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether this policy cannot make training stop as things are."""
+
+    def why(self, at: Arrival) -> Why | None:
+        """The reason to stop at that boundary, if this policy has one."""
+
+    def foresees(self, phase: str, boundary: m.Boundary) -> bool:
+        """Whether training will stop at the end of the phase that begins at that boundary, as far as is known."""
+
+
+class BreakpointPolicy:
+    """Stops where a breakpoint is met."""
+
+    def __init__(self, course: Course, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
+        self.points = breakpoints.Breakpoints()
+        self._course, self._closures, self._hit = course, closures, hit
+
+    @property
+    def idle(self) -> bool:
+        """Whether no breakpoint is switched on."""
+        return not self.points.any
+
+    def why(self, at: Arrival) -> Why | None:
+        """The breakpoint that is met, whose hit is counted."""
+        point = self.points.met(at.boundary, sure=at.sure) if self.points.any else None
+        if point is None or self._closures.defer(point, at.boundary):
+            return None
+        self._hit(point.number)
+        return "breakpoint", breakpoints.in_words(point)
+
+    def foresees(self, phase: str, boundary: m.Boundary) -> bool:
+        """Whether a breakpoint is met after the phase, or before what is foretold to follow on it."""
+        course = self._course
+        last = phase == "step" or course.is_last(phase)
+        update = boundary.opens or course.update
+        return self.points.any and self.points.foreseen(phase, course.foretell(phase, begins=True), update, last)
+
+
+class PausePolicy:
+    """Stops at the next boundary once the user has asked for a pause."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        """Whether a pause was asked for and training has not stopped since."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no pause is wanted."""
+        return not self.wanted
+
+    def why(self, at: Arrival) -> Why | None:
+        """A pause, at any boundary."""
+        return ("pause", "") if self.wanted else None
+
+    def foresees(self, phase: str, boundary: m.Boundary) -> bool:
+        """Never: a pause is met before the phase begins."""
+        return False
+
+
+class OrderPolicy:
+    """Stops as far on as the user has said to go."""
+
+    def __init__(self, course: Course) -> None:
+        self.until: m.Go | None = None
+        """How far to go; None until the first order."""
+        self._course = course
+
+    @property
+    def idle(self) -> bool:
+        """Whether training is to go on without end."""
+        return self.until == "continue"
+
+    def why(self, at: Arrival) -> Why | None:
+        """A step that has come to its end. A row of evaluations is one step to those who go phase by phase."""
+        until, boundary = self.until, at.boundary
+        if until is None:
+            return "step", ""
+        if until in STEPPING and not at.silent:
+            within_eval = at.sure and until == "next" and boundary.next == "eval" and boundary.done in ("eval", None)
+            return None if within_eval else ("step", "")
+        if until == "finish" and boundary.opens is not None:
+            return "step", ""
+        return None
+
+    def foresees(self, phase: str, boundary: m.Boundary) -> bool:
+        """Whether the step ends with the phase."""
+        if self.until in STEPPING:
+            return True
+        return self.until == "finish" and (phase == "step" or self._course.is_last(phase))
+
+
+class StopPolicy:
+    """All policies, in the order in which they are asked."""
+
+    def __init__(self, course: Course, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
+        self.free = False
+        """Whether nothing can make training stop but the bell: nobody needs to look at a boundary."""
+        self.traced = False
+        """Whether each boundary is told of."""
+        self._order = OrderPolicy(course)
+        self._pause = PausePolicy()
+        self._breakpoints = BreakpointPolicy(course, closures, hit)
+        self.policies: tuple[Policy, ...] = (self._breakpoints, self._pause, self._order)
+
+    @property
+    def until(self) -> m.Go | None:
+        """How far the user has said to go; None until the first order."""
+        return self._order.until
+
+    def begin(self, welcome: m.RankWelcome) -> None:
+        """The session has been entered, with the order and the breakpoints that hold there."""
+        self.traced = welcome.trace is not None
+        self._order.until = welcome.go
+        self.set_breakpoints(welcome.breakpoints)
+
+    def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
+        """These breakpoints hold from now on."""
+        self._breakpoints.points = breakpoints.Breakpoints(points)
+        self.settle()
+
+    def go_on(self, until: m.Go) -> None:
+        """The user has said how far to go."""
+        self._order.until = until
+        self.settle()
+
+    def pause(self) -> None:
+        """The user has asked training to stop at the next boundary."""
+        self._pause.wanted = True
+        self.settle()
+
+    def stopped(self) -> None:
+        """Training stops: a pause has been met, whatever the reason was."""
+        self._pause.wanted = False
+
+    def settle(self) -> None:
+        """See anew whether anything but the bell can make training stop."""
+        self.free = not self.traced and all(policy.idle for policy in self.policies)
+
+    def look(self) -> None:
+        """The next boundary is to be looked at, whatever the policies say."""
+        self.free = False
+
+    def why(self, at: Arrival) -> Why | None:
+        """The reason to stop at that boundary, if there is one."""
+        return next((why for policy in self.policies if (why := policy.why(at)) is not None), None)
+
+    def is_due(self, boundary: m.Boundary) -> bool:
+        """Whether training is foreseen to stop at the end of the phase that begins at that boundary."""
+        phase = boundary.next
+        return phase is not None and any(policy.foresees(phase, boundary) for policy in self.policies)
