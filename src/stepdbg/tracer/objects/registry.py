@@ -12,23 +12,19 @@ import sys
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from types import FrameType
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.swa_utils import AveragedModel
 
 from stepdbg.protocol.messages import Census, Kind
-from stepdbg.tracer.introspect import layout
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import (
     groups_of,
-    modules_of,
     optimized_by,
-    parameters_in,
     parameters_of_group,
     states_of,
 )
@@ -36,9 +32,9 @@ from stepdbg.tracer.introspect.plain import key_in_words, plain
 from stepdbg.tracer.introspect.safe_access import FEW as _FEW
 from stepdbg.tracer.introspect.safe_access import is_a, tensors_in
 from stepdbg.tracer.introspect.trainers import closure_loss
-from stepdbg.tracer.objects import unwrap as wrappers
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.earlier_graphs import Earlier
+from stepdbg.tracer.objects.holders import Holders
 from stepdbg.tracer.objects.leaves import Leaves
 from stepdbg.tracer.objects.loss_search import losses_among, numbers_among
 from stepdbg.tracer.objects.module_tensors import Roster, Rosters
@@ -67,9 +63,8 @@ class Registry:
     """Further names of tied tensors."""
     earlier: Earlier = field(default_factory=Earlier)
     """Losses and outputs of before."""
-    others: OtherThreads = field(default_factory=OtherThreads)
-    _models: list[Named] = field(default_factory=list)
-    _optimizers: list[Named] = field(default_factory=list)
+    _holders: Holders = field(default_factory=Holders)
+    """The models and optimizers."""
     _slots: dict[str, list[Slot]] = field(default_factory=dict)
     _held: Held = field(default_factory=Held)
     """What the user's variables hold beyond the newest."""
@@ -81,16 +76,12 @@ class Registry:
     """The modules in sight, between `refresh` and `release`."""
     small: dict[str, bytes] = field(default_factory=dict)
     """What small tensors hold, as far as the newest picture has read them and there is room, until `release`."""
-    optimized: set[int] = field(default_factory=set)
-    """The `id` of all that optimizers hold, as of the last `refresh`."""
     all_optimized: bool = False
     """Whether optimizers hold each parameter that is listed, likewise."""
     leaves: Leaves = field(default_factory=Leaves)
     """What is trained by hand."""
     _loss_names: set[str] = field(default_factory=set)
     """What those were called that backward was called on."""
-    _loose: frozenset[int] = frozenset()
-    """Parameters of optimizers that are in no model, as far as was found."""
     _loose_names: dict[int, str] = field(default_factory=dict)
     """What such were called when they were listed last, by `id`."""
     _losses: list[weakref.ref[torch.Tensor]] = field(default_factory=list)
@@ -112,22 +103,11 @@ class Registry:
 
     def note_model(self, model: nn.Module, *, called: bool = True) -> None:
         """A module was called that no other called, or was found in sight."""
-        entry = next((entry for entry in self._models if entry.ref() is model), None)
-        if entry is None:
-            entry = Named(weakref.ref(model))
-            self._models.append(entry)
-        entry.called = entry.called or called
+        self._holders.note_model(model, called=called)
 
     def note_optimizer(self, optimizer: Optimizer) -> Named:
         """An optimizer was made or used; a wrapper counts as what it wraps."""
-        for entry in self._optimizers:
-            if entry.ref() is optimizer:
-                return entry
-        if (inner := wrappers.innermost(optimizer)) is not optimizer:
-            return self.note_optimizer(inner)
-        entry = Named(weakref.ref(optimizer))
-        self._optimizers.append(entry)
-        return entry
+        return self._holders.note_optimizer(optimizer)
 
     def note(self, kind: Kind, value: object, name: str = "") -> None:
         """A batch, an output or a loss has come into being; it takes the place of the one before."""
@@ -200,7 +180,7 @@ class Registry:
     @property
     def has_optimizers(self) -> bool:
         """Whether an optimizer is there."""
-        return any(entry.ref() is not None for entry in self._optimizers)
+        return any(entry.ref() is not None for entry in self._holders.optimizers)
 
     def look_for_loss(self, stack: list[FrameType]) -> None:
         """See whether the innermost of these frames holds a loss that `backward` has not been called on yet."""
@@ -220,17 +200,27 @@ class Registry:
     # what a stop asks
 
     def models(self) -> list[tuple[str, nn.Module]]:
-        """Those alive, with their names."""
-        return [(entry.name, model) for entry in self._models if (model := entry.ref()) is not None]
+        """The models alive, with their names."""
+        return self._holders.alive_models()
 
     def optimizers(self) -> list[tuple[Named, Optimizer]]:
-        """Those alive."""
-        return [(entry, optimizer) for entry in self._optimizers if (optimizer := entry.ref()) is not None]
+        """The optimizers alive."""
+        return self._holders.alive_optimizers()
 
     @property
     def named(self) -> tuple[Named, ...]:
         """All models and optimizers that were noted, with their names."""
-        return (*self._models, *self._optimizers)
+        return self._holders.named
+
+    @property
+    def others(self) -> OtherThreads:
+        """What threads of the script's own train, beside the thread that is debugged."""
+        return self._holders.others
+
+    @property
+    def optimized(self) -> set[int]:
+        """The `id` of all that optimizers hold, as of the last `refresh`."""
+        return self._holders.optimized
 
     def steps(self) -> dict[int, int]:
         """How often the optimizers that hold a parameter have stepped, by `id` of the parameter."""
@@ -258,8 +248,8 @@ class Registry:
         self.scope, self.in_sight = sight.names, sight.tensors
         self._taken = sight.variables.union(*(frame.f_code.co_names for frame in stack[:4]))
         self.parts = sight.modules
-        self._find_models(sight, stack)
-        self._name(sight, passing)
+        self._holders.find(sight, stack, lambda model, name: self._roster(model, name).parameters)
+        self._holders.name(sight, passing)
         self._find_loss(sight if pending_backward else None, before, stack)
         self.alive = {}
         self.also = {}
@@ -270,7 +260,7 @@ class Registry:
         self._list_optimizers(names)
         self.all_optimized = self.optimized >= names.keys()
         if not self.has_optimizers:
-            for name, leaf in self.leaves.named(sight, names, alone=not self._models):
+            for name, leaf in self.leaves.named(sight, names, alone=not self._holders.models):
                 if name not in self.alive:
                     self._list_parameters([leaf], [name], [f"{name}.grad"], "")
         self._list_slots(returning, before)
@@ -331,81 +321,6 @@ class Registry:
         return slots[0].name or None if slots else None
 
     # finding
-
-    def _find_models(self, sight: Sight, stack: list[FrameType]) -> None:
-        """Optimizers and models among the user's variables: a model is what holds parameters of an optimizer."""
-        for optimizer in sight.optimizers:
-            self.note_optimizer(optimizer)
-        self._optimizers = [
-            entry
-            for entry in self._optimizers
-            if (used := entry.ref()) is not None and not self.others.alone_use(used, entry.steps)
-        ]
-        held = set(map(id, chain.from_iterable(optimized_by(optimizer) for _, optimizer in self.optimizers())))
-        self.optimized = held
-        self._models = [
-            entry
-            for entry in self._models
-            if entry.called or ((model := entry.ref()) is not None and not self.others.alone_train(model, held))
-        ]
-        self._adopt(sight, held)
-        loose = frozenset(
-            held.difference(*(map(id, self._roster(model, name).parameters) for name, model in self.models()))
-        )
-        if loose and loose != self._loose:
-            # a trainer keeps the model to itself, but the library's own frames hold it (Lightning, before its first
-            # forward)
-            self._adopt(look_around(list(frames.library_scopes(stack))), loose)
-        self._loose = loose
-
-    def _adopt(self, sight: Sight, held: set[int] | frozenset[int]) -> None:
-        """Add the modules in sight that hold any of these parameters, copies of them (an average, a target), or what
-        was called and has no name (a network whose `forward` is called directly); keep the outermost.
-        """
-        known = {id(model) for _, model in self.models()}
-        nameless = {
-            id(model)
-            for entry in self._models
-            if not entry.name and (model := entry.ref()) is not None and not wrappers.known_as(model, sight.names)[1]
-        }
-        for module in sight.modules:
-            if not (id(module) in known or wrappers.wraps(module, known)) and (
-                is_a(module, AveragedModel)
-                or any(id(parameter) in held for parameter in parameters_in(module))
-                or (nameless and id(module) in sight.names and layout.any_in(module, nameless))
-            ):
-                self.note_model(module, called=False)
-        for module in (module for module in sight.modules if id(module) in sight.names):
-            models = [model for _, model in self.models()]
-            if layout.is_copy(module, models) and not self.others.alone_train(module, held):
-                self.note_model(module, called=False)
-        if all(entry.name for entry in self._models):
-            return
-        listed = {id(entry.ref()) for entry in self._models if entry.name}
-        self._models = [entry for entry in self._models if entry.name or not wrappers.wraps(entry.ref(), listed)]
-        everything = [model for _, model in self.models()]
-        inner = {id(child) for model in everything for _, child in modules_of(model) if child is not model}
-        self._models = [
-            entry for entry in self._models if (model := entry.ref()) is not None and id(model) not in inner
-        ]
-
-    def _name(self, sight: Sight, passing: frozenset[str]) -> None:
-        """Give unique names to those that have none; where a variable refers to what a wrapper wraps, list that."""
-        for entry in self._models:
-            model = entry.ref()
-            if model is not None and not entry.name:
-                listed, name = wrappers.known_as(model, sight.names)
-                entry.ref = weakref.ref(listed)
-                self._give(entry, name or type(listed).__name__)
-        names = wrappers.names_behind(sight.optimizers, sight.names)
-        for entry in self._optimizers:
-            name = names.get(id(optimizer := entry.ref()))
-            if optimizer is not None and (not entry.name or (entry.makeshift and name and name not in passing)):
-                self._give(entry, name or type(optimizer).__name__)
-                entry.makeshift = name is None
-
-    def _give(self, entry: Named, name: str) -> None:
-        entry.name = unique(name, {other.name for other in self.named if other is not entry})
 
     def _find_loss(
         self, sight: Sight | None, before: Mapping[int, weakref.ref[torch.Tensor]], stack: list[FrameType]
