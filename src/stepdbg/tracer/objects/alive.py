@@ -1,6 +1,8 @@
-"""One object that is alive, as the registry lists it under its name."""
+"""One object that is alive, as the registry lists it under its name, or as a source has noted it: weakly."""
 
 from __future__ import annotations
+
+import weakref
 
 import torch
 from msgspec import Struct
@@ -21,3 +23,16 @@ class Alive(Struct, frozen=True, gc=False):
     """The parameter of a gradient, the optimizer of a state entry or hyperparameter, the model of a parameter."""
     known: bool = False
     """Of a batch or output that is listed for the first time: whether it was there at the stop before."""
+
+
+class Slot(Struct):
+    """A batch, output or loss that a source has seen. (A msgspec struct, since some are made in each update.)"""
+
+    kind: Kind
+    ref: weakref.ref[torch.Tensor]
+    name: str
+    serial: int
+    default: str
+    """What it is called where no variable holds it: its path in the nest that was noted (`batch['mask']`)."""
+    maker: int | None = None
+    """The sequence number of the node that made it, of a number with a graph; it outlives the tensor."""

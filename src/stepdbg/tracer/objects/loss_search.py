@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from stepdbg.tracer.introspect.unobserved import unseen
-from stepdbg.tracer.objects.slots import Slot
+from stepdbg.tracer.objects.alive import Slot
 from stepdbg.tracer.objects.variable_names import Sight
 from stepdbg.tracer.tensors.readable import elements_of
 
