@@ -36,3 +36,10 @@ class Slot(Struct):
     """What it is called where no variable holds it: its path in the nest that was noted (`batch['mask']`)."""
     maker: int | None = None
     """The sequence number of the node that made it, of a number with a graph; it outlives the tensor."""
+
+
+def maker_of(tensor: torch.Tensor) -> int | None:
+    """The sequence number of the node that made a single number; None of any other tensor."""
+    if tensor.dim() == 0 and (node := tensor.grad_fn) is not None:
+        return node._sequence_nr()
+    return None

@@ -32,7 +32,7 @@ from stepdbg.tracer.introspect.plain import key_in_words, plain
 from stepdbg.tracer.introspect.safe_access import FEW as _FEW
 from stepdbg.tracer.introspect.safe_access import is_a, tensors_in
 from stepdbg.tracer.introspect.trainers import closure_loss
-from stepdbg.tracer.objects.alive import Alive, Slot
+from stepdbg.tracer.objects.alive import Alive, Slot, maker_of
 from stepdbg.tracer.objects.earlier_graphs import Earlier
 from stepdbg.tracer.objects.holders import Holders
 from stepdbg.tracer.objects.leaves import Leaves
@@ -41,7 +41,6 @@ from stepdbg.tracer.objects.module_tensors import Roster, Rosters
 from stepdbg.tracer.objects.other_threads import OtherThreads, gradients
 from stepdbg.tracer.objects.outliving import Named
 from stepdbg.tracer.objects.recent import Held, Numbers, fetched
-from stepdbg.tracer.objects.slots import maker_of
 from stepdbg.tracer.objects.variable_names import Sight, assigned_names, look_around, passing_names, taken_by, unique
 from stepdbg.tracer.objects.versions import Standing
 
