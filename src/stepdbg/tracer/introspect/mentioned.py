@@ -16,6 +16,10 @@ _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 _SUBSCRIPT = "BINARY_SUBSCR"
 """Up to Python 3.13; then it is an operator among others, written `[]`."""
 _RAISES = "RAISE_VARARGS"
+_STATEMENTS = ("FOR_ITER", "GET_ANEXT", "END_ASYNC_FOR", "BEFORE_WITH", "BEFORE_ASYNC_WITH", "WITH_EXCEPT_START")
+"""They stand for a statement as a whole, with its body."""
+_ENDS = ("STORE_", "POP_TOP", "RETURN_")
+"""They end a statement: what holds them over several lines is no expression."""
 _BRANCH = {"JUMP", "IF"}
 """Words in the name of an instruction that ends a condition."""
 _NOWHERE = ("CACHE", "PUSH_NULL", "PRECALL", "EXTENDED_ARG", "RESUME", "NOT_TAKEN")
@@ -52,9 +56,11 @@ def mentioned(code: CodeType, place: int) -> tuple[Mention, ...]:
     """
     instructions = [one for one in dis.get_instructions(code) if one.opname not in _NOWHERE]
     at = max((number for number, one in enumerate(instructions) if one.offset <= place), default=None)
-    if at is None or (span := _span(instructions[at])) is None:
+    if at is None or instructions[at].opname in _STATEMENTS or (span := _span(instructions[at])) is None:
         return ()
     within = [one for one in instructions if _lies_in(one, span)]
+    if span[0][0] != span[1][0] and any(one.opname.startswith(_ENDS) for one in within):
+        return ()
     found = [*_chains(within)]
     if instructions[at].opname == _RAISES and (condition := _condition(instructions, within)) is not None:
         found += _chains([one for one in instructions if _lies_in(one, condition)])

@@ -61,4 +61,5 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """That exception, and those that it came from."""
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        cause = error.__cause__
+        error = error.__context__ if cause is None else cause

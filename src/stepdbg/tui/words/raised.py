@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 
 from stepdbg.protocol.messages import Failure, Operand, Stop
 from stepdbg.tui.drawing.lines import Glyphs, shortened
 from stepdbg.tui.drawing.numbers import figure, shape
 
+_SENT = re.compile(r"Caught (\w+) in ([^\n]+)\.\nOriginal Traceback")
+"""How torch begins the message of an exception from a loader's worker."""
 _CALLS = ("forward", "eval")
 """Phases that are a call of a module."""
 _BRIEF = 64
@@ -25,7 +28,7 @@ def sentence(stop: Stop, failure: Failure, glyphs: Glyphs, *, brief: bool) -> st
         glyphs: The characters to write with.
         brief: Only as much as two short lines hold.
     """
-    words = " ".join(failure.message.split()).removesuffix(".")
+    words = _words(failure).removesuffix(".")
     operands = _telling(stop, failure.operands)
     if brief:
         words, operands = shortened(words, _BRIEF, glyphs.ellipsis), operands[:_FEW]
@@ -35,6 +38,15 @@ def sentence(stop: Stop, failure: Failure, glyphs: Glyphs, *, brief: bool) -> st
     if operands:
         clauses.append(f"with {_with(operands, glyphs)}")
     return "; ".join(clauses)
+
+
+def _words(failure: Failure) -> str:
+    """What it says; of one that a worker has sent, its own words, which stand below a whole traceback."""
+    if (sent := _SENT.match(failure.message)) is not None:
+        kind, _, words = failure.message.strip().splitlines()[-1].partition(": ")
+        if words and kind.rpartition(".")[2] == sent[1]:
+            return f"{words} (in {sent[2]})"
+    return " ".join(failure.message.split())
 
 
 def _telling(stop: Stop, operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
