@@ -16,8 +16,12 @@ from tui.builders import at, stop_after
 from tui.stage import SIZES, stage
 
 from stepdbg.protocol.messages import RankState
-from stepdbg.tui.actions.registry import ACTIONS, NAMES, PANELS, Situation, applicable
+from stepdbg.tui.actions.key_names import key_name
+from stepdbg.tui.actions.registry import ACTIONS, DIGITS, NAMES, PANELS, Situation, applicable
+from stepdbg.tui.actions.why_not import HOME, why_nothing
 from stepdbg.tui.app import StepdbgApp
+from stepdbg.tui.drawing.lines import text
+from stepdbg.tui.layout import footer
 from stepdbg.tui.layout.bars import Footer
 from stepdbg.tui.state.ending import what_became
 from stepdbg.tui.state.exchanges import Exchange
@@ -442,15 +446,36 @@ async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
             await here.press(key)
             assert words in here.footer
         await here.press("v")
-        assert "v: show the next part of the tensor; go to panel 2" in here.footer
+        assert "v: go to panel 2 (show the next part of the tensor)" in here.footer
         await here.press("3")
         assert "n next" in here.footer
         await here.press("O")
-        assert "O: sort by the next column, or as the modules hold them; go to panel 1" in here.footer
+        assert "O: go to panel 1 (sort by the next column, or as the modules hold" in here.footer
         await here.press("I", "t", "9")
         await here.pilot.pause()
         assert here.app.snapshot.boundary == before
         assert len(here.app.screen_stack) == 1
+
+
+def test_a_key_of_another_panel_names_that_panel_before_all_else_it_says() -> None:
+    there = {"part": 2, "sort": 1, "switch": 8, "variables": 6, **{one: DIGITS[home] for one, home in HOME.items()}}
+    keys = {one.id: one.keys[0] for one in ACTIONS}
+    snapshot = at(stop_after("loss"))
+    for panel in NAMES:
+        for action, digit in there.items():
+            if DIGITS.get(panel) != str(digit):
+                said = why_nothing(keys[action], Situation(snapshot, panel))
+                assert said.startswith(f"{key_name(keys[action])}: go to panel {digit} ("), (panel, action, said)
+    said = why_nothing("D", Situation(snapshot, "model"))
+    assert text(footer.remark(said, Situation(snapshot, "model"), 80)).endswith("…  ? help ")
+
+
+def test_what_is_offered_only_at_times_has_a_panel_where_that_is() -> None:
+    everywhere = frozenset(one.id for one in ACTIONS)
+    here = [Situation(at(stop_after("loss")), panel, selected=True, editable=True) for panel in NAMES]
+    with_all = [msgspec.structs.replace(one, offers=everywhere) for one in here]
+    at_times = {one.id for one in ACTIONS if all(map(one.applies, with_all)) and not any(map(one.applies, here))}
+    assert at_times - {"copy", "copy_more"} == HOME.keys()
 
 
 @pytest.mark.parametrize("typing", [False, True])

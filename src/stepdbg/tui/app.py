@@ -132,7 +132,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         yield Tabs(palette, self.glyphs)
         yield Container(id="body")
         yield HintLine(palette, self.glyphs)
-        yield Footer(palette, self.situation())
+        yield Footer(palette, self.situation(), self.glyphs)
 
     @cached_property
     def deeds(self) -> Deeds:

@@ -24,9 +24,22 @@ _NOTHING = {
     "rank": "there is only one rank",
     "zoom": "the terminal has room for one panel only",
     "copy": "there is nothing to copy here",
+    "copy_more": "there is nothing to copy here",
+    "frame_up": "there is no other frame to look at",
+    "frame_down": "there is no other frame to look at",
+    "no_hints": "there are no hints",
     "graph": "a graph is shown of the present only, where training waits",
 }
 """By the id of the action."""
+_TENSOR = ("map", "pool", "slice_next", "slice_previous", "side", "jump", "mark", "find_next", "find_previous")
+HOME = {"fold_all": "model", "unfold_all": "model", **dict.fromkeys(_TENSOR, "tensor")}
+"""The panel of what is there only at times, by the id of the action."""
+_AT_HOME = {
+    "side": "no phase is known to have changed what is shown here",
+    "slice_next": "there is one slice only",
+    "slice_previous": "there is one slice only",
+}
+"""Why that is not there now, by the id of the action."""
 
 
 def why_nothing(key: str, here: Situation) -> str:
@@ -71,16 +84,19 @@ def _reason(action: Action, here: Situation) -> str:
 
 
 def _belongs(action: Action, here: Situation) -> str:
-    """What the action does, and in which panel."""
+    """In which panel, and what the action does: that may be long, and is cut where there is no room."""
     does = re.split(r"[:;(]", action.help)[0].strip()
     everywhere = frozenset(one.id for one in here.actions)
-    for panel in NAMES:
+    home = HOME.get(action.id)
+    if home == here.panel:
+        return _AT_HOME.get(action.id, f"there is nothing here to do it to ({does})")
+    for panel in (home,) if home else NAMES:
         there = replace(here, panel=panel, offers=everywhere - {"find_clear"}, selected=True, editable=True)
         if panel != here.panel and action.applies(there):
             keys = {one.id: one.keys[0] for one in here.actions}
             key = key_name(keys["rail" if panel == "rail" else f"panel_{panel}"])
-            return f"{does}; go to {'the rail' if panel == 'rail' else 'panel'} {key}"
-    return f"{does}; there is nothing here that it could be done to"
+            return f"go to {'the rail' if panel == 'rail' else 'panel'} {key} ({does})"
+    return f"there is nothing here to do it to ({does})"
 
 
 def _key(name: str, here: Situation) -> str:

@@ -37,8 +37,9 @@ class Footer(Sheet):
     Footer { dock: bottom; }
     """
 
-    def __init__(self, palette: Palette, here: Situation) -> None:
+    def __init__(self, palette: Palette, here: Situation, glyphs: Glyphs = UNICODE) -> None:
         super().__init__(palette, id="footer")
+        self.glyphs = glyphs
         self.here = here
         self.hidden = ""
         """What there is no room for, in words."""
@@ -55,7 +56,7 @@ class Footer(Sheet):
         if self.hidden:
             return [cropped((Span(f" {self.hidden}", "warning"),), width)]
         if self.remark:
-            return [footer.remark(self.remark, self.here, width)]
+            return [footer.remark(self.remark, self.here, width, self.glyphs)]
         return [footer.draw(self.here, width)]
 
 

@@ -16,6 +16,8 @@ SPARED = ("finish",)
 PAST = ("back", "earlier", "later")
 """What leads out of the past, and about in it, comes first there."""
 
+SOME = 20
+"""Cells of a remark that still say something."""
 OVER = ("restart",)
 """What is still to be done once the script has ended comes first then, and needs no place before."""
 
@@ -61,12 +63,12 @@ def _entries(actions: list[Action], before: str, after: str) -> Line:
     return tuple(spans)
 
 
-def remark(words: str, here: Situation, width: int) -> Line:
+def remark(words: str, here: Situation, width: int, glyphs: Glyphs = UNICODE) -> Line:
     """Why a key did nothing, with the way to the keys that do something."""
-    left: Line = (Span(f" {words}", "sentence"),)
     ways = (Span(_help(here), "key", "action:help"),)
-    rest = width - width_of(left) - width_of(ways) - 1
-    return cropped(left, width) if rest < 1 else (*left, Span(" " * rest), *ways, Span(" "))
+    room = width - width_of(ways) - 2
+    left = clipped((Span(f" {words}", "sentence"),), room, glyphs.ellipsis)
+    return (*left, Span(" " * (room + 1 - width_of(left))), *ways, Span(" ")) if room > SOME else cropped(left, width)
 
 
 def _help(here: Situation) -> str:
