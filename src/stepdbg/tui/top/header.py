@@ -22,8 +22,6 @@ from stepdbg.tui.words.sentence import sentence
 
 SOME = 12
 """Cells of the script's arguments that are worth showing where not all of them have room."""
-SAID = 64
-"""Cells of what an exception has said that are repeated once the script has ended."""
 _ROLES = {"paused": "accent", "running": "running", "starting": "dim", "exited": "dim", "lost": "error"}
 
 
@@ -271,9 +269,6 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: bool = False) 
         said = last_words(snapshot) if session.exit_status and not stop else ""
         if said:
             return f"{how} before it trained: {said} ({leave} to leave{again})"
-        if stop is not None and stop.failure and session.exit_status:
-            words = shortened(plain(" ".join(stop.failure.message.split())), SAID, glyphs.ellipsis).rstrip(".")
-            return f"{how}: {plain(stop.failure.type)}: {words}. Press {leave} to leave{again}"
         seen = "what was seen last stays to be read" if stop else "it never trained: no training loop was seen"
         return f"{how}; {seen}. Press {leave} to leave{again}"
     if snapshot.asking:
