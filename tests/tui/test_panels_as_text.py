@@ -152,6 +152,8 @@ def test_at_the_end_of_the_script_the_place_that_was_shown_last_stays_in_the_sou
     assert "✓" in words
     never = msgspec.structs.replace(before, session=msgspec.structs.replace(session, state="exited", ranks=()))
     assert "no training loop was seen" in " ".join(drawn(source.draw(never, Frame(80, 10))).split())
+    never = msgspec.structs.replace(never, objects=None)
+    assert "no training loop was seen" in " ".join(drawn(model.draw(never, Frame(80, 10))).split())
 
 
 def test_what_a_script_said_before_it_ended_without_training_is_where_the_user_looks() -> None:

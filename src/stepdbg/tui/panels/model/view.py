@@ -85,6 +85,8 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
         )
         if not snapshot.paused:
             words = "Nothing is known of the model: nobody has looked at it while training stood still."
+        if snapshot.over and snapshot.stop is None:
+            words = "There was no model to be seen: the script has ended, and no training loop was seen in it."
         if snapshot.looking_back:
             words = "Not recorded: nobody had the model listed so at this stop."
         return Drawing(title=(Span("model", "dim"),), body=lesson(words, frame), total=0)
