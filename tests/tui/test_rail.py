@@ -425,6 +425,9 @@ def test_a_sentence_that_is_too_long_loses_whole_clauses() -> None:
     assert by_clauses(words, 20, 1) == ["zero_grad freed 8 g…"]
     assert by_clauses(words, 40, 2) == ["zero_grad freed 8 gradients; it also", "changed 2 buffers; and more"]
     assert by_clauses(words, 40, 0) == []
+    listed = "since then: 4 parameters changed, 12 entries of state new, loss new; which phase did it was not recorded"
+    assert by_clauses(listed, 60, 1) == ["since then: 4 parameters changed, 12 entries of state new, …"]
+    assert by_clauses(listed, 40, 1) == ["since then: 4 parameters changed, …"]
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])

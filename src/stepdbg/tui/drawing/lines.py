@@ -235,15 +235,17 @@ def wrapped(words: str, width: int, most: int, ellipsis: str = "…") -> list[st
 def by_clauses(words: str, width: int, most: int, ellipsis: str = "…") -> list[str]:
     """A sentence in at most so many lines, as many of its clauses as fit whole; an ellipsis stands for the others.
 
-    Half a clause can say what is not so (`freed the gradients of 2 …`): only where not even the first fits it is cut.
+    Half a clause can say what is not so (`freed the gradients of 2 …`): only where not even the first fits it is cut,
+    between two things that it lists if it can be.
     """
     if most < 1:
         return []
-    clauses = words.split("; ")
-    for number in range(len(clauses), 0, -1):
-        shown = "; ".join(clauses[:number]) + (f"; {ellipsis}" if number < len(clauses) else "")
-        if len(wrapped(shown, width, most + 1)) <= most:
-            return wrapped(shown, width, most, ellipsis)
+    for separator in ("; ", ", "):
+        pieces = words.split(separator)
+        for number in range(len(pieces), 0, -1):
+            shown = separator.join(pieces[:number]) + (f"{separator}{ellipsis}" if number < len(pieces) else "")
+            if len(wrapped(shown, width, most + 1)) <= most:
+                return wrapped(shown, width, most, ellipsis)
     return wrapped(words, width, most, ellipsis)
 
 
