@@ -66,7 +66,8 @@ def test_a_line_tells_where_a_boundary_lies_and_what_was_done(tmp_path: Path, fi
         assert "effects" not in line
     losses = [line["loss"] for line in lines]
     assert losses[:3] == [None] * 3
-    assert losses[3] == losses[7] > 0
+    assert losses[3] == losses[6] > 0
+    assert losses[7] is None, "the loss of the last update is none while this one's is made"
     assert losses[8] == losses[10] != losses[3]
 
 
@@ -256,7 +257,7 @@ def test_updates_ends_a_generator_loop_where_it_stands(tmp_path: Path, file: Pat
     assert run(*TRACE, "-o", file, "--updates", "2", f"{script}:loop") == (0, b"finally\n", b"")
     lines = read(file)
     assert phases(lines) == [None, *ORDER * 2]
-    assert [line["loss"] is None for line in lines] == [True] * 3 + [False] * 8
+    assert [line["loss"] is None for line in lines] == [*[True] * 3, *[False] * 4, True, *[False] * 3]
     assert lines[3]["loss"] != lines[8]["loss"], "a loss is told once the loop has it, before backward"
 
 

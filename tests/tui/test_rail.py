@@ -25,9 +25,10 @@ from stepdbg.protocol.messages import (
 from stepdbg.tui.actions.help_dialog import session_lines
 from stepdbg.tui.actions.registry import Situation
 from stepdbg.tui.actions.why_not import why_nothing
-from stepdbg.tui.drawing.lines import ASCII, by_clauses, target_at, text
+from stepdbg.tui.drawing.lines import ASCII, UNICODE, by_clauses, target_at, text
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.layout import footer
+from stepdbg.tui.state.losses import Point, Series
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.top import header, rail
 from stepdbg.tui.top.top import Top
@@ -60,6 +61,17 @@ def test_where_there_is_room_for_one_effect_a_sign_says_that_there_are_more() ->
     assert text(lines[1])[column:].startswith("1 output ")
     assert text(lines[2])[column:].startswith("new… ")
     assert "written " in text(lines[2])
+
+
+def test_a_loss_of_another_update_says_so_and_one_that_is_not_there_yet_is_not_shown() -> None:
+    series = Series("loss", tuple(Point(update, 0.5) for update in (40, 41)))
+    stop = stop_after("zero_grad", made_in={"loss": 41})
+    for loss, there in ((0.4312, "update 42 · loss 0.4312 (update 41) "), (None, "update 42 ")):
+        here = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, loss=loss))
+        line = text(header.draw(msgspec.structs.replace(at(here), losses=(series,)), 160, 0.0))
+        assert there in line
+        assert line.count("loss") == there.count("loss")
+        assert any(bar in line for bar in UNICODE.bars[1:]) == (loss is not None)
 
 
 def test_the_arrow_stands_before_the_next_phase() -> None:

@@ -2,27 +2,31 @@
 
 A loss is what `backward` is called on, and at its entry that is known. Before, it can only be found: a number with a
 graph that is no older than the newest output. Of several, that which no other is made from is what will be learned
-from (`loss = recon + kld`); what it is made from stands beside it.
+from (`loss = recon + kld`); what it is made from stands beside it. Of several that have nothing to do with each other
+it is the one that backward was called on in the update before, and where that tells nothing, none.
 """
 
 from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 
 from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.objects.alive import Slot
-from stepdbg.tracer.objects.variable_names import Sight
+from stepdbg.tracer.objects.variable_names import Sight, expressions_for
+from stepdbg.tracer.phases.tracker import Course
 from stepdbg.tracer.tensors.readable import elements_of
 
 _IN_A_LIST = re.compile(r"\[\d+\]$")
 """Of what is gathered in a list a loss will be made, which is not there yet."""
 _FAR = 256
 """So many nodes of a graph are walked from a loss to what it is made from."""
+_LOSSES = 8
+"""So many losses are told from new ones."""
 
 
 class Found(NamedTuple):
@@ -32,6 +36,77 @@ class Found(NamedTuple):
     """That which backward is, or will be, called on; None where there is none."""
     beside: tuple[tuple[str, torch.Tensor], ...] = ()
     """Those that it is made from, and other losses."""
+
+
+class Ages(NamedTuple):
+    """How old a loss may be that backward has not been called on."""
+
+    made: int
+    """The age of the newest output; what is older is of an earlier forward."""
+    past: int = -1
+    """That of the newest loss that backward was called on; what is older is of an earlier update."""
+
+
+class Called:
+    """What `backward` was called on, and by that what it will be called on."""
+
+    def __init__(self, course: Course) -> None:
+        self.undecided = False
+        """Whether a loss was looked for, where backward is still to come, and none was found."""
+        self._course = course
+        self._names: dict[str, str] = {}
+        """What the user's frames call the losses; for each, what it was called where `backward` was called."""
+        self._known: set[str] = set()
+        """Those of the latter that were looked for in all frames."""
+        self._newest = ""
+        """Of these, the last one."""
+        self._losses: list[weakref.ref[torch.Tensor]] = []
+        self._past = -1
+        """The age of the newest of them."""
+        self._made = -1
+        """The age of the newest output."""
+
+    def note(self, tensor: weakref.ref[torch.Tensor], name: str) -> None:
+        """Backward is called on that tensor, or was."""
+        self._names[name] = self._newest = name
+        loss = tensor()
+        if not any(other() is loss for other in self._losses):
+            self._losses = [*self._losses[-_LOSSES:], tensor]
+        if loss is not None:
+            self._past = max(self._past, age(loss))
+
+    def see(self, spaces: Sequence[Mapping[str, Any]], loss: torch.Tensor | None) -> None:
+        """Backward is just being called on that loss, while somebody looks: other frames may call it something else."""
+        name = self._newest
+        if name not in self._known:
+            self._known.add(name)
+            for space in spaces:
+                for expression in expressions_for(space, loss):
+                    self._names.setdefault(expression, name)
+
+    def find(self, sight: Sight, outputs: Sequence[Slot], known: torch.Tensor | None) -> Found:
+        """The losses in sight.
+
+        Args:
+            sight: What the user's variables lead to.
+            outputs: The newest ones of models.
+            known: What backward is being called on; None where it has not been called yet.
+        """
+        numbers, made = numbers_among(sight, outputs, self._losses)
+        self._made = max(self._made, made)
+        last = self._course.last
+        ready = last is None or last.name not in ("forward", "eval")
+        since = Ages(self._made, self._past)
+        found = losses_among(numbers, known, self._names, self._coming(), since, ready=ready)
+        self.undecided = known is None and found.main is None
+        return found
+
+    def _coming(self) -> str | None:
+        """What the loss of the next backward was called in the last update."""
+        course = self._course
+        names = [phase.loss for phase in course.before if phase.name == "backward" and phase.loss]
+        place = sum(1 for phase in course.phases if phase.name == "backward" and phase.loss)
+        return names[place] if place < len(names) else None
 
 
 def age(tensor: torch.Tensor) -> int:
@@ -67,15 +142,23 @@ def numbers_among(
 
 
 def losses_among(
-    numbers: dict[str, torch.Tensor], known: torch.Tensor | None, called: Container[str], made: int
+    numbers: dict[str, torch.Tensor],
+    known: torch.Tensor | None,
+    called: Mapping[str, str],
+    coming: str | None,
+    since: Ages,
+    *,
+    ready: bool,
 ) -> Found:
     """The losses among these numbers.
 
     Args:
         numbers: Tensors of one number with a graph that backward was not called on, by name.
         known: What backward is being called on; None where it has not been called yet.
-        called: What losses were called before.
-        made: The age of the newest output.
+        called: What losses were called before, and what where backward was called.
+        coming: Which of the latter the next one is expected to be.
+        since: How old it may be.
+        ready: Whether the losses are there: what was made before another model is called may be a part of one.
     """
     if known is not None:
         others = [(name, one) for name, one in numbers.items() if one is not known]
@@ -83,31 +166,49 @@ def losses_among(
         return Found(
             None,
             tuple(
-                (name, one) for name, one in others if id(one) in terms or (age(one) >= made and _is_called_loss(name))
+                (name, one)
+                for name, one in others
+                if id(one) in terms or (age(one) >= since.made and _is_called_loss(name))
             ),
         )
-    fresh = [name for name, one in numbers.items() if age(one) >= made]  # an earlier one is of an earlier forward
-    likely = [name for name in fresh if name in called] or [name for name in fresh if _is_called_loss(name)]
-    if not likely:  # an output of one number looks like a loss
-        likely = [name for name in fresh if age(numbers[name]) > made]
+    fresh = [
+        name
+        for name, one in numbers.items()
+        if age(one) >= since.made or (age(one) > since.past and coming is not None and called.get(name) == coming)
+    ]
+    likely = [name for name in fresh if name in called]
+    ends = _ends(numbers, likely)
     if not likely:
+        likely = [name for name in fresh if _is_called_loss(name)]
+        pool = [  # an output of one number looks like a loss
+            name
+            for name, one in numbers.items()
+            if age(one) > since.past and (_is_called_loss(name) or age(one) != since.made)
+        ]
+        ends = _ends(numbers, pool)
+        ends = [name for name in ends if _is_called_loss(name)] or ends
+    if not any(name in fresh for name in ends):
         return Found()
-    terms = set[int]()
-    for name in likely:
-        terms |= _behind(numbers[name], [one for other, one in numbers.items() if other != name])
-    ends = [name for name in likely if id(numbers[name]) not in terms] or likely
     mains = [name for name in ends if name in called or not _IN_A_LIST.search(name)]
     if not mains:
         return Found(None, tuple((name, numbers[name]) for name in likely if _is_called_loss(name)))
-    main = max(mains, key=lambda name: age(numbers[name]))
-    for name in ends:
-        terms |= _behind(numbers[name], numbers.values())
+    chosen = mains if len(mains) == 1 else [name for name in mains if coming is not None and called.get(name) == coming]
+    main = chosen[0] if len(chosen) == 1 else None
+    if not ready and main is not None and (main not in called or coming not in (None, called[main])):
+        main = None
+    terms = set[int]().union(*(_behind(numbers[name], numbers.values()) for name in ends))
     beside = [
         name
         for name in numbers
-        if name != main and (id(numbers[name]) in terms or (name in fresh and _is_called_loss(name)))
+        if name != main and (id(numbers[name]) in terms or (name in fresh and (name in mains or _is_called_loss(name))))
     ]
-    return Found((main, numbers[main]), tuple((name, numbers[name]) for name in beside))
+    return Found(None if main is None else (main, numbers[main]), tuple((name, numbers[name]) for name in beside))
+
+
+def _ends(numbers: Mapping[str, torch.Tensor], names: list[str]) -> list[str]:
+    """Those of these numbers that no other of them is made from."""
+    makers = set[int]().union(*(_behind(numbers[name], [numbers[other] for other in names]) for name in names))
+    return [name for name in names if id(numbers[name]) not in makers]
 
 
 def _is_called_loss(name: str) -> bool:

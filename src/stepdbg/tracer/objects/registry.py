@@ -36,7 +36,7 @@ from stepdbg.tracer.objects.alive import Alive, Slot, maker_of
 from stepdbg.tracer.objects.earlier_graphs import Earlier
 from stepdbg.tracer.objects.holders import Holders
 from stepdbg.tracer.objects.leaves import Leaves
-from stepdbg.tracer.objects.loss_search import losses_among, numbers_among
+from stepdbg.tracer.objects.loss_search import Called
 from stepdbg.tracer.objects.module_tensors import Roster, Rosters
 from stepdbg.tracer.objects.other_threads import OtherThreads, gradients
 from stepdbg.tracer.objects.outliving import Named
@@ -44,8 +44,6 @@ from stepdbg.tracer.objects.recent import Held, Numbers, fetched
 from stepdbg.tracer.objects.variable_names import Sight, assigned_names, look_around, passing_names, taken_by, unique
 from stepdbg.tracer.objects.versions import Standing
 
-_LOSSES = 8
-"""So many losses are told from new ones."""
 _NOT_OTHERS = ("parameter", "buffer", "grad")
 """Kinds that stay, or hang on those that do."""
 
@@ -79,24 +77,24 @@ class Registry:
     """Whether optimizers hold each parameter that is listed, likewise."""
     leaves: Leaves = field(default_factory=Leaves)
     """What is trained by hand."""
-    _loss_names: set[str] = field(default_factory=set)
-    """What those were called that backward was called on."""
     _loose_names: dict[int, str] = field(default_factory=dict)
     """What such were called when they were listed last, by `id`."""
-    _losses: list[weakref.ref[torch.Tensor]] = field(default_factory=list)
-    """Those that backward was called on."""
     rosters: Rosters = field(default_factory=Rosters)
     _held_by: dict[int, Roster] = field(default_factory=dict)
     """What each model holds, by its `id`, while everything is being listed."""
     _stand: Standing = field(default_factory=Standing)
     _of_models: int = 0
     """So many of what is alive are the models' own."""
+    called: Called = field(init=False)
+    """What backward was called on."""
     _serial: int = 0
     _numbers: Numbers = field(default_factory=Numbers)
     """Of batches, outputs and losses that were listed."""
-    _made: int = -1
     _taken: set[str] = field(default_factory=set)
     """Names that are the user's."""
+
+    def __post_init__(self) -> None:
+        self.called = Called(self.earlier.course)
 
     # what the sources note
 
@@ -158,9 +156,7 @@ class Registry:
     def add_loss(self, tensor: weakref.ref[torch.Tensor], name: str, update: int | None = None) -> None:
         """`backward` is called on that tensor, or was, in that update, or will be in this."""
         if update is not None:
-            self._loss_names.add(name)
-            if not any(loss() is tensor() for loss in self._losses):
-                self._losses = [*self._losses[-_LOSSES:], tensor]
+            self.called.note(tensor, name)
         slots = self._slots.get("loss")
         if slots is None or slots[0].ref() is not tensor():
             self._serial += 1
@@ -249,6 +245,8 @@ class Registry:
         self.parts = sight.modules
         self._holders.find(sight, stack, lambda model, name: self._roster(model, name).parameters)
         self._holders.name(sight, passing)
+        if self.at_backward:
+            self.called.see(spaces, self.newest_loss())
         self._find_loss(sight if pending_backward else None, before, stack)
         self.alive = {}
         self.also = {}
@@ -315,9 +313,9 @@ class Registry:
         return self._stand.census(e.tensor for e in alive if e.kind == "parameter" and e.tensor is not None)
 
     def loss_name(self) -> str | None:
-        """What the newest loss is called."""
+        """What the newest loss is called; None where another one is to come that nobody knows yet."""
         slots = self._slots.get("loss")
-        return slots[0].name or None if slots else None
+        return slots[0].name or None if slots and not self.called.undecided else None
 
     # finding
 
@@ -329,11 +327,11 @@ class Registry:
         if newest is not None:
             self._held.add("loss", newest, self._slots["loss"][0].serial)
         if sight is None:
+            self.called.undecided = False
             return
-        numbers, made = numbers_among(sight, self._slots.get("output", ()), self._losses)
-        self._made = max(self._made, made)
-        found = losses_among(numbers, newest if self.at_backward else None, self._loss_names, self._made)
+        found = self.called.find(sight, self._slots.get("output", ()), newest if self.at_backward else None)
         if (main := found.main or (None if self.at_backward else closure_loss(stack))) is not None:
+            self.called.undecided = False
             self.add_loss(weakref.ref(main[1]), main[0])
         for _, value in found.beside:
             self._serial += 1

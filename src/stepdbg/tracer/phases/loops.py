@@ -96,6 +96,28 @@ class Loops:
         """
         return {self._receiver(place) for place in self._to_come(self.steps(), here, within, beyond)}
 
+    def called_on(self, place: int, attribute: str) -> str | None:
+        """The expression whose method of that name is called at that place, where it is made of names and constants."""
+        position = self.position(place)
+        index = next((self._index[one] for one in self.calls(attribute) if self.position(one) == position), 0)
+        path = ""
+        while index > 0:
+            index -= 1
+            instruction = self.instructions[index]
+            if instruction.opname in _READS:
+                return f"{instruction.argval}{path}"
+            if instruction.opname in _CALLED:
+                path = f".{instruction.argval}{path}"
+            elif instruction.opname == "BINARY_SUBSCR" or instruction.argrepr == "[]":  # from Python 3.14 on
+                index -= 1
+                key = self.instructions[index]
+                if key.opname not in ("LOAD_CONST", "LOAD_SMALL_INT"):
+                    return None
+                path = f"[{key.argval!r}]{path}"
+            else:
+                return None
+        return None
+
     def stepped_at(self, place: int) -> str | None:
         """The last name of that whose `step` is called at that place; None where it has none, or none is called."""
         position = self.position(place)

@@ -47,6 +47,9 @@ class Course(StaysHere):
     update: int = 1
     epoch: int | None = None
     loss: float | None = None
+    """The newest one that backward was called on; None where that was no number."""
+    loss_of: int | None = None
+    """The update that it is of."""
     open: Phase | None = None
     """The innermost call that is open; None at the level of the script itself."""
     running: Phase | None = None
@@ -337,8 +340,10 @@ class Course(StaysHere):
 
     def made_in(self) -> dict[str, int]:
         """The update that the newest batch, output and loss are of, by kind; left out where no phase tells."""
-        found = {}
+        found = {} if self.loss_of is None else {"loss": self.loss_of}
         for kind, makers in _MAKERS.items():
+            if kind in found:
+                continue
             for phases, update in ((self.phases, self.update), (self.before, self.update - 1)):
                 if any(phase.name in makers for phase in phases):
                     found[kind] = update

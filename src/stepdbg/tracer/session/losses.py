@@ -78,10 +78,14 @@ class Losses:
             except Exception:  # an error of the user's that the device has kept until now: it is met at their line
                 self._underway.clear()
 
+    def none(self, update: int) -> None:
+        """The loss of that update is no number."""
+        self._course.loss, self._course.loss_of = None, update
+
     def take(self, value: float, name: str, update: int, *, watched: bool = False) -> None:
         """Take a number that is there already."""
         if not watched:
-            self._course.loss = value
+            self._course.loss, self._course.loss_of = value, update
         page = self._rank.page
         if page is not None:
             page.add_loss(update, self._index(name, watched), value)
@@ -101,7 +105,7 @@ class Losses:
             return
         indices = [self._index(name) for name in names]
         found = [(first + past, index, next(values)) for past in range(rounds) for index in indices]
-        self._course.loss = found[-1][2]
+        self._course.loss_of, _, self._course.loss = found[-1]
         page.add_losses(found)
 
     def settle(self, *, wait: bool = False) -> None:

@@ -9,7 +9,7 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from threading import get_ident
 from time import monotonic_ns
-from types import CodeType
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -22,7 +22,9 @@ from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.trainers import closure_loss, outwards
 from stepdbg.tracer.introspect.unobserved import Aside, observed, unseen
 from stepdbg.tracer.objects.other_threads import BesideBackward
+from stepdbg.tracer.objects.variable_names import expressions_for
 from stepdbg.tracer.patching.wrap import wrap
+from stepdbg.tracer.phases.loops import loops_of
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.sources.forward import Models
 from stepdbg.tracer.sources.free_run import BACKWARD, NOTED
@@ -220,8 +222,7 @@ class Backward:
                 self._derivative, name = True, ""
             else:
                 name = called.name
-                if loss.numel() == 1 and not loss.is_complex():
-                    tell = partial(self._note_loss, loss, name)
+                tell = partial(self._note_loss, loss, name)
         phase = None
         if not tracer.driving:
             self._by_hand.begins(of)
@@ -245,6 +246,9 @@ class Backward:
     def _note_loss(self, loss: torch.Tensor, name: str, update: int) -> None:
         """`backward` is about to be called on that tensor, or on what was made of it, in that update."""
         self._tracer.registry.add_loss(weakref.ref(loss), name, update)
+        if loss.numel() != 1 or loss.is_complex():
+            self._tracer.losses.none(update)
+            return
         with Aside() if observed() else nullcontext(), suppress(Exception):  # one without a value is in no chart
             self._tracer.losses.read(loss, name, update)
 
@@ -299,16 +303,21 @@ class Backward:
         variables = frames.local_variables(frame)
         if known is None:
             self._codes.append(frame.f_code)
-            known = self._names[place] = _find_name(tensor, variables)
+            known = self._names[place] = _find_name(tensor, variables, frame)
         held = variables.get(known.name) if known.variable else None
         return (held if isinstance(held, torch.Tensor) else tensor), known
 
 
-def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any]) -> _Name:
-    """The variable that holds that tensor, or the one that it was made of."""
+def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any], frame: FrameType) -> _Name:
+    """The variable of that frame that holds the tensor, the expression that `backward` is called on, or the variable
+    that the tensor was made of.
+    """
     same = next((name for name, value in variables.items() if value is tensor and name != "_"), None)
     if same is not None:
         return _Name(same, variable=False)
+    expression = loops_of(frame.f_code).called_on(frame.f_lasti, "backward")
+    if expression is not None and expression in expressions_for(variables, tensor):
+        return _Name(expression, variable=False)
     numbers = {
         name: value.grad_fn
         for name, value in variables.items()

@@ -245,9 +245,14 @@ class Halt:
             named, self._within = self._named(self._before, after), after
             found = counted(named, "fingerprint")
         self._kept.keep(registry.named)
-        loss = registry.newest_loss()
-        if loss is not None and course.pending_backward and (number := tensors.single(loss)) is not None:
-            boundary = msgspec.structs.replace(boundary, loss=float(number))
+        made_in = course.made_in()
+        if registry.at_backward or course.pending_backward:
+            if not registry.called.undecided:
+                loss, made_in["loss"] = registry.newest_loss(), boundary.opens or course.update
+                number = None if loss is None else tensors.single(loss)
+                boundary = msgspec.structs.replace(boundary, loss=None if number is None else float(number))
+            elif made_in.get("loss") != course.update:  # of the last update, when this one's is being made
+                boundary = msgspec.structs.replace(boundary, loss=None)
         inner = cause.inner(registry) if cause.inner is not None else None
         running = course.running.whose if course.running is not None else None
         self._inspector.open(
@@ -285,7 +290,7 @@ class Halt:
             loss_name=registry.loss_name(),
             walked_from=done.loss if done is not None else None,
             failure=self._failure(cause, seen=basis == "fingerprint"),
-            made_in=course.made_in(),
+            made_in=made_in,
             inner=inner,
             suspicion=self._remarks.suspicion(boundary, named, registry),
             modes=not_training,

@@ -81,7 +81,7 @@ class Trace:
             try:
                 found, prints = self._look(boundary, course, stack, returning)
                 if course.pending_backward:
-                    boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss))
+                    boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss, course))
             except Exception as error:  # the line is there without what could not be read
                 self._before = None
                 self._tell_of(error)
@@ -130,13 +130,17 @@ class Trace:
             registry.release()
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None
 
-    def _newest_loss(self, stack: list[FrameType], known: float | None) -> float | None:
-        """In a generator loop a loss is known before `backward` is called on it: the user's frame holds it."""
+    def _newest_loss(self, stack: list[FrameType], known: float | None, course: Course) -> float | None:
+        """A loss is known before `backward` is called on it: the user's frame holds it. One of the last update is none
+        while this one's is being made.
+        """
         if not self._registry.at_backward:
             self._registry.look_for_loss(stack)
+            if self._registry.called.undecided:
+                return known if course.loss_of == course.update else None
         loss = self._registry.newest_loss()
         number = None if loss is None else single(loss)
-        return known if number is None else float(number)
+        return None if number is None else float(number)
 
 
 def _reason(end: Cause | None) -> m.TraceReason | None:

@@ -136,7 +136,9 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
         start = [Span(state, f"state.{role or 'dim'}"), Span(f" {words}")]
     left = _middle(snapshot)
     right_end = _census(snapshot)
-    series = None if snapshot.looking_back else _series(snapshot)
+    stop = snapshot.stop
+    known = snapshot.state == "running" or (stop is not None and stop.boundary.loss is not None)
+    series = _series(snapshot) if known and not snapshot.looking_back else None
     spark = sparkline(series, 12 if width >= 120 else 6, glyphs) if series is not None else ""
     used = sum(cell_len(span.text) for span in start)
     line = list(start)
@@ -210,11 +212,10 @@ def _middle(snapshot: Snapshot) -> list[str]:
         parts.append(f"update {count(boundary.update)}{done}")
     if (mode := _mode(stop)) and "eval" not in (boundary.done, boundary.next):
         parts.append(mode)
-    newest, series = boundary.loss, _series(snapshot)
-    if newest is None and not snapshot.looking_back and series is not None and series.points:
-        newest = series.points[-1].value
-    if newest is not None:
-        parts.append(_loss(stop.loss_name or "", newest))
+    if boundary.loss is not None:
+        of = stop.made_in.get("loss", boundary.update)
+        parts.append(_loss(stop.loss_name or "", boundary.loss))
+        parts[-1] += "" if of == boundary.update else f" (update {count(of)})"
     return parts
 
 

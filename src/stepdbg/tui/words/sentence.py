@@ -204,7 +204,10 @@ def _by_phase(done: str, stop: Stop, effects: Effects, model: str, of: str) -> s
     if done == "loss" and counted(effects, "loss", "created", "changed"):
         value = "" if stop.boundary.loss is None else f" = {figure(stop.boundary.loss)}"
         value += unfit(effects, "loss", "created", "changed")
-        main = stop.loss_name or "loss"
+        main = stop.loss_name
+        if main is None:  # backward may be called on any of them
+            made = f"{_listed(effects, 'loss', 'created', 'changed')}{unfit(effects, 'loss', 'created', 'changed')}"
+            return f"loss computed {made}{_others(effects, 'loss')}"
         beside = [name for name in _names(effects, "loss", "created", "changed") if name != main]
         others = f"; it also computed {' and '.join(beside)}" if 0 < len(beside) <= FEW else ""
         return f"loss computed `{main}`{value} from the output{others}{_others(effects, 'loss')}"

@@ -1,0 +1,170 @@
+"""The loss that a stop shows is the one that backward is called on, of this update, or none at all."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+from tracer.bare_hub import debuggee, write
+
+from stepdbg.protocol import messages as m
+from stepdbg.tui.words.sentence import sentence
+
+START = """
+import torch
+from torch import nn
+torch.manual_seed(0)
+net, other = nn.Linear(2, 1), nn.Linear(2, 1)
+opt, opt_other = (torch.optim.SGD(one.parameters(), lr=0.1) for one in (net, other))
+x = torch.randn(4, 2)
+class Trainer:
+    def __init__(self):
+        self.losses = {}
+class Returning(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(2, 1)
+    def forward(self, x):
+        out = self.inner(x)
+        return out, out.square().mean()
+returning = Returning()
+opt_returning = torch.optim.SGD(returning.parameters(), lr=0.1)
+def round(self):
+"""
+KINDS = {
+    "variables, the younger of which is another": (
+        """
+        out = net(x)
+        main_loss = out.square().mean()
+        aux_loss = out.abs().mean()
+        opt.zero_grad()
+        main_loss.backward()
+        opt.step()
+        """,
+        ["main_loss"],
+    ),
+    "attributes": (
+        """
+        out = net(x)
+        self.main = out.square().mean()
+        self.aux = out.abs().mean()
+        opt.zero_grad()
+        self.main.backward()
+        opt.step()
+        """,
+        ["self.main"],
+    ),
+    "entries of a dictionary": (
+        """
+        out = net(x)
+        self.losses['main'] = out.square().mean()
+        self.losses['aux'] = out.abs().mean()
+        opt.zero_grad()
+        self.losses['main'].backward()
+        opt.step()
+        """,
+        ["self.losses['main']"],
+    ),
+    "another name in another frame": (
+        """
+        def optimize(loss):
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+        out = net(x)
+        total = out.square().mean()
+        rest = out.abs().mean()
+        with torch.no_grad():
+            other(x)
+        optimize(total)
+        """,
+        ["loss"],
+    ),
+    "one that is not there before others are": (
+        """
+        out = net(x)
+        aux_loss = out.abs().mean()
+        main_loss = net(-x).square().mean()
+        opt.zero_grad()
+        main_loss.backward()
+        opt.step()
+        """,
+        ["main_loss"],
+    ),
+    "two that are both learned from": (
+        """
+        first = net(x).square().mean()
+        second = other(x).square().mean()
+        opt.zero_grad()
+        first.backward()
+        opt_other.zero_grad()
+        second.backward()
+        opt.step()
+        opt_other.step()
+        """,
+        ["first", "second"],
+    ),
+    "one that the model returns": (
+        """
+        logits, loss = returning(x)
+        opt_returning.zero_grad()
+        loss.backward()
+        opt_returning.step()
+        """,
+        ["loss"],
+    ),
+}
+
+
+def stops_of(kind: str, tmp_path: Path) -> list[m.Stop]:
+    script = START + textwrap.indent(textwrap.dedent(KINDS[kind][0]), "    ")
+    with debuggee(
+        write(tmp_path, script + "trainer = Trainer()\nfor i in range(3):\n    round(trainer)\n")
+    ) as training:
+        return list(training.stops())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_before_backward_is_the_one_that_backward_is_called_on(kind: str, tmp_path: Path) -> None:
+    known: list[float | None] = []
+    coming: list[float | None] = []
+    shown = 0
+    for stop in reversed(stops_of(kind, tmp_path)):
+        boundary = stop.boundary
+        if boundary.next == "backward" and not boundary.predicted:
+            assert boundary.loss is not None
+            coming = [boundary.loss]
+        elif stop.pending_backward:
+            known.append(boundary.loss)
+            assert boundary.loss in (None, *coming)
+            shown += boundary.loss is not None
+    assert known
+    assert shown or kind == "one that the model returns"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_loss_is_called_what_backward_is_called_on(kind: str, tmp_path: Path) -> None:
+    stops = [stop for stop in stops_of(kind, tmp_path) if stop.boundary.done == "backward"]
+    names = KINDS[kind][1] * 3
+    assert [stop.walked_from for stop in stops] == names
+    assert all(f"from `{name}`" in sentence(stop) for stop, name in zip(stops, names, strict=True))
+
+
+def test_of_two_losses_neither_is_the_loss_before_backward_has_been_called_once(tmp_path: Path) -> None:
+    stops = stops_of("variables, the younger of which is another", tmp_path)
+    first, second = (stop for stop in stops if stop.boundary.done == "loss" and stop.boundary.update < 3)
+    assert (first.boundary.loss, first.loss_name) == (None, None)
+    assert sentence(first) == "loss computed main_loss and aux_loss"
+    assert sentence(second).startswith(f"loss computed `main_loss` = {second.boundary.loss:.4f} from the output")
+
+
+def test_a_loss_of_an_earlier_update_says_so(tmp_path: Path) -> None:
+    stops = stops_of("variables, the younger of which is another", tmp_path)
+    of = {
+        (stop.boundary.update, stop.boundary.done, stop.boundary.opens): stop.made_in.get("loss")
+        for stop in stops
+        if stop.boundary.loss is not None
+    }
+    assert of[1, "step", 2] == 1
+    assert of[2, "zero_grad", None] == of[2, "backward", None] == 2
