@@ -28,6 +28,8 @@ NOUNS = {
     "batch": ("tensor of the batch", "tensors of the batch"),
     "rng": ("random state", "random states"),
 }
+_HELD = ("parameter", "buffer", "grad")
+"""Kinds that a model holds, by whose name theirs begins."""
 _PASSIVE = {"changed": "changed", "touched": "written with the same values", "created": "new", "freed": "freed"}
 _VERBS = {"changed": "changed", "touched": "wrote the same values into", "created": "created", "freed": "freed"}
 
@@ -135,16 +137,19 @@ def _then(stop: Stop, effects: Effects) -> str:
     if boundary.inside:
         return f"; then {boundary.inside[-1]} {_everything(Effects(later.basis, tuple(counts), later.named))}"
     first = of_call(effects)
+    many = {one: _listed(later, one.kind, one.what)[0].isdigit() and not later.left_out for one in counts}
     parts: dict[tuple[str, str, str], list[str]] = {}
     for one in counts:
         words, names, holder = _listed(later, one.kind, one.what), _names(later, one.kind, one.what), ""
-        mine = set(_names(first, one.kind, "changed", "touched", "created"))
-        if words[0].isdigit() and not later.left_out:
+        if many[one]:
+            mine = set(_names(first, one.kind, "changed", "touched", "created"))
             words = words.replace(" ", " more ", 1) if mine and mine.isdisjoint(names) else words
-            holder = _holder(names) if one.kind in ("parameter", "buffer", "grad") else ""
-        parts.setdefault((_PASSIVE[one.what], f" of {holder}" if holder else "", "" if holder else words), []).append(
-            words
-        )
+        if many[one] and one.kind in _HELD:
+            alike = [each for each in counts if many[each] and each.kind in _HELD and each.what == one.what]
+            together = [name for each in alike for name in _names(later, each.kind, each.what)]
+            holder = _holder(together) or _holder(names)
+        key = (_PASSIVE[one.what], f" of {holder}" if holder else "", "" if holder else words)
+        parts.setdefault(key, []).append(words)
     told = [f"{' and '.join(words)}{holder} {what}" for (what, holder, _), words in parts.items()]
     return f"; then, before {boundary.next or 'the end'}, {', '.join(told)}"
 
