@@ -65,7 +65,7 @@ from pathlib import Path
 import stepdbg.cli, stepdbg.commands.run
 with stepdbg.cli._without_tls():
     from stepdbg.tui.run_app import StepdbgApp
-import stepdbg.tui.driver
+import stepdbg.tui.terminal.driver
 app = StepdbgApp(Path(sys.argv[1]))
 def painted():
     print(*sys.modules, flush=True, file=sys.__stdout__)
@@ -77,13 +77,13 @@ AFTER_THE_FIRST_FRAME = (
     "_ssl", "json", "shlex", "tomllib", "tomli_w", "concurrent.futures.thread", "rich._unicode_data.unicode",
     "textual.system_commands", "stepdbg.commands.headless", "stepdbg.commands.breakpoints",
     "stepdbg.hub.process.server", "stepdbg.listing.tree", "stepdbg.listing.search", "stepdbg.listing.filters",
-    "stepdbg.tui.files.clipboard", "stepdbg.tui.actions.run", "stepdbg.tui.files.copy_and_save",
+    "stepdbg.tui.files.clipboard", "stepdbg.tui.actions.handlers", "stepdbg.tui.files.copy_and_save",
     "stepdbg.tui.files.formats", "stepdbg.tui.files.tables", "stepdbg.tui.dialogs",
     "stepdbg.tui.actions.palette_commands", "stepdbg.tui.panels.effects.matrix", "stepdbg.tui.panels.graph.view",
     "stepdbg.tui.panels.effects.owners", "stepdbg.tui.panels.model.view", "stepdbg.tui.panels.tensor.view",
     "stepdbg.tui.panels.model.panel", "stepdbg.tui.panels.console.panel",
 )  # fmt: skip
-"""What takes time to load and is not on the first frame: panels, dialogs, deeds, and what only they need."""
+"""What takes time to load and is not on the first frame: panels, dialogs, what actions do, and what only they need."""
 
 
 def test_what_the_first_frame_does_not_show_is_loaded_after_it() -> None:

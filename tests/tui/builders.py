@@ -18,11 +18,14 @@ from stepdbg.protocol.messages import (
     Stop,
     What,
 )
+from stepdbg.tui.actions.action import main_keys
+from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.drawing.lines import Line, text, width_of
 from stepdbg.tui.state.snapshot import Snapshot
 
 PARAMETERS = tuple(f"model.{layer}.{kind}" for layer in ("conv1", "conv2", "fc1", "fc2") for kind in ("weight", "bias"))
 Count = tuple[Kind, What, int]
+KEYS = main_keys(ACTIONS)
 
 
 def effects(*counts: Count, names: tuple[str, ...] = (), hint: bool = False) -> Effects:
@@ -73,7 +76,7 @@ def session(stop: Stop | None, state: str = "paused", breakpoints: tuple[Breakpo
 
 def at(stop: Stop | None, state: str = "paused", breakpoints: tuple[Breakpoint, ...] = ()) -> Snapshot:
     """The snapshot of that session."""
-    return Snapshot(session(stop, state, breakpoints))
+    return Snapshot(session(stop, state, breakpoints), keys=KEYS)
 
 
 def model_objects() -> Objects:

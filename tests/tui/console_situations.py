@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from stepdbg.protocol.messages import Evaluated
+from stepdbg.tui.actions.registry import BY_ID
 from stepdbg.tui.state.exchanges import Exchange, Replied, Typed
 from stepdbg.tui.state.snapshot import reduced
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def typing(scene: Scene, words: str = "") -> None:
-    await scene.app.deeds.do("console")
+    await scene.app.do(BY_ID["console"])
     line = scene.here.panel("console").input
     line.past[:] = ["epoch"]
     line.insert(words)

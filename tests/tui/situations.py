@@ -32,7 +32,6 @@ from stepdbg.protocol.messages import (
 )
 from stepdbg.testing.network import Tensor
 from stepdbg.tui.actions.help_dialog import HelpDialog
-from stepdbg.tui.actions.registry import DIGITS, NAMES, PANELS
 from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
 from stepdbg.tui.dialogs.dialog import Dialog
@@ -41,12 +40,17 @@ from stepdbg.tui.dialogs.leave import LeaveDialog
 from stepdbg.tui.dialogs.line import LineDialog
 from stepdbg.tui.dialogs.restart import RestartDialog
 from stepdbg.tui.dialogs.script_input import InputDialog
-from stepdbg.tui.drawing.lines import width_of
+from stepdbg.tui.drawing.lines import Target, width_of
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.files.save_dialog import SaveDialog
+from stepdbg.tui.panels.graph.view import RowTarget
+from stepdbg.tui.panels.source.variables import FrameTarget, VariableTarget
+from stepdbg.tui.panels.tensor.targets import PartTarget, SideTarget
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.exchanges import under_way
+from stepdbg.tui.state.panel_names import DIGITS, NAMES, PANELS
 from stepdbg.tui.state.snapshot import neighbour
+from stepdbg.tui.state.targets import ActionTarget, PanelTarget, PhaseTarget, RankTarget
 
 WEIGHT = "model.fc1.weight"
 LARGE = (40, 400)
@@ -111,6 +115,7 @@ class Scene:
         panels["optimizer"].show_list()
         panels["source"].on_variables = False
         tensor = self.here.tensor
+        furniture.put(tensor)
         tensor.look_at(WEIGHT)
         tensor.part, tensor.mode, tensor.pool = "value", None, "mean"
         tensor.side, tensor.cut, tensor.marked = "now", "", ""
@@ -165,7 +170,7 @@ class Scene:
 
     # the mouse
 
-    def place_of(self, target: str) -> tuple[int, int] | None:
+    def place_of(self, target: Target) -> tuple[int, int] | None:
         """Where on the screen something stands that stands for `target`."""
         for sheet in self.app.screen.query(Sheet):
             if not sheet.display or not sheet.size:
@@ -177,7 +182,7 @@ class Scene:
                         return sheet.region.x + x + skip, sheet.region.y + y
         return None
 
-    async def click(self, target: str) -> None:
+    async def click(self, target: Target) -> None:
         """Click on what stands for `target`."""
         place = self.place_of(target)
         assert place is not None, f"nothing on the screen stands for {target}\n{self.here.text}"
@@ -197,8 +202,8 @@ class Scene:
 
     async def click_title(self, panel: str) -> None:
         """Its tab, its name in the title of the slot, or its own title."""
-        if self.place_of(f"panel:{panel}") is not None:
-            await self.click(f"panel:{panel}")
+        if self.place_of(PanelTarget(panel)) is not None:
+            await self.click(PanelTarget(panel))
         else:
             region = self.here.panel(panel).region
             await self.here.pilot.click(offset=(region.x + 3, region.y))
@@ -218,7 +223,7 @@ class Played:
     """True when it has taken effect, and not before."""
     mouse: Come | None = None
     """How the mouse does it without footer and palette, at every size."""
-    target: str = ""
+    target: Target | None = None
     """What stands for it on the screen and is clicked, where there is room for it."""
     first_key: bool = False
     """Whether the second key does the opposite of the first."""
@@ -314,8 +319,9 @@ async def on_its_second_slice(scene: Scene) -> None:
 async def on_a_branch(scene: Scene) -> None:
     """Of the graph behind the loss."""
     await scene.at("tensor")
-    panel = scene.here.tensor
-    panel.show_graph("")
+    panel = scene.here.graph
+    panel.show_graph("", anew=True)
+    scene.app.furniture.put(panel)
     graph = lambda: scene.app.snapshot.graph  # noqa: E731
     kinds = lambda: [row.kind for row in graph().rows] if graph() and (graph().asked, graph().top) == ("", 0) else []  # noqa: E731
     await scene.until(lambda: "branch" in kinds(), "the graph")
@@ -438,11 +444,11 @@ PLAYED: dict[str, Played] = {
     "leave_panel": Played(at("loss"), in_front("model")),
     "open": Played(home, lambda scene: scene.in_front("tensor") and scene.here.tensor.object == WEIGHT, row(0, 2)),
     "names": Played(at("effects"), lambda scene: scene.here.panel("effects").showing() == "names"),
-    "graph": Played(home, lambda scene: scene.in_front("tensor") and scene.here.tensor.showing() == "graph"),
+    "graph": Played(home, lambda scene: scene.in_front("tensor") and scene.here.graphed),
     "graph_row": Played(
         on_a_branch,
-        lambda scene: scene.here.tensor.opened,
-        lambda scene: scene.click(f"graph:{scene.here.tensor.cursor}"),
+        lambda scene: scene.here.graph.opened,
+        lambda scene: scene.click(RowTarget(scene.here.graph.cursor)),
     ),
     "owners": Played(home, lambda scene: scene.in_front("effects") and scene.here.panel("effects").view == "identity"),
     "foresee": Played(
@@ -450,20 +456,20 @@ PLAYED: dict[str, Played] = {
     ),
     "earlier": Played(home, lambda scene: scene.app.snapshot.past_at is not None),
     "later": Played(past, lambda scene: scene.app.snapshot.past_at is None),
-    "part": Played(numbers, lambda scene: scene.here.tensor.part != "value", target="part:exp_avg"),
+    "part": Played(numbers, lambda scene: scene.here.tensor.part != "value", target=PartTarget("exp_avg")),
     "map": Played(numbers, lambda scene: scene.here.tensor.mode is not None),
     "pool": Played(on_a_large_map, lambda scene: scene.here.tensor.pool == "extreme"),
-    "side": Played(numbers, lambda scene: scene.here.tensor.side == "before", target="side:before"),
+    "side": Played(numbers, lambda scene: scene.here.tensor.side == "before", target=SideTarget("before")),
     "jump": Played(numbers, asks(LineDialog)),
     "mark": Played(numbers, asks(LineDialog)),
     "find_next": Played(marked, lambda scene: scene.here.tensor.element_number() == 1),
     "find_previous": Played(marked, lambda scene: scene.here.tensor.element_number() > 1),
     "slice_next": Played(on_a_large_map, lambda scene: scene.here.tensor.cursor == LARGE[0]),
     "slice_previous": Played(on_its_second_slice, lambda scene: scene.here.tensor.cursor == 0),
-    "frame_up": Played(at("source"), lambda scene: frames.chosen(scene.app.snapshot) == 2, target="frame:2"),
-    "frame_down": Played(a_frame_up, lambda scene: frames.chosen(scene.app.snapshot) == 0, target="frame:0"),
+    "frame_up": Played(at("source"), lambda scene: frames.chosen(scene.app.snapshot) == 2, target=FrameTarget(2)),
+    "frame_down": Played(a_frame_up, lambda scene: frames.chosen(scene.app.snapshot) == 0, target=FrameTarget(0)),
     "unfold": Played(at("source"), lambda scene: scene.app.snapshot.unfolded),
-    "variables": Played(at("source"), lambda scene: scene.here.panel("source").on_variables, target="local:0"),
+    "variables": Played(at("source"), lambda scene: scene.here.panel("source").on_variables, target=VariableTarget(0)),
     "console": Played(home, lambda scene: scene.here.panel("console").typing),
     "copy": Played(home, lambda scene: any("\x1b]52;" in one for one in scene.written)),
     "copy_more": Played(home, lambda scene: any("\x1b]52;" in one for one in scene.written)),
@@ -481,14 +487,14 @@ PLAYED: dict[str, Played] = {
         f"panel_{name}": Played(at("tensor" if name == "model" else "model"), in_front(name), title(name))
         for name in PANELS.values()
     },
-    "rail": Played(home, lambda scene: scene.app.furniture.focused_name() == "rail", target="phase:loss"),
+    "rail": Played(home, lambda scene: scene.app.furniture.focused_name() == "rail", target=PhaseTarget("loss")),
     "focus_next": Played(home, in_front("tensor"), title("tensor")),
     "focus_previous": Played(at("tensor"), in_front("model"), title("model")),
     "zoom": Played(home, lambda scene: scene.app.furniture.zoomed, columns=True),
     "up": Played(second_row, lambda scene: model_row(scene) == -1, row(-1)),
     "down": Played(home, lambda scene: model_row(scene) == 1, row(1)),
-    "left": Played(on_the_rail, rail_phase("forward"), target="phase:forward"),
-    "right": Played(on_the_rail, rail_phase("backward"), target="phase:backward"),
+    "left": Played(on_the_rail, rail_phase("forward"), target=PhaseTarget("forward")),
+    "right": Played(on_the_rail, rail_phase("backward"), target=PhaseTarget("backward")),
     "page_up": Played(much_output, lambda scene: output_top(scene) > 27, wheel(MouseScrollUp, 2)),
     "page_down": Played(much_output, lambda scene: output_top(scene) < 27, wheel(MouseScrollDown, 2)),
     "first": Played(much_output, lambda scene: scene.here.panel("output").top == 0, wheel(MouseScrollUp, 70)),
@@ -500,8 +506,8 @@ PLAYED: dict[str, Played] = {
 }
 """Played on one rank."""
 ELSEWHERE: dict[str, Played] = {
-    "rank": Played(home, lambda scene: scene.app.snapshot.rank == 1, target="rank:1"),
-    "no_hints": Played(home, lambda scene: not scene.app.guide.active, target="action:no_hints"),
+    "rank": Played(home, lambda scene: scene.app.snapshot.rank == 1, target=RankTarget(1)),
+    "no_hints": Played(home, lambda scene: not scene.app.guide.active, target=ActionTarget("no_hints")),
 }
 """Played on two ranks, with the hints of the first run."""
 assert set(DIGITS) <= set(NAMES)

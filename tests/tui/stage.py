@@ -17,8 +17,9 @@ from stepdbg.hub.process.server import ClientLink, Hub
 from stepdbg.testing import FakeDebuggee
 from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.layout.bars import Footer
-from stepdbg.tui.panels.graph.panel import TensorOrGraph
-from stepdbg.tui.panels.panel import Panel
+from stepdbg.tui.panel import Panel
+from stepdbg.tui.panels.graph.panel import GraphPanel
+from stepdbg.tui.panels.tensor.panel import TensorPanel
 from stepdbg.tui.settings.config import Config
 from stepdbg.tui.top.top import Top
 
@@ -94,10 +95,17 @@ class Stage:
         return self.app.furniture.panels[name]
 
     @property
-    def tensor(self) -> TensorOrGraph:
-        panel = self.panel("tensor")
-        assert isinstance(panel, TensorOrGraph)
-        return panel
+    def tensor(self) -> TensorPanel:
+        return self.app.furniture.panel(TensorPanel)
+
+    @property
+    def graph(self) -> GraphPanel:
+        return self.app.furniture.panel(GraphPanel)
+
+    @property
+    def graphed(self) -> bool:
+        """Whether the graph stands in the place of the tensor."""
+        return self.panel("tensor") is self.graph
 
     async def click_on(self, words: str, *, start: bool = False) -> None:
         """Click on the middle (or the start) of the first place of the screen where these words stand."""

@@ -16,8 +16,9 @@ from tui.builders import at, stop_after
 from tui.stage import SIZES, stage
 
 from stepdbg.protocol.messages import RankState
+from stepdbg.tui.actions.action import ActionContext, applicable
 from stepdbg.tui.actions.key_names import key_name
-from stepdbg.tui.actions.registry import ACTIONS, DIGITS, NAMES, PANELS, Situation, applicable
+from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.actions.why_not import HOME, why_nothing
 from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.drawing.lines import text
@@ -25,6 +26,7 @@ from stepdbg.tui.layout import footer
 from stepdbg.tui.layout.bars import Footer
 from stepdbg.tui.state.ending import what_became
 from stepdbg.tui.state.exchanges import Exchange
+from stepdbg.tui.state.panel_names import DIGITS, NAMES, PANELS
 from stepdbg.tui.state.snapshot import Lost
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -433,7 +435,7 @@ async def test_steering_before_the_first_stop_is_answered_in_words() -> None:
 async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
     async with stage() as here:
         here.app.snapshot.session  # noqa: B018  # a stop: nothing runs, so there is nothing to pause
-        situation = here.app.situation()
+        situation = here.app.action_context()
         assert applicable("p", situation) is None
         assert applicable("x", situation) is None
         before = here.app.snapshot.boundary
@@ -464,15 +466,15 @@ def test_a_key_of_another_panel_names_that_panel_before_all_else_it_says() -> No
     for panel in NAMES:
         for action, digit in there.items():
             if DIGITS.get(panel) != str(digit):
-                said = why_nothing(keys[action], Situation(snapshot, panel))
+                said = why_nothing(keys[action], ActionContext(snapshot, panel))
                 assert said.startswith(f"{key_name(keys[action])}: go to panel {digit} ("), (panel, action, said)
-    said = why_nothing("D", Situation(snapshot, "model"))
-    assert text(footer.remark(said, Situation(snapshot, "model"), 80)).endswith("…  ? help ")
+    said = why_nothing("D", ActionContext(snapshot, "model"))
+    assert text(footer.remark(said, ActionContext(snapshot, "model"), 80)).endswith("…  ? help ")
 
 
 def test_what_is_offered_only_at_times_has_a_panel_where_that_is() -> None:
     everywhere = frozenset(one.id for one in ACTIONS)
-    here = [Situation(at(stop_after("loss")), panel, selected=True, editable=True) for panel in NAMES]
+    here = [ActionContext(at(stop_after("loss")), panel, selected=True, editable=True) for panel in NAMES]
     with_all = [msgspec.structs.replace(one, offers=everywhere) for one in here]
     at_times = {one.id for one in ACTIONS if all(map(one.applies, with_all)) and not any(map(one.applies, here))}
     assert at_times - {"copy", "copy_more"} == HOME.keys()
@@ -487,7 +489,7 @@ def test_no_key_means_two_things_at_once(panel: str, typing: bool) -> None:
         at(stop_after("loss"), "running"),
         msgspec.structs.replace(at(stop_after("loss")), console=typed),
     ):
-        here = Situation(snapshot, panel, editable=True, selected=True, typing=typing)
+        here = ActionContext(snapshot, panel, editable=True, selected=True, typing=typing, actions=ACTIONS)
         for key in {key for action in ACTIONS for key in action.keys}:
             meant = [action.id for action in ACTIONS if key in action.keys and action.applies(here)]
             assert len(meant) <= 1, (key, meant)

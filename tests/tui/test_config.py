@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from textual.theme import BUILTIN_THEMES
 
+from stepdbg.tui.actions.action import ActionContext, applicable
 from stepdbg.tui.actions.key_tables import settings_table
-from stepdbg.tui.actions.registry import ACTIONS, BY_ID, Situation, applicable
+from stepdbg.tui.actions.registry import ACTIONS, BY_ID
 from stepdbg.tui.settings.config import Config, configured, read_config
 from stepdbg.tui.settings.keymap import coincide, key_named, remapped
 
@@ -104,6 +105,6 @@ def test_a_remapped_key_does_what_the_old_one_did_and_the_old_one_nothing() -> N
     from tui.builders import at, stop_after
 
     actions = configured({"keys": {"next": "f8"}}, BUILTIN_THEMES).actions
-    here = Situation(at(stop_after("loss")), "model", actions=actions)
+    here = ActionContext(at(stop_after("loss")), "model", actions=actions)
     assert applicable("f8", here).id == "next"
     assert applicable("n", here) is None

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 from tui.stage import Stage, stage
 
-from stepdbg.tui.panels.panel import Editable
+from stepdbg.tui.state.selection import Editable
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (100, 30), (160, 50)])
 

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from tui.stage import SIZES, Stage, stage
 
-from stepdbg.tui.actions.registry import applicable
+from stepdbg.tui.actions.action import applicable
 from stepdbg.tui.panels.effects.panel import EffectsPanel
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -147,7 +147,7 @@ async def test_owners_are_offered_of_a_past_stop_only_where_they_were_asked_for(
         await here.press("left_square_bracket")
         await here.until(lambda: "PAST" in here.text and not here.app.hub.questions.busy, "a stop without them")
         assert "a owners" not in here.footer
-        assert applicable("a", here.app.situation()) is None
+        assert applicable("a", here.app.action_context()) is None
         await here.press("left_square_bracket")
         await here.until(lambda: "a owners" in here.footer, "one with them")
         await here.press("a")
@@ -192,13 +192,13 @@ async def test_clicks_select_a_cell_list_its_names_and_open_what_hangs_on_a_tens
 async def test_keys_and_palette_offer_what_applies_and_nothing_else() -> None:
     async with stage() as here:
         await here.press("3")
-        assert applicable("escape", here.app.situation()).id == "leave_panel"
-        assert applicable("enter", here.app.situation()).id == "names"
+        assert applicable("escape", here.app.action_context()).id == "leave_panel"
+        assert applicable("enter", here.app.action_context()).id == "names"
         await here.press("enter")
-        assert applicable("escape", here.app.situation()).id == "back"
-        assert applicable("a", here.app.situation()) is None  # a list with nothing in it
+        assert applicable("escape", here.app.action_context()).id == "back"
+        assert applicable("a", here.app.action_context()) is None  # a list with nothing in it
         await here.press("escape", "4")
-        assert applicable("escape", here.app.situation()).id == "leave_panel"
+        assert applicable("escape", here.app.action_context()).id == "leave_panel"
         assert "esc back" not in here.footer  # nothing was opened here
         names = [command.title for command in here.app.get_system_commands(here.app.screen)]
         assert "Effects (3)" in names

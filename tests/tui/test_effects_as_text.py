@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from tui.builders import PARAMETERS, at, effects, shown, stop_after, widest
 
 from stepdbg.protocol.messages import Edit, Hanging, Identity, Owner, PhaseRecord, Tick
-from stepdbg.tui.actions.registry import PANELS
 from stepdbg.tui.drawing.lines import ASCII, Drawing, Frame, text
 from stepdbg.tui.layout.arrangement import boxes, order
 from stepdbg.tui.panels.effects import matrix
 from stepdbg.tui.panels.effects import names as effect_names
 from stepdbg.tui.panels.effects import owners as identity
+from stepdbg.tui.state.panel_names import PANELS
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import StopTarget
 from stepdbg.tui.top import header, timeline
 
 NAME = "model.fc1.weight"
@@ -267,7 +268,7 @@ def test_the_strip_shows_where_one_looks_and_what_was_there() -> None:
     session = msgspec.structs.replace(snapshot.session, edits=(edit,))
     marked = msgspec.structs.replace(snapshot, stops=stops, session=session)
     assert text(timeline.draw(marked, 80)) == " stops │1·●·e··│2·▶"
-    assert [span.target for span in timeline.draw(marked, 80) if span.text == "●"] == ["stop:2"]
+    assert [span.target for span in timeline.draw(marked, 80) if span.text == "●"] == [StopTarget(2)]
     for undone_at, strip in ((4, " stops │1·●····│2·▶"), (6, " stops │1·●·e·e│2·▶"), (8, " stops │1·●·e··│2·e▶")):
         undone = msgspec.structs.replace(edit, undone=True, undone_at=undone_at)
         after = msgspec.structs.replace(marked, session=msgspec.structs.replace(session, edits=(undone,)))
@@ -280,7 +281,7 @@ def test_a_strip_of_any_length_fits_and_has_the_stop_looked_at_in_it(width: int,
     line = timeline.draw(at_stops(number, past_at), width)
     assert widest([line]) <= width
     if width >= 40:
-        assert any(span.target == f"stop:{past_at or number}" for span in line)
+        assert any(span.target == StopTarget(past_at or number) for span in line)
         assert ("[" in text(line)) == (past_at is not None)
 
 

@@ -26,7 +26,9 @@ from tui.situations import ELSEWHERE, PLAYED, Played, Scene
 from tui.stage import Stage, stage
 
 from stepdbg.home.folders import STATE_VARIABLE
-from stepdbg.tui.actions.registry import ACTIONS, Action, applicable, shown_keys
+from stepdbg.tui.actions.action import Action, applicable, shown_keys
+from stepdbg.tui.actions.registry import ACTIONS
+from stepdbg.tui.state.targets import ActionTarget
 
 HERE = PLAYED | OF_THE_MODEL
 SIZES = ((80, 24), (100, 30), (160, 50))
@@ -81,7 +83,7 @@ async def play(here: Stage, played: dict[str, Played], way: str) -> None:
             await scene.home()
             await one.come(scene)
             if one.columns and here.app.size.width < 100:
-                assert not action.applies(here.app.situation())
+                assert not action.applies(here.app.action_context())
                 continue
             await fire(scene, action, one, way)
         except Exception as error:
@@ -91,22 +93,22 @@ async def play(here: Stage, played: dict[str, Played], way: str) -> None:
 
 async def fire(scene: Scene, action: Action, one: Played, way: str) -> None:
     """One action, one way."""
-    assert action.applies(scene.app.situation()), "it does not apply"
+    assert action.applies(scene.app.action_context()), "it does not apply"
     assert not one.holds(scene), "it is seen before it is done"
     if way == "key":
         turn = 0 if one.first_key else SIZES.index(tuple(scene.app.size))
         key = action.keys[turn % len(action.keys)]
-        assert applicable(key, scene.app.situation()) is action
+        assert applicable(key, scene.app.action_context()) is action
         await scene.here.press(key)
     elif way == "palette":
         await scene.here.press("ctrl+p")
         await choose(scene, action, scroll=False)
     elif one.mouse is not None:
         await one.mouse(scene)
-    elif ((target := one.target) and scene.place_of(target)) or scene.place_of(target := f"action:{action.id}"):
+    elif ((target := one.target) and scene.place_of(target)) or scene.place_of(target := ActionTarget(action.id)):
         await scene.click(target)
     else:
-        await scene.click("action:command_palette")
+        await scene.click(ActionTarget("command_palette"))
         await choose(scene, action, scroll=True)
     await scene.until(lambda: one.holds(scene), f"the effect of {action.id} by {way}")
     if action.palette:

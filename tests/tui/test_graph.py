@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import msgspec
 import pytest
 from tui.builders import at, shown, stop_after, widest
 from tui.stage import Stage, stage
 
 from stepdbg.protocol.messages import Graph, GraphRow, SavedForBackward
-from stepdbg.tui.actions.registry import applicable
+from stepdbg.tui.actions.action import applicable
 from stepdbg.tui.drawing.lines import ASCII, UNICODE, Frame, text
 from stepdbg.tui.panels.graph import view as graph
-from stepdbg.tui.panels.graph.panel import TensorOrGraph
 from stepdbg.tui.state.snapshot import Snapshot
 
 SIZES = ((80, 24), (100, 30), (160, 50))
@@ -141,17 +138,14 @@ def test_it_keeps_to_its_frame(size: tuple[int, int], glyphs: object) -> None:
 # under a pilot
 
 
-def panel(here: Stage) -> TensorOrGraph:
-    return cast("TensorOrGraph", here.panel("tensor"))
-
-
 def words(here: Stage) -> str:
-    return panel(here).text()
+    """What stands in the place of the tensor."""
+    return here.panel("tensor").text()
 
 
 def kind(here: Stage) -> str:
     """Of the row under the cursor."""
-    row = panel(here).row()
+    row = here.graph.row()
     return row.kind if row is not None else ""
 
 
@@ -175,11 +169,11 @@ async def test_b_shows_the_graph_enter_opens_a_branch_and_leads_on_to_a_paramete
         await here.until(lambda: kind(here) == "joins", "the row that joins")
         await here.press("enter")
         await here.until(lambda: kind(here) == "node", "the node that it joins")
-        assert panel(here).row().node == 8  # type: ignore[union-attr]
+        assert here.graph.row().node == 8  # type: ignore[union-attr]
         await here.press("end")
         await here.until(lambda: "└─ model.fc1.weight" in words(here), "the last parameter")
         await here.press("enter")
-        assert not panel(here).graphed
+        assert not here.graphed
         assert here.tensor.object == "model.fc1.weight"
         await here.until(lambda: "[0, 0]" in words(here), "its numbers")
 
@@ -195,7 +189,7 @@ async def test_it_is_reached_by_mouse_and_by_the_palette(size: tuple[int, int]) 
         await here.click_on("├▸ ExpandBackward0")
         await here.until_seen("│ ● ExpandBackward0")
         await here.click_on("esc back")
-        await here.until(lambda: not panel(here).graphed, "the numbers")
+        await here.until(lambda: not here.graphed, "the numbers")
         await here.press("5")
         titles = {command.title: command for command in here.app.get_system_commands(here.app.screen)}
         titles["graph (B)"].callback()
@@ -204,7 +198,7 @@ async def test_it_is_reached_by_mouse_and_by_the_palette(size: tuple[int, int]) 
             if "─ model.fc2.bias" in line:
                 await here.pilot.click(offset=(line.index("model.fc2.bias"), y), times=2)
                 break
-        await here.until(lambda: here.tensor.object == "model.fc2.bias" and not panel(here).graphed, "the tensor")
+        await here.until(lambda: here.tensor.object == "model.fc2.bias" and not here.graphed, "the tensor")
 
 
 async def test_from_a_parameter_the_cursor_goes_to_where_the_graph_ends_at_it() -> None:
@@ -225,7 +219,7 @@ async def test_it_follows_the_stops_and_offers_no_maps_and_no_edits() -> None:
         await here.press("7", "B")
         await here.until_seen("saves result 8×4")
         for key in ("e", "m", "v"):
-            assert applicable(key, here.app.situation()) is None
+            assert applicable(key, here.app.action_context()) is None
         await here.step()
         await here.until_seen("backward has freed what was saved", "freed by backward")
         await here.press("[")

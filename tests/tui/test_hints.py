@@ -14,7 +14,6 @@ from stepdbg.home.first_run import DEMOS, note_use, wants_hints
 from stepdbg.home.folders import STATE_VARIABLE
 from stepdbg.home.toml_files import read_toml
 from stepdbg.protocol.messages import Inner
-from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.onboarding.hints import HINTS, words
 from stepdbg.tui.settings.config import Config, configured
 
@@ -29,11 +28,11 @@ def test_every_hint_fits_a_line_of_80_cells_with_the_way_out() -> None:
     for done in ("data", "backward", "step"):
         snapshot = at(stop_after(done))
         for place in range(len(HINTS)):
-            said = words(place, snapshot, ACTIONS)
+            said = words(place, snapshot)
             assert said
             assert "{" not in said
             assert len(said) <= 80 - 3 - len("H: no hints ") - 1, said
-    assert words(len(HINTS), at(stop_after("data")), ACTIONS) == ""
+    assert words(len(HINTS), at(stop_after("data"))) == ""
 
 
 @pytest.mark.parametrize(
@@ -54,9 +53,9 @@ def test_within_a_phase_every_hint_gives_way_to_how_one_goes_on_there(phase: str
     boundary = msgspec.structs.replace(stop.boundary, done=None, next=None, inside=(phase,) if phase else ())
     snapshot = at(msgspec.structs.replace(stop, boundary=boundary, inner=inner))
     for place in range(len(HINTS)):
-        assert words(place, snapshot, ACTIONS).startswith(said)
-        assert len(words(place, snapshot, ACTIONS)) <= 80 - 3 - len("H: no hints ") - 1
-    assert words(len(HINTS), snapshot, ACTIONS) == ""
+        assert words(place, snapshot).startswith(said)
+        assert len(words(place, snapshot)) <= 80 - 3 - len("H: no hints ") - 1
+    assert words(len(HINTS), snapshot) == ""
 
 
 async def test_hints_wait_while_training_stands_within_a_phase(home: Path) -> None:

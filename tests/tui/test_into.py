@@ -12,7 +12,8 @@ from tui.stage import SIZES, Stage, stage
 
 from stepdbg.home.folders import STATE_VARIABLE
 from stepdbg.protocol import messages as m
-from stepdbg.tui.actions.registry import Situation, applicable
+from stepdbg.tui.actions.action import ActionContext, applicable
+from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.drawing.lines import ASCII, Frame, text, width_of
 from stepdbg.tui.layout.bars import Footer, HintLine
 from stepdbg.tui.state.losses import Point, Series
@@ -170,14 +171,14 @@ def test_the_table_of_tensors_fits_every_width_and_says_the_figures_that_it_has_
 
 def test_where_a_phase_is_one_call_there_are_no_operators_to_step_by_and_s_is_as_n() -> None:
     for done, key in (("data", None), ("zero_grad", "operator"), ("forward", "operator"), ("step", None)):
-        here = Situation(at(stop_after(done)), "model")
+        here = ActionContext(at(stop_after(done)), "model", actions=ACTIONS)
         found = applicable("I", here)
         assert (found and found.id) == key, done
         assert applicable("s", here) is not None
         assert applicable("V", here) is None
     for snapshot in (at(stop_after("forward"), "running"), at(stop_after("step", boundary=m.Boundary(1, 1)))):
-        assert applicable("s", Situation(snapshot, "model")) is None
-    inside = Situation(at(within("forward", MODULE)), "model")
+        assert applicable("s", ActionContext(snapshot, "model", actions=ACTIONS)) is None
+    inside = ActionContext(at(within("forward", MODULE)), "model", actions=ACTIONS)
     assert [applicable(key, inside).id for key in "snIVfc"] == [
         "into", "next", "operator", "came_out", "finish", "continue",
     ]  # fmt: skip
@@ -265,7 +266,7 @@ async def test_footer_and_hint_are_of_the_very_stop_that_the_header_names(
         footer, line = (here.app.screen_stack[0].query_one(kind) for kind in (Footer, HintLine))
         show = footer.show
 
-        def noting(situation: Situation, *others: str) -> None:
+        def noting(situation: ActionContext, *others: str) -> None:
             show(situation, *others)
             painted.append((here.top.snapshot.boundary, situation.snapshot.boundary, footer.text(), line.words))
 
@@ -305,4 +306,4 @@ async def test_an_exception_inside_a_phase_that_is_stepped_into_is_a_stop() -> N
         await here.step_to("backward")
         await here.step("s")
         await here.until_seen("PAUSED on RuntimeError")
-        assert applicable("s", here.app.situation()) is None
+        assert applicable("s", here.app.action_context()) is None

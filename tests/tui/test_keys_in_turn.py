@@ -11,9 +11,10 @@ from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol.messages import Query, Result
 from stepdbg.tui.actions import key_queue as keys_in_turn
+from stepdbg.tui.actions.action import Action
 from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
 from stepdbg.tui.dialogs.edit import EditDialog
-from stepdbg.tui.panels.panel import Editable
+from stepdbg.tui.state.selection import Editable
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
@@ -152,14 +153,14 @@ async def test_a_click_does_not_wait_behind_keys(monkeypatch: pytest.MonkeyPatch
 async def test_a_key_alone_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The step that it asks for is asked for before anything is sent after the key; the next key finds it done with."""
     async with stage() as here:
-        turns, do = here.app.keys_in_turn, here.app.deeds.do
+        turns, do = here.app.keys_in_turn, here.app.do
         hops: list[int] = []
 
-        async def watched(name: str) -> None:
+        async def watched(action: Action) -> None:
             hops.append(turns.hops)
-            await do(name)
+            await do(action)
 
-        monkeypatch.setattr(here.app.deeds, "do", watched)
+        monkeypatch.setattr(here.app, "do", watched)
         for _ in range(3):
             await here.until(lambda: turns.idle, "the end of what the key before did")
             before = turns.hops

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from stepdbg.protocol.messages import SessionState
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.transcript import Transcript
-from stepdbg.tui.terminal.last_words import FEW_LINES, MOST_LINES, last_words
+from stepdbg.tui.words.last_words import FEW_LINES, MOST_LINES, last_words
 
 CHAINED = """\
 Traceback (most recent call last):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from tui.stage import stage
 
-from stepdbg.tui.actions.registry import DIGITS, NAMES, PANELS
 from stepdbg.tui.drawing.lines import target_at, text
 from stepdbg.tui.layout import footer
 from stepdbg.tui.layout.arrangement import COLUMNS, arranged, boxes, order
+from stepdbg.tui.state.panel_names import DIGITS, NAMES, PANELS
+from stepdbg.tui.state.targets import PanelTarget
 
 EVERY = ["model", "tensor", "effects", "optimizer", "loss", "source", "output", "breaks", "console"]
 SIZES = ((80, 24), (100, 30), (160, 50))
@@ -83,7 +84,7 @@ def test_the_tabs_fit_and_name_the_panel_in_front(width: int, zoomed: bool, monk
         if width >= 80 and not zoomed:
             assert all(name[:5].capitalize() in words for name in EVERY)
         assert ("z: all panels" in words) == (zoomed and width >= 60)
-        assert target_at(line, words.index(current[:5].capitalize())) in (f"panel:{current}", "")
+        assert target_at(line, words.index(current[:5].capitalize())) in (PanelTarget(current), None)
 
 
 def hidden_beside(here) -> list[str]:  # type: ignore[no-untyped-def]

@@ -18,6 +18,7 @@ from stepdbg.tui.drawing.tones import tone_style
 from stepdbg.tui.panels.tensor import heatmap as heat
 from stepdbg.tui.panels.tensor import images as pictures
 from stepdbg.tui.panels.tensor import view as tensor
+from stepdbg.tui.panels.tensor.targets import CellTarget
 from stepdbg.tui.state.snapshot import Snapshot
 
 NO_COLOUR = UNICODE._replace(half_blocks=False)
@@ -122,8 +123,8 @@ def test_a_pooled_map_says_how_and_a_click_on_a_pixel_finds_its_first_element() 
     assert "a pixel: extreme of 3×4" in shown(lines)
     pixels = next(line for line in lines if any(span.role.startswith("tone") for span in line))
     targets = [target_at(pixels, x) for x in range(60)]
-    assert "cell:0:0" in targets
-    assert "cell:0:36" in targets
+    assert CellTarget(0, 0) in targets
+    assert CellTarget(0, 36) in targets
 
 
 def test_a_tensor_of_many_dimensions_is_shown_slice_by_slice() -> None:
@@ -143,7 +144,7 @@ def test_the_kernels_of_a_convolution_stand_as_tiles_and_each_pixel_finds_its_el
     )  # fmt: skip
     lines = lines_of(tensor.draw(shot(found, maps=page), Frame(60, 24), row=4, mode="map"))
     targets = {span.target for line in lines for span in line if span.role.startswith("tone")}
-    assert targets == {f"cell:{row}:{column}" for row in range(24) for column in range(3)} | {""}
+    assert targets == {CellTarget(row, column) for row in range(24) for column in range(3)} | {None}
     assert "slices 0-7 of 8  slice [1, 0] of 8×1" in shown(lines)
 
 

@@ -12,8 +12,10 @@ from stepdbg.protocol.messages import Effects, ObjectRow, Objects, Summary
 from stepdbg.tui.drawing.lines import ASCII, Drawing, Frame, target_at, text, width_of
 from stepdbg.tui.panels.model import view as model
 from stepdbg.tui.panels.model.filter_input import typed
+from stepdbg.tui.panels.model.rows import FoldTarget, SortTarget
 from stepdbg.tui.panels.model.view import Listing
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import ActionTarget
 
 
 def seen(objects: Objects | None = None, **fields: object) -> Snapshot:
@@ -35,8 +37,8 @@ def test_modules_have_a_sign_that_a_click_folds_and_folded_ones_another() -> Non
     drawing = model.draw(seen(objects), Frame(120, 14))
     line = next(line for line in drawing.body if "conv1" in text(line))
     assert "▸ conv1  Conv2d  320 bytes" in text(line)
-    assert target_at(line, text(line).index("▸")) == "fold:model.conv1"
-    assert target_at(line, text(line).index("conv1")) == "object:model.conv1"
+    assert target_at(line, text(line).index("▸")) == FoldTarget("model.conv1")
+    assert target_at(line, text(line).index("conv1")) is None
     assert any("▾ fc1  Linear" in text(line) for line in drawing.body)
     assert drawn(model.draw(seen(objects), Frame(100, 14, glyphs=ASCII))).isascii()
 
@@ -83,8 +85,8 @@ def test_a_heading_says_what_is_sorted_by_and_a_click_on_it_sorts() -> None:
     (heading,) = drawing.head
     assert "grad norm▾" in text(heading)
     assert "by gradient norm" in text(drawing.title)
-    targets = {target_at(heading, place) for place in range(len(text(heading)))} - {""}
-    assert targets == {"sort:name", "sort:size", "sort:norm", "sort:grad", "sort:ratio"}
+    targets = {target_at(heading, place) for place in range(len(text(heading)))} - {None}
+    assert targets == {SortTarget(order) for order in ("name", "size", "norm", "grad", "ratio")}
 
 
 def test_the_filter_stands_below_with_what_it_finds() -> None:
@@ -92,7 +94,7 @@ def test_the_filter_stands_below_with_what_it_finds() -> None:
     held = model.draw(seen(objects), Frame(80, 14), Listing(filter="class:Conv"))
     foot = held.foot[-1]
     assert text(foot) == " / class:Conv  3 tensors  esc shows all"
-    assert target_at(foot, text(foot).index("esc")) == "action:find_clear"
+    assert target_at(foot, text(foot).index("esc")) == ActionTarget("find_clear")
     begun = model.draw(seen(objects), Frame(120, 14), Listing(typed="")).foot[-1]
     assert "class:Linear" in text(begun)
     wrong = model.draw(seen(objects), Frame(80, 14), Listing("tree", "a", "x:", "x: is not known")).foot[-1]

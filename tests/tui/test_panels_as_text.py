@@ -36,7 +36,6 @@ from stepdbg.protocol.messages import (
     TensorView,
     Window,
 )
-from stepdbg.tui.actions.registry import PANELS
 from stepdbg.tui.drawing.lines import ASCII, UNICODE, Drawing, Frame, Glyphs, text
 from stepdbg.tui.drawing.numbers import figure
 from stepdbg.tui.layout.arrangement import boxes, order
@@ -51,9 +50,11 @@ from stepdbg.tui.panels.text import loss, output
 from stepdbg.tui.state.attention import wanted
 from stepdbg.tui.state.exchanges import Exchange
 from stepdbg.tui.state.losses import MOST_POINTS, Point, Series, grown
+from stepdbg.tui.state.panel_names import PANELS
 from stepdbg.tui.state.snapshot import Snapshot, reduced
 from stepdbg.tui.state.transcript import Transcript
 from stepdbg.tui.top import header
+from stepdbg.tui.words.edits import edit_words
 
 VIEWS = (model, tensor, optimizer, loss, source, output, breaks, console)
 
@@ -370,7 +371,7 @@ def test_of_an_edit_the_numbers_are_shown_also_where_there_is_little_room(width:
 
 def test_an_edit_that_was_taken_back_is_said_to_be() -> None:
     edit = Edit(1, "model.fc1.weight", (0, 3), "old * 0.5", "0.12", "0.06", 7, 3, undone=True)
-    assert breaks.edit_words(edit, UNICODE) == "undone: model.fc1.weight[0, 3] is 0.12 again"
+    assert edit_words(edit, UNICODE) == "undone: model.fc1.weight[0, 3] is 0.12 again"
 
 
 def moving(*rows: tuple[str, str]) -> Snapshot:

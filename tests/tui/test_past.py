@@ -8,7 +8,7 @@ from tui.builders import at, stop_after
 from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol.messages import Optimizers, PastStop, RankState, Refusal
-from stepdbg.tui.actions.registry import applicable
+from stepdbg.tui.actions.action import applicable
 from stepdbg.tui.state.snapshot import Arrived, Snapshot, looking_at, looking_at_stop, reduced
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -72,7 +72,7 @@ async def test_the_past_cannot_be_edited_and_keys_that_steer_move_in_it(size: tu
         now = here.app.snapshot.boundary
         await here.press("1")
         await look(here, "[", "PAST")
-        situation = here.app.situation()
+        situation = here.app.action_context()
         assert all(applicable(key, situation) is None for key in ("e", "E", "x"))
         assert "e edit" not in here.footer
         assert "] later" in here.footer

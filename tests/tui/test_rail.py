@@ -22,14 +22,16 @@ from stepdbg.protocol.messages import (
     Stop,
     What,
 )
+from stepdbg.tui.actions.action import ActionContext
 from stepdbg.tui.actions.help_dialog import session_lines
-from stepdbg.tui.actions.registry import Situation
+from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.actions.why_not import why_nothing
 from stepdbg.tui.drawing.lines import ASCII, UNICODE, by_clauses, target_at, text
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.layout import footer
 from stepdbg.tui.state.losses import Point, Series
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import PhaseTarget
 from stepdbg.tui.top import header, rail
 from stepdbg.tui.top.top import Top
 from stepdbg.tui.words.sentence import sentence
@@ -186,7 +188,7 @@ def test_the_scripts_arguments_are_told_as_they_were_typed(target: str, script: 
     assert header.arguments(told) == given
     line = text(header.draw(msgspec.structs.replace(shot, session=told), 160, 0.0))
     assert line.startswith(f" {script}  {given}  PAUSED before step" if given else f" {script}  PAUSED before step")
-    assert target in session_lines(Situation(msgspec.structs.replace(shot, session=told), "model"), 90)[0]
+    assert target in session_lines(ActionContext(msgspec.structs.replace(shot, session=told), "model"), 90)[0]
 
 
 def test_where_there_is_little_room_the_arguments_give_way_to_state_and_loss() -> None:
@@ -220,7 +222,7 @@ def test_plain_terminals_get_plain_characters(done: str) -> None:
 
 def test_a_click_finds_its_phase() -> None:
     line = rail.draw(at(stop_after("data")), 80)[0]
-    assert target_at(line, text(line).index("backward") + 2) == "phase:backward"
+    assert target_at(line, text(line).index("backward") + 2) == PhaseTarget("backward")
 
 
 @pytest.mark.parametrize("state", ["starting", "running", "paused", "exited", "lost"])
@@ -358,7 +360,7 @@ def test_after_its_last_stop_nothing_is_said_to_train(reason: str) -> None:
     assert "panel" not in header.below(headless)
     late = msgspec.structs.replace(snapshot, progress=Progress(0, "step", 3.0, 38, None, 9.0, 25.0))
     assert "update 42 · loss 0.4312" in text(header.draw(late, 100, 0.0)), "what was told last is not the newest"
-    assert why_nothing("n", Situation(snapshot, "model")) == (
+    assert why_nothing("n", ActionContext(snapshot, "model", actions=ACTIONS)) == (
         "n: nothing trains any more, and the script runs to its end already"
     )
 
@@ -371,7 +373,7 @@ def test_a_script_that_ended_by_an_exception_says_so_to_the_last() -> None:
         "IndexError after loss: Target 2 is out of bounds; mnist.py ended with status 1. "
         "Press q to leave, R to run it again"
     )
-    assert text(footer.draw(Situation(ended, "model"), 80)).startswith(" R run again")
+    assert text(footer.draw(ActionContext(ended, "model", actions=ACTIONS), 80)).startswith(" R run again")
 
 
 def test_gradients_are_written_by_backward_and_changed_by_what_comes_after_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tui.builders import at, shown, stop_after, widest
+from tui.builders import KEYS, at, shown, stop_after, widest
 from tui.stage import SIZES, stage
 
 from stepdbg.protocol.messages import (
@@ -16,8 +16,9 @@ from stepdbg.protocol.messages import (
     SessionChanged,
     SessionState,
 )
+from stepdbg.tui.actions.action import ActionContext, applicable
 from stepdbg.tui.actions.help_dialog import help_text
-from stepdbg.tui.actions.registry import Situation, applicable
+from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.actions.why_not import why_nothing
 from stepdbg.tui.drawing.lines import ASCII, text
 from stepdbg.tui.state.snapshot import Snapshot, looking_at, next_rank, reduced
@@ -45,7 +46,7 @@ def test_one_rank_has_no_line_of_its_own_and_r_does_nothing() -> None:
 
 
 def test_every_rank_is_listed_with_what_it_is_in_and_the_one_that_is_shown() -> None:
-    snapshot = reduced(Snapshot(session("running", "exited", "running")), progress(1, "backward", 14.2))
+    snapshot = reduced(Snapshot(session("running", "exited", "running"), keys=KEYS), progress(1, "backward", 14.2))
     assert text(ranks.draw(snapshot, 100)) == (
         " ranks ›0 paused before loss · 1 running in backward for 14 s · 2 exited · 3 running"
     )
@@ -53,7 +54,7 @@ def test_every_rank_is_listed_with_what_it_is_in_and_the_one_that_is_shown() -> 
 
 
 def test_ranks_in_the_same_state_stand_together() -> None:
-    snapshot = Snapshot(session(*["running"] * 7))
+    snapshot = Snapshot(session(*["running"] * 7), keys=KEYS)
     for rank in range(1, 8):
         snapshot = reduced(snapshot, progress(rank, "backward", float(rank)))
     assert text(ranks.draw(snapshot, 80)) == " ranks ›0 paused before loss · 1-7 running in backward for 7 s"
@@ -62,7 +63,7 @@ def test_ranks_in_the_same_state_stand_together() -> None:
 @pytest.mark.parametrize("width", [20, 40, 60, 79, 80, 81, 160])
 @pytest.mark.parametrize("glyphs", [header.UNICODE, ASCII], ids=["unicode", "ascii"])
 def test_no_width_overflows_however_mixed_the_ranks_are(width: int, glyphs: object) -> None:
-    snapshot = Snapshot(session("running", "paused", "exited", "running", "paused", "lost", "running"))
+    snapshot = Snapshot(session("running", "paused", "exited", "running", "paused", "lost", "running"), keys=KEYS)
     for rank, phase in ((1, "backward"), (4, "forward"), (7, "zero_grad")):
         snapshot = reduced(snapshot, progress(rank, phase, 100.0))
     lines = [ranks.draw(snapshot, width, glyphs), header.draw(snapshot, width, 0.0, glyphs)]  # type: ignore[arg-type]
@@ -73,21 +74,21 @@ def test_no_width_overflows_however_mixed_the_ranks_are(width: int, glyphs: obje
 
 
 def test_a_rank_that_runs_while_others_are_paused_is_explained_in_two_lines_of_80() -> None:
-    snapshot = Snapshot(session("paused", first="running"))
+    snapshot = Snapshot(session("paused", first="running"), keys=KEYS)
     words = header.below(snapshot)
     assert "rank 0 runs, rank 1 is paused" in words
     assert "waits for all" in words
     assert len(words) <= 150
-    many = header.below(Snapshot(session("paused", "running", "paused", first="running")))
+    many = header.below(Snapshot(session("paused", "running", "paused", first="running"), keys=KEYS))
     assert "ranks 1 and 3 are paused" in many
 
 
 def test_a_rank_that_waits_on_an_exception_is_said_to() -> None:
-    snapshot = Snapshot(session("paused", first="running"))
+    snapshot = Snapshot(session("paused", first="running"), keys=KEYS)
     failed = msgspec.structs.replace(stop_after("data"), reason="exception", failure=Failure("RuntimeError", "no", ""))
     first, other = snapshot.session.ranks
     members = (first, msgspec.structs.replace(other, stop=failed))
-    words = header.below(Snapshot(msgspec.structs.replace(snapshot.session, ranks=members)))
+    words = header.below(Snapshot(msgspec.structs.replace(snapshot.session, ranks=members), keys=KEYS))
     assert words.startswith("rank 0 runs, rank 1 is paused on RuntimeError; a collective call")
     assert len(words) <= 160
 
@@ -95,7 +96,7 @@ def test_a_rank_that_waits_on_an_exception_is_said_to() -> None:
 def test_a_pause_that_is_asked_for_is_said_until_training_stops() -> None:
     asked = session("running", first="running")
     members = (msgspec.structs.replace(asked.ranks[0], pausing=True), asked.ranks[1])
-    snapshot = Snapshot(msgspec.structs.replace(asked, ranks=members))
+    snapshot = Snapshot(msgspec.structs.replace(asked, ranks=members), keys=KEYS)
     assert header.below(snapshot) == (
         "training pauses at the next boundary between two phases; press p again to see where it hangs"
     )
@@ -104,19 +105,24 @@ def test_a_pause_that_is_asked_for_is_said_until_training_stops() -> None:
 
 def test_before_the_first_rank_r_does_not_say_that_there_is_only_one() -> None:
     starting = at(None, "starting")
-    assert why_nothing("r", Situation(starting, "model")) == "r: no rank has come to its first phase yet"
-    assert why_nothing("r", Situation(at(stop_after("data")), "model")) == "r: there is only one rank"
+    assert (
+        why_nothing("r", ActionContext(starting, "model", actions=ACTIONS))
+        == "r: no rank has come to its first phase yet"
+    )
+    assert (
+        why_nothing("r", ActionContext(at(stop_after("data")), "model", actions=ACTIONS)) == "r: there is only one rank"
+    )
 
 
 def test_a_rank_that_has_ended_says_that_others_have_not() -> None:
-    snapshot = Snapshot(session("paused", first="exited"))
+    snapshot = Snapshot(session("paused", first="exited"), keys=KEYS)
     assert not snapshot.over
     assert "rank 0 has ended, others have not" in header.below(snapshot)
-    assert Snapshot(session("exited", first="exited")).over
+    assert Snapshot(session("exited", first="exited"), keys=KEYS).over
 
 
 def test_losses_and_progress_follow_the_rank_and_are_there_again() -> None:
-    snapshot = Snapshot(session("running"))
+    snapshot = Snapshot(session("running"), keys=KEYS)
     for rank, value in ((0, 1.0), (1, 2.0), (0, 1.5)):
         snapshot = reduced(snapshot, LossPoints(rank, ("loss",), (LossPoint(1, 0, value),)))
     snapshot = reduced(snapshot, progress(1, "forward"))
@@ -130,7 +136,7 @@ def test_losses_and_progress_follow_the_rank_and_are_there_again() -> None:
 
 
 def test_r_goes_through_the_ranks_in_order_and_wraps() -> None:
-    snapshot = Snapshot(session("running", "paused"))
+    snapshot = Snapshot(session("running", "paused"), keys=KEYS)
     seen = []
     for _ in range(4):
         snapshot = looking_at(snapshot, next_rank(snapshot))
@@ -164,7 +170,7 @@ async def test_r_shows_the_next_rank_and_n_steps_it_alone(size: tuple[int, int])
         await here.press("r")
         await here.until_seen("rank 1 PAUSED before forward")
         assert "r next rank" in here.footer
-        assert "Ranks: every training process" in help_text(here.app.situation())
+        assert "Ranks: every training process" in help_text(here.app.action_context())
 
 
 async def test_a_rank_is_chosen_by_a_click_and_the_other_runs_on() -> None:
@@ -202,14 +208,14 @@ async def test_the_panels_show_the_tensors_of_the_rank_that_was_chosen() -> None
 
 async def test_edits_of_one_rank_are_undone_in_that_rank_only() -> None:
     async with stage(ranks=2) as here:
-        await here.until(lambda: applicable("e", here.app.situation()), "something to edit under the cursor")
+        await here.until(lambda: applicable("e", here.app.action_context()), "something to edit under the cursor")
         await here.press("e")
         await here.until(lambda: len(here.app.screen_stack) > 1, "the edit dialog")
         await here.press(*"old*2", "enter")
         await here.until_seen("→")
         await here.press("enter")
         await here.until(lambda: here.app.snapshot.session.edits, "the edit in the journal")
-        assert applicable("x", here.app.situation()) is not None
+        assert applicable("x", here.app.action_context()) is not None
         await here.press("r")
         await here.until_seen("rank 1 PAUSED")
-        assert applicable("x", here.app.situation()) is None
+        assert applicable("x", here.app.action_context()) is None

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from hub.room import real_hub
 from tui.stage import Stage, stage
 
-from stepdbg.tui.actions.registry import applicable
+from stepdbg.tui.actions.action import applicable
 from stepdbg.tui.app import StepdbgApp
 
 
@@ -72,4 +72,4 @@ async def test_r_after_a_crash_runs_the_script_as_it_is_now(tmp_path) -> None:  
 
 async def test_a_session_that_somebody_else_has_started_cannot_be_run_again() -> None:
     async with stage() as here:
-        assert applicable("R", here.app.situation()) is None
+        assert applicable("R", here.app.action_context()) is None

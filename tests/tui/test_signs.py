@@ -17,9 +17,10 @@ from tui.builders import at, effects, stop_after
 from tui.stage import stage
 
 from stepdbg.protocol.messages import Effect, Objects, Output, PhaseRecord
+from stepdbg.tui.actions.action import ActionContext
 from stepdbg.tui.actions.help_dialog import help_text, signs
 from stepdbg.tui.actions.meanings import MEANINGS, means
-from stepdbg.tui.actions.registry import ACTIONS, BY_ID, Situation
+from stepdbg.tui.actions.registry import ACTIONS, BY_ID
 from stepdbg.tui.drawing.lines import ASCII, NAME, UNICODE, Span, text, titled, width_of
 from stepdbg.tui.drawing.numbers import figure, shape, size
 from stepdbg.tui.drawing.palette import Palette
@@ -107,7 +108,7 @@ async def test_a_script_that_waits_for_a_line_says_so_and_i_types_it_from_anywhe
             app.snapshot = msgspec.structs.replace(app.snapshot, session=session, asking=True)
             app.paint()
             assert "waits for a line" in here.text
-            assert BY_ID["input"].applies(app.situation())
+            assert BY_ID["input"].applies(app.action_context())
             assert "i type to script" in here.footer or sized[0] == 40
 
 
@@ -162,7 +163,7 @@ def test_the_help_has_every_sign_and_is_searched_by_meaning(glyphs: object) -> N
     ):
         assert getattr(glyphs, name) in told, name
     assert set("*~+-!?=") <= set(told)
-    here = Situation(at(stop_after("loss")), "model")
+    here = ActionContext(at(stop_after("loss")), "model", actions=ACTIONS)
     assert "go to the panel Optimizer" in help_text(here, 80, query="learning rate")
     assert "a breakpoint; one that is switched off" in help_text(here, 80, query="breakpoint")
     assert help_text(here, 80, query="zebra") == "nothing is found by 'zebra'"

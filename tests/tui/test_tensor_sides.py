@@ -30,7 +30,7 @@ def test_conditions_are_read_as_people_write_them() -> None:
 async def test_what_was_before_the_step_and_what_it_changed_are_shown(size: tuple[int, int]) -> None:
     async with stage(size) as here:
         await here.step_to("step")
-        here.app.deeds.open("model.fc1.weight")
+        here.app.handlers.opening.open("model.fc1.weight")
         await here.until_seen("norm")
         assert "before" not in here.panel("tensor").text()
         assert here.fake is not None
@@ -56,7 +56,7 @@ async def test_what_was_before_the_step_and_what_it_changed_are_shown(size: tupl
 async def test_one_goes_to_an_element_and_cuts_a_slice(size: tuple[int, int]) -> None:
     async with stage(size) as here:
         await here.step_to("step")
-        here.app.deeds.open("model.fc1.weight")
+        here.app.handlers.opening.open("model.fc1.weight")
         await here.until_seen("[0, 0]")
         await here.press("at", *"[99, 0]", "enter")
         await here.until_seen("index 99 lies outside of dimension 0, which has 16")
@@ -78,7 +78,7 @@ async def test_elements_are_marked_and_gone_to_one_after_the_other() -> None:
         values = here.fake.model.parameters["fc1.weight"].values
         values[30], values[100] = math.nan, math.inf
         here.app.hub.questions.forget()
-        here.app.deeds.open("model.fc1.weight")
+        here.app.handlers.opening.open("model.fc1.weight")
         await here.until(lambda: here.app.snapshot.tensor.statistics.nan == 1, "the NaN")
         await here.press("greater_than_sign")
         await here.until_seen("[2, 6]")
@@ -100,7 +100,7 @@ async def test_value_gradient_and_state_stand_beside_each_other(size: tuple[int,
     async with stage(size) as here:
         await here.step_to("step")
         await here.step()
-        here.app.deeds.open("model.fc1.weight")
+        here.app.handlers.opening.open("model.fc1.weight")
         await here.until_seen("step changed all")
         for _ in range(6):
             if here.tensor.mode == "beside":

@@ -1,7 +1,7 @@
 """The Textual app: puts panels on the screen, paints what is known, and hands keys to the actions.
 
 What it knows is one `Snapshot`; what it hears from the hub and asks of it is in `conversation`, what the user does in
-`deeds`.
+`actions`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from stepdbg.protocol.messages import SessionState
+from stepdbg.tui.actions.action import Action, ActionContext, applicable, main_keys, shown_keys
 from stepdbg.tui.actions.key_queue import KeysInTurn
-from stepdbg.tui.actions.registry import BY_ID, Situation, applicable, main_keys, shown_keys
+from stepdbg.tui.actions.registry import BY_ID
 from stepdbg.tui.actions.why_not import why_nothing
 from stepdbg.tui.conversation import Conversation
 from stepdbg.tui.drawing.lines import ASCII, UNICODE
@@ -37,15 +38,17 @@ from stepdbg.tui.files.script_memory import Memory
 from stepdbg.tui.layout.bars import Footer, HintLine, Tabs
 from stepdbg.tui.layout.panels import Furniture
 from stepdbg.tui.onboarding.guide import Guide
-from stepdbg.tui.panels.panel import Panel
+from stepdbg.tui.panel import Panel
 from stepdbg.tui.settings.config import THEMES, Config
 from stepdbg.tui.state.awaiting_input import Asking
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import ActionTarget
+from stepdbg.tui.terminal.signals import heed_signals
 from stepdbg.tui.terminal.terminal_app import TerminalApp
 from stepdbg.tui.top.top import Top
 
 if TYPE_CHECKING:
-    from stepdbg.tui.actions.run import Deeds
+    from stepdbg.tui.actions.handlers.handlers import Handlers
     from stepdbg.tui.panels.console.input import ConsoleInput
 
 
@@ -111,7 +114,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         starting = SessionState(folder.name, "", script, "starting", since=time.time())
         self.snapshot = Snapshot(starting, keys=main_keys(self.config.actions))
         self._seen = (self.snapshot, self.snapshot)
-        self.hub = Conversation(self)
+        self.hub = Conversation(self, folder)
         self.at_first_frame: Callable[[], object] = lambda: None
         """Called once, when the first frame is on the screen."""
         self.furniture = Furniture(self)
@@ -132,14 +135,20 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         yield Tabs(palette, self.glyphs)
         yield Container(id="body")
         yield HintLine(palette, self.glyphs)
-        yield Footer(palette, self.situation(), self.glyphs)
+        yield Footer(palette, self.action_context(), self.glyphs)
 
     @cached_property
-    def deeds(self) -> Deeds:
-        """What the user does here; loaded when the first frame is painted."""
-        from stepdbg.tui.actions.run import Deeds
+    def handlers(self) -> Handlers:
+        """What the actions call; loaded when the first frame is painted."""
+        from stepdbg.tui.actions.handlers.handlers import Handlers
 
-        return Deeds(self)
+        return Handlers(self)
+
+    async def do(self, action: Action) -> None:
+        """Do an action. The caller has seen that it applies."""
+        done = action.do(self.handlers)
+        if done is not None:
+            await done
 
     def palette(self) -> Palette:
         """The colours of the theme in force."""
@@ -149,7 +158,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
 
     async def on_mount(self) -> None:
         """Connect, and furnish the room after the first frame."""
-        self.heed_signals()
+        heed_signals(self)
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
         for remark in self.remarks:
             self.notify(remark, severity="warning", timeout=12, markup=False)
@@ -175,6 +184,38 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         for sheet in self.screen_stack[0].query(Sheet):
             sheet.recolour(palette)
         self.memory.look()
+
+    @property
+    def chosen_theme(self) -> str:
+        """The theme that the user has chosen on this screen; empty while it is the one of the settings."""
+        return "" if self.theme == self.configured_theme else self.theme
+
+    @chosen_theme.setter
+    def chosen_theme(self, name: str) -> None:
+        if name in self.available_themes:
+            self.theme = name
+
+    def welcomed(self) -> None:
+        """The hub has said which session this is: what is kept of its script comes back."""
+        self.memory.begin(self.snapshot.session.kept)
+
+    @property
+    def history(self) -> list[str]:
+        """Lines that were typed into the console, oldest first; what is appended is kept with the script."""
+        return self.memory.history
+
+    @property
+    def hinted(self) -> bool:
+        """Whether hints for newcomers are shown."""
+        return self.guide.active
+
+    def hint(self) -> str:
+        """What the hint for newcomers says now."""
+        return self.guide.look()
+
+    def dismiss_hints(self) -> None:
+        """No more hints, now or later."""
+        self.guide.dismiss()
 
     @property
     def seen(self) -> Snapshot:
@@ -229,17 +270,17 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         else:
             await super().on_event(event)
 
-    def situation(self) -> Situation:
+    def action_context(self) -> ActionContext:
         """What the applicability of actions is judged by."""
         panel, name = self.furniture.in_focus(), self.furniture.focused_name()
-        return Situation(
+        return ActionContext(
             self.snapshot,
             name,
             editable=panel is not None and panel.may_edit(),
             selected=panel is not None and panel.has_selection(),
             offers=panel.offers() if panel is not None else frozenset({"copy"}),
             columns=self.furniture.has_columns,
-            hinted=self.guide.active,
+            hinted=self.hinted,
             actions=self.config.actions,
             view=panel.showing() if panel is not None else "",
             ownable=panel is not None and self._knows_owners_of(panel.tensor_at_hand()),
@@ -261,11 +302,11 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
     async def action_press(self, key: str) -> None:
         """A key of the registry: do what it does here, if anything."""
         await self._catch_up(key)
-        here = self.situation()
+        here = self.action_context()
         action = applicable(key, here)
         self.remark("" if action is not None else why_nothing(key, here))
         if action is not None:
-            await self.deeds.do(action.id)
+            await self.do(action)
 
     async def _catch_up(self, key: str) -> None:
         """A key typed ahead of what it is for waits for it: for the row under the cursor, or for what would have it do
@@ -273,7 +314,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """
         if self.hub.questions is None or not self.hub.busy or not self.snapshot.paused:
             return
-        here, panel = self.situation(), self.furniture.in_focus()
+        here, panel = self.action_context(), self.furniture.in_focus()
         if (panel is not None and panel.to_come()) or (applicable(key, here) is None and why_nothing(key, here)):
             await self.hub.questions.idle(TYPED_AHEAD)
             self.paint()
@@ -282,7 +323,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """A key that nothing is bound to, and that no input has taken."""
         bound = any(event.key in action.keys for action in self.config.actions)
         if len(self.screen_stack) == 1 and not bound:
-            self.remark(why_nothing(event.key, self.situation()))
+            self.remark(why_nothing(event.key, self.action_context()))
 
     def remark(self, words: str) -> None:
         """Say something quietly, in the last line, until another key is pressed or training has moved."""
@@ -291,12 +332,10 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
 
     async def on_sheet_picked(self, event: Sheet.Picked) -> None:
         """Something was clicked that stands for something."""
-        kind, _, name = event.target.partition(":")
-        if kind == "action":
-            if BY_ID[name].applies(self.situation()):  # its keys do not matter
-                await self.deeds.do(name)
-        else:
-            self.deeds.picked(kind, name)
+        if not isinstance(event.target, ActionTarget):
+            self.handlers.clicked(event.target)
+        elif (action := BY_ID[event.target.action]).applies(self.action_context()):  # its keys do not matter
+            await self.do(action)
 
     def on_panel_looked(self, event: Panel.Looked) -> None:
         """A cursor or a window has moved."""
@@ -305,19 +344,19 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
 
     def on_panel_opened(self, event: Panel.Opened) -> None:
         """A double click on an object."""
-        self.deeds.open(event.name)
+        self.handlers.opening.open(event.name)
 
     async def on_console_panel_begun(self) -> None:
         """The console has come into focus: what is typed goes to its prompt."""
-        await self.deeds.console.begin()
+        await self.handlers.console.begin()
 
     def on_console_input_submitted(self, event: ConsoleInput.Submitted) -> None:
         """Something is to be run: not here, since it may take for ever."""
-        self.run_worker(self.deeds.console.evaluate(event.source))
+        self.run_worker(self.handlers.console.evaluate(event.source))
 
     def on_console_input_asked(self, event: ConsoleInput.Asked) -> None:
         """A name is to be completed."""
-        self.run_worker(self.deeds.console.complete(event.text))
+        self.run_worker(self.handlers.console.complete(event.text))
 
     def on_descendant_focus(self) -> None:
         """Another panel, other keys."""
@@ -337,19 +376,25 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         else:
             self.call_later(self.action_press, "shift+tab")
 
-    def action_command_palette(self) -> None:
+    def show_help(self) -> None:
+        """Open the help: the keys and the signs."""
+        from stepdbg.tui.actions.help_dialog import HelpDialog
+
+        self.push_screen(HelpDialog(self.action_context(), self.glyphs))
+
+    def show_commands(self) -> None:
         """The palette, without the ellipsis that Textual ends its invitation with."""
         if not CommandPalette.is_open(self):  # type: ignore[arg-type]  # any app has one
             self.push_screen(CommandPalette(placeholder="Search for a command by its name", id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the actions that apply, and the themes."""
-        here = self.situation()
+        here = self.action_context()
         left = replace(here, typing=False)  # what applies as soon as the input of the console is left
         for action in here.actions:
             if action.palette and (action.applies(here) or action.applies(left)):
                 yield SystemCommand(
-                    f"{action.label} ({shown_keys(action)})", action.help, lambda name=action.id: self._command(name)
+                    f"{action.label} ({shown_keys(action)})", action.help, lambda action=action: self._command(action)
                 )
         for name, theme in THEMES.items():
             if theme != self.theme:
@@ -359,5 +404,5 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
     def _draw(self, theme: str) -> None:
         self.theme = theme
 
-    def _command(self, name: str) -> None:
-        self.call_later(self.deeds.do, name)
+    def _command(self, action: Action) -> None:
+        self.call_later(self.do, action)

@@ -1,14 +1,14 @@
 """What the screen and the hub say to each other: messages become snapshots, panels' needs become questions.
 
 The app knows one `Snapshot`; each message of the hub replaces it by the next, and what the visible panels then lack is
-asked for. What the user does is in `deeds`.
+asked for. What the user does is in `actions`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -22,25 +22,27 @@ from stepdbg.protocol.messages import (
     Notice,
     Output,
     Progress,
+    Query,
     ReadStop,
     ResizeTerminal,
+    Result,
     ToClient,
 )
 from stepdbg.tui.drawing.pace import AHEAD, FLICKER, REST, TOGETHER
+from stepdbg.tui.host import Host
 from stepdbg.tui.state.attention import wanted
 from stepdbg.tui.state.questions import Questions
 from stepdbg.tui.state.snapshot import Arrived, Lost, looking_at, looking_at_stop, reduced
 from stepdbg.tui.state.wants import Want, recalled
 
-if TYPE_CHECKING:
-    from stepdbg.tui.app import StepdbgApp
-
 
 class Conversation:
     """The conversation of one screen with its hub."""
 
-    def __init__(self, app: StepdbgApp) -> None:
+    def __init__(self, app: Host, folder: Path) -> None:
+        """Of the screen of that app with the hub that listens in that folder."""
         self._app = app
+        self._folder = folder
         self.connection: HubConnection | None = None
         self.questions: Questions | None = None
         """What has been asked for and is still to come; None until there is a connection."""
@@ -58,20 +60,20 @@ class Conversation:
         """Connect, and take what the hub says until it says nothing any more."""
         app = self._app
         try:
-            self.connection = await HubConnection.open(app.folder, "screen")
+            self.connection = await HubConnection.open(self._folder, "screen")
         except StepdbgError as error:
             app.farewell = str(error)
             app.exit(2)
             return
         self.questions = Questions(self.connection, self._answered, self._settled)
         self.take(self.connection.welcome)
-        app.memory.begin(app.snapshot.session.kept)
+        app.welcomed()
         self.tell_terminal_size()
         async for message in self.connection:
             self.take(message)
         from stepdbg.tui.state.ending import what_became
 
-        self.take(what_became(app.folder, app.snapshot.session.ranks))
+        self.take(what_became(self._folder, app.snapshot.session.ranks))
 
     def take(self, message: ToClient | Lost) -> None:
         """A message of the hub."""
@@ -133,7 +135,7 @@ class Conversation:
         if wanted_at is not None and app.snapshot.past_at is None:
             app.notify("that stop is not kept any more; this is now", severity="warning", markup=False)
         seen = app.seen
-        for panel in app.furniture.visible():
+        for panel in app.furniture.informed():
             panel.took(panel.snapshot, seen) if panel.snapshot is not seen else None
         self.ask()
 
@@ -182,6 +184,38 @@ class Conversation:
         if self.connection is not None:
             with contextlib.suppress(StepdbgError):
                 self.connection.send(message)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is, or was, a connection."""
+        return self.connection is not None
+
+    async def answer(self, query: Query, rank: int | None = None) -> Result:
+        """The answer of a rank to a question, a `Refusal` among them; of the rank that is looked at if none is named.
+
+        Raises:
+            StepdbgError: there is no connection, or it has ended.
+        """
+        if self.connection is None:
+            raise StepdbgError("there is no connection to the session")
+        return await self.connection.ask(query, self._app.snapshot.rank if rank is None else rank)
+
+    def forget(self, *slots: str) -> None:
+        """Ask again at the next `ask` what was asked for those slots of the snapshot; for all, if none is named."""
+        if self.questions is not None:
+            self.questions.forget(*slots)
+
+    async def idle(self, seconds: float) -> None:
+        """Wait until the visible panels have all their answers, but no longer than so many seconds."""
+        if self.questions is not None:
+            await self.questions.idle(seconds)
+
+    async def hang_up(self) -> None:
+        """Give up on all questions and close the connection."""
+        if self.questions is not None:
+            self.questions.close()
+        if self.connection is not None:
+            await self.connection.close()
 
     def tell_terminal_size(self) -> None:
         """The script prints for the width that its output is shown at."""

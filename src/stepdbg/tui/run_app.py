@@ -38,7 +38,7 @@ def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = 
     status = app.run(size=terminal_size())
     app.memory.end()
     if app.left:
-        from stepdbg.tui.terminal.last_words import last_words
+        from stepdbg.tui.words.last_words import last_words
 
         sys.stderr.write(last_words(app.snapshot))
     if app.farewell:

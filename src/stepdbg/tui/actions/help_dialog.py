@@ -10,10 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from stepdbg.tui.actions.action import Action, ActionContext, main_keys, shown_keys
 from stepdbg.tui.actions.meanings import means
-from stepdbg.tui.actions.registry import NAMES, Action, Situation, main_keys, shown_keys
 from stepdbg.tui.dialogs.dialog import Dialog
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, plain
+from stepdbg.tui.state.panel_names import NAMES
 
 PANEL_HELP = {
     "rail": "The loop, phase by phase; the arrow stands before the one that comes next. Under each phase: what it did "
@@ -98,7 +99,7 @@ STRIP = (
 )
 
 
-def session_lines(here: Situation, width: int) -> list[str]:
+def session_lines(here: ActionContext, width: int) -> list[str]:
     """What runs, where, and since when it is known in which processes."""
     session = here.snapshot.session
     told = [f"Session {session.name}: {session.target}"]
@@ -114,7 +115,7 @@ def session_lines(here: Situation, width: int) -> list[str]:
     return [line for words in told for line in textwrap.wrap(plain(words), width, subsequent_indent="  ")]
 
 
-def help_text(here: Situation, width: int = 90, glyphs: Glyphs = UNICODE, query: str = "") -> str:
+def help_text(here: ActionContext, width: int = 90, glyphs: Glyphs = UNICODE, query: str = "") -> str:
     """The help as plain text, at most so wide, for the panel in focus; of a query, only what is about it."""
     keys = main_keys(here.actions)
     told = "graph" if here.panel == "tensor" and here.view == "graph" else here.panel
@@ -151,7 +152,7 @@ def _legend(legend: list[tuple[str, str]], width: int) -> list[str]:
     return lines
 
 
-def _listed(actions: list[Action], here: Situation, width: int) -> list[str]:
+def _listed(actions: list[Action], here: ActionContext, width: int) -> list[str]:
     """Keys, and what they do."""
     column = max(len(shown_keys(action)) for action in here.actions) + 4
     lines = []
@@ -177,7 +178,7 @@ class HelpDialog(Dialog[None]):
         Binding("pageup", "scroll(-10)", "page up", show=False),
     ]
 
-    def __init__(self, here: Situation, glyphs: Glyphs) -> None:
+    def __init__(self, here: ActionContext, glyphs: Glyphs) -> None:
         super().__init__("Keys", glyphs)
         self._here = here
 

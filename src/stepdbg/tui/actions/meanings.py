@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepdbg.tui.actions.registry import Action
+from stepdbg.tui.actions.action import Action
 
 MEANINGS = {
     "panel_model": "weights parameters layers modules architecture frozen requires_grad train eval norms",

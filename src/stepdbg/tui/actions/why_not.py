@@ -6,8 +6,9 @@ import re
 
 from msgspec.structs import replace
 
+from stepdbg.tui.actions.action import Action, ActionContext
 from stepdbg.tui.actions.key_names import key_name
-from stepdbg.tui.actions.registry import NAMES, Action, Situation
+from stepdbg.tui.state.panel_names import NAMES
 
 QUIET = ("escape", "up", "down", "left", "right", "page_up", "page_down", "first", "last", "back")
 """Pressed to no purpose without a question: ways out, and moves."""
@@ -42,7 +43,7 @@ _AT_HOME = {
 """Why that is not there now, by the id of the action."""
 
 
-def why_nothing(key: str, here: Situation) -> str:
+def why_nothing(key: str, here: ActionContext) -> str:
     """What to say of a key that does nothing here; empty where it needs no word.
 
     Args:
@@ -60,7 +61,7 @@ def why_nothing(key: str, here: Situation) -> str:
     return f"{key_name(key)}: {_reason(action, here)}"
 
 
-def _reason(action: Action, here: Situation) -> str:
+def _reason(action: Action, here: ActionContext) -> str:
     state = here.snapshot.state
     if here.snapshot.past_at is not None and action.id in ("edit", "edit_all", "undo", "save"):
         return f"this is the past; {_key('back', here)} leads back to now"
@@ -83,7 +84,7 @@ def _reason(action: Action, here: Situation) -> str:
     return _NOTHING.get(action.id) or _belongs(action, here)
 
 
-def _belongs(action: Action, here: Situation) -> str:
+def _belongs(action: Action, here: ActionContext) -> str:
     """In which panel, and what the action does: that may be long, and is cut where there is no room."""
     does = re.split(r"[:;(]", action.help)[0].strip()
     everywhere = frozenset(one.id for one in here.actions)
@@ -99,6 +100,6 @@ def _belongs(action: Action, here: Situation) -> str:
     return f"there is nothing here to do it to ({does})"
 
 
-def _key(name: str, here: Situation) -> str:
+def _key(name: str, here: ActionContext) -> str:
     """The key of the action of that id."""
     return next((key_name(action.keys[0]) for action in here.actions if action.id == name), name)

@@ -19,7 +19,7 @@ from stepdbg.printable import printable_lines
 from stepdbg.protocol.messages import ApplyEdit, Edit, EditDone, EditPreview, PreviewEdit, Query, Refusal, Result
 from stepdbg.tui.dialogs.dialog import Dialog
 from stepdbg.tui.drawing.lines import Glyphs, plain
-from stepdbg.tui.panels.panel import Editable
+from stepdbg.tui.state.selection import Editable
 
 THROUGH, UNDER = "through the tensor: backward refuses", "under autograd's feet: backward goes on"
 """The two ways to write a value that autograd has saved."""

@@ -1,15 +1,21 @@
 """Lines of text as the views make them: spans with a role, so that a view knows no colour and is tested as text.
 
 A role (`dim`, `accent`, `changed`, …) says what a span means; the palette gives it a colour when it is drawn. A span
-may carry a target (`phase:backward`), so that a click on it finds what it stands for.
+may carry a target, so that a click on it finds what it stands for.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from stepdbg.printable import printable
 from stepdbg.tui.drawing.cells import cell_len, last_cells, set_cell_size
+
+
+class Target(Struct, frozen=True):
+    """What a span stands for when it is clicked; each kind is a class of its own, which whoever acts on it knows."""
 
 
 class Span(NamedTuple):
@@ -17,7 +23,7 @@ class Span(NamedTuple):
 
     text: str
     role: str = ""
-    target: str = ""
+    target: Target | None = None
 
 
 Line = tuple[Span, ...]
@@ -203,13 +209,13 @@ def titled(line: Line, width: int, ellipsis: str) -> Line:
     return whole(tuple(span._replace(role="") if span.role == NAME else span for span in kept), width)
 
 
-def target_at(line: Line, x: int) -> str:
-    """The target of the span at cell `x`, or an empty string."""
+def target_at(line: Line, x: int) -> Target | None:
+    """The target of the span at cell `x`."""
     for span in line:
         x -= cell_len(span.text)
         if x < 0:
             return span.target
-    return ""
+    return None
 
 
 def wrapped(words: str, width: int, most: int, ellipsis: str = "…") -> list[str]:

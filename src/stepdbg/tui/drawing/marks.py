@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stepdbg.protocol.messages import Stop
-from stepdbg.tui.drawing.lines import Line, Span
+from stepdbg.tui.drawing.lines import Glyphs, Line, Span
 
 SIGNS = {"changed": "*", "touched": "~", "created": "+", "freed": "-"}
 LEGEND = ("+ created", "* changed", "~ same value", "- freed")
@@ -26,3 +26,8 @@ def legend(pieces: tuple[str, ...], width: int) -> tuple[Line, ...]:
         else:
             lines.append(f" {piece}")
     return tuple((Span(line, "faint"),) for line in lines) if all(len(line) <= width for line in lines) else ()
+
+
+def sign_of_news(news: str, glyphs: Glyphs) -> str:
+    """Before the number of the Output panel: `!` for a warning, a dot for anything new; a blank for nothing."""
+    return {"warning": "!", "output": "•" if glyphs.braille else "'"}.get(news, " ")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from stepdbg.tui.drawing.lines import Glyphs, Line, Span
+from stepdbg.tui.drawing.lines import Glyphs, Line, Span, Target
 
 RAMP = " .:-=+*#%@"
 """Levels where a terminal has no colours, from low to high."""
@@ -15,7 +15,7 @@ SIGNS = {"nan": "!", "inf": "^", "-inf": "v"}
 Grid = list[list[str]]
 _LEVELS = 16
 
-Target = Callable[[int, int], str]
+TargetAt = Callable[[int, int], Target | None]
 """What a pixel of a grid, by row and column, stands for when it is clicked."""
 
 
@@ -24,7 +24,7 @@ def enlarged(rows: Sequence[Sequence[str]], wide: int, high: int) -> Grid:
     return [[tone for tone in row for _ in range(wide)] for row in rows for _ in range(high)]
 
 
-def shaded(grid: Grid, glyphs: Glyphs, target: Target) -> list[Line]:
+def shaded(grid: Grid, glyphs: Glyphs, target: TargetAt) -> list[Line]:
     """The lines of a grid; without half blocks a line for each of its rows."""
     if not glyphs.half_blocks:
         return [tuple(_letter(tone, target(y, x)) for x, tone in enumerate(row)) for y, row in enumerate(grid)]
@@ -43,7 +43,7 @@ def legend(scale: str, glyphs: Glyphs) -> Line:
     return tuple(Span("▌", f"tone:{scale}{level}:{scale}{level + 1}") for level in range(0, _LEVELS, 2))
 
 
-def _halves(upper: str, lower: str, target: str) -> Span:
+def _halves(upper: str, lower: str, target: Target | None) -> Span:
     odd = upper if upper in SIGNS else lower if lower in SIGNS else ""
     if odd:  # a sign needs the whole cell; the other half stays behind it
         other = lower if odd == upper else upper
@@ -55,7 +55,7 @@ def _halves(upper: str, lower: str, target: str) -> Span:
     return Span("▀", f"tone:{upper}:{lower}", target)
 
 
-def _letter(tone: str, target: str) -> Span:
+def _letter(tone: str, target: Target | None) -> Span:
     if tone in SIGNS:
         return Span(SIGNS[tone], "error", target)
     if tone.startswith("here"):

@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from stepdbg.printable import narrow, printable
 from stepdbg.tui.drawing.cells import cell_len
-from stepdbg.tui.drawing.lines import Line, target_at
+from stepdbg.tui.drawing.lines import Line, Target, target_at
 from stepdbg.tui.drawing.palette import Palette
 
 Cell = tuple[str, str]
@@ -37,7 +37,7 @@ class Sheet(Widget):
     class Picked(Message):
         """Something on the sheet was clicked that stands for something."""
 
-        def __init__(self, sheet: Sheet, target: str) -> None:
+        def __init__(self, sheet: Sheet, target: Target) -> None:
             super().__init__()
             self.sheet = sheet
             self.target = target
@@ -57,6 +57,7 @@ class Sheet(Widget):
         """Draw anew, and have only the cells repainted that are not as they were."""
         width, height = self.size
         if width <= 0 or height <= 0 or not self.is_attached:
+            self._drawn_for = (-1, -1)  # it is drawn as soon as there is room for it
             return
         fresh = [*self.lines(width, height)][:height]
         fresh += [()] * (height - len(fresh))
@@ -103,7 +104,7 @@ class Sheet(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """Tell what was clicked, where the line says what it is."""
-        if event.y < len(self._lines) and (target := target_at(self._lines[event.y], event.x)):
+        if event.y < len(self._lines) and (target := target_at(self._lines[event.y], event.x)) is not None:
             self.post_message(self.Picked(self, target))
 
 

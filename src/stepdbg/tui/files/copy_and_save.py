@@ -1,9 +1,8 @@
-"""The deeds that keep something of a session beyond it: copy to the clipboard, save to a file."""
+"""What keeps something of a session beyond it: copy to the clipboard, save to a file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -15,9 +14,7 @@ from stepdbg.printable import printable, printable_lines
 from stepdbg.protocol.messages import (
     ListObjects,
     Objects,
-    Query,
     Refusal,
-    Result,
     Save,
     Saved,
     Summaries,
@@ -28,12 +25,12 @@ from stepdbg.tui.drawing.numbers import plural, size
 from stepdbg.tui.files import formats as saving
 from stepdbg.tui.files import tables
 from stepdbg.tui.files.clipboard import sequence
-from stepdbg.tui.panels.panel import Copied
+from stepdbg.tui.host import Host
+from stepdbg.tui.state.selection import Copied
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.top import header
 
 if TYPE_CHECKING:
-    from stepdbg.tui.app import StepdbgApp
     from stepdbg.tui.files.save_dialog import Wish
 
 _AT_ONCE = 2_000
@@ -42,12 +39,11 @@ _TOLD = 40
 """Characters of what was copied that the notice repeats."""
 
 
-class Keeping:
+class CopyAndSave:
     """Copies and saves."""
 
-    def __init__(self, app: StepdbgApp, ask: Callable[[Query], Awaitable[Result]]) -> None:
+    def __init__(self, app: Host) -> None:
         self._app = app
-        self._ask = ask
 
     def copy(self, *, more: bool) -> None:
         """What is under the cursor, or more of it, to the terminal's clipboard; and say what."""
@@ -103,7 +99,7 @@ class Keeping:
         choice, path = wish
         if choice.what in ("tensor", "state"):
             name = choice.name if choice.what == "tensor" else ""
-            result = await self._ask(Save(str(path), choice.suffix, name))  # type: ignore[arg-type]
+            result = await self._app.hub.answer(Save(str(path), choice.suffix, name))  # type: ignore[arg-type]
             if isinstance(result, Refusal):
                 raise SaveError(result.problem)
             if not isinstance(result, Saved):
@@ -115,13 +111,13 @@ class Keeping:
 
     async def _whole_model(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with every row of the model and its figures, whatever is in view."""
-        listed = await self._ask(ListObjects())
+        listed = await self._app.hub.answer(ListObjects())
         if not isinstance(listed, Objects):
             return snapshot
         names = [row.name for row in listed.rows if row.node in TENSORS]
         figures: list[Summary] = []
         for start in range(0, len(names), _AT_ONCE):
-            result = await self._ask(Summarise(tuple(names[start : start + _AT_ONCE])))
+            result = await self._app.hub.answer(Summarise(tuple(names[start : start + _AT_ONCE])))
             figures += result.rows if isinstance(result, Summaries) else ()
         return replace(snapshot, objects=listed, summaries={row.object: row for row in figures})
 
@@ -138,7 +134,7 @@ class Keeping:
         return tables.as_csv(rows_of) if choice.suffix == "csv" else tables.as_text(rows_of)
 
 
-def _picture(app: StepdbgApp) -> str:
+def _picture(app: Host) -> str:
     """What is on the screen below any dialog, as SVG."""
     from rich.terminal_theme import DEFAULT_TERMINAL_THEME, SVG_EXPORT_THEME
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
 from stepdbg.home.folders import STATE_VARIABLE, is_script_file
 from stepdbg.home.script_state import MOST_HISTORY, ScriptState, read_state, write_state
-
-if TYPE_CHECKING:
-    from stepdbg.tui.app import StepdbgApp
+from stepdbg.tui.host import Host
 
 SOON = 0.3
 """Seconds that a change waits for others, to be written together."""
@@ -29,7 +26,7 @@ EMPTY_AT_FIRST = ("output", "console")
 class Memory:
     """What is kept of the script of one screen."""
 
-    def __init__(self, app: StepdbgApp) -> None:
+    def __init__(self, app: Host) -> None:
         self._app = app
         self._file: Path | None = None
         self.state = ScriptState()
@@ -63,8 +60,8 @@ class Memory:
             app.furniture.restore(self._worth_a_start(self.state.panels), zoomed=self.state.zoomed)
         else:
             self.state = replace(self.state, panels=tuple(app.furniture.recent))
-        if self.state.theme in app.available_themes:
-            app.theme = self.state.theme
+        if self.state.theme:
+            app.chosen_theme = self.state.theme
 
     def _worth_a_start(self, panels: tuple[str, ...]) -> tuple[str, ...]:
         """The panels in their order; before anything has run, one that shows what has run gives way to the Model."""
@@ -114,5 +111,5 @@ class Memory:
             panels=tuple(furniture.chosen),
             zoomed=furniture.zoomed,
             history=tuple(self.history[-MOST_HISTORY:]),
-            theme="" if app.theme == app.configured_theme else app.theme,
+            theme=app.chosen_theme,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepdbg.tui.actions.registry import Situation
+from stepdbg.tui.actions.action import ActionContext
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, cropped
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
@@ -37,7 +37,7 @@ class Footer(Sheet):
     Footer { dock: bottom; }
     """
 
-    def __init__(self, palette: Palette, here: Situation, glyphs: Glyphs = UNICODE) -> None:
+    def __init__(self, palette: Palette, here: ActionContext, glyphs: Glyphs = UNICODE) -> None:
         super().__init__(palette, id="footer")
         self.glyphs = glyphs
         self.here = here
@@ -46,7 +46,7 @@ class Footer(Sheet):
         self.remark = ""
         """Why the key pressed last did nothing; in place of the keys."""
 
-    def show(self, here: Situation, hidden: str = "", remark: str = "") -> None:
+    def show(self, here: ActionContext, hidden: str = "", remark: str = "") -> None:
         """Another situation."""
         self.here, self.hidden, self.remark = here, hidden, remark
         self.repaint()

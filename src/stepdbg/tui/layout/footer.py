@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from stepdbg.tui.actions.action import Action, ActionContext
 from stepdbg.tui.actions.key_names import key_name
-from stepdbg.tui.actions.registry import DIGITS, NAMES, Action, Situation
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, clipped, cropped, width_of
+from stepdbg.tui.drawing.marks import sign_of_news
+from stepdbg.tui.state.panel_names import DIGITS, NAMES, SHORT_NAMES
+from stepdbg.tui.state.targets import ActionTarget, PanelTarget
 
-SHORT_NAMES = {"optimizer": "Optim"}
-"""For a terminal of 80 columns, on which the tabs of all panels are to be read."""
 SPARED = ("finish",)
 """What gives way first, for what the panel in focus has to offer."""
 PAST = ("back", "earlier", "later")
@@ -25,7 +26,7 @@ ALWAYS = ("command_palette", "help", "quit")
 """They come along whatever there is room for; through the first all the others are reached, by mouse as well."""
 
 
-def draw(here: Situation, width: int) -> Line:
+def draw(here: ActionContext, width: int) -> Line:
     """The actions that apply, as many as fit whole; the way to all others, help and quit always come along.
 
     Where that makes room for one more, the entries stand closer together.
@@ -50,35 +51,30 @@ def draw(here: Situation, width: int) -> Line:
             line = _entries(chosen, before, after)
             if width_of(line) <= width:
                 return line
-    return (Span(_help(here), "key", "action:help"),)
+    return (Span(_help(here), "key", ActionTarget("help")),)
 
 
 def _entries(actions: list[Action], before: str, after: str) -> Line:
     """`n next  f finish`, each of which is clicked as well."""
     spans: list[Span] = []
     for action in actions:
-        target = f"action:{action.id}"
+        target = ActionTarget(action.id)
         spans.append(Span(f"{' ' if spans else before}{key_name(action.keys[0])}", "key", target))
         spans.append(Span(f" {action.label}{after}", "dim", target))
     return tuple(spans)
 
 
-def remark(words: str, here: Situation, width: int, glyphs: Glyphs = UNICODE) -> Line:
+def remark(words: str, here: ActionContext, width: int, glyphs: Glyphs = UNICODE) -> Line:
     """Why a key did nothing, with the way to the keys that do something."""
-    ways = (Span(_help(here), "key", "action:help"),)
+    ways = (Span(_help(here), "key", ActionTarget("help")),)
     room = width - width_of(ways) - 2
     left = clipped((Span(f" {words}", "sentence"),), room, glyphs.ellipsis)
     return (*left, Span(" " * (room + 1 - width_of(left))), *ways, Span(" ")) if room > SOME else cropped(left, width)
 
 
-def _help(here: Situation) -> str:
+def _help(here: ActionContext) -> str:
     """How to find the keys, where there is room for nothing else."""
     return "".join(f" {key_name(action.keys[0])} help" for action in here.actions if action.id == "help")
-
-
-def sign_of_news(news: str, glyphs: Glyphs) -> str:
-    """Before the number of the Output panel: `!` for a warning, a dot for anything new; a blank for nothing."""
-    return {"warning": "!", "output": "•" if glyphs.braille else "'"}.get(news, " ")
 
 
 def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: str = "", news: str = "") -> Line:
@@ -98,15 +94,17 @@ def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: str = ""
         (Span(f"{DIGITS[current]} {NAMES[current]}" if current in DIGITS else "", "tab.here"),),
     )
     if news:
-        sign = Span(sign_of_news(news, glyphs), "warning", "panel:output")
+        sign = Span(sign_of_news(news, glyphs), "warning", PanelTarget("output"))
         spans = tuple(
             piece
             for span in spans
-            for piece in ((sign, span._replace(text=span.text[1:])) if span.target == "panel:output" else (span,))
+            for piece in (
+                (sign, span._replace(text=span.text[1:])) if span.target == PanelTarget("output") else (span,)
+            )
         )
     rest = room - sum(len(span.text) for span in spans)
     gap = Span(" " if rest > 0 and not spans[-1].text.endswith(" ") else "")
-    unzoom = Span(words, "dim", "action:zoom") if room < width else Span("")
+    unzoom = Span(words, "dim", ActionTarget("zoom")) if room < width else Span("")
     return (*spans, gap, Span(glyphs.rule * max(0, rest - len(gap.text)), "rule"), unzoom)
 
 
@@ -118,7 +116,7 @@ def _ways_to_name(current: str) -> Iterator[Line]:
             for name, digit in DIGITS.items()
         }
         yield tuple(
-            Span(text, "tab.here" if name == current else "tab", f"panel:{name}") for name, text in words.items()
+            Span(text, "tab.here" if name == current else "tab", PanelTarget(name)) for name, text in words.items()
         )
 
 
@@ -131,4 +129,4 @@ def hint(words: str, key: str, width: int, glyphs: Glyphs = UNICODE) -> Line:
     rest = width - width_of(left) - cell_len(dismiss)
     if rest < 1:
         return clipped(left, width, glyphs.ellipsis)
-    return (*left, Span(" " * rest), Span(dismiss, "faint", "action:no_hints"))
+    return (*left, Span(" " * rest), Span(dismiss, "faint", ActionTarget("no_hints")))

@@ -3,33 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
 from textual.css.query import NoMatches
 from textual.geometry import Size
 
-from stepdbg.tui.actions.registry import DIGITS, PANELS, key_of
+from stepdbg.tui.actions.action import ActionContext
+from stepdbg.tui.drawing.palette import Palette
+from stepdbg.tui.host import Host
 from stepdbg.tui.layout.arrangement import COLUMNS, Arrangement, Box, arranged, boxes, order
 from stepdbg.tui.layout.bars import Footer, HintLine, Tabs
-from stepdbg.tui.layout.trail import Trail
-from stepdbg.tui.panels.panel import Panel
+from stepdbg.tui.panel import Panel
+from stepdbg.tui.state.panel_names import DIGITS, PANELS
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.trail import Trail
 from stepdbg.tui.top.ranks import several
 from stepdbg.tui.top.top import Top
 
-if TYPE_CHECKING:
-    from stepdbg.tui.app import StepdbgApp
-
+P = TypeVar("P", bound=Panel)
 HINTED = 20
 """Rows from which on there is room for the line of the hints."""
+
+
+class LayoutHost(Host, Protocol):
+    """The app, as far as it says what the lines at the bottom show."""
+
+    @property
+    def said(self) -> tuple[str, int]:
+        """What was said quietly last, and the boundary at which it was."""
+        ...
+
+    def palette(self) -> Palette:
+        """The colours of the theme in force."""
+        ...
+
+    def action_context(self) -> ActionContext:
+        """What the applicability of actions is judged by."""
+        ...
+
+    def hint(self) -> str:
+        """What the hint for newcomers says now."""
+        ...
 
 
 class Furniture:
     """All panels, and which of them are to be seen."""
 
-    def __init__(self, app: StepdbgApp) -> None:
+    def __init__(self, app: LayoutHost) -> None:
         self._app = app
         self.panels: dict[str, Panel] = {}
+        """By its name the panel that stands in each place."""
+        self._all: tuple[Panel, ...] = ()
+        """Those as well whose place another has taken."""
         self.recent: list[str] = ["model"]
         """The panels as they were gone to, the newest first: it is the one that has the focus, or had it last."""
         self.trail = Trail()
@@ -50,28 +75,27 @@ class Furniture:
         from stepdbg.tui.panels.breakpoints.panel import BreaksPanel
         from stepdbg.tui.panels.console.panel import ConsolePanel
         from stepdbg.tui.panels.effects.panel import EffectsPanel
-        from stepdbg.tui.panels.graph.panel import TensorOrGraph
+        from stepdbg.tui.panels.graph.panel import GraphPanel
         from stepdbg.tui.panels.model.panel import ModelPanel
         from stepdbg.tui.panels.optimizer.panel import OptimizerPanel
         from stepdbg.tui.panels.source.panel import SourcePanel
+        from stepdbg.tui.panels.tensor.panel import TensorPanel
         from stepdbg.tui.panels.text.panel import LossPanel, OutputPanel
 
         app = self._app
         palette = app.palette()
         kinds = (
-            ModelPanel, TensorOrGraph, EffectsPanel, OptimizerPanel, LossPanel, SourcePanel, OutputPanel, BreaksPanel,
-            ConsolePanel,
+            ModelPanel, TensorPanel, GraphPanel, EffectsPanel, OptimizerPanel, LossPanel, SourcePanel, OutputPanel,
+            BreaksPanel, ConsolePanel,
         )  # fmt: skip
-        for kind in kinds:
-            panel = kind(palette, app.glyphs)
+        self._all = tuple(kind(palette, app.glyphs) for kind in kinds)
+        for panel in self._all:
             panel.snapshot = app.seen
             panel.styles.position = "absolute"
-            self.panels[panel.panel] = panel
-        optimizer, tensor = self.panels["optimizer"], self.panels["tensor"]
-        if isinstance(optimizer, OptimizerPanel) and isinstance(tensor, TensorOrGraph):
-            optimizer.beside_tensor = tensor
+            self.panels.setdefault(panel.panel, panel)
+        self.panel(OptimizerPanel).element_at_hand = lambda: self.panels["tensor"].editable()
         self.arrange(app.size)
-        await app.query_one("#body").mount(*self.panels.values())
+        await app.screen_stack[0].query_one("#body").mount(*self._all)
         self.arrange(app.size)
         self.go_to(self.current, noted=False)
         app.hub.tell_terminal_size()
@@ -88,27 +112,28 @@ class Furniture:
         self._ranks = several(self._app.snapshot)
         self.arrangement = arrangement = arranged(size.width, size.height, self.zoomed, ranks=self._ranks)
         tabbed = arrangement.kind == "tabs"
-        hinted = self._app.guide.active and size.height >= HINTED and arrangement.kind != "tiny"
+        hinted = self._app.hinted and size.height >= HINTED and arrangement.kind != "tiny"
         room = size.height - arrangement.top - tabbed - hinted - 1
         there = [name for name in PANELS.values() if name in self.panels]
         self._boxes = boxes(arrangement.kind, size.width, room, order(there, self.recent))
+        base = self._app.screen_stack[0]
         try:
-            top, tabs, body = self.top, self._app.query_one(Tabs), self._app.query_one("#body")
-            self._app.query_one(HintLine).set_class(not hinted, "hidden")
+            top, tabs, body = self.top, base.query_one(Tabs), base.query_one("#body")
+            base.query_one(HintLine).set_class(not hinted, "hidden")
         except NoMatches:
             return
         top.styles.height = arrangement.top
         tabs.set_class(not tabbed, "hidden")
         body.set_class(arrangement.kind == "tiny", "hidden")
-        for name, panel in self.panels.items():
-            box = self._boxes.get(name)
-            panel.set_class(box is None, "hidden")
+        for panel in self._all:
+            box = self._boxes.get(panel.panel)
+            panel.set_class(box is None or panel is not self.panels[panel.panel], "hidden")
             panel.alone = tabbed
             if box is not None:
                 panel.beside = box.beside
+                panel.room = Size(box.width, box.height)
                 panel.styles.offset = (box.x, box.y)
                 panel.styles.width, panel.styles.height = box.width, box.height
-        base = self._app.screen_stack[0]
         if base.focused is None and self.current in self._boxes and self.panels[self.current].is_attached:
             base.set_focus(self.panels[self.current])  # it was hidden while there was no room
 
@@ -136,6 +161,23 @@ class Furniture:
         """The panels on the screen."""
         return [panel for name, panel in self.panels.items() if self.is_shown(name)]
 
+    def informed(self) -> list[Panel]:
+        """The panels on the screen, and those whose place one of them has taken."""
+        return [panel for panel in self._all if self.is_shown(panel.panel)]
+
+    def panel(self, kind: type[P]) -> P:
+        """The panel of that class."""
+        return next(panel for panel in self._all if isinstance(panel, kind))
+
+    def put(self, panel: Panel) -> None:
+        """Have a panel stand in its place, instead of the other that belongs there; the focus stays in the place."""
+        before = self.panels[panel.panel]
+        if before is not panel:
+            self.panels[panel.panel] = panel
+            if self._app.screen_stack[0].focused is before:
+                self._app.screen_stack[0].set_focus(panel)
+            self.arrange(self._app.size)
+
     def show(self, snapshot: Snapshot, *, arriving: bool = False) -> None:
         """Draw a snapshot wherever it is to be seen; one that is `arriving` not where only answers are
         shown, which have not been asked for yet.
@@ -150,21 +192,24 @@ class Furniture:
         for panel in self.visible():
             if not (arriving and panel.shows_answers and not panel.in_focus):
                 panel.show(snapshot)
+                for behind in self._all:
+                    if behind.panel == panel.panel:
+                        behind.take(snapshot)
         if self.arrangement.kind == "tabs":
             news = snapshot.news
-            unzoom = key_of("zoom", self._app.snapshot) if self.zoomed and self.has_columns else ""
+            unzoom = self._app.snapshot.key("zoom") if self.zoomed and self.has_columns else ""
             base.query_one(Tabs).show(self.current, zoomed=unzoom, news=news)
-        if self._app.guide.active:
-            base.query_one(HintLine).show(self._app.guide.look(), key_of("no_hints", self._app.snapshot))
+        if self._app.hinted:
+            base.query_one(HintLine).show(self._app.hint(), self._app.snapshot.key("no_hints"))
         words, at = self._app.said
         base.query_one(Footer).show(
-            self._app.situation(), self._hidden(snapshot), words if at == self._app.snapshot.boundary else ""
+            self._app.action_context(), self._hidden(snapshot), words if at == self._app.snapshot.boundary else ""
         )
 
     def _hidden(self, snapshot: Snapshot) -> str:
         """What there is no room for, and whether something was printed there."""
         hidden = self.arrangement.hidden
-        output = key_of("panel_output", self._app.snapshot)
+        output = self._app.snapshot.key("panel_output")
         return f"{hidden}; {snapshot.news} in {output}" if hidden and snapshot.news else hidden
 
     def go_to(self, name: str, view: str | None = None, *, noted: bool = True) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from stepdbg.home.first_run import note_use
+from stepdbg.tui.host import Host
 from stepdbg.tui.onboarding.hints import HINTS, Moment, advanced, words
 from stepdbg.tui.state.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    from stepdbg.tui.app import StepdbgApp
 
 
 class Guide:
@@ -21,7 +18,7 @@ class Guide:
         wanted: whether there are to be any.
     """
 
-    def __init__(self, app: StepdbgApp, *, wanted: bool) -> None:
+    def __init__(self, app: Host, *, wanted: bool) -> None:
         self._app = app
         self.place = 0 if wanted else len(HINTS)
         self._since: tuple[int, str] | None = None
@@ -53,8 +50,9 @@ class Guide:
                 self._begin(snapshot.boundary, panel)
                 if not self.active:
                     self.dismiss()
-        typing = self._app.situation().typing  # keys are letters then
-        return "" if typing else words(self.place, snapshot, self._app.config.actions)
+        focused = self._app.furniture.in_focus()
+        typing = focused is not None and focused.typing  # keys are letters then
+        return "" if typing else words(self.place, snapshot)
 
     def _begin(self, boundary: int, panel: str) -> None:
         """Another hint is shown from here on."""

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from stepdbg.protocol.messages import Inner, Stop, Unit
-from stepdbg.tui.actions.registry import Action, main_keys
 from stepdbg.tui.drawing.lines import plain
 from stepdbg.tui.state.snapshot import Snapshot
 
@@ -120,12 +119,12 @@ def inside(stop: Stop, inner: Inner) -> str:
     return f"inside {phase}, {key} goes to the next {unit}, {{next}} to its end"
 
 
-def words(place: int, snapshot: Snapshot, actions: tuple[Action, ...]) -> str:
+def words(place: int, snapshot: Snapshot) -> str:
     """What the hint says here; nothing while training does not stand."""
     stop = snapshot.stop
     if place >= len(HINTS) or stop is None or not snapshot.paused:
         return ""
-    fields = main_keys(actions)
+    fields = dict(snapshot.keys)
     if stop.inner is not None:
         return inside(stop, stop.inner).format_map(fields)
     following = stop.boundary.next or ""

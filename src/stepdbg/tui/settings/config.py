@@ -18,7 +18,8 @@ from typing import Any
 from msgspec import Struct
 
 from stepdbg.home.toml_files import Broken, read_toml
-from stepdbg.tui.actions.registry import ACTIONS, Action
+from stepdbg.tui.actions.action import Action
+from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.settings.keymap import remapped
 
 THEMES = {"dark": "textual-dark", "light": "textual-light", "ansi": "ansi-dark"}

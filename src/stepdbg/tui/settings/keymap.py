@@ -15,8 +15,10 @@ from msgspec.structs import replace
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
 
 from stepdbg.protocol.messages import Boundary, Edit, RankState, SessionState, State, Stop
+from stepdbg.tui.actions.action import Action, ActionContext
 from stepdbg.tui.actions.key_names import key_name
-from stepdbg.tui.actions.registry import ACTIONS, NAMES, Action, Situation
+from stepdbg.tui.actions.registry import ACTIONS
+from stepdbg.tui.state.panel_names import NAMES
 from stepdbg.tui.state.snapshot import Snapshot
 
 _SYNONYMS = {
@@ -122,7 +124,7 @@ def coincide(one: Action, other: Action) -> bool:
     return any(one.applies(here) and other.applies(here) for here in _situations())
 
 
-def _situations() -> Iterator[Situation]:
+def _situations() -> Iterator[ActionContext]:
     """Situations of every kind, as far as what applies depends on them."""
     edit = Edit(1, "model.weight", None, "0", "1", "0", 1, 1)
     stop = Stop(Boundary(1, 1, "forward", "loss"), "step")
@@ -132,4 +134,4 @@ def _situations() -> Iterator[Situation]:
         ranks = tuple(RankState(rank, 1, state, stop) for rank in (0, 1)) if state != "starting" else ()
         snapshot = Snapshot(SessionState("s", "t", "t.py", state, ranks=ranks, edits=(edit,)))
         for panel, editable, selected, typing in itertools.product(NAMES, (False, True), (False, True), (False, True)):
-            yield Situation(snapshot, panel, editable, selected, offers, columns=True, hinted=True, typing=typing)
+            yield ActionContext(snapshot, panel, editable, selected, offers, columns=True, hinted=True, typing=typing)

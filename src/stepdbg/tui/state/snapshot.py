@@ -143,7 +143,7 @@ class Snapshot(Struct, frozen=True):
     unfolded: bool = False
     """Whether the frames of libraries are gone through, too."""
     keys: Mapping[str, str] = field(default_factory=dict)
-    """The user's own keys as people write them, by the id of the action, for the sentences that name one."""
+    """The user's own keys as people write them, by the id of the action: of every action."""
     locals: Locals | None = None
     locals_at: int = 0
     """The boundary that they are of."""
@@ -186,6 +186,10 @@ class Snapshot(Struct, frozen=True):
             if state.rank == self.rank:
                 return state
         return None
+
+    def key(self, action: str) -> str:
+        """The key of the action of that id as people write it, for a sentence that names one."""
+        return self.keys[action]
 
     def with_output_read(self) -> Snapshot:
         """The same, once all of the output was on the screen."""

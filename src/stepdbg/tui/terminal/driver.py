@@ -19,17 +19,16 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from textual._xterm_parser import XTermParser
+from textual.app import App
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from stepdbg.terminal_size import terminal_size
-
-if TYPE_CHECKING:
-    from stepdbg.tui.terminal.terminal_app import TerminalApp
+from stepdbg.tui.terminal.signals import end_by
 
 _FLAGS = (
     linux_driver.KITTY_DISAMBIGUATE_ESCAPE_CODES
@@ -45,11 +44,10 @@ class TerminalDriver(LinuxDriver):
     """Reads any bytes, knows the terminal's own size, and comes back from every kind of stop."""
 
     def __init__(
-        self, app: TerminalApp[int], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+        self, app: App[int], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._file = ScreenFile()  # type: ignore[assignment]  # what of a file the writing thread uses
-        self._terminal_app = app
         self._suspended = False
         # By the loop, between two callbacks: a handler that interrupts anything may find a lock of its own taken.
         self._loop.add_signal_handler(signal.SIGTSTP, self._suspend)
@@ -73,7 +71,12 @@ class TerminalDriver(LinuxDriver):
             self.resume_application_mode()
         else:
             self._claim()
-        self._terminal_app.repaint_all()
+        self._repaint_all()
+
+    def _repaint_all(self) -> None:
+        """Draw every cell anew, whatever the terminal shows."""
+        if self._app._screen_stack:
+            self._app.screen.refresh(layout=True)
 
     def _claim(self) -> None:
         with contextlib.suppress(termios.error):
@@ -103,7 +106,7 @@ class TerminalDriver(LinuxDriver):
                     except OSError:
                         data = b""
                     if not data:  # the terminal has gone
-                        self._loop.call_soon_threadsafe(self._terminal_app.signalled, signal.SIGHUP)
+                        self._loop.call_soon_threadsafe(end_by, self._app, signal.SIGHUP)
                         return
                 for message in keys.fed(data):
                     self.process_message(message)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
 import sys
 from typing import Generic, TypeVar
 
@@ -20,13 +16,10 @@ from stepdbg.printable import printable_lines
 from stepdbg.tui.drawing.changed_cells import gated
 
 T = TypeVar("T")
-_NO_ENDS = {"SIGKILL", "SIGSTOP", "SIGCHLD", "SIGCLD", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGWINCH", "SIGURG",
-            "SIGPIPE", "SIGXFSZ", "SIGINFO", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS"}  # fmt: skip
-"""Signals that end no program, that Python ignores, that cannot be handled, or that are faults of the program."""
 
 
 class TerminalApp(App[T], Generic[T], inherit_bindings=False):
-    """The base of the app: the gate at the screen, and the signals."""
+    """The base of the app: the gate at the screen, and the driver."""
 
     farewell = ""
     """What to say on the terminal when the screen is gone."""
@@ -40,34 +33,6 @@ class TerminalApp(App[T], Generic[T], inherit_bindings=False):
         from stepdbg.tui.terminal.driver import TerminalDriver
 
         return TerminalDriver
-
-    def heed_signals(self) -> None:
-        """End in order at every signal that would end the program: by itself Textual (8.2) leaves the terminal in its
-        alternate screen.
-        """
-        loop = asyncio.get_running_loop()
-
-        def heard(number: int, _frame: object) -> None:
-            try:
-                loop.call_soon_threadsafe(self.signalled, number)
-            except RuntimeError:  # the screen has closed already
-                signal.signal(number, signal.SIG_DFL)
-                os.kill(os.getpid(), number)
-
-        loop.add_signal_handler(signal.SIGTERM, self.signalled, signal.SIGTERM)  # has any signal wake the loop
-        for number in signal.valid_signals() - {signal.SIGTERM}:
-            if getattr(number, "name", "") not in _NO_ENDS:
-                with contextlib.suppress(ValueError, OSError):
-                    signal.signal(number, heard)  # by the loop's own way it takes 0.3 ms for each
-
-    def signalled(self, number: int) -> None:
-        """A signal that ends the program."""
-        self.exit(return_code=128 + number)
-
-    def repaint_all(self) -> None:
-        """Draw every cell anew, whatever the terminal shows."""
-        if self._screen_stack:
-            self.screen.refresh(layout=True)
 
     def notify(
         self,

@@ -10,7 +10,6 @@ import signal
 from pathlib import PurePath
 
 from stepdbg.protocol.messages import SessionState, Stop
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, plain, shortened, text
 from stepdbg.tui.drawing.numbers import count, figure, plural, size
@@ -80,10 +79,10 @@ def _past_words(stop: Stop) -> str:
 def _way_back(snapshot: Snapshot) -> str:
     """How to come back from the past."""
     newest = snapshot.stops[-1].boundary if snapshot.stops else 0
-    later = key_of("later", snapshot)
+    later = snapshot.key("later")
     if neighbour(snapshot, 1) in (None, newest):
         return f"{later} goes back to now"
-    return f"{later} later, {key_of('back', snapshot)} now"
+    return f"{later} later, {snapshot.key('back')} now"
 
 
 def exit_words(status: int | None) -> str:
@@ -257,13 +256,13 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: bool = False) 
     state = snapshot.state
     if state == "lost" or snapshot.ended:
         why = snapshot.lost or "its connection has ended, and nobody knows how"
-        return f"{why}; what was seen last stays to be read. Press {key_of('quit', snapshot)} to leave"
+        return f"{why}; what was seen last stays to be read. Press {snapshot.key('quit')} to leave"
     waiting = _waiting(snapshot)
     if state == "exited" and not snapshot.over:
-        return f"rank {snapshot.rank} has ended, others have not; press {key_of('rank', snapshot)} to show the next"
+        return f"rank {snapshot.rank} has ended, others have not; press {snapshot.key('rank')} to show the next"
     if state == "exited":
-        again = f", {key_of('restart', snapshot)} to run it again" if session.terminal else ""
-        leave = key_of("quit", snapshot)
+        again = f", {snapshot.key('restart')} to run it again" if session.terminal else ""
+        leave = snapshot.key("quit")
         how = f"{session.script} ended {exit_words(session.exit_status)}"
         if stop is not None and stop.failure is not None:
             return f"{sentence(stop, glyphs=glyphs, brief=brief)}; {how}. Press {leave} to leave{again}"
@@ -275,29 +274,29 @@ def below(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: bool = False) 
     if snapshot.asking:
         asked = last_words(snapshot)
         said = f": {asked}" if asked else ""
-        return f"the script waits for a line of input{said} - press {key_of('input', snapshot)} to type it"
+        return f"the script waits for a line of input{said} - press {snapshot.key('input')} to type it"
     if state == "starting":
-        output = key_of("panel_output", snapshot)
+        output = snapshot.key("panel_output")
         return f"training stops before its first phase; the output of the script is in panel {output}"
     if state == "running" and waiting:
         return (
             f"rank {snapshot.rank} runs, {waiting}; a collective call (in a distributed backward) waits for all. "
-            f"Press {key_of('rank', snapshot)} to show the next rank, "
-            f"then {key_of('next', snapshot)} or {key_of('continue', snapshot)}"
+            f"Press {snapshot.key('rank')} to show the next rank, "
+            f"then {snapshot.key('next')} or {snapshot.key('continue')}"
         )
     if state == "running" and snapshot.ending:
-        output = f", its output is in panel {key_of('panel_output', snapshot)}" if session.terminal else ""
+        output = f", its output is in panel {snapshot.key('panel_output')}" if session.terminal else ""
         return f"nothing trains any more; what is left of the script runs to its end{output}"
     if state == "running" and _pausing(snapshot):
-        again = key_of("pause", snapshot)
+        again = snapshot.key("pause")
         return f"training pauses at the next boundary between two phases; press {again} again to see where it hangs"
     if state == "running":
-        return f"training runs; press {key_of('pause', snapshot)} to pause it at the next boundary between two phases"
+        return f"training runs; press {snapshot.key('pause')} to pause it at the next boundary between two phases"
     if stop is None:
         return ""
-    words = sentence(stop, model_name(snapshot), key_of("next", snapshot), glyphs, brief=brief)
+    words = sentence(stop, model_name(snapshot), snapshot.key("next"), glyphs, brief=brief)
     if snapshot.news == "warning":
-        words = f"! a warning was printed, see Output ({key_of('panel_output', snapshot)}). {words}"
+        words = f"! a warning was printed, see Output ({snapshot.key('panel_output')}). {words}"
     if stop.reason == "breakpoint" and stop.detail and stop.inner is None:
         return f"{stop.detail}: {words}"
     return words

@@ -13,6 +13,7 @@ from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, cropped, padded, plain, shortened_name
 from stepdbg.tui.drawing.numbers import milliseconds, plural
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import PhaseTarget
 from stepdbg.tui.words import inside_phase as inner
 
 TEXTBOOK = ("data", "zero_grad", "forward", "loss", "backward", "step")
@@ -391,7 +392,7 @@ def _draw_box(
     lines: list[list[Span]], box: Box, wide: int, tall: bool, *, mark: tuple[str, str], arrow: bool, last: bool,
     here: bool, selected: bool, glyphs: Glyphs,
 ) -> None:  # fmt: skip
-    target = f"phase:{box.name}"
+    target = PhaseTarget(box.name)
     role = "error" if box.is_left else "accent" if here else {"done": "", "unknown": "faint"}.get(box.when, "dim")
     label = _label(box, glyphs, wide - 2)
     top = lines[0]

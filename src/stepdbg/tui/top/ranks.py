@@ -11,6 +11,7 @@ from typing import NamedTuple
 from stepdbg.protocol.messages import RankState
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, clipped, plain, width_of
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import RankTarget
 from stepdbg.tui.words.inside_phase import position
 
 LONG = 2.0
@@ -86,8 +87,8 @@ def _line(groups: list[_Group], shown: int, glyphs: Glyphs) -> Line:
         for run in _runs(group.numbers):
             here = glyphs.cursor if group.numbers == (shown,) else ""
             words = f"{run[0]}-{run[-1]}" if len(run) > 2 else " ".join(map(str, run))
-            spans.append(Span(f" {here}{words}", "strong", f"rank:{run[0]}"))
-        spans.append(Span(f" {group.words}", _ROLES.get(group.state, "dim"), f"rank:{group.numbers[0]}"))
+            spans.append(Span(f" {here}{words}", "strong", RankTarget(run[0])))
+        spans.append(Span(f" {group.words}", _ROLES.get(group.state, "dim"), RankTarget(group.numbers[0])))
     return tuple(spans)
 
 

@@ -13,6 +13,7 @@ from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, cropped
 from stepdbg.tui.drawing.numbers import count
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import StopTarget
 
 LABEL = " stops "
 EDITED = "e"
@@ -53,16 +54,16 @@ def draw(snapshot: Snapshot, width: int, glyphs: Glyphs = UNICODE) -> Line:
     later = len(ticks) - start - last
     spans = [Span(LABEL, "dim")]
     if earlier := start + first:
-        spans.append(Span(f"{glyphs.more_left}{count(earlier)} ", "dim", f"stop:{ticks[earlier - 1].boundary}"))
+        spans.append(Span(f"{glyphs.more_left}{count(earlier)} ", "dim", StopTarget(ticks[earlier - 1].boundary)))
     for mark in marks[first:last]:
-        target = f"stop:{mark.boundary}"
+        target = StopTarget(mark.boundary)
         if mark.heading:
             spans.append(Span(mark.heading, "faint", target))
         spans.append(Span(mark.sign, mark.role, target))
     if later:
-        spans.append(Span(f" {count(later)}{glyphs.more_right}", "dim", f"stop:{ticks[-1].boundary}"))
+        spans.append(Span(f" {count(later)}{glyphs.more_right}", "dim", StopTarget(ticks[-1].boundary)))
     elif snapshot.past_at is not None:
-        spans.append(Span(" now", "dim", f"stop:{ticks[-1].boundary}"))
+        spans.append(Span(" now", "dim", StopTarget(ticks[-1].boundary)))
     return cropped(tuple(spans), width)
 
 

@@ -24,6 +24,7 @@ from stepdbg.tui.drawing.lines import (
 )
 from stepdbg.tui.drawing.numbers import figure, plural, shape
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import ObjectTarget
 
 COLUMNS = ("mean", "std", "min", "max", "norm")
 """The figures of the table, the most wanted first."""
@@ -226,7 +227,7 @@ def _columns(inner: Inner, width: int) -> _Columns:
 
 def _row(one: InnerTensor, here: bool, columns: _Columns, frame: Frame) -> Line:
     glyphs = frame.glyphs
-    target = f"owned:{one.object}"
+    target = ObjectTarget(one.object)
     spans = [
         Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim"),
         Span(

@@ -6,11 +6,17 @@ from typing import NamedTuple
 
 from stepdbg.hub.breakpoints.text import describe
 from stepdbg.protocol.messages import Breakpoint, Edit
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.cells import cell_len
-from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line, Span, plain, shortened, shortened_name
+from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line, Span, Target, plain, shortened, shortened_name
 from stepdbg.tui.drawing.numbers import plural
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.words.edits import change_words, object_words
+
+
+class SwitchTarget(Target, frozen=True):
+    """A breakpoint is to be switched on or off."""
+
+    number: int
 
 
 class Item(NamedTuple):
@@ -26,37 +32,20 @@ def items(snapshot: Snapshot) -> list[Item]:
     session = snapshot.session
     found = [Item(breakpoint=one) for one in session.breakpoints]
     if not found:
-        found.append(Item(words=f"No breakpoints. Press {key_of('break', snapshot)} on a phase."))
+        found.append(Item(words=f"No breakpoints. Press {snapshot.key('break')} on a phase."))
     if session.edits:
         found.append(Item(words="edits"))
         found += [Item(edit=one) for one in session.edits]
     return found
 
 
-def edit_words(edit: Edit, glyphs: Glyphs) -> str:
-    """`fc1.weight[0, 3]  0.12 → 0.06  (old * 0.5)`, or that it was taken back."""
-    if edit.lapsed:
-        return f"{_object(edit)} is gone: its edit cannot be undone"
-    if edit.undone:
-        return f"undone: {_object(edit)} is {edit.old} again"
-    return f"{_object(edit)}  {_change(edit, glyphs)}  ({edit.expression})"
-
-
-def _object(edit: Edit) -> str:
-    return edit.object + (f"[{', '.join(map(str, edit.index))}]" if edit.index else edit.where)
-
-
-def _change(edit: Edit, glyphs: Glyphs) -> str:
-    return f"{edit.old} {glyphs.becomes} {edit.new}"
-
-
 def _fitting(edit: Edit, width: int, glyphs: Glyphs) -> str:
     """The edit in so many cells: the expression gives way first, then the beginning of the name, the numbers last."""
-    change = _change(edit, glyphs)
-    words = f"{_object(edit)}  {change}  ({edit.expression})"
+    change = change_words(edit, glyphs)
+    words = f"{object_words(edit)}  {change}  ({edit.expression})"
     if cell_len(words) <= width:
         return plain(words)
-    name = shortened_name(plain(_object(edit)), max(6, width - cell_len(change) - 2), glyphs.ellipsis)
+    name = shortened_name(plain(object_words(edit)), max(6, width - cell_len(change) - 2), glyphs.ellipsis)
     return shortened(f"{name}  {plain(change)}", width, glyphs.ellipsis)
 
 
@@ -84,7 +73,7 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
         hits = f"  met {plural(one.hits, 'time')}" if one.hits else ""
         off = "" if one.enabled else "  off"
         return (
-            cursor, Span(f" {sign} ", "breakpoint" if one.enabled else "dim", f"switch:{one.number}"),
+            cursor, Span(f" {sign} ", "breakpoint" if one.enabled else "dim", SwitchTarget(one.number)),
             Span(plain(describe(one)), emphasis or ("" if one.enabled else "dim")), Span(off + hits, "dim"),
         )  # fmt: skip
     if item.edit is not None:

@@ -2,51 +2,58 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from stepdbg.errors import StepdbgError
 from stepdbg.protocol.messages import Complete, Completions, Evaluate, Evaluated, Interrupt, Query, Refusal, Result
-from stepdbg.tui.actions.registry import key_of
+from stepdbg.tui.host import Host
+from stepdbg.tui.panels.console.panel import ConsolePanel
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.exchanges import Cleared, Exchange, Replied, Typed
 from stepdbg.tui.state.snapshot import reduced
 
-if TYPE_CHECKING:
-    from stepdbg.tui.app import StepdbgApp
-    from stepdbg.tui.panels.console.panel import ConsolePanel
 
-
-class ConsoleDeeds:
+class ConsoleActions:
     """Types, runs, completes, interrupts."""
 
-    def __init__(self, app: StepdbgApp) -> None:
-        self._app = app
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     @property
     def _panel(self) -> ConsolePanel:
-        return cast("ConsolePanel", self._app.furniture.panels["console"])
+        return self._host.furniture.panel(ConsolePanel)
 
-    async def do(self, name: str) -> None:
-        """Do the action of that id. The caller has seen that it applies."""
-        app, line = self._app, self._panel.input
-        match name:
-            case "console":
-                app.furniture.go_to("console", "console")
-                await self.begin()
-            case "console_leave":
-                self._panel.rests = True
-                app.furniture.go_to("console", noted=False)
-            case "console_clear":
-                app.snapshot = reduced(app.snapshot, Cleared())
-                app.paint()
-            case "console_interrupt":
-                app.hub.send(Interrupt(app.snapshot.rank))
-            case "console_run" if line is not None:
-                line.enter()
-            case "console_complete" if line is not None:
-                line.tab()
-            case "console_history" if line is not None:
-                line.recall(1)
+    async def open(self) -> None:
+        """Go to the console, and have the keys go to its input."""
+        self._host.furniture.go_to("console", "console")
+        await self.begin()
+
+    def leave(self) -> None:
+        """Leave the input, so that keys step again."""
+        self._panel.rests = True
+        self._host.furniture.go_to("console", noted=False)
+
+    def clear(self) -> None:
+        """Clear the console, but for what still runs."""
+        self._host.snapshot = reduced(self._host.snapshot, Cleared())
+        self._host.paint()
+
+    def interrupt(self) -> None:
+        """Interrupt what the console runs."""
+        self._host.hub.send(Interrupt(self._host.snapshot.rank))
+
+    def run(self) -> None:
+        """Run what was typed."""
+        if (line := self._panel.input) is not None:
+            line.enter()
+
+    def tab(self) -> None:
+        """Complete a name, or indent a line."""
+        if (line := self._panel.input) is not None:
+            line.tab()
+
+    def recall(self) -> None:
+        """Take up what was typed before."""
+        if (line := self._panel.input) is not None:
+            line.recall(1)
 
     async def begin(self) -> None:
         """Have the keys go to the input, where something can be typed."""
@@ -54,43 +61,39 @@ class ConsoleDeeds:
         if panel.input is None or not panel.input.has_focus:
             await panel.type()
         if panel.input is not None:
-            panel.input.past = self._app.memory.history  # grows there, and is kept with the script
-        self._app.paint()
+            panel.input.past = self._host.history  # grows there, and is kept with the script
+        self._host.paint()
 
     async def evaluate(self, source: str) -> None:
         """Have a command run, and show what came of it; that may take for ever."""
-        app, panel = self._app, self._panel
-        if panel.waits(app.snapshot):
-            interrupt = key_of("console_interrupt", app.snapshot)
+        host, panel = self._host, self._panel
+        if panel.waits(host.snapshot):
+            interrupt = host.snapshot.key("console_interrupt")
             panel.say(f"the command before is still running; {interrupt} interrupts it")
             return
         panel.done()
-        rank, place = app.snapshot.rank, frames.chosen(app.snapshot)
-        where = frames.in_words(frames.chosen_frame(app.snapshot))
-        app.snapshot = reduced(app.snapshot, Typed(Exchange(source, where), rank))
-        app.paint()
+        rank, place = host.snapshot.rank, frames.chosen(host.snapshot)
+        where = frames.in_words(frames.chosen_frame(host.snapshot))
+        host.snapshot = reduced(host.snapshot, Typed(Exchange(source, where), rank))
+        host.paint()
         result = await self._answer(Evaluate(place, source), rank)
         if isinstance(result, Evaluated | Refusal):
-            app.snapshot = reduced(app.snapshot, Replied(result, rank))
-        if app.hub.questions is not None:
-            app.hub.questions.forget()  # it may have changed anything
-        app.hub.ask()
-        app.paint()
+            host.snapshot = reduced(host.snapshot, Replied(result, rank))
+        host.hub.forget()  # it may have changed anything
+        host.hub.ask()
+        host.paint()
 
     async def complete(self, text: str) -> None:
         """Ask what a line could go on as."""
-        app = self._app
-        result = await self._answer(Complete(frames.chosen(app.snapshot), text), app.snapshot.rank)
+        host = self._host
+        result = await self._answer(Complete(frames.chosen(host.snapshot), text), host.snapshot.rank)
         if isinstance(result, Completions):
             self._panel.offer(text, result)
         elif isinstance(result, Refusal):
             self._panel.say(result.problem)
 
     async def _answer(self, query: Query, rank: int) -> Result:
-        connection = self._app.hub.connection
-        if connection is None:
-            return Refusal("there is no connection to the session")
         try:
-            return await connection.ask(query, rank)
+            return await self._host.hub.answer(query, rank)
         except StepdbgError as error:
             return Refusal(str(error))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 from stepdbg.protocol.messages import Evaluated, Refusal
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import Drawing, Frame, Line, Span, clipped, lesson, plain, wrapped
-from stepdbg.tui.panels.source.view import highlighted
+from stepdbg.tui.drawing.python_code import highlighted
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.exchanges import Exchange, under_way
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import ActionTarget
 
 PROMPT, GOES_ON = ">>> ", "... "
 """As Python writes them."""
@@ -29,15 +29,15 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         return Drawing(title=(Span("read-only", "dim"),), body=lesson(READONLY, frame))
     title: tuple[Span, ...] = (Span(f"in {plain(frames.in_words(frames.chosen_frame(snapshot)))}", "dim"),)
     if under_way(snapshot.console):
-        title = (Span(f"runs; {key_of('console_interrupt', snapshot)} interrupts it", "running"),)
+        title = (Span(f"runs; {snapshot.key('console_interrupt')} interrupts it", "running"),)
     elif snapshot.looking_back:
         title = (Span("in the present only", "dim"),)
     elif not snapshot.paused:
-        how = f"; {key_of('pause', snapshot)} pauses" if snapshot.state == "running" else ""
+        how = f"; {snapshot.key('pause')} pauses" if snapshot.state == "running" else ""
         title = (Span(f"at a stop only{how}", "dim"),)
     found = rows(snapshot.console, max(1, frame.width - 1))
     if not found:
-        keys = {action: key_of(action, snapshot) for action in ("frame_up", "frame_down", "console")}
+        keys = {action: snapshot.key(action) for action in ("frame_up", "frame_down", "console")}
         return Drawing(title=title, body=lesson(_LESSON.format_map(keys), frame))
     body = tuple((Span(" "), *line) for line in found[frame.top : frame.top + frame.height])
     return Drawing(title, (), body, len(found))
@@ -48,7 +48,7 @@ def why_not(snapshot: Snapshot) -> str:
     if snapshot.session.readonly:
         return READONLY
     if snapshot.past_at is not None:
-        return f"Python runs in the present only: {key_of('back', snapshot)} goes there"
+        return f"Python runs in the present only: {snapshot.key('back')} goes there"
     if snapshot.state not in ("starting", "running", "paused"):
         return "no process is left that could run Python"
     return ""
@@ -57,15 +57,17 @@ def why_not(snapshot: Snapshot) -> str:
 def at_rest(snapshot: Snapshot, draft: str, frame: Frame) -> tuple[Line, ...]:
     """In place of the prompt, which only shows where what is typed goes to it: how to type, and what was begun."""
     begun = f", to go on with: {plain(draft.splitlines()[0])}" if draft.strip() else " Python here"
-    keys = f"{key_of('panel_console', snapshot)} or {key_of('console', snapshot)}"
+    keys = f"{snapshot.key('panel_console')} or {snapshot.key('console')}"
     words = why_not(snapshot) or f"keys are commands; press {keys} to type{begun}"
-    return (clipped((Span(f" {words}", "dim", "action:console"),), frame.width, frame.glyphs.ellipsis),)
+    return (clipped((Span(f" {words}", "dim", ActionTarget("console")),), frame.width, frame.glyphs.ellipsis),)
 
 
 def prompts(number: int, *, waits: bool) -> tuple[Line, ...]:
     """What stands before so many lines of the input."""
     role = "dim" if waits else "accent"
-    return tuple((Span(f" {PROMPT if place == 0 else GOES_ON}", role, "action:console"),) for place in range(number))
+    return tuple(
+        (Span(f" {PROMPT if place == 0 else GOES_ON}", role, ActionTarget("console")),) for place in range(number)
+    )
 
 
 @lru_cache(maxsize=4)

@@ -12,9 +12,20 @@ import msgspec
 
 from stepdbg.listing.effect_names import afterwards, of_call
 from stepdbg.protocol.messages import Effects, Kind, ReadPhase, Stop
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.cells import cell_len
-from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line, Span, cropped, lesson, padded, plain, wrapped
+from stepdbg.tui.drawing.lines import (
+    Drawing,
+    Frame,
+    Glyphs,
+    Line,
+    Span,
+    Target,
+    cropped,
+    lesson,
+    padded,
+    plain,
+    wrapped,
+)
 from stepdbg.tui.drawing.marks import LEGEND, SIGNS, legend
 from stepdbg.tui.drawing.numbers import plural
 from stepdbg.tui.state.snapshot import Snapshot
@@ -37,6 +48,12 @@ NOT_RECORDED = "not recorded"
 
 UNFIT = "!"
 """Behind a count among which some hold NaN or infinity."""
+
+
+class KindTarget(Target, frozen=True):
+    """The cursor is to go to the column of a kind of object."""
+
+    kind: Kind
 
 
 class Row(NamedTuple):
@@ -220,7 +237,7 @@ def draw(snapshot: Snapshot, frame: Frame, kind: Kind, beneath: tuple[Line, ...]
     if stop is None:
         words = (
             "Here stands what each phase does to each kind of object. "
-            f"Press {key_of('next', snapshot)} to run the first one."
+            f"Press {snapshot.key('next')} to run the first one."
         )
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
     words = _words(snapshot, found[min(frame.cursor, len(found) - 1)], frame.glyphs) if found else ""
@@ -298,7 +315,7 @@ def _line(row: Row, shape: Columns, kind: Kind, here: bool, frame: Frame) -> Lin
         words = told or ("" if box.record is None or box.record.effects is None else glyphs.dot)
         under = here and each == kind
         blank = " " * max(0, wide - cell_len(words) - under) + (glyphs.cursor if under else "")
-        target = f"effect:{each}"
+        target = KindTarget(each)
         spans.append(Span(blank, "", target))
         spans.append(Span(words or "", _cell_role(words, box, under, frame), target))
     return cropped(tuple(spans), frame.width)
@@ -323,7 +340,7 @@ def _words(snapshot: Snapshot, row: Row, glyphs: Glyphs) -> str:
     if snapshot.state == "running":
         return "training runs; the matrix is drawn anew at the next stop"
     if box.record is None:
-        how = f"; press {key_of('next', snapshot)} to run it" if box.when == "next" else ""
+        how = f"; press {snapshot.key('next')} to run it" if box.when == "next" else ""
         return f"{box.name} has not been run yet{how}"
     if row.after:
         return f"after {box.name} had returned: {_counted('', box.record.effects or Effects('fingerprint'))}"
@@ -333,7 +350,7 @@ def _words(snapshot: Snapshot, row: Row, glyphs: Glyphs) -> str:
         return ""
     stop = stop_after(snapshot, row)
     words = (
-        sentence(stop, model_name(snapshot), key_of("next", snapshot), glyphs)
+        sentence(stop, model_name(snapshot), snapshot.key("next"), glyphs)
         if stop is not None
         else _counted(box.name, box.record.effects)
     )

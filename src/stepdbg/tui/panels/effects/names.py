@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from stepdbg.protocol.messages import Effect, Kind
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.lines import Drawing, Frame, Line, Span, lesson, padded, plain, shortened_name
 from stepdbg.tui.drawing.marks import SIGNS
 from stepdbg.tui.drawing.numbers import plural
@@ -72,7 +71,7 @@ def draw(snapshot: Snapshot, frame: Frame, row: Row, kind: Kind) -> Drawing:
     )
     if known.problem:
         counted = f"{plural(known.total, *NOUNS[kind])}, counted and not named: " if known.total else ""
-        how = f"Press {key_of('back', snapshot)} for the matrix."
+        how = f"Press {snapshot.key('back')} for the matrix."
         return Drawing(title, (), lesson(f"{counted}{known.problem}. {how}", frame))
     body = tuple(
         _name_line(known.at(index), row.box.name, index == frame.cursor, frame)

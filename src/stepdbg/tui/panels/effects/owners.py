@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from stepdbg.listing.tree import Marked, Marks
 from stepdbg.protocol.messages import Hanging, Identity, Owner
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import (
     NAME,
@@ -30,6 +29,7 @@ from stepdbg.tui.drawing.lines import (
 from stepdbg.tui.drawing.marks import SIGNS, UNSURE, hinted
 from stepdbg.tui.drawing.numbers import figure, shape
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import ObjectTarget
 
 WIDEST_BOX = 44
 ROOMY = 60
@@ -76,7 +76,7 @@ def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
     """The owners, the tensor, what hangs on it, and what that means, in as many lines as it takes."""
     known = snapshot.identity
     if not name:
-        how = f"Press {key_of('owners', snapshot)} on one in the Model panel."
+        how = f"Press {snapshot.key('owners')} on one in the Model panel."
         return lesson(f"No tensor is selected. {how}", frame)
     if known is None or not belongs(known, name):
         return lesson(snapshot.identity_problem or f"asking who owns {name}", frame)
@@ -237,7 +237,7 @@ def _hangs(
         turn = strokes.last if index == len(entries) - 1 else strokes.branch
         start = f"      {turn}{strokes.across} "
         room = max(4, frame.width - cell_len(start) - wide - 2)
-        link = f"owned:{target}" if target else ""
+        link = ObjectTarget(target) if target else None
         line = (
             Span(start, "accent"),
             Span(padded(plain(label), wide), "strong", link),

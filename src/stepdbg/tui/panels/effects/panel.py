@@ -9,10 +9,11 @@ from textual import events
 from stepdbg.protocol.messages import Identify, Kind, ListEffects, ListObjects
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.drawing.palette import Palette
+from stepdbg.tui.drawing.sheet import Sheet
+from stepdbg.tui.panel import Panel
 from stepdbg.tui.panels.effects import matrix as effects
 from stepdbg.tui.panels.effects import names as effect_names
 from stepdbg.tui.panels.effects import owners as identity
-from stepdbg.tui.panels.panel import Panel
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.wants import Want
 from stepdbg.tui.words import inside_phase as inner
@@ -246,10 +247,12 @@ class EffectsPanel(Panel):
         else:
             super().move(rows)
 
-    def pick_column(self, kind: str) -> None:
-        """A cell of that column was clicked; its row is picked as any row is."""
-        self.kind = next((each for each in effects.KINDS if each == kind), self.kind)
-        self.moved()
+    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+        """A cell of the matrix was clicked; its row is picked as any row is."""
+        if isinstance(event.target, effects.KindTarget):
+            event.stop()
+            self.kind = event.target.kind
+            self.moved()
 
     def on_click(self, event: events.Click) -> None:
         """A second click on a cell lists its names, once the base classes have put the cursor there."""

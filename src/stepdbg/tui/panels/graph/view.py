@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from stepdbg.protocol.messages import GRAPH_BRANCH, Graph, GraphRow, SavedForBackward
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.lines import (
     NAME,
     Drawing,
@@ -18,6 +17,7 @@ from stepdbg.tui.drawing.lines import (
     Glyphs,
     Line,
     Span,
+    Target,
     clipped,
     cropped,
     lesson,
@@ -61,6 +61,12 @@ DRAWN = Strokes()
 TYPED = Strokes("o", "|", "+", "`", "-", ">", "v", "=")
 
 
+class RowTarget(Target, frozen=True):
+    """A row of the graph is to be opened."""
+
+    row: int
+
+
 def draw(snapshot: Snapshot, frame: Frame, name: str) -> Drawing:
     """The panel. Its body has a row for each row of the tree as it is opened.
 
@@ -72,7 +78,7 @@ def draw(snapshot: Snapshot, frame: Frame, name: str) -> Drawing:
     graph = snapshot.graph if snapshot.graph is not None and snapshot.graph.asked == name else None
     title = _title(graph, name)
     if snapshot.looking_back:
-        later = key_of("later", snapshot)
+        later = snapshot.key("later")
         words = f"A graph is of the moment, and is not kept of the past. Press {later} for the present."
         return Drawing(title, (), lesson(words, frame))
     if graph is None:
@@ -80,7 +86,7 @@ def draw(snapshot: Snapshot, frame: Frame, name: str) -> Drawing:
         return Drawing(title, (), lesson(words, frame))
     if not graph.object:
         reasons = dict.fromkeys(plain(reason) for reason in (graph.why, graph.loss_why) if reason)
-        rest = CUT if graph.loss_why else NOTHING.format(key_of("next", snapshot))
+        rest = CUT if graph.loss_why else NOTHING.format(snapshot.key("next"))
         return Drawing(title, (), lesson(" ".join((*reasons, rest)), frame))
     head = _head(graph, frame)
     if not graph.complete:
@@ -161,7 +167,7 @@ def _line(graph: Graph, index: int, frame: Frame) -> Line:
     wide = _tree_width(graph, frame)
     name = shortened_name(words, max(4, wide - width_of(tree) - 1), glyphs.ellipsis)
     if row.kind in ("branch", "joins", "earlier"):  # they have no shape to line up: all the room is theirs
-        target = f"graph:{index}"
+        target = RowTarget(index)
         rest = (cursor, Span(right(number, _NUMBER) + " ", "dim"), *tree, Span(words, role + emphasis))
         rest = tuple(span._replace(target=target) for span in rest)
         if row.kind == "earlier":
@@ -271,7 +277,7 @@ def _told(row: GraphRow, graph: Graph, snapshot: Snapshot, frame: Frame, most: i
     if row.kind == "node":
         return _node_told(row, frame, most)
     name = plain(row.object) or "this leaf"
-    opens, leads = key_of("open", snapshot), key_of("graph_row", snapshot)
+    opens, leads = snapshot.key("open"), snapshot.key("graph_row")
     words = {
         "leaf": f"{name}: here backward adds the gradient to .grad. Press {opens} to open it in the Tensor panel.",
         "joins": f"A node is shown once: this way joins the line of node {row.node}. Press {leads} to go there.",

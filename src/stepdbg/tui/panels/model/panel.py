@@ -9,9 +9,12 @@ from stepdbg.listing.search import TENSORS
 from stepdbg.protocol.messages import ListObjects, ObjectRow, Objects, Order, Summarise
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line
 from stepdbg.tui.drawing.palette import Palette
+from stepdbg.tui.drawing.sheet import Sheet
+from stepdbg.tui.panel import Panel
 from stepdbg.tui.panels.model import view as model
 from stepdbg.tui.panels.model.filter_input import typed
-from stepdbg.tui.panels.panel import Copied, Editable, Panel
+from stepdbg.tui.panels.model.rows import FoldTarget, SortTarget
+from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.subject import model_of, moved_to
 from stepdbg.tui.state.wants import Want
@@ -237,6 +240,16 @@ class ModelPanel(Panel):
         self.order = next((one for one in orders if one == wanted and wanted != self.order), "tree")
         self._anew = self.order != "tree"
         self.moved()
+
+    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+        """The sign of a module, or the heading of a column, was clicked."""
+        match event.target:
+            case FoldTarget(module=name):
+                event.stop()
+                self.toggle(name)
+            case SortTarget(order=order):
+                event.stop()
+                self.sort(order)
 
     def offers(self) -> frozenset[str]:
         """What the row under the cursor and the state of the filter allow."""

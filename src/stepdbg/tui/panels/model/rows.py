@@ -10,7 +10,19 @@ from stepdbg.listing.search import TENSORS
 from stepdbg.listing.tree import Marks
 from stepdbg.protocol.messages import ObjectRow, Order, Summary
 from stepdbg.tui.drawing.cells import cell_len
-from stepdbg.tui.drawing.lines import Frame, Glyphs, Line, Span, lit, padded, plain, right, shortened, shortened_name
+from stepdbg.tui.drawing.lines import (
+    Frame,
+    Glyphs,
+    Line,
+    Span,
+    Target,
+    lit,
+    padded,
+    plain,
+    right,
+    shortened,
+    shortened_name,
+)
 from stepdbg.tui.drawing.marks import SIGNS
 from stepdbg.tui.drawing.numbers import figure, shape, size
 
@@ -28,6 +40,19 @@ EVAL = "eval mode"
 """Beside a model or module that is in evaluation mode, and lies in none that is."""
 ORPHAN = "no optimizer"
 """Beside a parameter that no step will ever change."""
+
+
+class SortTarget(Target, frozen=True):
+    """The rows are to be sorted by a column."""
+
+    order: Order
+
+
+class FoldTarget(Target, frozen=True):
+    """A module is to be folded or unfolded."""
+
+    module: str
+    """Its name."""
 
 
 class Columns(NamedTuple):
@@ -111,7 +136,7 @@ def heading(wide: Columns, glyphs: Glyphs, singles: set[bool], order: Order) -> 
     named = f"name{glyphs.branch}" if order == "name" else "name"
     parts = [
         Span("    ", "heading"),
-        Span(padded(named, wide.name), "accent" if order == "name" else "heading", "sort:name"),
+        Span(padded(named, wide.name), "accent" if order == "name" else "heading", SortTarget("name")),
     ]
     kinds: tuple[tuple[str, int, bool, Order | None], ...] = (
         ("shape", wide.shape, True, "size"), ("dtype", wide.dtype, True, None), (figures, wide.norm, False, "norm"),
@@ -126,7 +151,7 @@ def heading(wide: Columns, glyphs: Glyphs, singles: set[bool], order: Order) -> 
                 full = f"{words}{glyphs.branch}"
                 words = full if len(full) < field else f"{words.partition('/')[0]}{glyphs.branch}"
             text = padded(words, field) if left else right(words, field)
-            parts.append(Span(text, "accent" if here else "heading", f"sort:{by}" if by else ""))
+            parts.append(Span(text, "accent" if here else "heading", SortTarget(by) if by else None))
     return tuple(parts)
 
 
@@ -151,7 +176,6 @@ def drawn(
     """A row; a figure that is no norm but a value stands behind `equals`, and `unsure` behind a mark."""
     glyphs = frame.glyphs
     summary = known if isinstance(known, Summary) else None
-    target = f"object:{row.name}"
     tensor = row.node in TENSORS
     unfit = summary is not None and not summary.finite
     bad_grad = unfit and summary is not None and summary.norm is not None and math.isfinite(summary.norm)
@@ -189,16 +213,16 @@ def drawn(
     if not tensor and (row.cls or evaluating) and len(indent) + len(label) + 2 < wide.name:
         name = f"{indent}{label}"
     spans = [
-        Span(cursor, "cursor" if frame.focused else "dim", target),
-        Span(sign, f"mark.{done}" if done else "", target),
-        Span("!", "error", target)
+        Span(cursor, "cursor" if frame.focused else "dim"),
+        Span(sign, f"mark.{done}" if done else ""),
+        Span("!", "error")
         if (bad and not wide.norm) or (bad_grad and not wide.grad)
-        else Span(unsure if mark.value and unsure else " ", "dim", target),
-        Span(name, role + (".here" if here and frame.focused else ""), target),
+        else Span(unsure if mark.value and unsure else " ", "dim"),
+        Span(name, role + (".here" if here and frame.focused else "")),
     ]
     if fold:
         start = len(indent) + len(fold)
-        place = f"fold:{row.name}"
+        place = FoldTarget(row.name)
         spans[3:] = [Span(name[:start], "dim", place), spans[3]._replace(text=name[start:])]
     if not tensor:
         rest = sum(wide) - len(name)  # a module leaves the other columns empty
@@ -210,17 +234,17 @@ def drawn(
         if row.folded and row.bytes:
             sized = f"{words}  {size(row.bytes)}"
             words = sized if len(sized) <= rest else words  # a figure is not cut
-        spans.append(Span(padded(words, rest, glyphs.ellipsis), "dim", target))
+        spans.append(Span(padded(words, rest, glyphs.ellipsis), "dim"))
         return tuple(spans)
-    spans.insert(3, Span(" ", "", target))
+    spans.insert(3, Span(" "))
     if wide.shape:
-        spans.append(Span(padded(shape(row.shape, glyphs.times), wide.shape), "dim", target))
+        spans.append(Span(padded(shape(row.shape, glyphs.times), wide.shape), "dim"))
     if wide.dtype:
-        spans.append(Span(padded(row.dtype, wide.dtype), "dim", target))
+        spans.append(Span(padded(row.dtype, wide.dtype), "dim"))
     if summary is not None and summary.unreadable:
         known = summary.unreadable
     if isinstance(known, str):
-        spans.append(Span(right(known, wide.norm + wide.grad + wide.ratio, glyphs.ellipsis), "past", target))
+        spans.append(Span(right(known, wide.norm + wide.grad + wide.ratio, glyphs.ellipsis), "past"))
         wide = wide._replace(norm=0, grad=0, ratio=0)
     if wide.norm:
         room = wide.norm - 1 - bad
@@ -228,7 +252,7 @@ def drawn(
         if summary and summary.value is None and _labels(row):
             norm = ""
         role = f"mark.{mark.value}" if mark.value else ("error" if bad else "number")
-        spans.append(Span(right(("!" if bad else "") + norm, wide.norm), role, target))
+        spans.append(Span(right(("!" if bad else "") + norm, wide.norm), role))
     if wide.grad:
         words = ""
         sign = SIGNS[mark.grad] + unsure if mark.grad else " "
@@ -239,18 +263,18 @@ def drawn(
         elif row.node == "parameter" and not row.trainable:
             words = "frozen"
         role = f"mark.{mark.grad}" if mark.grad else "number"
-        spans += [Span("  ", role, target), Span("!" if bad_grad else " ", "error" if bad_grad else role, target)]
-        spans.append(Span(f"{sign}{right(words, wide.grad - 3 - len(sign))}", role, target))
+        spans += [Span("  ", role), Span("!" if bad_grad else " ", "error" if bad_grad else role)]
+        spans.append(Span(f"{sign}{right(words, wide.grad - 3 - len(sign))}", role))
     if wide.ratio:
         ratio = summary.update_ratio if summary else None
         none = "-" if summary and row.node == "parameter" and row.trainable else ""
-        spans.append(Span(right(none if ratio is None else figure(ratio), wide.ratio), "number", target))
+        spans.append(Span(right(none if ratio is None else figure(ratio), wide.ratio), "number"))
     if wide.owner:
         owner = row.owner or (ORPHAN if orphan else "")
         words = f"  {state} {owner}" if owner else ""
-        spans.append(Span(padded(words, wide.owner, glyphs.ellipsis), "dim" if row.owner else "warning", target))
+        spans.append(Span(padded(words, wide.owner, glyphs.ellipsis), "dim" if row.owner else "warning"))
     if wide.device:
-        spans.append(Span(padded(row.device, wide.device, glyphs.ellipsis), "dim", target))
+        spans.append(Span(padded(row.device, wide.device, glyphs.ellipsis), "dim"))
     return lit(tuple(spans), 3) if here and frame.focused else tuple(spans)
 
 

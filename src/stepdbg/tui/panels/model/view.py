@@ -15,13 +15,13 @@ from stepdbg.listing.filters import KNOWN
 from stepdbg.listing.search import TENSORS
 from stepdbg.listing.tree import Marked, Marks
 from stepdbg.protocol.messages import ObjectRow, Objects, Order, Summary
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.lines import Drawing, Frame, Line, Span, clipped, lesson, plain, shortened_name, width_of
 from stepdbg.tui.drawing.marks import LEGEND, UNSURE, hinted, legend
 from stepdbg.tui.drawing.numbers import plural, shape, size
 from stepdbg.tui.panels.model.earlier_rows import of_earlier_updates
 from stepdbg.tui.panels.model.rows import Columns, columns, drawn, heading, ratio_heading, step_of
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import ActionTarget
 
 NOT_RECORDED = "not recorded"
 DEEP = 3
@@ -80,7 +80,7 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
     objects = snapshot.objects
     if objects is None or not (objects.rows or listing.filter or listing.typed is not None):
         words = (
-            f"Nothing is known of the model yet. Press {key_of('next', snapshot)}: it is found at its first forward, "
+            f"Nothing is known of the model yet. Press {snapshot.key('next')}: it is found at its first forward, "
             "or by its optimizer."
         )
         if not snapshot.paused:
@@ -92,7 +92,7 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
         return Drawing(title=(Span("model", "dim"),), body=lesson(words, frame), total=0)
     below = _filter_line(objects, listing, snapshot, frame)
     if not objects.rows:
-        clear = key_of("find_clear", snapshot)
+        clear = snapshot.key("find_clear")
         words = f"No tensor is found by `{plain(listing.filter)}`. {clear} shows all again; there are {KNOWN}."
         return Drawing(_title(objects, snapshot, listing), body=lesson(words, frame), total=0, foot=below)
     rows, total = objects.rows, total_of(objects)
@@ -143,8 +143,8 @@ def _filter_line(objects: Objects, listing: Listing, snapshot: Snapshot, frame: 
     typing = listing.typed is not None
     words = listing.filter if listing.typed is None else listing.typed
     line: Line = (
-        Span(f" {key_of('find', snapshot)} ", "key", "action:find"),
-        Span(plain(words), "strong", "action:find"),
+        Span(f" {snapshot.key('find')} ", "key", ActionTarget("find")),
+        Span(plain(words), "strong", ActionTarget("find")),
     )
     if typing:
         line = (*line, Span(" ", "selected"))
@@ -154,7 +154,7 @@ def _filter_line(objects: Objects, listing: Listing, snapshot: Snapshot, frame: 
         said = Span(f"  part of a name, {KNOWN}", "dim")
     else:
         said = Span(f"  {plural(objects.matches, 'tensor')}", "dim")
-    clear = Span(f"  {key_of('find_clear', snapshot)} shows all", "dim", "action:find_clear")
+    clear = Span(f"  {snapshot.key('find_clear')} shows all", "dim", ActionTarget("find_clear"))
     line = (*line, said)
     if width_of((*line, clear)) <= frame.width:
         line = (*line, clear)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from stepdbg.protocol.messages import Foresight, Kept, Move
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.lines import (
     NAME,
     Drawing,
@@ -60,7 +59,7 @@ def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
     """Verdict on the last step, the parts of the next one, and what they mean, in as many lines as it takes."""
     known = snapshot.foresight
     if not name:
-        key = key_of("foresee", snapshot)
+        key = snapshot.key("foresee")
         return lesson(f"No parameter is selected. Choose one of the list, or press {key} on one elsewhere.", frame)
     if known is None or not belongs(known, name):
         waiting = "not recorded: nobody asked for it at this stop" if snapshot.looking_back else "working it out"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from stepdbg.protocol.messages import Foresee, ListOptimizers
 from stepdbg.tui.drawing.lines import UNICODE, Drawing, Frame, Glyphs
 from stepdbg.tui.drawing.palette import Palette
+from stepdbg.tui.drawing.sheet import Sheet
+from stepdbg.tui.panel import Panel
 from stepdbg.tui.panels.optimizer import next_step as foresight
 from stepdbg.tui.panels.optimizer import view as optimizer
-from stepdbg.tui.panels.panel import Copied, Editable, Panel
-from stepdbg.tui.panels.tensor.panel import TensorPanel
+from stepdbg.tui.panels.optimizer.view import CellTarget, ConstantsTarget
+from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.wants import Want
 
@@ -31,8 +34,8 @@ class OptimizerPanel(Panel):
         self.view: Literal["list", "foresight"] = "list"
         self.object = ""
         """The parameter whose next step is shown; empty: the first of the ledger."""
-        self.beside_tensor: TensorPanel | None = None
-        """Where the cursor on an element is."""
+        self.element_at_hand: Callable[[], Editable | None] = lambda: None
+        """Tells the element that the cursor of another panel is on."""
         self._row = 0
         """The row of the list, while the foresight has the cursor."""
         self._roomy = False
@@ -110,7 +113,7 @@ class OptimizerPanel(Panel):
 
     def _element(self, name: str) -> tuple[int, ...] | None:
         """The element under the cursor of the Tensor panel, if it is of that parameter."""
-        target = self.beside_tensor.editable() if self.beside_tensor is not None else None
+        target = self.element_at_hand()
         return target.element if target is not None and target.object == name else None
 
     # the cursor
@@ -138,10 +141,16 @@ class OptimizerPanel(Panel):
             self._unfolded ^= {name}
             self.moved()
 
-    def pick_cell(self, column: int) -> None:
-        """A cell of the ledger was clicked; its row is picked as any row is."""
-        self.column = column
-        self.moved()
+    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+        """A cell of the table of states was clicked, whose row is picked as any row is, or the constants of a group."""
+        match event.target:
+            case CellTarget(column=column):
+                event.stop()
+                self.column = column
+                self.moved()
+            case ConstantsTarget(group=group):
+                event.stop()
+                self.fold(group)
 
     def _item(self) -> optimizer.Item | None:
         rows = optimizer.items(self.snapshot, self._unfolded) if self.snapshot and self.view == "list" else []

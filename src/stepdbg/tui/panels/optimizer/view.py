@@ -6,13 +6,13 @@ from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 from stepdbg.protocol.messages import Hyperparameter, LedgerRow, OptimizerInfo
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.lines import (
     Drawing,
     Frame,
     Glyphs,
     Line,
     Span,
+    Target,
     clipped,
     lesson,
     padded,
@@ -24,6 +24,20 @@ from stepdbg.tui.drawing.lines import (
 )
 from stepdbg.tui.drawing.numbers import count, figure, plural
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import ActionTarget
+
+
+class ConstantsTarget(Target, frozen=True):
+    """The constants of a group are to be folded or unfolded."""
+
+    group: str
+    """Its name."""
+
+
+class CellTarget(Target, frozen=True):
+    """The cursor is to go to a column of the table of states."""
+
+    column: int
 
 
 class Item(NamedTuple):
@@ -62,7 +76,7 @@ def items(snapshot: Snapshot, unfolded: Collection[str] = ()) -> list[Item]:
     found: list[Item] = []
     for optimizer in snapshot.optimizers.optimizers if snapshot.optimizers else ():
         words = f"{optimizer.name} {optimizer.cls}"
-        key = key_of("foresee", snapshot)
+        key = snapshot.key("foresee")
         found.append(Item("optimizer", words, plural(optimizer.steps, "step"), key=key))
         for group in optimizer.groups:
             tensors = f"{plural(group.tensors, 'tensor')}, {count(group.elements)} elements"
@@ -139,7 +153,7 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
     match item.kind:
         case "optimizer":
             line = (cursor, Span(plain(item.words), f"strong{emphasis}"), Span(f"  {item.value}", "dim"))
-            hint = Span(f"   {item.key}: what step would do", "faint", "action:foresee")
+            hint = Span(f"   {item.key}: what step would do", "faint", ActionTarget("foresee"))
             return (*line, hint) if width_of((*line, hint)) <= frame.width else line
         case "group":
             return (cursor, Span(f" {item.words}", f"module{emphasis}"), Span(f"  {item.value}", "dim"))
@@ -151,7 +165,7 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
             return (cursor, name, value)
         case "constants":
             sign = glyphs.branch if item.open else glyphs.folded
-            target = f"constants:{item.object}"
+            target = ConstantsTarget(item.object)
             words = Span(f" {sign} {item.words}", emphasis.lstrip(".") or "dim", target)
             told = "" if item.open else f"  {plain(item.value)}"
             return clipped((cursor, words, Span(told, "faint", target)), frame.width, glyphs.ellipsis)
@@ -198,16 +212,16 @@ def _ledger_line(
 ) -> tuple[Span, ...]:
     by_key = {entry.key: entry for entry in row.state}
     name = padded(shortened_name(plain(row.parameter), wide.name, glyphs.ellipsis), wide.name)
-    spans = [Span(f" {name}", "cell.here" if column == 0 else emphasis.lstrip("."), f"ledger:{row.parameter}:0")]
+    spans = [Span(f" {name}", "cell.here" if column == 0 else emphasis.lstrip("."), CellTarget(0))]
     if wide.group:
         spans.append(Span(right(str(row.group), wide.group), "dim"))
     grad = right(glyphs.yes if row.has_grad else glyphs.no, wide.grad)
-    spans.append(Span(grad, "cell.here" if column == 1 else "number", f"ledger:{row.parameter}:1"))
+    spans.append(Span(grad, "cell.here" if column == 1 else "number", CellTarget(1)))
     for place, (key, each) in enumerate(zip(keys, wide.states, strict=False), 2):
         entry = by_key.get(key)
         words = "" if entry is None else (figure(entry.norm) if entry.norm is not None else entry.text)
         role = "cell.here" if column == place else "number"
-        spans.append(Span(right(words, each, glyphs.ellipsis), role, f"ledger:{row.parameter}:{place}"))
+        spans.append(Span(right(words, each, glyphs.ellipsis), role, CellTarget(place)))
     return tuple(spans)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from stepdbg.protocol.messages import ListLocals, Local, ReadSource
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.drawing.palette import Palette
-from stepdbg.tui.panels.panel import Editable, Panel
+from stepdbg.tui.drawing.sheet import Sheet
+from stepdbg.tui.panel import Panel
 from stepdbg.tui.panels.source import variables
 from stepdbg.tui.panels.source import view as source
 from stepdbg.tui.state import selected_frame as frames
+from stepdbg.tui.state.selection import Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.wants import Want
 
@@ -84,10 +86,12 @@ class SourcePanel(Panel):
         self.on_variables = not self.on_variables
         self.repaint()
 
-    def pick_variable(self, row: int) -> None:
-        """One was clicked."""
-        self.on_variables, self._row = True, row
-        self.repaint()
+    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+        """A variable was clicked."""
+        if isinstance(event.target, variables.VariableTarget):
+            event.stop()
+            self.on_variables, self._row = True, event.target.row
+            self.repaint()
 
     def editable(self) -> Editable | None:
         """The variable under the cursor: a tensor is written to, anything else is bound anew."""

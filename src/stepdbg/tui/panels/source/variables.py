@@ -5,14 +5,27 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from stepdbg.protocol.messages import Local
-from stepdbg.tui.actions.registry import key_of
-from stepdbg.tui.drawing.lines import Glyphs, Line, Span, clipped, padded, plain, whole, width_of
+from stepdbg.tui.drawing.lines import Glyphs, Line, Span, Target, clipped, padded, plain, whole, width_of
 from stepdbg.tui.drawing.numbers import count, figure, plural, shape
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import ActionTarget
 
 LONGEST_NAME = 16
 """Cells of the column of names."""
+
+
+class FrameTarget(Target, frozen=True):
+    """A frame is to be looked at."""
+
+    place: int
+    """In `Stop.frames`."""
+
+
+class VariableTarget(Target, frozen=True):
+    """The cursor is to go to a variable."""
+
+    row: int
 
 
 class Cursor(NamedTuple):
@@ -83,9 +96,9 @@ def _path(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
         return sum(len(words[place]) + 3 for place in places[start:end]) + dots
 
     away = frames.folded(snapshot)
-    hint = f"+{count(away)} of libraries ({key_of('unfold', snapshot)})"
+    hint = f"+{count(away)} of libraries ({snapshot.key('unfold')})"
     if length(0, len(places)) + len(hint) > width:
-        hint = f"+{count(away)} ({key_of('unfold', snapshot)})"
+        hint = f"+{count(away)} ({snapshot.key('unfold')})"
     room = width - len(hint) - 1 if away else width
     while first > 0 or last < len(places):
         if last < len(places) and length(first, last + 1) <= room:
@@ -98,17 +111,17 @@ def _path(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
     for place in places[first:last]:
         role = "accent" if place == places[here] else "faint" if stop.frames[place].library else ""
         spans.append(Span(f" {glyphs.cursor} " if spans else " ", "dim"))
-        spans.append(Span(words[place], role, f"frame:{place}"))
+        spans.append(Span(words[place], role, FrameTarget(place)))
     if last < len(places):
         spans.append(Span(f" {glyphs.ellipsis}", "dim"))
     if away:
-        spans.append(Span(f" {hint}", "dim", "action:unfold"))
+        spans.append(Span(f" {hint}", "dim", ActionTarget("unfold")))
     return (*clipped(tuple(spans), max(1, width - 1), glyphs.ellipsis), Span(" "))
 
 
 def _variable(row: Local, place: int, longest: int, cursor: Cursor, width: int, glyphs: Glyphs) -> Line:
     here = cursor.active and place == cursor.row
-    target = f"local:{place}"
+    target = VariableTarget(place)
     emphasis = "here" if here else ""
     spans = [
         Span(f" {glyphs.cursor} " if here else "   ", "cursor", target),

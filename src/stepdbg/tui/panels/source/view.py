@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from stepdbg.tui.actions.registry import key_of
-from stepdbg.tui.drawing.lines import NAME, Drawing, Frame, Line, Span, clipped, lesson, padded, plain
+from stepdbg.tui.drawing.lines import NAME, Drawing, Frame, Span, clipped, lesson, padded, plain
+from stepdbg.tui.drawing.python_code import highlighted
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import PanelTarget
 
 MARGIN = 13
 """Cells for a breakpoint and the names of the phases at the left."""
@@ -53,7 +52,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         if snapshot.over:
             words = (
                 "The script has ended, and it never stopped: no training loop was seen in it. "
-                f"Panel {key_of('panel_output', snapshot)} has its output."
+                f"Panel {snapshot.key('panel_output')} has its output."
             )
             return Drawing(title=(Span("ended", "dim"),), body=lesson(words, frame))
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
@@ -107,7 +106,7 @@ def _breakpoint(snapshot: Snapshot, file: str, number: int, frame: Frame) -> Spa
     names = snapshot.phase_lines.get((file, number), ())
     there = [one for one in snapshot.session.breakpoints if one.phase in names] if names else []
     if any(one.enabled for one in there):
-        return Span(frame.glyphs.breakpoint, "breakpoint", "panel:breaks")
+        return Span(frame.glyphs.breakpoint, "breakpoint", PanelTarget("breaks"))
     return Span(frame.glyphs.switched_off if there else " ", "dim")
 
 
@@ -130,40 +129,3 @@ def _margin(snapshot: Snapshot, file: str, number: int, line: int, frame: Frame)
         name = "inside" if stop.inner is not None else known[0] if known else "called"
         return name, frame.glyphs.arrow, "accent"
     return (known[0] if known else ""), " ", "faint" if known else ""
-
-
-@lru_cache(maxsize=8)
-def highlighted(words: str) -> tuple[Line, ...]:
-    """Every line of a Python file as spans whose roles say what they are in the language."""
-    # Pygments takes 30 ms to import: only once there is a file to show.
-    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
-    from pygments.token import Token  # type: ignore[import-untyped]
-
-    roles = (
-        (Token.Comment, "code.comment"), (Token.Literal.String.Doc, "code.comment"), (Token.Keyword, "code.keyword"),
-        (Token.Literal.String, "code.string"), (Token.Literal.Number, "code.number"),
-        (Token.Name.Function, "code.name"), (Token.Name.Class, "code.name"), (Token.Name.Decorator, "code.name"),
-        (Token.Operator.Word, "code.keyword"), (Token.Name.Builtin, "code.builtin"),
-    )  # fmt: skip
-    lines: list[list[Span]] = [[]]
-    for kind, value in PythonLexer(stripnl=False, ensurenl=False).get_tokens(words.expandtabs(4)):
-        role = next((name for parent, name in roles if kind in parent), "")
-        first, *rest = value.split("\n")
-        if first:
-            lines[-1].append(Span(plain(first), role))
-        for part in rest:
-            lines.append([Span(plain(part), role)] if part else [])
-    if len(lines) > 1 and not lines[-1]:
-        lines.pop()
-    return tuple(tuple(_joined(line)) for line in lines)
-
-
-def _joined(line: list[Span]) -> list[Span]:
-    """Neighbours of one role as one span: fewer spans are fewer bytes to the terminal."""
-    joined: list[Span] = []
-    for span in line:
-        if joined and joined[-1].role == span.role:
-            joined[-1] = span._replace(text=joined[-1].text + span.text)
-        else:
-            joined.append(span)
-    return joined

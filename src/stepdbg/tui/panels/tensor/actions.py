@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, cast
-
 from stepdbg.errors import StepdbgError
-from stepdbg.protocol.messages import Find, Found, Query, Refusal, Result
+from stepdbg.protocol.messages import Find, Found, Refusal
 from stepdbg.protocol.slices import element, read
+from stepdbg.tui.host import Host
 from stepdbg.tui.panels.tensor.conditions import parsed
-
-if TYPE_CHECKING:
-    from stepdbg.tui.app import StepdbgApp
-    from stepdbg.tui.panels.tensor.panel import TensorPanel
-
-TENSOR_DEEDS = ("side", "jump", "mark", "find_next", "find_previous")
-"""The actions that are done here."""
+from stepdbg.tui.panels.tensor.panel import TensorPanel
 
 
-class TensorDeeds:
-    """Does them."""
+class ElementActions:
+    """Acts on the elements of the tensor that is shown."""
 
-    def __init__(self, app: StepdbgApp, answer: Callable[[Query], Awaitable[Result]]) -> None:
-        self._app = app
-        self._answer = answer
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._searches = 0
         """Counts them: the newest one wins."""
 
-    async def do(self, name: str) -> None:
-        """Do the action of that id."""
-        match name:
-            case "side":
-                self._panel().next_side()
-            case "jump":
-                self._jump()
-            case "mark":
-                self._mark()
-            case _:
-                self._app.run_worker(self._find(backwards=name == "find_previous"))
+    def find(self, *, backwards: bool) -> None:
+        """Go to the next element that is marked, or to the one before, while keys go on."""
+        self._host.run_worker(self._find(backwards=backwards))
 
     def _panel(self) -> TensorPanel:
-        return cast("TensorPanel", self._app.furniture.panels["tensor"])
+        return self._host.furniture.panel(TensorPanel)
 
-    def _jump(self) -> None:
+    def jump(self) -> None:
         """Ask where to go, or what slice to show."""
         from stepdbg.tui.dialogs.line import LineDialog
 
@@ -53,7 +36,7 @@ class TensorDeeds:
             "[10, 0] goes there, [0, :8, ::2] shows that slice",
             "enter does it, an empty line shows the whole, escape cancels",
             lambda text: read(text, shape),
-            self._app.glyphs,
+            self._host.glyphs,
             panel.cut,
         )
 
@@ -66,9 +49,9 @@ class TensorDeeds:
             else:
                 panel.go_to_element(place)
 
-        self._app.push_screen(dialog, go)
+        self._host.push_screen(dialog, go)
 
-    def _mark(self) -> None:
+    def mark_elements(self) -> None:
         """Ask what to mark."""
         from stepdbg.tui.dialogs.line import LineDialog
 
@@ -78,7 +61,7 @@ class TensorDeeds:
             "nan, > 0.5, = 0, -1..1, outside -1..1",
             "enter marks them and goes to the next one, an empty line marks none, escape cancels",
             lambda text: parsed(text) if text.strip() else None,
-            self._app.glyphs,
+            self._host.glyphs,
             panel.marked,
         )
 
@@ -86,9 +69,9 @@ class TensorDeeds:
             if text is not None:
                 panel.mark(text)
                 if text:
-                    self._app.run_worker(self._find(backwards=False, here=True))
+                    self._host.run_worker(self._find(backwards=False, here=True))
 
-        self._app.push_screen(dialog, mark)
+        self._host.push_screen(dialog, mark)
 
     async def _find(self, *, backwards: bool, here: bool = False) -> None:
         """Go to the next element that is marked, or else to the next that is not finite; once around at most."""
@@ -104,19 +87,19 @@ class TensorDeeds:
                 wrapped, start = True, total - 1 if backwards else 0
             query = Find(panel.selected_object(), panel.condition(), start, backwards, panel.side_shown(), panel.cut)
             try:
-                found = await self._answer(query)
+                found = await self._host.hub.answer(query)
             except StepdbgError:
                 return
             if search != self._searches:
                 return
             if isinstance(found, Refusal):
-                self._app.notify(found.problem, severity="warning", markup=False)
+                self._host.notify(found.problem, severity="warning", markup=False)
                 return
             if isinstance(found, Found) and found.number is not None:
                 panel.go_to_number(found.number)
                 if wrapped:
                     words = "from the end again" if backwards else "from the start again"
-                    self._app.notify(words, markup=False)
+                    self._host.notify(words, markup=False)
                 return
             start = found.further if isinstance(found, Found) and found.further is not None else -1
-        self._app.notify(f"no element is {panel.marked or 'nan or infinite'}", markup=False)
+        self._host.notify(f"no element is {panel.marked or 'nan or infinite'}", markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stepdbg.protocol.messages import Change, Side, TensorView
 from stepdbg.tui.drawing.lines import Frame, Line, Span, cropped, plain, whole
 from stepdbg.tui.drawing.numbers import count, figure, plural
+from stepdbg.tui.panels.tensor.targets import SideTarget
 
 _DOING = {"call": "{} changed", "script": "after {}: changed", "both": "{} and after it: changed"}
 SIDES: tuple[Side, ...] = ("now", "before", "change")
@@ -22,7 +23,7 @@ def draw(change: Change, side: Side, frame: Frame) -> Line:
     spans = [Span(" ")]
     for one in SIDES:
         here = one == side
-        spans.append(Span(f"[{one}]" if here else f" {one} ", "accent" if here else "dim", f"side:{one}"))
+        spans.append(Span(f"[{one}]" if here else f" {one} ", "accent" if here else "dim", SideTarget(one)))
     share = change.changed / change.elements if change.elements else 0.0
     told = "all" if share == 1 else "none" if share == 0 else f"{share:.0%}" if 0.01 <= share < 0.995 else ""
     spans += [

@@ -10,6 +10,7 @@ from stepdbg.tui.drawing.numbers import figure
 from stepdbg.tui.panels.tensor import heatmap as heat
 from stepdbg.tui.panels.tensor.change import change_of
 from stepdbg.tui.panels.tensor.conditions import holds
+from stepdbg.tui.panels.tensor.targets import CellTarget, PartTarget
 
 CELL = 12
 """Cells of the terminal that a column takes."""
@@ -56,13 +57,15 @@ def draw(
     top: list[Span] = [Span(" " * wide)]
     for label, _, side in shown:
         here = label == part and side == "now"
-        top.append(Span(right(label, CELL), "accent" if here else "heading", f"part:{label}" if side == "now" else ""))
+        top.append(
+            Span(right(label, CELL), "accent" if here else "heading", PartTarget(label) if side == "now" else None)
+        )
     lines: list[Line] = [cropped(tuple(top), frame.width)]
     known = dict(zip(beside.parts, beside.windows, strict=True)) if beside is not None else {}
     numbers = {key: _numbers(window) for key, window in known.items() if window is not None and window.row == row}
     for offset, index in enumerate(indices[:rows]):
         here = row + offset == cursor[0]
-        target = f"cell:{row + offset}:{cursor[1]}"
+        target = CellTarget(row + offset, cursor[1])
         sign = frame.glyphs.cursor if here else " "
         spans = [Span(f"{sign} {padded(_index(index), wide - 2)}", "accent" if here else "heading", target)]
         for _, name, side in shown:

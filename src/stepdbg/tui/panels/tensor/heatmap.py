@@ -9,6 +9,7 @@ from stepdbg.protocol.messages import HeatMap, HeatMaps, TensorPart, TensorView
 from stepdbg.tui.drawing.lines import Glyphs, Line, Span, cropped, plain, whole, width_of
 from stepdbg.tui.drawing.numbers import figure, shape
 from stepdbg.tui.drawing.shades import Grid, enlarged, legend, shaded
+from stepdbg.tui.panels.tensor.targets import CellTarget, PartTarget
 
 NARROWEST = 25
 """Cells that a map needs for its legend."""
@@ -193,17 +194,17 @@ def _map(
         joined = [[tone for tile in row for tone in (*tile[y], "")][:-1] for y in range(high - 1)]
         grid += [line + [""] * (len(grid[0]) - len(line)) if grid else line for line in joined]
 
-    def target(y: int, x: int) -> str:
+    def target(y: int, x: int) -> CellTarget | None:
         (tile_y, y), (tile_x, x) = divmod(y, high), divmod(x, wide)
         tile = tile_y * planned.across + tile_x
         if y == high - 1 or x == wide - 1 or tile >= len(tiles):
-            return ""
+            return None
         down = min(maps.total_rows - 1, maps.top + y // planned.high * maps.block_rows)
         across = min(maps.total_columns - 1, maps.left + x // planned.wide * maps.block_columns)
         start = (maps.first + tile) * maps.total_rows if maps.tiles > 1 else first
-        return f"cell:{start + down}:{across}"
+        return CellTarget(start + down, across)
 
-    name = Span(plain(label), "accent" if chosen else "strong", f"part:{label}")
+    name = Span(plain(label), "accent" if chosen else "strong", PartTarget(label))
     value = Span(f" {figure(found.here)}", "number")
     ends = (Span(f"{figure(found.low)} ", "dim"), *legend(scale, glyphs), Span(f" {figure(found.high)}", "dim"))
     return [(name, value), *shaded(grid, glyphs, target), ends]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from stepdbg.protocol.messages import Pictures, TensorView
 from stepdbg.tui.drawing.lines import Glyphs, Line, Span, cropped, padded, plain, width_of
 from stepdbg.tui.drawing.shades import Grid, shaded
+from stepdbg.tui.panels.tensor.targets import CellTarget
 
 SMALLEST, LARGEST = 8, 512
 """Height and width of what counts as an image."""
@@ -156,5 +157,5 @@ def _tone(planes: list[bytes], place: int) -> str:
     return f"g{red}" if red == green == blue else f"#{red:x}{green:x}{blue:x}"
 
 
-def _target(images: Images, number: int) -> str:
-    return f"cell:{number * images.rows}:0"
+def _target(images: Images, number: int) -> CellTarget:
+    return CellTarget(number * images.rows, 0)

@@ -17,7 +17,8 @@ from stepdbg.protocol.messages import (
 from stepdbg.protocol.slices import read, whole, words
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.drawing.palette import Palette
-from stepdbg.tui.panels.panel import Copied, Editable, Panel
+from stepdbg.tui.drawing.sheet import Sheet
+from stepdbg.tui.panel import Panel
 from stepdbg.tui.panels.tensor import columns as beside
 from stepdbg.tui.panels.tensor import heatmap as heat
 from stepdbg.tui.panels.tensor import view as tensor
@@ -25,6 +26,8 @@ from stepdbg.tui.panels.tensor.change import SIDES, change_of
 from stepdbg.tui.panels.tensor.conditions import ODD, parsed
 from stepdbg.tui.panels.tensor.images import Strip
 from stepdbg.tui.panels.tensor.layout import Layout, Mode, divided, modes
+from stepdbg.tui.panels.tensor.targets import CellTarget, PartTarget, SideTarget
+from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.subject import changed_names, moved_to
 from stepdbg.tui.state.wants import Want
@@ -85,11 +88,10 @@ class TensorPanel(Panel):
                 here = next((part.label for part in self.view.parts if part.object == self.object), here)
             self.show_part(labels[(labels.index(here) + 1) % len(labels)] if here in labels else labels[0])
 
-    def show_side(self, side: str) -> None:
+    def show_side(self, side: Side) -> None:
         """As it is, as it was, or the difference."""
-        if side in SIDES:
-            self.side = side
-            self.moved()
+        self.side = side
+        self.moved()
 
     def next_side(self) -> None:
         """As it is, as it was, the difference, and round again."""
@@ -389,6 +391,19 @@ class TensorPanel(Panel):
         across = self._layout().columns
         if self.column >= self.left + across:
             self.left = self.column - across + 1
+
+    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+        """A part, a side, or an element was clicked."""
+        match event.target:
+            case PartTarget(label=label):
+                event.stop()
+                self.show_part(label)
+            case SideTarget(side=side):
+                event.stop()
+                self.show_side(side)
+            case CellTarget(row=row, column=column):
+                event.stop()
+                self.pick_cell(row, column)
 
     def pick_cell(self, row: int, column: int) -> None:
         """A number, a pixel or a picture was clicked."""

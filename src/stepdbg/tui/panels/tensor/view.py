@@ -10,7 +10,6 @@ import struct
 
 from stepdbg.protocol import slices
 from stepdbg.protocol.messages import Condition, Histogram, Side, Statistics, TensorView, Window
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.lines import (
     NAME,
     Drawing,
@@ -33,7 +32,9 @@ from stepdbg.tui.panels.tensor import heatmap as heat
 from stepdbg.tui.panels.tensor import images as pictures
 from stepdbg.tui.panels.tensor.conditions import holds
 from stepdbg.tui.panels.tensor.layout import CELL, Layout, Mode, divided
+from stepdbg.tui.panels.tensor.targets import CellTarget, PartTarget
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import ActionTarget
 
 _FIGURES = ("min", "max", "mean", "std", "norm")
 
@@ -114,7 +115,7 @@ def draw(
     """
     view = snapshot.tensor
     if view is None:
-        how = f"No tensor is selected. Press {key_of('open', snapshot)} on a row of the Model panel."
+        how = f"No tensor is selected. Press {snapshot.key('open')} on a row of the Model panel."
         words = snapshot.tensor_problem or how
         return Drawing(title=(Span("none selected", "dim"),), body=lesson(words, frame))
     shown = shown_part(snapshot, part)
@@ -124,9 +125,9 @@ def draw(
         head.append(_heading(frame.width))
         for each in heat.parts_of(view):
             why = plain(view.note).partition(":")[0] if each.label == "value" else ""
-            head.append(_part_line(each.label, each.statistics, each.label == part, frame, why=why))
+            head.append(_part_line(each.label, each.statistics, each.label == part, frame, PartTarget(each.label), why))
     if layout.own and shown is not None:
-        head.append(_part_line(shown.cut or shown.side, shown.statistics, False, frame, ""))
+        head.append(_part_line(shown.cut or shown.side, shown.statistics, False, frame, None))
     told = change.change_of(view, part)
     if layout.change and told is not None:
         head.append(change.draw(told, side, frame))
@@ -149,7 +150,7 @@ def draw(
         missing = (layout.maps.lines if layout.maps else 0) - (len(head) - heads)
         head += [()] * max(0, missing)
     if is_missing(view, part):
-        words = f" {part} is None; {key_of('edit', snapshot)} makes one"
+        words = f" {part} is None; {snapshot.key('edit')} makes one"
         return Drawing(_title(view, frame), (*head, (Span(words[: frame.width], "dim"),)), (), 0)
     if shown is None or shown.window is None or not layout.rows:
         return Drawing(title if shown is not None else _title(view, frame), tuple(head), (), total)
@@ -203,7 +204,7 @@ def _title(
     spans = [Span(plain(view.object), NAME)]
     if row is not None and shown is not None and (view.shape or view.cut):
         index = ", ".join(map(str, index_of(shown, row, column)))
-        spans.append(Span(f" [{index}]", "accent", "action:jump"))
+        spans.append(Span(f" [{index}]", "accent", ActionTarget("jump")))
     if any(part.statistics is not None and part.statistics.sampled for part in view.parts):
         spans.append(Span("  figures sampled", "warning"))
     spans += [Span(f"  {piece}", "dim") for piece in words]
@@ -227,10 +228,9 @@ def _heading(width: int) -> Line:
 
 
 def _part_line(
-    label: str, statistics: Statistics | None, here: bool, frame: Frame, target: str | None = None, why: str = ""
+    label: str, statistics: Statistics | None, here: bool, frame: Frame, target: PartTarget | None, why: str = ""
 ) -> Line:
     """The figures of a part; `why` says why there are none."""
-    target = f"part:{label}" if target is None else target
     mark = frame.glyphs.cursor if here else " "
     name, field = _fields(frame.width)
     bad = "!" if statistics is not None and (statistics.nan or statistics.inf) else " "
@@ -242,9 +242,9 @@ def _part_line(
     for each in _FIGURES:
         spans.append(Span(right(figure(getattr(statistics, each), field - 1), field), "number", target))
     if statistics.nan:
-        spans.append(Span(f"  {statistics.nan} nan", "error", "action:find_next" if here else target))
+        spans.append(Span(f"  {statistics.nan} nan", "error", ActionTarget("find_next") if here else target))
     if statistics.inf:
-        spans.append(Span(f"  {statistics.inf} inf", "error", "action:find_next" if here else target))
+        spans.append(Span(f"  {statistics.inf} inf", "error", ActionTarget("find_next") if here else target))
     if statistics.zeros:
         spans.append(Span(f"  {plural(statistics.zeros, 'zero')}", "dim", target))
     if statistics.sampled:
@@ -277,7 +277,7 @@ def _window_lines(
     """The column numbers, and the rows of numbers."""
     gutter = max(5, len(str(window.total_rows)) + 2)
     across = min(known.columns, window.columns)
-    top: list[Span] = [Span(right("* ", gutter), "match" if condition is not None else "faint", "action:mark")]
+    top: list[Span] = [Span(right("* ", gutter), "match" if condition is not None else "faint", ActionTarget("mark"))]
     for offset in range(across):
         place = window.column + offset
         top.append(Span(right(str(place), CELL), "accent" if place == column else "heading"))
@@ -302,6 +302,6 @@ def _window_lines(
             if condition is not None and holds(condition, value):
                 words = f"*{words}"
                 role = role if here else "match"
-            spans.append(Span(right(words, CELL), role, f"cell:{place}:{window.column + step}"))
+            spans.append(Span(right(words, CELL), role, CellTarget(place, window.column + step)))
         lines.append(tuple(spans))
     return lines

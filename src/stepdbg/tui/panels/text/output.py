@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from stepdbg.tui.actions.registry import key_of
 from stepdbg.tui.drawing.lines import Drawing, Frame, Line, Span, cropped, lesson
 from stepdbg.tui.drawing.numbers import plural, size
 from stepdbg.tui.state.snapshot import Snapshot
@@ -30,7 +29,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     if not found:
         words = "Nothing printed yet. What the script prints is shown here"
         if not snapshot.over:
-            words += f"; press {key_of('input', snapshot)} to type to it"
+            words += f"; press {snapshot.key('input')} to type to it"
         words += "."
         return Drawing(title=(Span("empty", "dim"),), body=lesson(words, frame))
     kept = f"{plural(len(transcript.lines) - 1, 'line')}, {size(transcript.end)}"

@@ -1,4 +1,5 @@
-"""The base of all panels: a title, a head that stays, a body that scrolls under a cursor.
+"""The base of all panels: a title, a head that stays, a body that scrolls under a cursor; and of those that are read,
+a text that grows and whose end is followed (`Reading`).
 
 A panel is a thin thing: it turns keys, clicks and the wheel into a cursor, and leaves the drawing to its view. What it
 needs to know it says as `wants`; whoever owns it asks.
@@ -6,41 +7,21 @@ needs to know it says as `wants`; whoever owns it asks.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from textual import events
+from textual.geometry import Size
 from textual.message import Message
 
 from stepdbg.protocol.messages import Breakpoint
-from stepdbg.tui.actions.registry import DIGITS, NAMES
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Drawing, Frame, Glyphs, Line, Span, titled, width_of
+from stepdbg.tui.drawing.marks import sign_of_news
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.layout.footer import SHORT_NAMES, sign_of_news
+from stepdbg.tui.state.panel_names import DIGITS, NAMES, SHORT_NAMES
+from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.targets import PanelTarget
 from stepdbg.tui.state.wants import Want
-
-
-class Editable(NamedTuple):
-    """What `e` would edit: an object, one element of it or the whole, and how it reads now."""
-
-    object: str
-    element: tuple[int, ...] | None = None
-    """The index of one element, or None for the whole."""
-    sliceable: bool = True
-    """Whether it is a tensor, of which a slice can be edited."""
-    frame: int | None = None
-    """The place of the frame that `object` is a variable of, to be bound anew."""
-    missing: bool = False
-    """Whether it is a gradient that is None: it can be made."""
-
-
-class Copied(NamedTuple):
-    """Words for the clipboard, and what they are."""
-
-    what: str
-    words: str
 
 
 class Panel(Sheet, can_focus=True):
@@ -50,7 +31,7 @@ class Panel(Sheet, can_focus=True):
     Panel { width: 1fr; height: 1fr; }
     """
     panel = ""
-    """Its name in the registry of actions."""
+    """Its name: that of its place on the screen, where another panel may stand in for it."""
     of_the_moment = True
     """Whether what it shows is of one stop; then its title says when that is a past one."""
     shows_answers = False
@@ -73,7 +54,7 @@ class Panel(Sheet, can_focus=True):
             self.name = name
 
     def __init__(self, palette: Palette, glyphs: Glyphs = UNICODE) -> None:
-        super().__init__(palette, id=f"panel-{self.panel}")
+        super().__init__(palette)
         self.glyphs = glyphs
         self.snapshot: Snapshot | None = None
         self.top = 0
@@ -85,6 +66,8 @@ class Panel(Sheet, can_focus=True):
         """Whether the tabs name the panel already."""
         self.beside: tuple[str, ...] = ()
         """The panels that share its slot, itself among them; empty where it has one of its own."""
+        self.room = Size(0, 0)
+        """The size that it has, or will have as soon as it is on the screen."""
         self._head = 0
 
     # what a panel of its own says
@@ -125,6 +108,9 @@ class Panel(Sheet, can_focus=True):
     def came_from(self) -> str:
         """The panel that `escape` leads back to, where this one is only shown for a while."""
         return ""
+
+    def show_first(self) -> None:
+        """Its key was pressed: show the first of its views, where it has several."""
 
     def selected_view(self) -> str:
         """Which of its views was chosen, be it shown beside another."""
@@ -184,11 +170,15 @@ class Panel(Sheet, can_focus=True):
         """Whether the keys come here."""
         return self.has_focus
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Take a new snapshot and repaint what has changed."""
+    def take(self, snapshot: Snapshot) -> None:
+        """Take a new snapshot; what it draws is another matter."""
         before, self.snapshot = self.snapshot, snapshot
         if before is not snapshot:
             self.took(before, snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Take a new snapshot and repaint what has changed."""
+        self.take(snapshot)
         self.repaint()
 
     def frame(self, width: int, height: int) -> Frame:
@@ -248,10 +238,10 @@ class Panel(Sheet, can_focus=True):
             here = self.glyphs.cursor if focused and name == self.panel else " "
             if name == "output" != self.panel and self.snapshot is not None:
                 news = sign_of_news(self.snapshot.news, self.glyphs)
-                spans.append(Span(news, "warning", "panel:output"))
+                spans.append(Span(news, "warning", PanelTarget("output")))
                 here = ""
             words = NAMES[name] if name == self.panel else SHORT_NAMES.get(name, NAMES[name])
-            spans.append(Span(f"{here}{DIGITS[name]} {words} ", role, f"panel:{name}" if self.beside else ""))
+            spans.append(Span(f"{here}{DIGITS[name]} {words} ", role, PanelTarget(name) if self.beside else None))
         if self.beside:
             spans.append(Span(f"{self.glyphs.column} ", "rule"))
         return tuple(spans)
@@ -328,3 +318,45 @@ class Panel(Sheet, can_focus=True):
     def on_blur(self) -> None:
         """The cursor fades."""
         self.repaint()
+
+
+class Reading(Panel):
+    """A text that grows: its end is followed until it is scrolled away from it."""
+
+    of_the_moment = False
+
+    def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
+        super().__init__(palette, glyphs)
+        self.follows = True
+
+    def follow(self) -> None:
+        """Go back to the end."""
+        self.follows = True
+
+    def kept_in_view(self) -> int:
+        """The end, while it is followed."""
+        last = max(0, self.total - self.body_rows)
+        return last if self.follows else min(self.top, last)
+
+    def move(self, rows: int, columns: int = 0) -> None:
+        """There is no cursor: scroll."""
+        self.scrolled(rows)
+
+    def go_to(self, end: int) -> None:
+        """To the oldest line, or back to following the end."""
+        self.scrolled(-self.total if end == 0 else self.total)
+
+    def scrolled(self, rows: int) -> None:
+        """Scroll; at the end it is followed again."""
+        last = max(0, self.total - self.body_rows)
+        self.top = max(0, min(self.top + rows, last))
+        self.follows = self.top >= last
+        self.moved()
+
+    def copied(self) -> Copied | None:
+        """The last line in view."""
+        lines = [line for line in self.text().splitlines()[1:] if line.strip()]
+        return Copied("the last line", lines[-1].strip()) if lines else None
+
+    def picked_row(self, row: int) -> None:
+        """There is no cursor."""

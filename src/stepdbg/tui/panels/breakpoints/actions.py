@@ -1,0 +1,44 @@
+"""What sets, switches and removes a breakpoint."""
+
+from __future__ import annotations
+
+from stepdbg.protocol.messages import Breakpoint, RemoveBreakpoint, SwitchBreakpoint
+from stepdbg.tui.host import Host
+from stepdbg.tui.panels.breakpoints.panel import BreaksPanel
+
+
+class BreakpointActions:
+    """Acts on the phase that is selected, or on the breakpoint under the cursor."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def ask(self) -> None:
+        """Ask how to stop at the phase that is selected, or at that of the line under the cursor."""
+        from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
+
+        host, panel = self._host, self._host.furniture.in_focus()
+        if panel is not None and (why := panel.no_phase()):
+            host.remark(f"{host.snapshot.key('break')}: {why}")
+            return
+        phase = (panel.phase() if panel is not None else None) or host.furniture.top.phase()
+        if phase is None:
+            host.notify("there is no phase to stop at yet", severity="warning")
+            return
+        stop = host.snapshot.stop
+        update = stop.boundary.update if stop else 0
+        dialog = BreakpointDialog(phase, host.snapshot.session.breakpoints, update, host.glyphs)
+        host.push_screen(dialog, lambda message: host.hub.send(message) if message is not None else None)
+
+    def switch(self) -> None:
+        """Switch the breakpoint under the cursor on or off."""
+        if (one := self._under_cursor()) is not None:
+            self._host.hub.send(SwitchBreakpoint(one.number, not one.enabled))
+
+    def remove(self) -> None:
+        """Remove the breakpoint under the cursor."""
+        if (one := self._under_cursor()) is not None:
+            self._host.hub.send(RemoveBreakpoint(one.number))
+
+    def _under_cursor(self) -> Breakpoint | None:
+        return self._host.furniture.panel(BreaksPanel).breakpoint()
