@@ -1,42 +1,8 @@
-"""Loops of many kinds, each with the phases of every update and the epochs that its author would tell."""
+"""Loops of one model and one optimizer, with the phases of each update and the epochs as their authors tell them."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-PRELUDE = """
-import itertools, torch
-from torch import nn, optim
-from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
-
-torch.manual_seed(0)
-x, y = torch.randn(8, 4), torch.randn(8, 1)
-net, other = nn.Linear(4, 1), nn.Linear(4, 4)
-def sgd(*models):
-    return optim.SGD(itertools.chain(*(model.parameters() for model in models)), lr=0.01)
-def data(batch_size=4):
-    return DataLoader(TensorDataset(x, y), batch_size=batch_size)
-"""
-PLAIN = "zero_grad forward loss backward step"
-HAND = "forward loss backward step"
-GAN = f"{PLAIN} {PLAIN}"
-LAZY = """
-        class Config:
-            def __getattr__(self, name):
-                self.__dict__[name] = made = sgd({"critic": net, "maker": other}[name])
-                return made
-        config = Config()
-"""
-
-
-class Loop(NamedTuple):
-    """One of them."""
-
-    code: str
-    updates: list[str]
-    epochs: tuple[int, ...] = ()
-
+from tracer.loop_of_an_author import HAND, PLAIN, Loop
 
 LOOPS = {
     "zero_grad comes last": Loop(
@@ -149,86 +115,6 @@ LOOPS = {
         """,
         [PLAIN] * 2,
     ),
-    "a GAN of two optimizers": Loop(
-        """
-        od, og = sgd(net), sgd(other)
-        for i in range(3):
-            od.zero_grad(); net(other(x).detach()).mean().backward(); od.step()
-            og.zero_grad(); net(other(x)).mean().backward(); og.step()
-        """,
-        ["zero_grad forward forward loss backward step zero_grad forward forward loss backward step"] * 3,
-    ),
-    "three optimizers, one of them over both models": Loop(
-        """
-        og, od, oi = sgd(other), sgd(net), sgd(other, net)
-        for i in range(4):
-            og.zero_grad(); net(other(x)).mean().backward(); og.step()
-            od.zero_grad(); net(x).mean().backward(); od.step()
-            oi.zero_grad(); net(other(x)).mean().backward(); oi.step()
-        """,
-        [
-            "zero_grad forward forward loss backward step zero_grad forward loss backward step"
-            " zero_grad forward forward loss backward step"
-        ]
-        * 4,
-    ),
-    "several steps of the critic to one of the generator": Loop(
-        """
-        od, og = sgd(net), sgd(other)
-        for i in range(2):
-            for k in range(3):
-                od.zero_grad(); net(x).mean().backward(); od.step()
-            og.zero_grad(); other(x).mean().backward(); og.step()
-        """,
-        [f"{PLAIN} {PLAIN} {PLAIN} {PLAIN}"] * 2,
-    ),
-    "several steps of each, the gradients cleared by the models": Loop(
-        """
-        od, og = sgd(net), sgd(other)
-        for i in range(3):
-            for k in range(2):
-                net.zero_grad(); net(x).mean().backward(); od.step()
-            for k in range(2):
-                other.zero_grad(); other(x).mean().backward(); og.step()
-        """,
-        [f"{GAN} {GAN}"] * 3,
-    ),
-    "several steps of the critic, each with a batch of its own": Loop(
-        """
-        od, og = sgd(net), sgd(other)
-        batches = itertools.cycle(data())
-        for i in range(2):
-            for k in range(2):
-                a, b = next(batches)
-                od.zero_grad(); net(a).mean().backward(); od.step()
-            og.zero_grad(); other(x).mean().backward(); og.step()
-        """,
-        [f"data {PLAIN} data {PLAIN} {PLAIN} data", f"{PLAIN} {PLAIN} {PLAIN}"],
-        (1,),
-    ),
-    "a batch for each of two models": Loop(
-        """
-        od, og = sgd(net), sgd(other)
-        batches = iter(data(2))
-        for i in range(2):
-            a, b = next(batches)
-            od.zero_grad(); net(a).mean().backward(); od.step()
-            a, b = next(batches)
-            og.zero_grad(); other(a).mean().backward(); og.step()
-        """,
-        [f"data {PLAIN} data {PLAIN}"] * 2,
-        (1,),
-    ),
-    "an actor that steps every second round": Loop(
-        """
-        oc, oa = sgd(net), sgd(other)
-        for i in range(4):
-            net.zero_grad(); net(x).mean().backward(); oc.step()
-            if i % 2:
-                other.zero_grad(); other(x).mean().backward(); oa.step()
-        """,
-        [PLAIN, GAN] * 2,
-    ),
     "two steps of one optimizer in each round": Loop(
         """
         opt = sgd(net)
@@ -248,38 +134,6 @@ LOOPS = {
                 layer.zero_grad(); loss.backward(); opt.step()
         """,
         ["forward loss zero_grad backward step"] * 4,
-    ),
-    "an ensemble, one after the other in each round": Loop(
-        """
-        members = [nn.Linear(4, 1) for _ in range(2)]
-        opts = [sgd(member) for member in members]
-        for i in range(3):
-            for member, opt in zip(members, opts):
-                opt.zero_grad(); F.mse_loss(member(x), y).backward(); opt.step()
-        """,
-        [GAN] * 3,
-    ),
-    "an optimizer for each model, all at once": Loop(
-        """
-        opts = [sgd(net), sgd(other)]
-        for i in range(3):
-            for opt in opts:
-                opt.zero_grad()
-            net(other(x)).mean().backward()
-            for opt in opts:
-                opt.step()
-        """,
-        ["zero_grad zero_grad forward forward loss backward step step"] * 3,
-    ),
-    "two stages, both optimizers made beforehand": Loop(
-        """
-        first, second = sgd(net), sgd(other)
-        for i in range(2):
-            first.zero_grad(); net(x).mean().backward(); first.step()
-        for i in range(2):
-            second.zero_grad(); other(x).mean().backward(); second.step()
-        """,
-        [PLAIN] * 4,
     ),
     "an evaluation with gradients on after each epoch": Loop(
         """
@@ -356,18 +210,6 @@ LOOPS = {
         + ["zero_grad forward backward step"] * 2
         + ["zero_grad forward backward step eval"],
     ),
-    "a target without gradients between forwards": Loop(
-        """
-        opt = sgd(net)
-        for i in range(2):
-            action = other(x)
-            with torch.no_grad():
-                goal = net(x)
-            loss = (net(x) - goal - 1).pow(2).mean()
-            opt.zero_grad(); loss.backward(); opt.step()
-        """,
-        ["forward eval forward loss zero_grad backward step"] * 2,
-    ),
     "rollouts without gradients, then several epochs over them": Loop(
         """
         opt = sgd(net)
@@ -416,56 +258,6 @@ LOOPS = {
             opt.step(closure)
         """,
         ["step>zero_grad step>forward step>loss step>backward step>step step"] * 2,
-    ),
-    "evaluations of others between a forward and its loss": Loop(
-        """
-        opt = sgd(net)
-        for i in range(3):
-            with torch.no_grad():
-                other(x)
-            opt.zero_grad()
-            predicted = net(x)
-            with torch.no_grad():
-                target = other(x).mean() + other(-x).mean()
-            F.mse_loss(predicted, target.expand(8, 1)).backward()
-            opt.step()
-        """,
-        [
-            "eval zero_grad forward eval eval loss backward step eval",
-            "zero_grad forward eval eval loss backward step eval",
-            "zero_grad forward eval eval loss backward step",
-        ],
-    ),
-    "optimizers that are made when they are first used": Loop(
-        LAZY
-        + """
-        def train():
-            loss = net(other(x).detach()).mean()
-            config.critic.zero_grad()
-            loss.backward()
-            config.critic.step()
-            loss = net(other(x)).mean()
-            config.maker.zero_grad()
-            loss.backward()
-            config.maker.step()
-        for i in range(3):
-            train()
-        """,
-        ["forward forward loss zero_grad backward step forward forward loss zero_grad backward step"] * 3,
-    ),
-    "an optimizer that is made when a loop inside has trained another model": Loop(
-        LAZY
-        + """
-        for i in range(3):
-            for k in range(2):
-                config.critic.zero_grad()
-                net(x).mean().backward()
-                config.critic.step()
-            config.maker.zero_grad()
-            other(x).mean().backward()
-            config.maker.step()
-        """,
-        [f"{PLAIN} {PLAIN} {PLAIN}"] * 3,
     ),
     "a step of what is no optimizer, in and after a loop of updates": Loop(
         """

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 from scripts.running import course
 from tracer.bare_hub import debuggee, write
-from tracer.loops_of_authors import LOOPS, PRELUDE
+from tracer.loop_of_an_author import PRELUDE
+from tracer.loops_of_authors import LOOPS as LOOPS_OF_ONE
+from tracer.loops_of_several_models import LOOPS_OF_SEVERAL
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import Page
+
+LOOPS = LOOPS_OF_ONE | LOOPS_OF_SEVERAL
 
 
 @pytest.mark.parametrize("kind", LOOPS)

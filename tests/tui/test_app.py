@@ -466,10 +466,10 @@ def test_a_key_of_another_panel_names_that_panel_before_all_else_it_says() -> No
     for panel in NAMES:
         for action, digit in there.items():
             if DIGITS.get(panel) != str(digit):
-                said = why_nothing(keys[action], ActionContext(snapshot, panel))
+                said = why_nothing(keys[action], ActionContext(snapshot, panel, actions=ACTIONS))
                 assert said.startswith(f"{key_name(keys[action])}: go to panel {digit} ("), (panel, action, said)
-    said = why_nothing("D", ActionContext(snapshot, "model"))
-    assert text(footer.remark(said, ActionContext(snapshot, "model"), 80)).endswith("…  ? help ")
+    said = why_nothing("D", ActionContext(snapshot, "model", actions=ACTIONS))
+    assert text(footer.remark(said, ActionContext(snapshot, "model", actions=ACTIONS), 80)).endswith("…  ? help ")
 
 
 def test_what_is_offered_only_at_times_has_a_panel_where_that_is() -> None:
