@@ -11,6 +11,7 @@ import pytest
 from tracer.bare_hub import debuggee, write
 
 from stepdbg.protocol import messages as m
+from stepdbg.tui.drawing.lines import by_clauses
 from stepdbg.tui.words.sentence import sentence
 
 START = """
@@ -218,4 +219,34 @@ AVERAGED = """
 def test_what_the_script_does_after_a_call_is_told_with_what_holds_it(tmp_path: Path) -> None:
     with debuggee(write(tmp_path, AVERAGED)) as training:
         step = next(stop for stop in training.stops() if stop.boundary.done == "step")
-    assert sentence(step).endswith("; then, before zero_grad, 6 more parameters and 6 buffers of ema changed")
+    assert sentence(step).endswith(
+        "; then, before zero_grad, 6 more parameters and 6 buffers of ema changed that `optimizer` does not hold"
+    )
+    assert " ".join(by_clauses(sentence(step), 78, 2)) == sentence(step), "it has room on a small screen"
+
+
+SHARED = """
+    import torch
+    from torch import nn
+    net, target = nn.Linear(2, 1), nn.Linear(2, 1)
+    opt = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(2):
+        opt.zero_grad()
+        net(torch.ones(2, 2)).sum().backward()
+        opt.step()
+        with torch.no_grad():
+            target.weight.copy_(net.weight)
+            if clamped:
+                net.bias.clamp_(-0.01, 0.01)
+"""
+
+
+@pytest.mark.parametrize("clamped", [False, True])
+def test_what_an_optimizer_does_not_hold_is_said_of_all_that_changed_after_its_step_or_of_none(
+    clamped: bool, tmp_path: Path
+) -> None:
+    with debuggee(write(tmp_path, SHARED.replace("if clamped", f"if {clamped}"))) as training:
+        step = next(stop for stop in training.stops() if stop.boundary.done == "step")
+    assert ("target.weight changed that `opt` does not hold" in sentence(step)) == (not clamped)
+    assert step.effects is not None
+    assert bool(step.effects.beyond) == (not clamped)

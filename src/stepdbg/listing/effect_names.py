@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from stepdbg.protocol.messages import (
     EFFECT_NAMES,
     Basis,
@@ -65,7 +67,7 @@ def _part(effects: Effects, *, after: bool) -> Effects:
     counts = tuple(one for one in effects.counts if one.after == after)
     named = tuple(one for one in effects.named if one.after == after)
     left_out = max(0, sum(one.count for one in counts) - len(named)) if effects.left_out else 0
-    return Effects(effects.basis, counts, named, left_out, effects.since, effects.why)
+    return replace(effects, counts=counts, named=named, left_out=left_out)
 
 
 def _first_of_each_kind(effects: Sequence[Effect], counts: Counter[tuple[Kind, What, bool]]) -> list[Effect]:

@@ -55,6 +55,8 @@ class Effects(Part, frozen=True):
     """The update at which training stood before, where these are of all phases since then (`counters`)."""
     why: str = ""
     """Why the phase has changed less than it is for, in a few words; empty where it has not, or nobody knows."""
+    beyond: str = ""
+    """The optimizer that has just stepped, where it holds none of the parameters that changed after its call."""
 
 
 EFFECT_NAMES = 500

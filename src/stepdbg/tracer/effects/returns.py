@@ -167,6 +167,10 @@ class Returns:
             return None
         if self.registry.all_optimized and len(self.registry.optimizers()) == 1:
             return None
+        return self.held(optimizer)
+
+    def held(self, optimizer: torch.optim.Optimizer) -> set[str]:
+        """The names of the parameters that it holds."""
         held = {id(one) for one in optimized_by(optimizer)}
         return {name for name, entry in self.registry.alive.items() if id(entry.tensor) in held}
 

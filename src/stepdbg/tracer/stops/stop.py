@@ -232,7 +232,8 @@ class Halt:
             found = msgspec.structs.replace(found, why=GONE)
         if found is not None and done is not None and basis == "fingerprint":
             of_call = [effect for effect in named if not effect.after]
-            found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done))
+            beyond = self._beyond(done, named) if done.name == "step" else ""
+            found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done), beyond=beyond)
         ended = done if cause.failure is None else course.last  # an exception may have left it before it was done
         if ended is not None and self._before is not None and basis is not None:
             self._record(ended, named, basis)
@@ -341,11 +342,21 @@ class Halt:
 
     def _why(self, boundary: m.Boundary, named: list[m.Effect], done: Phase) -> str:
         """Why the phase done has changed less than it is for."""
-        registry = self._registry
-        optimizer = _optimizer(done.whose, registry)
-        if done.whose is None and len(registry.optimizers()) == 1:
-            ((_, optimizer),) = registry.optimizers()
-        return self._remarks.why(boundary, named, optimizer, registry)
+        _, optimizer = self._whose(done)
+        return self._remarks.why(boundary, named, optimizer, self._registry)
+
+    def _beyond(self, done: Phase, named: list[m.Effect]) -> str:
+        """The optimizer of the step done, where it holds none of the parameters that changed after it."""
+        later = {effect.object for effect in named if effect.after and effect.kind == "parameter"}
+        name, optimizer = self._whose(done) if later else ("", None)
+        return name if optimizer is not None and later.isdisjoint(self._returns.held(optimizer)) else ""
+
+    def _whose(self, done: Phase) -> tuple[str, Any]:
+        """The optimizer whose phase it was, and its name; None where that is not known."""
+        known = self._registry.optimizers()
+        held = done.whose() if done.whose is not None else None
+        found = [(named.name, one) for named, one in known if one is held or (len(known) == 1 and done.whose is None)]
+        return found[0] if found else ("", None)
 
     def _serve(self, boundary: m.Boundary, cause: Cause) -> None:
         link = self._rank.link

@@ -17,6 +17,7 @@ from stepdbg.tui.words import raised
 
 FEW = 3
 """So many names are spelled out."""
+_STILL_THERE = "; the gradients are still there"
 NOUNS = {
     "parameter": ("parameter", "parameters"),
     "grad": ("gradient", "gradients"),
@@ -74,7 +75,9 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = 
     words = _by_phase(done, stop, of_call(stop.effects), model, of)
     if of and done not in _NAMING and words.startswith(done):
         words = f"{done} of `{of}`{words.removeprefix(done)}"
-    return words + _then(stop, stop.effects) + ending
+    if then := _then(stop, stop.effects):
+        words = words.removesuffix(_STILL_THERE)  # it gives way to what is news
+    return words + then + ending
 
 
 def _over(done: str, epoch: int, effects: Effects | None) -> str:
@@ -139,6 +142,7 @@ def _then(stop: Stop, effects: Effects) -> str:
     first = of_call(effects)
     many = {one: _listed(later, one.kind, one.what)[0].isdigit() and not later.left_out for one in counts}
     parts: dict[tuple[str, str, str], list[str]] = {}
+    strange = set[tuple[str, str, str]]()
     for one in counts:
         words, names, holder = _listed(later, one.kind, one.what), _names(later, one.kind, one.what), ""
         if many[one]:
@@ -150,8 +154,13 @@ def _then(stop: Stop, effects: Effects) -> str:
             holder = _holder(together) or _holder(names)
         key = (_PASSIVE[one.what], f" of {holder}" if holder else "", "" if holder else words)
         parts.setdefault(key, []).append(words)
-    told = [f"{' and '.join(words)}{holder} {what}" for (what, holder, _), words in parts.items()]
-    return f"; then, before {boundary.next or 'the end'}, {', '.join(told)}"
+        if (one.kind, one.what) == ("parameter", "changed") and later.beyond:
+            strange.add(key)
+    told = []
+    for key, listed in parts.items():
+        whose = f" that `{later.beyond}` does not hold" if key in strange else ""
+        told.append(f"{' and '.join(listed)}{key[1]} {key[0]}{whose}")
+    return f"; then, before {boundary.next or 'the end'}, {'; also '.join(told)}"
 
 
 def _holder(names: list[str]) -> str:
@@ -299,7 +308,7 @@ def _step(effects: Effects) -> str:
         parts.append(f"updated {plural(changed, *NOUNS['state'])}")
     if not parts:
         return f"step changed no parameter{_because(effects)}{_others(effects, 'parameter', 'state')}"
-    rest = _others(effects, "parameter", "state") or ("; the gradients are still there" if len(parts) < 3 else "")
+    rest = _others(effects, "parameter", "state") or (_STILL_THERE if len(parts) < 3 else "")
     joint = "; it " if _because(effects) and not counted(effects, "parameter", "changed") else " and "
     return f"step {joint.join([parts[0], ' and '.join(parts[1:])]) if len(parts) > 1 else parts[0]}{rest}"
 
