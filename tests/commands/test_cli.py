@@ -19,7 +19,7 @@ from stepdbg.commands.target import Target
 from stepdbg.commands.usage import SYNOPSES, usage
 from stepdbg.errors import UsageError
 from stepdbg.hub.process.server import LINGER_SECONDS
-from stepdbg.hub.process.session_file import Card
+from stepdbg.hub.process.session_file import SessionFile
 
 UNDERSTOOD = {
     "train.py --lr 1 --help": Request("run", RunOptions(("train.py", "--lr", "1", "--help"))),
@@ -94,7 +94,7 @@ def test_of_sessions_that_have_exited_it_is_said_how_long_they_are_kept_and_how_
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for state, told in (("running", False), ("exited", True)):
-        card = Card("mnist-1a2b", "python mnist.py", "/", 1, 1000.0, state)
+        card = SessionFile("mnist-1a2b", "python mnist.py", "/", 1, 1000.0, state)
         monkeypatch.setattr(ls, "living_sessions", lambda card=card: [card])
         assert ls.list_sessions() == 0
         out, err = capsys.readouterr()
@@ -105,8 +105,8 @@ def test_of_sessions_that_have_exited_it_is_said_how_long_they_are_kept_and_how_
 
 def test_the_table_of_sessions_is_aligned() -> None:
     cards = [
-        Card("mnist-1a2b", "python mnist.py", "/", 1, 1000.0, "paused"),
-        Card("a-0000", "python a.py", "/", 2, 1090.0, "running"),
+        SessionFile("mnist-1a2b", "python mnist.py", "/", 1, 1000.0, "paused"),
+        SessionFile("a-0000", "python a.py", "/", 2, 1090.0, "running"),
     ]
     assert table(cards, 1100.0).splitlines() == [
         "SESSION     STATE    AGE    TARGET",

@@ -23,7 +23,7 @@ from hub.room import Screen, runtime
 from tracer.bare_hub import debuggee
 
 from commands.scripts import DEMOS, STEPDBG, TRAINING, bare, read, run, running, write
-from stepdbg.hub.process.session_file import read_card
+from stepdbg.hub.process.session_file import read_session_file
 from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, Leave, Steer
 
 TRACE = [*STEPDBG, "trace"]
@@ -418,7 +418,7 @@ def test_a_killed_hub_leaves_the_script_to_run_on(tmp_path: Path, runtime_folder
         told = [json.loads(tracing.stderr.readline()) for _ in range(5)]
         assert [line["boundary"] for line in told] == [1, 2, 3, 4, 5]
         (folder,) = runtime_folder.iterdir()
-        card = read_card(folder)
+        card = read_session_file(folder)
         assert card is not None
         os.kill(card.hub, signal.SIGKILL)
         out, _ = tracing.communicate(b"\n", timeout=deadline(60))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stepdbg.hub.launch import LAUNCH, Launch, read_launch, written
-from stepdbg.hub.process.session_file import Card, read_card, write_card
+from stepdbg.hub.process.session_file import SessionFile, read_session_file, write_session_file
 
 
 @pytest.mark.parametrize("words", [("train.py", "größe"), ("tr\udcff.py", "\udce9"), ("a\\ud800", "b")])
@@ -18,7 +18,7 @@ def test_a_launch_is_read_as_it_was_written(tmp_path: Path, words: tuple[str, ..
 
 
 def test_the_card_of_such_a_session_can_be_listed(tmp_path: Path) -> None:
-    write_card(tmp_path, Card("tr-1a2b", "python tr\udcff.py", "/tmp/\udcff", 1, 0.0, "paused"))
-    card = read_card(tmp_path)
+    write_session_file(tmp_path, SessionFile("tr-1a2b", "python tr\udcff.py", "/tmp/\udcff", 1, 0.0, "paused"))
+    card = read_session_file(tmp_path)
     assert card is not None
     assert card.target == "python tr\\udcff.py"

@@ -12,7 +12,7 @@ from pathlib import Path
 from hub.room import DEADLINE, Screen, real_hub, runtime
 
 from stepdbg.hub.launch import INJECT, Launch, start_hub, target_variables
-from stepdbg.hub.process.session_file import living_sessions, read_card
+from stepdbg.hub.process.session_file import living_sessions, read_session_file
 from stepdbg.protocol.messages import (
     AddBreakpoint,
     Breakpoint,
@@ -31,7 +31,7 @@ async def test_a_session_from_first_stop_to_the_removal_of_its_folder() -> None:
     async with real_hub("-m", "stepdbg.testing", "5") as folder:
         screen = await Screen.open(folder)
         await screen.until_next("data")
-        assert read_card(folder).state == "paused"  # type: ignore[union-attr]
+        assert read_session_file(folder).state == "paused"  # type: ignore[union-attr]
         screen.connection.send(Steer("continue"))
         await screen.until(lambda s: s.session.state == "paused" and s.stop.reason == "exit")
         await screen.until(lambda s: s.output.count(b"update") == 5)
@@ -99,7 +99,7 @@ async def test_a_killed_hub_leaves_training_running_to_its_end(tmp_path: Path) -
     async with real_hub("-c", code) as folder:
         screen = await Screen.open(folder)
         await screen.until_next("data")
-        os.kill(read_card(folder).hub, signal.SIGKILL)  # type: ignore[union-attr]
+        os.kill(read_session_file(folder).hub, signal.SIGKILL)  # type: ignore[union-attr]
         await screen.until_the_hub_has_gone()
         async with asyncio.timeout(DEADLINE):
             while not done.exists():
@@ -134,7 +134,7 @@ async def test_a_hub_whose_folder_is_gone_ends_once_no_screen_is_there_and_train
     async with real_hub("-c", code, "5") as folder:
         screen = await Screen.open(folder)
         await screen.until_next("data")
-        hub = read_card(folder).hub  # type: ignore[union-attr]
+        hub = read_session_file(folder).hub  # type: ignore[union-attr]
         shutil.rmtree(folder)
         screen.connection.send(Steer("next"))
         await screen.until_next("zero_grad")
@@ -175,7 +175,7 @@ async def test_a_dead_hub_is_not_listed_and_a_living_one_is() -> None:
         screen = await Screen.open(folder)
         await screen.until_next("data")
         assert [card.name for card in living_sessions()] == [folder.name]
-        os.kill(read_card(folder).hub, signal.SIGKILL)  # type: ignore[union-attr]
+        os.kill(read_session_file(folder).hub, signal.SIGKILL)  # type: ignore[union-attr]
         await screen.until_the_hub_has_gone()
         os.utime(folder, (0, 0))
         assert living_sessions() == []
@@ -248,13 +248,13 @@ async def test_a_restart_runs_the_same_again_in_the_same_session_with_breakpoint
         await screen.until(lambda s: s.stop.reason == "exit")
         screen.connection.send(Steer("continue"))
         await screen.until_state("exited")
-        assert read_card(folder).state == "exited"  # type: ignore[union-attr]
+        assert read_session_file(folder).state == "exited"  # type: ignore[union-attr]
         screen.connection.send(Restart())  # after its end
         await screen.until(lambda s: s.session.run == 3)
         await screen.until_next("data")
         assert screen.session.exit_status is None
         assert [card.name for card in living_sessions()] == [folder.name]
-        assert read_card(folder).state == "paused"  # type: ignore[union-attr]
+        assert read_session_file(folder).state == "paused"  # type: ignore[union-attr]
         assert screen.session.ranks[0].pid not in (first, second)
 
 

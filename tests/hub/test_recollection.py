@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.room import Screen, hub_here
 
-from stepdbg.hub.history.answers import NOT_RECORDED, Recollection
+from stepdbg.hub.history.answers import NOT_RECORDED, AnswerHistory
 from stepdbg.protocol.messages import (
     ApplyEdit,
     Identify,
@@ -38,7 +38,7 @@ def view(name: str, version: int) -> TensorView:
 
 
 def test_the_newest_answer_holds_and_figures_are_kept_row_by_row() -> None:
-    kept = Recollection()
+    kept = AnswerHistory()
     kept.keep(3, Summarise(("a", "b")), Summaries((Summary("a", 1.0), Summary("b", 2.0))))
     kept.keep(3, Summarise(("b", "c")), Summaries((Summary("b", 5.0), Summary("c", 3.0))))
     assert kept.recall(3, 1, Summarise(("c", "b", "z"))) == Summaries((Summary("c", 3.0), Summary("b", 5.0)))
@@ -47,7 +47,7 @@ def test_the_newest_answer_holds_and_figures_are_kept_row_by_row() -> None:
 
 
 def test_a_tensor_is_remembered_as_it_was_looked_at_be_it_another_window() -> None:
-    kept = Recollection()
+    kept = AnswerHistory()
     kept.keep(3, LookAt("w", rows=4, columns=4), view("w", 1))
     kept.keep(3, LookAt("w", row=8, rows=4, columns=4), view("w", 2))
     kept.keep(3, LookAt("w"), view("w", 3))
@@ -58,21 +58,21 @@ def test_a_tensor_is_remembered_as_it_was_looked_at_be_it_another_window() -> No
 
 
 def test_an_edit_makes_the_answers_before_it_untrue() -> None:
-    kept = Recollection()
+    kept = AnswerHistory()
     kept.keep(3, LookAt("w"), view("w", 1))
     kept.forget(3)
     assert isinstance(kept.recall(3, 1, LookAt("w")), Refusal)
 
 
 def test_the_tree_of_objects_is_kept_once_for_all_stops_that_share_it() -> None:
-    kept = Recollection()
+    kept = AnswerHistory()
     kept.keep(3, ListObjects(), Objects(1, ()))
     kept.keep(9, ListObjects(), Objects(2, ()))
     assert [kept.recall(7, registry, ListObjects()) for registry in (1, 2)] == [Objects(1, ()), Objects(2, ())]
 
 
 def test_the_oldest_answers_give_way_when_there_are_too_many_bytes() -> None:
-    kept = Recollection(most_bytes=20_000)
+    kept = AnswerHistory(most_bytes=20_000)
     for boundary in range(1, 1_000):
         kept.keep(boundary, LookAt("w"), view("w", boundary))
     known = [n for n in range(1, 1_000) if not isinstance(kept.recall(n, 1, LookAt("w")), Refusal)]
@@ -132,7 +132,7 @@ async def test_what_was_asked_before_an_edit_is_not_shown_as_if_it_were_so_after
 
 
 def test_rows_are_recalled_by_filter_and_order_and_of_a_moving_question_only_where_it_was_asked() -> None:
-    kept = Recollection()
+    kept = AnswerHistory()
     tree, named = ListObjects(base="auto", count=30), ListObjects("fc1", base="auto", count=30)
     moving = ListObjects("changed", base="auto", count=30)
     kept.keep(3, tree, Objects(1, (), first=0, total=90))

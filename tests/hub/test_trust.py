@@ -19,7 +19,7 @@ from stepdbg.errors import SessionError, UsageError
 from stepdbg.home.folders import STATE_VARIABLE, is_script_file, script_file
 from stepdbg.hub.client import HubConnection
 from stepdbg.hub.launch import Launch, start_hub
-from stepdbg.hub.process.session_file import Card, hub_listens, living_sessions, write_card
+from stepdbg.hub.process.session_file import SessionFile, hub_listens, living_sessions, write_session_file
 from stepdbg.protocol.runtime_folder import (
     CLIENT_SOCKET,
     RUNTIME_VARIABLE,
@@ -51,7 +51,7 @@ UNTRUSTED: dict[str, Callable[[Path], None]] = {
 def test_a_folder_that_may_be_somebody_elses_is_neither_listed_nor_gone_to_nor_removed(why: str) -> None:
     with runtime():
         folder = new_session("x.py")
-        write_card(folder, Card(folder.name, "x.py", "/", 1, 0.0, "paused"))
+        write_session_file(folder, SessionFile(folder.name, "x.py", "/", 1, 0.0, "paused"))
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(folder / CLIENT_SOCKET))
             listener.listen()

@@ -16,7 +16,7 @@ from tracer.bare_hub import debuggee, write
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects import differences, free_memory
-from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.effects.effects import take
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
@@ -181,7 +181,7 @@ def test_after_an_edit_no_change_is_told_until_the_next_phase(tmp_path: Path) ->
 
 
 def test_what_is_too_big_to_keep_is_said() -> None:
-    registry, deltas = Registry(), Deltas(share=0.0)
+    registry, deltas = Registry(), BeforeCopies(share=0.0)
     weight = torch.zeros(1000)
     registry.alive = {"model.weight": Alive("parameter", weight)}
     before = take(registry)
@@ -195,7 +195,7 @@ def test_what_is_too_big_to_keep_is_said() -> None:
 
 
 def test_what_a_phase_leaves_as_it_is_is_copied_a_few_times_only() -> None:
-    registry, deltas = Registry(), Deltas()
+    registry, deltas = Registry(), BeforeCopies()
     registry.alive = {name: Alive("parameter", torch.zeros(3)) for name in ("model.trained", "model.frozen")}
     for update in range(1, 7):
         before = take(registry)

@@ -14,9 +14,9 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.edit.editor import Editor
-from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.effects.effects import take
-from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.handler import AtStop
 from stepdbg.tracer.inspect.inspector import Inspector
 from stepdbg.tracer.objects.registry import Registry
@@ -155,8 +155,8 @@ def test_a_value_that_is_distributed_itself_is_refused_with_its_remedy(mesh: Dev
 
 def test_every_look_is_at_the_shard_says_so_and_asks_no_other_rank(mesh: DeviceMesh) -> None:
     stop = Stop(mesh)
-    deltas = Deltas()
-    inspector = Inspector(stop.registry, deltas, Treatment(), lambda number: None)
+    deltas = BeforeCopies()
+    inspector = Inspector(stop.registry, deltas, GradientScaling(), lambda number: None)
     with CommDebugMode() as asked, torch.no_grad():
         before = take(stop.registry)
         deltas.before("step", stop.registry, before)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects.effects import take
 from stepdbg.tracer.foresight import foresight, moves
-from stepdbg.tracer.foresight.foresight import Foreseer
-from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.foresight.foresight import UpdatePreview
+from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.handler import AtStop
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.objects.unwrap import key_of
@@ -30,10 +30,10 @@ class Stand:
         self.model = torch.nn.Module()
         self.model.w = parameter
         self.parameter, self.optimizer = parameter, optimizer
-        self.registry, self.treatment = Registry(), Treatment()
+        self.registry, self.treatment = Registry(), GradientScaling()
         self.registry.note_model(self.model)
         self.named = self.registry.note_optimizer(optimizer)
-        self.foreseer = Foreseer(self.registry, self.treatment)
+        self.foreseer = UpdatePreview(self.registry, self.treatment)
 
     def foreseen(self, element: tuple[int, ...] | None = None, following: str = "step") -> Any:
         """The answer at a stop before that phase."""

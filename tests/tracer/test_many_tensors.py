@@ -20,7 +20,7 @@ from tracer.bare_hub import Debuggee, debuggee, write
 from stepdbg.protocol import frames
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects import effects
-from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.introspect.unobserved import uncollected
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors.batched_norms import norms
@@ -131,12 +131,14 @@ def test_the_ratio_of_the_last_step_is_known_when_the_next_begins_and_is_not_wor
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    registry, deltas = Registry(), Deltas()
+    registry, deltas = Registry(), BeforeCopies()
     registry.note_model(model)
     registry.note_optimizer(optimizer)
     worked_out: list[str] = []
-    real = Deltas.ratio
-    monkeypatch.setattr(Deltas, "ratio", lambda self, name, *rest: worked_out.append(name) or real(self, name, *rest))
+    real = BeforeCopies.ratio
+    monkeypatch.setattr(
+        BeforeCopies, "ratio", lambda self, name, *rest: worked_out.append(name) or real(self, name, *rest)
+    )
     before = None
     with torch.no_grad():
         for update in range(3):

@@ -219,7 +219,7 @@ def test_two_words_that_change_places_far_apart_are_seen() -> None:
 
 
 def test_copies_are_kept_in_the_memory_of_the_host_until_it_is_known_what_training_needs_of_the_device() -> None:
-    kept = deltas.Deltas()
+    kept = deltas.BeforeCopies()
     with ledger() as asked:
         tensor = there(torch.randn(M))
         copy = kept._copied("weight", tensor, None, {}, None)

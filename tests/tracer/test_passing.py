@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from stepdbg.protocol.page import Page
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import Link
 from stepdbg.tracer.session.losses import Losses
 from stepdbg.tracer.session.rank import Rank
-from stepdbg.tracer.sources.free_run import Passing
+from stepdbg.tracer.sources.free_run import FreeRunLog
 
 
 class Call(NamedTuple):
@@ -48,12 +48,12 @@ class Side:
     """A process's course, and what it writes."""
 
     def __init__(self, folder: Path) -> None:
-        self.course = Course()
+        self.course = PhaseTracker()
         self.course.in_use = {1}
         rank = Rank(cast("Link", None), folder)
         rank.page = self.page = Page(folder / f"page-{next(_NUMBERS)}", create=True)
         self.losses = Losses(self.course, rank)
-        self.passing = Passing(self.course, Registry(), rank, self.losses)
+        self.passing = FreeRunLog(self.course, Registry(), rank, self.losses)
         self.passing.arm(0)
 
     def told(self) -> object:
@@ -103,8 +103,8 @@ def test_a_call_that_is_looked_at_while_it_is_open_is_open_in_the_course(tmp_pat
     side.page.close()
 
 
-def note(passing: Passing, call: Call, clock: Iterator[int]) -> None:
-    """As `Passing.enter` and `Tracer.end` do."""
+def note(passing: FreeRunLog, call: Call, clock: Iterator[int]) -> None:
+    """As `FreeRunLog.enter` and `Tracer.end` do."""
     key: int | str | None = call.optimizer
     if call.name == "backward":
         key = "loss"

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stepdbg.tracer.objects import module_tensors as subject
-from stepdbg.tracer.objects.module_tensors import Rosters
+from stepdbg.tracer.objects.module_tensors import ModuleTensorsCache
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.objects.versions import Standing
+from stepdbg.tracer.objects.versions import ObjectSetVersion
 
 
 @st.composite
@@ -36,7 +36,7 @@ def models(draw: st.DrawFn) -> nn.Module:
     return made[-1]
 
 
-def agrees(rosters: Rosters, model: nn.Module) -> None:
+def agrees(rosters: ModuleTensorsCache, model: nn.Module) -> None:
     """The roster is what torch tells."""
     found = rosters.of(model, "net")
     named = list(model.named_parameters())
@@ -56,7 +56,7 @@ def agrees(rosters: Rosters, model: nn.Module) -> None:
 @settings(deadline=None, max_examples=150)
 @given(models())
 def test_a_roster_has_the_names_and_tensors_of_torch(model: nn.Module) -> None:
-    rosters = Rosters()
+    rosters = ModuleTensorsCache()
     agrees(rosters, model)
     agrees(rosters, model)
 
@@ -83,7 +83,7 @@ def _add(model: nn.Sequential) -> None:
 
 @pytest.mark.parametrize("change", [_replace, _rename, _tie, _drop, _add])
 def test_names_are_made_anew_when_the_modules_are_others(change: object) -> None:
-    rosters = Rosters()
+    rosters = ModuleTensorsCache()
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.BatchNorm1d(3))
     agrees(rosters, model)
     change(model)  # type: ignore[operator]
@@ -94,7 +94,7 @@ def test_names_are_made_once_while_the_modules_stay(monkeypatch: pytest.MonkeyPa
     made: list[str] = []
     real = subject._named
     monkeypatch.setattr(subject, "_named", lambda name, spread: made.append(name) or real(name, spread))
-    rosters = Rosters()
+    rosters = ModuleTensorsCache()
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
     for _ in range(5):
         model[1].running_mean = torch.zeros(3)  # another tensor under the same name
@@ -107,7 +107,7 @@ def test_names_are_made_once_while_the_modules_stay(monkeypatch: pytest.MonkeyPa
 
 def test_a_scripted_module_is_listed_as_any_other() -> None:
     model = torch.jit.script(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
-    agrees(Rosters(), model)
+    agrees(ModuleTensorsCache(), model)
 
 
 def test_a_tensor_of_two_models_is_listed_once_and_the_other_name_is_told() -> None:
@@ -146,7 +146,7 @@ def test_the_registry_tells_when_what_stays_has_become_another(change: object) -
 
 
 def test_a_parameter_of_another_shape_is_another_set_of_rows() -> None:
-    weight, lazy, standing = nn.Parameter(torch.zeros(2, 3)), nn.UninitializedParameter(), Standing()
+    weight, lazy, standing = nn.Parameter(torch.zeros(2, 3)), nn.UninitializedParameter(), ObjectSetVersion()
 
     def listed() -> int:
         standing.begin()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from stepdbg.commands.printing import put, say
-from stepdbg.hub.process.session_file import Card, living_sessions
+from stepdbg.hub.process.session_file import SessionFile, living_sessions
 from stepdbg.printable import printable
 
 KEPT = (
@@ -27,7 +27,7 @@ def list_sessions() -> int:
     return 0
 
 
-def table(cards: Sequence[Card], now: float) -> str:
+def table(cards: Sequence[SessionFile], now: float) -> str:
     """The sessions as aligned text; `now` in seconds since the epoch."""
     rows = [("SESSION", "STATE", "AGE", "TARGET")]
     rows += [(card.name, card.state, age(now - card.started), printable(card.target)) for card in cards]

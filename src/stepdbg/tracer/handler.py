@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.messages.base import Question
-from stepdbg.tracer.effects.effects import Picture
-from stepdbg.tracer.effects.step_progress import Midstep
+from stepdbg.tracer.effects.effects import ObjectSnapshot
+from stepdbg.tracer.effects.step_progress import StepProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class AtStop:
     """Where training stands."""
     stack: list[FrameType] = field(default_factory=list)
     """The training thread's frames, innermost first."""
-    picture: Picture = field(default_factory=dict)
+    picture: ObjectSnapshot = field(default_factory=dict)
     """Of everything alive; empty where nothing could be read."""
     effects: Sequence[m.Effect] = ()
     """What the phase done did."""
@@ -35,7 +35,7 @@ class AtStop:
     """What has just been done within a phase; None at a boundary between phases."""
     coming: Any = None
     """The model or optimizer whose phase comes next; None where that is not known."""
-    midstep: Midstep | None = None
+    midstep: StepProgress | None = None
     """The step that training waits inside of."""
 
 

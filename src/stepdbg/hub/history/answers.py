@@ -23,7 +23,7 @@ MOST_BYTES = 32 * 1024 * 1024
 NOT_RECORDED = "not recorded: nobody asked for it at this stop"
 
 
-class Recollection:
+class AnswerHistory:
     """The answers of one rank, by the index of the boundary at which they were given.
 
     The newest answer holds. An edit makes the earlier ones of its stop untrue; they are forgotten.

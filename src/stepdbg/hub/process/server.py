@@ -19,7 +19,7 @@ from typing import Any
 from stepdbg.errors import ProtocolError
 from stepdbg.hub.launch import read_launch, target_variables
 from stepdbg.hub.process.connections import MOST_UNHEARD, MOST_UNREAD, Link, Words, decoded, is_ours
-from stepdbg.hub.process.session_file import Card, write_card
+from stepdbg.hub.process.session_file import SessionFile, write_session_file
 from stepdbg.hub.session.session import Session
 from stepdbg.hub.target.orphans import Orphans
 from stepdbg.hub.target.output import OutputTail
@@ -361,7 +361,7 @@ class Hub:
     def _write_card(self, state: State) -> None:
         if self._ended.is_set():
             return
-        card = Card(
+        card = SessionFile(
             self.folder.name,
             self.launch.target,
             self.launch.cwd,
@@ -371,7 +371,7 @@ class Hub:
             self.launch.terminal,
         )
         try:
-            write_card(self.folder, card)
+            write_session_file(self.folder, card)
         except OSError as error:  # the session goes on without
             _log.warning("cannot write the card of the session: %s", error)
 

@@ -19,7 +19,7 @@ _YOUNG = 10.0
 """Seconds within which a folder without a hub is one that is just being set up."""
 
 
-class Card(msgspec.Struct, frozen=True):
+class SessionFile(msgspec.Struct, frozen=True):
     """What a session is, in short."""
 
     name: str
@@ -33,17 +33,17 @@ class Card(msgspec.Struct, frozen=True):
     terminal: bool = True
 
 
-def write_card(folder: Path, card: Card) -> None:
+def write_session_file(folder: Path, card: SessionFile) -> None:
     """Replace the card in one go, so that no reader sees half of it."""
     draft = folder / f"{CARD}.new"
     draft.write_bytes(msgspec.json.encode(as_utf8(msgspec.to_builtins(card))))
     os.replace(draft, folder / CARD)
 
 
-def read_card(folder: Path) -> Card | None:
+def read_session_file(folder: Path) -> SessionFile | None:
     """The card, or None where there is none that can be read."""
     try:
-        return msgspec.json.decode((folder / CARD).read_bytes(), type=Card)
+        return msgspec.json.decode((folder / CARD).read_bytes(), type=SessionFile)
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -61,12 +61,12 @@ def hub_listens(folder: Path) -> bool:
             return False
 
 
-def living_sessions() -> list[Card]:
+def living_sessions() -> list[SessionFile]:
     """The cards of the sessions that have a hub, oldest first. What dead hubs have left behind is swept away."""
     found = []
     for name in sessions():
         folder = runtime_folder() / name
-        card = read_card(folder)
+        card = read_session_file(folder)
         if card is not None and hub_listens(folder):
             found.append(card)
         elif not hub_listens(folder) and _age(folder) > _YOUNG:

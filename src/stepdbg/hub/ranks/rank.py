@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from stepdbg.hub.history.answers import Recollection
+from stepdbg.hub.history.answers import AnswerHistory
 from stepdbg.hub.history.timeline import LossHistory, Timeline
 from stepdbg.hub.pace import Pace
 from stepdbg.protocol.messages import (
@@ -70,7 +70,7 @@ class Rank:
         self.watches = LossHistory()
         """The values of `stepdbg.watch`."""
         self.said_exiting = False
-        self.recollection = Recollection()
+        self.recollection = AnswerHistory()
         self.asked: dict[int, Asked] = {}
         """The questions under way, by their numbers."""
         self.interrupt_signal = 0

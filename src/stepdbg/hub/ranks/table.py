@@ -10,7 +10,7 @@ from stepdbg.hub.ranks.rank import Peer, Rank, open_page
 from stepdbg.protocol.messages import Go, RankHello, State
 
 
-class Roll:
+class RankTable:
     """Who is there.
 
     Args:

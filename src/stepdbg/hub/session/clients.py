@@ -23,7 +23,7 @@ class Client(Protocol):
     def send(self, message: ToClient) -> None: ...
 
 
-class Audience:
+class Clients:
     """The clients of one session.
 
     Args:

@@ -16,8 +16,8 @@ from stepdbg.hub.launch import Launch
 from stepdbg.hub.ranks.questions import Questions, refuse_all
 from stepdbg.hub.ranks.rank import Peer, Rank, numbered
 from stepdbg.hub.ranks.signals import interrupt, show_stacks, signal_processes
-from stepdbg.hub.ranks.table import Roll
-from stepdbg.hub.session.clients import Audience, Client
+from stepdbg.hub.ranks.table import RankTable
+from stepdbg.hub.session.clients import Client, Clients
 from stepdbg.hub.session.notices import NOBODY_BORN, why_no_training
 from stepdbg.hub.target.output import OutputTail
 from stepdbg.hub.target.terminal import Target
@@ -91,7 +91,7 @@ class Session:
     ) -> None:
         self.folder, self.launch = folder, launch
         self._later, self._end, self._run_again, self._state_changed = later, end, run_again, state_changed
-        self._audience = Audience(later, self._state_to_tell, lambda: self._roll.anybody_runs)
+        self._audience = Clients(later, self._state_to_tell, lambda: self._roll.anybody_runs)
         self.breakpoints = BreakpointTable(launch.breakpoints)
         self.run = 0
         self.size = (launch.columns, launch.rows)
@@ -107,7 +107,7 @@ class Session:
         """The target is about to be started, for the first time or anew: nothing is known of this run yet."""
         self.terminal, self._output = terminal, output
         self.run += 1
-        self._roll = Roll(self.folder, self.launch.go)
+        self._roll = RankTable(self.folder, self.launch.go)
         self._questions = Questions(readonly=self.launch.readonly)
         self.breakpoints.forget_hits()
         self.exit_status: int | None = None

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from stepdbg.protocol.messages import Boundary, Change, Effect, Kind
 from stepdbg.tracer.effects.differences import moved
-from stepdbg.tracer.effects.effects import Picture
+from stepdbg.tracer.effects.effects import ObjectSnapshot
 from stepdbg.tracer.effects.fingerprints import small_bytes
 from stepdbg.tracer.effects.free_memory import free_bytes
 from stepdbg.tracer.objects.registry import Registry
@@ -94,7 +94,7 @@ class Kept(Struct, gc=False):
         return held.nbytes if held.device == device else 0
 
 
-class Deltas:
+class BeforeCopies:
     """The copies."""
 
     def __init__(self, share: float = SHARE) -> None:
@@ -110,7 +110,7 @@ class Deltas:
         """Fingerprint and ratio of a parameter after its last step; the copy may have been needed since."""
         self._too_big: dict[str, str] = {}
         """Why there is no copy."""
-        self._picture: Picture = {}
+        self._picture: ObjectSnapshot = {}
         self._update = 0
         """The one that training was last seen in."""
         self._updates = 0
@@ -123,7 +123,7 @@ class Deltas:
         """What there is a copy of."""
         return set(self._kept)
 
-    def before(self, phase: str | None, registry: Registry, picture: Picture) -> None:
+    def before(self, phase: str | None, registry: Registry, picture: ObjectSnapshot) -> None:
         """That phase begins: copy what it is likely to change.
 
         Args:
@@ -227,7 +227,9 @@ class Deltas:
         self._drop()
         self._updates = 0
 
-    def after(self, boundary: Boundary, before: Picture | None, picture: Picture, told: Sequence[Effect] = ()) -> None:
+    def after(
+        self, boundary: Boundary, before: ObjectSnapshot | None, picture: ObjectSnapshot, told: Sequence[Effect] = ()
+    ) -> None:
         """A phase is done.
 
         Args:
@@ -350,7 +352,7 @@ class Deltas:
             kept.change = _change(kept, tensor)
         return kept.change
 
-    def _wanted(self, phase: str | None, picture: Picture) -> list[str]:
+    def _wanted(self, phase: str | None, picture: ObjectSnapshot) -> list[str]:
         """The names, parameters first."""
         habit, idle = self._habits.get(phase or "", set()), self._idle.get(phase or "", {})
         kinds = _USUAL.get(phase or "", _ALL)

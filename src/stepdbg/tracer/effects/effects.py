@@ -63,14 +63,14 @@ _WORD = (1 << 64) - 1
 _AT_HAND = 1 << 25
 """Bytes of small tensors that are kept while training stands."""
 
-Picture = dict[str, Mark]
+ObjectSnapshot = dict[str, Mark]
 """Everything that was alive, by name."""
 
 
-def take(registry: Registry) -> Picture:
+def take(registry: Registry) -> ObjectSnapshot:
     """The picture with fingerprints. A tensor that cannot be read has none, and costs the others nothing."""
     devices.settle()  # what other streams still write must be there, what the CPU reads among it
-    picture: Picture = {}
+    picture: ObjectSnapshot = {}
     larger: list[tuple[str, torch.Tensor]] = []
     registry.small = small = {}
     room = _AT_HAND
@@ -99,17 +99,17 @@ def take(registry: Registry) -> Picture:
     return picture
 
 
-def counters_only(picture: Picture) -> Picture:
+def counters_only(picture: ObjectSnapshot) -> ObjectSnapshot:
     """What remains of a picture in a free run: the version counters, and no fingerprint is to be believed."""
     return {name: mark for name, mark in picture.items() if mark.kind != "rng"}
 
 
-def edited(before: Picture, then: Picture, now: Picture) -> Picture:
+def edited(before: ObjectSnapshot, then: ObjectSnapshot, now: ObjectSnapshot) -> ObjectSnapshot:
     """The picture from before a phase, as if what the user has edited within it had been so before it began."""
     return {**before, **{name: mark for name, mark in now.items() if name in before and then.get(name) != mark}}
 
 
-def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
+def named(before: ObjectSnapshot, after: ObjectSnapshot, basis: Basis) -> list[Effect]:
     """All effects that turn one picture into the other, parameters first."""
     before = _by_new_names(before, after)
     owners: set[str] | None = None
@@ -143,7 +143,7 @@ def named(before: Picture, after: Picture, basis: Basis) -> list[Effect]:
     return [*chain.from_iterable(found.values())]
 
 
-def _by_new_names(before: Picture, after: Picture) -> Picture:
+def _by_new_names(before: ObjectSnapshot, after: ObjectSnapshot) -> ObjectSnapshot:
     """The picture from before by the names of now, where a model or an optimizer has got another one: what is known of
     its parameters, gradients and state goes with them.
     """
@@ -166,7 +166,7 @@ def _by_new_names(before: Picture, after: Picture) -> Picture:
     return {_renamed(name, mark, renamed): _with_owner(mark, renamed) for name, mark in before.items()}
 
 
-def _by_new_owners(before: Picture, after: Picture) -> Picture:
+def _by_new_owners(before: ObjectSnapshot, after: ObjectSnapshot) -> ObjectSnapshot:
     """The same, where an optimizer that went by its class has got the name of a variable."""
     if not any(after[name].kind == "hyperparameter" for name in after.keys() - before.keys()):
         return before
@@ -218,7 +218,7 @@ def without_names(effects: Effects | None) -> Effects | None:
     return effects and Effects(effects.basis, effects.counts, why=effects.why)
 
 
-def fingerprints(picture: Picture) -> dict[str, str | None]:
+def fingerprints(picture: ObjectSnapshot) -> dict[str, str | None]:
     """The fingerprints of a picture as a trace tells them, alike in each process that holds the same bytes.
 
     Sixteen hexadecimal digits; what is no tensor is told as it is written, after a `=`.
@@ -247,7 +247,7 @@ def _digest(words: bytes, *rest: object) -> int:
     return xxhash.xxh3_64_intdigest(words + repr(rest).encode())
 
 
-def _newly(mark: Mark, before: Picture, owners: Container[str]) -> What | None:
+def _newly(mark: Mark, before: ObjectSnapshot, owners: Container[str]) -> What | None:
     """What was not there before was created, if what it belongs to was there already."""
     fresh = (
         (mark.kind in FLEETING and not mark.known)

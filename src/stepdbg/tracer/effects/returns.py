@@ -22,7 +22,7 @@ from stepdbg.tracer.introspect.layout import optimized_by
 from stepdbg.tracer.introspect.unobserved import Aside, uncollected
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.tensors import devices
 
 SLOW_NS = 25_000_000
@@ -45,21 +45,21 @@ class _Inner(NamedTuple):
 
     phase: Phase
     outer: Phase
-    picture: effects.Picture
+    picture: effects.ObjectSnapshot
     """From when its call returned."""
 
 
 class Returns:
     """The picture from when the newest call returned."""
 
-    def __init__(self, registry: Registry, course: Course, gave_up: Callable[[Exception], object]) -> None:
+    def __init__(self, registry: Registry, course: PhaseTracker, gave_up: Callable[[Exception], object]) -> None:
         self.watching = False
         """Whether somebody looks at each boundary, as a trace with effects does."""
         self.registry = registry
         self.course = course
         self._gave_up = gave_up
         self._phase: Phase | None = None
-        self._picture: effects.Picture = {}
+        self._picture: effects.ObjectSnapshot = {}
         self._inner: _Inner | None = None
         self._last_inside: list[Effect] = []
         """What the last phase inside the one just told of did, after the last boundary inside that."""
@@ -99,7 +99,7 @@ class Returns:
         self._phase, self._picture, self._inner = None, {}, None
 
     def tell(
-        self, phase: Phase | None, outer: Phase | None, before: effects.Picture, after: effects.Picture
+        self, phase: Phase | None, outer: Phase | None, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
     ) -> list[Effect]:
         """What has happened since the boundary before: first what the call of that phase did, then the rest.
 
@@ -131,7 +131,9 @@ class Returns:
         mine = effects.together(phase.own or (), [one for one in told if not one.after])
         return [*mine, *(one for one in told if one.after)]
 
-    def _since(self, phase: Phase | None, before: effects.Picture, after: effects.Picture) -> list[Effect]:
+    def _since(
+        self, phase: Phase | None, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
+    ) -> list[Effect]:
         if phase is None or phase.ended_ns == 0:
             return effects.named(before, after, "fingerprint")
         if phase is not self._phase:
@@ -176,8 +178,8 @@ class Returns:
 
 
 def _at_return(
-    listed: effects.Picture, making: bool, before: effects.Picture, after: effects.Picture
-) -> effects.Picture:
+    listed: effects.ObjectSnapshot, making: bool, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
+) -> effects.ObjectSnapshot:
     """How everything looked at the return, as far as that can be known.
 
     Args:

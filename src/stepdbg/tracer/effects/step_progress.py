@@ -19,7 +19,7 @@ Reached = Literal["", "moved", "to come", "at work", "unknown"]
 _STATE = re.compile(r"\.state\[(?P<parameter>.+)\]\.[^\]]+\Z")
 
 
-class Midstep(NamedTuple):
+class StepProgress(NamedTuple):
     """The step."""
 
     optimizer: Any
@@ -54,7 +54,7 @@ class Midstep(NamedTuple):
 
 def midstep(
     boundary: m.Boundary, inner: m.Inner | None, optimizer: Any, effects: Sequence[m.Effect] | None
-) -> Midstep | None:
+) -> StepProgress | None:
     """The step that training waits inside of; None where it waits elsewhere.
 
     Args:
@@ -67,11 +67,11 @@ def midstep(
         return None
     within = inner.within if inner.unit == "operator" else None
     if effects is None:
-        return Midstep(optimizer, within, None)
+        return StepProgress(optimizer, within, None)
     written = {effect.object for effect in effects if effect.kind == "parameter" and effect.what in _WRITTEN}
     states = (effect.object for effect in effects if effect.kind == "state" and effect.what in _WRITTEN)
     begun = {found["parameter"] for state in states if (found := _STATE.search(state)) is not None}
-    return Midstep(optimizer, within, frozenset(written), frozenset(begun))
+    return StepProgress(optimizer, within, frozenset(written), frozenset(begun))
 
 
 _WRITTEN = ("changed", "touched")

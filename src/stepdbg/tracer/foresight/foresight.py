@@ -16,11 +16,11 @@ import torch
 from msgspec.structs import replace
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.effects.effects import Picture
-from stepdbg.tracer.effects.step_progress import Midstep, Reached
+from stepdbg.tracer.effects.effects import ObjectSnapshot
+from stepdbg.tracer.effects.step_progress import Reached, StepProgress
 from stepdbg.tracer.foresight import formulas as update_formulas
 from stepdbg.tracer.foresight import rehearsal
-from stepdbg.tracer.foresight.gradient_scaling import Before, Clip, Treatment
+from stepdbg.tracer.foresight.gradient_scaling import Before, Clip, GradientScaling
 from stepdbg.tracer.foresight.moves import Sums, piece_on
 from stepdbg.tracer.foresight.parts import (
     ORDER,
@@ -66,21 +66,21 @@ class _Promise:
         return sum(becomes.numel() for _, becomes, _ in self.samples)
 
 
-class Foreseer(Handler):
+class UpdatePreview(Handler):
     """Answers `Foresee`, and remembers what it has answered until the step has run."""
 
     answers = (m.Foresee,)
 
-    def __init__(self, registry: Registry, treatment: Treatment) -> None:
+    def __init__(self, registry: Registry, treatment: GradientScaling) -> None:
         self._registry = registry
-        self._treatment = treatment
+        self._scaling = treatment
         self._boundary: m.Boundary | None = None
-        self._picture: Picture = {}
+        self._picture: ObjectSnapshot = {}
         self._since = 0
         """When the update opened that the gradients are of (`monotonic_ns`)."""
         self._coming: Any = None
         """Whose phase comes next; None where that is not known."""
-        self._midstep: Midstep | None = None
+        self._midstep: StepProgress | None = None
         """The step that training waits inside of."""
         self._known: dict[tuple[str, str], m.Foresight] = {}
         self._promises: dict[tuple[str, str], _Promise] = {}
@@ -145,7 +145,7 @@ class Foreseer(Handler):
     # foretelling
 
     def _foresight(self, place: Place) -> m.Foresight:
-        clip = self._treatment.clip_since(self._since)
+        clip = self._scaling.clip_since(self._since)
         midstep = self._midstep
         reached = midstep.reached(place.name, place.optimizer, self._registry) if midstep is not None else ""
         blank = m.Foresight(
@@ -217,8 +217,8 @@ class Foreseer(Handler):
         kept = [entry for entry in state.values() if isinstance(entry, torch.Tensor) and entry.dim()]
         if by_formula and any(entry.shape != parameter.shape for entry in kept):
             raise CannotForesee(f"{cls} keeps state of another shape than the parameter's")
-        scale = self._treatment.scale(place.optimizer, key_of(place.optimizer)) or 1.0
-        at_clip = self._treatment.scale_at(clip, key_of(place.optimizer)) if clip is not None else 1.0
+        scale = self._scaling.scale(place.optimizer, key_of(place.optimizer)) or 1.0
+        at_clip = self._scaling.scale_at(clip, key_of(place.optimizer)) if clip is not None else 1.0
         factor, before = self._cut(place, clip, grad, at_clip / scale)
         raw = before.copy if before is not None and clip is not None and clip.by_value else None
         return Ready(parameter, grad, raw, factor, scale, at_clip, state, group, module)
@@ -240,7 +240,7 @@ class Foreseer(Handler):
             return known
         if not all(0 <= at < size for at, size in zip(element, parameter.shape, strict=True)):
             return known
-        ready = self._ready(place, self._treatment.clip_since(self._since))
+        ready = self._ready(place, self._scaling.clip_since(self._since))
         if ready.value.shape != parameter.shape or rehearsal.moves_by_matrix(ready.module):
             return known
         value, parts, total = moved(place.optimizer, ready, element)
@@ -264,7 +264,7 @@ class Foreseer(Handler):
         """
         if clip is None:
             return None, None
-        before = self._treatment.before(f"{place.name}.grad", self._since)
+        before = self._scaling.before(f"{place.name}.grad", self._since)
         if before is not None:
             now = length_of(grad) * scaled
             if before.norm > 0 and math.isfinite(before.norm) and math.isfinite(now):

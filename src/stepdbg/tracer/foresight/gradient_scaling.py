@@ -50,7 +50,7 @@ class Before:
     """Only where each element is cut by itself: else one factor tells it all."""
 
 
-class Treatment:
+class GradientScaling:
     """What was done to the gradients of this update."""
 
     def __init__(self) -> None:

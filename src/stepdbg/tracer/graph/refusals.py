@@ -28,7 +28,7 @@ from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.objects.unwrap import key_of
 from stepdbg.tracer.objects.variable_names import tensors_in_sight
 from stepdbg.tracer.phases.phase import Phase
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.tensors.readable import address_of
 
 _WRITTEN = re.compile(r"is at version (\d+); expected version (\d+)")
@@ -56,7 +56,7 @@ class _Saved(NamedTuple):
 class Refusal:
     """One backward that autograd has refused."""
 
-    def __init__(self, stack: Sequence[FrameType], registry: Registry, course: Course) -> None:
+    def __init__(self, stack: Sequence[FrameType], registry: Registry, course: PhaseTracker) -> None:
         self._registry, self._course = registry, course
         self._roots = _roots(stack)
         self._around = [

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from stepdbg.protocol.messages import Histogram, Statistics
-from stepdbg.tracer.effects.effects import Picture
+from stepdbg.tracer.effects.effects import ObjectSnapshot
 from stepdbg.tracer.effects.fingerprints import small_bytes
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.tensors import window as tensors
@@ -27,7 +27,7 @@ class Figures(Handler):
     """The figures known, by name and fingerprint."""
 
     def __init__(self) -> None:
-        self._picture: Picture = {}
+        self._picture: ObjectSnapshot = {}
         self._known: dict[tuple[str, str], tuple[object, Any]] = {}
         self._moment = 0
         """Moves when anything may have become another one: what has no fingerprint is known until then."""

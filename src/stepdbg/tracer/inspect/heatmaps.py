@@ -16,7 +16,7 @@ import torch
 
 from stepdbg.protocol import slices
 from stepdbg.protocol.messages import HeatMap, HeatMaps, LookAtMaps, Pool, Statistics
-from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.handler import Handler
 from stepdbg.tracer.inspect.cache import Figures
 from stepdbg.tracer.objects.registry import Registry
@@ -67,9 +67,9 @@ class Maps(Handler):
 
     answers = (LookAtMaps,)
 
-    def __init__(self, registry: Registry, deltas: Deltas, figures: Figures) -> None:
+    def __init__(self, registry: Registry, deltas: BeforeCopies, figures: Figures) -> None:
         self._registry = registry
-        self._deltas = deltas
+        self._copies = deltas
         self._figures = figures
 
     def answer(self, query: LookAtMaps) -> HeatMaps:
@@ -83,7 +83,7 @@ class Maps(Handler):
         return self._figures.statistics(name, entry.tensor)
 
     def _old(self, name: str) -> torch.Tensor | None:
-        kept = self._deltas.old(name)
+        kept = self._copies.old(name)
         return None if kept is None else kept.tensor
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.messages.base import Question
 from stepdbg.tracer.edit.editor import Editor
-from stepdbg.tracer.effects.before_copies import Deltas
-from stepdbg.tracer.foresight.foresight import Foreseer
-from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.effects.before_copies import BeforeCopies
+from stepdbg.tracer.foresight.foresight import UpdatePreview
+from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.graph.graphs import Graphs
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.inspect.cache import Figures
@@ -39,11 +39,11 @@ class Inspector:
     """Where questions are answered while training waits."""
 
     def __init__(
-        self, registry: Registry, deltas: Deltas, treatment: Treatment, tell_signal: Callable[[int], None]
+        self, registry: Registry, deltas: BeforeCopies, treatment: GradientScaling, tell_signal: Callable[[int], None]
     ) -> None:
         self.readonly = False
         self._registry = registry
-        self._deltas = deltas
+        self._copies = deltas
         self._at: AtStop | None = None
         interruptions = Interruptions(tell_signal)
         figures = Figures()
@@ -63,7 +63,7 @@ class Inspector:
             Owners(registry, figures, tree.marks),
             Saves(registry),
             Graphs(registry),
-            Foreseer(registry, treatment),
+            UpdatePreview(registry, treatment),
             self._editor,
             self._variables,
             self._console,
@@ -119,7 +119,7 @@ class Inspector:
             return handler.answer(query)
         for each in self._handlers:
             each.edited()
-        self._deltas.edited()
+        self._copies.edited()
         result = handler.answer(query)
         if self._at is not None:  # a name may lead to another value now, or to none
             self._registry.refresh(self._at.stack, pending_backward=self._at.pending_backward)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.handler import Handler
 from stepdbg.tracer.inspect.cache import Figures
 from stepdbg.tracer.inspect.objects import ModelTree
@@ -19,9 +19,9 @@ class Summaries(Handler):
 
     answers = (m.Summarise,)
 
-    def __init__(self, registry: Registry, deltas: Deltas, figures: Figures, tree: ModelTree) -> None:
+    def __init__(self, registry: Registry, deltas: BeforeCopies, figures: Figures, tree: ModelTree) -> None:
         self._registry = registry
-        self._deltas = deltas
+        self._copies = deltas
         self._figures = figures
         self._tree = tree
         tree.figures = self.many
@@ -47,7 +47,7 @@ class Summaries(Handler):
             name,
             size,
             grad_size,
-            self._deltas.ratio(name, entry.tensor),
+            self._copies.ratio(name, entry.tensor),
             finite,
             marks=marks,
             value=tensors.single(entry.tensor),
@@ -61,8 +61,8 @@ class Summaries(Handler):
         named = [(name, entry.tensor) for name, entry in entries if entry is not None and entry.tensor is not None]
         if order == "ratio":
             prints = self._figures.prints
-            self._deltas.ratios((name, tensor, prints(name)) for name, tensor in named)
-            found: dict[str, float | None] = {name: self._deltas.ratio(name, tensor) for name, tensor in named}
+            self._copies.ratios((name, tensor, prints(name)) for name, tensor in named)
+            found: dict[str, float | None] = {name: self._copies.ratio(name, tensor) for name, tensor in named}
         elif order == "grad":
             hanging = [(name, alive.get(f"{name}.grad")) for name, _ in named]
             grads = [(name, entry.tensor) for name, entry in hanging if entry is not None and entry.tensor is not None]

@@ -10,7 +10,7 @@ import torch
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.slices import SliceError
 from stepdbg.tracer.effects import differences
-from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.inspect.cache import Figures
 from stepdbg.tracer.objects.alive import Alive
@@ -26,9 +26,9 @@ class Tensors(Handler):
 
     answers = (m.LookAt, m.LookBeside, m.Find)
 
-    def __init__(self, registry: Registry, deltas: Deltas, figures: Figures) -> None:
+    def __init__(self, registry: Registry, deltas: BeforeCopies, figures: Figures) -> None:
         self._registry = registry
-        self._deltas = deltas
+        self._copies = deltas
         self._figures = figures
         self._together: dict[str, str] = {}
         """At an inner boundary: the labels of its tensors, by name."""
@@ -41,11 +41,11 @@ class Tensors(Handler):
         """The figures, numbers or place that are asked for."""
         match query:
             case m.LookAt():
-                return look_at(self._registry, self._deltas, self._figures, query, self._together)
+                return look_at(self._registry, self._copies, self._figures, query, self._together)
             case m.LookBeside():
-                return beside(self._registry, self._deltas, query)
+                return beside(self._registry, self._copies, query)
             case m.Find():
-                return find_in(self._registry, self._deltas, query)
+                return find_in(self._registry, self._copies, query)
 
 
 class Seen(NamedTuple):
@@ -62,7 +62,7 @@ class Seen(NamedTuple):
 
 
 def look_at(
-    registry: Registry, deltas: Deltas, figures: Figures, query: m.LookAt, together: Mapping[str, str]
+    registry: Registry, deltas: BeforeCopies, figures: Figures, query: m.LookAt, together: Mapping[str, str]
 ) -> m.TensorView:
     """The answer; what stands `together`, names with labels, are the tensors of an inner boundary.
 
@@ -129,7 +129,7 @@ def _own_shape(tensor: torch.Tensor) -> tuple[int, ...]:
         return shape_of(tensor)
 
 
-def beside(registry: Registry, deltas: Deltas, query: m.LookBeside) -> m.Beside:
+def beside(registry: Registry, deltas: BeforeCopies, query: m.LookBeside) -> m.Beside:
     """The same elements of several tensors.
 
     Raises:
@@ -148,7 +148,7 @@ def beside(registry: Registry, deltas: Deltas, query: m.LookBeside) -> m.Beside:
     return m.Beside(query.parts, tuple(windows))
 
 
-def find_in(registry: Registry, deltas: Deltas, query: m.Find) -> m.Found:
+def find_in(registry: Registry, deltas: BeforeCopies, query: m.Find) -> m.Found:
     """The next element of a kind.
 
     Raises:
@@ -178,7 +178,7 @@ def _why_gone(name: str) -> str:
     return ""
 
 
-def _seen(tensor: torch.Tensor, deltas: Deltas, name: str, side: m.Side, cut: str) -> Seen:
+def _seen(tensor: torch.Tensor, deltas: BeforeCopies, name: str, side: m.Side, cut: str) -> Seen:
     value, note = tensors.readable(tensor)
     if value is None:
         return Seen(None, None, "now", shape_of(tensor), note)
@@ -211,7 +211,7 @@ def _histogram(figures: Figures, query: m.LookAt, tensor: torch.Tensor, seen: Se
 
 def _part(
     registry: Registry,
-    deltas: Deltas,
+    deltas: BeforeCopies,
     figures: Figures,
     query: m.LookAt,
     label: str,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 
 from stepdbg.protocol.messages import Kind
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 
 _REMEMBERED = 256
 """So many losses and outputs, the newest ones."""
@@ -43,7 +43,7 @@ class Seen(NamedTuple):
 class Earlier:
     """Losses and outputs by the update in which they came into being."""
 
-    course: Course = field(default_factory=Course)
+    course: PhaseTracker = field(default_factory=PhaseTracker)
     _seen: deque[Seen] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _losses: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_UPDATES))
     """The sequence number of the node that made each loss, and its update."""

@@ -18,7 +18,7 @@ import torch
 from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.objects.alive import Slot
 from stepdbg.tracer.objects.variable_names import Sight, expressions_for
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.tensors.readable import elements_of
 
 _IN_A_LIST = re.compile(r"\[\d+\]$")
@@ -50,7 +50,7 @@ class Ages(NamedTuple):
 class Called:
     """What `backward` was called on, and by that what it will be called on."""
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: PhaseTracker) -> None:
         self.undecided = False
         """Whether a loss was looked for, where backward is still to come, and none was found."""
         self._course = course

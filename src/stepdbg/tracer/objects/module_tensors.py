@@ -17,7 +17,7 @@ from torch import nn
 from stepdbg.tracer.introspect.layout import held_by, modules_of
 
 
-class Roster(NamedTuple):
+class ModuleTensors(NamedTuple):
     """What a model holds just now. A tensor that it holds several times is listed once, by its first name."""
 
     parameters: list[torch.Tensor]
@@ -30,7 +30,7 @@ class Roster(NamedTuple):
     also: dict[str, tuple[str, ...]]
     """Further names of tied parameters, by the first one."""
 
-    def besides(self, parameters: Mapping[int, str], buffers: Mapping[int, str]) -> Roster:
+    def besides(self, parameters: Mapping[int, str], buffers: Mapping[int, str]) -> ModuleTensors:
         """The same without what another model has listed; a parameter that has is tied.
 
         Args:
@@ -45,7 +45,7 @@ class Roster(NamedTuple):
         for one, name in zip(self.parameters, self.parameter_names, strict=True):
             if (first := parameters.get(id(one))) is not None:
                 also[first] = (*also.get(first, ()), name, *also.pop(name, ()))
-        return Roster(
+        return ModuleTensors(
             [*compress(self.parameters, new)],
             [*compress(self.parameter_names, new)],
             [*compress(self.grad_names, new)],
@@ -101,7 +101,7 @@ class _Listed(NamedTuple):
     also: dict[str, tuple[str, ...]]
 
 
-class Rosters:
+class ModuleTensorsCache:
     """The rosters of models, and their names for as long as they hold."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Rosters:
         self._all_in_training: set[int] = set()
         """The models of which no module was in evaluation mode when they were listed last, by their `id`."""
 
-    def of(self, model: nn.Module, name: str) -> Roster:
+    def of(self, model: nn.Module, name: str) -> ModuleTensors:
         """What the model of that name holds."""
         evaluating = True
         if _has_own_names(model):
@@ -132,7 +132,7 @@ class Rosters:
             parameters, buffers, evaluating = spread.parameters, spread.buffers, bool(spread.evaluating)
             listed = self._names_of(model, name, spread)
         (self._all_in_training.discard if evaluating else self._all_in_training.add)(id(model))
-        return Roster(
+        return ModuleTensors(
             [parameters[place] for place in listed.parameter_places],  # type: ignore[misc]
             listed.parameters,
             listed.grads,

@@ -24,7 +24,7 @@ _MOST = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class RecentTensor:
     """One tensor."""
 
     kind: Kind
@@ -38,13 +38,13 @@ class Sighting:
 class Held:
     """Those that are remembered, oldest first."""
 
-    _sightings: list[Sighting] = field(default_factory=list)
+    _sightings: list[RecentTensor] = field(default_factory=list)
 
     def add(self, kind: Kind, tensor: torch.Tensor, serial: int, *, known: bool = False) -> None:
         """It was seen; the first sighting of a tensor counts."""
         alive = [one for one in self._sightings if one.ref() is not None]
         if not any(one.ref() is tensor for one in alive):
-            alive.append(Sighting(kind, weakref.ref(tensor), serial, known))
+            alive.append(RecentTensor(kind, weakref.ref(tensor), serial, known))
         self._sightings = alive[-_MOST:]
 
     def newest(self, kind: Kind) -> list[torch.Tensor]:
@@ -54,7 +54,7 @@ class Held:
         ]
         return [tensor for serial, tensor in alive if serial == alive[-1][0]]
 
-    def named(self, scope: Mapping[int, str]) -> list[tuple[str, torch.Tensor, Sighting]]:
+    def named(self, scope: Mapping[int, str]) -> list[tuple[str, torch.Tensor, RecentTensor]]:
         """The living ones that these names (by `id`) lead to."""
         found = ((one, one.ref()) for one in islice(self._sightings, _MOST))
         return [(scope[id(tensor)], tensor, one) for one, tensor in found if tensor is not None and id(tensor) in scope]

@@ -37,12 +37,12 @@ from stepdbg.tracer.objects.earlier_graphs import Earlier
 from stepdbg.tracer.objects.holders import Holders
 from stepdbg.tracer.objects.leaves import Leaves
 from stepdbg.tracer.objects.loss_search import Called
-from stepdbg.tracer.objects.module_tensors import Roster, Rosters
+from stepdbg.tracer.objects.module_tensors import ModuleTensors, ModuleTensorsCache
 from stepdbg.tracer.objects.other_threads import OtherThreads, gradients
 from stepdbg.tracer.objects.outliving import Named
 from stepdbg.tracer.objects.recent import Held, Numbers, fetched
 from stepdbg.tracer.objects.variable_names import Sight, assigned_names, look_around, passing_names, taken_by, unique
-from stepdbg.tracer.objects.versions import Standing
+from stepdbg.tracer.objects.versions import ObjectSetVersion
 
 _NOT_OTHERS = ("parameter", "buffer", "grad")
 """Kinds that stay, or hang on those that do."""
@@ -79,10 +79,10 @@ class Registry:
     """What is trained by hand."""
     _loose_names: dict[int, str] = field(default_factory=dict)
     """What such were called when they were listed last, by `id`."""
-    rosters: Rosters = field(default_factory=Rosters)
-    _held_by: dict[int, Roster] = field(default_factory=dict)
+    rosters: ModuleTensorsCache = field(default_factory=ModuleTensorsCache)
+    _held_by: dict[int, ModuleTensors] = field(default_factory=dict)
     """What each model holds, by its `id`, while everything is being listed."""
-    _stand: Standing = field(default_factory=Standing)
+    _stand: ObjectSetVersion = field(default_factory=ObjectSetVersion)
     _of_models: int = 0
     """So many of what is alive are the models' own."""
     called: Called = field(init=False)
@@ -269,7 +269,7 @@ class Registry:
         """List what models and optimizers hold, with no look at frames; False where one has no name or none is."""
         if not (self.has_optimizers and all(one.name for one in self.named if one.ref() is not None)):
             return False
-        stand, also, self._stand = self._stand, self.also, Standing()
+        stand, also, self._stand = self._stand, self.also, ObjectSetVersion()
         self.alive, self.scope = {}, self._loose_names
         try:
             self._list_optimizers(self._list_models())
@@ -339,7 +339,7 @@ class Registry:
 
     # listing
 
-    def _roster(self, model: nn.Module, name: str) -> Roster:
+    def _roster(self, model: nn.Module, name: str) -> ModuleTensors:
         """What the model holds: at first it has no name."""
         known = self._held_by.get(id(model))
         if known is None or not name:

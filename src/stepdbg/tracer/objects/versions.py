@@ -12,7 +12,7 @@ from stepdbg.tracer.tensors.readable import ORDINARY, elements_of, shape_of, sto
 _size = torch.Tensor.size
 
 
-class Standing:
+class ObjectSetVersion:
     """Parameters and buffers as they were listed last, and how often they and the rest have become others."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from types import CodeType, FrameType
 
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.phases.loops import Loop, loops_of
-from stepdbg.tracer.phases.tracker import BY_HAND, Course
+from stepdbg.tracer.phases.tracker import BY_HAND, PhaseTracker
 from stepdbg.tracer.phases.turns import Turn
 
 Path = tuple[tuple[CodeType, int], ...]
@@ -35,7 +35,7 @@ def path_of(frame: FrameType | None) -> Path:
 class Rounds:
     """Where each optimizer has stepped."""
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: PhaseTracker) -> None:
         self._course = course
         self._update = 0
         self._newest: Path | None = None

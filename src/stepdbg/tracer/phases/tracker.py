@@ -40,7 +40,7 @@ class _Opening(Struct):
 
 
 @dataclass(slots=True)
-class Course(StaysHere):
+class PhaseTracker(StaysHere):
     """The course of one training process."""
 
     index: int = 0
@@ -82,8 +82,8 @@ class Course(StaysHere):
 
     def begin_anew(self) -> None:
         """As if nothing had happened."""
-        fresh = Course()
-        for name in Course.__slots__:
+        fresh = PhaseTracker()
+        for name in PhaseTracker.__slots__:
             setattr(self, name, getattr(fresh, name))
 
     # while somebody may look

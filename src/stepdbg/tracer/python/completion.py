@@ -14,7 +14,7 @@ from torch import nn
 
 from stepdbg.protocol.messages import Completions
 from stepdbg.tracer.introspect.safe_access import is_a
-from stepdbg.tracer.python.namespace import Space
+from stepdbg.tracer.python.namespace import ConsoleNamespace
 
 MOST = 200
 """Names that are offered."""
@@ -32,7 +32,7 @@ class _Unknown(Exception):
     """Without running code there is no telling."""
 
 
-def completions(text: str, space: Space) -> Completions:
+def completions(text: str, space: ConsoleNamespace) -> Completions:
     """The names of a line up to the cursor, seen from these variables."""
     found = _ENDING.search(text)
     if found is None or found["start"][:1].isdigit():
@@ -45,7 +45,7 @@ def completions(text: str, space: Space) -> Completions:
     return Completions(found.start("start"), tuple(_fitting(names, start))[:MOST])
 
 
-def _names(space: Space) -> Iterator[str]:
+def _names(space: ConsoleNamespace) -> Iterator[str]:
     yield from space.names()
     yield from keyword.kwlist
 
@@ -80,7 +80,7 @@ def _held(value: object) -> dict[str, Any]:
     return found
 
 
-def _value(node: ast.expr, space: Space) -> object:
+def _value(node: ast.expr, space: ConsoleNamespace) -> object:
     """What an expression of names, dots and constant indices stands for."""
     match node:
         case ast.Name(id=name):
@@ -92,7 +92,7 @@ def _value(node: ast.expr, space: Space) -> object:
     raise _Unknown
 
 
-def _named(name: str, space: Space) -> object:
+def _named(name: str, space: ConsoleNamespace) -> object:
     try:
         return space[name]
     except KeyError:

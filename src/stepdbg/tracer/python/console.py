@@ -27,7 +27,7 @@ from stepdbg.tracer.introspect.unobserved import as_the_user
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.python.completion import completions
 from stepdbg.tracer.python.interruptions import Interrupted, Interruptions
-from stepdbg.tracer.python.namespace import Space
+from stepdbg.tracer.python.namespace import ConsoleNamespace
 from stepdbg.tracer.python.shown_names import StandIns, runnable
 from stepdbg.tracer.python.variables import Variables
 
@@ -58,7 +58,7 @@ class Console(Handler):
         self._registry = registry
         self._variables = variables
         self._interruptions = interruptions
-        self._space = Space()
+        self._space = ConsoleNamespace()
         self._numbers = count(1)
         self._at_hand: dict[str, Callable[[], Any]] = {
             "model": lambda: _first(model for _, model in registry.models()),

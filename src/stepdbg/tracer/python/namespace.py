@@ -18,7 +18,7 @@ from stepdbg.tracer.introspect import live_variables
 from stepdbg.tracer.python.variables import is_function, variables_of
 
 
-class Space(dict[str, Any]):
+class ConsoleNamespace(dict[str, Any]):
     """The names of one session's console. What it holds itself are the console's own variables."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from stepdbg.protocol.page import LOSS_NAMES, WATCH_NAMES
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.tensors.devices import capturing, module_of
 
@@ -40,7 +40,7 @@ class _Copy:
 class Losses:
     """Reads each loss and each watched value once; a loss goes to the course, both go to the shared page."""
 
-    def __init__(self, course: Course, rank: Rank) -> None:
+    def __init__(self, course: PhaseTracker, rank: Rank) -> None:
         self._course = course
         self._rank = rank
         self._indices: dict[tuple[str, bool], int] = {}

@@ -11,7 +11,7 @@ import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import Page
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import HubLost, Link
 
 
@@ -65,7 +65,7 @@ class Rank:
         self.leave()
         self.link = self.link.anew()
 
-    def say_where(self, course: Course, phase: str, now_ns: int) -> None:
+    def say_where(self, course: PhaseTracker, phase: str, now_ns: int) -> None:
         """Write on the page what runs now."""
         if self.page is None:
             return

@@ -28,7 +28,7 @@ from stepdbg.tracer.phases.loops import loops_of
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.sources.forward import Models
 from stepdbg.tracer.sources.free_run import BACKWARD, NOTED
-from stepdbg.tracer.sources.manual_step import ByHand
+from stepdbg.tracer.sources.manual_step import ManualSteps
 from stepdbg.tracer.sources.unscale_and_clip import Gradients
 from stepdbg.tracer.sources.wrapping import leave
 
@@ -72,7 +72,7 @@ class Backward:
         self._tracer = tracer
         self._models = models
         self._gradients = gradients
-        self._by_hand = ByHand(tracer)
+        self._by_hand = ManualSteps(tracer)
         self._open = False
         tracer.following.at_fork.append(self._closed)
         self._names: dict[tuple[int, int], _Name] = {}

@@ -23,7 +23,7 @@ _EXPECTED = ("forward", "backward", "step")
 """What every update has, one way or another."""
 
 
-class Compiled:
+class CompiledUpdates:
     """The functions that are compiled, until their effect on what can be seen has been told."""
 
     def __init__(self, tracer: Sink) -> None:

@@ -57,7 +57,7 @@ class Reading:
                 source.epochs -= 1
 
 
-class Loaders:
+class DataLoaders:
     """Every `DataLoader` that is iterated over."""
 
     def __init__(self, tracer: Sink, models: Models) -> None:

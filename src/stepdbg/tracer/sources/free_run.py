@@ -20,7 +20,7 @@ import torch
 
 from stepdbg.protocol.page import BELL, USUAL_PHASES, Page
 from stepdbg.tracer.phases.phase import Phase
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:
@@ -44,13 +44,13 @@ ZERO_GRAD, FORWARD, LOSS, BACKWARD, STEP = range(len(USUAL_PHASES))
 """Places on the page."""
 
 
-class Passing(StaysHere):
+class FreeRunLog(StaysHere):
     """The notes. The sources and `Tracer.end` write them, without a call that can be spared."""
 
     __slots__ = ("_course", "_losses", "_lost_in", "_page", "_rank", "_registry", "_values", "due", "key",
                  "loss", "losses", "memory", "notes", "open", "output", "phase", "starts", "thread")  # fmt: skip
 
-    def __init__(self, course: Course, registry: Registry, rank: Rank, losses: Losses) -> None:
+    def __init__(self, course: PhaseTracker, registry: Registry, rank: Rank, losses: Losses) -> None:
         self._course = course
         self._registry = registry
         self._rank = rank

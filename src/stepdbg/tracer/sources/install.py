@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from stepdbg.tracer.patching import dynamo as compiler
 from stepdbg.tracer.sources.backward import Backward
-from stepdbg.tracer.sources.compiled_update import Compiled
+from stepdbg.tracer.sources.compiled_update import CompiledUpdates
 from stepdbg.tracer.sources.cuda_graphs import CudaGraphs
-from stepdbg.tracer.sources.data import Loaders
+from stepdbg.tracer.sources.data import DataLoaders
 from stepdbg.tracer.sources.forward import Models
 from stepdbg.tracer.sources.optimizers import Optimizers
 from stepdbg.tracer.sources.unscale_and_clip import Gradients
@@ -28,8 +28,8 @@ def install(tracer: Sink) -> None:
     optimizers.install()
     gradients.install()
     Backward(tracer, models, gradients).install()
-    Loaders(tracer, models).install()
-    Compiled(tracer).install()
+    DataLoaders(tracer, models).install()
+    CompiledUpdates(tracer).install()
     CudaGraphs(tracer).install()
     models.watch()
     compiler.leave_alone("stepdbg")

@@ -50,7 +50,7 @@ class _Leaf(NamedTuple):
     """The user's variable."""
 
 
-class ByHand:
+class ManualSteps:
     """What comes after backward in a program without an optimizer."""
 
     def __init__(self, tracer: Sink) -> None:

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.breakpoints.phases import Closures
-from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.rounds import Rounds
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.losses import Losses
-from stepdbg.tracer.sources.free_run import Passing
+from stepdbg.tracer.sources.free_run import FreeRunLog
 from stepdbg.tracer.sources.listeners import Listeners
 
 
@@ -43,15 +43,15 @@ class Sink(Protocol):
     """True while a generator loop runs: only its yields make boundaries."""
     told: Listeners
     """Who of the sources is told of what."""
-    lagging: Course
+    lagging: PhaseTracker
     """The course, in a free run as it was some moments ago."""
     registry: Registry
     """What is alive."""
-    treatment: Treatment
+    treatment: GradientScaling
     """What has been done to the gradients since backward."""
     closures: Closures
     """The closures that a step has been called with."""
-    passing: Passing
+    passing: FreeRunLog
     """The phases of a free run that are only noted."""
     rounds: Rounds
     """The rounds of the user's own loops."""
@@ -61,7 +61,7 @@ class Sink(Protocol):
     """Called where training has found no memory on a device."""
 
     @property
-    def course(self) -> Course:
+    def course(self) -> PhaseTracker:
         """Where training is."""
 
     @property

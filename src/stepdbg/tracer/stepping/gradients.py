@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 _autograd: Any = torch.autograd
 
 
-class IntoBackward:
+class GradientHooks:
     """The gradients of a backward."""
 
-    def __init__(self, into: Inside) -> None:
-        self._into = into
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
         self._plain: Any = None
         """What was in the place of the wrapper."""
         self._wrapper: Any = None
@@ -50,7 +50,7 @@ class IntoBackward:
 
     def ordered(self) -> None:
         """Have nodes seen, if those are to be stepped by."""
-        if self._into.stepped_by("operator"):
+        if self._inside.stepped_by("operator"):
             for hooked in self._hooked:
                 hooked.hook_nodes()
 
@@ -65,12 +65,12 @@ class IntoBackward:
             hooked.unhook()
 
     def _wrapped(self, original: Any) -> Any:
-        way, into = self, self._into
+        way, inside = self, self._inside
 
         def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
-            if is_compiling() or into.phase is None or not into.sees():
+            if is_compiling() or inside.phase is None or not inside.sees():
                 return original(t_outputs, *args, **kwargs)
-            hooked = _Hooked(into, t_outputs, sys._getframe(), nested=bool(way._hooked))
+            hooked = _Hooked(inside, t_outputs, sys._getframe(), nested=bool(way._hooked))
             way._hooked.append(hooked)
             way.ordered()
             try:
@@ -89,14 +89,14 @@ class _Hooked:
     """One graph, from its outputs to its leaves.
 
     Args:
-        into: The phase that is stepped into.
+        inside: The phase that is stepped into.
         outputs: Where the engine starts.
         frame: That calls it.
         nested: It is part of what another graph does: its leaves that are no parameters are inputs of that part.
     """
 
-    def __init__(self, into: Inside, outputs: Any, frame: FrameType, *, nested: bool) -> None:
-        self._into = into
+    def __init__(self, inside: Inside, outputs: Any, frame: FrameType, *, nested: bool) -> None:
+        self._inside = inside
         self._frame: FrameType | None = frame
         self._nodes, leaves = walked(outputs)
         if nested:
@@ -138,19 +138,19 @@ class _Hooked:
             how = "gone" if grad is None else "added" if had else "written"
             return m.Inner("gradient", name, "", "", told, left_out, place=place, total=total, how=how)  # type: ignore[arg-type]
 
-        self._into.stop("gradient", "", describe, self._frame)
+        self._inside.stop("gradient", "", describe, self._frame)
 
     def _node(self, name: str, number: int, computed: Any, given: Any) -> None:
         """A node of the graph has run."""
-        into = self._into
-        if not into.stepped_by("operator"):
+        inside = self._inside
+        if not inside.stepped_by("operator"):
             return
 
         def describe(registry: Registry) -> m.Inner:
             told, left_out = tell(registry, name, [("computed", _one(computed))], [("arrived", _one(given))])
-            return m.Inner("node", name, within=into.made.get(number, ""), tensors=told, left_out=left_out)
+            return m.Inner("node", name, within=inside.made.get(number, ""), tensors=told, left_out=left_out)
 
-        into.stop("node", name, describe, self._frame)
+        inside.stop("node", name, describe, self._frame)
 
 
 def _one(values: Any) -> Any:

@@ -30,11 +30,11 @@ _MADE = 10_000
 """Outputs whose makers are remembered for the backward; then all are forgotten."""
 
 
-class IntoForward:
+class ModuleHooks:
     """The calls of modules."""
 
-    def __init__(self, into: Inside) -> None:
-        self._into = into
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
         self._kinds: set[Any] = set()
         """The classes with a `__call__` of their own."""
         self._plain: dict[type, tuple[Any, Any]] = {}
@@ -44,11 +44,11 @@ class IntoForward:
         """Models whose call is the whole phase: its end is the end of it."""
         self._open: list[nn.Module] = []
         """The modules whose calls are under way, outermost first."""
-        self._operators = Operators(into, self._innermost)
+        self._operators = Operators(inside, self._innermost)
 
     def enter(self) -> None:
         """Wrap the call of every module."""
-        tracer = self._into.host
+        tracer = self._inside.host
         self._kinds.add(nn.Module)
         for name, model in tracer.registry.models():
             if not tracer.driving:
@@ -56,18 +56,18 @@ class IntoForward:
             for path, module in modules_of(model):
                 self._names.setdefault(id(module), (weakref.ref(module), f"{name}.{path}".removesuffix(".")))
                 self._kinds.add(_calls(type(module)))
-        phase = self._into.phase
+        phase = self._inside.phase
         called = phase.whose() if phase is not None and phase.whose is not None else None
         if isinstance(called, nn.Module) and _is_compiled(called):
-            self._into.passed_compiled()
+            self._inside.passed_compiled()
             return
         self._wrap()
-        if len(self._into.made) > _MADE:
-            self._into.made.clear()
+        if len(self._inside.made) > _MADE:
+            self._inside.made.clear()
 
     def ordered(self) -> None:
         """Have operators seen, if those are to be stepped by."""
-        if self._plain and self._into.stepped_by("operator"):
+        if self._plain and self._inside.stepped_by("operator"):
             self._operators.enter()
 
     def ends(self) -> None:
@@ -95,12 +95,12 @@ class IntoForward:
         self._plain.clear()
 
     def _wrapped(self, original: Any) -> Any:
-        way, into = self, self._into
+        way, inside = self, self._inside
 
         def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if is_compiling():
                 return original(self, *args, **kwargs)
-            seen = into.phase is not None and into.sees() and not (way._open and way._open[-1] is self)
+            seen = inside.phase is not None and inside.sees() and not (way._open and way._open[-1] is self)
             if not seen or not way._plain:  # (where it was taken out, but somebody has kept it below one of their own)
                 try:
                     return original(self, *args, **kwargs)
@@ -110,7 +110,7 @@ class IntoForward:
             way._open.append(self)
             compiled = _is_compiled(self)
             if compiled:  # its compiler is to see torch as it always is
-                into.passed_compiled()
+                inside.passed_compiled()
                 way._unwrap()
             try:
                 result = original(self, *args, **kwargs)
@@ -119,7 +119,7 @@ class IntoForward:
                 without_wrapper(error)
                 raise
             finally:
-                if compiled and into.phase is not None:
+                if compiled and inside.phase is not None:
                     way._wrap()
             way._left(self)
             way._done(self, args, kwargs, result)
@@ -133,15 +133,15 @@ class IntoForward:
 
     def _done(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         """That call has returned: remember who made the output, and stop."""
-        into = self._into
-        if into.phase is None:
+        inside = self._inside
+        if inside.phase is None:
             return
         if not self._open and id(module) in self._roots:
             return
         name = self._name(module)
         for _, tensor in tensors_in(result):
             if (node := tensor.grad_fn) is not None:
-                into.made.setdefault(node._sequence_nr(), name)
+                inside.made.setdefault(node._sequence_nr(), name)
 
         def describe(registry: Registry) -> m.Inner:
             called = name or registry.scope.get(id(module)) or type(module).__name__
@@ -149,7 +149,7 @@ class IntoForward:
             told, left_out = tell(registry, called, [("output", result)], [("input", given), ("input", kwargs)])
             return m.Inner("module", called, type(module).__name__, tensors=told, left_out=left_out)
 
-        into.stop("module", name, describe, sys._getframe(1))
+        inside.stop("module", name, describe, sys._getframe(1))
 
     def _name(self, module: nn.Module) -> str:
         """Its path from the model; empty for one that is in no model."""

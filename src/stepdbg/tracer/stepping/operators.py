@@ -86,8 +86,8 @@ class Seeing(TorchDispatchMode):  # type: ignore[no-untyped-call]
 class Operators:
     """The operators of a forward."""
 
-    def __init__(self, into: Inside, innermost: Callable[[], str]) -> None:
-        self._into = into
+    def __init__(self, inside: Inside, innermost: Callable[[], str]) -> None:
+        self._inside = inside
         self._innermost = innermost
         self._mode: Seeing | None = None
 
@@ -104,8 +104,8 @@ class Operators:
             self._mode = None
 
     def _ran(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, _: Any) -> None:
-        into = self._into
-        if not into.stepped_by("operator") or not into.sees() or not is_work(func):
+        inside = self._inside
+        if not inside.stepped_by("operator") or not inside.sees() or not is_work(func):
             return
         name, within = operator_name(func), self._innermost()
 
@@ -114,7 +114,7 @@ class Operators:
             told, left_out = tell(registry, name, [("output", result)], given)
             return m.Inner("operator", name, within=within, tensors=told, left_out=left_out)
 
-        into.stop("operator", name, describe, sys._getframe(1))
+        inside.stop("operator", name, describe, sys._getframe(1))
 
 
 def can_see() -> bool:

@@ -32,11 +32,11 @@ _MOST = 256 * 1024 * 1024
 """Bytes of parameters, as they were before they were written, that are kept at a time."""
 
 
-class IntoStep:
+class ParameterHooks:
     """The parameters that a step writes."""
 
-    def __init__(self, into: Inside) -> None:
-        self._into = into
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
         self._mode = Seeing(self._runs, self._ran)
         self._parameters: list[torch.Tensor] = []
         self._owner: dict[int, int] = {}
@@ -56,7 +56,7 @@ class IntoStep:
 
     def enter(self) -> None:
         """See what is written, and to whom it belongs."""
-        for _, optimizer in self._into.host.registry.optimizers():
+        for _, optimizer in self._inside.host.registry.optimizers():
             for parameter in optimized_by(optimizer):
                 self._parameters.append(parameter)
                 self._optimizers.append(optimizer)
@@ -91,14 +91,14 @@ class IntoStep:
                     self._owner.setdefault(address, place)
 
     def _states(self) -> int:
-        return sum(len(optimizer.state) for _, optimizer in self._into.host.registry.optimizers())
+        return sum(len(optimizer.state) for _, optimizer in self._inside.host.registry.optimizers())
 
     # what the mode sees
 
     def _runs(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """An operator is about to run: if it begins with the next parameter, this one is done."""
-        into = self._into
-        if not into.sees():
+        inside = self._inside
+        if not inside.sees():
             return
         writes = list(_written_by(func, args, kwargs))
         if self._states() != self._known and any(_address(value) not in self._owner for value in writes):
@@ -120,8 +120,8 @@ class IntoStep:
 
     def _ran(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any, _: Any) -> None:
         """An operator has run."""
-        into = self._into
-        if not into.stepped_by("operator") or not into.sees() or not is_work(func):
+        inside = self._inside
+        if not inside.stepped_by("operator") or not inside.sees() or not is_work(func):
             return
         name, current = operator_name(func), self._current
 
@@ -130,7 +130,7 @@ class IntoStep:
             told, left_out = tell(registry, name, [("output", result)], [("input", args), ("input", kwargs)])
             return m.Inner("operator", name, within=within, tensors=told, left_out=left_out)
 
-        into.stop("operator", name, describe, sys._getframe(1))
+        inside.stop("operator", name, describe, sys._getframe(1))
 
     def _keep(self, place: int) -> None:
         """Keep a parameter as it is before it is written for the first time, if there is room."""
@@ -148,7 +148,7 @@ class IntoStep:
         """Stop after each parameter that has been written."""
         written, self._written = self._written, {}
         for place, together in written.items():
-            if self._into.stepped_by("into"):
+            if self._inside.stepped_by("into"):
                 self._stop(place, together)
         self._before.clear()
 
@@ -174,7 +174,7 @@ class IntoStep:
                 change=change,
             )
 
-        self._into.stop("parameter", "", describe, sys._getframe(1))
+        self._inside.stop("parameter", "", describe, sys._getframe(1))
 
     def _name(self, registry: Registry, place: int) -> str:
         parameter = self._parameters[place]

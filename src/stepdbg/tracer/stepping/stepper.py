@@ -17,22 +17,22 @@ from msgspec.structs import replace
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.stepping.gradients import IntoBackward
-from stepdbg.tracer.stepping.modules import IntoForward
+from stepdbg.tracer.stepping.gradients import GradientHooks
+from stepdbg.tracer.stepping.modules import ModuleHooks
 from stepdbg.tracer.stepping.orders import ORDERS, Describes
-from stepdbg.tracer.stepping.parameters import IntoStep
+from stepdbg.tracer.stepping.parameters import ParameterHooks
 from stepdbg.tracer.tensors.devices import capturing
 
 if TYPE_CHECKING:
     from stepdbg.tracer.phases.phase import Phase
     from stepdbg.tracer.stepping.host import Host, Ordered
-    from stepdbg.tracer.stepping.unit_hooks import Way
+    from stepdbg.tracer.stepping.unit_hooks import UnitHooks
 
 _NOTHING_INSIDE = frozenset({"data", "zero_grad", "unscale", "clip", "scheduler"})
 """Phases that are one call of torch's or of a loader's."""
 
 
-class Into:
+class Stepper:
     """The phase that is stepped into, and how far to go in it."""
 
     def __init__(self, host: Host, ordered: Ordered) -> None:
@@ -42,7 +42,7 @@ class Into:
         """The one whose inside is hooked; None nearly always."""
         self.made: dict[int, str] = {}
         """The module whose output a node of the graph has made, by its sequence number: of forwards stepped into."""
-        self._ways: tuple[Way, ...] = ()
+        self._ways: tuple[UnitHooks, ...] = ()
         self._seen: Counter[tuple[m.Unit, str]] = Counter()
         """How often each unit came up in this phase."""
         self._place = 0
@@ -151,9 +151,9 @@ class Into:
             self._told_compiled = True
             self.host.tell("stepping into compiled code is not possible: what torch.compile has compiled is one call")
 
-    def _ways_into(self, name: str) -> tuple[Way, ...]:
+    def _ways_into(self, name: str) -> tuple[UnitHooks, ...]:
         if name == "backward":
-            return (IntoBackward(self),)
+            return (GradientHooks(self),)
         if name == "step":
-            return (IntoStep(self),)
-        return (IntoForward(self), IntoBackward(self))
+            return (ParameterHooks(self),)
+        return (ModuleHooks(self), GradientHooks(self))

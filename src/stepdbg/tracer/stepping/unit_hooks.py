@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Way(Protocol):
+class UnitHooks(Protocol):
     """What is hooked for it: put in by `enter`, out by `leave`, whatever has happened in between."""
 
     def enter(self) -> None:

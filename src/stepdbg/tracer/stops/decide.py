@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.breakpoints import phases as breakpoints
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.stops.cause import STEPPING
 
 Why = tuple[m.Reason, str]
@@ -45,7 +45,7 @@ class Policy(Protocol):
 class BreakpointPolicy:
     """Stops where a breakpoint is met."""
 
-    def __init__(self, course: Course, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
+    def __init__(self, course: PhaseTracker, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
         self.points = breakpoints.Breakpoints()
         self._course, self._closures, self._hit = course, closures, hit
 
@@ -94,7 +94,7 @@ class PausePolicy:
 class OrderPolicy:
     """Stops as far on as the user has said to go."""
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: PhaseTracker) -> None:
         self.until: m.Go | None = None
         """How far to go; None until the first order."""
         self._course = course
@@ -126,7 +126,7 @@ class OrderPolicy:
 class StopPolicy:
     """All policies, in the order in which they are asked."""
 
-    def __init__(self, course: Course, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
+    def __init__(self, course: PhaseTracker, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
         self.free = False
         """Whether nothing can make training stop but the bell: nobody needs to look at a boundary."""
         self.traced = False

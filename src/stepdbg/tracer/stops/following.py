@@ -26,10 +26,10 @@ from stepdbg.tracer.stops.callers import Owner
 
 if TYPE_CHECKING:
     from stepdbg.tracer.objects.registry import Registry
-    from stepdbg.tracer.phases.tracker import Course
+    from stepdbg.tracer.phases.tracker import PhaseTracker
     from stepdbg.tracer.session.losses import Losses
     from stepdbg.tracer.session.rank import Rank
-    from stepdbg.tracer.sources.free_run import Passing
+    from stepdbg.tracer.sources.free_run import FreeRunLog
 
 _PROOFS = ("backward", "step")
 """Phases that nothing but training has."""
@@ -48,9 +48,9 @@ class Followed(Protocol):
     """True while a generator loop runs."""
     registry: Registry
     """What is alive."""
-    passing: Passing
+    passing: FreeRunLog
     """The phases of a free run that are only noted."""
-    lagging: Course
+    lagging: PhaseTracker
     """The course, in a free run as it was some moments ago."""
 
     @property

@@ -16,10 +16,10 @@ import msgspec
 from stepdbg.listing.effect_names import counted
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects import effects, nonfinite
-from stepdbg.tracer.effects.before_copies import Deltas
+from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.effects.step_progress import midstep
-from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.graph.refusals import Refusal
 from stepdbg.tracer.handler import AtStop
 from stepdbg.tracer.inspect.inspector import Inspector
@@ -46,38 +46,38 @@ GONE = "what there was to see then is gone by now"
 """Why nothing was seen to change: the function that held it has returned."""
 
 
-class Halt:
+class StopServer:
     """Where training waits."""
 
     def __init__(
         self,
         rank: Rank,
         registry: Registry,
-        treatment: Treatment,
+        treatment: GradientScaling,
         handlers: Handlers,
         returns: Returns,
         policy: StopPolicy,
     ) -> None:
         self._policy = policy
-        self._before: effects.Picture | None = None
+        self._before: effects.ObjectSnapshot | None = None
         """With fingerprints, from the start of the phase that runs; None where nobody will look."""
         self._sight: dict[int, weakref.ref[Any]] = {}
         """The tensors that the user's variables led to when that picture was taken."""
-        self._counters: effects.Picture | None = None
+        self._counters: effects.ObjectSnapshot | None = None
         """From the last halt."""
         self._stood_at: int | None = None
         """The update of that halt."""
-        self._within: effects.Picture = {}
+        self._within: effects.ObjectSnapshot = {}
         """At an inner boundary, while training waits there."""
         self._rank = rank
         self._course = returns.course
         self._registry = registry
-        self._deltas = Deltas()
-        self._treatment = treatment
+        self._copies = BeforeCopies()
+        self._scaling = treatment
         self._handlers = handlers
         self._returns = returns
         self._inspector = Inspector(
-            registry, self._deltas, treatment, lambda number: rank.link.send(m.Interruptible(number))
+            registry, self._copies, treatment, lambda number: rank.link.send(m.Interruptible(number))
         )
         self._told: set[str] = set()
         """What has been said of what cannot be seen."""
@@ -88,7 +88,7 @@ class Halt:
     def begin(self, welcome: m.RankWelcome) -> None:
         """The session has been entered."""
         self._inspector.readonly = welcome.readonly
-        self._deltas.share = welcome.keep / 100
+        self._copies.share = welcome.keep / 100
 
     @property
     def watching(self) -> bool:
@@ -101,9 +101,9 @@ class Halt:
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             before = effects.take(self._registry)
             self._stand(before)
-            self._deltas.before(following, self._registry, before)
+            self._copies.before(following, self._registry, before)
             if following == "clip":
-                self._treatment.before_clip(self._registry)
+                self._scaling.before_clip(self._registry)
         self._registry.release()
 
     def pass_by(
@@ -120,15 +120,15 @@ class Halt:
             if done is not None and self._before is not None:
                 told = self._since(done, self._before, after)
                 self._record(done, told, "fingerprint")
-            self._deltas.after(boundary, self._before, after, told)
+            self._copies.after(boundary, self._before, after, told)
             self._stand(after)
             if boundary.next is not None:
-                self._deltas.before(boundary.next, self._registry, after)
+                self._copies.before(boundary.next, self._registry, after)
             if boundary.next == "clip":
-                self._treatment.before_clip(self._registry)
+                self._scaling.before_clip(self._registry)
         self._registry.release()
 
-    def _stand(self, picture: effects.Picture) -> None:
+    def _stand(self, picture: effects.ObjectSnapshot) -> None:
         """Everything has been listed and pictured at a boundary: the phase that follows is held against that."""
         self._before, self._sight = picture, self._registry.in_sight
 
@@ -163,7 +163,7 @@ class Halt:
 
     def _let_go_of_names(self) -> None:
         """Nobody steps: keep no copies, no names and no rows."""
-        self._deltas.let_go()
+        self._copies.let_go()
         self._registry.forget_names()
         self._inspector.let_go()
 
@@ -177,7 +177,7 @@ class Halt:
 
     def out_of_memory(self) -> None:
         """Training has found no memory on a device: keep no copies there."""
-        self._deltas.out_of_memory()
+        self._copies.out_of_memory()
 
     def _described(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         """The stop. It stands even where nothing can be read: with the stack and the traceback, and a word on why."""
@@ -196,7 +196,7 @@ class Halt:
         """A stop at which nothing is known but where training stands."""
         self._before = self._counters = None
         self._within = {}
-        self._deltas.let_go()
+        self._copies.let_go()
         self._registry.release()
         self._inspector.open(
             AtStop(boundary, cause.stack, gradients=gradients, pending_backward=self._course.pending_backward)
@@ -238,9 +238,9 @@ class Halt:
         if ended is not None and self._before is not None and basis is not None:
             self._record(ended, named, basis)
         if cause.inner is None:
-            self._deltas.after(boundary, self._before, after, named)
+            self._copies.after(boundary, self._before, after, named)
             if boundary.next == "clip":
-                self._treatment.before_clip(registry)
+                self._scaling.before_clip(registry)
             self._stand(after)
         elif self._before is not None:  # what the phase has done so far; its own picture stays the one from before it
             named, self._within = self._named(self._before, after), after
@@ -317,7 +317,9 @@ class Halt:
             self._tell(f"what the exception was raised on cannot be read: {_in_words(error)}")
             return cause.failure
 
-    def _since(self, done: Phase | None, before: effects.Picture, after: effects.Picture) -> list[m.Effect]:
+    def _since(
+        self, done: Phase | None, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
+    ) -> list[m.Effect]:
         """What has happened since the boundary before; of a phase with others inside it, all that was its own."""
         told = self._returns.in_all(done, self._returns.tell(done, self._course.open, before, after))
         return nonfinite.marked(told, self._registry)
@@ -327,7 +329,7 @@ class Halt:
         mine = told if done.outer is None else [effect for effect in told if not effect.after]
         done.effects = effects.without_names(counted(mine, basis))
 
-    def _effects(self, after: effects.Picture) -> tuple[list[m.Effect], m.Basis | None]:
+    def _effects(self, after: effects.ObjectSnapshot) -> tuple[list[m.Effect], m.Basis | None]:
         """What the phase done did, and how that is known: None where it is not."""
         if self._before is not None:
             return self._since(self._course.last, self._before, after), "fingerprint"
@@ -336,7 +338,7 @@ class Halt:
             return nonfinite.marked(named, self._registry), "counters"
         return [], None
 
-    def _named(self, before: effects.Picture, after: effects.Picture) -> list[m.Effect]:
+    def _named(self, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot) -> list[m.Effect]:
         """The effects that turn one picture into the other, with what in them is not finite."""
         return nonfinite.marked(effects.named(before, after, "fingerprint"), self._registry)
 
@@ -405,7 +407,7 @@ class Halt:
             self._kept.forget()
             self._let_go_of_names()
         elif boundary.next is not None and self._before is not None and cause.inner is None:
-            self._deltas.before(boundary.next, self._registry, self._before)
+            self._copies.before(boundary.next, self._registry, self._before)
 
 
 def _in_words(error: Exception) -> str:
@@ -424,6 +426,6 @@ def _optimizer(owner: Owner, registry: Registry) -> Any:
     return next((optimizer for _, optimizer in registry.optimizers() if optimizer is held), None)
 
 
-def _trained(picture: effects.Picture) -> bool:
+def _trained(picture: effects.ObjectSnapshot) -> bool:
     """Whether anything in it is there to be trained."""
     return any(mark.kind == "parameter" for mark in picture.values())

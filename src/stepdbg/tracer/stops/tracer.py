@@ -24,30 +24,30 @@ from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import BELL
 from stepdbg.tracer.breakpoints.phases import Closures
 from stepdbg.tracer.effects.returns import Returns
-from stepdbg.tracer.foresight.gradient_scaling import Treatment
+from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.failures import in_words
 from stepdbg.tracer.objects.earlier_graphs import Earlier
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.rounds import Rounds
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import HubLost, Link
 from stepdbg.tracer.session.losses import Losses
 from stepdbg.tracer.session.rank import Rank, being_prepared
 from stepdbg.tracer.session.signal_handlers import Handlers, held, raised
-from stepdbg.tracer.sources.free_run import NOTED, Passing
+from stepdbg.tracer.sources.free_run import NOTED, FreeRunLog
 from stepdbg.tracer.sources.listeners import Listeners
 from stepdbg.tracer.stays_here import StaysHere
 from stepdbg.tracer.stepping.orders import Describes
-from stepdbg.tracer.stepping.stepper import Into
+from stepdbg.tracer.stepping.stepper import Stepper
 from stepdbg.tracer.stops.callers import Owner, see_call
 from stepdbg.tracer.stops.cause import STEPPING, Cause, caused_by
 from stepdbg.tracer.stops.decide import Arrival, StopPolicy
 from stepdbg.tracer.stops.following import Following
 from stepdbg.tracer.stops.left import Left
 from stepdbg.tracer.stops.location import placed, stack_around
-from stepdbg.tracer.stops.stop import Halt
+from stepdbg.tracer.stops.stop import StopServer
 from stepdbg.tracer.stops.tracing import Trace
 from stepdbg.tracer.tensors import devices
 
@@ -56,13 +56,13 @@ class Tracer(StaysHere):
     """The tracer of this process: silent until the first boundary, quiet for good once the hub is gone."""
 
     def __init__(self, link: Link, folder: Path) -> None:
-        self.treatment = Treatment()
+        self.treatment = GradientScaling()
         self.quiet = False
         """True when nothing is to be made into boundaries any more."""
         self.driving = False
         """True while a generator loop runs: only its yields make boundaries."""
         self.told = Listeners()
-        self.lagging = Course()
+        self.lagging = PhaseTracker()
         """The course, in a free run as it was some moments ago: for what is no matter of phases."""
         self.registry = Registry(earlier=Earlier(self.lagging))
         self.registry.others.tell = partial(self.tell, severity="warning")
@@ -72,10 +72,12 @@ class Tracer(StaysHere):
         self.closures = Closures()
         self._returns = Returns(self.registry, self.lagging, self.gave_up)
         self._policy = StopPolicy(self.lagging, self.closures, self._hit)
-        self._halt = Halt(self._rank, self.registry, self.treatment, self.handlers, self._returns, self._policy)
-        self.give_back = self._halt.out_of_memory
-        self.passing = Passing(self.lagging, self.registry, self._rank, self.losses)
-        self._into = Into(self, self._policy)
+        self._stop_server = StopServer(
+            self._rank, self.registry, self.treatment, self.handlers, self._returns, self._policy
+        )
+        self.give_back = self._stop_server.out_of_memory
+        self.passing = FreeRunLog(self.lagging, self.registry, self._rank, self.losses)
+        self._stepper = Stepper(self, self._policy)
         self.following = Following(self, self._rank, self.losses)
         self.rounds = Rounds(self.lagging)
         self._trace: Trace | None = None
@@ -89,7 +91,7 @@ class Tracer(StaysHere):
     # what the sources call
 
     @property
-    def course(self) -> Course:
+    def course(self) -> PhaseTracker:
         """Where training is."""
         if self.passing.notes:
             self.passing.catch_up()
@@ -122,8 +124,8 @@ class Tracer(StaysHere):
 
     def begin_anew(self) -> None:
         """Nothing has happened yet in this process, which is a forked child."""
-        self._into.over(broken=True)
-        self._halt.let_go()
+        self._stepper.over(broken=True)
+        self._stop_server.let_go()
         self._policy.stopped()
         self._policy.look()
         self._trace, self._stopped_at = None, 0
@@ -189,12 +191,12 @@ class Tracer(StaysHere):
             if phase.name == "step":
                 self.lagging.note_step(passing.key)
         now = monotonic_ns()
-        if self._into.phase is phase:
-            self._into.over()
+        if self._stepper.phase is phase:
+            self._stepper.over()
             now = monotonic_ns()
         course = self.course
         course.leave(phase, now)
-        if (self._returns.watching or self._halt.watching) and self.listening():
+        if (self._returns.watching or self._stop_server.watching) and self.listening():
             self._returns.note(phase)
         if course.open is not None:
             return
@@ -227,12 +229,12 @@ class Tracer(StaysHere):
             self.passing.open = self.passing.phase = None
         if phase.ended_ns == 0:
             self._left.note(phase)
-        self._into.over(broken=True)
+        self._stepper.over(broken=True)
         self.end(phase)
 
     def close(self, phase: Phase) -> None:
         """The generator loop has ended, and with it its last phase."""
-        self._into.over()
+        self._stepper.over()
         self.course.close_running(phase, monotonic_ns())
 
     def tell(self, text: str, severity: m.Severity = "information") -> None:
@@ -264,8 +266,8 @@ class Tracer(StaysHere):
         """
         line = m.Inner("line", phase=self._running.name if self._running is not None else "")
         self._stop_within(Cause("breakpoint", detail, frames.stack(frame), inner=lambda _: line), frame)
-        if self._into.phase is None and self._running is not None:
-            self._into.begins(self._running)
+        if self._stepper.phase is None and self._running is not None:
+            self._stepper.begins(self._running)
 
     def stop_inside(self, inner: Describes, frame: FrameType | None) -> None:
         """One unit of a phase is done: an inner boundary, at which training stops.
@@ -304,13 +306,13 @@ class Tracer(StaysHere):
             else:
                 self._policy.stopped()
                 with self.following.turn:
-                    self._halt.wait(placed(boundary, frame), cause)
+                    self._stop_server.wait(placed(boundary, frame), cause)
         except HubLost:
             self.disarm()
         except Exception as error:
             self.gave_up(error)
         course.waited(monotonic_ns() - began)
-        if self._into.phase is not None:  # it is taken out at the end of the phase, which must not go by unnoticed
+        if self._stepper.phase is not None:  # it is taken out at the end of the phase, which must not go by unnoticed
             self._policy.look()
 
     def _look_and_begin(
@@ -328,7 +330,7 @@ class Tracer(StaysHere):
         """`begin`, where somebody may want to stop."""
         course = self.course
         self.told.looked_at()
-        self._into.over()
+        self._stepper.over()
         turn = self.rounds.begins(name, optimizer, at or sys._getframe(2))
         done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent, turn=turn)
         if tell is not None:
@@ -341,7 +343,7 @@ class Tracer(StaysHere):
             if not predicted and at is None:
                 whose = see_call(self.registry, name, sys._getframe(2), by_hand=course.epoch is None)
             if devices.capturing():
-                self._halt.pass_unseen()
+                self._stop_server.pass_unseen()
             else:
                 with self.following.turn:
                     self._look(name, done, opens, predicted, silent, whose, frame, frame if returning else None)
@@ -359,7 +361,7 @@ class Tracer(StaysHere):
             line = (frames.line_after(frame) if returning else None) or frame.f_lineno or 0
             phase.place = (frame.f_code.co_filename, line)
         self._rank.say_where(course, name, now)
-        self._into.begins(phase)
+        self._stepper.begins(phase)
         return phase
 
     def _look(
@@ -374,7 +376,7 @@ class Tracer(StaysHere):
         returning: FrameType | None,
     ) -> None:
         """Whether to stop here, and at the end of the phase that begins here."""
-        halt, policy, course = self._halt, self._policy, self.course
+        halt, policy, course = self._stop_server, self._policy, self.course
         if self._rank.page is None:
             if being_prepared() or self.following.stays_silent(name, whose):
                 return
@@ -423,7 +425,7 @@ class Tracer(StaysHere):
         self.following.say_beside()
         try:
             self.losses.settle(wait=True)
-            self._into.over()
+            self._stepper.over()
             now = monotonic_ns()
             running = self.course.running
             done, _ = self.course.advance(None, now, None)
@@ -436,7 +438,7 @@ class Tracer(StaysHere):
                     boundary = msgspec.structs.replace(boundary, inside=inside, done=None)
             with self.following.turn:
                 self._tell(boundary, cause.stack, end=cause)
-                self._halt.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
+                self._stop_server.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
         except HubLost:
             self.disarm()
         except Exception as error:
@@ -457,7 +459,7 @@ class Tracer(StaysHere):
         welcome = self._rank.join()
         self.losses.joined()
         self._policy.begin(welcome)
-        self._halt.begin(welcome)
+        self._stop_server.begin(welcome)
         if welcome.trace is not None:
             self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self.gave_up)
         self.passing.thread = get_ident()
@@ -497,5 +499,5 @@ class Tracer(StaysHere):
         """The hub is gone, or this process is none of the session's: never stop or report again."""
         self.quiet, self.passing.due = True, 0
         api.tracer = None
-        self._halt.let_go()
+        self._stop_server.let_go()
         self._rank.leave()

@@ -21,7 +21,7 @@ from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.introspect.stack import scopes
 from stepdbg.tracer.introspect.unobserved import Aside, uncollected
 from stepdbg.tracer.objects.outliving import Kept
-from stepdbg.tracer.phases.tracker import Course
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import Link
 from stepdbg.tracer.stops.cause import Cause
 from stepdbg.tracer.tensors.window import single
@@ -45,7 +45,7 @@ class Trace:
         self._registry = returns.registry
         self._returns = returns
         returns.watching = wanted.effects
-        self._before: effects.Picture | None = None
+        self._before: effects.ObjectSnapshot | None = None
         self._kept = Kept()
         """The last step of a function can still be told, as in a stepped run."""
         self._named_algorithms = False
@@ -54,7 +54,7 @@ class Trace:
         self,
         boundary: m.Boundary,
         stack: list[FrameType],
-        course: Course,
+        course: PhaseTracker,
         *,
         returning: FrameType | None = None,
         end: Cause | None = None,
@@ -102,7 +102,7 @@ class Trace:
         return over
 
     def _look(
-        self, boundary: m.Boundary, course: Course, stack: list[FrameType], returning: FrameType | None
+        self, boundary: m.Boundary, course: PhaseTracker, stack: list[FrameType], returning: FrameType | None
     ) -> tuple[tuple[m.Effect, ...] | None, dict[str, str | None] | None]:
         """The effects of the phase done and the fingerprints of everything, as far as they are wanted."""
         if not (self._wanted.effects or self._wanted.fingerprints):
@@ -130,7 +130,7 @@ class Trace:
             registry.release()
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None
 
-    def _newest_loss(self, stack: list[FrameType], known: float | None, course: Course) -> float | None:
+    def _newest_loss(self, stack: list[FrameType], known: float | None, course: PhaseTracker) -> float | None:
         """A loss is known before `backward` is called on it: the user's frame holds it. One of the last update is none
         while this one's is being made.
         """
