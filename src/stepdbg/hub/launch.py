@@ -27,7 +27,7 @@ class Launch(msgspec.Struct, frozen=True):
     argv: tuple[str, ...]
     """The command of the target."""
     script: str
-    """Its short name for people: `mnist.py`."""
+    """The target's short name for people: `mnist.py`."""
     cwd: str
     breakpoints: tuple[Breakpoint, ...] = ()
     go: Go | None = None

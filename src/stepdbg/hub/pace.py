@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _SMOOTHING_SECONDS = 2.0
-"""It is averaged over about so long."""
+"""Seconds over which a pace is averaged, about."""
 
 
 class Pace:

@@ -53,7 +53,7 @@ class Marked:
 
 
 def marked(known: Identity, marks: Marked) -> Identity:
-    """The same with what the phase done did to it."""
+    """The identity of a tensor, with what the phase done did to each object in it."""
     return msgspec.structs.replace(known, marks=marks.get(known.object))
 
 

@@ -32,7 +32,7 @@ LOSS_NAMES = 16
 WATCH_NAMES = 16
 """Watched values that have one. In the ring they are counted from `LOSS_NAMES` on."""
 USUAL_PHASES = ("zero_grad", "forward", "loss", "backward", "step")
-"""They have the first places."""
+"""The phases whose names have the first places of the page."""
 PHASE_NAMES = 64
 """Phases that have a place of their own; further ones take turns at the last."""
 NAME_BYTES = 48

@@ -43,7 +43,7 @@ class _Pending:
     query: PreviewEdit
     preview: EditPreview
     write: Callable[[], TakeBack]
-    """Does it, and gives what undoes it."""
+    """Makes the edit, and gives what takes it back."""
 
 
 class Editor:

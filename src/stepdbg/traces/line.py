@@ -31,7 +31,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """Of the process: two that train one after the other may have the same rank."""
     epoch: int | None
     update: int
-    """That the phase done was part of, from 1."""
+    """The update that the phase done was part of, from 1."""
     done: str | None
     next: str | None
     predicted: Literal[True] | UnsetType = UNSET

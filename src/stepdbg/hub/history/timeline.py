@@ -65,7 +65,7 @@ class Timeline:
         return self._newest(lambda kept: kept.tick.boundary == boundary)
 
     def after_phase(self, update: int, phase: str, ordinal: int) -> Stop | None:
-        """The stop that followed on the so-manieth phase of that name in that update."""
+        """The stop that followed on the n-th phase of that name in that update."""
         return self._newest(lambda kept: (kept.tick.update, kept.tick.done, kept.ordinal) == (update, phase, ordinal))
 
     def _newest(self, wanted: Callable[[_Kept], bool]) -> Stop | None:

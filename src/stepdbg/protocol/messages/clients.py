@@ -65,7 +65,7 @@ class ShowStack(Message, frozen=True):
     """Have every thread's stack written to the output: “where does it hang?”"""
 
     rank: int | None = None
-    """Of that one only; None for all."""
+    """The rank that is meant; None for all ranks."""
 
 
 class Restart(Message, frozen=True):

@@ -76,7 +76,7 @@ class Edit(Part, frozen=True):
     lapsed: bool = False
     """Whether it cannot be undone any more: what it changed is gone."""
     rank: int = 0
-    """Whose it is; the hub says so."""
+    """The rank in which the edit was made; the hub says which."""
     undone_at: int = 0
     """The boundary at which it was taken back; between `boundary` and that training ran with it."""
 

@@ -83,7 +83,7 @@ class Foresight(Message, frozen=True):
     """How often the optimizer has stepped since it was first seen."""
     element: tuple[int, ...] | None = None
     value: float | None = None
-    """Of that element, now."""
+    """The value of that element, now; None where no element was asked for."""
     norm: float | None = None
     """Of the whole parameter, now."""
     total: Move | None = None

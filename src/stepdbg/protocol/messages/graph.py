@@ -115,7 +115,7 @@ class Graph(Message, frozen=True):
     reached: int = 0
     """Trainable parameters at its leaves."""
     unreached: int = 0
-    """Those that are not."""
+    """How many trainable parameters the graph does not reach."""
     unreached_names: tuple[str, ...] = ()
     """Some of them."""
     earlier: int = 0

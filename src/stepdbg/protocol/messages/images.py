@@ -55,7 +55,7 @@ class HeatMap(Part, frozen=True):
     here: float | None = None
     """The element under the cursor."""
     sampled: bool = False
-    """True where only every so-manieth element of a pixel's block was looked at."""
+    """True where only every n-th element of a pixel's block was looked at."""
 
 
 class HeatMaps(Message, frozen=True):

@@ -104,7 +104,7 @@ class Summary(Part, frozen=True):
     value: bool | int | float | None = None
     """The one number that a tensor of a single element holds; None of any other."""
     grad_value: bool | int | float | None = None
-    """The same of its `.grad`."""
+    """The one number of the gradient, where that has a single element; else None."""
     marks: tuple[str, str, str] = ("", "", "")
     """What the phase done did to value, gradient and optimizer state."""
     unreadable: str = ""

@@ -148,9 +148,9 @@ class Inner(Part, frozen=True):
     left_out: int = 0
     """Tensors beyond those."""
     nth: int = 1
-    """The so-manieth time that this unit came up in this phase."""
+    """How often this unit has come up in this phase, this time included."""
     place: int = 0
-    """The so-manieth unit of the phase."""
+    """The place of the unit among all units of the phase, from 1."""
     total: int = 0
     """Of so many; 0 where that is not known."""
     how: Literal["", "written", "added", "together", "gone"] = ""

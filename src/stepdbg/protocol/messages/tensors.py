@@ -60,7 +60,7 @@ class Histogram(Part, frozen=True):
     high: float
     counts: tuple[int, ...]
     sampled: bool = False
-    """True where only every so-manieth element was counted."""
+    """True where only every n-th element was counted."""
 
 
 class Window(Part, frozen=True):

@@ -189,12 +189,12 @@ class Stacks:
         return self.frame(len(self.frames) - depth)
 
     def variables(self, place: int) -> dict[str, Any]:
-        """Those of the frame of that place."""
+        """The variables of the frame of that place, by name."""
         return variables_of(self.frame(place))
 
 
 def main_variables() -> dict[str, Any]:
-    """Those of `__main__` themselves."""
+    """The variables of `__main__`, by name: the dictionary itself."""
     import sys
 
     return vars(sys.modules["__main__"])

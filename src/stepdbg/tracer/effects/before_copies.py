@@ -112,7 +112,7 @@ class BeforeCopies:
         """Why there is no copy."""
         self._picture: ObjectSnapshot = {}
         self._update = 0
-        """The one that training was last seen in."""
+        """The update that training was last seen in."""
         self._updates = 0
         """In so many it was seen since it found no memory."""
         self._elsewhere = False

@@ -27,7 +27,7 @@ small: then the first. Of what is no tensor it is the value itself."""
 _CHUNK = 1 << 21
 """Words that are mixed at a time on a device, which bounds the extra memory to some 60 MB."""
 _LEAST = 1 << 15
-"""The same where memory is short."""
+"""Words that are mixed at a time on a device where memory is short."""
 _SMALL = 4096
 """Bytes up to which a copy takes less time than a buffer that shows them in place, or a kernel that mixes them."""
 _TOGETHER = 1 << 14
@@ -205,7 +205,7 @@ class _Places:
         self._made: dict[torch.device, torch.Tensor] = {}
 
     def first(self, number: int, device: torch.device) -> torch.Tensor:
-        """Those of so many words, from the first on."""
+        """The multiplied numbers of the first so many words."""
         known = self._made.get(device)
         if known is None or known.numel() < number:
             known = self._made[device] = torch.arange(number, dtype=torch.int64, device=device).mul_(_FIRST)

@@ -23,7 +23,7 @@ class StepProgress(NamedTuple):
     """The step."""
 
     optimizer: Any
-    """Whose it is; None where that is not known."""
+    """The optimizer whose step it is; None where that is not known."""
     within: str | None
     """Between two operators: the parameter that is worked on, empty where all are at once."""
     written: frozenset[str] | None

@@ -234,7 +234,7 @@ class UpdatePreview(Handler):
             yield index, value, parts, total
 
     def _with_element(self, known: m.Foresight, place: Place, element: tuple[int, ...] | None) -> m.Foresight:
-        """The same with the figures of one element."""
+        """What is foretold, with the figures of one element."""
         parameter = place.parameter
         if element is None or known.total is None or parameter.is_complex() or len(element) != parameter.dim():
             return known

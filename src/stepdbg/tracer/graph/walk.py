@@ -99,7 +99,7 @@ class Walk:
         return self.leaf[node] == node
 
     def leaves(self, count: int) -> Iterator[int]:
-        """Those among the first so many nodes."""
+        """The leaves among the first so many nodes, by their place."""
         return (node for node in range(count) if self.leaf[node] == node)
 
     def through(self, node: int) -> Iterator[int]:

@@ -31,7 +31,7 @@ _LIBRARIES = tuple(
 
 
 def invisible(function: Any) -> Any:
-    """The same function, as `INVISIBLE_FILE` says."""
+    """The function, with the file name that `INVISIBLE_FILE` says."""
     function.__code__ = function.__code__.replace(co_filename=INVISIBLE_FILE)
     return function
 

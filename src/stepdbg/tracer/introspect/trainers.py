@@ -20,7 +20,7 @@ _LOOP = "/loops/optimization/automatic.py"
 
 
 def outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    """That frame, and those that called it."""
+    """That frame and the frames that called it, innermost first."""
     while frame is not None:
         yield frame
         frame = frame.f_back

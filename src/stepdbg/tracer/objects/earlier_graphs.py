@@ -49,7 +49,7 @@ class Earlier:
     """The sequence number of the node that made each loss, and its update."""
 
     def note(self, kind: Kind, ref: weakref.ref[torch.Tensor]) -> None:
-        """It has just come into being."""
+        """A loss or an output has just come into being."""
         self._seen.append(Seen(ref, kind, self.course.update))
 
     def note_loss(self, ref: weakref.ref[torch.Tensor], update: int | None = None) -> None:

@@ -59,11 +59,11 @@ class Holders:
         return entry
 
     def alive_models(self) -> list[tuple[str, nn.Module]]:
-        """Those alive, with their names."""
+        """The models that are alive, with their names."""
         return [(entry.name, model) for entry in self.models if (model := entry.ref()) is not None]
 
     def alive_optimizers(self) -> list[tuple[Named, Optimizer]]:
-        """Those alive."""
+        """The optimizers that are alive, with how they are noted."""
         return [(entry, optimizer) for entry in self.optimizers if (optimizer := entry.ref()) is not None]
 
     @property

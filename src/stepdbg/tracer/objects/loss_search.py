@@ -35,7 +35,7 @@ class Found(NamedTuple):
     main: tuple[str, torch.Tensor] | None = None
     """That which backward is, or will be, called on; None where there is none."""
     beside: tuple[tuple[str, torch.Tensor], ...] = ()
-    """Those that it is made from, and other losses."""
+    """The numbers that the main loss is made from, and other losses, by name."""
 
 
 class Ages(NamedTuple):

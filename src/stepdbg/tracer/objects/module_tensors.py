@@ -25,7 +25,7 @@ class ModuleTensors(NamedTuple):
     grad_names: list[str]
     """Of the gradients of those."""
     buffers: list[torch.Tensor]
-    """Those that are no parameters."""
+    """The module's tensors that are no parameters."""
     buffer_names: list[str]
     also: dict[str, tuple[str, ...]]
     """Further names of tied parameters, by the first one."""
@@ -61,7 +61,7 @@ class _Spread(NamedTuple):
     parameters: list[torch.Tensor | None]
     buffers: list[torch.Tensor | None]
     evaluating: list[nn.Module]
-    """Those that may be in evaluation mode."""
+    """The modules inside that may be in evaluation mode."""
     children: list[int]
     """How many modules each of them holds."""
     held: list[int]

@@ -36,7 +36,7 @@ class RecentTensor:
 
 @dataclass(slots=True)
 class Held:
-    """Those that are remembered, oldest first."""
+    """Tensors that only the script's variables hold: newest batches, outputs and losses, the oldest first."""
 
     _sightings: list[RecentTensor] = field(default_factory=list)
 

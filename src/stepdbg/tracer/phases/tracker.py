@@ -57,9 +57,9 @@ class PhaseTracker(StaysHere):
     last: Phase | None = None
     """The phase at that level that was done last."""
     phases: list[Phase] = field(default_factory=list)
-    """Those done in this update."""
+    """The phases done in this update."""
     before: list[Phase] = field(default_factory=list)
-    """Those of the last complete update."""
+    """The phases of the last complete update."""
     stepped: set[Hashable] = field(default_factory=set)
     """The optimizers that have stepped in this update."""
     in_use: set[Hashable] = field(default_factory=set)
@@ -67,7 +67,7 @@ class PhaseTracker(StaysHere):
     fresh: set[Hashable] = field(default_factory=set)
     """Optimizers that were made in mid-run and have not stepped yet: another fold's, another stage's."""
     unused: set[Hashable] = field(default_factory=set)
-    """Those that were made and have never stepped."""
+    """Optimizers that were made and have never stepped."""
     pending_backward: bool = False
     """Between a training forward and its backward."""
     merged: bool = False
@@ -351,7 +351,7 @@ class PhaseTracker(StaysHere):
         return found
 
     def previous(self) -> tuple[PhaseRecord, ...]:
-        """Those of the last complete update."""
+        """The records of the phases of the last complete update."""
         return _records(self.before)
 
     def _arrive(self, following: str | None, optimizer: Hashable, now_ns: int, silent: bool) -> None:

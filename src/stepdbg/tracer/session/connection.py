@@ -44,7 +44,7 @@ class Link:
         self._waiting: deque[Any] = deque()
 
     def anew(self) -> Link:
-        """The same before anything was said."""
+        """A line over the same socket, as before anything was said."""
         return Link(self._connection)
 
     def renew(self) -> None:

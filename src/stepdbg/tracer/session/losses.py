@@ -31,7 +31,7 @@ class _Copy:
     value: torch.Tensor
     """One float64 in pinned memory."""
     device: torch.device
-    """Whose the event is."""
+    """The device whose event it is."""
     name: str
     update: int
     watched: bool
@@ -149,7 +149,7 @@ class Losses:
         self._underway.append(copy)
 
     def _index(self, name: str, watched: bool = False) -> int:
-        """Of that name on the page."""
+        """The index of that name on the page."""
         index = self._indices.get((name, watched))
         if index is None:
             index = self._indices[name, watched] = self._next_index(watched)

@@ -25,7 +25,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from stepdbg.tracer.introspect import stack as frames
 
 ENDING = frozenset({int(signal.SIGINT), int(signal.SIGTERM), int(signal.SIGHUP), int(signal.SIGQUIT)})
-"""They ask the process to end."""
+"""Signals that ask the process to end."""
 _UNTOLD = frozenset({int(signal.SIGCHLD), int(signal.SIGWINCH), int(signal.SIGPROF), int(signal.SIGVTALRM)})
 """What comes by itself and often is not worth a notice."""
 _NUMBERS = tuple(sorted(map(int, signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})))

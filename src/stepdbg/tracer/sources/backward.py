@@ -78,7 +78,7 @@ class Backward:
         self._names: dict[tuple[int, int], _Name] = {}
         """What the loss is called, by the place in the code where `backward` is called."""
         self._codes: list[CodeType] = []
-        """Those whose `id` is used above."""
+        """The code objects whose `id` is used above: held, so that no other gets it."""
 
     def install(self) -> None:
         """Hook them."""

@@ -50,7 +50,7 @@ class Reading:
                 source.epochs += 1
 
     def discount(self) -> None:
-        """It was an evaluation that took the batch."""
+        """The batch taken last counts for no epoch of training: an evaluation took it."""
         if self.counted:
             self.counted = False
             for source in {self.loader, self.dataset}:

@@ -72,7 +72,7 @@ class Models(StaysHere):
         self.returned_number = False
         """Whether the newest forward may have returned a loss: one number, or a nest of tensors."""
         self._trained: weakref.ref[nn.Module] | None = None
-        """The one that was called last with gradients."""
+        """The model that was called last with gradients."""
         tracer.following.at_fork.append(self._closed)
         self.on_new: Callable[[nn.Module], object] = lambda _: None
         """Told of each new model."""

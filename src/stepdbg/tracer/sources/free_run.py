@@ -64,7 +64,7 @@ class FreeRunLog(StaysHere):
         self.phase: Phase | None = None
         """The same, where the course has been made up since it began."""
         self.key: Any = None
-        """Its optimizer."""
+        """The optimizer of the open phase, as `key_of` tells it; None where it has none."""
         self._page: Page
         self.memory: memoryview
         """That of the shared page, with the bell in it."""
@@ -77,9 +77,9 @@ class FreeRunLog(StaysHere):
         self.losses: list[float] = []
         """The values of those losses whose backward is noted, in that order."""
         self._values: Iterator[float] = iter(())
-        """The same, while the course is made up."""
+        """The values of the noted losses, while the notes are replayed."""
         self.thread = get_ident()
-        """The one that trains."""
+        """The thread that trains."""
         self._lost_in = 1
         """The update of the newest loss."""
 

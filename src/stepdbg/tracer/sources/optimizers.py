@@ -41,9 +41,9 @@ class Optimizers(StaysHere):
         self.noted, self.key_of, self.leave = NOTED, key_of, leave
         """What the wrappers of a script's own classes need (`StaysHere`)."""
         self.open: list[int] = []
-        """Those whose step runs, by their keys."""
+        """The optimizers whose step runs, by their keys, outermost first."""
         self.stepped: int | None = None
-        """The one that has stepped last."""
+        """The optimizer that has stepped last, by its key."""
         self._used: Named | None = None
         """The optimizer used last, or what it wraps."""
         self._key: int | None = None

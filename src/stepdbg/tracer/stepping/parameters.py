@@ -52,7 +52,7 @@ class ParameterHooks:
         self._written: dict[int, bool] = {}
         """Those written since the last stop, in order: together with others?"""
         self._before: dict[int, torch.Tensor] = {}
-        """Those as they were before."""
+        """The parameters written since, as they were before, by `id`."""
 
     def enter(self) -> None:
         """See what is written, and to whom it belongs."""

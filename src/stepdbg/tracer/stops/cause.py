@@ -27,13 +27,13 @@ class Cause:
     """Lines that differ from the frames' present ones, by `id` of the frame."""
     failure: m.Failure | None = None
     traceback: TracebackType | None = None
-    """Of that."""
+    """The traceback of the exception that ended training; None where none did."""
     left: tuple[str, ...] = ()
     """The phase that it has left, with what encloses it."""
     returning: FrameType | None = None
     """A frame to which a model's output is just being returned."""
     coming: Owner = None
-    """Whose phase comes next."""
+    """The model or optimizer whose phase comes next, as a weak reference; None where that is not known."""
     inner: Describes | None = None
     """Of an inner boundary: describes what has been done there."""
 

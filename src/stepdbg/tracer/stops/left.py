@@ -58,7 +58,7 @@ class Left:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """That exception, and those that it came from."""
+    """The exception, and the exceptions that it came from."""
     while error is not None:
         yield error
         cause = error.__cause__

@@ -99,7 +99,7 @@ class Tracer(StaysHere):
 
     @property
     def thread(self) -> int:
-        """The one that trains."""
+        """The thread that trains."""
         return self.passing.thread
 
     def listening(self) -> bool:

@@ -45,7 +45,7 @@ def pieces(tensor: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
 
 
 def some_pieces(tensor: torch.Tensor, size: int, every: int) -> Iterator[torch.Tensor]:
-    """Every so-manieth of those pieces, evenly spread, without visiting the others."""
+    """Some of the pieces, evenly spread, without visiting the others."""
     if tensor.numel() <= size or not tensor.dim():
         yield tensor
         return

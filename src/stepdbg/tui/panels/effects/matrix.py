@@ -103,7 +103,7 @@ def _parts(row: Row) -> list[Row]:
 
 
 def _place(box: rail.Box, stop: Stop) -> int:
-    """The so-manieth phase of its name that a foretold one was in the last update."""
+    """Which of the phases of its name a foretold phase was in the last update, from 1."""
     number = 0
     for record in stop.previous:
         number += record.name == box.name
