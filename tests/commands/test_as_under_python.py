@@ -10,21 +10,12 @@ import re
 import signal
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from harness.deadline import deadline
-from hub.room import runtime
 
 from commands.scripts import BACKWARD, HEADLESS, STEPDBG, TRAINING, run, running, write
-
-
-@pytest.fixture(autouse=True)
-def runtime_folder() -> Iterator[Path]:
-    with runtime() as folder:
-        yield folder
-        assert list(folder.iterdir()) == []
 
 
 @pytest.fixture
@@ -42,6 +33,8 @@ def stepdbg(request: pytest.FixtureRequest, ways: list[list[str]]) -> list[str]:
 TRAIN = TRAINING + "train(2)\n"
 CAUGHT = """
 import traceback
+
+pytestmark = pytest.mark.usefixtures("runtime_folder")
 def closure():
     raise KeyError("k")
 def twice():

@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import pytest
 from harness.deadline import deadline
 from harness.place import STEPDBG as INSTALLED
 from harness.place import Place
-from hub.room import Screen, runtime
+from hub.room import Screen
 from tracer.bare_hub import debuggee
 
 from commands.scripts import DEMOS, STEPDBG, TRAINING, bare, read, run, running, write
@@ -28,19 +27,6 @@ from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, Leave, Steer
 
 TRACE = [*STEPDBG, "trace"]
 ORDER = ["zero_grad", "forward", "loss", "backward", "step"]
-
-
-@pytest.fixture(autouse=True)
-def runtime_folder() -> Iterator[Path]:
-    """No session is left behind."""
-    with runtime() as folder:
-        yield folder
-        assert list(folder.iterdir()) == []
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "trace.jsonl"
 
 
 def phases(lines: list[dict[str, Any]]) -> list[str | None]:
@@ -220,6 +206,8 @@ def test_a_reader_that_is_slow_loses_nothing(tmp_path: Path) -> None:
 
 FINALLY = """
 import atexit
+
+pytestmark = pytest.mark.usefixtures("runtime_folder")
 atexit.register(print, "atexit")
 print("begun")
 try:

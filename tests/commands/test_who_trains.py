@@ -4,29 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
-from hub.room import runtime
 
 from commands.scripts import STEPDBG, read, run, write
 
 TRACE = [*STEPDBG, "trace"]
-
-
-@pytest.fixture(autouse=True)
-def runtime_folder() -> Iterator[Path]:
-    """No session is left behind."""
-    with runtime() as folder:
-        yield folder
-        assert list(folder.iterdir()) == []
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "trace.jsonl"
 
 
 STUDENT = """
@@ -34,6 +17,8 @@ import multiprocessing, os, sys, threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import torch
 from torch import nn
+
+pytestmark = pytest.mark.usefixtures("runtime_folder")
 
 def train(updates):
     model = nn.Linear(3, 1)
