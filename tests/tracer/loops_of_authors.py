@@ -95,6 +95,38 @@ LOOPS = {
         """,
         [PLAIN] * 4,
     ),
+    "a new loader over new data in each epoch": Loop(
+        """
+        opt = sgd(net)
+        def loader():
+            return DataLoader(TensorDataset(x[torch.randperm(8)], y), batch_size=8)
+        for fold in range(2):
+            for epoch in range(2):
+                for a, b in loader():
+                    opt.zero_grad()
+                    F.mse_loss(net(a), b).backward()
+                    opt.step()
+                with torch.no_grad():
+                    for a, b in loader():
+                        net(a)
+        """,
+        [f"data {PLAIN} data eval"] * 4,
+        (1, 2),
+    ),
+    "several loaders over new data in each epoch, of many lines": Loop(
+        """
+        opt = sgd(net)
+        for epoch in range(2):
+            for task in range(2):
+                for a, b in DataLoader(TensorDataset(x + task, y), batch_size=8):
+                    opt.zero_grad()
+                    F.mse_loss(net(a), b).backward()
+                    opt.step()
+"""
+        + "            task = task * 2 + 7 * 3 - task // 5\n" * 200,
+        [f"data {PLAIN} data"] * 4,
+        (1, 2),
+    ),
     "a while loop that fetches in its condition": Loop(
         """
         opt = sgd(net)

@@ -41,9 +41,8 @@ class Loops:
     """The loops of one function."""
 
     def __init__(self, code: CodeType) -> None:
-        self.instructions = [
-            instruction for instruction in dis.get_instructions(code) if instruction.opname not in ("CACHE",)
-        ]
+        every = [instruction for instruction in dis.get_instructions(code) if instruction.opname != "CACHE"]
+        self.instructions = [instruction for instruction in every if instruction.opname != "EXTENDED_ARG"]
         self._offsets = [instruction.offset for instruction in self.instructions]
         self._positions: dict[int, Position] = {}
         latest = (code.co_firstlineno, 0)
@@ -52,7 +51,11 @@ class Loops:
             if where is not None and where.lineno is not None:
                 latest = (where.lineno, where.col_offset or 0)
             self._positions[instruction.offset] = latest
-        self._index = {instruction.offset: place for place, instruction in enumerate(self.instructions)}
+        self._index: dict[int, int] = {}
+        place = 0
+        for instruction in every:  # a jump to a far one leads to what its argument begins with
+            self._index[instruction.offset] = place
+            place += instruction.opname != "EXTENDED_ARG"
         self._known_ahead: dict[int, frozenset[int]] = {}
         self.loops = self._find()
 
@@ -147,7 +150,7 @@ class Loops:
 
     def binds_receiver(self, loop: Loop, place: int) -> bool:
         """Whether a call's object is what each round of a loop gives another value to: `opt` in `for opt in opts`."""
-        bound = self._bound_by(loop)
+        bound = self.bound_by(loop)
         index = self._index[self._at(place)]
         line = self.position(place)[0]
         read: set[str] = set()
@@ -156,7 +159,7 @@ class Loops:
                 read.add(instruction.argval)
         return not bound.isdisjoint(read)
 
-    def _bound_by(self, loop: Loop) -> set[str]:
+    def bound_by(self, loop: Loop) -> set[str]:
         """The variables of a `for` loop."""
         bound: set[str] = set()
         start = self._index.get(loop.first, 0)
@@ -167,7 +170,7 @@ class Loops:
                 bound.add(instruction.argval)
             elif instruction.opname == "STORE_FAST_STORE_FAST":  # Python 3.13 on
                 bound.update(instruction.argval)
-            elif instruction.opname not in ("UNPACK_SEQUENCE", "UNPACK_EX", "EXTENDED_ARG", "RESUME", "NOP"):
+            elif instruction.opname not in ("UNPACK_SEQUENCE", "UNPACK_EX", "RESUME", "NOP"):
                 break
         return bound
 
@@ -175,7 +178,7 @@ class Loops:
         """What the rounds of `for` loops give other values to."""
         found: set[str] = set()
         for loop in self.loops:
-            found |= self._bound_by(loop)
+            found |= self.bound_by(loop)
         return found
 
     def _at(self, place: int) -> int:
@@ -192,7 +195,8 @@ class Loops:
                     if one.positions is not None and one.positions.lineno is not None
                 ]
                 if inside:
-                    found.append(Loop(min(inside), max(inside), target, instruction.offset))
+                    first = self.instructions[self._index[target]].offset
+                    found.append(Loop(min(inside), max(inside), first, instruction.offset))
         by_start: dict[int, Loop] = {}  # `continue` is a second way back to the start of the same loop
         for loop in found:
             known = by_start.get(loop.first)

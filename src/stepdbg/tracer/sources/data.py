@@ -17,11 +17,16 @@ from torch.utils.data import DataLoader, dataloader
 from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.patching.wrap import wrap
 from stepdbg.tracer.phases.phase import Phase
+from stepdbg.tracer.sources.epoch_loop import Round, round_of
 from stepdbg.tracer.sources.forward import Models
 from stepdbg.tracer.sources.wrapping import leave
 
 if TYPE_CHECKING:
     from stepdbg.tracer.sources.sink import Sink
+
+
+_LAST = 8
+"""So many readings are remembered."""
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +76,8 @@ class DataLoaders:
         """What the model that is called next is likely to get."""
         self._awaiting: list[Reading] = []
         """What a model was called with that has not been learned from yet: that shows in a backward."""
+        self._last: list[tuple[Reading, Round]] = []
+        """What training has begun to read last, as far as was known, in a loop over epochs."""
         self._taken = False
         """True once a model has been called with it."""
         self._provisional: Phase | None = None
@@ -197,9 +204,23 @@ class DataLoaders:
                 if earlier is not read and earlier.loader is loader and earlier.counted:
                     earlier.discount()
             if not read.counted:
+                self._go_on(read)
                 read.count()
             self._tell(read)
         return known
+
+    def _go_on(self, read: Reading) -> None:
+        """A new loader over new data goes on with the count in a loop over epochs."""
+        now = round_of(sys._getframe(2))
+        if now is None:
+            return
+        for last, then in reversed(self._last):
+            if last.counted:
+                since = now.since(then)
+                if since in (0, 1) and not (read.loader.epochs or read.dataset.epochs):
+                    read.loader.epochs = _epochs(last) - 1 + since
+                break
+        self._last = [*self._last[-_LAST:], (read, now)]
 
     def _tell(self, read: Reading) -> None:
         """The epoch is that of what training reads."""
