@@ -17,6 +17,8 @@ from harness.deadline import deadline
 
 from commands.scripts import BACKWARD, HEADLESS, STEPDBG, TRAINING, run, running, write
 
+pytestmark = pytest.mark.usefixtures("runtime_folder")
+
 
 @pytest.fixture
 def ways(tmp_path: Path) -> list[list[str]]:
@@ -33,8 +35,6 @@ def stepdbg(request: pytest.FixtureRequest, ways: list[list[str]]) -> list[str]:
 TRAIN = TRAINING + "train(2)\n"
 CAUGHT = """
 import traceback
-
-pytestmark = pytest.mark.usefixtures("runtime_folder")
 def closure():
     raise KeyError("k")
 def twice():

@@ -25,6 +25,8 @@ from commands.scripts import DEMOS, STEPDBG, TRAINING, bare, read, run, running,
 from stepdbg.hub.process.session_file import read_session_file
 from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, Leave, Steer
 
+pytestmark = pytest.mark.usefixtures("runtime_folder")
+
 TRACE = [*STEPDBG, "trace"]
 ORDER = ["zero_grad", "forward", "loss", "backward", "step"]
 
@@ -206,8 +208,6 @@ def test_a_reader_that_is_slow_loses_nothing(tmp_path: Path) -> None:
 
 FINALLY = """
 import atexit
-
-pytestmark = pytest.mark.usefixtures("runtime_folder")
 atexit.register(print, "atexit")
 print("begun")
 try:

@@ -7,7 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from commands.scripts import STEPDBG, read, run, write
+
+pytestmark = pytest.mark.usefixtures("runtime_folder")
 
 TRACE = [*STEPDBG, "trace"]
 
@@ -17,8 +21,6 @@ import multiprocessing, os, sys, threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import torch
 from torch import nn
-
-pytestmark = pytest.mark.usefixtures("runtime_folder")
 
 def train(updates):
     model = nn.Linear(3, 1)
