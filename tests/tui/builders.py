@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from stepdbg.protocol.messages import (
     Boundary,
     Breakpoint,
@@ -14,6 +16,7 @@ from stepdbg.protocol.messages import (
     Objects,
     PhaseRecord,
     RankState,
+    Result,
     SessionState,
     Stop,
     What,
@@ -21,11 +24,23 @@ from stepdbg.protocol.messages import (
 from stepdbg.tui.actions.action import main_keys
 from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.drawing.lines import Line, text, width_of
+from stepdbg.tui.panels.effects.matrix import PHASE
+from stepdbg.tui.panels.graph.view import GRAPH
+from stepdbg.tui.panels.optimizer.next_step import FORESIGHT
+from stepdbg.tui.panels.optimizer.view import OPTIMIZERS
+from stepdbg.tui.panels.source.variables import LOCALS
+from stepdbg.tui.panels.tensor.slots import BESIDE, MAPS, PICTURES, TENSOR
+from stepdbg.tui.state.answers import IDENTITY, OBJECTS, Answer
 from stepdbg.tui.state.snapshot import Snapshot
 
 PARAMETERS = tuple(f"model.{layer}.{kind}" for layer in ("conv1", "conv2", "fc1", "fc2") for kind in ("weight", "bias"))
 Count = tuple[Kind, What, int]
 KEYS = main_keys(ACTIONS)
+SLOTS = {
+    slot.kind: slot
+    for slot in (OBJECTS, IDENTITY, TENSOR, MAPS, PICTURES, BESIDE, GRAPH, OPTIMIZERS, FORESIGHT, PHASE, LOCALS)
+}
+"""Which question an answer is one to."""
 
 
 def effects(*counts: Count, names: tuple[str, ...] = (), hint: bool = False) -> Effects:
@@ -77,6 +92,12 @@ def session(stop: Stop | None, state: str = "paused", breakpoints: tuple[Breakpo
 def at(stop: Stop | None, state: str = "paused", breakpoints: tuple[Breakpoint, ...] = ()) -> Snapshot:
     """The snapshot of that session."""
     return Snapshot(session(stop, state, breakpoints), keys=KEYS)
+
+
+def knowing(snapshot: Snapshot, *results: Result, **fields: object) -> Snapshot:
+    """The snapshot with these answers, all of its own stop."""
+    answers = {SLOTS[type(one)].name: Answer(one, snapshot.boundary) for one in results}
+    return replace(snapshot, answers={**snapshot.answers, **answers}, **fields)
 
 
 def model_objects() -> Objects:

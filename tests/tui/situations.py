@@ -43,10 +43,12 @@ from stepdbg.tui.dialogs.script_input import InputDialog
 from stepdbg.tui.drawing.lines import Target, width_of
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.files.save_dialog import SaveDialog
-from stepdbg.tui.panels.graph.view import RowTarget
+from stepdbg.tui.panels.graph.view import GRAPH, RowTarget
 from stepdbg.tui.panels.source.variables import FrameTarget, VariableTarget
+from stepdbg.tui.panels.tensor.slots import MAPS
 from stepdbg.tui.panels.tensor.targets import PartTarget, SideTarget
 from stepdbg.tui.state import selected_frame as frames
+from stepdbg.tui.state.answers import OBJECTS
 from stepdbg.tui.state.exchanges import under_way
 from stepdbg.tui.state.panel_names import DIGITS, NAMES, PANELS
 from stepdbg.tui.state.snapshot import neighbour
@@ -124,7 +126,7 @@ class Scene:
             furniture.zoom()
         furniture.restore([*PANELS.values()], zoomed=False)
         model = self.here.panel("model")
-        await self.until(lambda: app.snapshot.objects is not None, "the objects")
+        await self.until(lambda: app.snapshot.answer(OBJECTS) is not None, "the objects")
         model.find_clear()
         model.order, model._base, model._toggled = "tree", "auto", frozenset()
         await self.until(lambda: WEIGHT in names_of(app), "the tensor's row")
@@ -305,7 +307,7 @@ async def on_a_large_map(scene: Scene) -> None:
     scene.here.tensor.look_at("x")
     scene.here.tensor.mode = "map"
     scene.app.hub.ask()
-    maps = lambda: scene.here.tensor.view is not None and scene.app.snapshot.maps  # noqa: E731
+    maps = lambda: scene.here.tensor.view is not None and scene.app.snapshot.answer(MAPS)  # noqa: E731
     await scene.until(lambda: maps() and maps().total_columns == LARGE[1] and maps().block_columns > 1, "its map")
     await scene.settle()
 
@@ -322,7 +324,7 @@ async def on_a_branch(scene: Scene) -> None:
     panel = scene.here.graph
     panel.show_graph("", anew=True)
     scene.app.furniture.put(panel)
-    graph = lambda: scene.app.snapshot.graph  # noqa: E731
+    graph = lambda: scene.app.snapshot.answer(GRAPH)  # noqa: E731
     kinds = lambda: [row.kind for row in graph().rows] if graph() and (graph().asked, graph().top) == ("", 0) else []  # noqa: E731
     await scene.until(lambda: "branch" in kinds(), "the graph")
     panel.cursor = kinds().index("branch")
@@ -399,7 +401,7 @@ def output_top(scene: Scene) -> int:
 
 def names_of(app: StepdbgApp) -> list[str]:
     """The Model panel's rows, all of which are in its window."""
-    return [row.name for row in app.snapshot.objects.rows] if app.snapshot.objects is not None else []
+    return [row.name for row in app.snapshot.answer(OBJECTS).rows] if app.snapshot.answer(OBJECTS) is not None else []
 
 
 def model_row(scene: Scene) -> int:

@@ -24,6 +24,7 @@ from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.drawing.lines import text
 from stepdbg.tui.layout import footer
 from stepdbg.tui.layout.bars import Footer
+from stepdbg.tui.panels.tensor.slots import PART
 from stepdbg.tui.state.ending import what_became
 from stepdbg.tui.state.exchanges import Exchange
 from stepdbg.tui.state.panel_names import DIGITS, NAMES, PANELS
@@ -238,7 +239,8 @@ async def test_v_and_a_click_show_the_gradient_and_the_state() -> None:
         await here.press("v")
         assert here.tensor.part == "grad"
         await here.until(
-            lambda: here.app.snapshot.part and here.app.snapshot.part.object.endswith(".grad"), "its numbers"
+            lambda: here.app.snapshot.answer(PART) and here.app.snapshot.answer(PART).object.endswith(".grad"),
+            "its numbers",
         )
         await here.click_on("exp_avg_sq")
         assert here.tensor.part == "exp_avg_sq"

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tui.builders import PARAMETERS, at, effects, shown, stop_after, widest
+from tui.builders import PARAMETERS, at, effects, knowing, shown, stop_after, widest
 
-from stepdbg.protocol.messages import Edit, Hanging, Identity, Owner, PhaseRecord, Tick
+from stepdbg.protocol.messages import Edit, Hanging, Identity, Owner, PastStop, PhaseRecord, Tick
 from stepdbg.tui.drawing.lines import ASCII, Drawing, Frame, text
 from stepdbg.tui.layout.arrangement import boxes, order
 from stepdbg.tui.panels.effects import matrix
@@ -98,7 +98,7 @@ def test_the_names_of_the_phase_done_are_at_hand_and_those_of_others_are_asked_f
     earlier = found[1]
     assert (earlier.asked.update, earlier.asked.phase, earlier.asked.ordinal) == (42, "zero_grad", 1)
     assert effect_names.names(snapshot, earlier, "grad").problem == "asking for the names"
-    known = msgspec.structs.replace(snapshot, phase=stop_after("zero_grad"))
+    known = knowing(snapshot, PastStop(stop_after("zero_grad")))
     assert len(effect_names.names(known, earlier, "grad").effects) == 8
     foretold = found[-1]
     assert (foretold.asked.update, foretold.asked.phase) == (41, "step")
@@ -135,7 +135,7 @@ def test_headings_are_whole_words_by_turns_on_two_lines_where_the_column_is_narr
 
 @given(st.integers(1, 170), st.integers(1, 40), st.integers(0, 7), st.sampled_from(matrix.KINDS))
 def test_matrix_names_and_owners_draw_at_any_size(width: int, height: int, cursor: int, kind: str) -> None:
-    snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=KNOWN)
+    snapshot = knowing(at(stop_after("backward")), KNOWN)
     frame = Frame(width, height, cursor=cursor, focused=True)
     found = matrix.rows(snapshot)
     for drawing in (
@@ -152,7 +152,7 @@ def test_matrix_names_and_owners_draw_at_any_size(width: int, height: int, curso
 
 
 def test_under_ascii_all_of_it_has_plain_characters_only() -> None:
-    snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=KNOWN, stops=ticks(20), past_at=9)
+    snapshot = knowing(at(stop_after("backward")), KNOWN, stops=ticks(20), past_at=9)
     frame = Frame(80, 30, glyphs=ASCII)
     below = identity.lines(snapshot, frame, NAME)
     assert drawn(matrix.draw(snapshot, frame, "grad", below)).isascii()
@@ -164,7 +164,7 @@ def test_under_ascii_all_of_it_has_plain_characters_only() -> None:
 
 
 def owners(known: Identity, width: int = 80) -> str:
-    snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=known)
+    snapshot = knowing(at(stop_after("backward")), known)
     return drawn(identity.draw(snapshot, Frame(width, 40), known.object))
 
 
@@ -185,18 +185,18 @@ def test_lines_lead_from_every_owner_to_one_box_and_the_gradient_hangs_on_it() -
 
 def test_what_the_phase_just_done_did_to_the_tensor_stands_beside_it() -> None:
     assert "just changed" not in owners(KNOWN)
-    stepped = msgspec.structs.replace(at(stop_after("step")), identity=KNOWN)
+    stepped = knowing(at(stop_after("step")), KNOWN)
     words = drawn(identity.draw(stepped, Frame(80, 40), NAME))
     assert "┃  * just changed by step" in words
     assert "just created" not in words
-    freed = msgspec.structs.replace(at(stop_after("zero_grad")), identity=msgspec.structs.replace(KNOWN, hangs=()))
+    freed = knowing(at(stop_after("zero_grad")), msgspec.structs.replace(KNOWN, hangs=()))
     words = drawn(identity.draw(freed, Frame(80, 40), NAME))
     assert ".grad  None  - just freed by zero_grad" in words
 
 
 @pytest.mark.parametrize("name", [NAME, f"{NAME}.grad", f"optimizer.state[{NAME}].exp_avg"])
 def test_gradient_and_state_lead_to_the_tensor_that_they_hang_on(name: str) -> None:
-    snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=KNOWN)
+    snapshot = knowing(at(stop_after("backward")), KNOWN)
     assert "ONE tensor" in drawn(identity.draw(snapshot, Frame(80, 20), name))
     assert "asking" in drawn(identity.draw(snapshot, Frame(80, 20), "model.fc2.weight"))
 
@@ -299,7 +299,7 @@ def test_why_no_optimizer_keeps_anything_under_a_tensor_is_told_by_whether_it_ha
     said = []
     for steps, stateful in ((0, False), (3, False), (3, True)):
         known = msgspec.structs.replace(bare, steps=steps, stateful=stateful)
-        snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=known)
+        snapshot = knowing(at(stop_after("backward")), known)
         said.append(drawn(identity.draw(snapshot, Frame(100, 40), NAME)))
     assert "none yet: an optimizer makes it at its first step" in said[0]
     assert "none: Adam keeps none with these settings" in said[1]
@@ -308,7 +308,7 @@ def test_why_no_optimizer_keeps_anything_under_a_tensor_is_told_by_whether_it_ha
 
 def test_what_has_changed_since_the_last_stop_is_not_said_to_be_just_done_by_the_phase() -> None:
     found = effects(("parameter", "changed", 1), names=(NAME,), hint=True)
-    snapshot = msgspec.structs.replace(at(stop_after("step", effects=found)), identity=KNOWN)
+    snapshot = knowing(at(stop_after("step", effects=found)), KNOWN)
     words = drawn(identity.draw(snapshot, Frame(100, 40), NAME))
     assert "*? changed since the last stop" in words
     assert "by step" not in words
@@ -317,7 +317,7 @@ def test_what_has_changed_since_the_last_stop_is_not_said_to_be_just_done_by_the
 def test_the_owners_are_named_whole_with_a_word_on_each_at_160_columns() -> None:
     width = boxes("wide", 160, 40, order(tuple(PANELS.values()), ["effects"]))["effects"].width
     known = msgspec.structs.replace(KNOWN, owners=KNOWN.owners[:2])
-    snapshot = msgspec.structs.replace(at(stop_after("backward")), identity=known)
+    snapshot = knowing(at(stop_after("backward")), known)
     drawing = identity.draw(snapshot, Frame(width, 16), NAME)
     words = drawn(drawing)
     assert 'optimizer.param_groups[0]["params"][2]' in words

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tui.builders import at, shown, stop_after, widest
+from tui.builders import at, knowing, shown, stop_after, widest
 from tui.stage import stage
 
 from stepdbg.protocol.messages import Clipping, Foresight, Inner, Kept, Move
 from stepdbg.tui.drawing.lines import ASCII, Frame
 from stepdbg.tui.panels.optimizer import next_step as foresight
+from stepdbg.tui.panels.optimizer.next_step import FORESIGHT
 from stepdbg.tui.state.snapshot import Snapshot
 
 NAME = "model.fc1.weight"
@@ -25,7 +26,7 @@ KNOWN = Foresight(
 
 
 def looking(known: Foresight = KNOWN, done: str = "backward") -> Snapshot:
-    return replace(at(stop_after(done)), foresight=known)
+    return knowing(at(stop_after(done)), known)
 
 
 def words(known: Foresight = KNOWN, width: int = 80, done: str = "backward") -> str:
@@ -73,7 +74,7 @@ def inside_step(known: Foresight, width: int = 80) -> str:
     boundary = msgspec.structs.replace(stop.boundary, done=None, next=None, inside=("step",))
     inner = Inner("parameter", "model.fc1.weight", "AdamW", total=4, place=1, how="written", change=0.03, phase="step")
     within = msgspec.structs.replace(stop, boundary=boundary, inner=inner)
-    return " ".join(shown(foresight.lines(replace(at(within), foresight=known), Frame(width, 20), NAME)).split())
+    return " ".join(shown(foresight.lines(knowing(at(within), known), Frame(width, 20), NAME)).split())
 
 
 @pytest.mark.parametrize("width", [41, 80, 160])
@@ -92,7 +93,7 @@ def test_inside_step_it_is_said_whether_that_step_has_moved_the_parameter_or_is_
 def test_of_two_optimizers_only_one_steps_next() -> None:
     def when(next_of: str) -> str:
         stop = msgspec.structs.replace(stop_after("backward"), next_of=next_of)
-        return shown(foresight.lines(replace(at(stop), foresight=KNOWN), Frame(80, 20), NAME))
+        return shown(foresight.lines(knowing(at(stop), KNOWN), Frame(80, 20), NAME))
 
     assert "step comes next" in when("optimizer")
     assert "if optimizer stepped now" in when("optimizer_d")
@@ -165,7 +166,7 @@ async def test_the_element_under_the_cursor_of_the_tensor_panel_is_followed() ->
         await here.press("enter", "W")
         await here.until_seen("gradient")
         await here.press("2", "right", "down")
-        await here.until(lambda: here.app.snapshot.foresight.element == (1, 1), "the element of the cursor")
+        await here.until(lambda: here.app.snapshot.answer(FORESIGHT).element == (1, 1), "the element of the cursor")
         await here.until_seen("[1, 1]  ")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from textual import events
-from tui.builders import at, shown, stop_after, widest
+from tui.builders import at, knowing, shown, stop_after, widest
 from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol.messages import Breakpoint, Evaluated, Frame, Interrupt, Local, Locals, Refusal, SourceText
@@ -19,7 +19,8 @@ from stepdbg.tui.panels.source import view as source
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.exchanges import KEPT, Exchange, Replied, Typed, after, under_way
 from stepdbg.tui.state.phase_lines import learned
-from stepdbg.tui.state.snapshot import Snapshot, reduced
+from stepdbg.tui.state.reducer import reduced
+from stepdbg.tui.state.snapshot import Snapshot
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 STACK = (
@@ -40,8 +41,7 @@ def in_a_stack(**fields: object) -> Snapshot:
             Local("epoch", "3"),
         ),
     )
-    shot = msgspec.structs.replace(at(stop), locals=found, locals_at=stop.boundary.index)
-    return msgspec.structs.replace(shot, **fields)  # type: ignore[arg-type]
+    return knowing(at(stop), found, **fields)
 
 
 def test_u_and_d_go_through_the_users_frames_and_stay_at_the_ends() -> None:
@@ -194,7 +194,7 @@ async def test_enter_on_a_variable_that_is_a_tensor_opens_it(size: tuple[int, in
         await here.press(*["down"] * names.index("logits"))
         assert panel.chosen() == "logits"
         await here.press("enter")
-        await here.until(lambda: here.app.snapshot.tensor and here.app.snapshot.tensor.object == "logits", "the tensor")
+        await here.until(lambda: here.tensor.view is not None and here.tensor.view.object == "logits", "the tensor")
         assert here.app.furniture.focused_name() == "tensor"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tui.builders import at, shown, stop_after, widest
+from tui.builders import at, knowing, shown, stop_after, widest
 from tui.stage import Stage, stage
 
 from stepdbg.protocol.messages import Graph, GraphRow, SavedForBackward
@@ -42,7 +42,7 @@ def known(**fields: object) -> Snapshot:
         "asked": "", "object": "loss", "grad_fn": "MeanBackward0", "rows": ROWS, "total": len(ROWS), "nodes": 9,
         "reached": 4, "unreached": 1, "earlier": 1,
     }  # fmt: skip
-    return msgspec.structs.replace(at(stop_after("loss")), graph=Graph(**{**values, **fields}))  # type: ignore[arg-type]
+    return knowing(at(stop_after("loss")), Graph(**{**values, **fields}))  # type: ignore[arg-type]
 
 
 def drawn(snapshot: Snapshot, frame: Frame, name: str = "") -> str:
@@ -95,11 +95,11 @@ def test_each_state_of_what_is_saved_is_said(state: str, words: str) -> None:
 
 def test_a_loss_without_a_graph_is_not_waited_for() -> None:
     cut = Graph("w", why="w is a leaf.", loss_why="loss is cut.")
-    found = " ".join(drawn(msgspec.structs.replace(known(), graph=cut), Frame(80, 20), "w").split())
+    found = " ".join(drawn(knowing(known(), cut), Frame(80, 20), "w").split())
     assert "w is a leaf. loss is cut. No graph leads from the loss" in found
     assert "until there is a loss" not in found
     none = msgspec.structs.replace(cut, loss_why="")
-    assert "until there is" in drawn(msgspec.structs.replace(known(), graph=none), Frame(80, 20), "w")
+    assert "until there is" in drawn(knowing(known(), none), Frame(80, 20), "w")
 
 
 def test_why_a_tensor_has_no_graph_is_said_above_the_graph_of_the_loss() -> None:
@@ -114,7 +114,7 @@ def test_with_nothing_to_show_it_teaches() -> None:
     assert "40,000 nodes so far" in drawn(known(complete=False, nodes=40_000, rows=(), total=0), Frame(80, 20))
     past = msgspec.structs.replace(known(), looking_back=True)
     assert "not kept of the past" in drawn(past, Frame(80, 20))
-    refused = msgspec.structs.replace(known(), graph=None, graph_problem="y is not there at this stop")
+    refused = msgspec.structs.replace(known(), answers={}, problems={graph.GRAPH.name: "y is not there at this stop"})
     assert "y is not there" in drawn(refused, Frame(80, 20), "y")
 
 
@@ -125,8 +125,9 @@ def test_it_keeps_to_its_frame(size: tuple[int, int], glyphs: object) -> None:
     for snapshot in (known(), known(rows=(*ROWS[:3], deep, *ROWS[4:])), known(asked="x", why="because " * 40)):
         for cursor in range(len(ROWS)):
             frame = Frame(*size, cursor=cursor, glyphs=glyphs)  # type: ignore[arg-type]
-            assert snapshot.graph is not None
-            drawing = graph.draw(snapshot, frame, snapshot.graph.asked)
+            found = snapshot.answer(graph.GRAPH)
+            assert found is not None
+            drawing = graph.draw(snapshot, frame, found.asked)
             lines = (*drawing.head, *drawing.body, *drawing.foot)
             assert widest(lines) <= size[0]
             if size[1] >= 12:

@@ -13,6 +13,7 @@ from tui.stage import SIZES, Stage, stage
 
 from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.files.clipboard import MOST, sequence
+from stepdbg.tui.panels.tensor.slots import MAPS
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
@@ -32,7 +33,7 @@ async def mapped(here: Stage) -> None:
     await opened(here)
     while here.tensor._layout().mode != "map":
         await here.press("m")
-    await here.until(lambda: here.app.snapshot.maps, "the maps")
+    await here.until(lambda: here.app.snapshot.answer(MAPS), "the maps")
     await here.pilot.pause()
 
 
@@ -47,7 +48,7 @@ async def test_m_shows_maps_and_numbers_in_turn_and_the_cursor_is_one(size: tupl
         assert sorted(seen) == ["beside", "both", "map", "numbers"]
         await mapped(here)
         await here.press("down", "right")
-        row = here.app.snapshot.maps.block_rows  # a step over a map is a pixel
+        row = here.app.snapshot.answer(MAPS).block_rows  # a step over a map is a pixel
         await here.until(lambda: here.tensor.editable().element == (row, 1), "the next pixel")
         value = here.fake.model.parameters["fc1.weight"].values[12 * row + 1]
         await here.until_seen(f"[{row}, 1]", "▌▌▌▌▌▌▌▌", f"value {value:.4f}")
@@ -72,9 +73,9 @@ async def test_the_gradient_and_the_state_come_beside_the_value_as_they_are_made
         await mapped(here)
         await here.press("z")
         await here.step_to("step")
-        await here.until(lambda: len(here.app.snapshot.maps.maps) == 2, "a map of the gradient")
+        await here.until(lambda: len(here.app.snapshot.answer(MAPS).maps) == 2, "a map of the gradient")
         await here.step()
-        await here.until(lambda: len(here.app.snapshot.maps.maps) == 4, "maps of the moments")
+        await here.until(lambda: len(here.app.snapshot.answer(MAPS).maps) == 4, "maps of the moments")
         await here.until_seen("exp_avg_sq")
 
 

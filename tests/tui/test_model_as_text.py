@@ -6,7 +6,7 @@ import re
 
 import msgspec
 import pytest
-from tui.builders import at, model_objects, shown, stop_after, widest
+from tui.builders import at, knowing, model_objects, shown, stop_after, widest
 
 from stepdbg.protocol.messages import Effects, ObjectRow, Objects, Summary
 from stepdbg.tui.drawing.lines import ASCII, Drawing, Frame, target_at, text, width_of
@@ -19,7 +19,7 @@ from stepdbg.tui.state.targets import ActionTarget
 
 
 def seen(objects: Objects | None = None, **fields: object) -> Snapshot:
-    return msgspec.structs.replace(at(stop_after("backward")), objects=objects or model_objects(), **fields)  # type: ignore[arg-type]
+    return knowing(at(stop_after("backward")), objects or model_objects(), **fields)
 
 
 def drawn(drawing: Drawing) -> str:
@@ -124,8 +124,8 @@ def test_of_a_window_only_what_is_known_is_drawn() -> None:
 def test_where_the_stop_cannot_name_all_the_figures_tell_what_was_done() -> None:
     stop = stop_after("backward", effects=Effects("fingerprint", left_out=100_000))
     summary = Summary("model.fc1.bias", 1.0, 2.0, marks=("", "created", ""))
-    snapshot = msgspec.structs.replace(
-        at(stop), objects=model_objects(), summaries={"model.fc1.bias": summary}, summaries_at=stop.boundary.index
+    snapshot = knowing(
+        at(stop), model_objects(), summaries={"model.fc1.bias": summary}, summaries_at=stop.boundary.index
     )
     assert re.search(r"\+ +2\.000", drawn(model.draw(snapshot, Frame(100, 14))))
     earlier = msgspec.structs.replace(snapshot, summaries_at=stop.boundary.index - 1)
@@ -179,9 +179,7 @@ def test_the_mark_of_what_is_not_finite_stands_before_the_figure_that_is_not() -
 
 @pytest.mark.parametrize("width", [30, 48, 80, 140])
 def test_what_is_in_eval_mode_says_so_in_its_row(width: int) -> None:
-    snapshot = msgspec.structs.replace(
-        at(stop_after("backward", evaluating=("model.bn1",))), objects=changed(model_objects(), 7, depth=4)
-    )
+    snapshot = knowing(at(stop_after("backward", evaluating=("model.bn1",))), changed(model_objects(), 7, depth=4))
     lines = [text(line) for line in model.draw(snapshot, Frame(width, 14)).body]
     assert [("eval" in line) for line in lines] == ["bn1" in line for line in lines]
     assert all(len(line) <= width for line in lines)

@@ -9,6 +9,7 @@ from tui.stage import Stage, stage
 
 from stepdbg.protocol.messages import ListObjects, Query, Result
 from stepdbg.tui.panels.model.panel import ModelPanel
+from stepdbg.tui.state.answers import OBJECTS
 from stepdbg.tui.state.snapshot import Snapshot
 
 ALL_SIZES = ((80, 24), (100, 30), (160, 50))
@@ -148,7 +149,7 @@ async def test_rows_are_sorted_by_key_and_by_a_click_on_a_heading(size: tuple[in
         headings = ("norm▾", "norm/=value▾", "norm/=val▾")  # as is room, and as there are tensors of one number
         await here.until(lambda: any(heading in panel(here).text() for heading in headings), "sorted by norm")
         known = here.app.snapshot
-        rows = [row.name for row in known.objects.rows if row.node == "parameter"]
+        rows = [row.name for row in known.answer(OBJECTS).rows if row.node == "parameter"]
         norms = [known.summaries[name].norm for name in rows if name in known.summaries]
         assert norms == sorted(norms, reverse=True)
         await here.click_on(next(heading for heading in headings if heading in panel(here).text()))
@@ -186,7 +187,7 @@ async def test_of_a_large_model_only_what_is_in_view_is_asked_for(size: tuple[in
         await here.press("plus", "end", "home")
         await here.until(lambda: panel(here).total > 1200, "all rows")
         await settled(here)
-        assert len(here.app.snapshot.objects.rows) == 3 * panel(here).body_rows
+        assert len(here.app.snapshot.answer(OBJECTS).rows) == 3 * panel(here).body_rows
         await here.press("end")
         await settled(here)
         assert "599" in panel(here).text()
@@ -213,7 +214,7 @@ async def test_a_scrolled_row_that_is_not_here_yet_shows_that_it_comes() -> None
         shown = panel(here)
         shown.cursor = 900
         shown.repaint()
-        assert known.objects is here.app.snapshot.objects
+        assert known.answer(OBJECTS) is here.app.snapshot.answer(OBJECTS)
         assert "…" in shown.text()
         shown.moved()
         await here.until(lambda: "…" not in shown.text(), "the rows")

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tui.builders import at, effects, model_objects, shown, stop_after, widest
+from tui.builders import at, effects, knowing, model_objects, shown, stop_after, widest
 
 from stepdbg.protocol.messages import (
     Boundary,
@@ -46,12 +46,15 @@ from stepdbg.tui.panels.optimizer import view as optimizer
 from stepdbg.tui.panels.source import view as source
 from stepdbg.tui.panels.tensor import layout as tensor_layout
 from stepdbg.tui.panels.tensor import view as tensor
+from stepdbg.tui.panels.tensor.slots import TENSOR
 from stepdbg.tui.panels.text import loss, output
+from stepdbg.tui.state.answers import OBJECTS
 from stepdbg.tui.state.attention import wanted
 from stepdbg.tui.state.exchanges import Exchange
 from stepdbg.tui.state.losses import MOST_POINTS, Point, Series, grown
 from stepdbg.tui.state.panel_names import PANELS
-from stepdbg.tui.state.snapshot import Snapshot, reduced
+from stepdbg.tui.state.reducer import reduced
+from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.transcript import Transcript
 from stepdbg.tui.top import header
 from stepdbg.tui.words.edits import edit_words
@@ -85,13 +88,13 @@ def full() -> Snapshot:
     stop = stop_after("backward", line_done=("/x/train.py", 2), line_next=("/x/train.py", 3))
     shot = at(stop, breakpoints=(Breakpoint(1, "backward", hits=2), Breakpoint(2, None, update=40, enabled=False)))
     edit = Edit(1, "model.fc1.weight", (0, 3), "old * 0.5", "0.12", "0.06", 7, 3)
-    return msgspec.structs.replace(
+    return knowing(
         shot,
+        model_objects(),
+        view,
+        Optimizers((OptimizerInfo("optimizer", "Adam", 12, (group,), (row,)),)),
         session=dataclasses_session(shot, edit),
-        objects=model_objects(),
         summaries={"model.conv1.weight": Summary("model.conv1.weight", 2.5, 0.25, 0.001)},
-        tensor=view,
-        optimizers=Optimizers((OptimizerInfo("optimizer", "Adam", 12, (group,), (row,)),)),
         losses=grown((), LossPoints(0, ("loss",), tuple(LossPoint(n, 0, 2.0 / n) for n in range(1, 60)))),
         sources={"/x/train.py": SourceText("/x/train.py", "for x in y:\n    loss.backward()\n    opt.step()  # now\n")},
         console=(Exchange("loss.item()", "train:2", Evaluated("0.5")), Exchange("1/0", "train:2")),
@@ -122,13 +125,13 @@ def test_the_model_shows_what_the_phase_did_to_each_gradient_by_a_sign(width: in
 @pytest.mark.parametrize("width", [80, 160])
 def test_marks_that_may_be_of_any_phase_since_the_last_stop_look_otherwise(width: int) -> None:
     stop = stop_after("step", effects=effects(("parameter", "changed", 1), names=("model.fc1.bias",), hint=True))
-    snapshot = msgspec.structs.replace(at(stop), objects=model_objects())
+    snapshot = knowing(at(stop), model_objects())
     drawing = model.draw(snapshot, Frame(width, 20))
     assert "?: since the last stop, by whichever phase" in shown([drawing.title])
     (row,) = [line for line in shown(drawing.body).splitlines() if "*" in line]
     assert row.startswith(" *? ")
     assert "bias" in row
-    sure = msgspec.structs.replace(at(stop_after("step")), objects=model_objects())
+    sure = knowing(at(stop_after("step")), model_objects())
     assert "?" not in drawn(model.draw(sure, Frame(width, 20)))
 
 
@@ -153,7 +156,7 @@ def test_at_the_end_of_the_script_the_place_that_was_shown_last_stays_in_the_sou
     assert "✓" in words
     never = msgspec.structs.replace(before, session=msgspec.structs.replace(session, state="exited", ranks=()))
     assert "no training loop was seen" in " ".join(drawn(source.draw(never, Frame(80, 10))).split())
-    never = msgspec.structs.replace(never, objects=None)
+    never = msgspec.structs.replace(never, answers={})
     assert "no training loop was seen" in " ".join(drawn(model.draw(never, Frame(80, 10))).split())
 
 
@@ -175,13 +178,14 @@ def test_what_a_script_said_before_it_ended_without_training_is_where_the_user_l
 
 def test_a_tensor_of_one_number_shows_that_number_and_any_other_its_norm() -> None:
     snapshot = full()
-    assert snapshot.objects is not None
+    known = snapshot.answer(OBJECTS)
+    assert known is not None
     row = ObjectRow("model.scale", "scale", "parameter", 1, "", (), "float32", "cpu", 1, 4, True, "optimizer[0]")
     found = Summary("model.scale", 0.5, 0.125, finite=True, value=-0.5, grad_value=-0.125)
     summaries = {**snapshot.summaries, "model.scale": found}
-    for others in (snapshot.objects.rows, ()):
-        objects = msgspec.structs.replace(snapshot.objects, rows=(*others, row))
-        drawing = model.draw(msgspec.structs.replace(snapshot, objects=objects, summaries=summaries), Frame(80, 16))
+    for others in (known.rows, ()):
+        objects = msgspec.structs.replace(known, rows=(*others, row))
+        drawing = model.draw(knowing(snapshot, objects, summaries=summaries), Frame(80, 16))
         scale = next(line for line in drawn(drawing).splitlines() if "scale" in line)
         sign = "=" if others else ""
         assert f" {sign}-0.5000 " in scale
@@ -193,7 +197,7 @@ def test_a_tensor_of_one_number_shows_that_number_and_any_other_its_norm() -> No
 def test_parameters_that_no_optimizer_holds_are_given_away_where_there_is_room() -> None:
     objects = model_objects()
     rows = tuple(msgspec.structs.replace(row, owner="") for row in objects.rows)
-    snapshot = msgspec.structs.replace(full(), objects=msgspec.structs.replace(objects, rows=rows))
+    snapshot = knowing(full(), msgspec.structs.replace(objects, rows=rows))
     for width in (120, 80, 62):
         assert "no optimizer" in drawn(model.draw(snapshot, Frame(width, 16)))
         assert "no optimizer" not in drawn(model.draw(full(), Frame(width, 16)))
@@ -381,9 +385,7 @@ def moving(*rows: tuple[str, str]) -> Snapshot:
     variables = tuple(ObjectRow(name, name, "variable", 1, kind, (2,), "float32", "cpu") for name, kind in rows)
     made = {"batch": 5, "output": 4, "loss": 4}
     stop = stop_after("zero_grad", update=5, made_in=made)
-    return msgspec.structs.replace(
-        at(stop), objects=msgspec.structs.replace(objects, rows=(*objects.rows, group, *variables))
-    )
+    return knowing(at(stop), msgspec.structs.replace(objects, rows=(*objects.rows, group, *variables)))
 
 
 @pytest.mark.parametrize("width", [60, 80, 160])
@@ -401,7 +403,7 @@ def test_output_and_loss_of_the_update_before_are_not_said_to_be_of_this_one(wid
 def test_a_step_that_nobody_watched_has_no_ratio() -> None:
     rows = model_objects().rows
     summaries = {row.name: Summary(row.name, 1.0, 0.5) for row in rows}
-    snapshot = msgspec.structs.replace(at(stop_after("zero_grad")), objects=model_objects(), summaries=summaries)
+    snapshot = knowing(at(stop_after("zero_grad")), model_objects(), summaries=summaries)
     weight = next(line for line in drawn(model.draw(snapshot, Frame(100, 20))).splitlines() if "weight" in line)
     assert " - " in weight
 
@@ -413,9 +415,9 @@ def test_parameters_in_no_model_are_not_counted_as_the_models() -> None:
         ObjectRow("optimizer.param_groups[0]['params'][2]", "old", "parameter", 1, "", (2,), "float32", "cpu"),
     )
     rows = (*objects.rows, *loose)
-    snapshot = msgspec.structs.replace(at(stop_after("step")), objects=msgspec.structs.replace(objects, rows=rows))
+    snapshot = knowing(at(stop_after("step")), msgspec.structs.replace(objects, rows=rows))
     assert "4 parameters, 1 more in no model" in shown([model.draw(snapshot, Frame(80, 20)).title])
-    whole = msgspec.structs.replace(snapshot, objects=objects)
+    whole = knowing(snapshot, objects)
     assert "no model" not in shown([model.draw(whole, Frame(80, 20)).title])
 
 
@@ -423,7 +425,7 @@ def test_at_160_columns_the_model_shows_how_far_a_step_has_moved_a_parameter() -
     width = boxes("wide", 160, 40, order(tuple(PANELS.values()), ["model"]))["model"].width
     rows = model_objects().rows
     summaries = {row.name: Summary(row.name, 1.0, 0.5, 0.0125) for row in rows}
-    snapshot = msgspec.structs.replace(full(), objects=model_objects(), summaries=summaries)
+    snapshot = knowing(full(), model_objects(), summaries=summaries)
     words = drawn(model.draw(snapshot, Frame(width, 16)))
     assert "Δ/‖w‖" in words
     assert "0.0125" in words
@@ -446,7 +448,7 @@ def test_of_one_point_the_axis_has_its_own_figure_at_its_own_height(height: int,
 
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
 def test_of_a_single_number_there_is_no_picture(shape: tuple[int, ...]) -> None:
-    view = TensorView("w", "parameter", shape, "float32", "cpu", 4, True, 0, parts=full().tensor.parts)
+    view = TensorView("w", "parameter", shape, "float32", "cpu", 4, True, 0, parts=full().answer(TENSOR).parts)
     layout = tensor_layout.divided(Frame(100, 40), view, "value", None)
     assert (layout.mode, layout.histogram, layout.maps) == ("numbers", False, None)
     assert tensor_layout.divided(Frame(100, 40), view, "value", "map").mode == "numbers"

@@ -9,7 +9,10 @@ from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol.messages import Optimizers, PastStop, RankState, Refusal
 from stepdbg.tui.actions.action import applicable
-from stepdbg.tui.state.snapshot import Arrived, Snapshot, looking_at, looking_at_stop, reduced
+from stepdbg.tui.panels.optimizer.view import OPTIMIZERS
+from stepdbg.tui.state.answers import PAST_STOP, Arrived
+from stepdbg.tui.state.reducer import reduced
+from stepdbg.tui.state.snapshot import Snapshot, looking_at, looking_at_stop
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
@@ -184,27 +187,30 @@ async def test_a_screen_that_comes_later_knows_the_stops_before_it() -> None:
             await look(late, "[", "PAST", "before loss")
 
 
+PAST_OPTIMIZERS = msgspec.structs.replace(OPTIMIZERS, past=True)
+
+
 def looking_back(boundary: int) -> Snapshot:
     """A snapshot at the stop after step, that looks at the one after backward."""
     then = stop_after("backward")
     assert then.boundary.index == boundary
     snapshot = looking_at_stop(at(stop_after("step")), boundary)
-    return reduced(snapshot, Arrived("past.stop", boundary, PastStop(then)))
+    return reduced(snapshot, Arrived(PAST_STOP, boundary, PastStop(then)))
 
 
 def test_answers_about_a_stop_that_is_looked_at_no_more_change_nothing() -> None:
     snapshot = looking_back(257)
     assert snapshot.seen.looking_back
     assert snapshot.seen.stop == stop_after("backward")
-    assert reduced(snapshot, Arrived("past.optimizers", 256, Optimizers(()))) is snapshot
-    there = reduced(snapshot, Arrived("past.optimizers", 257, Optimizers(())))
-    assert there.seen.optimizers == Optimizers(())
-    assert there.optimizers is None
-    assert looking_at_stop(there, None).seen.optimizers is None
+    assert reduced(snapshot, Arrived(PAST_OPTIMIZERS, 256, Optimizers(()))) is snapshot
+    there = reduced(snapshot, Arrived(PAST_OPTIMIZERS, 257, Optimizers(())))
+    assert there.seen.answer(OPTIMIZERS) == Optimizers(())
+    assert there.answer(OPTIMIZERS) is None
+    assert looking_at_stop(there, None).seen.answer(OPTIMIZERS) is None
 
 
 def test_a_stop_that_has_given_way_leads_back_to_now() -> None:
-    snapshot = reduced(looking_at_stop(looking_back(257), 3), Arrived("past.stop", 3, Refusal("gone")))
+    snapshot = reduced(looking_at_stop(looking_back(257), 3), Arrived(PAST_STOP, 3, Refusal("gone")))
     assert snapshot.past_at is None
     assert snapshot.seen is snapshot
 

@@ -21,7 +21,9 @@ from stepdbg.tui.actions.help_dialog import help_text
 from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.actions.why_not import why_nothing
 from stepdbg.tui.drawing.lines import ASCII, text
-from stepdbg.tui.state.snapshot import Snapshot, looking_at, next_rank, reduced
+from stepdbg.tui.state.answers import OBJECTS
+from stepdbg.tui.state.reducer import reduced
+from stepdbg.tui.state.snapshot import Snapshot, looking_at, next_rank
 from stepdbg.tui.top import header, ranks
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -198,7 +200,7 @@ async def test_the_panels_show_the_tensors_of_the_rank_that_was_chosen() -> None
         assert any(row.update_ratio for row in ratios.values())
         await here.press("r")
         await here.until(
-            lambda: here.app.snapshot.rank == 1 and here.app.snapshot.objects and here.app.snapshot.summaries,
+            lambda: here.app.snapshot.rank == 1 and here.app.snapshot.answer(OBJECTS) and here.app.snapshot.summaries,
             "the figures of rank 1",
         )
         assert not any(row.update_ratio for row in here.app.snapshot.summaries.values())

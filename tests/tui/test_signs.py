@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.segment import Segment
 from rich.style import Style
 from textual.theme import BUILTIN_THEMES
-from tui.builders import at, effects, stop_after
+from tui.builders import at, effects, knowing, stop_after
 from tui.stage import stage
 
 from stepdbg.protocol.messages import Effect, Objects, Output, PhaseRecord
@@ -28,7 +28,8 @@ from stepdbg.tui.drawing.picture import MARGIN, WIDTH, svg
 from stepdbg.tui.layout import footer
 from stepdbg.tui.panels.model.panel import ModelPanel
 from stepdbg.tui.state.awaiting_input import prompt, reads_input
-from stepdbg.tui.state.snapshot import Snapshot, reduced
+from stepdbg.tui.state.reducer import reduced
+from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.subject import moved_to
 from stepdbg.tui.state.transcript import Transcript
 from stepdbg.tui.top import header
@@ -242,15 +243,13 @@ def test_of_several_models_the_one_that_the_phase_was_about_is_gone_to() -> None
     found = effects(("grad", "created", 1), names=())
     stop = stop_after("backward", effects=msgspec.structs.replace(found, named=(effect,)))
     two = Objects(1, (), models=(("g", "Generator"), ("d", "Discriminator")))
-    both, one = (
-        msgspec.structs.replace(at(stop), objects=each) for each in (two, Objects(1, (), models=two.models[1:]))
-    )
+    both, one = (knowing(at(stop), each) for each in (two, Objects(1, (), models=two.models[1:])))
     assert moved_to(both, "g.0.weight") == "d.0.weight"
     assert moved_to(both, "d.2.bias") == ""
     assert moved_to(one, "") == ""
     called = stop_after("forward", phases=(PhaseRecord("forward", 1.0, of="g"),), effects=effects())
-    assert moved_to(msgspec.structs.replace(at(called), objects=two), "d.0.weight") == "g"
-    assert moved_to(msgspec.structs.replace(at(called), objects=two), "g.0.weight") == ""
+    assert moved_to(knowing(at(called), two), "d.0.weight") == "g"
+    assert moved_to(knowing(at(called), two), "g.0.weight") == ""
 
 
 def test_the_cursor_goes_back_to_its_row_in_each_model_and_stays_for_what_the_script_did_by_itself() -> None:
@@ -259,7 +258,7 @@ def test_the_cursor_goes_back_to_its_row_in_each_model_and_stays_for_what_the_sc
     def about(name: str, *, after: bool = False) -> Snapshot:
         effect = Effect(name, "parameter", "changed", after=after)
         found = msgspec.structs.replace(effects(("parameter", "changed", 1), names=()), named=(effect,))
-        return msgspec.structs.replace(at(stop_after("step", effects=found)), objects=two)
+        return knowing(at(stop_after("step", effects=found)), two)
 
     panel = ModelPanel(Palette(defaultdict(lambda: "#202020")), UNICODE)
     assert panel.led_to(about("d.0.weight"), "g.2.bias") == "d.0.weight"

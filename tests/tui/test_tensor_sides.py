@@ -9,6 +9,7 @@ from tui.stage import SIZES, stage
 
 from stepdbg.protocol.messages import Condition
 from stepdbg.tui.panels.tensor.conditions import ODD, ConditionError, holds, parsed
+from stepdbg.tui.panels.tensor.slots import BESIDE, TENSOR
 
 
 def test_conditions_are_read_as_people_write_them() -> None:
@@ -39,12 +40,12 @@ async def test_what_was_before_the_step_and_what_it_changed_are_shown(size: tupl
         await here.until_seen("[now] before", "step changed all")
         now = list(here.fake.model.parameters["fc1.weight"].values)
         await here.press("D")
-        await here.until(lambda: here.app.snapshot.tensor.side == "before", "what was before")
+        await here.until(lambda: here.app.snapshot.answer(TENSOR).side == "before", "what was before")
         await here.until_seen("[before]")
         assert here.tensor.editable() is None
         await here.click_on(" change ")
-        await here.until(lambda: here.app.snapshot.tensor.side == "change", "the difference")
-        row = here.app.snapshot.tensor.window
+        await here.until(lambda: here.app.snapshot.answer(TENSOR).side == "change", "the difference")
+        row = here.app.snapshot.answer(TENSOR).window
         from stepdbg.tui.panels.tensor.view import numbers
 
         assert numbers(row)[0] == pytest.approx(now[0] - before[0])
@@ -63,13 +64,13 @@ async def test_one_goes_to_an_element_and_cuts_a_slice(size: tuple[int, int]) ->
         await here.press(*["backspace"] * 7, *"[-1, 3]", "enter")
         await here.until_seen("[15, 3]")
         await here.press("at", *"[1::2, :5]", "enter")
-        await here.until(lambda: here.app.snapshot.tensor.cut == "[1::2, :5]", "the slice")
+        await here.until(lambda: here.app.snapshot.answer(TENSOR).cut == "[1::2, :5]", "the slice")
         await here.until_seen("[1, 0]")
         await here.press("right", "down")
         await here.until_seen("[3, 1]")
         assert here.tensor.editable().element == (3, 1)
         await here.press("at", *["backspace"] * 10, "enter")
-        await here.until(lambda: here.app.snapshot.tensor.cut == "", "the whole")
+        await here.until(lambda: here.app.snapshot.answer(TENSOR).cut == "", "the whole")
 
 
 async def test_elements_are_marked_and_gone_to_one_after_the_other() -> None:
@@ -79,7 +80,7 @@ async def test_elements_are_marked_and_gone_to_one_after_the_other() -> None:
         values[30], values[100] = math.nan, math.inf
         here.app.hub.questions.forget()
         here.app.handlers.opening.open("model.fc1.weight")
-        await here.until(lambda: here.app.snapshot.tensor.statistics.nan == 1, "the NaN")
+        await here.until(lambda: here.app.snapshot.answer(TENSOR).statistics.nan == 1, "the NaN")
         await here.press("greater_than_sign")
         await here.until_seen("[2, 6]")
         await here.press("greater_than_sign")
@@ -107,7 +108,7 @@ async def test_value_gradient_and_state_stand_beside_each_other(size: tuple[int,
                 break
             await here.press("m")
         await here.until_seen("value", "before", "change", "grad", "exp_avg", "[0, 0]", "[1, 0]")
-        await here.until(lambda: here.app.snapshot.beside is not None, "the numbers")
+        await here.until(lambda: here.app.snapshot.answer(BESIDE) is not None, "the numbers")
         await here.press("down", "right")
         await here.until_seen("› [1, 1]")
         grad = here.fake.model.parameters["fc1.weight"].grad

@@ -40,6 +40,7 @@ from stepdbg.tui.layout.panels import Furniture
 from stepdbg.tui.onboarding.guide import Guide
 from stepdbg.tui.panel import Panel
 from stepdbg.tui.settings.config import THEMES, Config
+from stepdbg.tui.state.answers import IDENTITY
 from stepdbg.tui.state.awaiting_input import Asking
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ActionTarget
@@ -296,7 +297,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
             return bool(name)
         from stepdbg.tui.panels.effects.owners import belongs
 
-        known = self.seen.identity if self.seen.looking_back else None
+        known = self.seen.answer(IDENTITY) if self.seen.looking_back else None
         return known is not None and belongs(known, name)
 
     async def action_press(self, key: str) -> None:

@@ -30,9 +30,11 @@ from stepdbg.protocol.messages import (
 )
 from stepdbg.tui.drawing.pace import AHEAD, FLICKER, REST, TOGETHER
 from stepdbg.tui.host import Host
+from stepdbg.tui.state.answers import IDENTITY, PAST_STOP, STOPS, Arrived
 from stepdbg.tui.state.attention import wanted
 from stepdbg.tui.state.questions import Questions
-from stepdbg.tui.state.snapshot import Arrived, Lost, looking_at, looking_at_stop, reduced
+from stepdbg.tui.state.reducer import reduced
+from stepdbg.tui.state.snapshot import Lost, looking_at, looking_at_stop
 from stepdbg.tui.state.wants import Want, recalled
 
 
@@ -154,10 +156,10 @@ class Conversation:
         snapshot, seen = app.snapshot, app.seen
         if snapshot.stop is not None and not (snapshot.stops and snapshot.stops[-1].boundary >= snapshot.boundary):
             listed = snapshot.stops[-1].boundary if snapshot.stops else 0
-            stops = Want("stops", ListStops(listed), snapshot.boundary)
+            stops = Want(STOPS, ListStops(listed), snapshot.boundary)
             self.questions.want([stops], snapshot.boundary, snapshot.rank)
         if snapshot.past_at is not None:
-            past = Want("past.stop", ReadStop(snapshot.past_at), snapshot.past_at)
+            past = Want(PAST_STOP, ReadStop(snapshot.past_at), snapshot.past_at)
             self.questions.want([past], snapshot.past_at, snapshot.rank)
         panels = sorted(app.furniture.visible(), key=lambda panel: panel.costly)
         if self.arriving:
@@ -166,8 +168,8 @@ class Conversation:
         if seen.looking_back:
             panel = app.furniture.in_focus()
             name = panel.tensor_at_hand() if panel is not None else ""
-            if name and all(want.slot != "identity" for want in wants):  # whether there is anything that `a` can show
-                wants.append(Want("identity", Identify(name), seen.boundary))
+            if name and all(want.slot != IDENTITY for want in wants):  # whether there is anything that `a` can show
+                wants.append(Want(IDENTITY, Identify(name), seen.boundary))
             wants = recalled(wants, seen.boundary)
         self.questions.want(wants, seen.boundary, snapshot.rank)
 
@@ -200,10 +202,15 @@ class Conversation:
             raise StepdbgError("there is no connection to the session")
         return await self.connection.ask(query, self._app.snapshot.rank if rank is None else rank)
 
-    def forget(self, *slots: str) -> None:
-        """Ask again at the next `ask` what was asked for those slots of the snapshot; for all, if none is named."""
+    def forget(self) -> None:
+        """Ask everything again at the next `ask`."""
         if self.questions is not None:
-            self.questions.forget(*slots)
+            self.questions.forget()
+
+    def forget_stale(self) -> None:
+        """Ask again at the next `ask` what an edit has changed."""
+        if self.questions is not None:
+            self.questions.forget_stale()
 
     async def idle(self, seconds: float) -> None:
         """Wait until the visible panels have all their answers, but no longer than so many seconds."""

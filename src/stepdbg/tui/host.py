@@ -48,8 +48,12 @@ class Hub(Protocol):
         """Ask what the visible panels need now."""
         ...
 
-    def forget(self, *slots: str) -> None:
-        """Ask again at the next `ask` what was asked for those slots of the snapshot; for all, if none is named."""
+    def forget(self) -> None:
+        """Ask everything again at the next `ask`."""
+        ...
+
+    def forget_stale(self) -> None:
+        """Ask again at the next `ask` what an edit has changed."""
         ...
 
     async def idle(self, seconds: float) -> None:

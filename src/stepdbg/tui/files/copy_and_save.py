@@ -26,6 +26,7 @@ from stepdbg.tui.files import formats as saving
 from stepdbg.tui.files import tables
 from stepdbg.tui.files.clipboard import sequence
 from stepdbg.tui.host import Host
+from stepdbg.tui.state.answers import OBJECTS, Answer
 from stepdbg.tui.state.selection import Copied
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.top import header
@@ -119,7 +120,8 @@ class CopyAndSave:
         for start in range(0, len(names), _AT_ONCE):
             result = await self._app.hub.answer(Summarise(tuple(names[start : start + _AT_ONCE])))
             figures += result.rows if isinstance(result, Summaries) else ()
-        return replace(snapshot, objects=listed, summaries={row.object: row for row in figures})
+        answers = {**snapshot.answers, OBJECTS.name: Answer(listed, snapshot.boundary)}
+        return replace(snapshot, answers=answers, summaries={row.object: row for row in figures})
 
     async def _text(self, choice: saving.Choice) -> str:
         app = self._app

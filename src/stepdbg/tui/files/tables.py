@@ -6,6 +6,8 @@ import io
 
 from stepdbg.listing.search import TENSORS
 from stepdbg.printable import printable
+from stepdbg.tui.panels.optimizer.view import optimizers_of
+from stepdbg.tui.state.answers import OBJECTS
 from stepdbg.tui.state.snapshot import Snapshot
 
 Table = list[list[str]]
@@ -49,7 +51,8 @@ def _model(snapshot: Snapshot) -> Table:
         "update_ratio",
     ]  # fmt: skip
     found = [heading]
-    for row in snapshot.objects.rows if snapshot.objects else ():
+    known = snapshot.answer(OBJECTS)
+    for row in known.rows if known is not None else ():
         if row.node not in TENSORS:
             continue
         summary = snapshot.summaries.get(row.name)
@@ -65,7 +68,7 @@ def _model(snapshot: Snapshot) -> Table:
 
 def _optimizer(snapshot: Snapshot) -> Table:
     found = [["optimizer", "group", "parameter", "key", "value", "norm"]]
-    for one in snapshot.optimizers.optimizers if snapshot.optimizers else ():
+    for one in optimizers_of(snapshot):
         for group in one.groups:
             found += [[one.name, str(group.index), "", each.name, each.value, ""] for each in group.hyperparameters]
         for row in one.ledger:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from stepdbg.errors import StepdbgError
 from stepdbg.protocol.messages import Query, Result
-from stepdbg.tui.state.snapshot import Arrived
+from stepdbg.tui.state.answers import Arrived, Slot
 from stepdbg.tui.state.wants import Want
 
 
@@ -38,10 +38,10 @@ class Questions:
         self._connection = connection
         self._answered = answered
         self._settled = settled
-        self._asked: dict[str, tuple[Want, int]] = {}
+        self._asked: dict[Slot[Result], tuple[Want, int]] = {}
         """What was asked of which rank."""
-        self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._next: dict[str, tuple[Want, int, int]] = {}
+        self._under_way: dict[Slot[Result], asyncio.Task[None]] = {}
+        self._next: dict[Slot[Result], tuple[Want, int, int]] = {}
 
     @property
     def busy(self) -> bool:
@@ -65,14 +65,17 @@ class Questions:
             if want.slot not in self._under_way:
                 self._under_way[want.slot] = asyncio.create_task(self._ask(want.slot))
 
-    def forget(self, *slots: str) -> None:
-        """Ask again at the next `want`: an edit has changed what the answers told. All slots, if none is named."""
-        for slot in slots or tuple(self._asked):
-            self._asked.pop(slot, None)
+    def forget(self) -> None:
+        """Ask everything again at the next `want`."""
+        self._asked.clear()
+
+    def forget_stale(self) -> None:
+        """Ask again at the next `want` what an edit has changed."""
+        self._asked = {slot: asked for slot, asked in self._asked.items() if slot.past or not slot.stale_after_edit}
 
     def forget_past(self) -> None:
         """The same for what was asked of an earlier stop: the snapshot keeps none of it when that stop is left."""
-        self._asked = {slot: asked for slot, asked in self._asked.items() if not slot.startswith("past.")}
+        self._asked = {slot: asked for slot, asked in self._asked.items() if not slot.past}
 
     def close(self) -> None:
         """Give up on all that is under way."""
@@ -80,7 +83,7 @@ class Questions:
             task.cancel()
         self._under_way.clear()
 
-    async def _ask(self, slot: str) -> None:
+    async def _ask(self, slot: Slot[Result]) -> None:
         """Ask what is newest for a slot until nothing newer is wanted, and tell the last answer."""
         arrived: Arrived | None = None
         while (asked := self._next.pop(slot, None)) is not None:

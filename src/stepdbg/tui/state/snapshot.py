@@ -1,4 +1,4 @@
-"""All that the screen draws from, as one frozen value, and the one function that makes the next from a message.
+"""All that the screen draws from, as one frozen value; the next one is made from a message in `reducer`.
 
 A widget gets a snapshot and draws it. Selections, cursors and scroll positions are the widgets' own.
 """
@@ -12,46 +12,20 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from stepdbg.protocol.messages import (
-    LISTED_STOPS,
-    Beside,
-    EffectNames,
-    Foresight,
-    Graph,
-    HeatMaps,
-    Identity,
-    Locals,
-    LossPoints,
-    Notice,
-    Objects,
-    Optimizers,
-    Output,
-    PastStop,
-    Pictures,
     Progress,
     RankState,
-    Refusal,
     Result,
-    SessionChanged,
     SessionState,
     SourceText,
     Stop,
-    Stops,
-    Summaries,
     Summary,
-    TensorView,
     Tick,
-    Welcome,
 )
-from stepdbg.tui.state.exchanges import Cleared, Exchange, Replied, Typed, after
-from stepdbg.tui.state.losses import Series, grown
-from stepdbg.tui.state.phase_lines import PhaseLines, Place, latest, learned
+from stepdbg.tui.state.answers import OBJECTS, OVERVIEW, A, Answer, Slot
+from stepdbg.tui.state.exchanges import Exchange
+from stepdbg.tui.state.losses import Series
+from stepdbg.tui.state.phase_lines import PhaseLines, Place
 from stepdbg.tui.state.transcript import Transcript
-
-FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Notice
-
-
-_WARNING = b"Warning: "
-"""How a line begins or goes on that Python's `warnings` have printed."""
 
 
 class Lost(Struct, frozen=True):
@@ -60,21 +34,6 @@ class Lost(Struct, frozen=True):
     why: str
     ended: bool = False
     """Whether the session was ended on purpose, from elsewhere."""
-
-
-class Arrived(Struct, frozen=True):
-    """What a question was answered."""
-
-    slot: str
-    """What it was asked for: `objects`, `overview`, `summaries`, `tensor`, `part`, `maps`, `pictures`, `optimizers`,
-    `source`, `locals`, `identity`, `graph`, `foresight`, `phase`, `stops`; after `past.` the same for the past that is
-    looked at, whose own is `past.stop`.
-    """
-    boundary: int
-    """The index of the boundary at which it was asked."""
-    result: Result
-    rank: int = 0
-    """Who was asked."""
 
 
 class Snapshot(Struct, frozen=True):
@@ -92,41 +51,14 @@ class Snapshot(Struct, frozen=True):
     watches: tuple[Series, ...] = ()
     """The values that the script hands to `stepdbg.watch`."""
     output: Transcript = field(default_factory=Transcript)
-    objects: Objects | None = None
-    """The rows of the Model panel that are in view, or were."""
-    overview: Objects | None = None
-    """What the models are, with no rows."""
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    """What the questions of the panels were answered, by the name of their slot; never changed in place."""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """Why those were refused that were refused last, in the same way."""
     summaries: dict[str, Summary] = field(default_factory=dict)
-    """By the name of the object; never changed in place."""
+    """Figures of rows of the Model panel by the name of the object; never changed in place."""
     summaries_at: int = 0
     """The boundary that the summaries are of."""
-    tensor: TensorView | None = None
-    """The selected tensor, with the figures of everything that hangs on it."""
-    part: TensorView | None = None
-    """The part of it that is shown in full: its histogram and the window of numbers."""
-    maps: HeatMaps | None = None
-    """Heat maps of its parts."""
-    pictures: Pictures | None = None
-    """Its images, where it holds some."""
-    beside: Beside | None = None
-    """The same elements of all its parts."""
-    tensor_problem: str = ""
-    optimizers: Optimizers | None = None
-    foresight: Foresight | None = None
-    """What the next step would do to the parameter that was asked for."""
-    foresight_problem: str = ""
-    identity: Identity | None = None
-    """Who holds the tensor whose owners were asked for, and what hangs on it."""
-    identity_problem: str = ""
-    graph: Graph | None = None
-    """The graph behind a tensor, the rows of it that are in view."""
-    graph_problem: str = ""
-    phase: Stop | None = None
-    """The stop that followed on the earlier phase whose effects were asked for by name."""
-    phase_problem: str = ""
-    effect_names: EffectNames | None = None
-    """The names behind a count of effects that are in view, where the stop could not carry all of them."""
-    effect_names_problem: str = ""
     sources: dict[str, SourceText] = field(default_factory=dict)
     stops: tuple[Tick, ...] = ()
     """The stops so far, oldest first."""
@@ -144,9 +76,6 @@ class Snapshot(Struct, frozen=True):
     """Whether the frames of libraries are gone through, too."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """The user's own keys as people write them, by the id of the action: of every action."""
-    locals: Locals | None = None
-    locals_at: int = 0
-    """The boundary that they are of."""
     phase_lines: PhaseLines = field(default_factory=dict)
     """Where phases were seen to be called; never changed in place."""
     last_line: Place | None = None
@@ -163,10 +92,24 @@ class Snapshot(Struct, frozen=True):
     ended: bool = False
     """Whether it is gone because the session was ended."""
 
+    def answer(self, slot: Slot[A]) -> A | None:
+        """The newest answer to the question of a slot; None before there is one."""
+        known = self.answers.get(slot.name)
+        return known.result if known is not None and isinstance(known.result, slot.kind) else None
+
+    def answered_at(self, slot: Slot[Result]) -> int:
+        """The boundary that this answer is of; 0 before there is one."""
+        known = self.answers.get(slot.name)
+        return known.boundary if known is not None else 0
+
+    def problem(self, slot: Slot[Result]) -> str:
+        """Why that question was refused; empty where it was not, or where it was answered since."""
+        return self.problems.get(slot.name, "")
+
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
         """All models, by name and class, as far as they are known."""
-        known = self.objects or self.overview
+        known = self.answer(OBJECTS) or self.answer(OVERVIEW)
         if known is None:
             return ()
         return known.models or tuple((row.name, row.cls) for row in known.rows if row.node == "model")
@@ -174,7 +117,7 @@ class Snapshot(Struct, frozen=True):
     @property
     def leading(self) -> str:
         """The first parameter of all; empty before it is known."""
-        known = self.objects or self.overview
+        known = self.answer(OBJECTS) or self.answer(OVERVIEW)
         if known is None:
             return ""
         return known.leading or next((row.name for row in known.rows if row.node == "parameter"), "")
@@ -260,7 +203,7 @@ class Snapshot(Struct, frozen=True):
         past = self.past
         return replace(
             past,
-            session=_standing_at(self.session, past.rank, past.stop),
+            session=standing_at(self.session, past.rank, past.stop),
             others=self.others,
             losses=self.losses,
             output=self.output,
@@ -274,44 +217,6 @@ class Snapshot(Struct, frozen=True):
             console=self.console,
             past_at=self.past_at,
         )
-
-
-def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost | Typed | Replied | Cleared) -> Snapshot:
-    """The snapshot after a message."""
-    match message:
-        case Welcome(session=session) | SessionChanged(session=session):
-            if session.run != snapshot.session.run:
-                snapshot = Snapshot(session, keys=snapshot.keys)
-            known = {state.rank for state in session.ranks}
-            keeps = not known or (snapshot.chosen and snapshot.rank in known)
-            fresh = looking_at(replace(snapshot, session=session), snapshot.rank if keeps else min(known))
-            return replace(
-                fresh,
-                phase_lines=learned(fresh.phase_lines, fresh.stop),
-                last_line=latest(fresh.last_line, fresh.stop),
-            )
-        case Progress(rank=rank) | LossPoints(rank=rank) | Typed(rank=rank) | Replied(rank=rank) if (
-            rank != snapshot.rank
-        ):
-            other = reduced(snapshot.of_rank(rank), message)
-            return replace(snapshot, others={**snapshot.others, rank: other})
-        case Progress():
-            return replace(snapshot, progress=message)
-        case LossPoints(watched=True):
-            return replace(snapshot, watches=grown(snapshot.watches, message))
-        case LossPoints():
-            return replace(snapshot, losses=grown(snapshot.losses, message))
-        case Output():
-            output = snapshot.output.fed(message.start, message.data)
-            warned = output.end if _WARNING in message.data else snapshot.warned_at
-            return replace(snapshot, output=output, warned_at=warned, asking=False)
-        case Typed() | Replied() | Cleared():
-            return replace(snapshot, console=after(snapshot.console, message))
-        case Lost(why=why, ended=ended):
-            return replace(snapshot, lost=why, ended=ended)
-        case Arrived(rank=rank) if rank == snapshot.rank:
-            return _answered(snapshot, message)
-    return snapshot
 
 
 def looking_at_stop(snapshot: Snapshot, boundary: int | None) -> Snapshot:
@@ -345,7 +250,7 @@ def onwards(snapshot: Snapshot, action: str) -> int | None:
     return None
 
 
-def _standing_at(session: SessionState, rank: int, stop: Stop | None) -> SessionState:
+def standing_at(session: SessionState, rank: int, stop: Stop | None) -> SessionState:
     """The session as if that rank stood at that stop."""
     ranks = tuple(
         msgspec.structs.replace(one, state="paused", stop=stop) if one.rank == rank else one for one in session.ranks
@@ -378,86 +283,3 @@ def next_rank(snapshot: Snapshot) -> int:
     """The rank after the one in view; after the last comes the first."""
     numbers = [state.rank for state in snapshot.session.ranks]
     return next((number for number in numbers if number > snapshot.rank), numbers[0] if numbers else snapshot.rank)
-
-
-def _answered(snapshot: Snapshot, answer: Arrived) -> Snapshot:
-    result = answer.result
-    if answer.slot == "past.stop":
-        return _arrived_in_the_past(snapshot, answer)
-    if answer.slot.startswith("past."):
-        if snapshot.past is None or snapshot.past.boundary != answer.boundary:
-            return snapshot
-        return replace(snapshot, past=_answered(snapshot.past, replace(answer, slot=answer.slot[5:])))
-    match result:
-        case Objects() if answer.slot == "overview":
-            return replace(snapshot, overview=result)
-        case Objects():
-            return replace(snapshot, objects=result)
-        case Summaries(rows=rows):
-            fresh = {row.object: row for row in rows}
-            kept = snapshot.summaries if answer.boundary == snapshot.summaries_at else {}
-            return replace(snapshot, summaries={**kept, **fresh}, summaries_at=answer.boundary)
-        case TensorView() if answer.slot == "tensor":
-            return replace(snapshot, tensor=result, tensor_problem="")
-        case TensorView():
-            return replace(snapshot, part=result, tensor_problem="")
-        case HeatMaps():
-            return replace(snapshot, maps=result)
-        case Pictures():
-            return replace(snapshot, pictures=result)
-        case Beside():
-            return replace(snapshot, beside=result)
-        case Optimizers():
-            return replace(snapshot, optimizers=result)
-        case Locals():
-            return replace(snapshot, locals=result, locals_at=answer.boundary)
-        case SourceText(file=file):
-            return replace(snapshot, sources={**snapshot.sources, file: result})
-        case Identity():
-            return replace(snapshot, identity=result, identity_problem="")
-        case Graph():
-            return replace(snapshot, graph=result, graph_problem="")
-        case Foresight():
-            return replace(snapshot, foresight=result, foresight_problem="")
-        case Refusal(problem=problem) if answer.slot == "foresight":
-            return replace(snapshot, foresight=None, foresight_problem=problem)
-        case EffectNames():
-            return replace(snapshot, effect_names=result, effect_names_problem="")
-        case Refusal(problem=problem) if answer.slot == "effect_names":
-            return replace(snapshot, effect_names=None, effect_names_problem=problem)
-        case PastStop(stop=stop) if answer.slot == "phase":
-            return replace(snapshot, phase=stop, phase_problem="")
-        case Stops(ticks=ticks):
-            known = snapshot.stops[-1].boundary if snapshot.stops else 0
-            newer = tuple(tick for tick in ticks if tick.boundary > known)
-            return replace(snapshot, stops=(*snapshot.stops, *newer)[-LISTED_STOPS:])
-        case Refusal(problem=problem) if answer.slot in ("tensor", "part"):
-            return replace(snapshot, tensor_problem=problem)
-        case Refusal() if answer.slot == "maps":
-            return replace(snapshot, maps=None)
-        case Refusal() if answer.slot == "beside":
-            return replace(snapshot, beside=None)
-        case Refusal() if answer.slot == "pictures":
-            return replace(snapshot, pictures=None)
-        case Refusal(problem=problem) if answer.slot == "identity":
-            return replace(snapshot, identity=None, identity_problem=problem)
-        case Refusal(problem=problem) if answer.slot == "graph":
-            return replace(snapshot, graph=None, graph_problem=problem)
-        case Refusal(problem=problem) if answer.slot == "phase":
-            return replace(snapshot, phase=None, phase_problem=problem)
-    return snapshot
-
-
-def _arrived_in_the_past(snapshot: Snapshot, answer: Arrived) -> Snapshot:
-    """The earlier stop that was asked for is here; where it is not kept any more, the present is looked at again."""
-    if answer.boundary != snapshot.past_at:
-        return snapshot
-    if not isinstance(answer.result, PastStop):
-        return looking_at_stop(snapshot, None)
-    session = _standing_at(snapshot.session, snapshot.rank, answer.result.stop)
-    known = snapshot.objects
-    same = known is not None and known.registry == answer.result.stop.registry and not known.moves
-    objects = known if same else None
-    return replace(
-        snapshot, past=Snapshot(session, snapshot.rank, keys=snapshot.keys, objects=objects, looking_back=True)
-    )

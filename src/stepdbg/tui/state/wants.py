@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from stepdbg.protocol.messages import HubQuery, Query, ReadSource, Recall, Remembered
+from msgspec.structs import replace
+
+from stepdbg.protocol.messages import HubQuery, Query, ReadSource, Recall, Remembered, Result
+from stepdbg.tui.state.answers import Slot
 
 
 class Want(NamedTuple):
     """A question for one slot of the snapshot. It is asked again when the query or what it holds for has moved."""
 
-    slot: str
+    slot: Slot[Result]
     query: Query
     holds_for: Hashable
     """What the answer stays true for: the boundary, the registry's number, the file."""
@@ -27,7 +30,7 @@ def recalled(wants: list[Want], boundary: int) -> list[Want]:
         if isinstance(want.query, ReadSource):
             found.append(want)
         elif isinstance(want.query, Remembered):
-            found.append(Want(f"past.{want.slot}", Recall(boundary, want.query), boundary))
+            found.append(Want(replace(want.slot, past=True), Recall(boundary, want.query), boundary))
         elif isinstance(want.query, HubQuery):
-            found.append(Want(f"past.{want.slot}", want.query, boundary))
+            found.append(Want(replace(want.slot, past=True), want.query, boundary))
     return found

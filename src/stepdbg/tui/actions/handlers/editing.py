@@ -42,10 +42,7 @@ class Editing:
         if edit is None:
             return
         self._host.notify(edit_words(edit, self._host.glyphs))
-        self._host.hub.forget(
-            "tensor", "part", "maps", "pictures", "beside", "summaries", "optimizers", "identity", "graph", "foresight",
-            "locals",
-        )  # fmt: skip
+        self._host.hub.forget_stale()
         self._host.hub.ask()
 
     async def undo(self) -> None:

@@ -8,7 +8,7 @@ from stepdbg.tui.host import Host
 from stepdbg.tui.panels.console.panel import ConsolePanel
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.exchanges import Cleared, Exchange, Replied, Typed
-from stepdbg.tui.state.snapshot import reduced
+from stepdbg.tui.state.reducer import reduced
 
 
 class ConsoleActions:

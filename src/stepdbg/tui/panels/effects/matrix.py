@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from stepdbg.listing.effect_names import afterwards, of_call
-from stepdbg.protocol.messages import Effects, Kind, ReadPhase, Stop
+from stepdbg.protocol.messages import Effects, Kind, PastStop, ReadPhase, Stop
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import (
     Drawing,
@@ -28,12 +28,15 @@ from stepdbg.tui.drawing.lines import (
 )
 from stepdbg.tui.drawing.marks import LEGEND, SIGNS, legend
 from stepdbg.tui.drawing.numbers import plural
+from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.top import rail
 from stepdbg.tui.top.header import model_name
 from stepdbg.tui.words.inside_phase import position
 from stepdbg.tui.words.sentence import NOUNS, sentence
 
+PHASE = Slot("phase", PastStop)
+"""The stop that followed on the earlier phase whose effects were asked for by name."""
 KINDS: tuple[Kind, ...] = ("parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch")
 _SHORT = {"parameter": "param", "hyperparameter": "hyper"}
 _NARROW = {
@@ -123,9 +126,10 @@ def stop_after(snapshot: Snapshot, row: Row) -> Stop | None:
     """The stop that followed on the phase of a row, where it is known."""
     if row.just_done:
         return snapshot.stop
-    stop, asked = snapshot.phase, row.asked
-    if stop is None or asked is None:
+    known, asked = snapshot.answer(PHASE), row.asked
+    if known is None or asked is None:
         return None
+    stop = known.stop
     number = sum(record.name == asked.phase for record in stop.phases)
     same = (stop.boundary.update, stop.boundary.done, number) == (asked.update, asked.phase, asked.ordinal)
     return stop if same else None

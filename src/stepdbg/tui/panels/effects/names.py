@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stepdbg.protocol.messages import Effect, Kind
+from stepdbg.protocol.messages import Effect, EffectNames, Kind
 from stepdbg.tui.drawing.lines import Drawing, Frame, Line, Span, lesson, padded, plain, shortened_name
 from stepdbg.tui.drawing.marks import SIGNS
 from stepdbg.tui.drawing.numbers import plural
-from stepdbg.tui.panels.effects.matrix import NOT_RECORDED, Row, cell, stop_after
+from stepdbg.tui.panels.effects.matrix import NOT_RECORDED, PHASE, Row, cell, stop_after
+from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.words.sentence import NOUNS
+
+EFFECT_NAMES = Slot("effect_names", EffectNames)
+"""The names behind a count of effects that are in view, where the stop could not carry all of them."""
 
 
 class Names(NamedTuple):
@@ -46,17 +50,17 @@ def names(snapshot: Snapshot, row: Row, kind: Kind) -> Names:
         return Names(problem=f"{NOT_RECORDED}: nobody looked before {row.box.name}")
     stop = stop_after(snapshot, row)
     if stop is None or stop.effects is None:
-        return Names(problem=snapshot.phase_problem or "asking for the names")
+        return Names(problem=snapshot.problem(PHASE) or "asking for the names")
     counted = sum(one.count for one in stop.effects.counts if (one.kind, one.after) == (kind, row.after))
     if not counted:
         return Names(problem=f"{row.box.name} did nothing to any {NOUNS[kind][0]}")
     found = tuple(effect for effect in stop.effects.named if (effect.kind, effect.after) == (kind, row.after))
     if len(found) == counted:
         return Names(counted, 0, found)
-    boundary, known = stop.boundary.index, snapshot.effect_names
+    boundary, known = stop.boundary.index, snapshot.answer(EFFECT_NAMES)
     if known is not None and (known.boundary, known.kind, known.after) == (boundary, kind, row.after):
         return Names(known.total, known.first, known.effects, boundary)
-    return Names(counted, 0, (), boundary, snapshot.effect_names_problem)
+    return Names(counted, 0, (), boundary, snapshot.problem(EFFECT_NAMES))
 
 
 def draw(snapshot: Snapshot, frame: Frame, row: Row, kind: Kind) -> Drawing:

@@ -28,6 +28,7 @@ from stepdbg.tui.drawing.lines import (
 )
 from stepdbg.tui.drawing.marks import SIGNS, UNSURE, hinted
 from stepdbg.tui.drawing.numbers import figure, shape
+from stepdbg.tui.state.answers import IDENTITY
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ObjectTarget
 
@@ -65,7 +66,7 @@ TYPED = Strokes("-", "|", "+", "+", "+", "+", "+", "+", "+", "|", "=", "+")
 
 def draw(snapshot: Snapshot, frame: Frame, name: str) -> Drawing:
     """The whole panel as the identity of the tensor of that name, one line of the body for each that it takes."""
-    known = snapshot.identity
+    known = snapshot.answer(IDENTITY)
     shown = known.object if known is not None and belongs(known, name) else name
     title = (Span("who owns "), Span(plain(shown), NAME))
     drawn = lines(snapshot, frame, name)
@@ -74,12 +75,12 @@ def draw(snapshot: Snapshot, frame: Frame, name: str) -> Drawing:
 
 def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
     """The owners, the tensor, what hangs on it, and what that means, in as many lines as it takes."""
-    known = snapshot.identity
+    known = snapshot.answer(IDENTITY)
     if not name:
         how = f"Press {snapshot.key('owners')} on one in the Model panel."
         return lesson(f"No tensor is selected. {how}", frame)
     if known is None or not belongs(known, name):
-        return lesson(snapshot.identity_problem or f"asking who owns {name}", frame)
+        return lesson(snapshot.problem(IDENTITY) or f"asking who owns {name}", frame)
     strokes = DRAWN if frame.glyphs.braille else TYPED
     effects = snapshot.stop.effects if snapshot.stop is not None else None
     named = Marked(effects.named if effects is not None else ())

@@ -14,6 +14,7 @@ from stepdbg.tui.panel import Panel
 from stepdbg.tui.panels.effects import matrix as effects
 from stepdbg.tui.panels.effects import names as effect_names
 from stepdbg.tui.panels.effects import owners as identity
+from stepdbg.tui.state.answers import IDENTITY, OVERVIEW
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.wants import Want
 from stepdbg.tui.words import inside_phase as inner
@@ -176,16 +177,16 @@ class EffectsPanel(Panel):
         stop = snapshot.stop
         if stop is None or not snapshot.paused:
             return []
-        wants = [Want("overview", ListObjects(count=0), stop.registry)]
+        wants = [Want(OVERVIEW, ListObjects(count=0), stop.registry)]
         found = effects.rows(snapshot)
         row = found[min(self._matrix_row(), len(found) - 1)] if found else None
         if row is not None and row.asked is not None and row.box.record is not None and row.box.record.effects:
-            wants.append(Want("phase", row.asked, snapshot.boundary))
+            wants.append(Want(effects.PHASE, row.asked, snapshot.boundary))
         if row is not None and (window := self._window(snapshot, row)) is not None:
-            wants.append(Want("effect_names", window, snapshot.boundary))
+            wants.append(Want(effect_names.EFFECT_NAMES, window, snapshot.boundary))
         name = self._owned(snapshot)
         if name and (self.view == "identity" or self._roomy):
-            wants.append(Want("identity", Identify(name), snapshot.boundary))
+            wants.append(Want(IDENTITY, Identify(name), snapshot.boundary))
         return wants
 
     def _window(self, snapshot: Snapshot, row: effects.Row) -> ListEffects | None:

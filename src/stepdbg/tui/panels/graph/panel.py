@@ -59,18 +59,18 @@ class GraphPanel(Panel):
         if not snapshot.paused or snapshot.looking_back:
             return []
         query = ReadGraph(self.root, self.top, max(1, self.room.height), tuple(sorted(self.opened)), self._walked)
-        return [Want("graph", query, snapshot.boundary)]
+        return [Want(graph.GRAPH, query, snapshot.boundary)]
 
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """The walk goes on."""
-        known = snapshot.graph
+        known = snapshot.answer(graph.GRAPH)
         if known is not None and known.asked == self.root and not known.complete:
             self._walked = known.walked
         self._seek(snapshot)
 
     def _seek(self, snapshot: Snapshot) -> None:
         """The cursor goes to the leaf that was asked for, once it is known where it is."""
-        known = snapshot.graph
+        known = snapshot.answer(graph.GRAPH)
         if known is None or not (known.asked == self.root and known.complete and known.object):
             return
         if known.object != self._sought_in:
@@ -83,7 +83,7 @@ class GraphPanel(Panel):
 
     def row(self) -> GraphRow | None:
         """The row under the cursor, once it is known."""
-        known = self.snapshot.graph if self.snapshot is not None else None
+        known = self.snapshot.answer(graph.GRAPH) if self.snapshot is not None else None
         return graph.row_at(known, self.cursor) if known is not None and known.asked == self.root else None
 
     def open_row(self) -> None:

@@ -30,8 +30,11 @@ from stepdbg.tui.drawing.lines import (
     wrapped,
 )
 from stepdbg.tui.drawing.numbers import count, plural, shape
+from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
 
+GRAPH = Slot("graph", Graph, stale_after_edit=True)
+"""The graph behind a tensor, the rows of it that are in view."""
 NOTHING = (
     "No graph: the loss has none until forward and the loss are computed. forward builds it, node by node; backward "
     "walks it from the loss and writes a .grad onto each parameter at its end. Press {} until there is a loss."
@@ -75,14 +78,15 @@ def draw(snapshot: Snapshot, frame: Frame, name: str) -> Drawing:
         frame: The place.
         name: The tensor whose graph is shown; empty for the loss.
     """
-    graph = snapshot.graph if snapshot.graph is not None and snapshot.graph.asked == name else None
+    known = snapshot.answer(GRAPH)
+    graph = known if known is not None and known.asked == name else None
     title = _title(graph, name)
     if snapshot.looking_back:
         later = snapshot.key("later")
         words = f"A graph is of the moment, and is not kept of the past. Press {later} for the present."
         return Drawing(title, (), lesson(words, frame))
     if graph is None:
-        words = snapshot.graph_problem or (f"asking for the graph of {name}" if name else "asking for the graph")
+        words = snapshot.problem(GRAPH) or (f"asking for the graph of {name}" if name else "asking for the graph")
         return Drawing(title, (), lesson(words, frame))
     if not graph.object:
         reasons = dict.fromkeys(plain(reason) for reason in (graph.why, graph.loss_why) if reason)

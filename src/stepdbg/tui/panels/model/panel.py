@@ -14,6 +14,7 @@ from stepdbg.tui.panel import Panel
 from stepdbg.tui.panels.model import view as model
 from stepdbg.tui.panels.model.filter_input import typed
 from stepdbg.tui.panels.model.rows import FoldTarget, SortTarget
+from stepdbg.tui.state.answers import OBJECTS, SUMMARIES
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.subject import model_of, moved_to
@@ -63,12 +64,12 @@ class ModelPanel(Panel):
         """The cursor stays on its object when rows come and go; at first it is on the first tensor. Of several models
         it goes to the one that the phase just done was about.
         """
-        known = snapshot.objects
+        known = snapshot.answer(OBJECTS)
         fresh = before is not None and before.boundary != snapshot.boundary and snapshot.past_at is None
         if fresh and known is not None and not self.filter and self.order == "tree":
             here = model.row_at(known, self.cursor)
             self._wanted = self.led_to(snapshot, here.name if here is not None else "")
-        old = before.objects if before is not None else None
+        old = before.answer(OBJECTS) if before is not None else None
         if known is None or known is old:
             return
         if not self._placed and known.place >= 0:
@@ -104,7 +105,7 @@ class ModelPanel(Panel):
         drawn = super().lines(width, height)
         snapshot = self.snapshot
         if snapshot is not None and snapshot.paused and not snapshot.looking_back:
-            missing = (snapshot.objects, self.top, self.body_rows)
+            missing = (snapshot.answer(OBJECTS), self.top, self.body_rows)
             if missing != self._missed and not all(model.rows_from(*missing)):
                 self._missed = missing
                 self.post_message(self.Looked(self))
@@ -117,14 +118,14 @@ class ModelPanel(Panel):
             return []
         moves = self.order not in ("tree", "name", "size") or understood(self.filter).moves
         holds_for = (stop.registry, snapshot.boundary if moves else None)
-        found = [Want("objects", self._question(snapshot, holds_for), holds_for)]
+        found = [Want(OBJECTS, self._question(snapshot, holds_for), holds_for)]
         if names := model.visible_tensors(snapshot, self.top, self.body_rows):
-            found.append(Want("summaries", Summarise(names), snapshot.boundary))
+            found.append(Want(SUMMARIES, Summarise(names), snapshot.boundary))
         return found
 
     def _question(self, snapshot: Snapshot, holds_for: object) -> ListObjects:
         """The one that was asked, for as long as its answer has what is in view."""
-        known = snapshot.objects
+        known = snapshot.answer(OBJECTS)
         standing = (self.filter, self.order, self._base, self._toggled, holds_for, snapshot.rank)
         here = model.row_at(known, self.cursor)
         around = ""
@@ -155,7 +156,7 @@ class ModelPanel(Panel):
 
     def here(self) -> ObjectRow | None:
         """The row under the cursor."""
-        return model.row_at(self.snapshot.objects, self.cursor) if self.snapshot is not None else None
+        return model.row_at(self.snapshot.answer(OBJECTS), self.cursor) if self.snapshot is not None else None
 
     def to_come(self) -> bool:
         """Those of another filter or order."""
@@ -168,7 +169,7 @@ class ModelPanel(Panel):
 
     def tensor_at_hand(self) -> str:
         """The tensor under the cursor, or the first one below the module that is."""
-        known = self.snapshot.objects if self.snapshot is not None else None
+        known = self.snapshot.answer(OBJECTS) if self.snapshot is not None else None
         below = model.rows_from(known, self.cursor, self.body_rows)
         return next((row.name for row in below if row is not None and row.node in TENSORS), "")
 
@@ -201,7 +202,8 @@ class ModelPanel(Panel):
         if here.node not in TENSORS and not here.folded and not self.filter:
             self.toggle(here.name)
             return
-        rows = [model.row_at(self.snapshot.objects, place) for place in range(self.cursor)] if self.snapshot else []
+        known = self.snapshot.answer(OBJECTS) if self.snapshot is not None else None
+        rows = [model.row_at(known, place) for place in range(self.cursor)]
         around = [place for place, row in enumerate(rows) if row is not None and row.depth < here.depth]
         if around:
             self.cursor = around[-1]

@@ -20,6 +20,7 @@ from stepdbg.tui.drawing.marks import LEGEND, UNSURE, hinted, legend
 from stepdbg.tui.drawing.numbers import plural, shape, size
 from stepdbg.tui.panels.model.earlier_rows import of_earlier_updates
 from stepdbg.tui.panels.model.rows import Columns, columns, drawn, heading, ratio_heading, step_of
+from stepdbg.tui.state.answers import OBJECTS
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ActionTarget
 
@@ -71,13 +72,13 @@ def total_of(objects: Objects) -> int:
 
 def visible_tensors(snapshot: Snapshot, top: int, height: int) -> tuple[str, ...]:
     """The names of the rows in view that have figures to be asked for: of a folded module what was done inside."""
-    rows = rows_from(snapshot.objects, top, height)
+    rows = rows_from(snapshot.answer(OBJECTS), top, height)
     return tuple(row.name for row in rows if row is not None and (row.node in TENSORS or row.folded))
 
 
 def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Drawing:
     """The panel. Its body has a row per row of `Objects`."""
-    objects = snapshot.objects
+    objects = snapshot.answer(OBJECTS)
     if objects is None or not (objects.rows or listing.filter or listing.typed is not None):
         words = (
             f"Nothing is known of the model yet. Press {snapshot.key('next')}: it is found at its first forward, "

@@ -19,8 +19,11 @@ from stepdbg.tui.drawing.lines import (
     wrapped,
 )
 from stepdbg.tui.drawing.numbers import count, figure, plural
+from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
 
+FORESIGHT = Slot("foresight", Foresight, stale_after_edit=True)
+"""What the next step would do to the parameter that was asked for."""
 NAMES = {
     "gradient": "gradient", "momentum": "momentum", "decay": "weight decay", "clipping": "clipping",
     "total": "together",
@@ -57,13 +60,13 @@ def belongs(known: Foresight, name: str) -> bool:
 
 def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
     """Verdict on the last step, the parts of the next one, and what they mean, in as many lines as it takes."""
-    known = snapshot.foresight
+    known = snapshot.answer(FORESIGHT)
     if not name:
         key = snapshot.key("foresee")
         return lesson(f"No parameter is selected. Choose one of the list, or press {key} on one elsewhere.", frame)
     if known is None or not belongs(known, name):
         waiting = "not recorded: nobody asked for it at this stop" if snapshot.looking_back else "working it out"
-        return lesson(snapshot.foresight_problem or waiting, frame)
+        return lesson(snapshot.problem(FORESIGHT) or waiting, frame)
     if not known.further:
         return _told(snapshot, frame, known)
     every = (known, *known.further)

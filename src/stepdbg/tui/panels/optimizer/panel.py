@@ -88,12 +88,13 @@ class OptimizerPanel(Panel):
         """The parameter of the ledger under the cursor, or the one that was chosen last, or the first."""
         if self.view == "list" and (chosen := self.chosen()):
             self.object = chosen
-        known = snapshot.optimizers.optimizers if snapshot.optimizers else ()
+        known = optimizer.optimizers_of(snapshot)
         return self.object or next((row.parameter for one in known for row in one.ledger), "")
 
     def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """At first the cursor is on the first figure that can be edited."""
-        if snapshot.optimizers and (before is None or before.optimizers is None) and not self.cursor:
+        fresh = before is None or before.answer(optimizer.OPTIMIZERS) is None
+        if snapshot.answer(optimizer.OPTIMIZERS) and fresh and not self.cursor:
             rows = optimizer.items(snapshot, self._unfolded)
             row = next((index for index, item in enumerate(rows) if item.editable), 0)
             if self.view == "list":
@@ -105,10 +106,10 @@ class OptimizerPanel(Panel):
         """All optimizers, at every stop; the foresight where it is shown."""
         if not snapshot.paused:
             return []
-        found = [Want("optimizers", ListOptimizers(), snapshot.boundary)]
+        found = [Want(optimizer.OPTIMIZERS, ListOptimizers(), snapshot.boundary)]
         name = self._foreseen(snapshot)
         if name and (self.view == "foresight" or self._roomy):
-            found.append(Want("foresight", Foresee(name, self._element(name)), snapshot.boundary))
+            found.append(Want(foresight.FORESIGHT, Foresee(name, self._element(name)), snapshot.boundary))
         return found
 
     def _element(self, name: str) -> tuple[int, ...] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
-from stepdbg.protocol.messages import Hyperparameter, LedgerRow, OptimizerInfo
+from stepdbg.protocol.messages import Hyperparameter, LedgerRow, OptimizerInfo, Optimizers
 from stepdbg.tui.drawing.lines import (
     Drawing,
     Frame,
@@ -23,8 +23,12 @@ from stepdbg.tui.drawing.lines import (
     width_of,
 )
 from stepdbg.tui.drawing.numbers import count, figure, plural
+from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ActionTarget
+
+OPTIMIZERS = Slot("optimizers", Optimizers, stale_after_edit=True, kept_when_refused=True)
+"""All optimizers, with their groups and what they keep of each parameter."""
 
 
 class ConstantsTarget(Target, frozen=True):
@@ -71,10 +75,16 @@ def constant(one: Hyperparameter) -> bool:
     return one.value in _OFF or one.name in _CONSTANTS
 
 
+def optimizers_of(snapshot: Snapshot) -> tuple[OptimizerInfo, ...]:
+    """All optimizers, as far as they are known."""
+    known = snapshot.answer(OPTIMIZERS)
+    return known.optimizers if known is not None else ()
+
+
 def items(snapshot: Snapshot, unfolded: Collection[str] = ()) -> list[Item]:
     """All rows, top to bottom: what matters first. Of the groups in `unfolded` the constants have rows, too."""
     found: list[Item] = []
-    for optimizer in snapshot.optimizers.optimizers if snapshot.optimizers else ():
+    for optimizer in optimizers_of(snapshot):
         words = f"{optimizer.name} {optimizer.cls}"
         key = snapshot.key("foresee")
         found.append(Item("optimizer", words, plural(optimizer.steps, "step"), key=key))
@@ -127,17 +137,17 @@ def draw(snapshot: Snapshot, frame: Frame, unfolded: Collection[str] = ()) -> Dr
     rows = items(snapshot, unfolded)
     if not rows:
         words = "No optimizer has been seen yet. It is found at its first zero_grad or step."
-        if snapshot.looking_back and snapshot.optimizers is None:
+        known = snapshot.answer(OPTIMIZERS)
+        if snapshot.looking_back and known is None:
             words = "Not recorded: nobody asked for the optimizers at this stop."
-        elif snapshot.optimizers and (steps := snapshot.optimizers.by_hand):
+        elif known is not None and (steps := known.by_hand):
             words = (
                 f"This script steps by hand: after backward it has changed parameters itself, {plural(steps, 'time')} "
                 "so far. There is no optimizer, so there are no hyperparameters and no state to show."
             )
             return Drawing(title=(Span("by hand", "dim"),), body=lesson(words, frame))
         return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
-    optimizers = snapshot.optimizers.optimizers if snapshot.optimizers else ()
-    named = (one.name if one.name == one.cls else f"{one.name} {one.cls}" for one in optimizers[:2])
+    named = (one.name if one.name == one.cls else f"{one.name} {one.cls}" for one in optimizers_of(snapshot)[:2])
     title = tuple(Span(f"{', ' if number else ''}{plain(name)}") for number, name in enumerate(named))
     body = tuple(
         _line(item, index == frame.cursor, frame)

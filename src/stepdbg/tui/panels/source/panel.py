@@ -10,6 +10,7 @@ from stepdbg.tui.panel import Panel
 from stepdbg.tui.panels.source import variables
 from stepdbg.tui.panels.source import view as source
 from stepdbg.tui.state import selected_frame as frames
+from stepdbg.tui.state.answers import SOURCE
 from stepdbg.tui.state.selection import Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.wants import Want
@@ -60,9 +61,9 @@ class SourcePanel(Panel):
     def wants(self, snapshot: Snapshot) -> list[Want]:
         """The text of the file, and the variables."""
         where = source.place(snapshot)
-        found = [Want("source", ReadSource(where[0]), where[0])] if where else []
+        found = [Want(SOURCE, ReadSource(where[0]), where[0])] if where else []
         if snapshot.paused and not snapshot.looking_back:
-            found.append(Want("locals", ListLocals(frames.chosen(snapshot)), snapshot.boundary))
+            found.append(Want(variables.LOCALS, ListLocals(frames.chosen(snapshot)), snapshot.boundary))
         return found
 
     def phase(self) -> str | None:

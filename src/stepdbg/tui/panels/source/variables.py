@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stepdbg.protocol.messages import Local
+from stepdbg.protocol.messages import Local, Locals
 from stepdbg.tui.drawing.lines import Glyphs, Line, Span, Target, clipped, padded, plain, whole, width_of
 from stepdbg.tui.drawing.numbers import count, figure, plural, shape
 from stepdbg.tui.state import selected_frame as frames
+from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ActionTarget
 
+LOCALS = Slot("locals", Locals, stale_after_edit=True, kept_when_refused=True)
+"""The variables of the frame that is looked at."""
 LONGEST_NAME = 16
 """Cells of the column of names."""
 
@@ -39,8 +42,8 @@ class Cursor(NamedTuple):
 
 def rows(snapshot: Snapshot) -> tuple[Local, ...]:
     """The variables of the frame that is looked at, as far as they are known."""
-    found = snapshot.locals
-    if found is None or found.frame != frames.chosen(snapshot) or snapshot.locals_at != snapshot.boundary:
+    found = snapshot.answer(LOCALS)
+    if found is None or found.frame != frames.chosen(snapshot) or snapshot.answered_at(LOCALS) != snapshot.boundary:
         return ()
     return found.rows
 
@@ -56,13 +59,13 @@ def draw(snapshot: Snapshot, width: int, height: int, cursor: Cursor, glyphs: Gl
     """The path of the frames, and as many variables as fit below it."""
     if height < 1:
         return ()
-    found = rows(snapshot)
+    known, found = snapshot.answer(LOCALS), rows(snapshot)
     room = height - 1
     position = ""
     if len(found) > room > 0:
         position = f" {cursor.top + 1}-{min(len(found), cursor.top + room)} of {len(found)} variables "
-    elif snapshot.locals is not None and found and snapshot.locals.left_out:
-        position = f" and {plural(snapshot.locals.left_out, 'import or definition', 'imports and definitions')} "
+    elif known is not None and found and known.left_out:
+        position = f" and {plural(known.left_out, 'import or definition', 'imports and definitions')} "
     if width < 3 * len(position):
         position = ""
     path = _path(snapshot, width - len(position), glyphs)
@@ -72,7 +75,7 @@ def draw(snapshot: Snapshot, width: int, height: int, cursor: Cursor, glyphs: Gl
     for place, row in enumerate(found[cursor.top : cursor.top + room], cursor.top):
         lines.append(_variable(row, place, longest, cursor, width, glyphs))
     if room and not found:
-        empty = snapshot.locals is not None and snapshot.locals_at == snapshot.boundary
+        empty = known is not None and snapshot.answered_at(LOCALS) == snapshot.boundary
         words = "   no variables" if empty else "   reading the variables"
         if not (empty or snapshot.paused):
             words = "   read at the next stop" if snapshot.state == "running" else "   not kept"

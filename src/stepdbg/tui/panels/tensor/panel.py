@@ -26,6 +26,7 @@ from stepdbg.tui.panels.tensor.change import SIDES, change_of
 from stepdbg.tui.panels.tensor.conditions import ODD, parsed
 from stepdbg.tui.panels.tensor.images import Strip
 from stepdbg.tui.panels.tensor.layout import Layout, Mode, divided, modes
+from stepdbg.tui.panels.tensor.slots import BESIDE, MAPS, PART, PICTURES, TENSOR
 from stepdbg.tui.panels.tensor.targets import CellTarget, PartTarget, SideTarget
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
@@ -100,7 +101,7 @@ class TensorPanel(Panel):
     def side_shown(self, snapshot: Snapshot | None = None) -> Side:
         """The side that can be shown of this part: what no phase has changed is shown as it is."""
         snapshot = snapshot or self.snapshot
-        known = change_of(snapshot.tensor if snapshot is not None else None, self.part)
+        known = change_of(snapshot.answer(TENSOR) if snapshot is not None else None, self.part)
         return self.side if known is not None and not known.problem else "now"
 
     def mark(self, text: str) -> None:
@@ -197,7 +198,7 @@ class TensorPanel(Panel):
             several = self.view is not None and heat.slices(self.view.shape) > 1
         if several:
             found |= {"slice_previous", "slice_next"}
-        maps = self.snapshot.maps if self.snapshot is not None else None
+        maps = self.snapshot.answer(MAPS) if self.snapshot is not None else None
         averaged = maps is not None and (maps.block_rows, maps.block_columns) != (1, 1)
         if layout.maps is not None and (averaged or self.pool == "element"):
             found.add("pool")
@@ -211,17 +212,18 @@ class TensorPanel(Panel):
     @property
     def view(self) -> TensorView | None:
         """The tensor that is looked at, once it is known."""
-        view = self.snapshot.tensor if self.snapshot is not None else None
+        view = self.snapshot.answer(TENSOR) if self.snapshot is not None else None
         return view if view is not None and view.object == self.object else None
 
     def _labels(self, snapshot: Snapshot | None = None) -> list[str]:
         """Of all parts, of a gradient that is None as well."""
         snapshot = snapshot or self.snapshot
-        view = snapshot.tensor if snapshot else None
+        view = snapshot.answer(TENSOR) if snapshot else None
         return [part.label for part in heat.parts_of(view)] if view else []
 
     def _part_object(self, snapshot: Snapshot) -> str:
-        for part in heat.parts_of(snapshot.tensor) if snapshot.tensor else ():
+        view = snapshot.answer(TENSOR)
+        for part in heat.parts_of(view) if view is not None else ():
             if part.label == self.part:
                 return part.object
         return self.object
@@ -245,7 +247,7 @@ class TensorPanel(Panel):
             name = moved_to(snapshot, self.object)
             self.object = name if name in changed_names(snapshot.stop) else self.object
         self._follow(before, snapshot)
-        view = snapshot.tensor
+        view = snapshot.answer(TENSOR)
         if view is not None and view.object == self.object and self.part not in self._labels(snapshot):
             self.part = "value"
 
@@ -262,7 +264,7 @@ class TensorPanel(Panel):
             self.side_shown(snapshot),
             self.condition() if self.marked else None,
         )
-        view = snapshot.tensor
+        view = snapshot.answer(TENSOR)
         self._columns = heat.size_of(view.shape)[1] if view is not None else 1
         return drawing
 
@@ -277,7 +279,7 @@ class TensorPanel(Panel):
     def _layout(self, snapshot: Snapshot | None = None) -> Layout:
         """The division for what is drawn, or for a newer snapshot."""
         snapshot = snapshot or self.snapshot
-        view = snapshot.tensor if snapshot else None
+        view = snapshot.answer(TENSOR) if snapshot else None
         shown = None if snapshot is None else tensor.shown_part(snapshot, self.part)
         total = shown.window.total_rows if shown and shown.window else 1
         width, height = self.size
@@ -290,15 +292,15 @@ class TensorPanel(Panel):
         if not self.object or not snapshot.paused:
             return []
         layout = self._layout(snapshot)
-        if self.part == "value" or tensor.is_missing(snapshot.tensor, self.part):
-            found = [Want("tensor", self._look(self.object, layout, snapshot), snapshot.boundary)]
+        if self.part == "value" or tensor.is_missing(snapshot.answer(TENSOR), self.part):
+            found = [Want(TENSOR, self._look(self.object, layout, snapshot), snapshot.boundary)]
         else:
             part = self._look(self._part_object(snapshot), layout, snapshot, statistics=False)
             found = [
-                Want("tensor", LookAt(self.object, cut=self.cut), snapshot.boundary),
-                Want("part", part, snapshot.boundary),
+                Want(TENSOR, LookAt(self.object, cut=self.cut), snapshot.boundary),
+                Want(PART, part, snapshot.boundary),
             ]
-        view = snapshot.tensor
+        view = snapshot.answer(TENSOR)
         if view is None or view.object != self.object:
             return found
         if layout.maps is not None:
@@ -317,13 +319,13 @@ class TensorPanel(Panel):
                 self.side_shown(snapshot),
                 self.cut,
             )
-            found.append(Want("maps", query, snapshot.boundary))
+            found.append(Want(MAPS, query, snapshot.boundary))
         if layout.mode == "beside":
             shown = tuple((name, side) for _, name, side in beside.columns(view))
             look = LookBeside(shown, self.top, layout.rows, self.column, self.cut)
-            found.append(Want("beside", look, snapshot.boundary))
+            found.append(Want(BESIDE, look, snapshot.boundary))
         if layout.strip is not None:
-            found.append(Want("pictures", self._images(layout.strip), snapshot.boundary))
+            found.append(Want(PICTURES, self._images(layout.strip), snapshot.boundary))
         return found
 
     def _images(self, strip: Strip) -> LookAtPictures:
@@ -353,7 +355,7 @@ class TensorPanel(Panel):
         if layout.strip is not None:
             self._to_image(columns + rows * layout.strip.across, layout)
             return
-        maps = self.snapshot.maps if self.snapshot is not None else None
+        maps = self.snapshot.answer(MAPS) if self.snapshot is not None else None
         if layout.mode == "map" and maps is not None:
             rows, columns = rows * maps.block_rows, columns * maps.block_columns
         self.column = max(0, min(self.column + columns, self._columns - 1))
@@ -431,9 +433,10 @@ class TensorPanel(Panel):
         if snapshot is not None and self.view is not None and tensor.is_missing(self.view, self.part):
             return Editable(self._part_object(snapshot), sliceable=False, missing=True)
         shown = None if snapshot is None else tensor.shown_part(snapshot, self.part)
-        if snapshot is None or shown is None or shown.window is None or snapshot.tensor is None:
+        view = snapshot.answer(TENSOR) if snapshot is not None else None
+        if snapshot is None or shown is None or shown.window is None or view is None:
             return None
-        if snapshot.tensor.object != self.object or shown.cut != self.cut:
+        if view.object != self.object or shown.cut != self.cut:
             return None  # the answer for the new object is still under way
         if shown.side != "now":
             return None  # what was cannot be edited
@@ -457,7 +460,8 @@ class TensorPanel(Panel):
     def copied_more(self) -> Copied:
         """The figures of the part that is shown."""
         snapshot = self.snapshot
-        parts = snapshot.tensor.parts if snapshot is not None and snapshot.tensor is not None else ()
+        view = snapshot.answer(TENSOR) if snapshot is not None else None
+        parts = view.parts if view is not None else ()
         figures = next((one.statistics for one in parts if one.label == self.part), None)
         if figures is None:
             return super().copied_more()

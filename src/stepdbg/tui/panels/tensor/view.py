@@ -32,6 +32,7 @@ from stepdbg.tui.panels.tensor import heatmap as heat
 from stepdbg.tui.panels.tensor import images as pictures
 from stepdbg.tui.panels.tensor.conditions import holds
 from stepdbg.tui.panels.tensor.layout import CELL, Layout, Mode, divided
+from stepdbg.tui.panels.tensor.slots import BESIDE, MAPS, PART, PICTURES, TENSOR
 from stepdbg.tui.panels.tensor.targets import CellTarget, PartTarget
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ActionTarget
@@ -85,8 +86,8 @@ def is_missing(view: TensorView | None, part: str) -> bool:
 def shown_part(snapshot: Snapshot, part: str) -> TensorView | None:
     """The view whose numbers are shown for that part; None where there is none, or not yet."""
     if part == "value":
-        return snapshot.tensor
-    return None if is_missing(snapshot.tensor, part) else snapshot.part
+        return snapshot.answer(TENSOR)
+    return None if is_missing(snapshot.answer(TENSOR), part) else snapshot.answer(PART)
 
 
 def draw(
@@ -113,10 +114,10 @@ def draw(
         side: Whether it is shown as it is, as it was, or the difference.
         condition: Which elements are marked.
     """
-    view = snapshot.tensor
+    view = snapshot.answer(TENSOR)
     if view is None:
         how = f"No tensor is selected. Press {snapshot.key('open')} on a row of the Model panel."
-        words = snapshot.tensor_problem or how
+        words = snapshot.problem(TENSOR) or how
         return Drawing(title=(Span("none selected", "dim"),), body=lesson(words, frame))
     shown = shown_part(snapshot, part)
     layout = divided(frame, view, part, mode, shown.window.total_rows if shown and shown.window else 1, side)
@@ -134,8 +135,8 @@ def draw(
     if layout.histogram:
         head += _histogram_lines(shown.histogram if shown else None, frame.width, frame.glyphs)
     heads = len(head)
-    if snapshot.tensor_problem:
-        head.append((Span(f" {snapshot.tensor_problem}"[: frame.width], "error"),))
+    if problem := snapshot.problem(TENSOR):
+        head.append((Span(f" {problem}"[: frame.width], "error"),))
         return Drawing(_title(view, frame), tuple(head), (), 0)
     total = math.prod(view.shape[:-1]) if view.shape else 1
     title = _title(view, frame, view, row, column)
@@ -143,7 +144,7 @@ def draw(
         head += _strip_lines(snapshot, view, layout, row, frame)
     maps = _map_lines(snapshot, view, layout, part, (row, column), frame, pool)
     head += () if layout.aside else maps
-    drawn = snapshot.maps if layout.maps is not None else snapshot.pictures
+    drawn = snapshot.answer(MAPS) if layout.maps is not None else snapshot.answer(PICTURES)
     if snapshot.looking_back and drawn is None and (layout.maps is not None or layout.strip is not None):
         head.append((Span(f" {'map' if layout.maps is not None else 'pictures'} not recorded", "past"),))
     if (layout.maps is not None and not layout.aside) or layout.strip is not None:
@@ -158,7 +159,7 @@ def draw(
         rows = range(frame.top, min(total, frame.top + layout.rows))
         indices = [index_of(view, place, column) for place in rows]
         lines = beside.draw(
-            snapshot.beside, view, part, (row, column), frame.top, layout.rows, indices, frame, condition
+            snapshot.answer(BESIDE), view, part, (row, column), frame.top, layout.rows, indices, frame, condition
         )
         return Drawing(title, (*head, lines[0]), tuple(lines[1:]), total)
     lines = _window_lines(shown.window, frame, layout, row, column, condition)
@@ -171,7 +172,7 @@ def _map_lines(
     snapshot: Snapshot, view: TensorView, layout: Layout, part: str, cursor: tuple[int, int], frame: Frame, pool: str
 ) -> list[Line]:
     """The heat maps; none while those that are known are of something else."""
-    planned, maps = layout.maps, snapshot.maps
+    planned, maps = layout.maps, snapshot.answer(MAPS)
     if planned is None or maps is None:
         return []
     known = {one.object for one in maps.maps} & {one.object for one in view.parts}
@@ -191,7 +192,7 @@ def _side_by_side(numbers: list[Line], maps: list[Line], wide: int) -> list[Line
 
 
 def _strip_lines(snapshot: Snapshot, view: TensorView, layout: Layout, row: int, frame: Frame) -> list[Line]:
-    strip, found = layout.strip, snapshot.pictures
+    strip, found = layout.strip, snapshot.answer(PICTURES)
     if strip is None or found is None or found.object != view.object or found.channels != strip.images.channels:
         return []
     return pictures.draw(found, strip, row // strip.images.rows, frame.width, frame.glyphs)
