@@ -59,10 +59,14 @@ class _Name(NamedTuple):
     name: str
     variable: bool
     """True where it is a variable's name, and `backward` is called on something made of it."""
+    held: bool = True
+    """Whether anything of the user's holds it."""
 
 
-_NO_NAME = _Name("loss", variable=False)
+_NO_NAME = _Name("loss", variable=False, held=False)
 """Of a loss that no variable holds."""
+_NOR_THAT = _Name("model_loss", variable=False, held=False)
+"""The same, where the user calls something else `loss`: as the registry would list it."""
 
 
 class Backward:
@@ -277,7 +281,7 @@ class Backward:
         registry = self._tracer.registry
         if not (registry.has_optimizers or registry.models()) or any(is_a(one, torch.nn.Parameter) for one in wanted):
             return False
-        if called is not _NO_NAME and "loss" in called.name.lower():
+        if called.held and "loss" in called.name.lower():
             return False
         leaves = {id(one) for one in wanted if one.grad_fn is None}
         if not leaves and len(wanted) > 1:  # weights that were made from others, as by a step that is differentiated
@@ -334,7 +338,7 @@ def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any], frame: FrameT
         found = next((name for name, other in numbers.items() if other is node), None)
         if found is not None:
             return _Name(found, variable=True)
-    return _NO_NAME
+    return _NOR_THAT if "loss" in variables or "loss" in frame.f_code.co_varnames else _NO_NAME
 
 
 def _scaled(tensor: torch.Tensor, models: Models) -> bool:
