@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stepdbg.protocol.messages import Evaluated
 from stepdbg.tui.actions.registry import BY_ID
-from stepdbg.tui.state.exchanges import Exchange, Replied, Typed
+from stepdbg.tui.records.exchanges import Exchange, Replied, Typed
 from stepdbg.tui.state.reducer import reduced
 
 if TYPE_CHECKING:

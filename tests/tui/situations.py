@@ -43,14 +43,14 @@ from stepdbg.tui.dialogs.script_input import InputDialog
 from stepdbg.tui.drawing.lines import Target, width_of
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.files.save_dialog import SaveDialog
+from stepdbg.tui.panel_base.panel_names import DIGITS, NAMES, PANELS
 from stepdbg.tui.panels.graph.view import GRAPH, RowTarget
 from stepdbg.tui.panels.source.variables import FrameTarget, VariableTarget
 from stepdbg.tui.panels.tensor.slots import MAPS
 from stepdbg.tui.panels.tensor.targets import PartTarget, SideTarget
+from stepdbg.tui.records.exchanges import under_way
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.answers import OBJECTS
-from stepdbg.tui.state.exchanges import under_way
-from stepdbg.tui.state.panel_names import DIGITS, NAMES, PANELS
 from stepdbg.tui.state.snapshot import neighbour
 from stepdbg.tui.state.targets import ActionTarget, PanelTarget, PhaseTarget, RankTarget
 

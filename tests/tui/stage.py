@@ -17,7 +17,7 @@ from stepdbg.hub.process.server import ClientLink, Hub
 from stepdbg.testing import FakeDebuggee
 from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.layout.bars import Footer
-from stepdbg.tui.panel import Panel
+from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.graph.panel import GraphPanel
 from stepdbg.tui.panels.tensor.panel import TensorPanel
 from stepdbg.tui.settings.config import Config

@@ -11,10 +11,10 @@ from tui.builders import PARAMETERS, at, effects, knowing, shown, stop_after, wi
 from stepdbg.protocol.messages import Edit, Hanging, Identity, Owner, PastStop, PhaseRecord, Tick
 from stepdbg.tui.drawing.lines import ASCII, Drawing, Frame, text
 from stepdbg.tui.layout.arrangement import boxes, order
+from stepdbg.tui.panel_base.panel_names import PANELS
 from stepdbg.tui.panels.effects import matrix
 from stepdbg.tui.panels.effects import names as effect_names
 from stepdbg.tui.panels.effects import owners as identity
-from stepdbg.tui.state.panel_names import PANELS
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import StopTarget
 from stepdbg.tui.top import header, timeline

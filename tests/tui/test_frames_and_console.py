@@ -16,9 +16,9 @@ from stepdbg.tui.panels.console import view as console
 from stepdbg.tui.panels.console.input import complete
 from stepdbg.tui.panels.source import variables
 from stepdbg.tui.panels.source import view as source
+from stepdbg.tui.records.exchanges import KEPT, Exchange, Replied, Typed, after, under_way
+from stepdbg.tui.records.phase_lines import learned
 from stepdbg.tui.state import selected_frame as frames
-from stepdbg.tui.state.exchanges import KEPT, Exchange, Replied, Typed, after, under_way
-from stepdbg.tui.state.phase_lines import learned
 from stepdbg.tui.state.reducer import reduced
 from stepdbg.tui.state.snapshot import Snapshot
 

@@ -19,7 +19,7 @@ from stepdbg.tui.drawing.changed_cells import ChangedCells, WholeScreen, rendere
 from stepdbg.tui.drawing.lines import Span, shortened, shortened_name
 from stepdbg.tui.drawing.sheet import cells_of
 from stepdbg.tui.files.clipboard import sequence
-from stepdbg.tui.state.transcript import Transcript
+from stepdbg.tui.records.transcript import Transcript
 from stepdbg.tui.terminal.driver import Keys
 
 HOSTILE = (

@@ -16,7 +16,7 @@ from stepdbg.tui.actions.action import ActionContext, applicable
 from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.drawing.lines import ASCII, Frame, text, width_of
 from stepdbg.tui.layout.bars import Footer, HintLine
-from stepdbg.tui.state.losses import Point, Series
+from stepdbg.tui.records.losses import Point, Series
 from stepdbg.tui.top import header, rail
 from stepdbg.tui.words import inside_phase as inner
 

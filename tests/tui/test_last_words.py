@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from stepdbg.protocol.messages import SessionState
+from stepdbg.tui.records.transcript import Transcript
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.transcript import Transcript
 from stepdbg.tui.words.last_words import FEW_LINES, MOST_LINES, last_words
 
 CHAINED = """\

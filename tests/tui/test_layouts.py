@@ -8,7 +8,7 @@ from tui.stage import stage
 from stepdbg.tui.drawing.lines import target_at, text
 from stepdbg.tui.layout import footer
 from stepdbg.tui.layout.arrangement import COLUMNS, arranged, boxes, order
-from stepdbg.tui.state.panel_names import DIGITS, NAMES, PANELS
+from stepdbg.tui.panel_base.panel_names import DIGITS, NAMES, PANELS
 from stepdbg.tui.state.targets import PanelTarget
 
 EVERY = ["model", "tensor", "effects", "optimizer", "loss", "source", "output", "breaks", "console"]

@@ -39,6 +39,7 @@ from stepdbg.protocol.messages import (
 from stepdbg.tui.drawing.lines import ASCII, UNICODE, Drawing, Frame, Glyphs, text
 from stepdbg.tui.drawing.numbers import figure
 from stepdbg.tui.layout.arrangement import boxes, order
+from stepdbg.tui.panel_base.panel_names import PANELS
 from stepdbg.tui.panels.breakpoints import view as breaks
 from stepdbg.tui.panels.console import view as console
 from stepdbg.tui.panels.model import view as model
@@ -48,14 +49,13 @@ from stepdbg.tui.panels.tensor import layout as tensor_layout
 from stepdbg.tui.panels.tensor import view as tensor
 from stepdbg.tui.panels.tensor.slots import TENSOR
 from stepdbg.tui.panels.text import loss, output
+from stepdbg.tui.records.exchanges import Exchange
+from stepdbg.tui.records.losses import MOST_POINTS, Point, Series, grown
+from stepdbg.tui.records.transcript import Transcript
 from stepdbg.tui.state.answers import OBJECTS
 from stepdbg.tui.state.attention import wanted
-from stepdbg.tui.state.exchanges import Exchange
-from stepdbg.tui.state.losses import MOST_POINTS, Point, Series, grown
-from stepdbg.tui.state.panel_names import PANELS
 from stepdbg.tui.state.reducer import reduced
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.transcript import Transcript
 from stepdbg.tui.top import header
 from stepdbg.tui.words.edits import edit_words
 

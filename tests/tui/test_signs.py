@@ -27,11 +27,11 @@ from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.picture import MARGIN, WIDTH, svg
 from stepdbg.tui.layout import footer
 from stepdbg.tui.panels.model.panel import ModelPanel
+from stepdbg.tui.records.transcript import Transcript
 from stepdbg.tui.state.awaiting_input import prompt, reads_input
 from stepdbg.tui.state.reducer import reduced
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.subject import moved_to
-from stepdbg.tui.state.transcript import Transcript
 from stepdbg.tui.top import header
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepdbg.tui.drawing.lines import text, width_of
-from stepdbg.tui.state.transcript import LONGEST_LINE, MOST_LINES, Transcript, wrapped_rows
+from stepdbg.tui.records.transcript import LONGEST_LINE, MOST_LINES, Transcript, wrapped_rows
 
 
 def after(*pieces: bytes) -> list[str]:

@@ -38,7 +38,7 @@ from stepdbg.tui.files.script_memory import Memory
 from stepdbg.tui.layout.bars import Footer, HintLine, Tabs
 from stepdbg.tui.layout.panels import Furniture
 from stepdbg.tui.onboarding.guide import Guide
-from stepdbg.tui.panel import Panel
+from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.settings.config import THEMES, Config
 from stepdbg.tui.state.answers import IDENTITY
 from stepdbg.tui.state.awaiting_input import Asking

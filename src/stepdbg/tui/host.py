@@ -15,9 +15,9 @@ from textual.theme import Theme
 
 from stepdbg.protocol.messages import FromClient, Query, Result
 from stepdbg.tui.drawing.lines import Glyphs
-from stepdbg.tui.panel import Panel
+from stepdbg.tui.panel_base.panel import Panel
+from stepdbg.tui.panel_base.trail import Trail
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.trail import Trail
 from stepdbg.tui.top.top import Top
 
 P = TypeVar("P", bound=Panel)

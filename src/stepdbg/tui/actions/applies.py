@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from stepdbg.tui.actions.action import ActionContext, Applies
+from stepdbg.tui.records.exchanges import under_way
 from stepdbg.tui.state import selected_frame as frames
-from stepdbg.tui.state.exchanges import under_way
 from stepdbg.tui.state.snapshot import neighbour
 
 _CLOSED = ("data", "zero_grad", "unscale", "clip", "scheduler")

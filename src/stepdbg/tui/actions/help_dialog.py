@@ -14,7 +14,7 @@ from stepdbg.tui.actions.action import Action, ActionContext, main_keys, shown_k
 from stepdbg.tui.actions.meanings import means
 from stepdbg.tui.dialogs.dialog import Dialog
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, plain
-from stepdbg.tui.state.panel_names import NAMES
+from stepdbg.tui.panel_base.panel_names import NAMES
 
 PANEL_HELP = {
     "rail": "The loop, phase by phase; the arrow stands before the one that comes next. Under each phase: what it did "

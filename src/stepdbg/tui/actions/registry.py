@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from stepdbg.tui.actions import applies
 from stepdbg.tui.actions.action import Action, Do
-from stepdbg.tui.state.panel_names import NAMES, PANELS
+from stepdbg.tui.panel_base.panel_names import NAMES, PANELS
 
 SIDEWAYS = ("model", "tensor", "effects", "optimizer", "rail")
 """Where left and right do something."""

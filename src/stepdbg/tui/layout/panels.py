@@ -13,10 +13,10 @@ from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.host import Host
 from stepdbg.tui.layout.arrangement import COLUMNS, Arrangement, Box, arranged, boxes, order
 from stepdbg.tui.layout.bars import Footer, HintLine, Tabs
-from stepdbg.tui.panel import Panel
-from stepdbg.tui.state.panel_names import DIGITS, PANELS
+from stepdbg.tui.panel_base.panel import Panel
+from stepdbg.tui.panel_base.panel_names import DIGITS, PANELS
+from stepdbg.tui.panel_base.trail import Trail
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.trail import Trail
 from stepdbg.tui.top.ranks import several
 from stepdbg.tui.top.top import Top
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from stepdbg.tui.drawing.lines import text
+from stepdbg.tui.records.transcript import Transcript
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.transcript import Transcript
 
 _READ = {"x86_64": "0", "aarch64": "63", "arm64": "63"}.get(os.uname().machine)
 """The number of the system call `read`, as Linux has it."""

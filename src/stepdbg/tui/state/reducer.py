@@ -18,10 +18,10 @@ from stepdbg.protocol.messages import (
     Summaries,
     Welcome,
 )
+from stepdbg.tui.records.exchanges import Cleared, Replied, Typed, after
+from stepdbg.tui.records.losses import grown
+from stepdbg.tui.records.phase_lines import latest, learned
 from stepdbg.tui.state.answers import OBJECTS, PAST_STOP, Answer, Arrived
-from stepdbg.tui.state.exchanges import Cleared, Replied, Typed, after
-from stepdbg.tui.state.losses import grown
-from stepdbg.tui.state.phase_lines import latest, learned
 from stepdbg.tui.state.snapshot import Lost, Snapshot, looking_at, looking_at_stop, standing_at
 
 FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Notice

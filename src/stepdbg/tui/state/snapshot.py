@@ -21,11 +21,11 @@ from stepdbg.protocol.messages import (
     Summary,
     Tick,
 )
+from stepdbg.tui.records.exchanges import Exchange
+from stepdbg.tui.records.losses import Series
+from stepdbg.tui.records.phase_lines import PhaseLines, Place
+from stepdbg.tui.records.transcript import Transcript
 from stepdbg.tui.state.answers import OBJECTS, OVERVIEW, A, Answer, Slot
-from stepdbg.tui.state.exchanges import Exchange
-from stepdbg.tui.state.losses import Series
-from stepdbg.tui.state.phase_lines import PhaseLines, Place
-from stepdbg.tui.state.transcript import Transcript
 
 
 class Lost(Struct, frozen=True):

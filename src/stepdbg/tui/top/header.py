@@ -13,7 +13,7 @@ from stepdbg.protocol.messages import SessionState, Stop
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, plain, shortened, text
 from stepdbg.tui.drawing.numbers import count, figure, plural, size
-from stepdbg.tui.state.losses import Series
+from stepdbg.tui.records.losses import Series
 from stepdbg.tui.state.snapshot import Snapshot, neighbour
 from stepdbg.tui.top.ranks import LONG, several
 from stepdbg.tui.words.inside_phase import position

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stepdbg.protocol.messages import Breakpoint
 from stepdbg.tui.drawing.lines import Drawing, Frame
-from stepdbg.tui.panel import Panel
+from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.breakpoints import view as breaks
 from stepdbg.tui.state.snapshot import Snapshot
 

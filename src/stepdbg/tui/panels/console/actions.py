@@ -6,8 +6,8 @@ from stepdbg.errors import StepdbgError
 from stepdbg.protocol.messages import Complete, Completions, Evaluate, Evaluated, Interrupt, Query, Refusal, Result
 from stepdbg.tui.host import Host
 from stepdbg.tui.panels.console.panel import ConsolePanel
+from stepdbg.tui.records.exchanges import Cleared, Exchange, Replied, Typed
 from stepdbg.tui.state import selected_frame as frames
-from stepdbg.tui.state.exchanges import Cleared, Exchange, Replied, Typed
 from stepdbg.tui.state.reducer import reduced
 
 

@@ -8,10 +8,10 @@ from textual.message import Message
 from stepdbg.protocol.messages import Completions
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Span, cropped, plain
 from stepdbg.tui.drawing.palette import Palette
-from stepdbg.tui.panel import Reading
+from stepdbg.tui.panel_base.reading import Reading
 from stepdbg.tui.panels.console import view as console
 from stepdbg.tui.panels.console.input import ConsoleInput
-from stepdbg.tui.state.exchanges import under_way
+from stepdbg.tui.records.exchanges import under_way
 from stepdbg.tui.state.snapshot import Snapshot
 
 

@@ -8,8 +8,8 @@ from stepdbg.protocol.messages import Evaluated, Refusal
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import Drawing, Frame, Line, Span, clipped, lesson, plain, wrapped
 from stepdbg.tui.drawing.python_code import highlighted
+from stepdbg.tui.records.exchanges import Exchange, under_way
 from stepdbg.tui.state import selected_frame as frames
-from stepdbg.tui.state.exchanges import Exchange, under_way
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ActionTarget
 

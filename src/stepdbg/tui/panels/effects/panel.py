@@ -10,7 +10,7 @@ from stepdbg.protocol.messages import Identify, Kind, ListEffects, ListObjects
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.panel import Panel
+from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.effects import matrix as effects
 from stepdbg.tui.panels.effects import names as effect_names
 from stepdbg.tui.panels.effects import owners as identity

@@ -6,7 +6,7 @@ from stepdbg.protocol.messages import GraphRow, ReadGraph
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.panel import Panel
+from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.graph import view as graph
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.wants import Want

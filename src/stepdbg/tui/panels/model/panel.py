@@ -10,7 +10,7 @@ from stepdbg.protocol.messages import ListObjects, ObjectRow, Objects, Order, Su
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.panel import Panel
+from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.model import view as model
 from stepdbg.tui.panels.model.filter_input import typed
 from stepdbg.tui.panels.model.rows import FoldTarget, SortTarget

@@ -9,7 +9,7 @@ from stepdbg.protocol.messages import Foresee, ListOptimizers
 from stepdbg.tui.drawing.lines import UNICODE, Drawing, Frame, Glyphs
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.panel import Panel
+from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.optimizer import next_step as foresight
 from stepdbg.tui.panels.optimizer import view as optimizer
 from stepdbg.tui.panels.optimizer.view import CellTarget, ConstantsTarget

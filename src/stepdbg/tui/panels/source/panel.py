@@ -6,7 +6,7 @@ from stepdbg.protocol.messages import ListLocals, Local, ReadSource
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.panel import Panel
+from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.source import variables
 from stepdbg.tui.panels.source import view as source
 from stepdbg.tui.state import selected_frame as frames

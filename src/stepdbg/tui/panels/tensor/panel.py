@@ -18,7 +18,7 @@ from stepdbg.protocol.slices import read, whole, words
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.panel import Panel
+from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.tensor import columns as beside
 from stepdbg.tui.panels.tensor import heatmap as heat
 from stepdbg.tui.panels.tensor import view as tensor

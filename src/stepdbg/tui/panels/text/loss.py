@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line, Span, lesson, plain, right, whole, width_of
 from stepdbg.tui.drawing.numbers import count, figure
-from stepdbg.tui.state.losses import Point, Series
+from stepdbg.tui.records.losses import Point, Series
 from stepdbg.tui.state.snapshot import Snapshot
 
 GUTTER = 9

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from stepdbg.tui.drawing.lines import Drawing, Frame, Line, Span, cropped, lesson
 from stepdbg.tui.drawing.numbers import plural, size
+from stepdbg.tui.records.transcript import Transcript, wrapped_rows
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.transcript import Transcript, wrapped_rows
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stepdbg.tui.drawing.lines import Drawing, Frame
-from stepdbg.tui.panel import Panel, Reading
+from stepdbg.tui.panel_base.panel import Panel
+from stepdbg.tui.panel_base.reading import Reading
 from stepdbg.tui.panels.text import loss, output
 from stepdbg.tui.state.selection import Copied
 from stepdbg.tui.state.snapshot import Snapshot

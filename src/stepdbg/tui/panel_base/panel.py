@@ -1,5 +1,4 @@
-"""The base of all panels: a title, a head that stays, a body that scrolls under a cursor; and of those that are read,
-a text that grows and whose end is followed (`Reading`).
+"""The base of all panels: a title, a head that stays, a body that scrolls under a cursor.
 
 A panel is a thin thing: it turns keys, clicks and the wheel into a cursor, and leaves the drawing to its view. What it
 needs to know it says as `wants`; whoever owns it asks.
@@ -17,7 +16,7 @@ from stepdbg.tui.drawing.lines import UNICODE, Drawing, Frame, Glyphs, Line, Spa
 from stepdbg.tui.drawing.marks import sign_of_news
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.state.panel_names import DIGITS, NAMES, SHORT_NAMES
+from stepdbg.tui.panel_base.panel_names import DIGITS, NAMES, SHORT_NAMES
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import PanelTarget
@@ -318,45 +317,3 @@ class Panel(Sheet, can_focus=True):
     def on_blur(self) -> None:
         """The cursor fades."""
         self.repaint()
-
-
-class Reading(Panel):
-    """A text that grows: its end is followed until it is scrolled away from it."""
-
-    of_the_moment = False
-
-    def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
-        super().__init__(palette, glyphs)
-        self.follows = True
-
-    def follow(self) -> None:
-        """Go back to the end."""
-        self.follows = True
-
-    def kept_in_view(self) -> int:
-        """The end, while it is followed."""
-        last = max(0, self.total - self.body_rows)
-        return last if self.follows else min(self.top, last)
-
-    def move(self, rows: int, columns: int = 0) -> None:
-        """There is no cursor: scroll."""
-        self.scrolled(rows)
-
-    def go_to(self, end: int) -> None:
-        """To the oldest line, or back to following the end."""
-        self.scrolled(-self.total if end == 0 else self.total)
-
-    def scrolled(self, rows: int) -> None:
-        """Scroll; at the end it is followed again."""
-        last = max(0, self.total - self.body_rows)
-        self.top = max(0, min(self.top + rows, last))
-        self.follows = self.top >= last
-        self.moved()
-
-    def copied(self) -> Copied | None:
-        """The last line in view."""
-        lines = [line for line in self.text().splitlines()[1:] if line.strip()]
-        return Copied("the last line", lines[-1].strip()) if lines else None
-
-    def picked_row(self, row: int) -> None:
-        """There is no cursor."""
