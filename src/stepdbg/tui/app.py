@@ -6,7 +6,6 @@ What it knows is one `Snapshot`; what it hears from the hub and asks of it is in
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +30,7 @@ from stepdbg.tui.actions.registry import BY_ID
 from stepdbg.tui.actions.why_not import why_nothing
 from stepdbg.tui.conversation import Conversation
 from stepdbg.tui.drawing.lines import ASCII, UNICODE
-from stepdbg.tui.drawing.pace import TICK, TOGETHER, TYPED_AHEAD
+from stepdbg.tui.drawing.pace import TICK, TOGETHER, TYPED_AHEAD, Pace
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.files.script_memory import Memory
@@ -125,7 +124,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         self.said = ("", 0)
         """What was said quietly last, and the boundary at which it was."""
         self._asking = Asking()
-        self._paint_at: asyncio.TimerHandle | None = None
+        self._pace = Pace(self.paint)
 
     # what is on the screen
 
@@ -231,23 +230,11 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
 
     def paint_within(self, seconds: float) -> None:
         """Paint no later than that; an earlier promise holds."""
-        loop = asyncio.get_running_loop()
-        due = loop.time() + seconds
-        if self._paint_at is not None:
-            if self._paint_at.when() <= due and seconds > 0:
-                return
-            self._paint_at.cancel()
-            self._paint_at = None
-        if seconds <= 0:
-            self.paint()
-        else:
-            self._paint_at = loop.call_at(due, self.paint)
+        self._pace.within(seconds)
 
     def paint(self) -> None:
         """Have every visible sheet draw the snapshot; each repaints only what differs."""
-        if self._paint_at is not None:
-            self._paint_at.cancel()
-            self._paint_at = None
+        self._pace.kept()
         if self.is_running and self.screen_stack:
             self.furniture.show(self.seen, arriving=self.hub.arriving)
             if self.hub.arriving:

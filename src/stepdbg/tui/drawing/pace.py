@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 TOGETHER = 0.03
 """Seconds that a stop waits for the answers that belong to it, to be painted in one frame."""
 REST = 0.12
@@ -14,3 +17,30 @@ TYPED_AHEAD = 1.0
 """Seconds that a key waits for the answers under way, where it is for what they show."""
 TICK = 0.5
 """Seconds between two paintings of a time that passes (starting, a long phase)."""
+
+
+class Pace:
+    """Has the screen painted in time, and no oftener than is needed."""
+
+    def __init__(self, paint: Callable[[], None]) -> None:
+        self._paint = paint
+        self._promise: asyncio.TimerHandle | None = None
+        """When it will be painted, if nothing else has it painted before."""
+
+    def within(self, seconds: float) -> None:
+        """Paint no later than that; an earlier promise holds."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        if self._promise is not None and self._promise.when() <= due and seconds > 0:
+            return
+        self.kept()
+        if seconds <= 0:
+            self._paint()
+        else:
+            self._promise = loop.call_at(due, self._paint)
+
+    def kept(self) -> None:
+        """It is being painted: nothing is promised any more."""
+        if self._promise is not None:
+            self._promise.cancel()
+            self._promise = None
