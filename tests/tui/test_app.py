@@ -24,12 +24,10 @@ from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.drawing.lines import text
 from stepdbg.tui.layout import footer
 from stepdbg.tui.layout.bars import Footer
-from stepdbg.tui.panel_base.panel_names import NAMES, PANELS
+from stepdbg.tui.panel_base.panel_names import DIGITS, NAMES, PANELS
 from stepdbg.tui.panels.tensor.slots import PART
 from stepdbg.tui.records.exchanges import Exchange
 from stepdbg.tui.state.ending import what_became
-from stepdbg.tui.state.exchanges import Exchange
-from stepdbg.tui.state.panel_names import DIGITS, NAMES, PANELS
 from stepdbg.tui.state.snapshot import Lost
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

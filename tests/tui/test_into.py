@@ -17,7 +17,7 @@ from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.drawing.lines import ASCII, Frame, text, width_of
 from stepdbg.tui.layout.bars import Footer, HintLine
 from stepdbg.tui.records.losses import Point, Series
-from stepdbg.tui.top import header, rail
+from stepdbg.tui.top import header, phases, rail
 from stepdbg.tui.words import inside_phase as inner
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -87,7 +87,7 @@ def test_the_rail_shows_the_unit_behind_its_phase_and_the_arrow_before_it() -> N
     assert "▶ forward ▸ model.fc1 ─" in lines[0]
     assert "Linear" in lines[1]
     assert "64×784 → 64×32" in lines[2]
-    assert [box.name for box in rail.boxes(snapshot)] == ["data", "zero_grad", "forward", "loss", "backward", "step"]
+    assert [box.name for box in phases.boxes(snapshot)] == ["data", "zero_grad", "forward", "loss", "backward", "step"]
     long = m.Inner("module", "model.transformer.layers.11.attention.projection", "Linear")
     lines = rail.draw(at(within("forward", long)), 80)
     assert re.search(r"▸ …\S*jection ", text(lines[1])), "its end, where there is no room beside the phase"

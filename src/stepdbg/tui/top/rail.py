@@ -1,23 +1,20 @@
 """The phase rail: the loop drawn as a loop, and under each phase what it did to which objects.
 
-A box is a phase: done in this update, next, or foretold from the last complete update. The arrow stands before the
-one that comes next. Boxes that do not fit give way around the one that is selected or next.
+Which phases there are, `phases` says. The arrow stands before the one that comes next. Boxes that do not fit give way
+around the one that is selected or next.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
-from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, Inner, Kind, PhaseRecord, Stop, What
+from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, Kind, PhaseRecord, Stop, What
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, cropped, padded, plain, shortened_name
 from stepdbg.tui.drawing.numbers import milliseconds, plural
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import PhaseTarget
+from stepdbg.tui.top.phases import Box, boxes, next_box
 from stepdbg.tui.words import inside_phase as inner
 
-TEXTBOOK = ("data", "zero_grad", "forward", "loss", "backward", "step")
-"""The order of a loop that has not been seen yet."""
 RANKING = ("grad", "parameter", "buffer", "state", "loss", "output", "hyperparameter", "batch", "rng")
 """Which effect of a phase is told first."""
 SHORT = {
@@ -30,113 +27,6 @@ OWNER = 14
 """Cells for the name of the model or optimizer whose phase it is."""
 HEIGHT = 4
 """Lines: the phases, two of effects, the times."""
-
-
-class Box(NamedTuple):
-    """A phase on the rail."""
-
-    name: str
-    when: Literal["done", "inside", "next", "running", "foretold", "unknown"]
-    record: PhaseRecord | None = None
-    predicted: bool = False
-    depth: int = 0
-    of: str = ""
-    """Whose phase it is, where there are several models or optimizers."""
-    inner: Inner | None = None
-    """Where in the phase training waits."""
-
-    @property
-    def is_left(self) -> bool:
-        """Whether an exception has left the phase before it was done."""
-        return self.when == "inside" and self.inner is None
-
-
-def boxes(snapshot: Snapshot) -> list[Box]:
-    """The phases of this update in order: those done, the next one, those foretold."""
-    stop = snapshot.stop
-    if stop is None:
-        return [Box(name, "unknown") for name in TEXTBOOK]
-    if snapshot.state == "running" and snapshot.progress is not None and stop.boundary.next is not None:
-        return _running(stop, snapshot.progress.phase)
-    boundary = stop.boundary
-    found = [Box(record.name, "done", record, depth=len(record.inside), of=record.of) for record in stop.phases]
-    if stop.inner is not None and boundary.inside:
-        so_far = PhaseRecord(boundary.inside[-1], inside=boundary.inside[:-1], effects=stop.effects)
-        inside = Box(so_far.name, "inside", so_far, depth=len(so_far.inside), inner=stop.inner)
-        return [*found, inside, *_to_come(stop)]
-    if stop.failure is not None and found and boundary.inside and found[-1].name == boundary.inside[-1]:
-        found[-1] = found[-1]._replace(when="inside")
-    if boundary.next is None:
-        return found or [Box(name, "unknown") for name in TEXTBOOK]
-    if boundary.opens is not None and found:
-        # The update is complete: its loop stays on the rail, and the next round begins at its left end.
-        return (
-            [*found, Box(boundary.next, "next", predicted=boundary.predicted, of=stop.next_of)]
-            if not _loops(found, stop)
-            else found
-        )
-    last_time = _foretold(stop, boundary.next)
-    of = stop.next_of or (last_time.of if last_time and boundary.predicted else "")
-    found.append(Box(boundary.next, "next", last_time, boundary.predicted, len(boundary.inside), of))
-    return found + _to_come(stop)
-
-
-def _loops(found: list[Box], stop: Stop) -> bool:
-    """Whether the next phase is one of those on the rail already."""
-    return any(box.name == stop.boundary.next for box in found)
-
-
-def _running(stop: Stop, phase: str) -> list[Box]:
-    order = stop.previous or stop.phases
-    names = [(record.name, len(record.inside), record.of) for record in order] or [(name, 0, "") for name in TEXTBOOK]
-    if phase and all(name != phase for name, _, _ in names):
-        names.append((phase, 0, ""))
-    return [Box(name, "running" if name == phase else "foretold", depth=depth, of=of) for name, depth, of in names]
-
-
-def _foretold(stop: Stop, name: str) -> PhaseRecord | None:
-    """How that phase went in the last complete update, matched by how often the name came up before it."""
-    before = sum(record.name == name for record in stop.phases)
-    same = [record for record in stop.previous if record.name == name]
-    return same[min(before, len(same) - 1)] if same else None
-
-
-def _to_come(stop: Stop) -> list[Box]:
-    """What follows the next phase, or the one that training waits in, as the last complete update has taught it."""
-    name = stop.boundary.next or stop.boundary.inside[-1]
-    if not stop.previous:
-        if name not in TEXTBOOK:
-            return []
-        seen = {record.name for record in stop.phases}
-        rest = TEXTBOOK[TEXTBOOK.index(name) + 1 :]
-        return [Box(other, "unknown") for other in rest if other not in seen]
-    position = 0
-    for passed in [*(record.name for record in stop.phases), name]:
-        ahead = [index for index in range(position, len(stop.previous)) if stop.previous[index].name == passed]
-        if ahead:
-            position = ahead[0] + 1
-    return [
-        Box(record.name, "foretold", record, depth=len(record.inside), of=record.of)
-        for record in stop.previous[position:]
-    ]
-
-
-def next_box(rail: list[Box], snapshot: Snapshot) -> int:
-    """The position of the phase that comes next, runs, or is stopped in; -1 where there is none."""
-    for index, box in enumerate(rail):
-        if box.when in ("inside", "next", "running"):
-            return index
-    stop = snapshot.stop
-    if stop and stop.boundary.next is not None:
-        return next((index for index, box in enumerate(rail) if box.name == stop.boundary.next), -1)
-    return -1
-
-
-def selected_phase(snapshot: Snapshot, selected: int | None) -> str | None:
-    """The name of the phase that the rail's cursor is on: by default the next one."""
-    rail = boxes(snapshot)
-    index = next_box(rail, snapshot) if selected is None else min(selected, len(rail) - 1)
-    return rail[index].name if rail and index >= 0 else None
 
 
 def told(effects: Effects | None, phase: str) -> list[EffectCount]:

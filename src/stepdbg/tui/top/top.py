@@ -10,7 +10,7 @@ from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, by_clauses, c
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.top import header, rail, ranks, timeline
+from stepdbg.tui.top import header, phases, rail, ranks, timeline
 
 
 class Top(Sheet, can_focus=True):
@@ -44,14 +44,14 @@ class Top(Sheet, can_focus=True):
         if height >= rail.HEIGHT + 4:
             strip.append(timeline.draw(self.snapshot, width, self.glyphs))
             height -= 1
-        phases = rail.draw(self.snapshot, width, self.selected, self.has_focus, self.glyphs)
+        drawn = rail.draw(self.snapshot, width, self.selected, self.has_focus, self.glyphs)
         told, doubt = header.below(self.snapshot, self.glyphs), header.suspicion(self.snapshot)
         wide = max(1, width - 2)
         room = 1
         if height > 1 + rail.HEIGHT:
             room = height - 1 - rail.HEIGHT
             if doubt and len(wrapped(told, wide, height)) + len(wrapped(f"! {doubt}", wide, height)) > room:
-                phases = phases[:-1]  # figures give way to words that would be cut: here it is the times
+                drawn = drawn[:-1]  # figures give way to words that would be cut: here it is the times
                 room += 1
         doubts = wrapped(f"! {doubt}", wide, max(1, room - 1), self.glyphs.ellipsis) if doubt else []
         if len(wrapped(told, wide, height)) > room - len(doubts):
@@ -62,26 +62,26 @@ class Top(Sheet, can_focus=True):
         below = [cropped((Span(f" {line}", "sentence"),), width) for line in words]
         below += [cropped((Span(f" {line}", "warning"),), width) for line in doubts]
         if height <= 3:
-            return [*top, phases[0], *below][: len(top) - 1 + height]
+            return [*top, drawn[0], *below][: len(top) - 1 + height]
         if height < 1 + rail.HEIGHT + 1:
-            return [*top, phases[0], phases[1], *below][: len(top) - 1 + height]
-        return [*top, *phases, *strip, *below]
+            return [*top, drawn[0], drawn[1], *below][: len(top) - 1 + height]
+        return [*top, *drawn, *strip, *below]
 
     def phase(self) -> str | None:
         """The phase that a breakpoint would be set on."""
-        return rail.selected_phase(self.snapshot, self.selected)
+        return phases.selected_phase(self.snapshot, self.selected)
 
     def select(self, step: int) -> None:
         """Move the rail's cursor."""
-        boxes = rail.boxes(self.snapshot)
+        boxes = phases.boxes(self.snapshot)
         if boxes:
-            start = rail.next_box(boxes, self.snapshot) if self.selected is None else self.selected
+            start = phases.next_box(boxes, self.snapshot) if self.selected is None else self.selected
             self.selected = max(0, min(len(boxes) - 1, start + step))
             self.repaint()
 
     def select_named(self, name: str) -> None:
         """Put the rail's cursor on a phase."""
-        for index, box in enumerate(rail.boxes(self.snapshot)):
+        for index, box in enumerate(phases.boxes(self.snapshot)):
             if box.name == name:
                 self.selected = index
                 self.repaint()

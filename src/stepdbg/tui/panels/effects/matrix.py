@@ -30,7 +30,7 @@ from stepdbg.tui.drawing.marks import LEGEND, SIGNS, legend
 from stepdbg.tui.drawing.numbers import plural
 from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.top import rail
+from stepdbg.tui.top import phases
 from stepdbg.tui.top.header import model_name
 from stepdbg.tui.words.inside_phase import position
 from stepdbg.tui.words.sentence import NOUNS, sentence
@@ -62,7 +62,7 @@ class KindTarget(Target, frozen=True):
 class Row(NamedTuple):
     """A phase, and how the stop that followed on it is found."""
 
-    box: rail.Box
+    box: phases.Box
     asked: ReadPhase | None = None
     """None where there is nothing to ask: the phase was never run, or it is the one just done."""
     just_done: bool = False
@@ -73,7 +73,7 @@ class Row(NamedTuple):
 def rows(snapshot: Snapshot) -> list[Row]:
     """The phases of this update, top to bottom."""
     stop = snapshot.stop
-    boxes = rail.boxes(snapshot)
+    boxes = phases.boxes(snapshot)
     if stop is None or snapshot.state == "running":
         return [Row(box) for box in boxes]
     last = max([index for index, box in enumerate(boxes) if box.when == "done"], default=-1)
@@ -105,7 +105,7 @@ def _parts(row: Row) -> list[Row]:
     return [row._replace(box=call), row._replace(box=later, after=True)]
 
 
-def _place(box: rail.Box, stop: Stop) -> int:
+def _place(box: phases.Box, stop: Stop) -> int:
     """Which of the phases of its name a foretold phase was in the last update, from 1."""
     number = 0
     for record in stop.previous:
@@ -197,7 +197,7 @@ def _staggered(
     return tuple((kind, kind, each + more) for kind, each in zip(kinds, wide, strict=True))
 
 
-def cell(box: rail.Box, kind: Kind) -> str:
+def cell(box: phases.Box, kind: Kind) -> str:
     """`+8`, `*2+1`; empty where nothing was done, or nobody looked."""
     effects = box.record.effects if box.record is not None and box.when != "unknown" else None
     counts, unfit = dict.fromkeys(_ORDER, 0), dict.fromkeys(_ORDER, 0)
@@ -210,13 +210,13 @@ def cell(box: rail.Box, kind: Kind) -> str:
     )
 
 
-def _bracketed(box: rail.Box, kind: Kind) -> str:
+def _bracketed(box: phases.Box, kind: Kind) -> str:
     """The cell as it is drawn: in brackets where it is of the last time."""
     words = cell(box, kind)
     return f"({words})" if words and box.when not in ("done", "inside") else words
 
 
-def nearest_counted(box: rail.Box, kind: Kind) -> Kind:
+def nearest_counted(box: phases.Box, kind: Kind) -> Kind:
     """The kind nearest to this one, as the columns stand, that the phase did something to; else this one."""
     here = KINDS.index(kind)
     told = [other for other in KINDS if cell(box, other)]
@@ -325,7 +325,7 @@ def _line(row: Row, shape: Columns, kind: Kind, here: bool, frame: Frame) -> Lin
     return cropped(tuple(spans), frame.width)
 
 
-def _cell_role(words: str, box: rail.Box, here: bool, frame: Frame) -> str:
+def _cell_role(words: str, box: phases.Box, here: bool, frame: Frame) -> str:
     if here:
         return "cell.here" if frame.focused else "strong"
     if words == frame.glyphs.dot:
