@@ -6,10 +6,6 @@ import math
 
 from stepdbg.protocol.messages import (
     Condition,
-    LookAt,
-    LookAtMaps,
-    LookAtPictures,
-    LookBeside,
     Pool,
     Side,
     TensorView,
@@ -19,14 +15,13 @@ from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.panel_base.panel import Panel
-from stepdbg.tui.panels.tensor import columns as beside
 from stepdbg.tui.panels.tensor import heatmap as heat
+from stepdbg.tui.panels.tensor import queries
 from stepdbg.tui.panels.tensor import view as tensor
 from stepdbg.tui.panels.tensor.change import SIDES, change_of
 from stepdbg.tui.panels.tensor.conditions import ODD, parsed
-from stepdbg.tui.panels.tensor.images import Strip
 from stepdbg.tui.panels.tensor.layout import Layout, Mode, divided, modes
-from stepdbg.tui.panels.tensor.slots import BESIDE, MAPS, PART, PICTURES, TENSOR
+from stepdbg.tui.panels.tensor.slots import MAPS, TENSOR
 from stepdbg.tui.panels.tensor.targets import CellTarget, PartTarget, SideTarget
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
@@ -192,11 +187,8 @@ class TensorPanel(Panel):
         """Maps of more than one number; slices where there are several; means of pixels that stand for several."""
         found = {"map"} if len(modes(self.view)) > 1 else set()
         layout = self._layout()
-        if layout.strip is not None:
-            several = layout.strip.images.number > 1
-        else:
-            several = self.view is not None and heat.slices(self.view.shape) > 1
-        if several:
+        slices = heat.slices(self.view.shape) if self.view is not None else 0
+        if (layout.strip.images.number if layout.strip is not None else slices) > 1:
             found |= {"slice_previous", "slice_next"}
         maps = self.snapshot.answer(MAPS) if self.snapshot is not None else None
         averaged = maps is not None and (maps.block_rows, maps.block_columns) != (1, 1)
@@ -253,17 +245,8 @@ class TensorPanel(Panel):
 
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
         """The table of parts, the histogram, the numbers."""
-        drawing = tensor.draw(
-            snapshot,
-            frame,
-            self.part,
-            self.cursor,
-            self.column,
-            self.mode,
-            self.pool,
-            self.side_shown(snapshot),
-            self.condition() if self.marked else None,
-        )
+        side, marked = self.side_shown(snapshot), self.condition() if self.marked else None
+        drawing = tensor.draw(snapshot, frame, self.part, self.cursor, self.column, self.mode, self.pool, side, marked)
         view = snapshot.answer(TENSOR)
         self._columns = heat.size_of(view.shape)[1] if view is not None else 1
         return drawing
@@ -283,71 +266,19 @@ class TensorPanel(Panel):
         shown = None if snapshot is None else tensor.shown_part(snapshot, self.part)
         total = shown.window.total_rows if shown and shown.window else 1
         width, height = self.size
-        return divided(
-            Frame(width, height - 1, glyphs=self.glyphs), view, self.part, self.mode, total, self.side_shown(snapshot)
-        )
+        frame = Frame(width, height - 1, glyphs=self.glyphs)
+        return divided(frame, view, self.part, self.mode, total, self.side_shown(snapshot))
 
     def wants(self, snapshot: Snapshot) -> list[Want]:
         """The figures of all parts, and of the one that is shown what is in view: numbers, maps, pictures."""
         if not self.object or not snapshot.paused:
             return []
-        layout = self._layout(snapshot)
-        if self.part == "value" or tensor.is_missing(snapshot.answer(TENSOR), self.part):
-            found = [Want(TENSOR, self._look(self.object, layout, snapshot), snapshot.boundary)]
-        else:
-            part = self._look(self._part_object(snapshot), layout, snapshot, statistics=False)
-            found = [
-                Want(TENSOR, LookAt(self.object, cut=self.cut), snapshot.boundary),
-                Want(PART, part, snapshot.boundary),
-            ]
-        view = snapshot.answer(TENSOR)
-        if view is None or view.object != self.object:
-            return found
-        if layout.maps is not None:
-            index, row = heat.slice_at(view.shape, self.cursor)
-            names = tuple(part.object for part in layout.maps.parts)
-            maps = layout.maps
-            query = LookAtMaps(
-                names,
-                index,
-                maps.tiles,
-                maps.rows,
-                maps.columns,
-                row,
-                self.column,
-                self.pool,
-                self.side_shown(snapshot),
-                self.cut,
-            )
-            found.append(Want(MAPS, query, snapshot.boundary))
-        if layout.mode == "beside":
-            shown = tuple((name, side) for _, name, side in beside.columns(view))
-            look = LookBeside(shown, self.top, layout.rows, self.column, self.cut)
-            found.append(Want(BESIDE, look, snapshot.boundary))
-        if layout.strip is not None:
-            found.append(Want(PICTURES, self._images(layout.strip), snapshot.boundary))
-        return found
-
-    def _images(self, strip: Strip) -> LookAtPictures:
-        images = strip.images
-        return LookAtPictures(
-            self.object,
-            images.channels,
-            images.height,
-            images.width,
-            first=self.cursor // images.rows // strip.number * strip.number,
-            count=strip.number,
-            rows=strip.rows,
-            columns=strip.columns,
-        )
-
-    def _look(self, name: str, layout: Layout, snapshot: Snapshot, *, statistics: bool = True) -> LookAt:
-        """The window of numbers, or the one number under the cursor."""
-        side = self.side_shown(snapshot)
-        statistics = statistics or side != "now" or bool(self.cut)
-        if not layout.rows or layout.mode == "beside":
-            return LookAt(name, self.cursor, 1, self.column, 1, statistics, layout.bins, side, self.cut)
-        return LookAt(name, self.top, layout.rows, self.left, layout.columns, statistics, layout.bins, side, self.cut)
+        at = queries.Place(
+            self.object, self._part_object(snapshot), self.top, self.left, self.cursor, self.column, self.pool,
+            self.side_shown(snapshot), self.cut,
+        )  # fmt: skip
+        whole = self.part == "value" or tensor.is_missing(snapshot.answer(TENSOR), self.part)
+        return queries.wanted(snapshot, at, self._layout(snapshot), whole=whole)
 
     def move(self, rows: int, columns: int = 0) -> None:
         """Move the cursor over the numbers, pixel by pixel over a map, or from picture to picture."""
