@@ -29,7 +29,7 @@ from stepdbg.tui.actions.why_not import why_nothing
 from stepdbg.tui.drawing.lines import ASCII, UNICODE, by_clauses, target_at, text
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.layout import footer
-from stepdbg.tui.state.losses import Point, Series
+from stepdbg.tui.records.losses import Point, Series
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import PhaseTarget
 from stepdbg.tui.top import header, rail
