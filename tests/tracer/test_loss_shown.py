@@ -114,6 +114,15 @@ KINDS = {
         """,
         ["loss"],
     ),
+    "the mean of a variable": (
+        """
+        opt.zero_grad()
+        loss = net(x).square()
+        loss.mean().backward()
+        opt.step()
+        """,
+        ["loss.mean()"],
+    ),
     "one that no variable holds, beside a loss of that name": (
         """
         opt.zero_grad()
@@ -127,7 +136,11 @@ KINDS = {
         ["loss", "model_loss"],
     ),
 }
-NOT_BEFORE = ("one that the model returns", "one that no variable holds, beside a loss of that name")
+NOT_BEFORE = (
+    "one that the model returns",
+    "the mean of a variable",
+    "one that no variable holds, beside a loss of that name",
+)
 """Kinds of which nothing is known before backward is called."""
 
 
@@ -178,3 +191,26 @@ def test_a_loss_of_an_earlier_update_says_so(tmp_path: Path) -> None:
     }
     assert of[1, "step", 2] == 1
     assert of[2, "zero_grad", None] == of[2, "backward", None] == 2
+
+
+MANY = """
+    import torch
+    net = torch.nn.Linear(2, 1)
+    opt = torch.optim.SGD(net.parameters(), lr=0.1)
+    for i in range(2):
+        opt.zero_grad()
+        loss = net(torch.ones(4, 2)).square()
+        if i:
+            loss.backward(torch.ones_like(loss))
+        else:
+            loss = loss.mean()
+            loss.backward()
+        opt.step()
+"""
+
+
+def test_a_loss_that_is_no_single_number_has_no_value_and_not_that_of_another(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, MANY)) as training:
+        stops = [stop for stop in training.stops() if stop.boundary.update == 2]
+    shown = {stop.boundary.done: (stop.loss_name, stop.boundary.loss) for stop in stops}
+    assert shown["loss"] == shown["backward"] == shown["step"] == ("loss", None)

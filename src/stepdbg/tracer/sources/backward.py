@@ -40,6 +40,8 @@ _SCALINGS = ("DivBackward0", "MulBackward0")
 _SAME = ("ToCopyBackward0", "CloneBackward0", "AliasBackward0", "ViewBackward0", "SqueezeBackward0", "SumBackward0",
          "MeanBackward0")  # fmt: skip
 """What leaves a single number as it is."""
+_REDUCED = {"MeanBackward0": "mean", "SumBackward0": "sum"}
+"""What makes a single number of many."""
 _FAR = 3
 """A loss is looked for so many operations behind the tensor that `backward` is called on."""
 _COMPILER = ("_aot_autograd", "_dynamo", "_inductor")
@@ -338,6 +340,12 @@ def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any], frame: FrameT
         found = next((name for name, other in numbers.items() if other is node), None)
         if found is not None:
             return _Name(found, variable=True)
+    reduced = _REDUCED.get(tensor.grad_fn.name()) if tensor.grad_fn is not None else None
+    if reduced is not None and tensor.grad_fn is not None:
+        whole = tensor.grad_fn.next_functions[0][0]
+        for name, value in variables.items():
+            if whole is not None and type(value) is torch.Tensor and value.grad_fn is whole:
+                return _Name(f"{name}.{reduced}()", variable=False)
     return _NOR_THAT if "loss" in variables or "loss" in frame.f_code.co_varnames else _NO_NAME
 
 
