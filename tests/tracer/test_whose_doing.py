@@ -220,7 +220,7 @@ def test_what_the_script_does_after_a_call_is_told_with_what_holds_it(tmp_path: 
     with debuggee(write(tmp_path, AVERAGED)) as training:
         step = next(stop for stop in training.stops() if stop.boundary.done == "step")
     assert sentence(step).endswith(
-        "; then, before zero_grad, 6 more parameters and 6 buffers of ema changed that `optimizer` does not hold"
+        "; then, before zero_grad, 6 more parameters and 6 buffers of ema changed; `optimizer` does not hold them"
     )
     assert " ".join(by_clauses(sentence(step), 78, 2)) == sentence(step), "it has room on a small screen"
 
@@ -247,6 +247,6 @@ def test_what_an_optimizer_does_not_hold_is_said_of_all_that_changed_after_its_s
 ) -> None:
     with debuggee(write(tmp_path, SHARED.replace("if clamped", f"if {clamped}"))) as training:
         step = next(stop for stop in training.stops() if stop.boundary.done == "step")
-    assert ("target.weight changed that `opt` does not hold" in sentence(step)) == (not clamped)
+    assert ("target.weight changed; `opt` does not hold it" in sentence(step)) == (not clamped)
     assert step.effects is not None
     assert bool(step.effects.beyond) == (not clamped)

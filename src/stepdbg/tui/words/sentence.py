@@ -158,9 +158,13 @@ def _then(stop: Stop, effects: Effects) -> str:
             strange.add(key)
     told = []
     for key, listed in parts.items():
-        whose = f" that `{later.beyond}` does not hold" if key in strange else ""
+        whose = f"; `{later.beyond}` does not hold {_them(later, 'parameter', 'changed')}" if key in strange else ""
         told.append(f"{' and '.join(listed)}{key[1]} {key[0]}{whose}")
     return f"; then, before {boundary.next or 'the end'}, {'; also '.join(told)}"
+
+
+def _them(effects: Effects, kind: str, *what: str) -> str:
+    return "it" if counted(effects, kind, *what) == 1 else "them"
 
 
 def _holder(names: list[str]) -> str:
