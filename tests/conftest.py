@@ -30,7 +30,9 @@ settings.load_profile("stepdbg")
 """No test is timed: on a busy machine any example may take long. `make quick` has few examples, the same each time."""
 
 TIMEOUT = 120.0
-"""Seconds that one test may take on a quiet machine."""
+"""Seconds that one test may take on a quiet machine, with room for one that is shared."""
+LONG = {"frameworks": 300.0}
+"""The same by folder, for tests that run a program several times which imports half of a library each time."""
 PROCESSES = ("commands", "demos", "e2e", "frameworks", "scripts")
 """Folders of tests that start programs."""
 STARTING = ("Popen", "Place", "bare", "debuggee", "real_hub", "subprocess", "keeper")
@@ -56,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.name == A_STORY:
             item.add_marker("quick")
         if item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(deadline(TIMEOUT)))
+            item.add_marker(pytest.mark.timeout(deadline(LONG.get(item.path.parent.name, TIMEOUT))))
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def look_at_everything(terminal: Terminal, stop: Shown) -> int:
         ("W", r"min +max +mean +std +norm"),  # back to where it was opened from
         ("3", r"hyperparameter"),
         ("4", r"group 0(?s:.*)betas"),
-        ("5", r"lowest|No loss|no loss" if not trained else r"update 1"),
+        ("5", r"lowest|No loss|no loss|No backward yet" if not trained else r"update 1"),
         ("6", r" ▶ +\d+ (?s:.*)(DataLoader\(|CharLM)"),
         ("L", r"› +\w+ +\S"),
         ("L7", r"Nothing printed"),
