@@ -102,7 +102,7 @@ def look_at_everything(terminal: Terminal, stop: Shown) -> int:
         ("3", r"hyperparameter"),
         ("4", r"group 0(?s:.*)betas"),
         ("5", r"lowest|No loss|no loss|No backward yet" if not trained else r"update 1"),
-        ("6", r" ▶ +\d+ (?s:.*)(DataLoader\(|CharLM)"),
+        ("6", r" ▶ +\d+ (?s:.*)(DataLoader\(|CharLM|model +Net)"),
         ("L", r"› +\w+ +\S"),
         ("L7", r"Nothing printed"),
         ("B", r"graph of|No graph"),
