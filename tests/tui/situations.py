@@ -190,14 +190,20 @@ class Scene:
         assert place is not None, f"nothing on the screen stands for {target}\n{self.here.text}"
         await self.here.pilot.click(offset=place)
 
+    async def laid_out(self, panel: str) -> None:
+        """A panel that has just come to the front has its place after the next layout: nobody clicks sooner."""
+        await self.until(lambda: self.here.panel(panel).region.height, f"the panel {panel} in its place")
+
     async def click_row(self, panel: str, row: int, times: int = 1) -> None:
         """Click on a row of a panel's body."""
         one = self.here.panel(panel)
+        await self.laid_out(panel)
         y = one.region.y + 1 + one._head + row - one.top
         await self.here.pilot.click(offset=(one.region.x + 4, y), times=times)
 
     async def wheel(self, panel: str, kind: type[MouseScrollUp | MouseScrollDown], notches: int) -> None:
         """Turn the wheel over a panel."""
+        await self.laid_out(panel)
         region = self.here.panel(panel).region
         for _ in range(notches):
             await self.here.pilot._post_mouse_events([kind], offset=(region.x + 3, region.y + 2))
