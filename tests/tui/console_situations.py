@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+
+from tui.scene import Scene
 
 from stepdbg.protocol.messages import Evaluated
 from stepdbg.tui.actions.registry import BY_ID
 from stepdbg.tui.records.exchanges import Exchange, Replied, Typed
 from stepdbg.tui.state.reducer import reduced
-
-if TYPE_CHECKING:
-    from tui.situations import Scene
 
 
 async def typing(scene: Scene, words: str = "") -> None:

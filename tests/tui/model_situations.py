@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tui.situations import Played, Scene, at, names_of
+from tui.scene import Scene, names_of
+from tui.situations import Played, at
 
 
 async def on_a_module(scene: Scene) -> None:

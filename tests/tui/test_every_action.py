@@ -22,7 +22,8 @@ from textual.command import CommandList, CommandPalette
 from textual.events import MouseScrollDown
 from textual.widgets import Input
 from tui.model_situations import OF_THE_MODEL
-from tui.situations import ELSEWHERE, PLAYED, Played, Scene
+from tui.scene import Scene
+from tui.situations import ELSEWHERE, PLAYED, Played
 from tui.stage import Stage, stage
 
 from stepdbg.home.folders import STATE_VARIABLE
