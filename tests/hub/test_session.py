@@ -35,6 +35,7 @@ from stepdbg.protocol.messages import (
     TensorView,
     UndoEdit,
 )
+from stepdbg.protocol.runtime_folder import OUTPUT_LOG
 from stepdbg.testing import FakeDebuggee, textbook
 from stepdbg.testing.network import Adam, Decay, Loader, Network
 
@@ -232,6 +233,13 @@ async def test_detached_with_go_on_breakpoints_wait_for_the_next_screen() -> Non
         await watcher.until_state("running")
         again = await Screen.open(hub.folder)
         await again.until_next("backward")
+
+
+async def test_a_screen_is_welcomed_before_it_gets_the_output_that_nobody_has_read_yet() -> None:
+    async with hub_here() as hub:
+        (hub.folder / OUTPUT_LOG).write_bytes(b"the last words")
+        screen = await Screen.open(hub.folder)
+        await screen.until(lambda screen: screen.output == b"the last words")
 
 
 async def test_a_killed_screen_leaves_training_as_it_was() -> None:

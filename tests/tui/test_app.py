@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from harness.deadline import deadline
 from hub.room import hub_here
 from tui.builders import at, stop_after
-from tui.stage import SIZES, stage
+from tui.stage import DEADLINE, SIZES, stage
 
 from stepdbg.protocol.messages import RankState
 from stepdbg.tui.actions.action import ActionContext, applicable
@@ -332,6 +333,23 @@ async def test_a_hub_that_goes_is_said_and_the_screen_stays() -> None:
         await here.until_seen("LOST", "hub is gone", "1 training process goes on undebugged")
         assert "fc1" in here.text
         assert "n next" not in here.footer
+
+
+@pytest.mark.parametrize("moments", [*range(0, 16, 3), *range(20, 200, 45)])
+async def test_a_screen_may_end_at_any_moment_of_its_start(moments: int) -> None:
+    async with hub_here() as hub:
+        app = StepdbgApp(hub.folder)
+
+        async def leave() -> None:
+            for _ in range(moments):
+                await asyncio.sleep(0)
+            app.exit(2)
+
+        leaving = asyncio.create_task(leave())
+        async with asyncio.timeout(DEADLINE):
+            assert await app.run_async(headless=True, size=(80, 24)) == 2
+        await leaving
+        assert app._exception is None
 
 
 async def test_a_session_that_another_screen_has_ended_is_said_to_have_ended() -> None:

@@ -163,8 +163,8 @@ class Session:
 
     def attach(self, client: Client) -> None:
         """Greet a client, and bring it up to now."""
+        self.read_output()  # the others get it now, and this client with what is kept: after its welcome
         self._audience.clients.append(client)
-        self.read_output()
         client.send(Welcome(PROTOCOL_VERSION, self.snapshot()))
         if client.role != "screen":
             return

@@ -71,7 +71,7 @@ class Furniture:
         """Whether there is room for the line of the ranks."""
 
     async def furnish(self) -> None:
-        """Mount the panels; the first frame is on the screen by now."""
+        """Mount the panels; the first frame is on the screen by now, or the app has ended before it."""
         from stepdbg.tui.panels.breakpoints.panel import BreaksPanel
         from stepdbg.tui.panels.console.panel import ConsolePanel
         from stepdbg.tui.panels.effects.panel import EffectsPanel
@@ -83,6 +83,9 @@ class Furniture:
         from stepdbg.tui.panels.text.panel import LossPanel, OutputPanel
 
         app = self._app
+        body = app.screen_stack[0].query_one("#body") if app.screen_stack else None
+        if body is None or not body.is_attached:
+            return
         palette = app.palette()
         kinds = (
             ModelPanel, TensorPanel, GraphPanel, EffectsPanel, OptimizerPanel, LossPanel, SourcePanel, OutputPanel,
@@ -95,7 +98,7 @@ class Furniture:
             self.panels.setdefault(panel.panel, panel)
         self.panel(OptimizerPanel).element_at_hand = lambda: self.panels["tensor"].editable()
         self.arrange(app.size)
-        await app.screen_stack[0].query_one("#body").mount(*self._all)
+        await body.mount(*self._all)
         self.arrange(app.size)
         self.go_to(self.current, noted=False)
         app.hub.tell_terminal_size()
