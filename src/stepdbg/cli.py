@@ -125,7 +125,7 @@ def _parse_run(command: str, words: list[str], named: str) -> Request:
             return Request("version")
         if word == "--keys":
             return Request("keys")
-        if word == "--demo" and command == "run":
+        if word == "--demo":
             words.insert(0, _demo())
             break
         if word not in (*_VALUED[command], *_FLAGS[command]):

@@ -147,8 +147,9 @@ def test_two_dashes_may_stand_before_the_target(line: str) -> None:
     assert parse(line.split()).options.target == ("t.py", "-x")
 
 
-def test_the_demo_that_comes_with_stepdbg_is_a_target_like_any_other() -> None:
-    script, *arguments = parse(["--readonly", "--demo", "--updates", "3"]).options.target
+@pytest.mark.parametrize("before", [["--readonly"], ["run", "--headless"], ["trace", "-o", "f"]])
+def test_the_demo_that_comes_with_stepdbg_is_a_target_like_any_other(before: list[str]) -> None:
+    script, *arguments = parse([*before, "--demo", "--updates", "3"]).options.target
     assert Path(script).name == "mnist.py"
     assert Path(script).is_file()
     assert arguments == ["--updates", "3"]

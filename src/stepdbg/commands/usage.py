@@ -25,6 +25,7 @@ TARGET is one of
   script.py:generator [args...]    a generator function that yields the names of its phases
   -m module [args...]              a module, as with python -m
   command [args...]                any program that starts Python: torchrun, accelerate launch, bash train.sh
+  --demo [args...]                 the training of a digit classifier that comes with stepdbg
 Options come before TARGET; `--` may stand between them.
 """
 _OPTIONS = """\
@@ -40,7 +41,6 @@ _SCREEN_OPTIONS = """\
   --fresh           begin without what was kept of this script (breakpoints, layout), and keep nothing
   --ascii           draw with plain characters only
   --no-hints        no guided first run
-  --demo            instead of TARGET: the training of a digit classifier that comes with stepdbg
   --keys            print every action with its keys, as the settings name them
   --version         print the version
   --help            print this
