@@ -375,7 +375,12 @@ MADE = {
     ),
     "an output that gets another name": (
         "first = net(torch.ones(3, 4)); again = first; del first; net.zero_grad(); again.mean().backward()",
-        ["output created first", "loss created loss"],
+        ["output created first", "loss created again.mean()"],
+    ),
+    "outputs that get their names after another call": (
+        "outs = []\nfor _ in range(2): outs.append(net(torch.ones(3, 4)))\n"
+        "one, two = outs; loss = (one + two).mean(); loss.backward()",
+        ["output created output", "output created output", "loss created loss"],
     ),
     "an output that is called by no name": (
         "_ = net(torch.ones(3, 4)); loss = _.mean(); del _; loss.backward()",

@@ -86,6 +86,33 @@ def test_a_part_of_a_model_that_is_called_by_itself_is_told_from_the_whole_and_s
     assert [line.partition("`")[2].partition("`")[0] for line in words] == called
 
 
+DISTILLED = """
+student, teacher = Net(), Net()
+opt = optim.SGD(student.parameters(), lr=0.1)
+x = torch.randn(3, 4)
+for update in range(3):
+    opt.zero_grad()
+    with torch.no_grad():
+        for _ in range(2 if update == 2 else 1):
+            wanted = teacher(x)
+    loss = (student(x) - wanted).square().mean()
+    loss.backward()
+    opt.step()
+"""
+
+
+def test_an_evaluation_tells_whose_it_was_and_a_row_of_several_does_not(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, LOOP + DISTILLED)) as training:
+        stops = [stop for stop in training.stops() if stop.boundary.done == "eval"]
+    assert [stop.done_of for stop in stops] == ["teacher", "teacher", ""]
+    assert [stop.evaluations for stop in stops] == [1, 1, 2]
+    assert [sentence(stop, "student").partition(";")[0] for stop in stops] == [
+        "eval called `teacher`",
+        "eval called `teacher`",
+        "2 evaluations ran",
+    ]
+
+
 def test_an_optimizer_that_goes_by_its_class_gets_the_name_of_a_variable_once_there_is_one(tmp_path: Path) -> None:
     script = """
 class Trainer:

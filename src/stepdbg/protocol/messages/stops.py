@@ -193,6 +193,10 @@ class Stop(Part, frozen=True):
     """The update that the newest `batch`, `output` and `loss` are of: after `zero_grad` still the one before."""
     next_of: str = ""
     """Whose phase comes next, as in `PhaseRecord.of`."""
+    done_of: str = ""
+    """Whose the phase done was, as in `PhaseRecord.of`, where that is on no record: a single evaluation."""
+    evaluations: int = 1
+    """How many evaluations in a row the phase done stands for, where it is one."""
     suspicion: str = ""
     """One line on what looks like a mistake; empty where nothing does."""
     modes: tuple[tuple[str, str], ...] = ()

@@ -67,6 +67,11 @@ class Numbers:
         self._known: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._last = 0
 
+    def has(self, tensor: torch.Tensor) -> bool:
+        """Whether that one has its number: it stood in a list before."""
+        known = self._known.get(id(tensor))
+        return known is not None and known[0]() is tensor
+
     def of(self, tensor: torch.Tensor | None) -> int:
         """The number of that one; 0 for none."""
         if tensor is None:

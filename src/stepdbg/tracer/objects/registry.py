@@ -429,7 +429,8 @@ class Registry:
         listed = {id(entry.tensor) for entry in self.alive.values()} if held else ()
         for name, tensor, one in held:
             if id(tensor) not in listed and name not in self.alive:
-                self.alive[name] = Alive(one.kind, tensor, serial=self._numbers.of(tensor), known=one.known)
+                known = one.known or self._numbers.has(tensor)
+                self.alive[name] = Alive(one.kind, tensor, serial=self._numbers.of(tensor), known=known)
 
     def _free(self, name: str, kind: Kind) -> str:
         """A name for what no variable holds: none that the user has given to something else."""

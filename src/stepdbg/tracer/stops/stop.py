@@ -67,6 +67,8 @@ class StopServer:
         """From the last halt."""
         self._stood_at: int | None = None
         """The update of that halt."""
+        self._pictured_at = 0
+        """The boundary at which the picture was taken last, by its index."""
         self._within: effects.ObjectSnapshot = {}
         """At an inner boundary, while training waits there."""
         self._rank = rank
@@ -131,6 +133,7 @@ class StopServer:
     def _stand(self, picture: effects.ObjectSnapshot) -> None:
         """Everything has been listed and pictured at a boundary: the phase that follows is held against that."""
         self._before, self._sight = picture, self._registry.in_sight
+        self._pictured_at = self._course.index
 
     def _see_batch(self, boundary: m.Boundary, stack: list[FrameType]) -> None:
         """What a `data` phase of the loop's own has fetched, where somebody stood at its beginning."""
@@ -224,6 +227,7 @@ class StopServer:
         registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
         after = effects.take(registry)
         done = course.last if boundary.done is not None else None
+        evaluations = boundary.index - self._pictured_at if boundary.done == "eval" and self._before is not None else 1
         within = done is None and bool(boundary.inside) and cause.inner is None and self._before is not None
         named, basis = self._effects(after) if done is not None or within else ([], None)
         since = self._stood_at if basis == "counters" else None
@@ -282,6 +286,8 @@ class StopServer:
             phases=names.told(course.records(), course.phases),
             previous=names.told(course.previous(), course.before),
             next_of=names.loss(registry.loss_name()) if boundary.next == "backward" else names.of(cause.coming),
+            done_of=names.of(done.whose) if done is not None and not done.kept and evaluations == 1 else "",
+            evaluations=evaluations,
             frames=described,
             line_done=(os.path.abspath(done.place[0]), done.place[1]) if done and done.place else None,
             line_next=(mine.file, frames.line_after(cause.returning) or mine.line) if mine and boundary.next else None,

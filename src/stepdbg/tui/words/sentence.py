@@ -71,7 +71,7 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = 
         return f"{done} is done; what it changed was not recorded, since nothing was looked at before it"
     if stop.effects.basis == "counters":
         return f"{done} is done. {since_the_last_stop(stop.effects)}{ending}"
-    of = stop.phases[-1].of if stop.phases and stop.phases[-1].name == done else ""
+    of = stop.phases[-1].of if stop.phases and stop.phases[-1].name == done else stop.done_of
     words = _by_phase(done, stop, of_call(stop.effects), model, of)
     if of and done not in _NAMING and words.startswith(done):
         words = f"{done} of `{of}`{words.removeprefix(done)}"
@@ -212,7 +212,10 @@ def _by_phase(done: str, stop: Stop, effects: Effects, model: str, of: str) -> s
         return _zero_grad(effects)
     if done in ("forward", "eval"):
         changed = (one.object.split(".")[0] for one in effects.named if one.kind in ("buffer", "parameter"))
-        return _forward(done, effects, of or next(changed, model))
+        words = f"{done} called `{name}`" if (name := of or next(changed, model)) else f"{done} called the model"
+        if stop.evaluations > 1:
+            return _forward(f"{stop.evaluations} evaluations ran", effects, it="they")
+        return _forward(words, effects)
     if done == "step":
         return _step(effects)
     if done == "data":
@@ -275,22 +278,22 @@ def _zero_grad(effects: Effects) -> str:
     return f"zero_grad {' and '.join(parts)}{_others(effects, 'grad')}"
 
 
-def _forward(done: str, effects: Effects, model: str) -> str:
+def _forward(words: str, effects: Effects, it: str = "it") -> str:
     outputs = _listed(effects, "output", "created", "changed")
-    words = f"{done} called `{model}`" if model else f"{done} called the model"
     if counted(effects, "output", "created", "changed"):
         words += f": {outputs} came out{unfit(effects, 'output', 'created', 'changed')}"
     buffers = counted(effects, "buffer", "changed")
     statistics = any("running_" in name or "num_batches" in name for name in _names(effects, "buffer", "changed"))
     if buffers:
-        words += f"; it changed {plural(buffers, 'buffer')}{' (running statistics of BatchNorm)' if statistics else ''}"
+        of_norms = " (running statistics of BatchNorm)" if statistics else ""
+        words += f"; {it} changed {plural(buffers, 'buffer')}{of_norms}"
         words += unfit(effects, "buffer", "changed")
     if counted(effects, "parameter", "changed"):
-        words += f"; it changed {_listed(effects, 'parameter', 'changed')}"
+        words += f"; {it} changed {_listed(effects, 'parameter', 'changed')}"
     elif buffers:
         words += ", no parameter"
     else:
-        words += "; it changed nothing of the model"
+        words += f"; {it} changed nothing of the model"
     return words
 
 
