@@ -5,7 +5,7 @@ ascii = true             # plain characters only
 hints = false            # no guided first run
 
 [keys]
-next = ["space", "n"]    # the ids of the actions are those of `actions.py`; `stepdbg --keys` lists them
+next = ["space", "n"]    # an action by its id; `stepdbg --keys` lists them
 """
 
 from __future__ import annotations

@@ -59,12 +59,12 @@ class ConsoleInput(TextArea):
         self._draft = ""
 
     async def _on_key(self, event: events.Key) -> None:
-        deeds = {"enter": self.enter, "tab": self.tab, "up": self._up, "down": self._down, "ctrl+c": self._clear}
-        deed = deeds.get(event.key)
-        if deed is not None and deed():
+        own = {"enter": self.enter, "tab": self.tab, "up": self._up, "down": self._down, "ctrl+c": self._clear}
+        done = own.get(event.key)
+        if done is not None and done():
             event.stop()
             event.prevent_default()
-        elif event.key not in deeds:
+        elif event.key not in own:
             await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:
