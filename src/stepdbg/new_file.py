@@ -13,15 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from stepdbg.errors import StepdbgError
-
-
-class SaveError(StepdbgError):
-    """A file could not be written: which, why, and what to do, in one line."""
-
-
-class FileExists(SaveError):
-    """There is a file of that name."""
+from stepdbg.errors import FileExists, SaveError
 
 
 @contextlib.contextmanager

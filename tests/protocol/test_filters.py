@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stepdbg.listing.filters import Filter, FilterError, understood
+from stepdbg.errors import FilterError
+from stepdbg.listing.filters import Filter, understood
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepdbg.listing.filters import Filter, FilterError, understood
+from stepdbg.errors import FilterError
+from stepdbg.listing.filters import Filter, understood
 from stepdbg.listing.search import TENSORS
 from stepdbg.listing.tree import Marked, Tree
 from stepdbg.protocol.messages import Effect, ListObjects, ObjectRow, Order

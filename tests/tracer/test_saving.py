@@ -14,7 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import load, load_model
 from torch import nn
 
-from stepdbg.new_file import FileExists, SaveError, free_name, new_file
+from stepdbg.errors import FileExists, SaveError
+from stepdbg.new_file import free_name, new_file
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.inspect.save import Chosen, save, write_npy, write_safetensors, write_text
 from stepdbg.tracer.objects.alive import Alive

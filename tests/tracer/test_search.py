@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tracer.any_tensors import exactly, tensors
 
+from stepdbg.errors import SliceError
 from stepdbg.protocol import slices
 from stepdbg.protocol.messages import Condition
 from stepdbg.tracer.tensors import search
@@ -82,7 +83,7 @@ def test_a_slice_cuts_what_numpy_cuts(pieces: list[str], shape: tuple[int, ...])
     try:
         wanted = eval(f"numbers{text}", {"numbers": numbers}) if pieces else numbers
     except IndexError:
-        with pytest.raises(slices.SliceError):
+        with pytest.raises(SliceError):
             slices.read(text, shape)
         return
     places = slices.read(text, shape)
@@ -98,11 +99,11 @@ def test_an_index_is_told_from_a_slice() -> None:
     assert slices.element("[10, 0]", (20, 5)) == (10, 0)
     assert slices.element("-1", (20, 5)) == (19, 0)
     assert slices.element("[10, :]", (20, 5)) is None
-    with pytest.raises(slices.SliceError, match="index 20 lies outside of dimension 0, which has 20"):
+    with pytest.raises(SliceError, match="index 20 lies outside of dimension 0, which has 20"):
         slices.element("[20, 0]", (20, 5))
-    with pytest.raises(slices.SliceError, match="too many"):
+    with pytest.raises(SliceError, match="too many"):
         slices.read("[1, 2, 3]", (20, 5))
-    with pytest.raises(slices.SliceError, match="no step below 1"):
+    with pytest.raises(SliceError, match="no step below 1"):
         slices.read("[::-1]", (20, 5))
-    with pytest.raises(slices.SliceError, match="write for example"):
+    with pytest.raises(SliceError, match="write for example"):
         slices.read("[x]", (20, 5))

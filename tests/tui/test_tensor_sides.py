@@ -7,8 +7,9 @@ import math
 import pytest
 from tui.stage import SIZES, stage
 
+from stepdbg.errors import ConditionError
 from stepdbg.protocol.messages import Condition
-from stepdbg.tui.panels.tensor.conditions import ODD, ConditionError, holds, parsed
+from stepdbg.tui.panels.tensor.conditions import ODD, holds, parsed
 from stepdbg.tui.panels.tensor.slots import BESIDE, TENSOR
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from stepdbg.errors import UsageError
-from stepdbg.home.toml_files import Broken, read_toml, write_toml
+from stepdbg.errors import SettingsError, UsageError
+from stepdbg.home.toml_files import read_toml, write_toml
 from stepdbg.hub.breakpoints.text import describe, parse
 from stepdbg.protocol.messages import Breakpoint
 
@@ -67,7 +67,7 @@ def read_state(path: Path) -> tuple[ScriptState, str]:
     """
     try:
         return _state(read_toml(path)), ""
-    except (Broken, msgspec.ValidationError, UsageError) as error:
+    except (SettingsError, msgspec.ValidationError, UsageError) as error:
         aside = path.with_name(path.name + ".broken")
         with contextlib.suppress(OSError):
             os.replace(path, aside)

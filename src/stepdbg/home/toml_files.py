@@ -8,16 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-
-class Broken(ValueError):
-    """The file is there and is no TOML; the text says what and where."""
+from stepdbg.errors import SettingsError
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """What the file says; nothing where there is none.
 
     Raises:
-        Broken: it is no TOML.
+        SettingsError: it is no TOML.
         OSError: it cannot be read.
     """
     try:
@@ -30,9 +28,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise Broken(f"it is no UTF-8 (at line {line})") from error
+        raise SettingsError(f"it is no UTF-8 (at line {line})") from error
     except tomllib.TOMLDecodeError as error:
-        raise Broken(str(error)) from error
+        raise SettingsError(str(error)) from error
 
 
 def write_toml(path: Path, document: dict[str, Any], comment: str) -> None:

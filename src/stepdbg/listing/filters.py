@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from stepdbg.errors import FilterError
+
 WORDS = ("changed", "frozen", "nan")
 """Words that are more than part of a name; `name:nan` finds what is called so."""
 KEYS = ("name:", "class:", "dtype:", "grad:")
@@ -18,10 +20,6 @@ _TYPES = {
     "fp64": "float64", "f64": "float64", "double": "float64", "fp8": "float8", "f8": "float8",
     "i8": "int8", "i16": "int16", "i32": "int32", "i64": "int64", "long": "int64", "u8": "uint8",
 }  # fmt: skip
-
-
-class FilterError(ValueError):
-    """What was typed is no filter; in words, with what there is."""
 
 
 class Filter(NamedTuple):

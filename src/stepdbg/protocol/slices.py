@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import re
 
+from stepdbg.errors import SliceError
+
 Place = int | slice
 _NUMBER = re.compile(r"[+-]?\d+\Z")
-
-
-class SliceError(ValueError):
-    """What is wrong with it, in words."""
 
 
 def read(text: str, shape: tuple[int, ...]) -> tuple[Place, ...]:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stepdbg.errors import FilterError, SliceError
 from stepdbg.listing.effect_names import Newest
-from stepdbg.listing.filters import FilterError
 from stepdbg.listing.tree import Marked, Tree, figure_of, marked
 from stepdbg.protocol.messages import (
     ApplyEdit,
@@ -52,7 +52,6 @@ from stepdbg.protocol.messages import (
     TensorView,
     UndoEdit,
 )
-from stepdbg.protocol.slices import SliceError
 from stepdbg.testing import python
 from stepdbg.testing.editing import Editor, Refused, Scene
 from stepdbg.testing.figures import histogram, norm, statistics, window

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 import torch
 
+from stepdbg.errors import SliceError
 from stepdbg.protocol import slices
 from stepdbg.protocol.messages import HeatMap, HeatMaps, LookAtMaps, Pool, Statistics
 from stepdbg.tracer.effects.before_copies import BeforeCopies
@@ -176,7 +177,7 @@ def _part(part: torch.Tensor, top: int, left: int, query: LookAtMaps) -> torch.T
 def _check(cut: str, shape: tuple[int, ...]) -> None:
     try:
         places = slices.read(cut, shape)
-    except slices.SliceError as error:
+    except SliceError as error:
         raise Refused(f"{cut}: {error}") from error
     if any(isinstance(place, slice) and place.start == place.stop for place in places):
         raise Refused(f"{cut} holds no elements")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from stepdbg.listing.filters import FilterError
+from stepdbg.errors import FilterError
 from stepdbg.listing.tree import Marked, Tree
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.handler import AtStop, Handler

@@ -12,7 +12,8 @@ from typing import BinaryIO, NamedTuple
 
 import torch
 
-from stepdbg.new_file import SaveError, new_file
+from stepdbg.errors import SaveError
+from stepdbg.new_file import new_file
 from stepdbg.protocol.messages import Save, Saved
 from stepdbg.tracer.handler import Handler
 from stepdbg.tracer.objects.registry import Registry

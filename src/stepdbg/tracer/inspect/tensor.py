@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import torch
 
+from stepdbg.errors import SliceError
 from stepdbg.protocol import messages as m
-from stepdbg.protocol.slices import SliceError
 from stepdbg.tracer.effects import differences
 from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.handler import AtStop, Handler

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from stepdbg.errors import StepdbgError
+from stepdbg.errors import SaveError, StepdbgError
 from stepdbg.listing.search import TENSORS
-from stepdbg.new_file import SaveError
 from stepdbg.printable import printable, printable_lines
 from stepdbg.protocol.messages import (
     ListObjects,

@@ -17,7 +17,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from stepdbg.home.toml_files import Broken, read_toml
+from stepdbg.errors import SettingsError
+from stepdbg.home.toml_files import read_toml
 from stepdbg.tui.actions.action import Action
 from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.settings.keymap import remapped
@@ -44,7 +45,7 @@ def read_config(path: Path, themes: Collection[str]) -> Config:
     """The settings of that file; the defaults where there is none, or where it is broken."""
     try:
         document = read_toml(path)
-    except Broken as error:
+    except SettingsError as error:
         return Config(problems=(f"{path}: {error}; nothing in it holds until that is mended",))
     except OSError as error:
         return Config(problems=(f"{path}: {error.strerror}; it is left out",))

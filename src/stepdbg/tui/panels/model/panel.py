@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from textual import events
 
-from stepdbg.listing.filters import FilterError, understood
+from stepdbg.errors import FilterError
+from stepdbg.listing.filters import understood
 from stepdbg.listing.search import TENSORS
 from stepdbg.protocol.messages import ListObjects, ObjectRow, Objects, Order, Summarise
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+from stepdbg.errors import ConditionError
 from stepdbg.protocol.messages import Condition
 
 ODD = Condition(odd=True)
@@ -12,10 +13,6 @@ ODD = Condition(odd=True)
 _NUMBER = r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
 _RANGE = re.compile(rf"(outside\s+|not\s+)?{_NUMBER}\s*\.\.\s*{_NUMBER}\Z", re.IGNORECASE)
 _COMPARISON = re.compile(rf"(>=|<=|>|<|==?|!=)\s*{_NUMBER}\Z", re.IGNORECASE)
-
-
-class ConditionError(ValueError):
-    """What is wrong with it, in words."""
 
 
 def parsed(text: str) -> Condition:
