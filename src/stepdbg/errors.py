@@ -13,7 +13,7 @@ StepdbgError              one clear line, with the remedy
     ├── ConditionError    a condition on the elements of a tensor
     └── SettingsError     a file of settings that is no TOML
 
-Exceptions that never leave the process they are raised in, each defined beside what raises it; the user's code sees none:
+Exceptions that never leave the process they are raised in, each defined beside what raises it; the user sees none:
 
 Refused                   a question that has no answer at this stop: its text is the answer (tracer/refused.py)
 HubLost                   nobody is there to serve a stop for any more (tracer/session/connection.py)

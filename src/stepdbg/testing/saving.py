@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepdbg.errors import SaveError, new_file
+from stepdbg.errors import SaveError
+from stepdbg.new_file import new_file
 from stepdbg.protocol.messages import Refusal, Save, Saved
 from stepdbg.testing.network import Tensor
 
