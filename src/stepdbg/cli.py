@@ -257,7 +257,7 @@ def _obey(request: Request) -> int:
 
             folder = find_session(request.session)
         case "trace":
-            from stepdbg.commands.trace import trace
+            from stepdbg.commands.trace.command import trace
             from stepdbg.protocol.messages import Tracing
 
             wanted = Tracing(options.effects, options.fingerprints, options.updates)

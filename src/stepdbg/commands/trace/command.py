@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from stepdbg.commands.ending import Endings
 from stepdbg.commands.headless import end_likewise, run_target
-from stepdbg.commands.stacks import show_stacks
 from stepdbg.commands.target import find_target
-from stepdbg.commands.trace_file import TraceFile
+from stepdbg.commands.trace.ending import Endings
+from stepdbg.commands.trace.file import TraceFile
+from stepdbg.commands.trace.stacks import show_stacks
 from stepdbg.hub.launch import Launch
 from stepdbg.protocol.messages import SessionChanged, ToClient, Traced, Tracing
 from stepdbg.traces.line import line
