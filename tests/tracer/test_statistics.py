@@ -14,6 +14,7 @@ from tracer.any_tensors import exactly, quantised, tensors, wide
 from stepdbg.protocol.messages import Statistics
 from stepdbg.tracer.tensors import statistics as subject
 from stepdbg.tracer.tensors import window as subjects
+from stepdbg.tracer.tensors.distinct_values import DISTINCT
 
 NAN, INF = math.nan, math.inf
 
@@ -64,7 +65,7 @@ def test_distinct_values_are_counted_where_they_are_few(tensor: torch.Tensor) ->
     every = wide(tensor).numpy() if tensor.is_complex() else exactly(tensor)
     number = len(np.unique(every[~np.isnan(every)]))
     if tensor.numel():
-        assert found.distinct == (number if number <= subject.DISTINCT else None)
+        assert found.distinct == (number if number <= DISTINCT else None)
 
 
 @settings(deadline=None, max_examples=150)

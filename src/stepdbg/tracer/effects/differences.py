@@ -12,8 +12,9 @@ import torch
 from stepdbg.protocol.messages import Histogram, Statistics
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.chunks import pieces, some_pieces
+from stepdbg.tracer.tensors.moments import working_type
 from stepdbg.tracer.tensors.readable import real
-from stepdbg.tracer.tensors.statistics import WHOLE, Summing, working_type
+from stepdbg.tracer.tensors.statistics import WHOLE, Summing
 
 _PIECE = 1 << 19
 """Elements that are subtracted at a time: on a CPU they stay in its cache."""
@@ -48,7 +49,7 @@ def moved(new: torch.Tensor, old: torch.Tensor) -> Moved:
             ours, theirs = real(part).to(torch.float64), real(before).to(torch.float64)
             here = int(((ours != theirs) & ~(torch.isnan(ours) & torch.isnan(theirs))).sum())
         changed += here
-    return Moved(summing.told(0 if every == 1 else summing.seen), changed)
+    return Moved(summing.as_statistics(0 if every == 1 else summing.seen), changed)
 
 
 def _some(tensor: torch.Tensor, size: int, every: int) -> list[torch.Tensor]:

@@ -12,8 +12,9 @@ import torch
 from stepdbg.protocol import slices
 from stepdbg.protocol.messages import Histogram, Window
 from stepdbg.tracer.tensors.chunks import spread
+from stepdbg.tracer.tensors.moments import working_type
 from stepdbg.tracer.tensors.readable import elements_of, local, readable, real
-from stepdbg.tracer.tensors.statistics import norm, statistics, working_type
+from stepdbg.tracer.tensors.statistics import norm, statistics
 
 __all__ = [
     "cut", "difference", "histogram", "local", "norm", "readable", "real", "single", "statistics", "unravel", "window",
