@@ -84,8 +84,8 @@ class Maps(Handler):
         return self._figures.statistics(name, entry.tensor)
 
     def _old(self, name: str) -> torch.Tensor | None:
-        kept = self._copies.old(name)
-        return None if kept is None else kept.tensor
+        copy = self._copies.old(name)
+        return None if copy is None else copy.tensor
 
 
 def heat_maps(

@@ -183,15 +183,15 @@ def _seen(tensor: torch.Tensor, deltas: BeforeCopies, name: str, side: m.Side, c
     if value is None:
         return Seen(None, None, "now", shape_of(tensor), note)
     whole = tuple(value.shape)
-    kept = deltas.old(name) if side != "now" else None
-    less = kept.tensor if kept is not None and side == "change" else None
-    if kept is not None and side == "before":
-        value = kept.tensor
+    copy = deltas.old(name) if side != "now" else None
+    less = copy.tensor if copy is not None and side == "change" else None
+    if copy is not None and side == "before":
+        value = copy.tensor
     try:
         value, less = tensors.cut(value, cut), None if less is None else tensors.cut(less, cut)
     except SliceError as error:
         raise Refused(f"{cut}: {error}") from error
-    return Seen(value, less, side if kept is not None else "now", whole, note)
+    return Seen(value, less, side if copy is not None else "now", whole, note)
 
 
 def _statistics(value: torch.Tensor, less: torch.Tensor | None) -> m.Statistics | None:
