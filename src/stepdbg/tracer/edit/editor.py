@@ -21,9 +21,10 @@ from typing import Any
 import torch
 from msgspec.structs import replace
 
+from stepdbg.errors import SliceError
 from stepdbg.protocol import messages as m
+from stepdbg.protocol import slices
 from stepdbg.tracer.edit.fit import fitted, fitted_value, misgivings, numbers_of, shard_in_words
-from stepdbg.tracer.edit.selection import Selector, checked, in_words, selector
 from stepdbg.tracer.edit.targets import (
     Gone,
     GradientPlace,
@@ -193,7 +194,8 @@ class Editor(Handler):
         if entry.kind == "grad" and whole and request.expression.strip() == "None":  # whatever its layout
             return self._freeing(request, entry, tensor)
         target = numbers_of(request.object, tensor)
-        chosen, index = self._chosen(request, target)
+        shape = tuple(target.shape)
+        chosen, index = _chosen(request, shape)
         target = target[chosen]
         code = self._compiled(request.expression)
         names = _names(code)
@@ -203,7 +205,7 @@ class Editor(Handler):
         if entry.kind == "grad" and "value" in names:
             own["value"] = local(self._owner(entry))[0][chosen].clone()
         new = self._evaluate(code, own)
-        if new is None and entry.kind == "grad" and not chosen:
+        if new is None and entry.kind == "grad" and whole:
             return self._freeing(request, entry, tensor)
         value = fitted(new, target)
         saved = self._pending_backward and entry.kind in _SAVED
@@ -214,7 +216,7 @@ class Editor(Handler):
             numbers_in_words(target),
             numbers_in_words(value),
             _joined([shard_in_words(tensor), THE_CHOICE if saved else ""]),
-            in_words(chosen) if chosen and index is None else "",
+            "" if whole or index is not None else f"[{request.where.strip().strip('[]').strip()}]",
             saved,
         )
         return _Prepared(request, preview, TensorPlace(tensor, chosen), target.clone, value, target.nbytes)
@@ -251,18 +253,6 @@ class Editor(Handler):
         old = numbers_in_words(local(grad)[0])
         preview = m.EditPreview(next(self._tokens), request.object, None, old, "None")
         return _Prepared(request, preview, GradientPlace(self._owner(entry)), lambda: grad, None, stored_bytes(grad))
-
-    def _chosen(self, request: m.PreviewEdit, target: torch.Tensor) -> tuple[Selector, tuple[int, ...] | None]:
-        """What is selected, and the index, where it is one element."""
-        shape = tuple(target.shape)
-        if request.index is not None:
-            if len(request.index) != len(shape):
-                index = list(request.index)
-                raise Refused(f"the index {index} has {len(index)} numbers, the tensor has {len(shape)} dimensions")
-            return checked(request.index, shape), request.index
-        chosen = checked(selector(request.where), shape)
-        whole = tuple(entry for entry in chosen if isinstance(entry, int))
-        return chosen, whole if chosen and len(whole) == len(chosen) == len(shape) else None
 
     def _for_value(self, request: m.PreviewEdit, entry: Alive) -> _Prepared:
         place, old, key, where = self._held(request.object, entry)
@@ -374,6 +364,27 @@ def undisturbed_randomness() -> Iterator[None]:
             torch.cuda.set_rng_state_all(device_states)
         if numpy_random is not None:
             numpy_random.set_state(numpy_state)
+
+
+def _chosen(request: m.PreviewEdit, shape: tuple[int, ...]) -> tuple[tuple[slices.Place, ...], tuple[int, ...] | None]:
+    """What is selected of a tensor of that shape, a place for each dimension; and the index, where it is one element.
+
+    Raises:
+        Refused: the tensor has no such part, or one without elements.
+    """
+    if request.index is not None and len(request.index) != len(shape):
+        raise Refused(
+            f"the index {list(request.index)} has {len(request.index)} numbers, the tensor has {len(shape)} dimensions"
+        )
+    try:
+        chosen = slices.read(request.where if request.index is None else str(list(request.index)), shape)
+    except SliceError as error:
+        raise Refused(str(error)) from error
+    if 0 not in shape and any(isinstance(place, slice) and place.start >= place.stop for place in chosen):
+        raise Refused(f"{request.where.strip()} selects nothing of the shape {shape}")
+    index = tuple(place for place in chosen if isinstance(place, int))
+    asked = request.index is not None or bool(request.where.strip(" []"))
+    return chosen, index if asked and len(index) == len(shape) else None
 
 
 def numbers_in_words(tensor: torch.Tensor) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from stepdbg.tracer.edit.selection import Selector
+from stepdbg.protocol import slices
 from stepdbg.tracer.introspect.live_variables import assign
 from stepdbg.tracer.python.variables import is_function, variables_of
 from stepdbg.tracer.tensors.readable import local
@@ -44,7 +44,7 @@ class Place(Protocol):
 class TensorPlace(Place):
     """Some elements of a tensor; of a `DTensor` of the shard that this rank holds."""
 
-    def __init__(self, tensor: torch.Tensor, chosen: Selector) -> None:
+    def __init__(self, tensor: torch.Tensor, chosen: tuple[slices.Place, ...]) -> None:
         self._tensor = weakref.ref(tensor)
         self._chosen = chosen
         self._versions: tuple[int, int] | None = None

@@ -14,6 +14,7 @@ from stepdbg.tracer.graph.walk import Node, Row, Tree, Walk, node_of
 from stepdbg.tracer.objects.earlier_graphs import Clock, Updates
 from stepdbg.tracer.objects.leaves import names_of_parts
 from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.tensors.readable import dtype_name
 
 _FEW = 8
 """Leaves of a branch that are named."""
@@ -79,7 +80,7 @@ class Rows:
                 depth=row.depth,
                 last=row.last,
                 shapes=(tuple(variable.shape),),
-                dtype=str(variable.dtype).removeprefix("torch."),
+                dtype=dtype_name(variable.dtype),
                 object=self.name_of(variable),
                 through=through,
             )
@@ -179,7 +180,7 @@ def _made_by(node: Any) -> tuple[tuple[tuple[int, ...], ...], str]:
     for made in list(getattr(node, "_input_metadata", ()))[: m.GRAPH_SHAPES]:
         if not made.is_nested_tensor:
             shapes.append(tuple(int(size) for size in made.shape))
-        dtype = dtype or str(made.dtype).removeprefix("torch.")
+        dtype = dtype or dtype_name(made.dtype)
     return tuple(shapes), dtype
 
 

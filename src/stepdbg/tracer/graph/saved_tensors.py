@@ -19,6 +19,7 @@ import torch
 
 from stepdbg.protocol.messages import SavedForBackward, SavedState
 from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.tensors.readable import dtype_name
 
 _RAW = "_raw_saved_"
 _VERSIONS = re.compile(r"is at version (\d+); expected version (\d+)")
@@ -142,7 +143,7 @@ def _described(saved: SavedForBackward, data: torch.Tensor, names: Names) -> Sav
             label=saved.label,
             state=saved.state,
             shape=tuple(data.shape),
-            dtype=str(data.dtype).removeprefix("torch."),
+            dtype=dtype_name(data.dtype),
             version=saved.version,
             now=saved.now,
             object=names(data),

@@ -8,6 +8,7 @@ import torch
 
 from stepdbg.protocol.messages import Kind
 from stepdbg.tracer.graph.walk import node_of
+from stepdbg.tracer.tensors.readable import dtype_name
 
 
 def why_none(name: str, kind: Kind, tensor: torch.Tensor, others: Iterable[tuple[str, torch.Tensor]]) -> str:
@@ -30,7 +31,7 @@ def why_none(name: str, kind: Kind, tensor: torch.Tensor, others: Iterable[tuple
             f"{name} was computed under torch.inference_mode: nothing was recorded, and no backward can go through it."
         )
     if not (tensor.is_floating_point() or tensor.is_complex()):
-        words = str(tensor.dtype).removeprefix("torch.")
+        words = dtype_name(tensor.dtype)
         return f"{name} is {words}: only floating-point and complex tensors have gradients."
     if (origin := _detached_from(tensor, others)) is not None:
         return f"{name} is detached: it shares the memory of {origin}, which has a graph."

@@ -14,7 +14,7 @@ from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect.layout import groups_of, parameters_of_group
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.tensors.readable import elements_of, shape_of
+from stepdbg.tracer.tensors.readable import dtype_name, elements_of, shape_of
 
 
 class ModelTree(Handler):
@@ -167,7 +167,7 @@ def _row(
         depth,
         cls,
         shape_of(tensor),
-        _short(tensor.dtype),
+        dtype_name(tensor.dtype),
         _written(tensor.device),
         elements,
         elements * tensor.dtype.itemsize,
@@ -175,17 +175,6 @@ def _row(
         owner,
         registry.also.get(name, ()),
     )
-
-
-_DTYPES: dict[torch.dtype, str] = {}
-
-
-def _short(dtype: torch.dtype) -> str:
-    """Without `torch.`."""
-    found = _DTYPES.get(dtype)
-    if found is None:
-        found = _DTYPES[dtype] = str(dtype).removeprefix("torch.")
-    return found
 
 
 _DEVICES: dict[torch.device, str] = {}

@@ -25,7 +25,7 @@ from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.objects.variable_names import expressions_for
 from stepdbg.tracer.tensors import window as tensors
-from stepdbg.tracer.tensors.readable import address_of, shape_of
+from stepdbg.tracer.tensors.readable import address_of, dtype_name, shape_of
 
 _VARIABLES = 16
 """So many variables of the user's are told."""
@@ -76,7 +76,7 @@ def identify(name: str, registry: Registry, stack: list[FrameType], figures: Fig
         object=base,
         kind=entry.kind,
         shape=shape_of(tensor),
-        dtype=str(tensor.dtype).removeprefix("torch."),
+        dtype=dtype_name(tensor.dtype),
         device=str(tensor.device),
         id=id(tensor),
         pointer=_pointer(tensor),

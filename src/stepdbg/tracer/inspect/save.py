@@ -20,7 +20,7 @@ from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.raw_bytes import raw_bytes
-from stepdbg.tracer.tensors.readable import Unreadable, local
+from stepdbg.tracer.tensors.readable import Unreadable, dtype_name, local
 
 _STATE = ("parameter", "buffer", "grad", "state")
 """Kinds of object that make up the whole state."""
@@ -109,7 +109,7 @@ def _all(registry: Registry) -> Chosen:
             continue
         problem = _unwritable(tensor)
         if not problem and tensor.dtype not in _SAFETENSORS:
-            problem = f"safetensors has no {_short(tensor.dtype)}"
+            problem = f"safetensors has no {dtype_name(tensor.dtype)}"
         if problem:
             left_out.append(f"{name}: {problem}")
         elif id(tensor) in names:
@@ -146,10 +146,6 @@ def _unwritable(tensor: torch.Tensor) -> str:
     return ""
 
 
-def _short(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
 # ---------------------------------------------------------------- formats
 
 
@@ -162,7 +158,7 @@ def write_safetensors(file: BinaryIO, chosen: Chosen) -> None:
     """
     for name, tensor in chosen.tensors.items():
         if tensor.dtype not in _SAFETENSORS:
-            raise Refused(f"safetensors has no {_short(tensor.dtype)}, which {name} is; save it as npy or text")
+            raise Refused(f"safetensors has no {dtype_name(tensor.dtype)}, which {name} is; save it as npy or text")
     metadata: Mapping[str, str] = {"format": "pt", **chosen.aliases}
     header: dict[str, object] = {"__metadata__": metadata}
     ordered = sorted(chosen.tensors.items(), key=lambda item: -item[1].element_size())
@@ -186,7 +182,7 @@ def write_npy(file: BinaryIO, tensor: torch.Tensor) -> None:
     convert: Callable[[torch.Tensor], torch.Tensor] | None = None
     if tensor.dtype not in _NPY:
         if not tensor.is_floating_point():
-            raise Refused(f"numpy has no {_short(tensor.dtype)}; save it as safetensors")
+            raise Refused(f"numpy has no {dtype_name(tensor.dtype)}; save it as safetensors")
         convert = torch.Tensor.float
     kind = _NPY[torch.float32 if convert else tensor.dtype]
     words = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {tuple(tensor.shape)}, }}".encode()

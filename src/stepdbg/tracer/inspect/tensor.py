@@ -18,7 +18,7 @@ from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors import search
 from stepdbg.tracer.tensors import window as tensors
-from stepdbg.tracer.tensors.readable import Unreadable, elements_of, shape_of
+from stepdbg.tracer.tensors.readable import Unreadable, dtype_name, elements_of, shape_of
 
 
 class Tensors(Handler):
@@ -85,7 +85,7 @@ def look_at(
         object=query.object,
         kind=entry.kind,
         shape=shape,
-        dtype=str(dtype).removeprefix("torch."),
+        dtype=dtype_name(dtype),
         device=str(tensor.device),
         bytes=_bytes(tensor),
         requires_grad=tensor.requires_grad,

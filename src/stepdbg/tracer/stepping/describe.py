@@ -11,7 +11,7 @@ from stepdbg.tracer.introspect.safe_access import tensors_in
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors import window as tensors
-from stepdbg.tracer.tensors.readable import shape_of
+from stepdbg.tracer.tensors.readable import dtype_name, shape_of
 
 _FEW = 12
 """So many tensors of one inner stop are told of."""
@@ -54,7 +54,7 @@ def _told(label: str, known_as: str, tensor: torch.Tensor, *, figures: bool) -> 
             label,
             known_as,
             shape_of(tensor),
-            str(tensor.dtype).removeprefix("torch."),
+            dtype_name(tensor.dtype),
             str(tensor.device),
             _statistics(tensor) if figures else None,
         )

@@ -22,7 +22,7 @@ from stepdbg.tracer.introspect.mentioned import Index, Mention, Step, mentioned
 from stepdbg.tracer.introspect.safe_access import entries_of, is_a
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.tensors.readable import elements_of, shape_of
+from stepdbg.tracer.tensors.readable import dtype_name, elements_of, shape_of
 from stepdbg.tracer.tensors.window import single
 
 _FORWARD = "forward"
@@ -188,7 +188,7 @@ def _described(found: Iterable[Found]) -> Iterator[m.Operand]:
 
 def _kind(tensor: torch.Tensor) -> tuple[str, str]:
     with torch._C.DisableTorchFunctionSubclass():
-        return str(tensor.dtype).removeprefix("torch."), str(tensor.device)
+        return dtype_name(tensor.dtype), str(tensor.device)
 
 
 def _number(tensor: torch.Tensor) -> float | None:

@@ -11,6 +11,7 @@ Nothing is converted whole that is large: what is complex or quantised stays so 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import torch
@@ -74,6 +75,12 @@ def unreadable(tensor: object, error: BaseException) -> Unreadable:
     words = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     words = words if len(words) <= _WORDS else f"{words[: _WORDS - 3]}..."
     return Unreadable(f"{UNREADABLE} ({name})", f"{UNREADABLE} ({name}): {words}")
+
+
+@cache
+def dtype_name(dtype: torch.dtype) -> str:
+    """`float32`: what torch calls a dtype, without `torch.`."""
+    return str(dtype).removeprefix("torch.")
 
 
 def address_of(tensor: torch.Tensor) -> int:
