@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from stepdbg.tracer.tensors.chunks import pieces
+
 PIECE = 16 * 1024 * 1024
 """Bytes that are brought into order, converted or fetched from a device at a time."""
 
@@ -29,29 +31,13 @@ def raw_bytes(
         if tensor.numel():
             yield _view(tensor)
         return
-    for piece in _pieces(tensor):
+    for piece in pieces(tensor, PIECE // tensor.element_size()):
         if not piece.numel():
             continue
         ordered = piece.resolve_conj().resolve_neg().cpu().contiguous()
         if convert is not None:
             ordered = convert(ordered)
         yield _view(ordered)
-
-
-def _pieces(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Parts along the first dimension, and of those along the next, that are small."""
-    if tensor.numel() * tensor.element_size() <= PIECE or not tensor.dim():
-        yield tensor
-        return
-    rows = tensor.shape[0]
-    each = tensor.numel() // rows * tensor.element_size()
-    if each > PIECE:
-        for row in range(rows):
-            yield from _pieces(tensor[row])
-        return
-    step = PIECE // each
-    for start in range(0, rows, step):
-        yield tensor[start : start + step]
 
 
 def _view(tensor: torch.Tensor) -> memoryview:
