@@ -348,7 +348,7 @@ async def test_a_process_is_signalled_only_once_it_has_said_by_which_signal(monk
         await screen.until(lambda s: any("cannot be interrupted" in words for words in s.notices))
         assert not sent
         rank = hub.session.ranks[0]
-        hub.session.heard(rank, Interruptible(60))
+        hub.session.run.heard(rank, Interruptible(60))
         screen.connection.send(Interrupt(0))
         await screen.connection.ask(ListLocals(0))
         assert sent == [(rank.hello.pid, 60)]
@@ -364,7 +364,7 @@ async def test_what_a_screen_leaves_running_is_interrupted_when_the_screen_goes(
         screen = await Screen.open(hub.folder)
         await screen.until_next("data")
         rank = hub.session.ranks[0]
-        hub.session.heard(rank, Interruptible(60))
+        hub.session.run.heard(rank, Interruptible(60))
         (client,) = hub.session.screens
         rank.asked[900] = Asked(client, 1, Evaluate(0, "while True: pass"), 1)
         await screen.connection.close()

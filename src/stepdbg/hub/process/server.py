@@ -132,7 +132,7 @@ class Hub:
 
     async def _start_target(self) -> None:
         """Start the keeper and through it the target, where the session has a terminal."""
-        self._silence = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self.session.remark_on_silence)
+        self._silence = asyncio.get_running_loop().call_later(SILENCE_SECONDS, self.session.run.remark_on_silence)
         if self._terminal is not None:
             launch = self.launch
             variables = target_variables(self.folder, dict(os.environ))
@@ -162,7 +162,7 @@ class Hub:
             await self._start_target()
         except OSError as error:
             _log.exception("the keeper does not start")
-            self.session.target_cannot_start(f"{self.launch.script}: {error.strerror}")
+            self.session.run.cannot_start(f"{self.launch.script}: {error.strerror}")
 
     def end(self) -> None:
         """End the session's hub; training goes on undebugged."""
@@ -236,9 +236,9 @@ class Hub:
             while data:
                 for word in words.feed(data):
                     if isinstance(word, dict):
-                        self.session.said(link, word)
+                        self.session.run.said(link, word)
                     elif rank is not None:
-                        self.session.heard(rank, word)
+                        self.session.run.heard(rank, word)
                     elif not isinstance(word, RankHello):
                         raise ProtocolError(f"a {type(word).__name__} came before the hello")
                     elif word.version != PROTOCOL_VERSION:
@@ -248,7 +248,7 @@ class Hub:
                         )
                         return
                     else:
-                        rank = self.session.joined(link, word)
+                        rank = self.session.run.joined(link, word)
                 if self.launch.trace is not None:
                     self._heard += 1
                     await self._hand_on()
@@ -262,7 +262,7 @@ class Hub:
         except OSError as error:
             _log.info("%s: %s", link.name, error)
         finally:
-            self.session.gone(link)
+            self.session.run.gone(link)
             self._links.discard(link)
             link.close()
 
@@ -305,39 +305,39 @@ class Hub:
 
     def _keeper_says(self, word: dict[str, object]) -> None:
         if "wrote" in word:
-            self.session.read_output()
+            self.session.run.pass_on_output()
         elif isinstance(output := word.get("output"), str):
-            self.session.take_output(base64.b64decode(output), str(word.get("problem")))
+            self.session.run.take_output(base64.b64decode(output), str(word.get("problem")))
         elif isinstance(pid := word.get("started"), int):
             self._orphans.await_end(pid, self._target_ended_as_orphan)
         elif isinstance(status := word.get("exit"), int):
-            self.session.target_exited(status)
+            self.session.run.exited(status)
         elif "cannot" in word:
-            self.session.target_cannot_start(str(word["cannot"]))
+            self.session.run.cannot_start(str(word["cannot"]))
 
     def _keeper_gone(self) -> None:
-        self.session.keeper_lost(adopted=self._orphans.adopted)
+        self.session.run.keeper_lost(adopted=self._orphans.adopted)
 
     def _target_ended_as_orphan(self, status: int) -> None:
         """The target has outlived its keeper, and now has ended; what it wrote last is on its way into the log."""
-        self._later(QUIET_SECONDS, lambda: self.session.target_exited(status))
+        self._later(QUIET_SECONDS, lambda: self.session.run.exited(status))
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             try:
-                self.session.tick()
+                self.session.run.tick()
                 self._relieve()
                 if not self.session.screens and not self.folder.exists():
                     self._be_lost()
-                self.session.read_output()
+                self.session.run.pass_on_output()
             except Exception:
                 _log.exception("a tick failed")
 
     def _be_lost(self) -> None:
         """The session's folder is gone and no screen is there: nobody can come any more, and nobody wait for them."""
         if any(isinstance(link, ClientLink) for link in self._links):  # a launcher still wants to hear of the end
-            self.session.go_on()
+            self.session.run.go_on()
         else:
             _log.warning("the folder of the session is gone: training goes on undebugged")
             self.end()
