@@ -9,7 +9,8 @@ import socket
 from hub.room import DEADLINE, Screen, hub_here
 
 from stepdbg.hub.process import connections as links
-from stepdbg.hub.process.server import LONGEST_FROM_CLIENT, LONGEST_HELLO, MOST_CLIENTS, ClientLink, Hub, ProcessLink
+from stepdbg.hub.process.connections import ClientLink, ProcessLink
+from stepdbg.hub.process.server import LONGEST_FROM_CLIENT, LONGEST_HELLO, MOST_CLIENTS, Hub
 from stepdbg.protocol import frames
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,

@@ -13,7 +13,8 @@ from hub.room import hub_here
 from textual._compositor import Compositor
 from textual.pilot import Pilot
 
-from stepdbg.hub.process.server import ClientLink, Hub
+from stepdbg.hub.process.connections import ClientLink
+from stepdbg.hub.process.server import Hub
 from stepdbg.testing import FakeDebuggee
 from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.layout.bars import Footer

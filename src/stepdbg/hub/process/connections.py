@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,6 +71,18 @@ class Link:
     def close(self) -> None:
         """Hang up once everything has been sent."""
         self._writer.close()
+
+
+class ClientLink(Link):
+    """A client that has said hello, or has some seconds to say it."""
+
+    role = "screen"
+
+
+class ProcessLink(Link):
+    """A process of the target. It is never cut off for what a client has made wait for it."""
+
+    most_unread = math.inf
 
 
 class Words:

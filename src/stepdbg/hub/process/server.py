@@ -6,7 +6,6 @@ import asyncio
 import base64
 import contextlib
 import logging
-import math
 import os
 import shutil
 import signal
@@ -14,12 +13,21 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from stepdbg.errors import ProtocolError
 from stepdbg.hub.launch import read_launch, target_variables
-from stepdbg.hub.process.connections import MOST_UNHEARD, MOST_UNREAD, Link, Words, decoded, is_ours
+from stepdbg.hub.process.connections import (
+    MOST_UNHEARD,
+    MOST_UNREAD,
+    ClientLink,
+    Link,
+    ProcessLink,
+    Words,
+    decoded,
+    is_ours,
+)
 from stepdbg.hub.process.session_file import SessionFile, write_session_file
+from stepdbg.hub.process.trace_flow import QUIET_SECONDS, TraceFlow
 from stepdbg.hub.session.session import Session
 from stepdbg.hub.target.orphans import Orphans
 from stepdbg.hub.target.output import OutputTail
@@ -42,29 +50,11 @@ SILENCE_SECONDS = 10.0
 """After so long without a word from the target's processes the user is told."""
 LINGER_SECONDS = 24 * 3600.0
 """So long does an unattended session wait after its target's exit."""
-QUIET_SECONDS = 0.3
-"""After the target's exit a trace is whole when its processes have hung up, or been silent for so long."""
-GATHERING_SECONDS = 0.01
-"""So long is a traced process left alone after it has sent something, unless it sends much."""
-GATHERED = 1 << 16
-"""Bytes from which on what it sends is much."""
 MOST_CLIENTS = 64
 LONGEST_HELLO = 4096
 LONGEST_FROM_CLIENT = 4 * 1024 * 1024
 """Bytes: what is pasted for the script to read is the longest that a client has to say."""
 _log = logging.getLogger("stepdbg.hub")
-
-
-class ClientLink(Link):
-    """A client that has said hello, or has some seconds to say it."""
-
-    role = "screen"
-
-
-class ProcessLink(Link):
-    """A process of the target. It is never cut off for what a client has made wait for it."""
-
-    most_unread = math.inf
 
 
 class Hub:
@@ -86,7 +76,7 @@ class Hub:
         self._serving: set[asyncio.Task[None]] = set()
         self._hearing: set[asyncio.Task[None]] = set()
         """One for each process of the target that has not hung up."""
-        self._heard = self._handing_on = 0
+        self._trace_flow = TraceFlow(self._links, self._hearing)
         self._orphans = Orphans()
         self.session = Session(
             folder,
@@ -201,7 +191,7 @@ class Hub:
                 if isinstance(message, ClientHello):
                     raise ProtocolError("a second hello")
                 if isinstance(message, TargetExited) and self.launch.trace is not None:
-                    await self._hear_out()
+                    await self._trace_flow.finish()
                 self.session.hear(link, message)
                 if any(one.unread > MOST_UNHEARD for one in self._links if isinstance(one, ProcessLink)):
                     raise ProtocolError("more than a process of the target can hear")
@@ -250,10 +240,7 @@ class Hub:
                     else:
                         rank = self.session.run.joined(link, word)
                 if self.launch.trace is not None:
-                    self._heard += 1
-                    await self._hand_on()
-                    if len(data) < GATHERED:
-                        await _leave_alone(writer)
+                    await self._trace_flow.pass_on(writer, len(data))
                 data = await reader.read(1 << 18)
         except TimeoutError:
             _log.warning("%s said nothing: connection ended", link.name)
@@ -271,23 +258,6 @@ class Hub:
         clients = sorted((one for one in self._links if isinstance(one, ClientLink)), key=lambda one: one.unread)
         while clients and sum(one.unread for one in clients) > MOST_UNREAD:
             clients.pop().cut("does not read, and others do not either")
-
-    async def _hand_on(self) -> None:
-        """Wait until the launcher has taken its trace: one that cannot keep up slows training and loses nothing."""
-        self._handing_on += 1
-        for link in list(self._links):
-            if isinstance(link, ClientLink) and link.role == "launcher":
-                await link.drain()
-        self._handing_on -= 1
-
-    async def _hear_out(self) -> None:
-        """Read what the target's processes have sent before they ended, and see it through to the launcher."""
-        while self._hearing:
-            heard = self._heard
-            await asyncio.wait(self._hearing, timeout=QUIET_SECONDS)
-            if heard == self._heard and not self._handing_on:
-                break
-        await self._hand_on()
 
     def _admit(self, link: Link, writer: asyncio.StreamWriter) -> bool:
         if not is_ours(writer):
@@ -374,17 +344,6 @@ class Hub:
             write_session_file(self.folder, card)
         except OSError as error:  # the session goes on without
             _log.warning("cannot write the card of the session: %s", error)
-
-
-async def _leave_alone(process: asyncio.StreamWriter) -> None:
-    """Let a traced process run on: what it sends meanwhile waits with the kernel, and is there whatever becomes of it.
-
-    Woken for each line, the hub takes the processor from training that has just sent it.
-    """
-    transport: Any = process.transport
-    transport.pause_reading()
-    await asyncio.sleep(GATHERING_SECONDS)
-    transport.resume_reading()
 
 
 async def _from_client(reader: asyncio.StreamReader, longest: int = LONGEST_FROM_CLIENT) -> FromClient:
