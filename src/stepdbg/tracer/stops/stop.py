@@ -1,13 +1,8 @@
-"""A halt at a boundary: what there is to see is described, sent, and served until the user goes on.
-
-It keeps the picture of everything alive from one halt to the next, so that what the phase in between did can be told.
-"""
+"""A halt at a boundary: what there is to see is described, sent, and served until the user goes on."""
 
 from __future__ import annotations
 
 import os
-import weakref
-from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -15,8 +10,9 @@ import msgspec
 
 from stepdbg.listing.effect_names import counted
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.effects import effects, nonfinite
+from stepdbg.tracer.effects import effects
 from stepdbg.tracer.effects.before_copies import BeforeCopies
+from stepdbg.tracer.effects.phase_effects import PhaseEffects
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.effects.step_progress import midstep
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
@@ -40,10 +36,7 @@ from stepdbg.tracer.tensors import devices
 from stepdbg.tracer.tensors import window as tensors
 
 _UNSEEN = "the values cannot be read at this stop, only where training stands"
-
-
-GONE = "what there was to see then is gone by now"
-"""Why nothing was seen to change: the function that held it has returned."""
+"""What is said of a stop that cannot be described."""
 
 
 class StopServer:
@@ -59,18 +52,6 @@ class StopServer:
         policy: StopPolicy,
     ) -> None:
         self._policy = policy
-        self._before: effects.ObjectSnapshot | None = None
-        """With fingerprints, from the start of the phase that runs; None where nobody will look."""
-        self._sight: dict[int, weakref.ref[Any]] = {}
-        """The tensors that the user's variables led to when that picture was taken."""
-        self._counters: effects.ObjectSnapshot | None = None
-        """From the last halt."""
-        self._stood_at: int | None = None
-        """The update of that halt."""
-        self._pictured_at = 0
-        """The boundary at which the picture was taken last, by its index."""
-        self._within: effects.ObjectSnapshot = {}
-        """At an inner boundary, while training waits there."""
         self._rank = rank
         self._course = returns.course
         self._registry = registry
@@ -78,6 +59,7 @@ class StopServer:
         self._scaling = treatment
         self._handlers = handlers
         self._returns = returns
+        self._effects = PhaseEffects(returns)
         self._inspector = Inspector(
             registry, self._copies, treatment, lambda number: rank.link.send(m.Interruptible(number))
         )
@@ -95,14 +77,14 @@ class StopServer:
     @property
     def watching(self) -> bool:
         """Whether the phase that runs will be held against a picture from before it."""
-        return self._before is not None
+        return self._effects.watching
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
         with Aside(), uncollected():
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             before = effects.take(self._registry)
-            self._stand(before)
+            self._effects.stand(before)
             self._copies.before(following, self._registry, before)
             if following == "clip":
                 self._scaling.before_clip(self._registry)
@@ -115,31 +97,20 @@ class StopServer:
         if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
             return
         with Aside(), uncollected():
-            self._see_batch(boundary, stack)
+            self._effects.find_batch(boundary, stack)
             self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
             after = effects.take(self._registry)
-            told: list[m.Effect] = []
-            if done is not None and self._before is not None:
-                told = self._since(done, self._before, after)
-                self._record(done, told, "fingerprint")
-            self._copies.after(boundary, self._before, after, told)
-            self._stand(after)
+            before, found = self._effects.before, list[m.Effect]()
+            if done is not None and before is not None:
+                found = self._effects.since(done, before, after)
+                self._effects.record(done, found, "fingerprint")
+            self._copies.after(boundary, before, after, found)
+            self._effects.stand(after)
             if boundary.next is not None:
                 self._copies.before(boundary.next, self._registry, after)
             if boundary.next == "clip":
                 self._scaling.before_clip(self._registry)
         self._registry.release()
-
-    def _stand(self, picture: effects.ObjectSnapshot) -> None:
-        """Everything has been listed and pictured at a boundary: the phase that follows is held against that."""
-        self._before, self._sight = picture, self._registry.in_sight
-        self._pictured_at = self._course.index
-
-    def _see_batch(self, boundary: m.Boundary, stack: list[FrameType]) -> None:
-        """What a `data` phase of the loop's own has fetched, where somebody stood at its beginning."""
-        if boundary.done == "data" and self._before is not None:
-            for variables in islice(frames.scopes(stack), 1):
-                self._registry.note_fetched(variables, self._sight)
 
     def wait(self, boundary: m.Boundary, cause: Cause) -> None:
         """Say what there is to see, then serve until told to go on.
@@ -159,8 +130,7 @@ class StopServer:
 
     def let_go(self) -> None:
         """Keep nothing."""
-        self._before = self._counters = None
-        self._sight = {}
+        self._effects.forget()
         self._kept.forget()
         self._let_go_of_names()
 
@@ -172,11 +142,11 @@ class StopServer:
 
     def pass_unseen(self) -> None:
         """Training goes on here, and nothing may be looked at: what the phases do cannot be told."""
-        self._before = self._counters = None
+        self._effects.forget()
 
     def stop_watching(self) -> None:
-        """Nobody will look at the phase that runs: drop the picture from before it."""
-        self._before = None
+        """Nobody will look at the phase that runs: drop the snapshot from before it."""
+        self._effects.stop_watching()
 
     def out_of_memory(self) -> None:
         """Training has found no memory on a device: keep no copies there."""
@@ -197,8 +167,7 @@ class StopServer:
 
     def _bare(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         """A stop at which nothing is known but where training stands."""
-        self._before = self._counters = None
-        self._within = {}
+        self._effects.forget()
         self._copies.let_go()
         self._registry.release()
         self._inspector.open(
@@ -223,31 +192,28 @@ class StopServer:
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         course, registry = self._course, self._registry
         if cause.inner is None:
-            self._see_batch(boundary, cause.stack)
+            self._effects.find_batch(boundary, cause.stack)
         registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
         after = effects.take(registry)
         done = course.last if boundary.done is not None else None
-        evaluations = boundary.index - self._pictured_at if boundary.done == "eval" and self._before is not None else 1
-        within = done is None and bool(boundary.inside) and cause.inner is None and self._before is not None
-        named, basis = self._effects(after) if done is not None or within else ([], None)
-        since = self._stood_at if basis == "counters" else None
-        found = counted(named, basis, since) if basis is not None else None
-        if found is not None and basis == "counters" and not _trained(after) and _trained(self._counters or {}):
-            found = msgspec.structs.replace(found, why=GONE)
+        before, evaluations = self._effects.before, self._effects.evaluations(boundary)
+        within = done is None and bool(boundary.inside) and cause.inner is None and before is not None
+        named, basis = self._effects.of_phase(after) if done is not None or within else ([], None)
+        found = self._effects.counted(named, basis, after) if basis is not None else None
         if found is not None and done is not None and basis == "fingerprint":
             of_call = [effect for effect in named if not effect.after]
             beyond = self._beyond(done, named) if done.name == "step" else ""
             found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done), beyond=beyond)
         ended = done if cause.failure is None else course.last  # an exception may have left it before it was done
-        if ended is not None and self._before is not None and basis is not None:
-            self._record(ended, named, basis)
+        if ended is not None and before is not None and basis is not None:
+            self._effects.record(ended, named, basis)
         if cause.inner is None:
-            self._copies.after(boundary, self._before, after, named)
+            self._copies.after(boundary, before, after, named)
             if boundary.next == "clip":
                 self._scaling.before_clip(registry)
-            self._stand(after)
-        elif self._before is not None:  # what the phase has done so far; its own picture stays the one from before it
-            named, self._within = self._named(self._before, after), after
+            self._effects.stand(after)
+        elif before is not None:
+            named = self._effects.so_far(before, after)
             found = counted(named, "fingerprint")
         self._kept.keep(registry.named)
         made_in = course.made_in()
@@ -323,31 +289,6 @@ class StopServer:
             self._tell(f"what the exception was raised on cannot be read: {_in_words(error)}")
             return cause.failure
 
-    def _since(
-        self, done: Phase | None, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
-    ) -> list[m.Effect]:
-        """What has happened since the boundary before; of a phase with others inside it, all that was its own."""
-        told = self._returns.in_all(done, self._returns.tell(done, self._course.open, before, after))
-        return nonfinite.marked(told, self._registry)
-
-    def _record(self, done: Phase, told: list[m.Effect], basis: m.Basis) -> None:
-        """Keep what a phase did; what came after its call is another's where it lies inside that."""
-        mine = told if done.outer is None else [effect for effect in told if not effect.after]
-        done.effects = effects.without_names(counted(mine, basis))
-
-    def _effects(self, after: effects.ObjectSnapshot) -> tuple[list[m.Effect], m.Basis | None]:
-        """What the phase done did, and how that is known: None where it is not."""
-        if self._before is not None:
-            return self._since(self._course.last, self._before, after), "fingerprint"
-        if self._counters is not None:
-            named = effects.named(self._counters, effects.counters_only(after), "counters")
-            return nonfinite.marked(named, self._registry), "counters"
-        return [], None
-
-    def _named(self, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot) -> list[m.Effect]:
-        """The effects that turn one picture into the other, with what in them is not finite."""
-        return nonfinite.marked(effects.named(before, after, "fingerprint"), self._registry)
-
     def _why(self, boundary: m.Boundary, named: list[m.Effect], done: Phase) -> str:
         """Why the phase done has changed less than it is for."""
         _, optimizer = self._whose(done)
@@ -393,27 +334,18 @@ class StopServer:
                     pass
 
     def _resume(self, until: m.Go, boundary: m.Boundary, cause: Cause) -> None:
-        self._stood_at = self._course.update
         self._policy.go_on(until)
         gone = cause.inner is None and self._kept.let_go(self._registry.named)
         if self._inspector.edited or gone:  # neither is an effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
-            edited = effects.take(self._registry)
-            if cause.inner is None:
-                self._stand(edited)
-            elif self._before is not None:
-                self._before = effects.edited(self._before, self._within, edited)
-        if until in STEPPING:
-            self._counters = None
-        elif self._before is not None:
-            self._counters = effects.counters_only(self._before)
-        self._within = {}
-        if until not in (*STEPPING, "finish"):
-            self._before, self._sight = None, {}
+            self._effects.edited(effects.take(self._registry), inner=cause.inner is not None)
+        watching = until in (*STEPPING, "finish")
+        self._effects.go_on(stepping=until in STEPPING, watching=watching)
+        if not watching:
             self._kept.forget()
             self._let_go_of_names()
-        elif boundary.next is not None and self._before is not None and cause.inner is None:
-            self._copies.before(boundary.next, self._registry, self._before)
+        elif boundary.next is not None and self._effects.before is not None and cause.inner is None:
+            self._copies.before(boundary.next, self._registry, self._effects.before)
 
 
 def _in_words(error: Exception) -> str:
@@ -430,8 +362,3 @@ def _optimizer(owner: Owner, registry: Registry) -> Any:
     """The optimizer that this is; None where it is none, or not known."""
     held = owner() if owner is not None else None
     return next((optimizer for _, optimizer in registry.optimizers() if optimizer is held), None)
-
-
-def _trained(picture: effects.ObjectSnapshot) -> bool:
-    """Whether anything in it is there to be trained."""
-    return any(mark.kind == "parameter" for mark in picture.values())
