@@ -281,6 +281,11 @@ class PhaseTracker(StaysHere):
         level = self.open
         return () if level is None else (*level.inside, level.name)
 
+    @property
+    def current(self) -> Phase | None:
+        """The innermost phase that runs."""
+        return self.running or self.open
+
     def within(self, name: str) -> bool:
         """Whether a call of that phase is open."""
         level = self.open

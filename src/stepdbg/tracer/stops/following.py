@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from threading import RLock
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -116,6 +116,10 @@ class Following:
         if self._beside and self._rank.page is not None:
             self._beside = False
             self._tracer.registry.others.say_so(seen=True)
+
+    def stay_here(self) -> None:
+        """The session has been entered in this thread, which is the one that is followed."""
+        self._tracer.passing.thread = get_ident()
 
     def _is_alive(self) -> bool:
         """Whether the thread that is followed has not ended."""

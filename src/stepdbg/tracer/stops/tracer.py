@@ -1,23 +1,19 @@
-"""The one place where training stops.
+"""The tracer of this process, which the sources call.
 
-A source says that a phase begins (`begin`) or that its call has returned (`end`); here it is decided whether to stop.
-In a free run with no breakpoint nobody looks: a boundary is then a few counters and one write to the shared page.
+A source says that a phase begins (`begin`) or that its call has returned (`end`). Only where somebody may want
+to stop is the boundary between looked at (`boundaries`): in a free run with no breakpoint it is a few counters and one
+write to the shared page.
 """
 
 from __future__ import annotations
 
-import multiprocessing.process
-import multiprocessing.util
 import sys
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import get_ident
 from time import monotonic_ns
 from types import FrameType
-
-import msgspec
 
 from stepdbg import api
 from stepdbg.protocol import messages as m
@@ -34,21 +30,20 @@ from stepdbg.tracer.phases.rounds import Rounds
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import HubLost, Link
 from stepdbg.tracer.session.losses import Losses
-from stepdbg.tracer.session.rank import Rank, being_prepared
+from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.session.signal_handlers import Handlers, held, raised
 from stepdbg.tracer.sources.free_run import NOTED, FreeRunLog
 from stepdbg.tracer.sources.listeners import Listeners
 from stepdbg.tracer.stays_here import StaysHere
 from stepdbg.tracer.stepping.orders import Describes
 from stepdbg.tracer.stepping.stepper import Stepper
-from stepdbg.tracer.stops.callers import Owner, see_call
-from stepdbg.tracer.stops.cause import STEPPING, Cause, caused_by
-from stepdbg.tracer.stops.decide import Arrival, StopPolicy
+from stepdbg.tracer.stops.boundaries import Boundaries
+from stepdbg.tracer.stops.callers import see_call
+from stepdbg.tracer.stops.cause import Cause, caused_by
+from stepdbg.tracer.stops.decide import StopPolicy
 from stepdbg.tracer.stops.following import Following
 from stepdbg.tracer.stops.left import Left
-from stepdbg.tracer.stops.location import placed, stack_around
 from stepdbg.tracer.stops.stop import StopServer
-from stepdbg.tracer.stops.tracing import Trace
 from stepdbg.tracer.tensors import devices
 
 
@@ -80,10 +75,7 @@ class Tracer(StaysHere):
         self._stepper = Stepper(self, self._policy)
         self.following = Following(self, self._rank, self.losses)
         self.rounds = Rounds(self.lagging)
-        self._trace: Trace | None = None
-        self._stopped_at = 0
-        """The boundary of the last stop."""
-        self._ended = False
+        self._boundaries = Boundaries(self, self._rank, self._policy, self._stop_server, self._returns)
         self._faulty = False
         """Whether a boundary was given up."""
         self._left = Left()
@@ -125,11 +117,8 @@ class Tracer(StaysHere):
     def begin_anew(self) -> None:
         """Nothing has happened yet in this process, which is a forked child."""
         self._stepper.over(broken=True)
-        self._stop_server.let_go()
-        self._policy.stopped()
-        self._policy.look()
-        self._trace, self._stopped_at = None, 0
-        self._ended = self.driving = False
+        self._boundaries.begin_anew()
+        self.driving = False
 
     def begin(
         self,
@@ -253,7 +242,8 @@ class Tracer(StaysHere):
     def failed(self, error: BaseException, *, last: bool = True) -> None:
         """An exception is about to end the script, or (not the `last` boundary then) the thread that trains."""
         self._end_of_script(caused_by(error, self._left.by(error)))
-        self._ended = self._ended and last
+        if not last:
+            self._boundaries.goes_on_after_end()
 
     # stops inside a phase
 
@@ -264,10 +254,12 @@ class Tracer(StaysHere):
             detail: What has asked for it.
             frame: The user's frame.
         """
-        line = m.Inner("line", phase=self._running.name if self._running is not None else "")
+        current = self.course.current
+        line = m.Inner("line", phase=current.name if current is not None else "")
         self._stop_within(Cause("breakpoint", detail, frames.stack(frame), inner=lambda _: line), frame)
-        if self._stepper.phase is None and self._running is not None:
-            self._stepper.begins(self._running)
+        current = self.course.current
+        if self._stepper.phase is None and current is not None:
+            self._stepper.begins(current)
 
     def stop_inside(self, inner: Describes, frame: FrameType | None) -> None:
         """One unit of a phase is done: an inner boundary, at which training stops.
@@ -278,40 +270,20 @@ class Tracer(StaysHere):
         """
         self._stop_within(Cause("step", "", frames.stack(frame), inner=inner), frames.user_frame(frame))
 
-    # deciding
-
-    @property
-    def _running(self) -> Phase | None:
-        """The innermost phase that runs."""
-        return self.course.running or self.course.open
-
     @held
     def _stop_within(self, cause: Cause, frame: FrameType | None) -> None:
         """Stop at an inner boundary. The time that the user takes there is no part of the phase's."""
-        course = self.course
+        phases = self.course
         self.passing.due = 0
-        course.index += 1
-        running = course.inside if course.running is None else (*course.inside, course.running.name)
-        cause = replace(cause, coming=self._running.whose if self._running is not None else None)
-        boundary = m.Boundary(
-            course.index, course.update, inside=running, epoch=course.epoch, loss=course.loss, rank=self._rank.number
-        )
+        phases.index += 1
         began = monotonic_ns()
         try:
-            if self._rank.page is None:
-                self.following.stays_silent("line", None)
-                self._join()
-            if self._trace is not None:
-                self._tell(placed(boundary, frame), cause.stack, end=cause)
-            else:
-                self._policy.stopped()
-                with self.following.turn:
-                    self._stop_server.wait(placed(boundary, frame), cause)
+            self._boundaries.inside(cause, frame)
         except HubLost:
             self.disarm()
         except Exception as error:
             self.gave_up(error)
-        course.waited(monotonic_ns() - began)
+        phases.waited(monotonic_ns() - began)
         if self._stepper.phase is not None:  # it is taken out at the end of the phase, which must not go by unnoticed
             self._policy.look()
 
@@ -346,7 +318,9 @@ class Tracer(StaysHere):
                 self._stop_server.pass_unseen()
             else:
                 with self.following.turn:
-                    self._look(name, done, opens, predicted, silent, whose, frame, frame if returning else None)
+                    self._boundaries.between(
+                        name, done, opens, predicted, silent, whose, frame, frame if returning else None
+                    )
         except HubLost:
             self.disarm()
         except Exception as error:
@@ -364,81 +338,17 @@ class Tracer(StaysHere):
         self._stepper.begins(phase)
         return phase
 
-    def _look(
-        self,
-        name: str,
-        done: Phase | None,
-        opens: int | None,
-        predicted: bool,
-        silent: bool,
-        whose: Owner,
-        frame: FrameType | None,
-        returning: FrameType | None,
-    ) -> None:
-        """Whether to stop here, and at the end of the phase that begins here."""
-        halt, policy, course = self._stop_server, self._policy, self.course
-        if self._rank.page is None:
-            if being_prepared() or self.following.stays_silent(name, whose):
-                return
-            self._join()
-        elif self._rank.page.bell():
-            self._read_mail()
-        following = (done and course.before and course.foretell(done.name)) or name if predicted else name
-        boundary = course.boundary(following, done, opens, monotonic_ns(), predicted=predicted)
-        if self._trace is not None and not silent:
-            self._tell(placed(boundary, frame), stack_around(frame), returning)
-        again = silent and self._stopped_at == course.index
-        why = None if again else policy.why(Arrival(boundary, silent, following == name))
-        if why is not None:
-            self._stopped_at = course.index
-            policy.stopped()
-            self._rank.say_where(course, following, monotonic_ns())
-            boundary = msgspec.structs.replace(placed(boundary, frame), rank=self._rank.number)
-            halt.wait(boundary, Cause(*why, stack_around(frame), returning=returning, coming=whose))
-        elif policy.until == "finish" and halt.watching:
-            if not silent:
-                halt.pass_by(boundary, done, stack_around(frame), returning)
-        elif policy.until not in STEPPING:
-            halt.stop_watching()
-        if not halt.watching and policy.is_due(boundary):
-            halt.foresee(boundary.next, stack_around(frame), returning)
-
-    def _tell(
-        self, boundary: m.Boundary, stack: list[FrameType], returning: FrameType | None = None, end: Cause | None = None
-    ) -> None:
-        """Add a boundary to the trace, if there is one.
-
-        Raises:
-            SystemExit: the updates that were to be traced are over.
-        """
-        if self._trace is None:
-            return
-        if self._trace.passes(boundary, stack, self.course, returning=returning, end=end):
-            self.quiet = self._ended = True
-            raise SystemExit(0)
-
     @held
     def _end_of_script(self, cause: Cause) -> None:
-        if self._ended or self.quiet or self._rank.page is None:
+        if not self._boundaries.ends():
             return
-        self._ended = True
         self.following.say_beside()
         try:
             self.losses.settle(wait=True)
             self._stepper.over()
-            now = monotonic_ns()
-            running = self.course.running
-            done, _ = self.course.advance(None, now, None)
-            self.course.conclude(ended=cause.reason == "exit")
-            boundary = self.course.boundary(None, done, None, now, predicted=False)
-            if cause.reason == "exception":
-                frame = next((f for f in cause.stack if frames.origin(f.f_code.co_filename) == "user"), None)
-                boundary = placed(boundary, frame, (cause.lines or {}).get(id(frame)))
-                if inside := cause.left or ((*done.inside, done.name) if done and done is running else ()):
-                    boundary = msgspec.structs.replace(boundary, inside=inside, done=None)
-            with self.following.turn:
-                self._tell(boundary, cause.stack, end=cause)
-                self._stop_server.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
+            if self.passing.notes:
+                self.passing.catch_up()
+            self._boundaries.at_end(cause)
         except HubLost:
             self.disarm()
         except Exception as error:
@@ -448,38 +358,7 @@ class Tracer(StaysHere):
         """Whether phases may go by unseen: each is a call, nobody is told of updates, no step is one by hand."""
         return not (self.quiet or self.driving or self.told.update) and self.registry.has_optimizers
 
-    # the hub
-
-    def _join(self) -> None:
-        """At the first boundary: enter the session as a rank.
-
-        Raises:
-            HubLost: this process is none.
-        """
-        welcome = self._rank.join()
-        self.losses.joined()
-        self._policy.begin(welcome)
-        self._stop_server.begin(welcome)
-        if welcome.trace is not None:
-            self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self.gave_up)
-        self.passing.thread = get_ident()
-        if multiprocessing.process.parent_process() is not None:  # it ends by os._exit, and runs no atexit
-            multiprocessing.util.Finalize(None, self.finish, exitpriority=100)
-
-    def _read_mail(self) -> None:
-        if self._rank.page is not None:
-            self._rank.page.clear_bell()
-        for message in self._rank.link.pending():
-            match message:
-                case m.Pause():
-                    self._policy.pause()
-                case m.SetBreakpoints(breakpoints=points):
-                    self._policy.set_breakpoints(points)
-                case m.Ask(number=number):
-                    refusal = m.Refusal("training is running; press p to pause it")
-                    self._rank.link.send(m.Answer(number, refusal))
-                case m.Disarm():
-                    raise HubLost("the session has ended")
+    # what fails, and the hub
 
     def gave_up(self, error: Exception) -> None:
         """A boundary could not be looked at, or made: that must never become the user's. Say so, once, and go on."""

@@ -1,0 +1,232 @@
+"""A boundary that somebody may look at: between two phases, inside one, or at the script's end.
+
+There the session is entered, the hub's messages are read, and it is decided whether training stops; a traced run tells
+of it. Which boundaries there are is the tracer's (`tracer`), what is shown at a stop is the stop server's (`stop`).
+"""
+
+from __future__ import annotations
+
+import multiprocessing.process
+import multiprocessing.util
+from dataclasses import replace
+from time import monotonic_ns
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.effects.returns import Returns
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.phases.phase import Phase
+from stepdbg.tracer.session.connection import HubLost
+from stepdbg.tracer.session.rank import Rank, being_prepared
+from stepdbg.tracer.stops.callers import Owner
+from stepdbg.tracer.stops.cause import STEPPING, Cause
+from stepdbg.tracer.stops.decide import Arrival, StopPolicy
+from stepdbg.tracer.stops.location import placed, stack_around
+from stepdbg.tracer.stops.stop import StopServer
+from stepdbg.tracer.stops.tracing import Trace
+
+if TYPE_CHECKING:
+    from stepdbg.tracer.session.losses import Losses
+    from stepdbg.tracer.stops.following import Following
+
+
+class Looking(Protocol):
+    """The tracer, as far as a boundary that is looked at needs it."""
+
+    quiet: bool
+    """True when nothing is to be made into boundaries any more."""
+    losses: Losses
+    """The losses, for the chart."""
+    following: Following
+    """Which thread of which process is debugged."""
+
+    def finish(self) -> None:
+        """The script has come to its end."""
+
+    def gave_up(self, error: Exception) -> None:
+        """A boundary could not be looked at."""
+
+
+class Boundaries:
+    """Decides at each boundary that is looked at, and tells a trace of it."""
+
+    def __init__(self, tracer: Looking, rank: Rank, policy: StopPolicy, server: StopServer, returns: Returns) -> None:
+        self._tracer, self._rank, self._policy, self._server = tracer, rank, policy, server
+        self._returns = returns
+        self._phases = returns.course
+        self._trace: Trace | None = None
+        self._last_index = 0
+        """The index of the boundary at which training stopped last."""
+        self._ended = False
+        """Whether the last boundary has come."""
+
+    def begin_anew(self) -> None:
+        """Nothing has happened yet in this process, which is a forked child."""
+        self._server.let_go()
+        self._policy.stopped()
+        self._policy.look()
+        self._trace, self._last_index, self._ended = None, 0, False
+
+    def between(
+        self,
+        name: str,
+        done: Phase | None,
+        opens: int | None,
+        predicted: bool,
+        silent: bool,
+        owner: Owner,
+        frame: FrameType | None,
+        returning: FrameType | None,
+    ) -> None:
+        """Whether to stop between two phases, and at the end of the phase that begins.
+
+        Args:
+            name: The phase that begins, or where that is `predicted` the guess without an update before.
+            done: The phase done.
+            opens: The update that opens here.
+            predicted: What comes next is foretold from the update before.
+            silent: Nothing lies between this boundary and the one before: they are one.
+            owner: The model or optimizer whose phase begins.
+            frame: The user's frame.
+            returning: The user's frame, where a model's output is just being returned to it.
+
+        Raises:
+            HubLost: nobody is there any more.
+        """
+        server, policy, phases = self._server, self._policy, self._phases
+        if self._rank.page is None:
+            if being_prepared() or self._tracer.following.stays_silent(name, owner):
+                return
+            self._join()
+        elif self._rank.page.bell():
+            self._read_messages()
+        following = (done and phases.before and phases.foretell(done.name)) or name if predicted else name
+        boundary = phases.boundary(following, done, opens, monotonic_ns(), predicted=predicted)
+        if self._trace is not None and not silent:
+            self._trace_boundary(self._trace, placed(boundary, frame), stack_around(frame), returning)
+        again = silent and self._last_index == phases.index
+        why = None if again else policy.why(Arrival(boundary, silent, following == name))
+        if why is not None:
+            self._last_index = phases.index
+            policy.stopped()
+            self._rank.say_where(phases, following, monotonic_ns())
+            boundary = msgspec.structs.replace(placed(boundary, frame), rank=self._rank.number)
+            server.wait(boundary, Cause(*why, stack_around(frame), returning=returning, coming=owner))
+        elif policy.until == "finish" and server.watching:
+            if not silent:
+                server.pass_by(boundary, done, stack_around(frame), returning)
+        elif policy.until not in STEPPING:
+            server.stop_watching()
+        if not server.watching and policy.is_due(boundary):
+            server.foresee(boundary.next, stack_around(frame), returning)
+
+    def inside(self, cause: Cause, frame: FrameType | None) -> None:
+        """Stop at an inner boundary.
+
+        Raises:
+            HubLost: nobody is there any more.
+        """
+        phases = self._phases
+        inside = phases.inside if phases.running is None else (*phases.inside, phases.running.name)
+        current = phases.current
+        cause = replace(cause, coming=current.whose if current is not None else None)
+        boundary = m.Boundary(
+            phases.index, phases.update, inside=inside, epoch=phases.epoch, loss=phases.loss, rank=self._rank.number
+        )
+        if self._rank.page is None:
+            self._tracer.following.stays_silent("line", None)
+            self._join()
+        if self._trace is not None:
+            self._trace_boundary(self._trace, placed(boundary, frame), cause.stack, end=cause)
+        else:
+            self._policy.stopped()
+            with self._tracer.following.turn:
+                self._server.wait(placed(boundary, frame), cause)
+
+    def ends(self) -> bool:
+        """The last boundary comes; whether it is to be looked at, which it is once."""
+        if self._ended or self._tracer.quiet or self._rank.page is None:
+            return False
+        self._ended = True
+        return True
+
+    def at_end(self, cause: Cause) -> None:
+        """Stop at the last boundary.
+
+        Raises:
+            HubLost: nobody is there any more.
+        """
+        phases, now = self._phases, monotonic_ns()
+        running = phases.running
+        done, _ = phases.advance(None, now, None)
+        phases.conclude(ended=cause.reason == "exit")
+        boundary = phases.boundary(None, done, None, now, predicted=False)
+        if cause.reason == "exception":
+            frame = next((f for f in cause.stack if frames.origin(f.f_code.co_filename) == "user"), None)
+            boundary = placed(boundary, frame, (cause.lines or {}).get(id(frame)))
+            if inside := cause.left or ((*done.inside, done.name) if done and done is running else ()):
+                boundary = msgspec.structs.replace(boundary, inside=inside, done=None)
+        with self._tracer.following.turn:
+            if self._trace is not None:
+                self._trace_boundary(self._trace, boundary, cause.stack, end=cause)
+            self._server.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
+
+    def goes_on_after_end(self) -> None:
+        """What has ended was not the script but a thread of it: further boundaries may come."""
+        self._ended = False
+
+    def _trace_boundary(
+        self,
+        trace: Trace,
+        boundary: m.Boundary,
+        stack: list[FrameType],
+        returning: FrameType | None = None,
+        end: Cause | None = None,
+    ) -> None:
+        """Add a boundary to the trace.
+
+        Raises:
+            SystemExit: the updates that were to be traced are over.
+        """
+        if trace.passes(boundary, stack, self._phases, returning=returning, end=end):
+            self._tracer.quiet = self._ended = True
+            raise SystemExit(0)
+
+    def _join(self) -> None:
+        """At the first boundary: enter the session as a rank.
+
+        Raises:
+            HubLost: this process is none.
+        """
+        welcome = self._rank.join()
+        self._tracer.losses.joined()
+        self._policy.begin(welcome)
+        self._server.begin(welcome)
+        if welcome.trace is not None:
+            self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self._tracer.gave_up)
+        self._tracer.following.stay_here()
+        if multiprocessing.process.parent_process() is not None:  # it ends by os._exit, and runs no atexit
+            multiprocessing.util.Finalize(None, self._tracer.finish, exitpriority=100)
+
+    def _read_messages(self) -> None:
+        """Read what the hub has sent while training ran.
+
+        Raises:
+            HubLost: the session has ended.
+        """
+        if self._rank.page is not None:
+            self._rank.page.clear_bell()
+        for message in self._rank.link.pending():
+            match message:
+                case m.Pause():
+                    self._policy.pause()
+                case m.SetBreakpoints(breakpoints=points):
+                    self._policy.set_breakpoints(points)
+                case m.Ask(number=number):
+                    refusal = m.Refusal("training is running; press p to pause it")
+                    self._rank.link.send(m.Answer(number, refusal))
+                case m.Disarm():
+                    raise HubLost("the session has ended")
