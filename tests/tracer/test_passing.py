@@ -49,7 +49,7 @@ class Side:
 
     def __init__(self, folder: Path) -> None:
         self.course = PhaseTracker()
-        self.course.in_use = {1}
+        self.course.optimizers.required = {1}
         rank = Rank(cast("Link", None), folder)
         rank.page = self.page = Page(folder / f"page-{next(_NUMBERS)}", create=True)
         self.losses = Losses(self.course, rank)
@@ -64,8 +64,9 @@ class Side:
             for done in (course.phases, course.before)
         ]
         open_now = course.running and course.running.name
+        optimizers = course.optimizers
         return (
-            course.index, course.update, course.loss, open_now, course.stepped, course.in_use, phases,
+            course.index, course.update, course.loss, open_now, optimizers.stepped, optimizers.required, phases,
             self.page.losses_since(0), self.page.status().update,
         )  # fmt: skip
 

@@ -45,11 +45,11 @@ class Rounds:
 
     def begins(self, phase: str, optimizer: Hashable, frame: FrameType | None) -> Turn | None:
         """What has gone round when a phase begins that somebody's code, in that frame, calls for."""
-        course = self._course
-        if phase != "step" and not course.stepped:
+        course, optimizers = self._course, self._course.optimizers
+        if phase != "step" and not optimizers.stepped:
             return None
         path = path_of(frame)
-        turn = self.turn(phase, path, course.in_use | course.stepped, course.unused) if course.stepped else None
+        turn = self.turn(phase, path, optimizers.all, optimizers.unused) if optimizers.stepped else None
         if phase == "step" and not course.within("step"):
             if self._update != course.update:
                 self._update, self._steps = course.update, 0
@@ -59,8 +59,8 @@ class Rounds:
 
     def over(self, frame: FrameType | None) -> bool:
         """Whether nothing trains any more in this round, as far as the loops tell."""
-        course = self._course
-        return self.turn("data", path_of(frame), course.in_use | course.stepped, course.unused) in ("over", "inner")
+        optimizers = self._course.optimizers
+        return self.turn("data", path_of(frame), optimizers.all, optimizers.unused) in ("over", "inner")
 
     def forget(self) -> None:
         """What follows is not seen: nothing is known of how often a loop goes round meanwhile."""

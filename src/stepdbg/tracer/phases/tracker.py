@@ -13,19 +13,17 @@ from typing import Any
 from msgspec import Struct
 
 from stepdbg.protocol.messages import Boundary, PhaseRecord
+from stepdbg.tracer.phases.optimizers_in_use import OptimizersInUse
+from stepdbg.tracer.phases.order import follows, last_of, names_at
 from stepdbg.tracer.phases.phase import Phase
-from stepdbg.tracer.phases.turns import Turn, opens_by_turn
+from stepdbg.tracer.phases.turns import Turn
 from stepdbg.tracer.stays_here import StaysHere
 
-USUAL_ORDER = ("data", "zero_grad", "forward", "loss", "backward", "step")
-"""What is foretold while nothing has been learned."""
 _CLOSED = frozenset({"data", "forward", "eval", "backward", "unscale", "clip", "step", "scheduler"})
 """Calls of torch's in which no update opens. (A `with stepdbg.phase(…)` may hold whole updates.)"""
 
 BY_HAND = "by hand"
 """Stands for the optimizer where the script steps by hand."""
-_KNOWN = 2
-"""After so many updates that the order of phases alone would have told as well, it is gone by."""
 _MAKERS = {"batch": ("data",), "output": ("forward",), "loss": ("loss", "backward")}
 """The phases in which the objects of a kind come into being."""
 
@@ -36,7 +34,7 @@ class _Opening(Struct):
     phases: list[Phase]
     before: list[Phase]
     stepped: set[Hashable]
-    in_use: set[Hashable]
+    required: set[Hashable]
 
 
 @dataclass(slots=True)
@@ -60,24 +58,12 @@ class PhaseTracker(StaysHere):
     """The phases done in this update."""
     before: list[Phase] = field(default_factory=list)
     """The phases of the last complete update."""
-    stepped: set[Hashable] = field(default_factory=set)
-    """The optimizers that have stepped in this update."""
-    in_use: set[Hashable] = field(default_factory=set)
-    """The optimizers that must have stepped before a forward or zero_grad opens an update."""
-    fresh: set[Hashable] = field(default_factory=set)
-    """Optimizers that were made in mid-run and have not stepped yet: another fold's, another stage's."""
-    unused: set[Hashable] = field(default_factory=set)
-    """Optimizers that were made and have never stepped."""
+    optimizers: OptimizersInUse = field(default_factory=OptimizersInUse)
+    """The optimizers, which say where an update opens."""
     pending_backward: bool = False
     """Between a training forward and its backward."""
     merged: bool = False
     """What was assumed to run before the newest boundary did not: it is one with the boundary before."""
-    trailing: set[Hashable] = field(default_factory=set)
-    """The optimizers whose `zero_grad` ends a round (None: a model's), as far as was seen."""
-    agreed: int = 0
-    """So many updates in a row have opened where the order of phases alone would have opened them."""
-    _differs: bool = False
-    """Within this update, loops have told otherwise than that order."""
     _opening: _Opening | None = None
 
     def begin_anew(self) -> None:
@@ -193,14 +179,8 @@ class PhaseTracker(StaysHere):
                 return
             self.last = phase
             self._end(phase, now_ns)
-            if not self.stepped and phase.name == "step" and phase.outer is None:
-                self.stepped.add(BY_HAND)
-
-    def note_step(self, optimizer: Hashable) -> None:
-        """That optimizer has stepped, or would have (its scaler skipped the step)."""
-        self.stepped.add(optimizer)
-        self.fresh.discard(optimizer)
-        self.unused.discard(optimizer)
+            if not self.optimizers.stepped and phase.name == "step" and phase.outer is None:
+                self.optimizers.stepped.add(BY_HAND)
 
     def note_loss(self, loss: Any, name: str) -> None:
         """The newest backward was called on that tensor (a weak reference to it), which is called so."""
@@ -209,14 +189,6 @@ class PhaseTracker(StaysHere):
         if newest is not None and newest.on is None and newest.loss == name:
             newest.on = loss
 
-    def note_made(self, optimizer: Hashable) -> None:
-        """That optimizer was made: it will step. In the first update nothing else has been learned yet."""
-        self.unused.add(optimizer)
-        if self.before or self.stepped:
-            self.fresh.add(optimizer)
-        else:
-            self.in_use.add(optimizer)
-
     def take_back(self, phase: Phase) -> None:
         """That phase, done last, was none: the loader had no batch left, or feeds no training.
 
@@ -224,12 +196,13 @@ class PhaseTracker(StaysHere):
         """
         phase.kept = False
         opening = self._opening
-        if opening is None or phase.update != self.update or self.stepped:
+        if opening is None or phase.update != self.update or self.optimizers.stepped:
             return
         if all(other is phase or not other.kept for other in self.phases):
             done = [other for other in self.phases if other is not phase]
             self.phases = [*opening.phases, *done]
-            self.before, self.stepped, self.in_use = opening.before, opening.stepped, opening.in_use
+            self.before = opening.before
+            self.optimizers.back_to(opening.stepped, opening.required)
             self._opening = None
             self.update -= 1
             phase.update = self.update
@@ -240,11 +213,6 @@ class PhaseTracker(StaysHere):
             self.running = None
             self._retracted()
 
-    @property
-    def regular(self) -> bool:
-        """Whether the order of phases alone tells where updates open, as far as was seen."""
-        return self.agreed >= _KNOWN and not self._differs
-
     def conclude(self, *, ended: bool) -> None:
         """The script is over. If it has come to its end, an update in which nothing was learned was none: its phases
         end the one before.
@@ -254,11 +222,12 @@ class PhaseTracker(StaysHere):
         if (
             ended
             and opening is not None
-            and not self.stepped
+            and not self.optimizers.stepped
             and not any(phase.name in learns for phase in self.phases)
         ):
             self.phases = [*opening.phases, *self.phases]
-            self.before, self.stepped, self.in_use = opening.before, opening.stepped, opening.in_use
+            self.before = opening.before
+            self.optimizers.back_to(opening.stepped, opening.required)
             self._opening = None
             self.update -= 1
             for phase in self.phases:
@@ -299,36 +268,12 @@ class PhaseTracker(StaysHere):
         """What followed on that phase, which is done or begins, in the last update; the usual order where nothing has
         been learned. Between a forward and its backward evaluations are part of the order.
         """
-        names, done = self._order(self.before), self._order(self.phases)
+        inside, evaluations = self.inside, self.pending_backward
+        done = names_at(self.phases, inside, evaluations=evaluations)
         if begins:
             done.append(phase)
-        evaluations = 0
-        while self.pending_backward and done and done[-1] == "eval":
-            evaluations += 1
-            done.pop()
-        if evaluations and done:
-            phase = done[-1]
-        places = [place for place, name in enumerate(names) if name == phase]
-        if places:
-            place = places[min(max(done.count(phase), 1), len(places)) - 1] + 1
-            while evaluations and place < len(names) and names[place] == "eval":
-                evaluations -= 1
-                place += 1
-            if place < len(names):
-                return names[place]
-            return None if self.inside else names[0]
-        if names or phase not in USUAL_ORDER:
-            return None
-        return USUAL_ORDER[(USUAL_ORDER.index(phase) + 1) % len(USUAL_ORDER)]
-
-    def _order(self, phases: list[Phase]) -> list[str]:
-        """The names of those at the level where training is."""
-        inside, evaluations = self.inside, self.pending_backward
-        return [
-            phase.name
-            for phase in phases
-            if phase.inside == inside and (phase.kept or (evaluations and phase.name == "eval"))
-        ]
+        before = names_at(self.before, inside, evaluations=evaluations)
+        return follows(phase, before, done, inside=bool(inside), evaluations=evaluations)
 
     def update_of(self, following: str) -> int:
         """The update that a phase which begins now is part of, by the order of phases."""
@@ -336,8 +281,7 @@ class PhaseTracker(StaysHere):
 
     def is_last(self, name: str) -> bool:
         """Whether an update ends with that phase, by the order learned."""
-        names = [phase.name for phase in self.before if phase.kept and phase.outer is None]
-        return names[-1] == name if names else name == "step"
+        return name == (last_of(self.before) or "step")
 
     def records(self) -> tuple[PhaseRecord, ...]:
         """The phases done in this update, as they are sent."""
@@ -360,13 +304,8 @@ class PhaseTracker(StaysHere):
         return _records(self.before)
 
     def _arrive(self, following: str | None, optimizer: Hashable, now_ns: int, silent: bool) -> None:
-        stepped = self.stepped
-        if (
-            following == "zero_grad"
-            and stepped
-            and not (optimizer is None or optimizer in stepped or optimizer in self.fresh)
-        ):  # if its gradients are zeroed when others have stepped in this update, it still will
-            self.in_use.add(optimizer)
+        if following == "zero_grad" and self.optimizers.stepped:
+            self.optimizers.note_zero_grad(optimizer)
         self.merged = False
         if self.running is not None:
             self.close_running(self.running, now_ns)
@@ -384,19 +323,10 @@ class PhaseTracker(StaysHere):
     def _opens(self, following: str | None, optimizer: Hashable, turn: Turn | None) -> int | None:
         if self.index == 1 and following is not None:
             return self.update
-        if not self.stepped or following is None or self._closed():
+        optimizers = self.optimizers
+        if not optimizers.stepped or following is None or self._closed():
             return None
-        by_order = self._opens_by_order(following, optimizer)
-        opens = by_order
-        if turn is not None:
-            several = len(self.in_use | self.stepped) > 1
-            opens = opens_by_turn(turn, following, several=several, by_order=by_order, again=optimizer in self.stepped)
-            if following == "zero_grad":
-                (self.trailing.add if turn == "over" else self.trailing.discard)(optimizer)
-                by_order = self._opens_by_order(following, optimizer)
-        elif following == "forward" and self.regular and not self._begins_with("forward"):
-            opens = by_order = False  # one from which nothing is learned: an evaluation with gradients on
-        self._differs = self._differs or opens != by_order
+        opens = optimizers.opens_update(following, optimizer, turn, self.phases, self.before)
         return self.update + 1 if opens else None
 
     def _closed(self) -> bool:
@@ -408,38 +338,11 @@ class PhaseTracker(StaysHere):
             level = level.outer
         return False
 
-    def _opens_by_order(self, following: str, optimizer: Hashable) -> bool:
-        """Whether the order of phases alone says that an update opens."""
-        stepped = self.stepped
-        if following == "data":
-            return True
-        if following == "zero_grad" and optimizer in self.trailing:
-            return False
-        # (optimizers that have all been replaced by new ones, as by the next fold's, are waited for no longer)
-        all_stepped = self.in_use <= stepped or self.in_use.isdisjoint(stepped)
-        if following in ("forward", "backward") or optimizer is None:
-            return all_stepped and following in ("forward", "backward", "zero_grad")
-        if following in ("zero_grad", "step"):
-            if optimizer in stepped:
-                # in a GAN that zeroes both each time this is still the same round: the next batch says that it is over
-                return all_stepped or not any(phase.name == "data" for phase in self.phases)
-            return following == "zero_grad" and optimizer in self.fresh
-        return False
-
-    def _begins_with(self, name: str) -> bool:
-        """Whether the last complete update began with that phase, or nothing has been learned."""
-        first = next((phase.name for phase in self.before if phase.kept and phase.outer is None), name)
-        return first == name
-
     def _open(self, update: int) -> None:
-        self._opening = _Opening(self.phases, self.before, self.stepped, self.in_use)
-        self.before = self.phases
-        self.in_use = self.stepped
+        self._opening = _Opening(self.phases, self.before, self.optimizers.stepped, self.optimizers.required)
+        self.before, self.phases = self.phases, []
         self.update = update
-        self.phases = []
-        self.stepped = set()
-        self.agreed = 0 if self._differs else self.agreed + 1
-        self._differs = False
+        self.optimizers.next_update()
 
 
 def _records(phases: list[Phase]) -> tuple[PhaseRecord, ...]:

@@ -156,7 +156,7 @@ class FreeRunLog(StaysHere):
         phase = self._begin(name, key, began, call=ended != 0)
         if ended:
             if name == "step":
-                self._course.note_step(key)
+                self._course.optimizers.note_step(key)
             self._course.leave(phase, ended)
 
     def _pass_over(self, names: list[str], keys: list[Any], place: int, openings: list[int]) -> int:

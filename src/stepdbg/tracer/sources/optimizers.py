@@ -111,7 +111,8 @@ class Optimizers(StaysHere):
                 hooks._wrap_own(type(self), Optimizer, "zero_grad", hooks._zero_grad)
                 if tracer.listening() or tracer.following.undecided:
                     tracer.registry.note_optimizer(self)
-                    tracer.course.note_made(key_of(self))
+                    phases = tracer.course
+                    phases.optimizers.note_made(key_of(self), in_first_update=not phases.before)
                     models.watch()
             except Exception as error:
                 tracer.gave_up(error)
@@ -208,7 +209,7 @@ class Optimizers(StaysHere):
                         passing.notes.append(monotonic_ns())
                         return result
                     if phase is not NOTED:
-                        tracer.course.note_step(key)
+                        tracer.course.optimizers.note_step(key)
                 except Exception as error:
                     tracer.gave_up(error)
             if phase is not None:

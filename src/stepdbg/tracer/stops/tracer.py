@@ -178,7 +178,7 @@ class Tracer(StaysHere):
                 return
             phase, passing.phase = passing.phase, None
             if phase.name == "step":
-                self.lagging.note_step(passing.key)
+                self.lagging.optimizers.note_step(passing.key)
         now = monotonic_ns()
         if self._stepper.phase is phase:
             self._stepper.over()
@@ -189,7 +189,7 @@ class Tracer(StaysHere):
             self._returns.note(phase)
         if course.open is not None:
             return
-        if self._policy.free and self.lagging.regular and self._may_pass():
+        if self._policy.free and self.lagging.optimizers.regular and self._may_pass():
             self.rounds.forget()
             passing.arm(now)
         elif not (self.driving or self.quiet):
