@@ -61,7 +61,7 @@ class PhaseEffects:
         """Note the batch that a `data` phase of the loop's own has fetched, where somebody stood at its beginning."""
         if boundary.done == "data" and self.before is not None:
             for variables in islice(frames.scopes(stack), 1):
-                self._registry.note_fetched(variables, self._in_sight)
+                self._registry.newest.note_fetched(variables, self._in_sight)
 
     def evaluations(self, boundary: Boundary) -> int:
         """The number of evaluations in a row that have just been done."""

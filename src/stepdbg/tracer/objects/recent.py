@@ -35,28 +35,28 @@ class RecentTensor:
 
 
 @dataclass(slots=True)
-class Held:
+class RecentTensors:
     """Tensors that only the script's variables hold: newest batches, outputs and losses, the oldest first."""
 
-    _sightings: list[RecentTensor] = field(default_factory=list)
+    _tensors: list[RecentTensor] = field(default_factory=list)
 
     def add(self, kind: Kind, tensor: torch.Tensor, serial: int, *, known: bool = False) -> None:
         """It was seen; the first sighting of a tensor counts."""
-        alive = [one for one in self._sightings if one.ref() is not None]
+        alive = [one for one in self._tensors if one.ref() is not None]
         if not any(one.ref() is tensor for one in alive):
             alive.append(RecentTensor(kind, weakref.ref(tensor), serial, known))
-        self._sightings = alive[-_MOST:]
+        self._tensors = alive[-_MOST:]
 
     def newest(self, kind: Kind) -> list[torch.Tensor]:
         """The living ones of that kind that came last, together."""
         alive = [
-            (one.serial, tensor) for one in self._sightings if one.kind == kind and (tensor := one.ref()) is not None
+            (one.serial, tensor) for one in self._tensors if one.kind == kind and (tensor := one.ref()) is not None
         ]
         return [tensor for serial, tensor in alive if serial == alive[-1][0]]
 
     def named(self, scope: Mapping[int, str]) -> list[tuple[str, torch.Tensor, RecentTensor]]:
         """The living ones that these names (by `id`) lead to."""
-        found = ((one, one.ref()) for one in islice(self._sightings, _MOST))
+        found = ((one, one.ref()) for one in islice(self._tensors, _MOST))
         return [(scope[id(tensor)], tensor, one) for one, tensor in found if tensor is not None and id(tensor) in scope]
 
 

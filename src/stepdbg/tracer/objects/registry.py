@@ -1,26 +1,24 @@
 """What is alive, and what the user calls it: models, parameters, gradients, buffers, optimizers and their state, the
 batch, the outputs and the loss.
 
-Sources note what they see, as weak references, so that nothing lives longer for being watched. Only at a stop are
-names looked up, in the variables of the user's frames, and everything listed by name (`refresh`); when training goes on
-the list is dropped (`release`).
+Sources note what they see, as weak references, so that nothing lives longer for being watched (batches, outputs and
+losses: `newest`). Only at a stop are names looked up, in the variables of the user's frames, and everything listed by
+name (`refresh`); when training goes on the list is dropped (`release`).
 """
 
 from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from types import FrameType
-from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from stepdbg.protocol.messages import Census, Kind
+from stepdbg.protocol.messages import Census
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import (
     groups_of,
@@ -29,19 +27,16 @@ from stepdbg.tracer.introspect.layout import (
     states_of,
 )
 from stepdbg.tracer.introspect.plain import key_in_words, plain
-from stepdbg.tracer.introspect.safe_access import FEW as _FEW
-from stepdbg.tracer.introspect.safe_access import is_a, tensors_in
-from stepdbg.tracer.introspect.trainers import closure_loss
-from stepdbg.tracer.objects.alive import Alive, Slot, maker_of
+from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.earlier_graphs import Earlier
 from stepdbg.tracer.objects.holders import Holders
 from stepdbg.tracer.objects.leaves import Leaves
-from stepdbg.tracer.objects.loss_search import Called
 from stepdbg.tracer.objects.module_tensors import ModuleTensors, ModuleTensorsCache
+from stepdbg.tracer.objects.newest import NewestTensors
 from stepdbg.tracer.objects.other_threads import OtherThreads, gradients
 from stepdbg.tracer.objects.outliving import Named
-from stepdbg.tracer.objects.recent import Held, Numbers, fetched
-from stepdbg.tracer.objects.variable_names import Sight, assigned_names, look_around, passing_names, taken_by, unique
+from stepdbg.tracer.objects.variable_names import look_around, passing_names
 from stepdbg.tracer.objects.versions import ObjectSetVersion
 
 _NOT_OTHERS = ("parameter", "buffer", "grad")
@@ -62,13 +57,8 @@ class Registry:
     """Losses and outputs of before."""
     _holders: Holders = field(default_factory=Holders)
     """The models and optimizers."""
-    _slots: dict[str, list[Slot]] = field(default_factory=dict)
-    _held: Held = field(default_factory=Held)
-    """What the user's variables hold beyond the newest."""
     in_sight: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
     """The tensors that the user's variables led to at the last stop."""
-    at_backward: bool = False
-    """Whether backward is just being called: then the newest loss is that which it is called on."""
     parts: list[nn.Module] = field(default_factory=list)
     """The modules in sight, between `refresh` and `release`."""
     small: dict[str, bytes] = field(default_factory=dict)
@@ -83,18 +73,13 @@ class Registry:
     _held_by: dict[int, ModuleTensors] = field(default_factory=dict)
     """What each model holds, by its `id`, while everything is being listed."""
     _stand: ObjectSetVersion = field(default_factory=ObjectSetVersion)
+    newest: NewestTensors = field(init=False)
+    """The newest batch, outputs and loss."""
     _of_models: int = 0
     """So many of what is alive are the models' own."""
-    called: Called = field(init=False)
-    """What backward was called on."""
-    _serial: int = 0
-    _numbers: Numbers = field(default_factory=Numbers)
-    """Of batches, outputs and losses that were listed."""
-    _taken: set[str] = field(default_factory=set)
-    """Names that are the user's."""
 
     def __post_init__(self) -> None:
-        self.called = Called(self.earlier.course)
+        self.newest = NewestTensors(self.earlier)
 
     # what the sources note
 
@@ -106,72 +91,6 @@ class Registry:
         """An optimizer was made or used; a wrapper counts as what it wraps."""
         return self._holders.note_optimizer(optimizer)
 
-    def note(self, kind: Kind, value: object, name: str = "") -> None:
-        """A batch, an output or a loss has come into being; it takes the place of the one before."""
-        self._serial = serial = self._serial + 1
-        if isinstance(value, torch.Tensor):
-            maker = maker_of(value) if kind == "output" and value.dim() == 0 else None
-            self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind, maker)]
-            if kind == "output":
-                self.earlier.note(kind, self._slots[kind][0].ref)
-            return
-        tensors = list(islice(tensors_in(value), _FEW))
-        self._slots[kind] = [
-            Slot(kind, weakref.ref(tensor), "", serial, kind + path, maker_of(tensor)) for path, tensor in tensors
-        ]
-        if kind == "output":
-            for slot in self._slots[kind]:
-                self.earlier.note(kind, slot.ref)
-
-    def note_output(self, tensor: weakref.ref[torch.Tensor]) -> None:
-        """A model returned that tensor, no number, some time ago."""
-        self._serial += 1
-        self._slots["output"] = [Slot("output", tensor, "", self._serial, "output")]
-
-    def note_call(self, arguments: object, *, by_hand: bool) -> None:
-        """A model is about to be called with gradients; told only while somebody looks.
-
-        The output of the call before is not the newest any more. What the model is called with is the batch, if it was
-        made by hand, as far as no other model or loader has made it.
-        """
-        for slot in self._slots.get("output", ()):
-            if (output := slot.ref()) is not None:
-                self._held.add("output", output, slot.serial)
-        if not by_hand and self._slots.get("batch") and any(slot.ref() is not None for slot in self._slots["batch"]):
-            return
-        self._serial += 1
-        for _, tensor in islice(tensors_in(arguments), _FEW):
-            if tensor.grad_fn is None and not is_a(tensor, nn.Parameter):
-                there = self.in_sight.get(id(tensor))
-                self._held.add("batch", tensor, self._serial, known=there is not None and there() is tensor)
-
-    def note_fetched(self, variables: Mapping[str, Any], before: Mapping[int, weakref.ref[torch.Tensor]]) -> None:
-        """A `data` phase has ended: what it made is the batch, as far as no loader has just made one."""
-        made = [tensor for slot in self._slots.get("batch", ()) if (tensor := slot.ref()) is not None]
-        if all(id(tensor) in before for tensor in made):
-            self._serial += 1
-            for tensor in fetched(variables, before):
-                self._held.add("batch", tensor, self._serial)
-
-    def add_loss(self, tensor: weakref.ref[torch.Tensor], name: str, update: int | None = None) -> None:
-        """`backward` is called on that tensor, or was, in that update, or will be in this."""
-        if update is not None:
-            self.called.note(tensor, name)
-        slots = self._slots.get("loss")
-        if slots is None or slots[0].ref() is not tensor():
-            self._serial += 1
-            self._slots["loss"] = [Slot("loss", tensor, name, self._serial, "loss")]
-            self.earlier.note_loss(tensor, update)
-
-    def is_newest(self, kind: Kind, tensor: torch.Tensor) -> bool:
-        """Whether that very tensor is among the newest noted of its kind."""
-        return any(slot.ref() is tensor for slot in self._slots.get(kind, ()))
-
-    def made_at(self, kind: Kind, node: Any) -> bool:
-        """Whether that node of the graph made one of the newest of that kind, a number, be it there still or not."""
-        number = node._sequence_nr()
-        return any(slot.maker == number for slot in self._slots.get(kind, ()))
-
     @property
     def has_optimizers(self) -> bool:
         """Whether an optimizer is there."""
@@ -179,18 +98,7 @@ class Registry:
 
     def look_for_loss(self, stack: list[FrameType]) -> None:
         """See whether the innermost of these frames holds a loss that `backward` has not been called on yet."""
-        self._find_loss(look_around(list(frames.scopes(stack))), self.in_sight, stack)
-
-    def newest_loss(self) -> torch.Tensor | None:
-        """The loss noted last, if it is still there."""
-        slots = self._slots.get("loss")
-        return slots[0].ref() if slots else None
-
-    def batch(self) -> torch.Tensor | tuple[torch.Tensor, ...] | None:
-        """The tensors of the batch noted last, if they are still there."""
-        tensors = [tensor for slot in self._slots.get("batch", ()) if (tensor := slot.ref()) is not None]
-        tensors = tensors or self._held.newest("batch")
-        return tensors[0] if len(tensors) == 1 else tuple(tensors) or None
+        self.newest.find_loss(look_around(list(frames.scopes(stack))), self.in_sight, stack)
 
     # what a stop asks
 
@@ -241,13 +149,13 @@ class Registry:
         spaces = list(frames.scopes(stack))
         sight, before = look_around(spaces, passing := passing_names(stack)), self.in_sight
         self.scope, self.in_sight = sight.names, sight.tensors
-        self._taken = sight.variables.union(*(frame.f_code.co_names for frame in stack[:4]))
+        taken = sight.variables.union(*(frame.f_code.co_names for frame in stack[:4]))
         self.parts = sight.modules
         self._holders.find(sight, stack, lambda model, name: self._roster(model, name).parameters)
         self._holders.name(sight, passing)
-        if self.at_backward:
-            self.called.see(spaces, self.newest_loss())
-        self._find_loss(sight if pending_backward else None, before, stack)
+        if self.newest.at_backward:
+            self.newest.called.see(spaces, self.newest.loss())
+        self.newest.find_loss(sight if pending_backward else None, before, stack)
         self.alive = {}
         self.also = {}
         self._stand.begin()
@@ -260,8 +168,7 @@ class Registry:
             for name, leaf in self.leaves.named(sight, names, alone=not self._holders.models):
                 if name not in self.alive:
                     self._list_parameters([leaf], [name], [f"{name}.grad"], "")
-        self._list_slots(returning, before)
-        self._list_held()
+        self.newest.list_among(self.alive, self.scope, taken, returning, before)
         self._count_versions()
         self.others.say_so()
 
@@ -311,31 +218,6 @@ class Registry:
         """How much is alive."""
         alive = self.alive.values()
         return self._stand.census(e.tensor for e in alive if e.kind == "parameter" and e.tensor is not None)
-
-    def loss_name(self) -> str | None:
-        """What the newest loss is called; None where another one is to come that nobody knows yet."""
-        slots = self._slots.get("loss")
-        return slots[0].name or None if slots and not self.called.undecided else None
-
-    # finding
-
-    def _find_loss(
-        self, sight: Sight | None, before: Mapping[int, weakref.ref[torch.Tensor]], stack: list[FrameType]
-    ) -> None:
-        """See which of the user's variables hold losses: before backward, and what stands beside it at its entry."""
-        newest = self.newest_loss()
-        if newest is not None:
-            self._held.add("loss", newest, self._slots["loss"][0].serial)
-        if sight is None:
-            self.called.undecided = False
-            return
-        found = self.called.find(sight, self._slots.get("output", ()), newest if self.at_backward else None)
-        if (main := found.main or (None if self.at_backward else closure_loss(stack))) is not None:
-            self.called.undecided = False
-            self.add_loss(weakref.ref(main[1]), main[0])
-        for _, value in found.beside:
-            self._serial += 1
-            self._held.add("loss", value, self._serial, known=before.get(id(value), lambda: None)() is value)
 
     # listing
 
@@ -406,33 +288,3 @@ class Registry:
                         alive[f"{whose}{word}"] = Alive("state", value, value, 0, named.name)
                     elif is_a(value, (int, float)):
                         alive[f"{whose}{key_in_words(key)}"] = Alive("state", None, value, 0, named.name)
-
-    def _list_slots(self, returning: FrameType | None, before: Mapping[int, weakref.ref[torch.Tensor]]) -> None:
-        for kind in ("batch", "output", "loss"):
-            slots = [slot for slot in self._slots.get(kind, ()) if slot.ref() is not None]
-            if kind == "output":  # a loss that the model returned is listed as the loss
-                slots = [slot for slot in slots if slot.ref() is not self.newest_loss()]
-            assigned = assigned_names(returning) if kind == "output" and returning is not None else ()
-            for place, slot in enumerate(slots):
-                tensor = slot.ref()
-                found = self.scope.get(id(tensor)) if tensor is not None else None
-                if found is None and assigned:
-                    found = taken_by(assigned, slot.default.removeprefix(kind), len(slots), place)
-                slot.name = found or self._free(slot.default if kind != "loss" else slot.name or kind, kind)
-                name = slot.name = unique(slot.name, self.alive)
-                there = before.get(id(tensor)) if kind == "loss" else None  # an output is the loss only at backward
-                known = there is not None and there() is tensor
-                self.alive[name] = Alive(slot.kind, tensor, serial=self._numbers.of(tensor), known=known)
-
-    def _list_held(self) -> None:
-        held = self._held.named(self.scope)
-        listed = {id(entry.tensor) for entry in self.alive.values()} if held else ()
-        for name, tensor, one in held:
-            if id(tensor) not in listed and name not in self.alive:
-                known = one.known or self._numbers.has(tensor)
-                self.alive[name] = Alive(one.kind, tensor, serial=self._numbers.of(tensor), known=known)
-
-    def _free(self, name: str, kind: Kind) -> str:
-        """A name for what no variable holds: none that the user has given to something else."""
-        root = name[: len(kind)] if name.startswith(kind) else name
-        return f"model_{name}" if root in self._taken else name

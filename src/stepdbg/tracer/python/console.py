@@ -63,8 +63,8 @@ class Console(Handler):
         self._at_hand: dict[str, Callable[[], Any]] = {
             "model": lambda: _first(model for _, model in registry.models()),
             "optimizer": lambda: _first(optimizer for _, optimizer in registry.optimizers()),
-            "loss": lambda: _first(loss for loss in (registry.newest_loss(),) if loss is not None),
-            "batch": lambda: _first(batch for batch in (registry.batch(),) if batch is not None),
+            "loss": lambda: _first(loss for loss in (registry.newest.loss(),) if loss is not None),
+            "batch": lambda: _first(batch for batch in (registry.newest.batch(),) if batch is not None),
             "torch": lambda: torch,
         }
 

@@ -236,11 +236,11 @@ class Backward:
                 course.retract()
             else:
                 silent = False
-            tracer.registry.at_backward = bool(name)
+            tracer.registry.newest.at_backward = bool(name)
             try:
                 phase = tracer.begin("backward", None, True, True, silent, tell=tell)
             finally:
-                tracer.registry.at_backward = False
+                tracer.registry.newest.at_backward = False
             if phase is not NOTED:
                 phase.loss, phase.on = name, root
         elif tell is not None:
@@ -251,7 +251,7 @@ class Backward:
 
     def _note_loss(self, loss: torch.Tensor, name: str, update: int) -> None:
         """`backward` is about to be called on that tensor, or on what was made of it, in that update."""
-        self._tracer.registry.add_loss(weakref.ref(loss), name, update)
+        self._tracer.registry.newest.add_loss(weakref.ref(loss), name, update)
         if loss.numel() != 1 or loss.is_complex():
             self._tracer.losses.none(update)
             return

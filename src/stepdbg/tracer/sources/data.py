@@ -135,7 +135,7 @@ class DataLoaders:
             try:
                 if training:
                     with unseen():
-                        tracer.registry.note("batch", batch)
+                        tracer.registry.newest.note("batch", batch)
                     if not mine:
                         tracer.following.fetched = get_ident(), began, monotonic_ns()
                     if phase is not None:

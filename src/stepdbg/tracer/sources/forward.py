@@ -104,14 +104,14 @@ class Models(StaysHere):
         """Whether the newest forward returned that very tensor."""
         if self.output is not None:
             return self.output() is tensor
-        return self._tracer.registry.is_newest("output", tensor)
+        return self._tracer.registry.newest.includes("output", tensor)
 
     def _at_script_level(self) -> bool:
         return self._tracer.course.open is None and not self._tracer.driving
 
     def made_at(self, node: Any) -> bool:
         """Whether this node of the graph made an output of the newest forward, a number."""
-        return self._tracer.registry.made_at("output", node)
+        return self._tracer.registry.newest.made_at("output", node)
 
     def _buried(self) -> bool:
         """Whether a phase is open in which a call of a model is no phase: a data set's, an adjoint method's."""
@@ -287,7 +287,9 @@ class Models(StaysHere):
         """In a generator loop, while somebody looks: what a model is called with (elsewhere the boundary notes it)."""
         course = self._tracer.course
         if torch.is_grad_enabled() and course.running is not None and course.running.place is not None:
-            self._tracer.registry.note_call([*args, *kwargs.values()], by_hand=course.epoch is None)
+            self._tracer.registry.newest.note_call(
+                [*args, *kwargs.values()], self._tracer.registry.in_sight, by_hand=course.epoch is None
+            )
 
     def _end(self, output: Any) -> None:
         """A model's forward has returned that."""
@@ -319,7 +321,7 @@ class Models(StaysHere):
         if reference is not None and tracer.passing.notes and not self.returned_number:
             tracer.passing.output = reference
         else:
-            tracer.registry.note("output", output)
+            tracer.registry.newest.note("output", output)
         return True
 
     def _closed(self) -> None:

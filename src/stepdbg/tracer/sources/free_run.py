@@ -134,9 +134,9 @@ class FreeRunLog(StaysHere):
         if course.update != update and self._rank.page is not None:
             self._rank.page.progress(course.update, course.epoch)
         if self.output is not None:
-            self._registry.note_output(self.output)
+            self._registry.newest.note_output(self.output)
         if self.loss is not None:
-            self._registry.add_loss(*self.loss, self._lost_in)
+            self._registry.newest.add_loss(*self.loss, self._lost_in)
             course.note_loss(*self.loss)
         self.output = self.loss = None
 

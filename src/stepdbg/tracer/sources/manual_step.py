@@ -146,7 +146,7 @@ class ManualSteps:
             same = {id(tensor) for leaf in self._waiting if (tensor := leaf.ref()) is not None}
             shapes = sorted(leaf.shape for leaf in self._waiting)
             if same.isdisjoint(map(id, coming)) and sorted(tuple(leaf.shape) for leaf in coming) == shapes:
-                return not any(self._tracer.registry.is_newest("batch", leaf) for leaf in coming)
+                return not any(self._tracer.registry.newest.includes("batch", leaf) for leaf in coming)
         named = {leaf.name: leaf for leaf in self._waiting if leaf.name}
         if not named or len(named) < len(self._waiting):
             return False

@@ -92,7 +92,7 @@ class Remarks:
 
 def _cut_off(registry: Registry) -> str:
     """Why a backward has written no gradient."""
-    loss = registry.newest_loss()
+    loss = registry.newest.loss()
     if loss is None:
         return ""
     if loss.grad_fn is None:
@@ -105,7 +105,7 @@ def _cut_off(registry: Registry) -> str:
 
 def _without_graph(boundary: Boundary, registry: Registry) -> str:
     near = boundary.done in ("loss", "backward") or boundary.next == "backward"
-    loss = registry.newest_loss() if near else None
+    loss = registry.newest.loss() if near else None
     if loss is None or loss.grad_fn is not None:
         return ""
     if any(entry.kind == "parameter" and entry.tensor is loss for entry in registry.alive.values()):

@@ -217,9 +217,9 @@ class StopServer:
             found = counted(named, "fingerprint")
         self._kept.keep(registry.named)
         made_in = course.made_in()
-        if registry.at_backward or course.pending_backward:
-            if not registry.called.undecided:
-                loss, made_in["loss"] = registry.newest_loss(), boundary.opens or course.update
+        if registry.newest.at_backward or course.pending_backward:
+            if not registry.newest.called.undecided:
+                loss, made_in["loss"] = registry.newest.loss(), boundary.opens or course.update
                 number = None if loss is None else tensors.single(loss)
                 boundary = msgspec.structs.replace(boundary, loss=None if number is None else float(number))
             elif made_in.get("loss") != course.update:  # of the last update, when this one's is being made
@@ -251,7 +251,7 @@ class StopServer:
             effects=found,
             phases=names.told(course.records(), course.phases),
             previous=names.told(course.previous(), course.before),
-            next_of=names.loss(registry.loss_name()) if boundary.next == "backward" else names.of(cause.coming),
+            next_of=names.loss(registry.newest.loss_name()) if boundary.next == "backward" else names.of(cause.coming),
             done_of=names.of(done.whose) if done is not None and not done.kept and evaluations == 1 else "",
             evaluations=evaluations,
             frames=described,
@@ -260,7 +260,7 @@ class StopServer:
             census=registry.census(),
             registry=registry.version,
             pending_backward=course.pending_backward,
-            loss_name=registry.loss_name(),
+            loss_name=registry.newest.loss_name(),
             walked_from=done.loss if done is not None else None,
             failure=self._failure(cause, seen=basis == "fingerprint"),
             made_in=made_in,

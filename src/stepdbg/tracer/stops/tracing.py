@@ -111,7 +111,7 @@ class Trace:
         try:
             if boundary.done == "data" and self._before is not None:
                 for variables in islice(scopes(stack), 1):
-                    registry.note_fetched(variables, registry.in_sight)
+                    registry.newest.note_fetched(variables, registry.in_sight)
             registry.refresh(stack, returning, pending_backward=course.pending_backward)
             after = effects.take(registry)
             self._kept.keep(registry.named)
@@ -134,11 +134,11 @@ class Trace:
         """A loss is known before `backward` is called on it: the user's frame holds it. One of the last update is none
         while this one's is being made.
         """
-        if not self._registry.at_backward:
+        if not self._registry.newest.at_backward:
             self._registry.look_for_loss(stack)
-            if self._registry.called.undecided:
+            if self._registry.newest.called.undecided:
                 return known if course.loss_of == course.update else None
-        loss = self._registry.newest_loss()
+        loss = self._registry.newest.loss()
         number = None if loss is None else single(loss)
         return None if number is None else float(number)
 
