@@ -1,19 +1,13 @@
 """Edits of what training holds: previewed, written, kept in a journal, undone.
 
 A tensor is written through itself under `no_grad`, so that autograd notices (its version counter moves); between
-forward and backward it will then refuse, and the user is told so before, and may write under its feet instead. An
-expression is evaluated with the random generators put back afterwards, so that a look ahead does not change what
-training draws, and with no hook of ours making a phase of it.
+forward and backward it will then refuse, and the user is told so before, and may write under its feet instead.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
-import random
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
@@ -24,6 +18,7 @@ from msgspec.structs import replace
 from stepdbg.errors import SliceError
 from stepdbg.protocol import messages as m
 from stepdbg.protocol import slices
+from stepdbg.tracer.edit.expressions import compiled, evaluated, names_in
 from stepdbg.tracer.edit.fit import fitted, fitted_value, misgivings, numbers_of, shard_in_words
 from stepdbg.tracer.edit.targets import (
     Gone,
@@ -37,13 +32,11 @@ from stepdbg.tracer.edit.targets import (
 )
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect import safe_repr as summary
-from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import groups_of, states_of
 from stepdbg.tracer.introspect.plain import key_in_words, plain
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.python.console import nothing_stops
-from stepdbg.tracer.python.interruptions import Interrupted, Interruptions
+from stepdbg.tracer.python.interruptions import Interruptions
 from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.readable import local, stored_bytes
@@ -197,14 +190,14 @@ class Editor(Handler):
         shape = tuple(target.shape)
         chosen, index = _chosen(request, shape)
         target = target[chosen]
-        code = self._compiled(request.expression)
-        names = _names(code)
+        code = compiled(request.expression)
+        names = names_in(code)
         own: dict[str, Any] = {"old": None}
         if "old" in names:
             own["old"] = target.clone() if target.dim() else target.item()
         if entry.kind == "grad" and "value" in names:
             own["value"] = local(self._owner(entry))[0][chosen].clone()
-        new = self._evaluate(code, own)
+        new = self._evaluated(code, own)
         if new is None and entry.kind == "grad" and whole:
             return self._freeing(request, entry, tensor)
         value = fitted(new, target)
@@ -228,9 +221,9 @@ class Editor(Handler):
         if request.index is not None or request.where.strip(" []"):
             raise Refused(f"{request.object} is None and has no elements; set the whole, torch.zeros_like(value) first")
         target = numbers_of(request.object, parameter)
-        code = self._compiled(request.expression)
-        own = {"old": None, "value": target.clone() if "value" in _names(code) else None}
-        new = self._evaluate(code, own)
+        code = compiled(request.expression)
+        own = {"old": None, "value": target.clone() if "value" in names_in(code) else None}
+        new = self._evaluated(code, own)
         if new is None:
             raise Refused(f"{request.object} is None already")
         value = fitted(new, target)
@@ -261,15 +254,13 @@ class Editor(Handler):
             at = request.index[0]
             if not 0 <= at < len(old):
                 raise Refused(f"{request.object} is {old!r}: there is no element {at}")
-            part = self._evaluate(self._compiled(request.expression), {"old": old[at]})
+            part = self._evaluated(compiled(request.expression), {"old": old[at]})
             part = fitted_value(part, old[at], f"{request.object}[{at}]")
             new = type(old)((*old[:at], part, *old[at + 1 :]))
         elif request.index is not None or request.where.strip(" []"):
             raise Refused(f"{request.object} is {old!r}, which has no elements")
         else:
-            new = fitted_value(
-                self._evaluate(self._compiled(request.expression), {"old": old}), old, request.object, key
-            )
+            new = fitted_value(self._evaluated(compiled(request.expression), {"old": old}), old, request.object, key)
         warning = ""
         if where is not None:
             warning = " ".join(misgivings(key, new, *where))
@@ -304,7 +295,7 @@ class Editor(Handler):
         if request.index is not None or request.where.strip(" []"):
             raise Refused(f"{request.object} is edited as a whole")
         old = variables[request.object]
-        new = self._evaluate(self._compiled(request.expression), {**variables, "old": old})
+        new = self._evaluated(compiled(request.expression), {**variables, "old": old})
         words, become = summary.in_words(old), summary.in_words(new)
         warning = ""
         if type(new) is not type(old) and not {type(new), type(old)} <= {int, float}:
@@ -312,58 +303,12 @@ class Editor(Handler):
         preview = m.EditPreview(next(self._tokens), request.object, None, words, become, warning)
         return _Prepared(request, preview, VariablePlace(self._stacks, place, request.object), lambda: old, new)
 
-    # expressions
-
-    def _compiled(self, expression: str) -> CodeType:
-        try:
-            return compile(expression.strip(), "<edit>", "eval", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
-            why = getattr(error, "msg", error)
-            raise Refused(f"not an expression: {why}; write a number, or Python such as old * 0.5") from error
-
-    def _evaluate(self, code: CodeType, own: dict[str, Any]) -> object:
-        names: dict[str, Any] = {}
-        for space in reversed(list(frames.scopes(self._stacks.frames))):
-            names |= space
-        names |= {"torch": torch, "math": math, **own}
-        try:
-            with undisturbed_randomness(), nothing_stops(), self._interruptions.possible():
-                return eval(code, names)
-        except Interrupted:
-            raise Refused("the expression was interrupted; nothing was changed") from None
-        except (
-            BaseException
-        ) as error:  # also KeyboardInterrupt, GeneratorExit: they are the expression's, not training's
-            raise Refused(f"{type(error).__name__}: {error}") from error
+    def _evaluated(self, code: CodeType, own: dict[str, Any]) -> object:
+        return evaluated(code, self._stacks.frames, own, self._interruptions)
 
 
 def _joined(warnings: list[str]) -> str:
     return " ".join(each for each in warnings if each)
-
-
-def _names(code: CodeType) -> set[str]:
-    """All names that the code reads, those of functions in it among them."""
-    inner = [_names(one) for one in code.co_consts if isinstance(one, CodeType)]
-    return set(code.co_names).union(*inner)
-
-
-@contextmanager
-def undisturbed_randomness() -> Iterator[None]:
-    """Put every generator that training may draw from back as it was."""
-    state, torch_state = random.getstate(), torch.get_rng_state()
-    on_device = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # is_available() would spoil a later fork
-    device_states = torch.cuda.get_rng_state_all() if on_device else None
-    numpy_random = sys.modules.get("numpy.random")
-    numpy_state = numpy_random.get_state() if numpy_random is not None else None
-    try:
-        yield
-    finally:
-        random.setstate(state)
-        torch.set_rng_state(torch_state)
-        if device_states is not None:
-            torch.cuda.set_rng_state_all(device_states)
-        if numpy_random is not None:
-            numpy_random.set_state(numpy_state)
 
 
 def _chosen(request: m.PreviewEdit, shape: tuple[int, ...]) -> tuple[tuple[slices.Place, ...], tuple[int, ...] | None]:
