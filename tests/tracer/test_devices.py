@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from stepdbg.tracer.effects.free_memory import free_bytes
 from stepdbg.tracer.session.losses import Losses
-from stepdbg.tracer.sources.cuda_graphs import CudaGraphs
+from stepdbg.tracer.sources.updates.cuda_graphs import CudaGraphs
 from stepdbg.tracer.tensors import devices
 
 ONE, OTHER = torch.device("cuda", 0), torch.device("cuda", 1)

@@ -28,8 +28,8 @@ from stepdbg.tracer.phases.loops import loops_of
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.sources.forward import Models
 from stepdbg.tracer.sources.free_run import BACKWARD, NOTED
-from stepdbg.tracer.sources.manual_step import ManualSteps
-from stepdbg.tracer.sources.unscale_and_clip import Gradients
+from stepdbg.tracer.sources.updates.manual_step import ManualSteps
+from stepdbg.tracer.sources.updates.unscale_and_clip import Gradients
 from stepdbg.tracer.sources.wrapping import leave
 
 if TYPE_CHECKING:

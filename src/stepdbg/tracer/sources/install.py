@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from stepdbg.tracer.patching import dynamo as compiler
 from stepdbg.tracer.sources.backward import Backward
-from stepdbg.tracer.sources.compiled_update import CompiledUpdates
-from stepdbg.tracer.sources.cuda_graphs import CudaGraphs
 from stepdbg.tracer.sources.data import DataLoaders
 from stepdbg.tracer.sources.forward import Models
-from stepdbg.tracer.sources.optimizers import Optimizers
-from stepdbg.tracer.sources.unscale_and_clip import Gradients
+from stepdbg.tracer.sources.updates.compiled_update import CompiledUpdates
+from stepdbg.tracer.sources.updates.cuda_graphs import CudaGraphs
+from stepdbg.tracer.sources.updates.optimizers import Optimizers
+from stepdbg.tracer.sources.updates.unscale_and_clip import Gradients
 
 if TYPE_CHECKING:
     from stepdbg.tracer.sources.sink import Sink

@@ -15,7 +15,7 @@ from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.objects.unwrap import key_of
 from stepdbg.tracer.patching.wrap import wrap
 from stepdbg.tracer.phases.phase import Phase
-from stepdbg.tracer.sources.optimizers import Optimizers
+from stepdbg.tracer.sources.updates.optimizers import Optimizers
 from stepdbg.tracer.sources.wrapping import as_phase, leave
 
 if TYPE_CHECKING:
