@@ -48,25 +48,25 @@ class Side:
     """A process's course, and what it writes."""
 
     def __init__(self, folder: Path) -> None:
-        self.course = PhaseTracker()
-        self.course.optimizers.required = {1}
+        self.phases = PhaseTracker()
+        self.phases.optimizers.required = {1}
         rank = Rank(cast("Link", None), folder)
         rank.page = self.page = Page(folder / f"page-{next(_NUMBERS)}", create=True)
-        self.losses = Losses(self.course, rank)
-        self.passing = FreeRunLog(self.course, Registry(), rank, self.losses)
+        self.losses = Losses(self.phases, rank)
+        self.passing = FreeRunLog(self.phases, Registry(), rank, self.losses)
         self.passing.arm(0)
 
     def told(self) -> object:
         """All that anybody can see of it."""
-        course = self.course
+        phases = self.phases
         phases = [
             [(phase.name, phase.began_ns, phase.ended_ns, phase.update, phase.loss) for phase in done]
-            for done in (course.phases, course.before)
+            for done in (phases.done, phases.before)
         ]
-        open_now = course.running and course.running.name
-        optimizers = course.optimizers
+        open_now = phases.running and phases.running.name
+        optimizers = phases.optimizers
         return (
-            course.index, course.update, course.loss, open_now, optimizers.stepped, optimizers.required, phases,
+            phases.index, phases.update, phases.loss, open_now, optimizers.stepped, optimizers.required, phases,
             self.page.losses_since(0), self.page.status().update,
         )  # fmt: skip
 
@@ -99,8 +99,8 @@ def test_a_call_that_is_looked_at_while_it_is_open_is_open_in_the_course(tmp_pat
     side.passing.notes += ("forward", None, 5)
     side.passing.open = "forward"
     side.passing.catch_up()
-    assert side.course.inside == ("forward",)
-    assert side.passing.phase is side.course.open
+    assert side.phases.inside == ("forward",)
+    assert side.passing.phase is side.phases.open
     side.page.close()
 
 

@@ -57,7 +57,7 @@ class ScriptApi:
         if not tracer.listening():
             return
         try:
-            if (problem := self._watches.take(name, value, tracer.course.update)) is not None:
+            if (problem := self._watches.take(name, value, tracer.phases.update)) is not None:
                 tracer.tell(problem, "warning")
         except Exception as error:
             tracer.gave_up(error)

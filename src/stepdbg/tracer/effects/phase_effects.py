@@ -33,7 +33,7 @@ class PhaseEffects:
         """The snapshot with fingerprints from the start of the phase that runs; None where nobody will look."""
         self._returns = returns
         self._registry = returns.registry
-        self._phases = returns.course
+        self._phases = returns.phases
         self._in_sight: dict[int, weakref.ref[Any]] = {}
         """The tensors that the user's variables led to when that snapshot was taken."""
         self._counters: ObjectSnapshot | None = None

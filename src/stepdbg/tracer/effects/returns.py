@@ -52,11 +52,11 @@ class _Inner(NamedTuple):
 class Returns:
     """The picture from when the newest call returned."""
 
-    def __init__(self, registry: Registry, course: PhaseTracker, gave_up: Callable[[Exception], object]) -> None:
+    def __init__(self, registry: Registry, phases: PhaseTracker, gave_up: Callable[[Exception], object]) -> None:
         self.watching = False
         """Whether somebody looks at each boundary, as a trace with effects does."""
         self.registry = registry
-        self.course = course
+        self.phases = phases
         self._gave_up = gave_up
         self._phase: Phase | None = None
         self._picture: effects.ObjectSnapshot = {}
@@ -74,7 +74,7 @@ class Returns:
             self._note(phase)
         except Exception as error:
             self._gave_up(error)
-        self.course.waited(monotonic_ns() - began)
+        self.phases.waited(monotonic_ns() - began)
 
     def _note(self, phase: Phase) -> None:
         inner, self._phase = self._phase, None

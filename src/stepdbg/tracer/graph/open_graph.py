@@ -149,7 +149,7 @@ class Look:
         window = [self._rows.row(tree, row) for row in rows[top : top + query.rows]] if tree is not None else []
         further = after[max(0, top - len(rows)) : max(0, top + query.rows - len(rows))]
         window += [self._rows.row_after(entry) for entry in further]
-        current = self._registry.earlier.course.update
+        current = self._registry.earlier.phases.update
         remarks = []
         if self._reentrant:
             remarks.append(

@@ -56,8 +56,8 @@ class _Saved(NamedTuple):
 class Refusal:
     """One backward that autograd has refused."""
 
-    def __init__(self, stack: Sequence[FrameType], registry: Registry, course: PhaseTracker) -> None:
-        self._registry, self._course = registry, course
+    def __init__(self, stack: Sequence[FrameType], registry: Registry, phases: PhaseTracker) -> None:
+        self._registry, self._phases = registry, phases
         self._roots = _roots(stack)
         self._around = [
             *((name, one.tensor) for name, one in registry.alive.items() if one.tensor is not None),
@@ -130,7 +130,7 @@ class Refusal:
         parameter = entry.tensor if entry is not None and entry.kind == "parameter" else None
         if parameter is None:
             return ""
-        phases = (*self._course.before, *self._course.phases)
+        phases = (*self._phases.before, *self._phases.done)
         for place, phase in reversed([*enumerate(phases)]):
             if phase.name != "step" or phase.skipped or saved.node >= (phase.nodes or _nodes_before(phases[:place])):
                 continue
@@ -145,7 +145,7 @@ class Refusal:
         if len(self._roots) != 1 or not is_a(root := self._roots[0], torch.Tensor):
             return ""
         name = next((name for name, one in self._around if one is root), "the loss")
-        earlier = [phase for phase in self._course.phases if phase.name == "backward"][:-1]  # the last one was refused
+        earlier = [phase for phase in self._phases.done if phase.name == "backward"][:-1]  # the last one was refused
         if not earlier:
             return self._freed_in_an_update_before(name, root)
         for phase in reversed(earlier):

@@ -43,18 +43,18 @@ class Seen(NamedTuple):
 class Earlier:
     """Losses and outputs by the update in which they came into being."""
 
-    course: PhaseTracker = field(default_factory=PhaseTracker)
+    phases: PhaseTracker = field(default_factory=PhaseTracker)
     _seen: deque[Seen] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _losses: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_UPDATES))
     """The sequence number of the node that made each loss, and its update."""
 
     def note(self, kind: Kind, ref: weakref.ref[torch.Tensor]) -> None:
         """A loss or an output has just come into being."""
-        self._seen.append(Seen(ref, kind, self.course.update))
+        self._seen.append(Seen(ref, kind, self.phases.update))
 
     def note_loss(self, ref: weakref.ref[torch.Tensor], update: int | None = None) -> None:
         """A loss has, or had in that update; what is numbered higher came later."""
-        update = update or self.course.update
+        update = update or self.phases.update
         self._seen.append(Seen(ref, "loss", update))
         tensor = ref()
         if tensor is not None and (node := tensor.grad_fn) is not None:
@@ -71,7 +71,7 @@ class Earlier:
         by themselves, it may be wrong.
         """
         losses = sorted(self._losses)
-        numbers, updates, now = [number for number, _ in losses], [update for _, update in losses], self.course.update
+        numbers, updates, now = [number for number, _ in losses], [update for _, update in losses], self.phases.update
 
         def when(number: int) -> Updates | None:
             place = bisect_left(numbers, number)

@@ -50,10 +50,10 @@ class Ages(NamedTuple):
 class Called:
     """What `backward` was called on, and by that what it will be called on."""
 
-    def __init__(self, course: PhaseTracker) -> None:
+    def __init__(self, phases: PhaseTracker) -> None:
         self.undecided = False
         """Whether a loss was looked for, where backward is still to come, and none was found."""
-        self._course = course
+        self._phases = phases
         self._names: dict[str, str] = {}
         """What the user's frames call the losses; for each, what it was called where `backward` was called."""
         self._known: set[str] = set()
@@ -94,7 +94,7 @@ class Called:
         """
         numbers, made = numbers_among(sight, outputs, self._losses)
         self._made = max(self._made, made)
-        last = self._course.last
+        last = self._phases.last
         ready = last is None or last.name not in ("forward", "eval")
         since = Ages(self._made, self._past)
         found = losses_among(numbers, known, self._names, self._coming(), since, ready=ready)
@@ -103,9 +103,9 @@ class Called:
 
     def _coming(self) -> str | None:
         """What the loss of the next backward was called in the last update."""
-        course = self._course
-        names = [phase.loss for phase in course.before if phase.name == "backward" and phase.loss]
-        place = sum(1 for phase in course.phases if phase.name == "backward" and phase.loss)
+        phases = self._phases
+        names = [phase.loss for phase in phases.before if phase.name == "backward" and phase.loss]
+        place = sum(1 for phase in phases.done if phase.name == "backward" and phase.loss)
         return names[place] if place < len(names) else None
 
 

@@ -30,7 +30,7 @@ class NewestTensors:
     def __init__(self, earlier: Earlier) -> None:
         self.at_backward = False
         """Whether backward is just being called: then the newest loss is that which it is called on."""
-        self.called = Called(earlier.course)
+        self.called = Called(earlier.phases)
         """What backward was called on."""
         self._earlier = earlier
         self._slots: dict[str, list[Slot]] = {}

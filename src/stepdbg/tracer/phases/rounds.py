@@ -6,7 +6,7 @@ library's, stands: the frames on the stack, each at an instruction, held against
 (five steps of a critic) from those of the loop around it.
 
 Frames are walked only where a boundary goes the long way; a free run goes by the order of phases that this has taught
-(`course.py`).
+(`tracker.py`).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def path_of(frame: FrameType | None) -> Path:
 class Rounds:
     """Where each optimizer has stepped."""
 
-    def __init__(self, course: PhaseTracker) -> None:
-        self._course = course
+    def __init__(self, phases: PhaseTracker) -> None:
+        self._phases = phases
         self._update = 0
         self._newest: Path | None = None
         self._sites: dict[Hashable, Path] = {}
@@ -45,21 +45,21 @@ class Rounds:
 
     def begins(self, phase: str, optimizer: Hashable, frame: FrameType | None) -> Turn | None:
         """What has gone round when a phase begins that somebody's code, in that frame, calls for."""
-        course, optimizers = self._course, self._course.optimizers
+        phases, optimizers = self._phases, self._phases.optimizers
         if phase != "step" and not optimizers.stepped:
             return None
         path = path_of(frame)
         turn = self.turn(phase, path, optimizers.all, optimizers.unused) if optimizers.stepped else None
-        if phase == "step" and not course.within("step"):
-            if self._update != course.update:
-                self._update, self._steps = course.update, 0
+        if phase == "step" and not phases.within("step"):
+            if self._update != phases.update:
+                self._update, self._steps = phases.update, 0
             self._steps += 1
             self._newest = self._sites[optimizer if optimizer is not None else BY_HAND] = path
         return turn
 
     def over(self, frame: FrameType | None) -> bool:
         """Whether nothing trains any more in this round, as far as the loops tell."""
-        optimizers = self._course.optimizers
+        optimizers = self._phases.optimizers
         return self.turn("data", path_of(frame), optimizers.all, optimizers.unused) in ("over", "inner")
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""Where training is in its course: phases, updates, epochs, and what comes next by the order learned so far.
+"""Where training is: phases, updates, epochs, and what comes next by the order learned so far.
 
 No torch here: a source says what begins and what ends, by name, and an optimizer is whatever can be told apart. The
 rule for when a new update opens is that of the design's word list.
@@ -31,7 +31,7 @@ _MAKERS = {"batch": ("data",), "output": ("forward",), "loss": ("loss", "backwar
 class _Opening(Struct):
     """What the opening of an update put away, for `take_back`."""
 
-    phases: list[Phase]
+    done: list[Phase]
     before: list[Phase]
     stepped: set[Hashable]
     required: set[Hashable]
@@ -39,7 +39,7 @@ class _Opening(Struct):
 
 @dataclass(slots=True)
 class PhaseTracker(StaysHere):
-    """The course of one training process."""
+    """The phases of one training process, one after the other."""
 
     index: int = 0
     update: int = 1
@@ -54,7 +54,7 @@ class PhaseTracker(StaysHere):
     """A phase at that level that ends where the next begins (loss, and every phase of a generator loop)."""
     last: Phase | None = None
     """The phase at that level that was done last."""
-    phases: list[Phase] = field(default_factory=list)
+    done: list[Phase] = field(default_factory=list)
     """The phases done in this update."""
     before: list[Phase] = field(default_factory=list)
     """The phases of the last complete update."""
@@ -95,7 +95,7 @@ class PhaseTracker(StaysHere):
 
     def opened_ns(self) -> int:
         """When the first phase of this update began (`monotonic_ns`); later than all there was, where none has yet."""
-        began = [phase.began_ns for phase in self.phases]
+        began = [phase.began_ns for phase in self.done]
         outer = self.open
         while outer is not None:
             began.append(outer.began_ns)
@@ -184,7 +184,7 @@ class PhaseTracker(StaysHere):
 
     def note_loss(self, loss: Any, name: str) -> None:
         """The newest backward was called on that tensor (a weak reference to it), which is called so."""
-        known = (*self.before, *self.phases, *((self.open,) if self.open is not None else ()))
+        known = (*self.before, *self.done, *((self.open,) if self.open is not None else ()))
         newest = next((phase for phase in reversed(known) if phase.name == "backward"), None)
         if newest is not None and newest.on is None and newest.loss == name:
             newest.on = loss
@@ -198,9 +198,9 @@ class PhaseTracker(StaysHere):
         opening = self._opening
         if opening is None or phase.update != self.update or self.optimizers.stepped:
             return
-        if all(other is phase or not other.kept for other in self.phases):
-            done = [other for other in self.phases if other is not phase]
-            self.phases = [*opening.phases, *done]
+        if all(other is phase or not other.kept for other in self.done):
+            done = [other for other in self.done if other is not phase]
+            self.done = [*opening.done, *done]
             self.before = opening.before
             self.optimizers.back_to(opening.stepped, opening.required)
             self._opening = None
@@ -223,14 +223,14 @@ class PhaseTracker(StaysHere):
             ended
             and opening is not None
             and not self.optimizers.stepped
-            and not any(phase.name in learns for phase in self.phases)
+            and not any(phase.name in learns for phase in self.done)
         ):
-            self.phases = [*opening.phases, *self.phases]
+            self.done = [*opening.done, *self.done]
             self.before = opening.before
             self.optimizers.back_to(opening.stepped, opening.required)
             self._opening = None
             self.update -= 1
-            for phase in self.phases:
+            for phase in self.done:
                 phase.update = self.update
 
     def waited(self, ns: int) -> None:
@@ -269,7 +269,7 @@ class PhaseTracker(StaysHere):
         been learned. Between a forward and its backward evaluations are part of the order.
         """
         inside, evaluations = self.inside, self.pending_backward
-        done = names_at(self.phases, inside, evaluations=evaluations)
+        done = names_at(self.done, inside, evaluations=evaluations)
         if begins:
             done.append(phase)
         before = names_at(self.before, inside, evaluations=evaluations)
@@ -285,7 +285,7 @@ class PhaseTracker(StaysHere):
 
     def records(self) -> tuple[PhaseRecord, ...]:
         """The phases done in this update, as they are sent."""
-        return _records(self.phases)
+        return _records(self.done)
 
     def made_in(self) -> dict[str, int]:
         """The update that the newest batch, output and loss are of, by kind; left out where no phase tells."""
@@ -293,7 +293,7 @@ class PhaseTracker(StaysHere):
         for kind, makers in _MAKERS.items():
             if kind in found:
                 continue
-            for phases, update in ((self.phases, self.update), (self.before, self.update - 1)):
+            for phases, update in ((self.done, self.update), (self.before, self.update - 1)):
                 if any(phase.name in makers for phase in phases):
                     found[kind] = update
                     break
@@ -315,10 +315,10 @@ class PhaseTracker(StaysHere):
     def _end(self, phase: Phase, now_ns: int) -> None:
         phase.ended_ns = phase.ended_ns or now_ns
         if phase.update == self.update:
-            self.phases.append(phase)
+            self.done.append(phase)
 
     def _retracted(self) -> None:
-        self.last = next((phase for phase in reversed(self.phases) if phase.outer is self.open), None)
+        self.last = next((phase for phase in reversed(self.done) if phase.outer is self.open), None)
 
     def _opens(self, following: str | None, optimizer: Hashable, turn: Turn | None) -> int | None:
         if self.index == 1 and following is not None:
@@ -326,7 +326,7 @@ class PhaseTracker(StaysHere):
         optimizers = self.optimizers
         if not optimizers.stepped or following is None or self._closed():
             return None
-        opens = optimizers.opens_update(following, optimizer, turn, self.phases, self.before)
+        opens = optimizers.opens_update(following, optimizer, turn, self.done, self.before)
         return self.update + 1 if opens else None
 
     def _closed(self) -> bool:
@@ -339,8 +339,8 @@ class PhaseTracker(StaysHere):
         return False
 
     def _open(self, update: int) -> None:
-        self._opening = _Opening(self.phases, self.before, self.optimizers.stepped, self.optimizers.required)
-        self.before, self.phases = self.phases, []
+        self._opening = _Opening(self.done, self.before, self.optimizers.stepped, self.optimizers.required)
+        self.before, self.done = self.done, []
         self.update = update
         self.optimizers.next_update()
 

@@ -38,10 +38,10 @@ class _Copy:
 
 
 class Losses:
-    """Reads each loss and each watched value once; a loss goes to the course, both go to the shared page."""
+    """Reads each loss and each watched value once; a loss goes to the phase tracker, both go to the shared page."""
 
-    def __init__(self, course: PhaseTracker, rank: Rank) -> None:
-        self._course = course
+    def __init__(self, phases: PhaseTracker, rank: Rank) -> None:
+        self._phases = phases
         self._rank = rank
         self._indices: dict[tuple[str, bool], int] = {}
         """Of the names that the page's ring knows, of losses and of watched values."""
@@ -80,12 +80,12 @@ class Losses:
 
     def none(self, update: int) -> None:
         """The loss of that update is no number."""
-        self._course.loss, self._course.loss_of = None, update
+        self._phases.loss, self._phases.loss_of = None, update
 
     def take(self, value: float, name: str, update: int, *, watched: bool = False) -> None:
         """Take a number that is there already."""
         if not watched:
-            self._course.loss, self._course.loss_of = value, update
+            self._phases.loss, self._phases.loss_of = value, update
         page = self._rank.page
         if page is not None:
             page.add_loss(update, self._index(name, watched), value)
@@ -105,7 +105,7 @@ class Losses:
             return
         indices = [self._index(name) for name in names]
         found = [(first + past, index, next(values)) for past in range(rounds) for index in indices]
-        self._course.loss_of, _, self._course.loss = found[-1]
+        self._phases.loss_of, _, self._phases.loss = found[-1]
         page.add_losses(found)
 
     def settle(self, *, wait: bool = False) -> None:

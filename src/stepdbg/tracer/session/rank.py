@@ -65,11 +65,11 @@ class Rank:
         self.leave()
         self.link = self.link.anew()
 
-    def say_where(self, course: PhaseTracker, phase: str, now_ns: int) -> None:
+    def say_where(self, phases: PhaseTracker, phase: str, now_ns: int) -> None:
         """Write on the page what runs now."""
         if self.page is None:
             return
-        self.page.progress(course.update, course.epoch)
+        self.page.progress(phases.update, phases.epoch)
         self.page.enter(now_ns, phase)
 
     def leave(self) -> None:

@@ -212,14 +212,14 @@ class Backward:
         return grad
 
     def _begin(self, of: Any, *, retained: bool = False, inputs: Any = None) -> Phase | None:
-        tracer, course = self._tracer, self._tracer.course
+        tracer, phases = self._tracer, self._tracer.phases
         loss = next((tensor for tensor in of if tensor is not None), None) if isinstance(of, (tuple, list)) else of
         root = weakref.ref(loss) if is_a(loss, torch.Tensor) else None
         silent = self._derivative = False
         name: str | None = None
         tell: Callable[[int], None] | None = None
         if type(loss) is torch.Tensor and not _is_functorchs(loss):
-            if not course.pending_backward:
+            if not phases.pending_backward:
                 self._models.watch()
             held = self._gradients.unscaled(loss)
             silent = self._models.made(held) or (self._models.returned_number and _scaled(held, self._models))
@@ -232,8 +232,8 @@ class Backward:
         phase = None
         if not tracer.driving:
             self._by_hand.begins(of)
-            if silent and course.running is not None:
-                course.retract()
+            if silent and phases.running is not None:
+                phases.retract()
             else:
                 silent = False
             tracer.registry.newest.at_backward = bool(name)
@@ -244,9 +244,9 @@ class Backward:
             if phase is not NOTED:
                 phase.loss, phase.on = name, root
         elif tell is not None:
-            tell(course.update)
+            tell(phases.update)
         if not retained and not self._models.is_open:
-            course.pending_backward = False
+            phases.pending_backward = False
         return phase
 
     def _note_loss(self, loss: torch.Tensor, name: str, update: int) -> None:
@@ -264,7 +264,7 @@ class Backward:
         if not self._derivative:
             return False
         try:
-            if tracer.lagging.pending_backward and tracer.course.open is None and not tracer.driving:
+            if tracer.lagging.pending_backward and tracer.phases.open is None and not tracer.driving:
                 tracer.begin("loss", None, False, predicted=True)
         except Exception as error:
             tracer.gave_up(error)

@@ -158,7 +158,7 @@ class DataLoaders:
             if phase is not None:
                 made = tracer.as_made(phase)
                 made.over = _epochs(over) if over is not None and over.counted else 0
-                tracer.course.take_back(made)
+                tracer.phases.take_back(made)
                 tracer.end(phase)
         except Exception as error:
             tracer.gave_up(error)
@@ -226,8 +226,8 @@ class DataLoaders:
         """The epoch is that of what training reads."""
         epochs, tracer = _epochs(read), self._tracer
         if (epochs or None) != tracer.lagging.epoch:
-            course = tracer.course if tracer.listening() else tracer.lagging  # what was noted began in the epoch before
-            course.epoch = epochs or None
+            phases = tracer.phases if tracer.listening() else tracer.lagging  # what was noted began in the epoch before
+            phases.epoch = epochs or None
 
     def _learned(self) -> None:
         """Where a backward has come after the call of a model, what it was called with feeds training."""
@@ -259,9 +259,9 @@ class DataLoaders:
                     if read.counted:
                         read.discount()
                         self._tell(read)
-                    if provisional is not None and self._tracer.course.last is provisional:
-                        provisional.epoch = self._tracer.course.epoch
-                        self._tracer.course.take_back(provisional)
+                    if provisional is not None and self._tracer.phases.last is provisional:
+                        provisional.epoch = self._tracer.phases.epoch
+                        self._tracer.phases.take_back(provisional)
 
 
 def _epochs(read: Reading) -> int:

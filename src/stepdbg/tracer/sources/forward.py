@@ -93,7 +93,7 @@ class Models(StaysHere):
 
     def watch(self) -> None:
         """Something may be unknown: see every call, for some updates. What steps into a forward goes on below."""
-        self._watched_from = self._tracer.course.update
+        self._watched_from = self._tracer.phases.update
         if not self._watching and not self._tracer.quiet:
             self._watching = True
             self._below_watcher = nn.Module.__call__
@@ -107,7 +107,7 @@ class Models(StaysHere):
         return self._tracer.registry.newest.includes("output", tensor)
 
     def _at_script_level(self) -> bool:
-        return self._tracer.course.open is None and not self._tracer.driving
+        return self._tracer.phases.open is None and not self._tracer.driving
 
     def made_at(self, node: Any) -> bool:
         """Whether this node of the graph made an output of the newest forward, a number."""
@@ -115,8 +115,8 @@ class Models(StaysHere):
 
     def _buried(self) -> bool:
         """Whether a phase is open in which a call of a model is no phase: a data set's, an adjoint method's."""
-        course = self._tracer.course
-        return course.within("data") or course.within("backward")
+        phases = self._tracer.phases
+        return phases.within("data") or phases.within("backward")
 
     def _adopt(self, module: nn.Module) -> weakref.ref[nn.Module]:
         """A model is known from now on."""
@@ -256,13 +256,13 @@ class Models(StaysHere):
         if not tracer.driving:
             pending = tracer.lagging.pending_backward
             if training:
-                if pending and (running := tracer.course.running) is not None and running.name == "loss":
-                    tracer.course.retract()
+                if pending and (running := tracer.phases.running) is not None and running.name == "loss":
+                    tracer.phases.retract()
                     phase = tracer.begin("forward", None, True, True, True)
                 else:
                     phase = tracer.begin("forward")
-            elif pending and (running := tracer.course.running) is not None and running.name == "loss":
-                tracer.course.retract()
+            elif pending and (running := tracer.phases.running) is not None and running.name == "loss":
+                tracer.phases.retract()
                 phase = tracer.begin("eval", None, True, False, True)
             else:
                 phase = tracer.begin("eval", None, True, False)
@@ -285,10 +285,10 @@ class Models(StaysHere):
 
     def _see_batch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """In a generator loop, while somebody looks: what a model is called with (elsewhere the boundary notes it)."""
-        course = self._tracer.course
-        if torch.is_grad_enabled() and course.running is not None and course.running.place is not None:
+        phases = self._tracer.phases
+        if torch.is_grad_enabled() and phases.running is not None and phases.running.place is not None:
             self._tracer.registry.newest.note_call(
-                [*args, *kwargs.values()], self._tracer.registry.in_sight, by_hand=course.epoch is None
+                [*args, *kwargs.values()], self._tracer.registry.in_sight, by_hand=phases.epoch is None
             )
 
     def _end(self, output: Any) -> None:
@@ -340,7 +340,7 @@ class Models(StaysHere):
 
     def _stop_watching(self) -> None:
         """See known models only. Where something lies around the watcher by now, it lets all calls through."""
-        if self._tracer.course.update >= self._watched_from + _WATCHED_UPDATES:
+        if self._tracer.phases.update >= self._watched_from + _WATCHED_UPDATES:
             watcher, self._watching, self._watcher = self._watcher, False, None
             if nn.Module.__call__ is watcher:
                 nn.Module.__call__ = self._below_watcher  # type: ignore[method-assign]

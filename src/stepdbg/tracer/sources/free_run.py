@@ -1,11 +1,12 @@
-"""Phases that pass by in a free run: noted as they happen, and made into the course of training when it is looked at.
+"""Phases that pass by in a free run: noted as they happen, and replayed into the phase tracker when
+that is looked at.
 
 Between two kernels of torch's nearly everything that the interpreter touches has to come from memory again, so a
 boundary costs what it touches: above all the code of each function that is called, more than a microsecond apiece. A
 boundary that nobody looks at therefore only adds a few numbers to a list and one to the shared page, and where it is
-the usual one of its kind its wrapper in `sources` writes them itself, in one function. The course is made up from many
-of them at once, which is quick, after `LAG_NS` at the latest and before anything reads it (`Tracer.course`). Noted are
-phases at the level of the script itself; whatever happens inside one goes the long way.
+the usual one of its kind its wrapper in `sources` writes them itself, in one function. The phase tracker replays
+many of them at once, which is quick, after `LAG_NS` at the latest and before anything reads it (`Tracer.phases`).
+Noted are phases at the level of the script itself; whatever happens inside one goes the long way.
 """
 
 from __future__ import annotations
@@ -47,11 +48,29 @@ ZERO_GRAD, FORWARD, LOSS, BACKWARD, STEP = range(len(USUAL_PHASES))
 class FreeRunLog(StaysHere):
     """The notes. The sources and `Tracer.end` write them, without a call that can be spared."""
 
-    __slots__ = ("_course", "_losses", "_lost_in", "_page", "_rank", "_registry", "_values", "due", "key",
-                 "loss", "losses", "memory", "notes", "open", "output", "phase", "starts", "thread")  # fmt: skip
+    __slots__ = (
+        "_losses",
+        "_lost_in",
+        "_page",
+        "_phases",
+        "_rank",
+        "_registry",
+        "_values",
+        "due",
+        "key",
+        "loss",
+        "losses",
+        "memory",
+        "notes",
+        "open",
+        "output",
+        "phase",
+        "starts",
+        "thread",
+    )  # fmt: skip
 
-    def __init__(self, course: PhaseTracker, registry: Registry, rank: Rank, losses: Losses) -> None:
-        self._course = course
+    def __init__(self, phases: PhaseTracker, registry: Registry, rank: Rank, losses: Losses) -> None:
+        self._phases = phases
         self._registry = registry
         self._rank = rank
         self._losses = losses
@@ -62,7 +81,7 @@ class FreeRunLog(StaysHere):
         self.open: str | None = None
         """The phase noted whose call is open."""
         self.phase: Phase | None = None
-        """The same, where the course has been made up since it began."""
+        """The phase noted whose call is open, where the notes have been replayed since it began."""
         self.key: Any = None
         """The optimizer of the open phase, as `key_of` tells it; None where it has none."""
         self._page: Page
@@ -87,7 +106,7 @@ class FreeRunLog(StaysHere):
         """Nothing is noted, and this thread is the one that trains."""
         self.notes, self.losses, self.due = [], [], 0
         self.open = self.phase = self.key = self.output = self.loss = None
-        self._lost_in = self._course.update
+        self._lost_in = self._phases.update
         self.thread = get_ident()
 
     def has_noted(self, names: tuple[str, ...]) -> bool:
@@ -112,10 +131,10 @@ class FreeRunLog(StaysHere):
             self._page, self.memory, self.starts, self.due = page, page.memory, page.starts, now_ns + LAG_NS
 
     def catch_up(self) -> None:
-        """Make up the course from the notes."""
+        """Replay the notes into the phase tracker."""
         notes, self.notes = self.notes, []
         self._values, self.losses = iter(self.losses), []
-        course, update = self._course, self._course.update
+        phases, update = self._phases, self._phases.update
         end = len(notes) // _FIELDS * _FIELDS
         names, optimizers = notes[:end:_FIELDS], notes[1:end:_FIELDS]
         openings: list[int] = []
@@ -123,41 +142,41 @@ class FreeRunLog(StaysHere):
         while place < len(names):
             if len(openings) == _ALIKE:
                 place += self._pass_over(names, optimizers, place, openings)
-            before = course.update
-            self._make_up(*notes[place * _FIELDS : (place + 1) * _FIELDS])
-            if course.update != before:
+            before = phases.update
+            self._replay(*notes[place * _FIELDS : (place + 1) * _FIELDS])
+            if phases.update != before:
                 openings.append(place)
             place += 1
         if self.open is not None and self.phase is None:
             name, self.key, began = notes[-_FIELDS + 1 :]
             self.phase = self._begin(name, self.key, began)
-        if course.update != update and self._rank.page is not None:
-            self._rank.page.progress(course.update, course.epoch)
+        if phases.update != update and self._rank.page is not None:
+            self._rank.page.progress(phases.update, phases.epoch)
         if self.output is not None:
             self._registry.newest.note_output(self.output)
         if self.loss is not None:
             self._registry.newest.add_loss(*self.loss, self._lost_in)
-            course.note_loss(*self.loss)
+            phases.note_loss(*self.loss)
         self.output = self.loss = None
 
     def _begin(self, name: str, key: Any, began: int, *, call: bool = True) -> Phase:
-        """The phase in the course; where it is a backward, with its loss."""
-        course = self._course
+        """The phase as the tracker has it; where it is a backward, with its loss."""
+        phases = self._phases
         if name != "backward" or key is None:
-            return course.pass_by(name, key, began, call=call)
-        phase = course.pass_by(name, None, began)
-        self._losses.take(next(self._values), key, course.update)
-        self._lost_in = course.update
+            return phases.pass_by(name, key, began, call=call)
+        phase = phases.pass_by(name, None, began)
+        self._losses.take(next(self._values), key, phases.update)
+        self._lost_in = phases.update
         phase.loss = key
         return phase
 
-    def _make_up(self, name: str, key: Any, began: int, ended: int) -> None:
+    def _replay(self, name: str, key: Any, began: int, ended: int) -> None:
         """One phase."""
         phase = self._begin(name, key, began, call=ended != 0)
         if ended:
             if name == "step":
-                self._course.optimizers.note_step(key)
-            self._course.leave(phase, ended)
+                self._phases.optimizers.note_step(key)
+            self._phases.leave(phase, ended)
 
     def _pass_over(self, names: list[str], keys: list[Any], place: int, openings: list[int]) -> int:
         """Where one update is like the other, only the last ones are made up: of those before, nothing is kept.
@@ -177,7 +196,7 @@ class FreeRunLog(StaysHere):
             end += period
         updates = max(0, (end - place) // period - _ALIKE)
         losses = [key for at, key in enumerate(whose) if pattern[at] == "backward" and key is not None]
-        self._losses.take_all(losses, self._course.update + 1, updates, self._values)
-        self._course.update += updates
-        self._course.index += updates * period
+        self._losses.take_all(losses, self._phases.update + 1, updates, self._values)
+        self._phases.update += updates
+        self._phases.index += updates * period
         return updates * period

@@ -44,7 +44,7 @@ class Sink(Protocol):
     told: Listeners
     """Who of the sources is told of what."""
     lagging: PhaseTracker
-    """The course, in a free run as it was some moments ago."""
+    """Where training is; in a free run, where it was some moments ago."""
     registry: Registry
     """What is alive."""
     treatment: GradientScaling
@@ -61,7 +61,7 @@ class Sink(Protocol):
     """Called where training has found no memory on a device."""
 
     @property
-    def course(self) -> PhaseTracker:
+    def phases(self) -> PhaseTracker:
         """Where training is."""
 
     @property
@@ -103,7 +103,7 @@ class Sink(Protocol):
         """`end`, where nothing that fails in it may reach the script."""
 
     def as_made(self, phase: Phase) -> Phase:
-        """That phase, whose call is open, as it is in the course."""
+        """That phase, whose call is open, as the phase tracker has it."""
 
     def broke(self, phase: Phase) -> None:
         """An exception has left that phase."""

@@ -56,7 +56,7 @@ class Boundaries:
     def __init__(self, tracer: Looking, rank: Rank, policy: StopPolicy, server: StopServer, returns: Returns) -> None:
         self._tracer, self._rank, self._policy, self._server = tracer, rank, policy, server
         self._returns = returns
-        self._phases = returns.course
+        self._phases = returns.phases
         self._trace: Trace | None = None
         self._last_index = 0
         """The index of the boundary at which training stopped last."""

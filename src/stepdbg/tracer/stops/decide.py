@@ -45,9 +45,9 @@ class Policy(Protocol):
 class BreakpointPolicy:
     """Stops where a breakpoint is met."""
 
-    def __init__(self, course: PhaseTracker, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
+    def __init__(self, phases: PhaseTracker, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
         self.points = breakpoints.Breakpoints()
-        self._course, self._closures, self._hit = course, closures, hit
+        self._phases, self._closures, self._hit = phases, closures, hit
 
     @property
     def idle(self) -> bool:
@@ -64,10 +64,10 @@ class BreakpointPolicy:
 
     def foresees(self, phase: str, boundary: m.Boundary) -> bool:
         """Whether a breakpoint is met after the phase, or before what is foretold to follow on it."""
-        course = self._course
-        last = phase == "step" or course.is_last(phase)
-        update = boundary.opens or course.update
-        return self.points.any and self.points.foreseen(phase, course.foretell(phase, begins=True), update, last)
+        phases = self._phases
+        last = phase == "step" or phases.is_last(phase)
+        update = boundary.opens or phases.update
+        return self.points.any and self.points.foreseen(phase, phases.foretell(phase, begins=True), update, last)
 
 
 class PausePolicy:
@@ -94,10 +94,10 @@ class PausePolicy:
 class OrderPolicy:
     """Stops as far on as the user has said to go."""
 
-    def __init__(self, course: PhaseTracker) -> None:
+    def __init__(self, phases: PhaseTracker) -> None:
         self.until: m.Go | None = None
         """How far to go; None until the first order."""
-        self._course = course
+        self._phases = phases
 
     @property
     def idle(self) -> bool:
@@ -120,20 +120,20 @@ class OrderPolicy:
         """Whether the step ends with the phase."""
         if self.until in STEPPING:
             return True
-        return self.until == "finish" and (phase == "step" or self._course.is_last(phase))
+        return self.until == "finish" and (phase == "step" or self._phases.is_last(phase))
 
 
 class StopPolicy:
     """All policies, in the order in which they are asked."""
 
-    def __init__(self, course: PhaseTracker, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
+    def __init__(self, phases: PhaseTracker, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
         self.free = False
         """Whether nothing can make training stop but the bell: nobody needs to look at a boundary."""
         self.traced = False
         """Whether each boundary is told of."""
-        self._order = OrderPolicy(course)
+        self._order = OrderPolicy(phases)
         self._pause = PausePolicy()
-        self._breakpoints = BreakpointPolicy(course, closures, hit)
+        self._breakpoints = BreakpointPolicy(phases, closures, hit)
         self.policies: tuple[Policy, ...] = (self._breakpoints, self._pause, self._order)
 
     @property

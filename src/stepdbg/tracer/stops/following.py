@@ -51,7 +51,7 @@ class Followed(Protocol):
     passing: FreeRunLog
     """The phases of a free run that are only noted."""
     lagging: PhaseTracker
-    """The course, in a free run as it was some moments ago."""
+    """Where training is; in a free run, where it was some moments ago."""
 
     @property
     def thread(self) -> int:
@@ -105,8 +105,8 @@ class Following:
             tracer.registry.others.forget()
             self._beside = False
             if self.fetched is not None and self.fetched[0] == tracer.thread:
-                course = tracer.lagging
-                course.leave(course.pass_by("data", None, self.fetched[1]), self.fetched[2])
+                phases = tracer.lagging
+                phases.leave(phases.pass_by("data", None, self.fetched[1]), self.fetched[2])
             return True
         finally:
             self.turn.release()
@@ -131,10 +131,10 @@ class Following:
 
     def _has_been_in(self, names: tuple[str, ...]) -> bool:
         """Whether the thread that is followed has been in any of these phases."""
-        passing, course = self._tracer.passing, self._tracer.lagging
-        if course.update > 1 or passing.has_noted(names):
+        passing, phases = self._tracer.passing, self._tracer.lagging
+        if phases.update > 1 or passing.has_noted(names):
             return True
-        known = (*course.phases, *course.before, course.open, course.running)
+        known = (*phases.done, *phases.before, phases.open, phases.running)
         return any(phase is not None and phase.name in names for phase in known)
 
     def forked(self) -> None:

@@ -53,7 +53,7 @@ class StopServer:
     ) -> None:
         self._policy = policy
         self._rank = rank
-        self._course = returns.course
+        self._phases = returns.phases
         self._registry = registry
         self._copies = BeforeCopies()
         self._scaling = treatment
@@ -82,7 +82,7 @@ class StopServer:
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
         with Aside(), uncollected():
-            self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
+            self._registry.refresh(stack, returning, pending_backward=self._phases.pending_backward)
             before = effects.take(self._registry)
             self._effects.stand(before)
             self._copies.before(following, self._registry, before)
@@ -98,7 +98,7 @@ class StopServer:
             return
         with Aside(), uncollected():
             self._effects.find_batch(boundary, stack)
-            self._registry.refresh(stack, returning, pending_backward=self._course.pending_backward)
+            self._registry.refresh(stack, returning, pending_backward=self._phases.pending_backward)
             after = effects.take(self._registry)
             before, found = self._effects.before, list[m.Effect]()
             if done is not None and before is not None:
@@ -171,7 +171,7 @@ class StopServer:
         self._copies.let_go()
         self._registry.release()
         self._inspector.open(
-            AtStop(boundary, cause.stack, gradients=gradients, pending_backward=self._course.pending_backward)
+            AtStop(boundary, cause.stack, gradients=gradients, pending_backward=self._phases.pending_backward)
         )
         return m.Stop(
             boundary=boundary,
@@ -179,7 +179,7 @@ class StopServer:
             detail=cause.detail,
             frames=frames.describe(cause.stack, cause.lines),
             registry=self._registry.version,
-            pending_backward=self._course.pending_backward,
+            pending_backward=self._phases.pending_backward,
             failure=cause.failure,
         )
 
@@ -190,12 +190,12 @@ class StopServer:
             self._rank.link.send(m.Notice(text, "error"))
 
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
-        course, registry = self._course, self._registry
+        phases, registry = self._phases, self._registry
         if cause.inner is None:
             self._effects.find_batch(boundary, cause.stack)
-        registry.refresh(cause.stack, cause.returning, pending_backward=course.pending_backward)
+        registry.refresh(cause.stack, cause.returning, pending_backward=phases.pending_backward)
         after = effects.take(registry)
-        done = course.last if boundary.done is not None else None
+        done = phases.last if boundary.done is not None else None
         before, evaluations = self._effects.before, self._effects.evaluations(boundary)
         within = done is None and bool(boundary.inside) and cause.inner is None and before is not None
         named, basis = self._effects.of_phase(after) if done is not None or within else ([], None)
@@ -204,7 +204,7 @@ class StopServer:
             of_call = [effect for effect in named if not effect.after]
             beyond = self._beyond(done, named) if done.name == "step" else ""
             found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done), beyond=beyond)
-        ended = done if cause.failure is None else course.last  # an exception may have left it before it was done
+        ended = done if cause.failure is None else phases.last  # an exception may have left it before it was done
         if ended is not None and before is not None and basis is not None:
             self._effects.record(ended, named, basis)
         if cause.inner is None:
@@ -216,16 +216,16 @@ class StopServer:
             named = self._effects.so_far(before, after)
             found = counted(named, "fingerprint")
         self._kept.keep(registry.named)
-        made_in = course.made_in()
-        if registry.newest.at_backward or course.pending_backward:
+        made_in = phases.made_in()
+        if registry.newest.at_backward or phases.pending_backward:
             if not registry.newest.called.undecided:
-                loss, made_in["loss"] = registry.newest.loss(), boundary.opens or course.update
+                loss, made_in["loss"] = registry.newest.loss(), boundary.opens or phases.update
                 number = None if loss is None else tensors.single(loss)
                 boundary = msgspec.structs.replace(boundary, loss=None if number is None else float(number))
-            elif made_in.get("loss") != course.update:  # of the last update, when this one's is being made
+            elif made_in.get("loss") != phases.update:  # of the last update, when this one's is being made
                 boundary = msgspec.structs.replace(boundary, loss=None)
         inner = cause.inner(registry) if cause.inner is not None else None
-        running = course.running.whose if course.running is not None else None
+        running = phases.running.whose if phases.running is not None else None
         self._inspector.open(
             AtStop(
                 boundary,
@@ -233,15 +233,15 @@ class StopServer:
                 after,
                 named,
                 gradients,
-                course.pending_backward,
-                course.opened_ns(),
+                phases.pending_backward,
+                phases.opened_ns(),
                 inner,
                 _optimizer(cause.coming, registry),
                 midstep(boundary, inner, _optimizer(running, registry), named if found is not None else None),
             )
         )
         not_training, evaluating = modes(registry)
-        names = Names(registry, (*course.before, *course.phases))
+        names = Names(registry, (*phases.before, *phases.done))
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
         return m.Stop(
@@ -249,8 +249,8 @@ class StopServer:
             reason=cause.reason,
             detail=cause.detail,
             effects=found,
-            phases=names.told(course.records(), course.phases),
-            previous=names.told(course.previous(), course.before),
+            phases=names.told(phases.records(), phases.done),
+            previous=names.told(phases.previous(), phases.before),
             next_of=names.loss(registry.newest.loss_name()) if boundary.next == "backward" else names.of(cause.coming),
             done_of=names.of(done.whose) if done is not None and not done.kept and evaluations == 1 else "",
             evaluations=evaluations,
@@ -259,7 +259,7 @@ class StopServer:
             line_next=(mine.file, frames.line_after(cause.returning) or mine.line) if mine and boundary.next else None,
             census=registry.census(),
             registry=registry.version,
-            pending_backward=course.pending_backward,
+            pending_backward=phases.pending_backward,
             loss_name=registry.newest.loss_name(),
             walked_from=done.loss if done is not None else None,
             failure=self._failure(cause, seen=basis == "fingerprint"),
@@ -283,7 +283,7 @@ class StopServer:
             found = raised.told(cause.failure, cause.traceback, self._registry)
             if not seen and cause.left[-1:] == ("backward",):
                 found = raised.with_gradients(found, self._registry)
-            refusal = Refusal(cause.stack, self._registry, self._course)
+            refusal = Refusal(cause.stack, self._registry, self._phases)
             return msgspec.structs.replace(found, why=refusal.why(found.message))
         except Exception as error:
             self._tell(f"what the exception was raised on cannot be read: {_in_words(error)}")
@@ -316,13 +316,13 @@ class StopServer:
                 until = self._policy.until or "next"
                 with uncollected():
                     self._resume(until, boundary, cause)
-                link.send(m.Resumed(self._course.index, until))
+                link.send(m.Resumed(self._phases.index, until))
                 return
             match link.receive():
                 case m.Resume(until=until):
                     with uncollected():
                         self._resume(until, boundary, cause)
-                    link.send(m.Resumed(self._course.index, until))
+                    link.send(m.Resumed(self._phases.index, until))
                     return
                 case m.Ask(number=number, query=query):
                     link.send(m.Answer(number, self._inspector.answer(query)))

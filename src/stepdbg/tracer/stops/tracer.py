@@ -58,7 +58,7 @@ class Tracer(StaysHere):
         """True while a generator loop runs: only its yields make boundaries."""
         self.told = Listeners()
         self.lagging = PhaseTracker()
-        """The course, in a free run as it was some moments ago: for what is no matter of phases."""
+        """Where training is; in a free run, where it was some moments ago: for what is no matter of phases."""
         self.registry = Registry(earlier=Earlier(self.lagging))
         self.registry.others.tell = partial(self.tell, severity="warning")
         self._rank = Rank(link, folder)
@@ -83,7 +83,7 @@ class Tracer(StaysHere):
     # what the sources call
 
     @property
-    def course(self) -> PhaseTracker:
+    def phases(self) -> PhaseTracker:
         """Where training is."""
         if self.passing.notes:
             self.passing.catch_up()
@@ -107,7 +107,7 @@ class Tracer(StaysHere):
         if self.quiet or self.driving or (get_ident() != self.thread and not self.following.moves_here(name)):
             return False
         return (self.passing.open is None and self.lagging.open is None) or (
-            self.passing.open != name and not self.course.within(name)
+            self.passing.open != name and not self.phases.within(name)
         )
 
     def trains_here(self, name: str) -> bool:
@@ -157,14 +157,14 @@ class Tracer(StaysHere):
         if page is None or not self._policy.free or page.memory[BELL]:
             with self.handlers:
                 return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at, tell)
-        course = self.course
-        update = course.update
+        phases = self.phases
+        update = phases.update
         turn = self.rounds.begins(name, optimizer, at or sys._getframe(1))
-        phase = course.pass_by(name, optimizer, now, call, kept, silent, turn)
+        phase = phases.pass_by(name, optimizer, now, call, kept, silent, turn)
         if tell is not None:
-            tell(course.update)
-        self._rank.say_where(course, name, now)
-        if course.update != update and self.told.update is not None:
+            tell(phases.update)
+        self._rank.say_where(phases, name, now)
+        if phases.update != update and self.told.update is not None:
             self.told.update()
         return phase
 
@@ -183,11 +183,11 @@ class Tracer(StaysHere):
         if self._stepper.phase is phase:
             self._stepper.over()
             now = monotonic_ns()
-        course = self.course
-        course.leave(phase, now)
+        phases = self.phases
+        phases.leave(phase, now)
         if (self._returns.watching or self._stop_server.watching) and self.listening():
             self._returns.note(phase)
-        if course.open is not None:
+        if phases.open is not None:
             return
         if self._policy.free and self.lagging.optimizers.regular and self._may_pass():
             self.rounds.forget()
@@ -203,7 +203,7 @@ class Tracer(StaysHere):
             self.gave_up(error)
 
     def as_made(self, phase: Phase) -> Phase:
-        """That phase, whose call is open, as it is in the course."""
+        """That phase, whose call is open, as the phase tracker has it."""
         if phase is not NOTED:
             return phase
         if self.passing.phase is None:
@@ -224,7 +224,7 @@ class Tracer(StaysHere):
     def close(self, phase: Phase) -> None:
         """The generator loop has ended, and with it its last phase."""
         self._stepper.over()
-        self.course.close_running(phase, monotonic_ns())
+        self.phases.close_running(phase, monotonic_ns())
 
     def tell(self, text: str, severity: m.Severity = "information") -> None:
         """Tell the user something about the run; nothing before the session has been entered."""
@@ -254,10 +254,10 @@ class Tracer(StaysHere):
             detail: What has asked for it.
             frame: The user's frame.
         """
-        current = self.course.current
+        current = self.phases.current
         line = m.Inner("line", phase=current.name if current is not None else "")
         self._stop_within(Cause("breakpoint", detail, frames.stack(frame), inner=lambda _: line), frame)
-        current = self.course.current
+        current = self.phases.current
         if self._stepper.phase is None and current is not None:
             self._stepper.begins(current)
 
@@ -273,7 +273,7 @@ class Tracer(StaysHere):
     @held
     def _stop_within(self, cause: Cause, frame: FrameType | None) -> None:
         """Stop at an inner boundary. The time that the user takes there is no part of the phase's."""
-        phases = self.course
+        phases = self.phases
         self.passing.due = 0
         phases.index += 1
         began = monotonic_ns()
@@ -300,20 +300,20 @@ class Tracer(StaysHere):
         tell: Callable[[int], object] | None,
     ) -> Phase:
         """`begin`, where somebody may want to stop."""
-        course = self.course
+        phases = self.phases
         self.told.looked_at()
         self._stepper.over()
         turn = self.rounds.begins(name, optimizer, at or sys._getframe(2))
-        done, opens = course.advance(name, monotonic_ns(), optimizer, silent=silent, turn=turn)
+        done, opens = phases.advance(name, monotonic_ns(), optimizer, silent=silent, turn=turn)
         if tell is not None:
-            tell(opens or course.update)
+            tell(opens or phases.update)
         self.losses.settle(wait=True)
-        silent = silent or course.merged
+        silent = silent or phases.merged
         frame = frames.user_frame(at or sys._getframe(2))
         whose, arrived = None, monotonic_ns()
         try:
             if not predicted and at is None:
-                whose = see_call(self.registry, name, sys._getframe(2), by_hand=course.epoch is None)
+                whose = see_call(self.registry, name, sys._getframe(2), by_hand=phases.epoch is None)
             if devices.capturing():
                 self._stop_server.pass_unseen()
             else:
@@ -325,16 +325,16 @@ class Tracer(StaysHere):
             self.disarm()
         except Exception as error:
             self.gave_up(error)
-        now, update = monotonic_ns(), course.update
-        course.waited(now - arrived)  # what the user takes here is no time of the phases around
-        phase = course.depart(name, now, opens, call, kept, optimizer)
+        now, update = monotonic_ns(), phases.update
+        phases.waited(now - arrived)  # what the user takes here is no time of the phases around
+        phase = phases.depart(name, now, opens, call, kept, optimizer)
         phase.whose = whose
-        if course.update != update and self.told.update is not None:
+        if phases.update != update and self.told.update is not None:
             self.told.update()
         if frame is not None:
             line = (frames.line_after(frame) if returning else None) or frame.f_lineno or 0
             phase.place = (frame.f_code.co_filename, line)
-        self._rank.say_where(course, name, now)
+        self._rank.say_where(phases, name, now)
         self._stepper.begins(phase)
         return phase
 

@@ -54,7 +54,7 @@ class Trace:
         self,
         boundary: m.Boundary,
         stack: list[FrameType],
-        course: PhaseTracker,
+        phases: PhaseTracker,
         *,
         returning: FrameType | None = None,
         end: Cause | None = None,
@@ -64,7 +64,7 @@ class Trace:
         Args:
             boundary: With the user's file and line.
             stack: The training thread's frames, innermost first.
-            course: Where training is.
+            phases: Where training is.
             returning: A frame to which a model's output is just being returned.
             end: Why nothing follows.
 
@@ -75,13 +75,13 @@ class Trace:
             HubLost: nobody is there any more.
         """
         last = self._wanted.updates
-        over = last is not None and end is None and (boundary.opens or course.update) > last
+        over = last is not None and end is None and (boundary.opens or phases.update) > last
         found, prints = None, None
         with Aside(), uncollected():
             try:
-                found, prints = self._look(boundary, course, stack, returning)
-                if course.pending_backward:
-                    boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss, course))
+                found, prints = self._look(boundary, phases, stack, returning)
+                if phases.pending_backward:
+                    boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss, phases))
             except Exception as error:  # the line is there without what could not be read
                 self._before = None
                 self._tell_of(error)
@@ -102,7 +102,7 @@ class Trace:
         return over
 
     def _look(
-        self, boundary: m.Boundary, course: PhaseTracker, stack: list[FrameType], returning: FrameType | None
+        self, boundary: m.Boundary, phases: PhaseTracker, stack: list[FrameType], returning: FrameType | None
     ) -> tuple[tuple[m.Effect, ...] | None, dict[str, str | None] | None]:
         """The effects of the phase done and the fingerprints of everything, as far as they are wanted."""
         if not (self._wanted.effects or self._wanted.fingerprints):
@@ -112,13 +112,13 @@ class Trace:
             if boundary.done == "data" and self._before is not None:
                 for variables in islice(scopes(stack), 1):
                     registry.newest.note_fetched(variables, registry.in_sight)
-            registry.refresh(stack, returning, pending_backward=course.pending_backward)
+            registry.refresh(stack, returning, pending_backward=phases.pending_backward)
             after = effects.take(registry)
             self._kept.keep(registry.named)
             found: tuple[m.Effect, ...] | None = None
             if self._wanted.effects:
                 known = self._before is not None and (boundary.done is not None or boundary.inside)
-                named = self._returns.tell(course.last, course.open, self._before or {}, after) if known else []
+                named = self._returns.tell(phases.last, phases.open, self._before or {}, after) if known else []
                 found = tuple(nonfinite.marked(named, registry))
             registry.release()
             if self._kept.let_go(registry.named):  # which is no effect of the phase that comes
@@ -130,14 +130,14 @@ class Trace:
             registry.release()
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None
 
-    def _newest_loss(self, stack: list[FrameType], known: float | None, course: PhaseTracker) -> float | None:
+    def _newest_loss(self, stack: list[FrameType], known: float | None, phases: PhaseTracker) -> float | None:
         """A loss is known before `backward` is called on it: the user's frame holds it. One of the last update is none
         while this one's is being made.
         """
         if not self._registry.newest.at_backward:
             self._registry.look_for_loss(stack)
             if self._registry.newest.called.undecided:
-                return known if course.loss_of == course.update else None
+                return known if phases.loss_of == phases.update else None
         loss = self._registry.newest.loss()
         number = None if loss is None else single(loss)
         return None if number is None else float(number)

@@ -55,8 +55,8 @@ class CompiledUpdates:
 
     def _say_what_is_hidden(self) -> None:
         """Called when an update is over, until there is something to say."""
-        course = self._tracer.course
-        seen = {phase.name for phase in course.before}
+        phases = self._tracer.phases
+        seen = {phase.name for phase in phases.before}
         hidden = [name for name in _EXPECTED if name not in seen]
         if hidden:
             self._tracer.told.update = None

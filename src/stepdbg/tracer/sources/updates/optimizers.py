@@ -111,7 +111,7 @@ class Optimizers(StaysHere):
                 hooks._wrap_own(type(self), Optimizer, "zero_grad", hooks._zero_grad)
                 if tracer.listening() or tracer.following.undecided:
                     tracer.registry.note_optimizer(self)
-                    phases = tracer.course
+                    phases = tracer.phases
                     phases.optimizers.note_made(key_of(self), in_first_update=not phases.before)
                     models.watch()
             except Exception as error:
@@ -209,7 +209,7 @@ class Optimizers(StaysHere):
                         passing.notes.append(monotonic_ns())
                         return result
                     if phase is not NOTED:
-                        tracer.course.optimizers.note_step(key)
+                        tracer.phases.optimizers.note_step(key)
                 except Exception as error:
                     tracer.gave_up(error)
             if phase is not None:
@@ -238,8 +238,8 @@ class Optimizers(StaysHere):
                 leave(tracer, None, error)
                 raise
             try:
-                level = tracer.course.open
-                inside = tracer.course.last is not None or tracer.closures.deferred
+                level = tracer.phases.open
+                inside = tracer.phases.last is not None or tracer.closures.deferred
                 if level is not None and level.name == "step" and inside and tracer.listening():
                     tracer.begin("step", key, False)
             except Exception as error:

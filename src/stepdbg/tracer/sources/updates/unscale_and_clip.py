@@ -134,7 +134,7 @@ class Gradients:
         """A scaler's step has returned, with that of its optimizer or without it."""
         tracer, optimizers = self._tracer, self._optimizers
         try:
-            tracer.course.optimizers.note_step(key)
+            tracer.phases.optimizers.note_step(key)
             tracer.treatment.unscaled(key)
             if optimizers.stepped == key:
                 tracer.registry.note_optimizer(optimizer).steps += 1
