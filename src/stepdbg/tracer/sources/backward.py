@@ -97,7 +97,7 @@ class Backward:
         self._open = False
 
     def _wrapper(self, original: Any) -> Callable[..., Any]:
-        hooks, tracer, passing, lagging = self, self._tracer, self._tracer.passing, self._tracer.lagging
+        hooks, tracer, log, lagging = self, self._tracer, self._tracer.free_run, self._tracer.lagging
         models, gradients = self._models, self._gradients
 
         def backward(*args: Any, **kwargs: Any) -> Any:
@@ -109,8 +109,8 @@ class Backward:
             try:
                 if (
                     outermost
-                    and (now := monotonic_ns()) < passing.due
-                    and passing.open is None
+                    and (now := monotonic_ns()) < log.due
+                    and log.open is None
                     and args
                     and type(loss := args[0]) is torch.Tensor
                     and not _function_modes_are_on()
@@ -126,17 +126,17 @@ class Backward:
                     and models.output() is not loss
                     and (known := hooks._names.get((id((frame := sys._getframe(1)).f_code), frame.f_lasti))) is not None
                     and not known.variable
-                    and get_ident() == passing.thread
+                    and get_ident() == log.thread
                     and type(value := loss.item()) is float
-                ):  # the usual one, in a free run: see tracer/passing.py
-                    passing.open, phase = "backward", NOTED
-                    passing.notes += ("backward", known.name, now)
-                    passing.losses.append(value)
-                    passing.loss = weakref.ref(loss), known.name
-                    passing.starts[BACKWARD] = now
+                ):  # the usual one, in a free run: see free_run.py
+                    log.open, phase = "backward", NOTED
+                    log.notes += ("backward", known.name, now)
+                    log.losses.append(value)
+                    log.loss = weakref.ref(loss), known.name
+                    log.starts[BACKWARD] = now
                     lagging.pending_backward = False
                     hooks._open = opened = True
-                elif get_ident() != passing.thread and not tracer.following.moves_here("backward"):
+                elif get_ident() != log.thread and not tracer.following.moves_here("backward"):
                     with unseen():
                         beside = BesideBackward(args[0] if args else kwargs.get("tensors"))
                 elif outermost and tracer.listening():
@@ -160,9 +160,9 @@ class Backward:
             finally:
                 if opened:
                     hooks._open = False
-            if phase is NOTED and passing.phase is None:
-                passing.open = None
-                passing.notes.append(monotonic_ns())
+            if phase is NOTED and log.phase is None:
+                log.open = None
+                log.notes.append(monotonic_ns())
             elif phase is not None:
                 tracer.ended(phase)
                 if phase is not NOTED and phase.outer is None and hooks._by_hand.possible:

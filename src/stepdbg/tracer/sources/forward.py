@@ -145,7 +145,7 @@ class Models(StaysHere):
         Whoever has kept the watcher for longer than it is wanted (a patch that is taken back, a library imported
         meanwhile) has a call that goes straight through, and that leaves its place as soon as it is called there.
         """
-        models, passing, lagging = self, self._tracer.passing, self._tracer.lagging
+        models, log, lagging = self, self._tracer.free_run, self._tracer.lagging
         torchs: Any = nn.Module
         plain, binds = self._plain_call, hasattr(type(below), "__get__")
 
@@ -165,24 +165,24 @@ class Models(StaysHere):
                         torchs.__call__ = below
                 elif (
                     models._open is None
-                    and (now := monotonic_ns()) < passing.due
-                    and passing.open is None
+                    and (now := monotonic_ns()) < log.due
+                    and log.open is None
                     and not lagging.pending_backward
                     and (known := models._known.get(id(self))) is not None
                     and known() is self
                     and torch.is_grad_enabled()
                     and torchs.__call__ is plain
                     and models.tracing_state() is None
-                    and not passing.memory[BELL]
-                    and get_ident() == passing.thread
-                ):  # the usual one, in a free run: see tracer/passing.py
+                    and not log.memory[BELL]
+                    and get_ident() == log.thread
+                ):  # the usual one, in a free run: see free_run.py
                     if models.on_forward is not None:
                         models.on_forward(True)
                     mine = True
                     models._open, models._open_phase, models._trained = self, models.noted, known
-                    passing.open = "forward"
-                    passing.notes += ("forward", None, now)
-                    passing.starts[FORWARD] = now
+                    log.open = "forward"
+                    log.notes += ("forward", None, now)
+                    log.starts[FORWARD] = now
                 elif models._open is None:
                     mine = models._enters(self, args, kwargs)
             except Exception as error:
@@ -199,19 +199,19 @@ class Models(StaysHere):
             try:
                 if (
                     models._open_phase is models.noted
-                    and passing.phase is None
-                    and (now := monotonic_ns()) < passing.due
+                    and log.phase is None
+                    and (now := monotonic_ns()) < log.due
                     and type(result) is torch.Tensor
                     and not models.function_modes_are_on()
                     and result.requires_grad
                     and result.dim()
                 ):  # the usual return of the usual one
-                    models._open = models._open_phase = passing.open = None
-                    models.output = passing.output = weakref.ref(result)
+                    models._open = models._open_phase = log.open = None
+                    models.output = log.output = weakref.ref(result)
                     models.returned_number = False
                     lagging.pending_backward = True
-                    passing.notes += (now, "loss", None, now, 0)
-                    passing.starts[LOSS] = now
+                    log.notes += (now, "loss", None, now, 0)
+                    log.starts[LOSS] = now
                 else:
                     models._end(result)
             except Exception as error:
@@ -241,7 +241,7 @@ class Models(StaysHere):
             return True
         if new and not (_is_model(model) or self._is_frozen_for_now(model)):
             return False
-        if (tracer.lagging.open is not None or tracer.passing.open is not None) and self._buried():
+        if (tracer.lagging.open is not None or tracer.free_run.open is not None) and self._buried():
             return False
         if new:
             reference = self._adopt(model)
@@ -318,8 +318,8 @@ class Models(StaysHere):
         tracer.lagging.pending_backward = True
         self.output = reference = weakref.ref(output) if single else None
         self.returned_number = not single or output.dim() == 0
-        if reference is not None and tracer.passing.notes and not self.returned_number:
-            tracer.passing.output = reference
+        if reference is not None and tracer.free_run.notes and not self.returned_number:
+            tracer.free_run.output = reference
         else:
             tracer.registry.newest.note("output", output)
         return True

@@ -130,7 +130,7 @@ class FreeRunLog(StaysHere):
         if page is not None:
             self._page, self.memory, self.starts, self.due = page, page.memory, page.starts, now_ns + LAG_NS
 
-    def catch_up(self) -> None:
+    def replay(self) -> None:
         """Replay the notes into the phase tracker."""
         notes, self.notes = self.notes, []
         self._values, self.losses = iter(self.losses), []

@@ -26,7 +26,7 @@ def drive(tracer: Sink, generator: Generator[object, Any, Any]) -> Any:
         from stepdbg.api import run
 
         return run(generator)
-    tracer.driving, tracer.passing.due = True, 0
+    tracer.driving, tracer.free_run.due = True, 0
     phase: Phase | None = None
     try:
         while True:

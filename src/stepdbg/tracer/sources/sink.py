@@ -51,7 +51,7 @@ class Sink(Protocol):
     """What has been done to the gradients since backward."""
     closures: Closures
     """The closures that a step has been called with."""
-    passing: FreeRunLog
+    free_run: FreeRunLog
     """The phases of a free run that are only noted."""
     rounds: Rounds
     """The rounds of the user's own loops."""

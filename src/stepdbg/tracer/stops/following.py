@@ -48,7 +48,7 @@ class Followed(Protocol):
     """True while a generator loop runs."""
     registry: Registry
     """What is alive."""
-    passing: FreeRunLog
+    free_run: FreeRunLog
     """The phases of a free run that are only noted."""
     lagging: PhaseTracker
     """Where training is; in a free run, where it was some moments ago."""
@@ -101,7 +101,7 @@ class Following:
             if self._is_alive() and (self._is_within() or self._has_been_in(_PROOFS if name in _PROOFS else _SIGNS)):
                 self._beside = self._beside or name in _PROOFS
                 return False
-            tracer.passing.begin_anew()
+            tracer.free_run.begin_anew()
             tracer.registry.others.forget()
             self._beside = False
             if self.fetched is not None and self.fetched[0] == tracer.thread:
@@ -119,7 +119,7 @@ class Following:
 
     def stay_here(self) -> None:
         """The session has been entered in this thread, which is the one that is followed."""
-        self._tracer.passing.thread = get_ident()
+        self._tracer.free_run.thread = get_ident()
 
     def _is_alive(self) -> bool:
         """Whether the thread that is followed has not ended."""
@@ -127,12 +127,12 @@ class Following:
 
     def _is_within(self) -> bool:
         """Whether a call of the thread that is followed is open."""
-        return self._tracer.passing.open is not None or self._tracer.lagging.open is not None
+        return self._tracer.free_run.open is not None or self._tracer.lagging.open is not None
 
     def _has_been_in(self, names: tuple[str, ...]) -> bool:
         """Whether the thread that is followed has been in any of these phases."""
-        passing, phases = self._tracer.passing, self._tracer.lagging
-        if phases.update > 1 or passing.has_noted(names):
+        log, phases = self._tracer.free_run, self._tracer.lagging
+        if phases.update > 1 or log.has_noted(names):
             return True
         known = (*phases.done, *phases.before, phases.open, phases.running)
         return any(phase is not None and phase.name in names for phase in known)
@@ -148,7 +148,7 @@ class Following:
         self._rank.begin_anew()
         self._tracer.begin_anew()
         self._tracer.lagging.begin_anew()
-        self._tracer.passing.begin_anew()
+        self._tracer.free_run.begin_anew()
         self._losses.begin_anew()
         for close in self.at_fork:
             close()

@@ -71,7 +71,7 @@ class Tracer(StaysHere):
             self._rank, self.registry, self.treatment, self.handlers, self._returns, self._policy
         )
         self.give_back = self._stop_server.out_of_memory
-        self.passing = FreeRunLog(self.lagging, self.registry, self._rank, self.losses)
+        self.free_run = FreeRunLog(self.lagging, self.registry, self._rank, self.losses)
         self._stepper = Stepper(self, self._policy)
         self.following = Following(self, self._rank, self.losses)
         self.rounds = Rounds(self.lagging)
@@ -85,14 +85,14 @@ class Tracer(StaysHere):
     @property
     def phases(self) -> PhaseTracker:
         """Where training is."""
-        if self.passing.notes:
-            self.passing.catch_up()
+        if self.free_run.notes:
+            self.free_run.replay()
         return self.lagging
 
     @property
     def thread(self) -> int:
         """The thread that trains."""
-        return self.passing.thread
+        return self.free_run.thread
 
     def listening(self) -> bool:
         """Whether a call in this thread can make boundaries."""
@@ -106,8 +106,8 @@ class Tracer(StaysHere):
         """
         if self.quiet or self.driving or (get_ident() != self.thread and not self.following.moves_here(name)):
             return False
-        return (self.passing.open is None and self.lagging.open is None) or (
-            self.passing.open != name and not self.phases.within(name)
+        return (self.free_run.open is None and self.lagging.open is None) or (
+            self.free_run.open != name and not self.phases.within(name)
         )
 
     def trains_here(self, name: str) -> bool:
@@ -146,12 +146,12 @@ class Tracer(StaysHere):
             at: The user's frame, where it is not on the stack (a suspended generator).
             tell: Told of the update that the phase is part of, before anybody looks.
         """
-        passing = self.passing
-        if kept and not silent and passing.enter(name, optimizer, call):
+        log = self.free_run
+        if kept and not silent and log.enter(name, optimizer, call):
             if tell is not None:
                 tell(self.lagging.update_of(name))
             return NOTED
-        passing.due, now = 0, monotonic_ns()
+        log.due, now = 0, monotonic_ns()
         self.following.say_beside()
         page = self._rank.page
         if page is None or not self._policy.free or page.memory[BELL]:
@@ -170,15 +170,15 @@ class Tracer(StaysHere):
 
     def end(self, phase: Phase) -> None:
         """The call of that phase has returned."""
-        passing = self.passing
-        if phase is NOTED or phase is passing.phase:
-            passing.open = None
-            if passing.phase is None:
-                passing.notes.append(monotonic_ns())
+        log = self.free_run
+        if phase is NOTED or phase is log.phase:
+            log.open = None
+            if log.phase is None:
+                log.notes.append(monotonic_ns())
                 return
-            phase, passing.phase = passing.phase, None
+            phase, log.phase = log.phase, None
             if phase.name == "step":
-                self.lagging.optimizers.note_step(passing.key)
+                self.lagging.optimizers.note_step(log.key)
         now = monotonic_ns()
         if self._stepper.phase is phase:
             self._stepper.over()
@@ -191,7 +191,7 @@ class Tracer(StaysHere):
             return
         if self._policy.free and self.lagging.optimizers.regular and self._may_pass():
             self.rounds.forget()
-            passing.arm(now)
+            log.arm(now)
         elif not (self.driving or self.quiet):
             self.told.call_ended(phase.name)
 
@@ -206,16 +206,16 @@ class Tracer(StaysHere):
         """That phase, whose call is open, as the phase tracker has it."""
         if phase is not NOTED:
             return phase
-        if self.passing.phase is None:
-            self.passing.catch_up()
-        assert self.passing.phase is not None
-        return self.passing.phase
+        if self.free_run.phase is None:
+            self.free_run.replay()
+        assert self.free_run.phase is not None
+        return self.free_run.phase
 
     def broke(self, phase: Phase) -> None:
         """An exception has left that phase."""
         phase = self.as_made(phase)
-        if phase is self.passing.phase:
-            self.passing.open = self.passing.phase = None
+        if phase is self.free_run.phase:
+            self.free_run.open = self.free_run.phase = None
         if phase.ended_ns == 0:
             self._left.note(phase)
         self._stepper.over(broken=True)
@@ -274,7 +274,7 @@ class Tracer(StaysHere):
     def _stop_within(self, cause: Cause, frame: FrameType | None) -> None:
         """Stop at an inner boundary. The time that the user takes there is no part of the phase's."""
         phases = self.phases
-        self.passing.due = 0
+        self.free_run.due = 0
         phases.index += 1
         began = monotonic_ns()
         try:
@@ -346,8 +346,8 @@ class Tracer(StaysHere):
         try:
             self.losses.settle(wait=True)
             self._stepper.over()
-            if self.passing.notes:
-                self.passing.catch_up()
+            if self.free_run.notes:
+                self.free_run.replay()
             self._boundaries.at_end(cause)
         except HubLost:
             self.disarm()
@@ -376,7 +376,7 @@ class Tracer(StaysHere):
 
     def disarm(self) -> None:
         """The hub is gone, or this process is none of the session's: never stop or report again."""
-        self.quiet, self.passing.due = True, 0
+        self.quiet, self.free_run.due = True, 0
         api.tracer = None
         self._stop_server.let_go()
         self._rank.leave()

@@ -65,7 +65,7 @@ class Optimizers(StaysHere):
         wrap(lr_scheduler.LRScheduler, "__init__", self._scheduler_made)
 
     def _zero_grad(self, original: Any) -> Callable[..., Any]:
-        hooks, tracer, passing = self, self._tracer, self._tracer.passing
+        hooks, tracer, log = self, self._tracer, self._tracer.free_run
 
         def zero_grad(*args: Any, **kwargs: Any) -> Any:
             if not hooks or is_dynamo_compiling() or compiling._is_compiling_flag:
@@ -73,14 +73,14 @@ class Optimizers(StaysHere):
             phase: Phase | None = None
             try:
                 if (
-                    (now := monotonic_ns()) < passing.due and passing.open is None and get_ident() == passing.thread
-                ):  # in a free run: see tracer/passing.py
-                    passing.open, phase = "zero_grad", hooks.noted
-                    passing.notes += ("zero_grad", hooks.key_of(args[0]) if args else None, now)
-                    passing.starts[ZERO_GRAD] = now
+                    (now := monotonic_ns()) < log.due and log.open is None and get_ident() == log.thread
+                ):  # in a free run: see free_run.py
+                    log.open, phase = "zero_grad", hooks.noted
+                    log.notes += ("zero_grad", hooks.key_of(args[0]) if args else None, now)
+                    log.starts[ZERO_GRAD] = now
                 elif tracer.admits("zero_grad"):
                     phase = tracer.begin("zero_grad", hooks.key_of(args[0]) if args else None)
-                elif get_ident() != passing.thread and args:
+                elif get_ident() != log.thread and args:
                     tracer.registry.others.note(args[0])
             except Exception as error:
                 tracer.gave_up(error)
@@ -89,9 +89,9 @@ class Optimizers(StaysHere):
             except BaseException as error:
                 hooks.leave(tracer, phase, error)
                 raise
-            if phase is hooks.noted and passing.phase is None:
-                passing.open = None
-                passing.notes.append(monotonic_ns())
+            if phase is hooks.noted and log.phase is None:
+                log.open = None
+                log.notes.append(monotonic_ns())
             elif phase is not None:
                 tracer.ended(phase)
             return result
@@ -143,7 +143,7 @@ class Optimizers(StaysHere):
                 wrap_once(owner, attribute, make)
 
     def _step(self, original: Any) -> Callable[..., Any]:
-        hooks, tracer, passing = self, self._tracer, self._tracer.passing
+        hooks, tracer, log = self, self._tracer, self._tracer.free_run
 
         def step(*args: Any, **kwargs: Any) -> Any:
             if is_dynamo_compiling() or compiling._is_compiling_flag:
@@ -154,20 +154,20 @@ class Optimizers(StaysHere):
             outermost = False
             try:
                 if (
-                    (now := monotonic_ns()) < passing.due
-                    and passing.open is None
+                    (now := monotonic_ns()) < log.due
+                    and log.open is None
                     and len(args) == 1
                     and not kwargs
                     and (used := hooks._used) is not None
                     and (mine := used.ref()) is not None
                     and mine is optimizer
                     and hooks._key is not None
-                    and get_ident() == passing.thread
-                ):  # the usual one, in a free run: see tracer/passing.py
+                    and get_ident() == log.thread
+                ):  # the usual one, in a free run: see free_run.py
                     key = hooks._key
-                    passing.open, phase = "step", NOTED
-                    passing.notes += ("step", key, now)
-                    passing.starts[STEP] = now
+                    log.open, phase = "step", NOTED
+                    log.notes += ("step", key, now)
+                    log.starts[STEP] = now
                     hooks.open.append(key)
                     outermost = True
                 else:
@@ -183,7 +183,7 @@ class Optimizers(StaysHere):
                                 args, kwargs = hooks._with_closure(args, kwargs, key)
                         hooks.open.append(key)
                         outermost = True
-                    elif get_ident() != passing.thread:
+                    elif get_ident() != log.thread:
                         tracer.registry.others.note(optimizer)
             except Exception as error:
                 tracer.gave_up(error)
@@ -204,9 +204,9 @@ class Optimizers(StaysHere):
                         used = hooks._used = tracer.registry.note_optimizer(optimizer)
                         hooks._key = key
                     used.steps += 1
-                    if phase is NOTED and passing.phase is None:
-                        passing.open = None
-                        passing.notes.append(monotonic_ns())
+                    if phase is NOTED and log.phase is None:
+                        log.open = None
+                        log.notes.append(monotonic_ns())
                         return result
                     if phase is not NOTED:
                         tracer.phases.optimizers.note_step(key)

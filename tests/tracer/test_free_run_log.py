@@ -53,8 +53,8 @@ class Side:
         rank = Rank(cast("Link", None), folder)
         rank.page = self.page = Page(folder / f"page-{next(_NUMBERS)}", create=True)
         self.losses = Losses(self.phases, rank)
-        self.passing = FreeRunLog(self.phases, Registry(), rank, self.losses)
-        self.passing.arm(0)
+        self.free_run = FreeRunLog(self.phases, Registry(), rank, self.losses)
+        self.free_run.arm(0)
 
     def told(self) -> object:
         """All that anybody can see of it."""
@@ -85,10 +85,10 @@ def test_it_does_not_matter_how_many_phases_go_by_before_somebody_looks(
     for side, looked_at in ((one, set(range(len(run)))), (many, pauses)):
         clock = itertools.count(1)
         for number, call in enumerate(run):
-            note(side.passing, call, clock)
+            note(side.free_run, call, clock)
             if number in looked_at:
-                side.passing.catch_up()
-        side.passing.catch_up()
+                side.free_run.replay()
+        side.free_run.replay()
     assert many.told() == one.told()
     for side in (one, many):
         side.page.close()
@@ -96,18 +96,18 @@ def test_it_does_not_matter_how_many_phases_go_by_before_somebody_looks(
 
 def test_a_call_that_is_looked_at_while_it_is_open_is_open_in_the_course(tmp_path: Path) -> None:
     side = Side(tmp_path)
-    side.passing.notes += ("forward", None, 5)
-    side.passing.open = "forward"
-    side.passing.catch_up()
+    side.free_run.notes += ("forward", None, 5)
+    side.free_run.open = "forward"
+    side.free_run.replay()
     assert side.phases.inside == ("forward",)
-    assert side.passing.phase is side.phases.open
+    assert side.free_run.phase is side.phases.open
     side.page.close()
 
 
-def note(passing: FreeRunLog, call: Call, clock: Iterator[int]) -> None:
+def note(log: FreeRunLog, call: Call, clock: Iterator[int]) -> None:
     """As `FreeRunLog.enter` and `Tracer.end` do."""
     key: int | str | None = call.optimizer
     if call.name == "backward":
         key = "loss"
-        passing.losses.append(float(next(clock)))
-    passing.notes += (call.name, key, next(clock), 0 if call.name == "loss" else next(clock))
+        log.losses.append(float(next(clock)))
+    log.notes += (call.name, key, next(clock), 0 if call.name == "loss" else next(clock))
