@@ -181,32 +181,32 @@ def test_after_an_edit_no_change_is_told_until_the_next_phase(tmp_path: Path) ->
 
 
 def test_what_is_too_big_to_keep_is_said() -> None:
-    registry, deltas = Registry(), BeforeCopies(share=0.0)
+    registry, copies = Registry(), BeforeCopies(share=0.0)
     weight = torch.zeros(1000)
     registry.alive = {"model.weight": Alive("parameter", weight)}
     before = take(registry)
-    deltas.before("step", registry, before)
+    copies.before("step", registry, before)
     weight += 1
-    deltas.after(m.Boundary(2, 1, "step"), before, take(registry))
-    change = deltas.change("model.weight", weight)
+    copies.after(m.Boundary(2, 1, "step"), before, take(registry))
+    change = copies.change("model.weight", weight)
     assert change is not None
     assert change.problem.startswith("too big to keep what was before: 4,000 B")
-    assert deltas.old("model.weight") is None
+    assert copies.old("model.weight") is None
 
 
 def test_what_a_phase_leaves_as_it_is_is_copied_a_few_times_only() -> None:
-    registry, deltas = Registry(), BeforeCopies()
+    registry, copies = Registry(), BeforeCopies()
     registry.alive = {name: Alive("parameter", torch.zeros(3)) for name in ("model.trained", "model.frozen")}
     for update in range(1, 7):
         before = take(registry)
-        deltas.before("step", registry, before)
-        assert deltas.copied == ({"model.trained", "model.frozen"} if update <= 4 else {"model.trained"})
+        copies.before("step", registry, before)
+        assert copies.copied == ({"model.trained", "model.frozen"} if update <= 4 else {"model.trained"})
         registry.alive["model.trained"].tensor.add_(1)
-        deltas.after(m.Boundary(update, update, "step"), before, take(registry))
-        assert deltas.old("model.trained").update == update
-        assert deltas.old("model.frozen") is None
-    deltas.let_go()
-    assert not deltas.copied
+        copies.after(m.Boundary(update, update, "step"), before, take(registry))
+        assert copies.old("model.trained").update == update
+        assert copies.old("model.frozen") is None
+    copies.let_go()
+    assert not copies.copied
 
 
 def test_free_memory_is_what_the_smallest_group_leaves(tmp_path: Path) -> None:

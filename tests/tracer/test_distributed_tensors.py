@@ -155,14 +155,14 @@ def test_a_value_that_is_distributed_itself_is_refused_with_its_remedy(mesh: Dev
 
 def test_every_look_is_at_the_shard_says_so_and_asks_no_other_rank(mesh: DeviceMesh) -> None:
     stop = Stop(mesh)
-    deltas = BeforeCopies()
-    inspector = Inspector(stop.registry, deltas, GradientScaling(), lambda number: None)
+    copies = BeforeCopies()
+    inspector = Inspector(stop.registry, copies, GradientScaling(), lambda number: None)
     with CommDebugMode() as asked, torch.no_grad():
         before = take(stop.registry)
-        deltas.before("step", stop.registry, before)
+        copies.before("step", stop.registry, before)
         for parameter in stop.optimizer.param_groups[0]["params"]:
             parameter.to_local().add_(1)
-        deltas.after(m.Boundary(2, 1, "step"), before, take(stop.registry))
+        copies.after(m.Boundary(2, 1, "step"), before, take(stop.registry))
         inspector.open(AtStop(m.Boundary(2, 1, "step"), picture=take(stop.registry)))
         for side in ("now", "before", "change"):
             view = inspector.answer(m.LookAt(W, rows=4, columns=4, bins=5, side=side))

@@ -30,10 +30,10 @@ class Stand:
         self.model = torch.nn.Module()
         self.model.w = parameter
         self.parameter, self.optimizer = parameter, optimizer
-        self.registry, self.treatment = Registry(), GradientScaling()
+        self.registry, self.gradient_scaling = Registry(), GradientScaling()
         self.registry.note_model(self.model)
         self.named = self.registry.note_optimizer(optimizer)
-        self.foreseer = UpdatePreview(self.registry, self.treatment)
+        self.foreseer = UpdatePreview(self.registry, self.gradient_scaling)
 
     def foreseen(self, element: tuple[int, ...] | None = None, following: str = "step") -> Any:
         """The answer at a stop before that phase."""
@@ -284,11 +284,11 @@ def test_a_gradient_that_a_scaler_has_scaled_is_taken_without_the_scale() -> Non
     stand = Stand(parameter, torch.optim.SGD([parameter], lr=0.5))
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
     (scaler.scale((parameter * 3).sum())).backward()
-    stand.treatment.scaled(scaler)
+    stand.gradient_scaling.scaled(scaler)
     found = stand.foreseen()
     assert found.scale == 1024
     assert found.total.norm == pytest.approx(0.5 * 3 * 2)
-    stand.treatment.unscaled(key_of(stand.optimizer))
+    stand.gradient_scaling.unscaled(key_of(stand.optimizer))
     assert stand.foreseen().scale is None
 
 
@@ -297,12 +297,12 @@ def test_the_difference_that_clipping_makes_is_told_by_itself() -> None:
     stand = Stand(parameter, torch.optim.SGD([parameter], lr=0.5))
     parameter.grad = torch.tensor([6.0, 0.0, 8.0])
     stand.registry.refresh([])
-    stand.treatment.before_clip(stand.registry)
+    stand.gradient_scaling.before_clip(stand.registry)
     total = torch.nn.utils.clip_grad_norm_([parameter], 1.0)
-    stand.treatment.clipped("clip_grad_norm_", 1.0, total)
+    stand.gradient_scaling.clipped("clip_grad_norm_", 1.0, total)
     for stood_there in (True, False):
         if not stood_there:
-            stand.treatment._before.clear()
+            stand.gradient_scaling._before.clear()
         found = stand.foreseen((2,))
         assert found.clipping.factor == pytest.approx(0.1, rel=1e-4)
         assert found.clipping.total == pytest.approx(10)
@@ -313,9 +313,9 @@ def test_the_difference_that_clipping_makes_is_told_by_itself() -> None:
         assert clipping.cosine == pytest.approx(-1)
         assert gradient.here - clipping.here == pytest.approx(-4, rel=1e-4)
     parameter.grad = torch.tensor([6.0, 0.1, -8.0])
-    stand.treatment.clipped("clip_grad_value_", 2.0, None)
+    stand.gradient_scaling.clipped("clip_grad_value_", 2.0, None)
     stand.registry.refresh([])
-    stand.treatment.before_clip(stand.registry)
+    stand.gradient_scaling.before_clip(stand.registry)
     torch.nn.utils.clip_grad_value_([parameter], 2.0)
     gradient, clipping = stand.foreseen((1,)).moves
     assert clipping.here == 0

@@ -131,7 +131,7 @@ def test_the_ratio_of_the_last_step_is_known_when_the_next_begins_and_is_not_wor
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    registry, deltas = Registry(), BeforeCopies()
+    registry, copies = Registry(), BeforeCopies()
     registry.note_model(model)
     registry.note_optimizer(optimizer)
     worked_out: list[str] = []
@@ -146,23 +146,23 @@ def test_the_ratio_of_the_last_step_is_known_when_the_next_begins_and_is_not_wor
                 parameter.grad = torch.ones_like(parameter)
             registry.refresh([sys._getframe()])
             before = effects.take(registry)
-            deltas.after(m.Boundary(3 * update, update, "backward", "step"), None, before)
-            deltas.before("step", registry, before)
+            copies.after(m.Boundary(3 * update, update, "backward", "step"), None, before)
+            copies.before("step", registry, before)
             old = {name: entry.tensor.clone() for name, entry in registry.alive.items() if entry.tensor is not None}
             optimizer.step()
             registry.refresh([sys._getframe()])
             after = effects.take(registry)
-            deltas.after(m.Boundary(3 * update + 1, update, "step", "zero_grad"), before, after)
-        deltas.after(m.Boundary(10, 3, "zero_grad", "step"), None, after)
+            copies.after(m.Boundary(3 * update + 1, update, "step", "zero_grad"), before, after)
+        copies.after(m.Boundary(10, 3, "zero_grad", "step"), None, after)
         assert worked_out == []
-        deltas.before("step", registry, after)
+        copies.before("step", registry, after)
         parameters = [name for name, entry in registry.alive.items() if entry.kind == "parameter"]
         expected = {name: float(0.1 * math.sqrt(old[name].numel()) / old[name].norm()) for name in parameters}
         tensors = {name: registry.alive[name].tensor for name in parameters}
         single = parameters[0]
-        assert deltas.ratio(single, tensors[single]) == pytest.approx(expected[single], rel=1e-4)
-        deltas.ratios((name, tensors[name], after[name].print) for name in parameters)
-        found = {name: deltas.ratio(name, tensors[name]) for name in parameters}
+        assert copies.ratio(single, tensors[single]) == pytest.approx(expected[single], rel=1e-4)
+        copies.ratios((name, tensors[name], after[name].print) for name in parameters)
+        found = {name: copies.ratio(name, tensors[name]) for name in parameters}
         assert found == pytest.approx(expected, rel=1e-4)
 
 

@@ -12,7 +12,7 @@ from harness.stand_in import OnDevice, ledger, there
 from torch.utils._pytree import tree_leaves, tree_map
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.effects import before_copies as deltas
+from stepdbg.tracer.effects import before_copies as copies
 from stepdbg.tracer.effects import differences, fingerprints
 from stepdbg.tracer.foresight import moves, parts
 from stepdbg.tracer.inspect import heatmaps as heat
@@ -219,7 +219,7 @@ def test_two_words_that_change_places_far_apart_are_seen() -> None:
 
 
 def test_copies_are_kept_in_the_memory_of_the_host_until_it_is_known_what_training_needs_of_the_device() -> None:
-    kept = deltas.BeforeCopies()
+    kept = copies.BeforeCopies()
     with ledger() as asked:
         tensor = there(torch.randn(M))
         copy = kept._copied("weight", tensor, None, {}, None)

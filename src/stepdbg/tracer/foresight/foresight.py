@@ -71,9 +71,9 @@ class UpdatePreview(Handler):
 
     answers = (m.Foresee,)
 
-    def __init__(self, registry: Registry, treatment: GradientScaling) -> None:
+    def __init__(self, registry: Registry, gradient_scaling: GradientScaling) -> None:
         self._registry = registry
-        self._scaling = treatment
+        self._scaling = gradient_scaling
         self._boundary: m.Boundary | None = None
         self._picture: ObjectSnapshot = {}
         self._since = 0

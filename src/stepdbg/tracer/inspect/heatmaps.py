@@ -68,9 +68,9 @@ class Maps(Handler):
 
     answers = (LookAtMaps,)
 
-    def __init__(self, registry: Registry, deltas: BeforeCopies, figures: Figures) -> None:
+    def __init__(self, registry: Registry, copies: BeforeCopies, figures: Figures) -> None:
         self._registry = registry
-        self._copies = deltas
+        self._copies = copies
         self._figures = figures
 
     def answer(self, query: LookAtMaps) -> HeatMaps:

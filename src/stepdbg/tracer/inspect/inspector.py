@@ -39,11 +39,15 @@ class Inspector:
     """Where questions are answered while training waits."""
 
     def __init__(
-        self, registry: Registry, deltas: BeforeCopies, treatment: GradientScaling, tell_signal: Callable[[int], None]
+        self,
+        registry: Registry,
+        copies: BeforeCopies,
+        gradient_scaling: GradientScaling,
+        tell_signal: Callable[[int], None],
     ) -> None:
         self.readonly = False
         self._registry = registry
-        self._copies = deltas
+        self._copies = copies
         self._at: AtStop | None = None
         interruptions = Interruptions(tell_signal)
         figures = Figures()
@@ -54,16 +58,16 @@ class Inspector:
         self._handlers: tuple[Handler, ...] = (
             figures,
             tree,
-            Summaries(registry, deltas, figures, tree),
-            Tensors(registry, deltas, figures),
-            Maps(registry, deltas, figures),
+            Summaries(registry, copies, figures, tree),
+            Tensors(registry, copies, figures),
+            Maps(registry, copies, figures),
             Images(registry),
             EffectNames(),
             Optimizers(registry, figures),
             Owners(registry, figures, tree.marks),
             Saves(registry),
             Graphs(registry),
-            UpdatePreview(registry, treatment),
+            UpdatePreview(registry, gradient_scaling),
             self._editor,
             self._variables,
             self._console,

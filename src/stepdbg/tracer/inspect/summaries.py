@@ -19,9 +19,9 @@ class Summaries(Handler):
 
     answers = (m.Summarise,)
 
-    def __init__(self, registry: Registry, deltas: BeforeCopies, figures: Figures, tree: ModelTree) -> None:
+    def __init__(self, registry: Registry, copies: BeforeCopies, figures: Figures, tree: ModelTree) -> None:
         self._registry = registry
-        self._copies = deltas
+        self._copies = copies
         self._figures = figures
         self._tree = tree
         tree.figures = self.many

@@ -26,9 +26,9 @@ class Tensors(Handler):
 
     answers = (m.LookAt, m.LookBeside, m.Find)
 
-    def __init__(self, registry: Registry, deltas: BeforeCopies, figures: Figures) -> None:
+    def __init__(self, registry: Registry, copies: BeforeCopies, figures: Figures) -> None:
         self._registry = registry
-        self._copies = deltas
+        self._copies = copies
         self._figures = figures
         self._together: dict[str, str] = {}
         """At an inner boundary: the labels of its tensors, by name."""
@@ -62,7 +62,7 @@ class Seen(NamedTuple):
 
 
 def look_at(
-    registry: Registry, deltas: BeforeCopies, figures: Figures, query: m.LookAt, together: Mapping[str, str]
+    registry: Registry, copies: BeforeCopies, figures: Figures, query: m.LookAt, together: Mapping[str, str]
 ) -> m.TensorView:
     """The answer; what stands `together`, names with labels, are the tensors of an inner boundary.
 
@@ -70,11 +70,11 @@ def look_at(
         Refused: there is no such tensor now.
     """
     entry, tensor = _entry(registry, query.object)
-    seen = _seen(tensor, deltas, query.object, query.side, query.cut)
+    seen = _seen(tensor, copies, query.object, query.side, query.cut)
     value, dtype = seen.value, tensor.dtype
     shape = seen.whole if value is None else tuple(value.shape)
     parts = tuple(
-        _part(registry, deltas, figures, query, label, name, seen.whole, shape)
+        _part(registry, copies, figures, query, label, name, seen.whole, shape)
         for label, name in _family(registry, query.object, entry, together)
     )
     statistics = next((part.statistics for part in parts if part.object == query.object), None)
@@ -129,7 +129,7 @@ def _own_shape(tensor: torch.Tensor) -> tuple[int, ...]:
         return shape_of(tensor)
 
 
-def beside(registry: Registry, deltas: BeforeCopies, query: m.LookBeside) -> m.Beside:
+def beside(registry: Registry, copies: BeforeCopies, query: m.LookBeside) -> m.Beside:
     """The same elements of several tensors.
 
     Raises:
@@ -139,7 +139,7 @@ def beside(registry: Registry, deltas: BeforeCopies, query: m.LookBeside) -> m.B
     shape: torch.Size | None = None
     for name, side in query.parts:
         entry = registry.alive.get(name)
-        seen = None if entry is None or entry.tensor is None else _seen(entry.tensor, deltas, name, side, query.cut)
+        seen = None if entry is None or entry.tensor is None else _seen(entry.tensor, copies, name, side, query.cut)
         if seen is None or seen.value is None or seen.side != side or (shape or seen.value.shape) != seen.value.shape:
             windows.append(None)
             continue
@@ -148,14 +148,14 @@ def beside(registry: Registry, deltas: BeforeCopies, query: m.LookBeside) -> m.B
     return m.Beside(query.parts, tuple(windows))
 
 
-def find_in(registry: Registry, deltas: BeforeCopies, query: m.Find) -> m.Found:
+def find_in(registry: Registry, copies: BeforeCopies, query: m.Find) -> m.Found:
     """The next element of a kind.
 
     Raises:
         Refused: there is no such tensor now, or it has no numbers.
     """
     _, tensor = _entry(registry, query.object)
-    seen = _seen(tensor, deltas, query.object, query.side, query.cut)
+    seen = _seen(tensor, copies, query.object, query.side, query.cut)
     if seen.value is None:
         raise Refused(f"{query.object}: {seen.note}")
     return search.find(seen.value, seen.less, query.condition, query.start, backwards=query.backwards)
@@ -178,12 +178,12 @@ def _why_gone(name: str) -> str:
     return ""
 
 
-def _seen(tensor: torch.Tensor, deltas: BeforeCopies, name: str, side: m.Side, cut: str) -> Seen:
+def _seen(tensor: torch.Tensor, copies: BeforeCopies, name: str, side: m.Side, cut: str) -> Seen:
     value, note = tensors.readable(tensor)
     if value is None:
         return Seen(None, None, "now", shape_of(tensor), note)
     whole = tuple(value.shape)
-    copy = deltas.old(name) if side != "now" else None
+    copy = copies.old(name) if side != "now" else None
     less = copy.tensor if copy is not None and side == "change" else None
     if copy is not None and side == "before":
         value = copy.tensor
@@ -211,7 +211,7 @@ def _histogram(figures: Figures, query: m.LookAt, tensor: torch.Tensor, seen: Se
 
 def _part(
     registry: Registry,
-    deltas: BeforeCopies,
+    copies: BeforeCopies,
     figures: Figures,
     query: m.LookAt,
     label: str,
@@ -225,7 +225,7 @@ def _part(
     own = _own_shape(tensor)
     if not query.statistics:
         return m.TensorPart(label, name, None, shape if own == whole else own)
-    found, change = figures.statistics(name, tensor), deltas.change(name, tensor)
+    found, change = figures.statistics(name, tensor), copies.change(name, tensor)
     return m.TensorPart(label, name, found, shape if own == whole else own, change)
 
 

@@ -102,7 +102,7 @@ class _Listed(NamedTuple):
 
 
 class ModuleTensorsCache:
-    """The rosters of models, and their names for as long as they hold."""
+    """The tensors of models, and their names for as long as they hold."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, str], tuple[_Names, _Listed]] = {}

@@ -69,7 +69,7 @@ class Registry:
     """What is trained by hand."""
     _loose_names: dict[int, str] = field(default_factory=dict)
     """What such were called when they were listed last, by `id`."""
-    rosters: ModuleTensorsCache = field(default_factory=ModuleTensorsCache)
+    module_tensors: ModuleTensorsCache = field(default_factory=ModuleTensorsCache)
     _held_by: dict[int, ModuleTensors] = field(default_factory=dict)
     """What each model holds, by its `id`, while everything is being listed."""
     _stand: ObjectSetVersion = field(default_factory=ObjectSetVersion)
@@ -151,7 +151,7 @@ class Registry:
         self.scope, self.in_sight = sight.names, sight.tensors
         taken = sight.variables.union(*(frame.f_code.co_names for frame in stack[:4]))
         self.parts = sight.modules
-        self._holders.find(sight, stack, lambda model, name: self._roster(model, name).parameters)
+        self._holders.find(sight, stack, lambda model, name: self._tensors_of(model, name).parameters)
         self._holders.name(sight, passing)
         if self.newest.at_backward:
             self.newest.called.see(spaces, self.newest.loss())
@@ -212,7 +212,7 @@ class Registry:
 
     def forget_names(self) -> None:
         """Training runs on by itself: keep no names either, which are made up once for those who step."""
-        self.rosters.forget()
+        self.module_tensors.forget()
 
     def census(self) -> Census:
         """How much is alive."""
@@ -221,11 +221,11 @@ class Registry:
 
     # listing
 
-    def _roster(self, model: nn.Module, name: str) -> ModuleTensors:
+    def _tensors_of(self, model: nn.Module, name: str) -> ModuleTensors:
         """What the model holds: at first it has no name."""
         known = self._held_by.get(id(model))
         if known is None or not name:
-            known = self.rosters.of(model, name)
+            known = self.module_tensors.of(model, name)
             if name:
                 self._held_by[id(model)] = known
         return known
@@ -235,15 +235,15 @@ class Registry:
         seen: dict[int, str] = {}
         buffered: dict[int, str] = {}
         for model_name, model in self.models():
-            roster = self._roster(model, model_name).besides(seen, buffered)
-            for first, others in roster.also.items():
+            tensors = self._tensors_of(model, model_name).besides(seen, buffered)
+            for first, others in tensors.also.items():
                 self.also[first] = (*self.also.get(first, ()), *others)
-            seen.update(zip(map(id, roster.parameters), roster.parameter_names, strict=True))
-            buffered.update(zip(map(id, roster.buffers), roster.buffer_names, strict=True))
-            self._list_parameters(roster.parameters, roster.parameter_names, roster.grad_names, model_name)
-            for name, buffer in zip(roster.buffer_names, roster.buffers, strict=True):
+            seen.update(zip(map(id, tensors.parameters), tensors.parameter_names, strict=True))
+            buffered.update(zip(map(id, tensors.buffers), tensors.buffer_names, strict=True))
+            self._list_parameters(tensors.parameters, tensors.parameter_names, tensors.grad_names, model_name)
+            for name, buffer in zip(tensors.buffer_names, tensors.buffers, strict=True):
                 self.alive[name] = Alive("buffer", buffer, owner=model_name)
-            self._stand.note(roster.buffer_names, roster.buffers)
+            self._stand.note(tensors.buffer_names, tensors.buffers)
         return seen
 
     def _list_parameters(

@@ -47,7 +47,7 @@ class Sink(Protocol):
     """Where training is; in a free run, where it was some moments ago."""
     registry: Registry
     """What is alive."""
-    treatment: GradientScaling
+    gradient_scaling: GradientScaling
     """What has been done to the gradients since backward."""
     closures: Closures
     """The closures that a step has been called with."""

@@ -173,7 +173,7 @@ def modes(registry: Registry) -> tuple[tuple[tuple[str, str], ...], tuple[str, .
     models: list[tuple[str, str]] = []
     outermost: list[str] = []
     for name, model in registry.models():
-        if not registry.rosters.may_evaluate(model):
+        if not registry.module_tensors.may_evaluate(model):
             continue
         flags = {prefix: in_training(module) for prefix, module in modules_of(model)}
         if all(flags.values()) or not name:

@@ -46,7 +46,7 @@ class StopServer:
         self,
         rank: Rank,
         registry: Registry,
-        treatment: GradientScaling,
+        gradient_scaling: GradientScaling,
         handlers: Handlers,
         returns: Returns,
         policy: StopPolicy,
@@ -56,12 +56,12 @@ class StopServer:
         self._phases = returns.phases
         self._registry = registry
         self._copies = BeforeCopies()
-        self._scaling = treatment
+        self._scaling = gradient_scaling
         self._handlers = handlers
         self._returns = returns
         self._effects = PhaseEffects(returns)
         self._inspector = Inspector(
-            registry, self._copies, treatment, lambda number: rank.link.send(m.Interruptible(number))
+            registry, self._copies, gradient_scaling, lambda number: rank.link.send(m.Interruptible(number))
         )
         self._told: set[str] = set()
         """What has been said of what cannot be seen."""

@@ -51,7 +51,7 @@ class Tracer(StaysHere):
     """The tracer of this process: silent until the first boundary, quiet for good once the hub is gone."""
 
     def __init__(self, link: Link, folder: Path) -> None:
-        self.treatment = GradientScaling()
+        self.gradient_scaling = GradientScaling()
         self.quiet = False
         """True when nothing is to be made into boundaries any more."""
         self.driving = False
@@ -68,7 +68,7 @@ class Tracer(StaysHere):
         self._returns = Returns(self.registry, self.lagging, self.gave_up)
         self._policy = StopPolicy(self.lagging, self.closures, self._hit)
         self._stop_server = StopServer(
-            self._rank, self.registry, self.treatment, self.handlers, self._returns, self._policy
+            self._rank, self.registry, self.gradient_scaling, self.handlers, self._returns, self._policy
         )
         self.give_back = self._stop_server.out_of_memory
         self.free_run = FreeRunLog(self.lagging, self.registry, self._rank, self.losses)

@@ -53,7 +53,7 @@ class Gradients:
     def _clipped(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         limit = args[1] if len(args) > 1 else kwargs.get("max_norm", kwargs.get("clip_value"))
         total = kwargs.get("total_norm", args[2] if len(args) > 2 else None) if "with_norm" in function else result
-        self._tracer.treatment.clipped(function, limit, total)
+        self._tracer.gradient_scaling.clipped(function, limit, total)
 
     def _scale(self, original: Any) -> Callable[..., Any]:
         hooks, tracer = self, self._tracer
@@ -68,7 +68,7 @@ class Gradients:
                 if is_a(outputs, torch.Tensor) and is_a(result, torch.Tensor):
                     hooks.scaled = (weakref.ref(result), weakref.ref(outputs))
                 if tracer.listening() or tracer.following.undecided:
-                    tracer.treatment.scaled(self)
+                    tracer.gradient_scaling.scaled(self)
             except Exception as error:
                 tracer.gave_up(error)
             return result
@@ -93,7 +93,7 @@ class Gradients:
                 leave(tracer, phase, error)
                 raise
             try:
-                tracer.treatment.unscaled(key_of(optimizer))
+                tracer.gradient_scaling.unscaled(key_of(optimizer))
             except Exception as error:
                 tracer.gave_up(error)
             if phase is not None:
@@ -135,7 +135,7 @@ class Gradients:
         tracer, optimizers = self._tracer, self._optimizers
         try:
             tracer.phases.optimizers.note_step(key)
-            tracer.treatment.unscaled(key)
+            tracer.gradient_scaling.unscaled(key)
             if optimizers.stepped == key:
                 tracer.registry.note_optimizer(optimizer).steps += 1
             if phase is not None:

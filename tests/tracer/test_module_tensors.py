@@ -36,9 +36,9 @@ def models(draw: st.DrawFn) -> nn.Module:
     return made[-1]
 
 
-def agrees(rosters: ModuleTensorsCache, model: nn.Module) -> None:
+def agrees(module_tensors: ModuleTensorsCache, model: nn.Module) -> None:
     """The roster is what torch tells."""
-    found = rosters.of(model, "net")
+    found = module_tensors.of(model, "net")
     named = list(model.named_parameters())
     assert found.parameter_names == [f"net.{name}" for name, _ in named]
     assert all(ours is theirs for ours, (_, theirs) in zip(found.parameters, named, strict=True))
@@ -56,9 +56,9 @@ def agrees(rosters: ModuleTensorsCache, model: nn.Module) -> None:
 @settings(deadline=None, max_examples=150)
 @given(models())
 def test_a_roster_has_the_names_and_tensors_of_torch(model: nn.Module) -> None:
-    rosters = ModuleTensorsCache()
-    agrees(rosters, model)
-    agrees(rosters, model)
+    module_tensors = ModuleTensorsCache()
+    agrees(module_tensors, model)
+    agrees(module_tensors, model)
 
 
 def _replace(model: nn.Sequential) -> None:
@@ -83,25 +83,25 @@ def _add(model: nn.Sequential) -> None:
 
 @pytest.mark.parametrize("change", [_replace, _rename, _tie, _drop, _add])
 def test_names_are_made_anew_when_the_modules_are_others(change: object) -> None:
-    rosters = ModuleTensorsCache()
+    module_tensors = ModuleTensorsCache()
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.BatchNorm1d(3))
-    agrees(rosters, model)
+    agrees(module_tensors, model)
     change(model)  # type: ignore[operator]
-    agrees(rosters, model)
+    agrees(module_tensors, model)
 
 
 def test_names_are_made_once_while_the_modules_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     real = subject._named
     monkeypatch.setattr(subject, "_named", lambda name, spread: made.append(name) or real(name, spread))
-    rosters = ModuleTensorsCache()
+    module_tensors = ModuleTensorsCache()
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
     for _ in range(5):
         model[1].running_mean = torch.zeros(3)  # another tensor under the same name
-        agrees(rosters, model)
+        agrees(module_tensors, model)
     assert made == ["net"]
-    rosters.forget()
-    agrees(rosters, model)
+    module_tensors.forget()
+    agrees(module_tensors, model)
     assert made == ["net", "net"]
 
 
