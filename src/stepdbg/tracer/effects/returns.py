@@ -151,7 +151,7 @@ class Returns:
     def _by_owner(self, phase: Phase, found: Sequence[Effect]) -> list[Effect]:
         """Nobody looked when the call returned: tell by what it can have changed."""
         foreign = _FOREIGN[phase.name]
-        held = self._held(phase.whose() if phase.whose is not None else None) if phase.name == "step" else None
+        held = self._held(phase.owner() if phase.owner is not None else None) if phase.name == "step" else None
         if held is None and not any(effect.kind in foreign for effect in found):
             return [*found]
         mine: list[Effect] = []

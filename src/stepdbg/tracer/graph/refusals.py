@@ -152,8 +152,8 @@ class Refusal:
             if _on(phase) is root:
                 return f"backward had already been called on {name}{_at(phase)}"
         if len(earlier) == 1 and is_a(other := _on(earlier[0]), torch.Tensor) and self._freed_by(other, root):
-            whose = next((name for name, one in self._around if one is other), "another loss")
-            return f"the backward of {whose}{_at(earlier[0])} had freed what its graph shares with that of {name}"
+            other_loss = next((name for name, one in self._around if one is other), "another loss")
+            return f"the backward of {other_loss}{_at(earlier[0])} had freed what its graph shares with that of {name}"
         return ""
 
     def _freed_in_an_update_before(self, name: str, root: torch.Tensor) -> str:

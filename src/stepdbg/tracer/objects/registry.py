@@ -281,10 +281,10 @@ class Registry:
             for parameter, state in states_of(optimizer):
                 if id(parameter) not in names:
                     continue
-                whose = f"{named.name}.state[{names[id(parameter)]}]."
+                prefix = f"{named.name}.state[{names[id(parameter)]}]."
                 for key, value in tuple(state.items()):
                     if type(value) is torch.Tensor or is_a(value, torch.Tensor):
                         word = key if type(key) is str else key_in_words(key)
-                        alive[f"{whose}{word}"] = Alive("state", value, value, 0, named.name)
+                        alive[f"{prefix}{word}"] = Alive("state", value, value, 0, named.name)
                     elif is_a(value, (int, float)):
-                        alive[f"{whose}{key_in_words(key)}"] = Alive("state", None, value, 0, named.name)
+                        alive[f"{prefix}{key_in_words(key)}"] = Alive("state", None, value, 0, named.name)

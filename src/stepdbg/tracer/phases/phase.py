@@ -33,7 +33,7 @@ class Phase(Struct, eq=False):
     skipped: bool = False
     over: int | None = None
     """As `Boundary.over`."""
-    whose: Any = None
+    owner: Any = None
     """A weak reference to the model or optimizer whose call it is; known only while somebody looks."""
     loss: str | None = None
     """What the loss that a backward starts from is called; empty where it is a derivative of something else."""

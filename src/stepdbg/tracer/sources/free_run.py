@@ -187,15 +187,18 @@ class FreeRunLog(StaysHere):
         period = openings[-1] - openings[-2]
         if place != openings[-1] + period:
             return 0
-        pattern, whose = names[place - period : place], keys[place - period : place]
-        if (pattern, whose) != (names[place - 2 * period : place - period], keys[place - 2 * period : place - period]):
+        pattern, owners = names[place - period : place], keys[place - period : place]
+        if (pattern, owners) != (
+            names[place - 2 * period : place - period],
+            keys[place - 2 * period : place - period],
+        ):
             return 0
         openings.clear()  # one time is enough: what follows is of another kind, or the end
         end = place
-        while names[end : end + period] == pattern and keys[end : end + period] == whose:
+        while names[end : end + period] == pattern and keys[end : end + period] == owners:
             end += period
         updates = max(0, (end - place) // period - _ALIKE)
-        losses = [key for at, key in enumerate(whose) if pattern[at] == "backward" and key is not None]
+        losses = [key for at, key in enumerate(owners) if pattern[at] == "backward" and key is not None]
         self._losses.take_all(losses, self._phases.update + 1, updates, self._values)
         self._phases.update += updates
         self._phases.index += updates * period

@@ -57,7 +57,7 @@ class ModuleHooks:
                 self._names.setdefault(id(module), (weakref.ref(module), f"{name}.{path}".removesuffix(".")))
                 self._kinds.add(_calls(type(module)))
         phase = self._inside.phase
-        called = phase.whose() if phase is not None and phase.whose is not None else None
+        called = phase.owner() if phase is not None and phase.owner is not None else None
         if isinstance(called, nn.Module) and _is_compiled(called):
             self._inside.passed_compiled()
             return

@@ -21,7 +21,7 @@ from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.session.connection import HubLost
 from stepdbg.tracer.session.rank import Rank, being_prepared
-from stepdbg.tracer.stops.callers import Owner
+from stepdbg.tracer.stops.callers import PhaseOwner
 from stepdbg.tracer.stops.cause import STEPPING, Cause
 from stepdbg.tracer.stops.decide import Arrival, StopPolicy
 from stepdbg.tracer.stops.location import placed, stack_around
@@ -77,7 +77,7 @@ class Boundaries:
         opens: int | None,
         predicted: bool,
         silent: bool,
-        owner: Owner,
+        owner: PhaseOwner,
         frame: FrameType | None,
         returning: FrameType | None,
     ) -> None:
@@ -132,7 +132,7 @@ class Boundaries:
         phases = self._phases
         inside = phases.inside if phases.running is None else (*phases.inside, phases.running.name)
         current = phases.current
-        cause = replace(cause, coming=current.whose if current is not None else None)
+        cause = replace(cause, coming=current.owner if current is not None else None)
         boundary = m.Boundary(
             phases.index, phases.update, inside=inside, epoch=phases.epoch, loss=phases.loss, rank=self._rank.number
         )

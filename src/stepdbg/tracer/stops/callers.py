@@ -23,7 +23,7 @@ from stepdbg.tracer.objects import unwrap as wrappers
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
 
-Owner = weakref.ref[Any] | None
+PhaseOwner = weakref.ref[Any] | None
 
 
 def call_at(frame: FrameType | None) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def call_at(frame: FrameType | None) -> dict[str, Any]:
     return {}
 
 
-def owner_of(call: dict[str, Any]) -> Owner:
+def owner_of(call: dict[str, Any]) -> PhaseOwner:
     """The model or optimizer that this call was made on."""
     first = next(iter(call.get("args") or ()), None)
     return _owner(call.get("self")) or _owner(call.get("optimizer")) or _owner(first)  # (a scaler's step has its own)
@@ -46,7 +46,7 @@ def arguments_of(call: dict[str, Any]) -> list[Any]:
     return [*(call.get("args") or ()), *(call.get("kwargs") or {}).values()]
 
 
-def see_call(registry: Registry, name: str, frame: FrameType | None, *, by_hand: bool) -> Owner:
+def see_call(registry: Registry, name: str, frame: FrameType | None, *, by_hand: bool) -> PhaseOwner:
     """Whose call makes a boundary; what a forward is called with is noted (a batch made `by_hand`)."""
     call = call_at(frame)
     if name == "forward":
@@ -54,7 +54,7 @@ def see_call(registry: Registry, name: str, frame: FrameType | None, *, by_hand:
     return owner_of(call)
 
 
-def _owner(value: object) -> Owner:
+def _owner(value: object) -> PhaseOwner:
     if is_a(value, nn.Module):
         return weakref.ref(value)
     if is_a(value, Optimizer):
@@ -75,7 +75,7 @@ class Names:
         self._known = {id(model): name if len(models) > 1 else "" for name, model in models}
         self._known |= {id(one): named.name if len(optimizers) > 1 else "" for named, one in optimizers}
 
-    def of(self, owner: Owner) -> str:
+    def of(self, owner: PhaseOwner) -> str:
         """Its name; empty where it is the only one, or not known. A part of a model is never the only one."""
         held = called = owner() if owner is not None else None
         while held is not None:
@@ -105,6 +105,6 @@ class Names:
         for record, phase in zip(reversed(records), reversed(kept), strict=True):
             if phase.name == "backward":
                 coming = self.loss(phase.loss)
-            of = coming if phase.name in ("loss", "backward") else self.of(phase.whose)
+            of = coming if phase.name in ("loss", "backward") else self.of(phase.owner)
             found.append(msgspec.structs.replace(record, of=of) if of else record)
         return tuple(reversed(found))

@@ -9,7 +9,7 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.failures import failure, in_words
 from stepdbg.tracer.stepping.orders import ORDERS, Describes
-from stepdbg.tracer.stops.callers import Owner
+from stepdbg.tracer.stops.callers import PhaseOwner
 
 STEPPING: tuple[m.Go | None, ...] = ("next", *ORDERS)
 """The orders that stop at the next boundary, if not before."""
@@ -32,7 +32,7 @@ class Cause:
     """The phase that it has left, with what encloses it."""
     returning: FrameType | None = None
     """A frame to which a model's output is just being returned."""
-    coming: Owner = None
+    coming: PhaseOwner = None
     """The model or optimizer whose phase comes next, as a weak reference; None where that is not known."""
     inner: Describes | None = None
     """Of an inner boundary: describes what has been done there."""

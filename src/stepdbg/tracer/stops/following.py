@@ -22,7 +22,7 @@ from torch import nn
 from stepdbg.tracer.introspect.layout import in_training
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.session.connection import HubLost
-from stepdbg.tracer.stops.callers import Owner
+from stepdbg.tracer.stops.callers import PhaseOwner
 
 if TYPE_CHECKING:
     from stepdbg.tracer.objects.registry import Registry
@@ -153,12 +153,12 @@ class Following:
         for close in self.at_fork:
             close()
 
-    def stays_silent(self, name: str, whose: Owner) -> bool:
+    def stays_silent(self, name: str, owner: PhaseOwner) -> bool:
         """Whether this process still has to show that it trains; once it does, it connects.
 
         Args:
             name: The phase that begins.
-            whose: The model or optimizer whose call it is, where that is known.
+            owner: The model or optimizer whose call it is, where that is known.
 
         Raises:
             HubLost: this is a worker of a data loader.
@@ -166,7 +166,7 @@ class Following:
         if not self.unproven:
             return False
         worker = torch.utils.data.get_worker_info() is not None
-        if not worker and (name in _SILENT or (name == "forward" and not _is_training(whose))):
+        if not worker and (name in _SILENT or (name == "forward" and not _is_training(owner))):
             return True
         self.unproven = False
         if worker:
@@ -174,7 +174,7 @@ class Following:
         return False
 
 
-def _is_training(whose: Owner) -> bool:
+def _is_training(owner: PhaseOwner) -> bool:
     """Whether the model called is in training mode, as far as is known."""
-    model = whose() if whose is not None else None
+    model = owner() if owner is not None else None
     return in_training(model) if model is not None and is_a(model, nn.Module) else True

@@ -28,7 +28,7 @@ from stepdbg.tracer.session.connection import HubLost
 from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.session.signal_handlers import GoOn, Handlers
 from stepdbg.tracer.stops import raised
-from stepdbg.tracer.stops.callers import Names, Owner
+from stepdbg.tracer.stops.callers import Names, PhaseOwner
 from stepdbg.tracer.stops.cause import STEPPING, Cause
 from stepdbg.tracer.stops.decide import StopPolicy
 from stepdbg.tracer.stops.remarks import Remarks, modes
@@ -225,7 +225,7 @@ class StopServer:
             elif made_in.get("loss") != phases.update:  # of the last update, when this one's is being made
                 boundary = msgspec.structs.replace(boundary, loss=None)
         inner = cause.inner(registry) if cause.inner is not None else None
-        running = phases.running.whose if phases.running is not None else None
+        running = phases.running.owner if phases.running is not None else None
         self._inspector.open(
             AtStop(
                 boundary,
@@ -252,7 +252,7 @@ class StopServer:
             phases=names.told(phases.records(), phases.done),
             previous=names.told(phases.previous(), phases.before),
             next_of=names.loss(registry.newest.loss_name()) if boundary.next == "backward" else names.of(cause.coming),
-            done_of=names.of(done.whose) if done is not None and not done.kept and evaluations == 1 else "",
+            done_of=names.of(done.owner) if done is not None and not done.kept and evaluations == 1 else "",
             evaluations=evaluations,
             frames=described,
             line_done=(os.path.abspath(done.place[0]), done.place[1]) if done and done.place else None,
@@ -291,20 +291,20 @@ class StopServer:
 
     def _why(self, boundary: m.Boundary, named: list[m.Effect], done: Phase) -> str:
         """Why the phase done has changed less than it is for."""
-        _, optimizer = self._whose(done)
+        _, optimizer = self._optimizer_of(done)
         return self._remarks.why(boundary, named, optimizer, self._registry)
 
     def _beyond(self, done: Phase, named: list[m.Effect]) -> str:
         """The optimizer of the step done, where it holds none of the parameters that changed after it."""
         later = {effect.object for effect in named if effect.after and effect.kind == "parameter"}
-        name, optimizer = self._whose(done) if later else ("", None)
+        name, optimizer = self._optimizer_of(done) if later else ("", None)
         return name if optimizer is not None and later.isdisjoint(self._returns.held(optimizer)) else ""
 
-    def _whose(self, done: Phase) -> tuple[str, Any]:
+    def _optimizer_of(self, done: Phase) -> tuple[str, Any]:
         """The optimizer whose phase it was, and its name; None where that is not known."""
         known = self._registry.optimizers()
-        held = done.whose() if done.whose is not None else None
-        found = [(named.name, one) for named, one in known if one is held or (len(known) == 1 and done.whose is None)]
+        held = done.owner() if done.owner is not None else None
+        found = [(named.name, one) for named, one in known if one is held or (len(known) == 1 and done.owner is None)]
         return found[0] if found else ("", None)
 
     def _serve(self, boundary: m.Boundary, cause: Cause) -> None:
@@ -358,7 +358,7 @@ def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else ''}{place}"
 
 
-def _optimizer(owner: Owner, registry: Registry) -> Any:
+def _optimizer(owner: PhaseOwner, registry: Registry) -> Any:
     """The optimizer that this is; None where it is none, or not known."""
     held = owner() if owner is not None else None
     return next((optimizer for _, optimizer in registry.optimizers() if optimizer is held), None)

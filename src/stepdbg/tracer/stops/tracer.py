@@ -310,16 +310,16 @@ class Tracer(StaysHere):
         self.losses.settle(wait=True)
         silent = silent or phases.merged
         frame = frames.user_frame(at or sys._getframe(2))
-        whose, arrived = None, monotonic_ns()
+        owner, arrived = None, monotonic_ns()
         try:
             if not predicted and at is None:
-                whose = see_call(self.registry, name, sys._getframe(2), by_hand=phases.epoch is None)
+                owner = see_call(self.registry, name, sys._getframe(2), by_hand=phases.epoch is None)
             if devices.capturing():
                 self._stop_server.pass_unseen()
             else:
                 with self.following.turn:
                     self._boundaries.between(
-                        name, done, opens, predicted, silent, whose, frame, frame if returning else None
+                        name, done, opens, predicted, silent, owner, frame, frame if returning else None
                     )
         except HubLost:
             self.disarm()
@@ -328,7 +328,7 @@ class Tracer(StaysHere):
         now, update = monotonic_ns(), phases.update
         phases.waited(now - arrived)  # what the user takes here is no time of the phases around
         phase = phases.depart(name, now, opens, call, kept, optimizer)
-        phase.whose = whose
+        phase.owner = owner
         if phases.update != update and self.told.update is not None:
             self.told.update()
         if frame is not None:
