@@ -248,7 +248,7 @@ class Editor(Handler):
         return _Prepared(request, preview, GradientPlace(self._owner(entry)), lambda: grad, None, stored_bytes(grad))
 
     def _for_value(self, request: m.PreviewEdit, entry: Alive) -> _Prepared:
-        place, old, key, where = self._held(request.object, entry)
+        place, old, key, where = self._place_of(request.object, entry)
         new: object
         if request.index is not None and isinstance(old, (tuple, list)) and len(request.index) == 1:
             at = request.index[0]
@@ -267,7 +267,7 @@ class Editor(Handler):
         preview = m.EditPreview(next(self._tokens), request.object, request.index, repr(old), repr(new), warning)
         return _Prepared(request, preview, place, lambda: old, new)
 
-    def _held(self, name: str, entry: Alive) -> tuple[Place, object, str, tuple[Any, dict[str, Any]] | None]:
+    def _place_of(self, name: str, entry: Alive) -> tuple[Place, object, str, tuple[Any, dict[str, Any]] | None]:
         """Where a plain value is held, the value, its key, and the optimizer and group of a hyperparameter."""
         for named, optimizer in self._registry.optimizers():
             if named.name != entry.owner:

@@ -83,11 +83,11 @@ def take(registry: Registry) -> ObjectSnapshot:
         except Exception:  # an inference tensor has none
             version = -1
         mark: int | None = None
-        if (held := small_bytes(tensor)) is not None:
-            mark = xxhash.xxh3_64_intdigest(held)
+        if (data := small_bytes(tensor)) is not None:
+            mark = xxhash.xxh3_64_intdigest(data)
             if room > 0:  # what asks for it next at this stop need not read it again
-                small[name] = held
-                room -= len(held)
+                small[name] = data
+                room -= len(data)
         else:
             larger.append((name, tensor))
         picture[name] = Mark(entry.kind, entry.serial or id(tensor), version, mark, entry.owner, entry.known)

@@ -80,9 +80,9 @@ def _here(tensor: torch.Tensor) -> int | None:
     Raises:
         _Elsewhere: it lies on a device.
     """
-    held = small_bytes(tensor)
-    if held is not None:
-        return xxhash.xxh3_64_intdigest(held)
+    data = small_bytes(tensor)
+    if data is not None:
+        return xxhash.xxh3_64_intdigest(data)
     if is_lazy(tensor):
         return _UNMADE
     whole = tensor
@@ -184,10 +184,10 @@ def _fetch(tensors: list[torch.Tensor], places: list[int], found: list[int | Non
     if not parts:
         return
     try:
-        held = torch.cat([part for _, part in parts]).cpu()
+        joined = torch.cat([part for _, part in parts]).cpu()
     except Exception:
         return
-    start = held.data_ptr()
+    start = joined.data_ptr()
     for place, part in parts:
         found[place] = xxhash.xxh3_64_intdigest(ctypes.string_at(start, part.numel()))
         start += part.numel()

@@ -60,8 +60,8 @@ def holding(
     elsewhere = defaultdict[torch.device, list[tuple[str, torch.Tensor]]](list)
     for name, tensor in tensors:
         dtype = tensor.dtype
-        if dtype in TAKEN and (held := at_hand.get(name) or small_bytes(tensor)) is not None:
-            small[dtype].append((name, held))
+        if dtype in TAKEN and (data := at_hand.get(name) or small_bytes(tensor)) is not None:
+            small[dtype].append((name, data))
             continue
         numbers = _numbers(tensor) if dtype.is_floating_point or dtype.is_complex else None
         if numbers is None or not numbers.numel():
@@ -112,10 +112,10 @@ def _of_small(dtype: torch.dtype, each: Sequence[tuple[str, bytes]]) -> dict[str
             size += len(each[end][1])
             end += 1
         part, start = each[start:end], end
-        joined = torch.frombuffer(bytearray(b"".join([held for _, held in part])), dtype=dtype)
+        joined = torch.frombuffer(bytearray(b"".join([data for _, data in part])), dtype=dtype)
         if math.isfinite(_largest(joined)):
             continue
-        for (name, _), norm in zip(part, norms(dtype, [held for _, held in part]), strict=True):
+        for (name, _), norm in zip(part, norms(dtype, [data for _, data in part]), strict=True):
             if (holds := _in_words(norm)) is not None:
                 found[name] = holds
     return found

@@ -151,30 +151,31 @@ class Returns:
     def _by_owner(self, phase: Phase, found: Sequence[Effect]) -> list[Effect]:
         """Nobody looked when the call returned: tell by what it can have changed."""
         foreign = _FOREIGN[phase.name]
-        held = self._held(phase.owner() if phase.owner is not None else None) if phase.name == "step" else None
-        if held is None and not any(effect.kind in foreign for effect in found):
+        owner = phase.owner() if phase.owner is not None else None
+        parameters = self._names_to_tell_by(owner) if phase.name == "step" else None
+        if parameters is None and not any(effect.kind in foreign for effect in found):
             return [*found]
         mine: list[Effect] = []
         others: list[Effect] = []
         for effect in found:
             else_than = effect.kind in foreign or (
-                effect.kind == "parameter" and held is not None and effect.object not in held
+                effect.kind == "parameter" and parameters is not None and effect.object not in parameters
             )
             (others if else_than else mine).append(effect)
         return [*mine, *map(_later, others)]
 
-    def _held(self, optimizer: Any) -> set[str] | None:
-        """The names of the parameters that it holds; None where it is not known, or it holds all that are listed."""
+    def _names_to_tell_by(self, optimizer: Any) -> set[str] | None:
+        """The names of the optimizer's parameters; None where it is not known, or holds all that are listed."""
         if not isinstance(optimizer, torch.optim.Optimizer):
             return None
         if self.registry.all_optimized and len(self.registry.optimizers()) == 1:
             return None
-        return self.held(optimizer)
+        return self.parameter_names(optimizer)
 
-    def held(self, optimizer: torch.optim.Optimizer) -> set[str]:
-        """The names of the parameters that it holds."""
-        held = {id(one) for one in optimized_by(optimizer)}
-        return {name for name, entry in self.registry.alive.items() if id(entry.tensor) in held}
+    def parameter_names(self, optimizer: torch.optim.Optimizer) -> set[str]:
+        """The names of the parameters that the optimizer holds."""
+        parameters = {id(one) for one in optimized_by(optimizer)}
+        return {name for name, entry in self.registry.alive.items() if id(entry.tensor) in parameters}
 
 
 def _at_return(

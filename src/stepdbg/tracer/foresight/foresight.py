@@ -154,7 +154,7 @@ class UpdatePreview(Handler):
             cls=type(place.optimizer).__name__,
             group=place.group,
             steps=place.named.steps,
-            kept=None if reached else self._held_against(place),
+            kept=None if reached else self._verified(place),
             reached=reached if reached in ("moved", "to come") else "",
         )
         try:
@@ -324,7 +324,7 @@ class UpdatePreview(Handler):
         while len(self._promises) > 1 and sum(one.elements for one in self._promises.values()) > PROMISED:
             self._promises.pop(next(iter(self._promises)))
 
-    def _held_against(self, place: Place) -> m.Kept | None:
+    def _verified(self, place: Place) -> m.Kept | None:
         """What became of the promise, once the step has run."""
         promise = self._promises.get(place.key)
         if promise is not None and self._all_steps(place) > promise.all_steps:

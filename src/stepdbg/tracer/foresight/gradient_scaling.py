@@ -80,8 +80,8 @@ class GradientScaling:
         """A call that clips has returned."""
         number = total.detach() if isinstance(total, torch.Tensor) and total.numel() == 1 else None
         known = isinstance(limit, (int, float, torch.Tensor))
-        held = frozenset(self._unscaled)
-        self.clip = Clip(function, limit, number, monotonic_ns(), held) if known else None  # type: ignore[arg-type]
+        unscaled = frozenset(self._unscaled)
+        self.clip = Clip(function, limit, number, monotonic_ns(), unscaled) if known else None  # type: ignore[arg-type]
 
     # what a stop notes
 

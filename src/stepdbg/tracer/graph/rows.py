@@ -126,13 +126,13 @@ class Rows:
             when = f"update {last}" if first == last else f"an update from {first} to {last}"
             since = f"of {when}" if entry.whole else f"reaches back to {when}"
             freed = self.freed(entry.node)
-            held = "" if freed is None else ", what it saved is freed" if freed else ", with what it saved"
+            saved = "" if freed is None else ", what it saved is freed" if freed else ", with what it saved"
             return m.GraphRow(
                 "earlier",
                 type(entry.node).__name__,
                 object=entry.name,
                 update=entry.update,
-                note=since + held,
+                note=since + saved,
                 shapes=_made_by(entry.node)[0],
             )
         if entry.startswith(" "):

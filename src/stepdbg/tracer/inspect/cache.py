@@ -63,12 +63,12 @@ class Figures(Handler):
                 continue
             if not tensor.is_cpu:
                 there.append((name, state, tensor))
-            elif (dtype := tensor.dtype) in TAKEN and (held := small_bytes(tensor)) is not None:
-                together[dtype].append((name, state, held))
+            elif (dtype := tensor.dtype) in TAKEN and (data := small_bytes(tensor)) is not None:
+                together[dtype].append((name, state, data))
         for (name, state, _), size in zip(there, norms_of([tensor for _, _, tensor in there]), strict=True):
             known["norm", name] = (state, size)
         for dtype, each in together.items():
-            found = norms(dtype, [held for _, _, held in each])
+            found = norms(dtype, [data for _, _, data in each])
             for (name, state, _), norm in zip(each, found, strict=True):
                 known["norm", name] = (state, norm)
         return [self.norm(name, tensor) for name, tensor in named]

@@ -117,8 +117,8 @@ def _standing(registry: Registry) -> list[m.ObjectRow]:
         place = len(rows)
         rows.append(_UNMADE)
         elements = size = 0
-        for held in (module._parameters, module._buffers):
-            for path in held.keys() if len(held) else ():
+        for members in (module._parameters, module._buffers):
+            for path in members.keys() if len(members) else ():
                 row = leaf(f"{name}.{path}", path, depth + 1)
                 if row is not None and row.node == "parameter":
                     elements, size = elements + row.elements, size + row.bytes

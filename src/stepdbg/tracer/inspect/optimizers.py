@@ -46,7 +46,7 @@ class Optimizers(Handler):
         ledger: list[m.LedgerRow] = []
         states = {id(parameter): state for parameter, state in states_of(optimizer)}
         for index, group in enumerate(groups_of(optimizer)):
-            held = parameters_of_group(group)
+            parameters = parameters_of_group(group)
             groups.append(
                 m.ParameterGroup(
                     index=index,
@@ -61,11 +61,11 @@ class Optimizers(Handler):
                         for key, value in group.items()
                         if key != "params"
                     ),
-                    tensors=len(held),
-                    elements=sum(map(elements_of, held)),
+                    tensors=len(parameters),
+                    elements=sum(map(elements_of, parameters)),
                 )
             )
-            for parameter in held:
+            for parameter in parameters:
                 if len(ledger) < _LEDGER:
                     ledger.append(self._ledger_row(name, index, parameter, states.get(id(parameter), {}), names))
         total = sum(group.tensors for group in groups)

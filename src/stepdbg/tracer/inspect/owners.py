@@ -18,7 +18,7 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.inspect.cache import Figures
 from stepdbg.tracer.introspect import stack as frames
-from stepdbg.tracer.introspect.layout import groups_of, held_by, modules_of, optimized_by, parameters_of_group
+from stepdbg.tracer.introspect.layout import groups_of, members_of, modules_of, optimized_by, parameters_of_group
 from stepdbg.tracer.introspect.plain import plain
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.other_threads import gradient
@@ -107,7 +107,7 @@ def _models(tensor: torch.Tensor, registry: Registry) -> Iterator[m.Owner]:
     """Every attribute path that leads to it; tied parameters have several."""
     for name, model in registry.models():
         for prefix, module in modules_of(model):
-            parameters, buffers, _ = held_by(module)
+            parameters, buffers, _ = members_of(module)
             for key, value in (*parameters.items(), *buffers.items()):
                 if value is tensor:
                     yield m.Owner("model", f"{name}.{prefix}{key}", type(module).__name__)

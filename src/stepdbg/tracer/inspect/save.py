@@ -125,8 +125,8 @@ def _all(registry: Registry) -> Chosen:
 
 def _whole(tensor: torch.Tensor) -> torch.Tensor:
     """All elements of a tensor that can be written; of a `DTensor` they may have to come from other ranks."""
-    held, note = local(tensor)
-    return tensor.detach() if note else held
+    stored, note = local(tensor)
+    return tensor.detach() if note else stored
 
 
 def _unwritable(tensor: torch.Tensor) -> str:

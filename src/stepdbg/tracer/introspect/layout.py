@@ -20,7 +20,7 @@ _NOTHING: Mapping[str, Any] = {}
 _PLAIN = frozenset((torch.Tensor, nn.Parameter))
 
 
-def held_by(module: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
+def members_of(module: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
     """Its own parameters, buffers and children by their keys; `None` stands in the place of some."""
     own = _attributes(module, "__dict__").get
     # (a ScriptModule's have a length, keys, values and items, and nothing else)
@@ -46,7 +46,7 @@ def modules_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         prefix, module, above = ahead.pop()
         yield prefix, module
         seen.add(id(module))
-        if len(children := held_by(module)[2]):
+        if len(children := members_of(module)[2]):
             link = (module, above)
             ahead += [
                 (f"{prefix}{key}.", child, link)
@@ -96,12 +96,12 @@ def _each_once(model: nn.Module, which: int) -> Iterator[torch.Tensor]:
     told: set[int] = set()
     ahead, seen = [model], {id(model)}
     for module in ahead:
-        held = held_by(module)
-        for tensor in held[which].values():
+        members = members_of(module)
+        for tensor in members[which].values():
             if tensor is not None and id(tensor) not in told:
                 told.add(id(tensor))
                 yield tensor
-        for child in held[2].values():
+        for child in members[2].values():
             if child is not None and id(child) not in seen:
                 seen.add(id(child))
                 ahead.append(child)
@@ -119,12 +119,12 @@ def groups_of(optimizer: Any) -> list[dict[str, Any]]:
 
 def parameters_of_group(group: Mapping[str, Any]) -> list[torch.Tensor]:
     """The tensors that a parameter group holds."""
-    held = group.get("params")
-    if not isinstance(held, (list, tuple)):
+    parameters = group.get("params")
+    if not isinstance(parameters, (list, tuple)):
         return []
-    if _PLAIN.issuperset(map(type, held)):  # nearly always, and no step of Python for each of them
-        return [*held]
-    return [one for one in held if issubclass(type(one), torch.Tensor)]
+    if _PLAIN.issuperset(map(type, parameters)):  # nearly always, and no step of Python for each of them
+        return [*parameters]
+    return [one for one in parameters if issubclass(type(one), torch.Tensor)]
 
 
 def optimized_by(optimizer: Any) -> Iterator[torch.Tensor]:

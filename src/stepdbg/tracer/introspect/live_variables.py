@@ -99,8 +99,8 @@ def _dictionary(frame: FrameType) -> dict[str, Any] | None:
     place = _interpreters_frame(frame) + layout.dictionary
     if not ctypes.c_void_p.from_address(place).value:
         return None
-    held: Any = ctypes.py_object.from_address(place)
-    return held.value  # type: ignore[no-any-return]
+    slot: Any = ctypes.py_object.from_address(place)
+    return slot.value  # type: ignore[no-any-return]
 
 
 @functools.cache

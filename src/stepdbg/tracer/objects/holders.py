@@ -91,16 +91,16 @@ class Holders:
             for entry in self.optimizers
             if (used := entry.ref()) is not None and not self.others.alone_use(used, entry.steps)
         ]
-        held = set(map(id, chain.from_iterable(optimized_by(optimizer) for _, optimizer in self.alive_optimizers())))
-        self.optimized = held
+        parameters = chain.from_iterable(optimized_by(optimizer) for _, optimizer in self.alive_optimizers())
+        self.optimized = optimized = set(map(id, parameters))
         self.models = [
             entry
             for entry in self.models
-            if entry.called or ((model := entry.ref()) is not None and not self.others.alone_train(model, held))
+            if entry.called or ((model := entry.ref()) is not None and not self.others.alone_train(model, optimized))
         ]
-        self._adopt(sight, held)
+        self._adopt(sight, optimized)
         loose = frozenset(
-            held.difference(*(map(id, parameters_of(model, name)) for name, model in self.alive_models()))
+            optimized.difference(*(map(id, parameters_of(model, name)) for name, model in self.alive_models()))
         )
         if loose and loose != self._loose:
             # a trainer keeps the model to itself, but the library's own frames hold it (Lightning, before its first
@@ -108,7 +108,7 @@ class Holders:
             self._adopt(look_around(list(frames.library_scopes(stack))), loose)
         self._loose = loose
 
-    def _adopt(self, sight: Sight, held: set[int] | frozenset[int]) -> None:
+    def _adopt(self, sight: Sight, optimized: set[int] | frozenset[int]) -> None:
         """Add the modules in sight that hold any of these parameters, copies of them (an average, a target), or what
         was called and has no name (a network whose `forward` is called directly); keep the outermost.
         """
@@ -121,13 +121,13 @@ class Holders:
         for module in sight.modules:
             if not (id(module) in known or wrappers.wraps(module, known)) and (
                 is_a(module, AveragedModel)
-                or any(id(parameter) in held for parameter in parameters_in(module))
+                or any(id(parameter) in optimized for parameter in parameters_in(module))
                 or (nameless and id(module) in sight.names and layout.any_in(module, nameless))
             ):
                 self.note_model(module, called=False)
         for module in (module for module in sight.modules if id(module) in sight.names):
             models = [model for _, model in self.alive_models()]
-            if layout.is_copy(module, models) and not self.others.alone_train(module, held):
+            if layout.is_copy(module, models) and not self.others.alone_train(module, optimized):
                 self.note_model(module, called=False)
         if all(entry.name for entry in self.models):
             return

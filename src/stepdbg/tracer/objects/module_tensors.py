@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from stepdbg.tracer.introspect.layout import held_by, modules_of
+from stepdbg.tracer.introspect.layout import members_of, modules_of
 
 
 class ModuleTensors(NamedTuple):
@@ -166,7 +166,7 @@ def parameters_of(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
         yield from model.named_parameters(remove_duplicate=False)
         return
     for prefix, module in modules_of(model):
-        for key, parameter in held_by(module)[0].items():
+        for key, parameter in members_of(module)[0].items():
             if parameter is not None:
                 yield prefix + key, parameter
 
@@ -226,7 +226,7 @@ def _spread_with_care(model: nn.Module) -> _Spread:
     parameters, buffers, evaluating, children, held, buffered, child_keys, parameter_keys, buffer_keys = spread
     modules, parents, seen = [model], [-1], {id(model)}
     for place, module in enumerate(modules):  # which grows meanwhile, level by level
-        own, others, inside = held_by(module)
+        own, others, inside = members_of(module)
         evaluating.append(module)
         before = len(modules)
         if len(inside):

@@ -121,12 +121,12 @@ class OtherThreads:
         known = self._optimizers.get(id(optimizer))
         return known is not None and known() is optimizer and not steps
 
-    def alone_train(self, model: nn.Module, held: set[int] | frozenset[int]) -> bool:
+    def alone_train(self, model: nn.Module, optimized: set[int] | frozenset[int]) -> bool:
         """Whether other threads' optimizers hold parameters of that model, and none that is listed does.
 
         Args:
             model: One that the debugged thread has never called.
-            held: The parameters of the optimizers listed, by `id`.
+            optimized: The parameters of the optimizers listed, by `id`.
         """
         theirs = {
             id(parameter)
@@ -135,7 +135,7 @@ class OtherThreads:
             for parameter in optimized_by(optimizer)
         }
         own = set(map(id, parameters_in(model))) if theirs else set()
-        return not own.isdisjoint(theirs) and own.isdisjoint(held)
+        return not own.isdisjoint(theirs) and own.isdisjoint(optimized)
 
     def say_so(self, *, seen: bool = False) -> None:
         """Tell the user, once, if there are any, or one was `seen` to train."""

@@ -70,7 +70,7 @@ class Registry:
     _loose_names: dict[int, str] = field(default_factory=dict)
     """What such were called when they were listed last, by `id`."""
     module_tensors: ModuleTensorsCache = field(default_factory=ModuleTensorsCache)
-    _held_by: dict[int, ModuleTensors] = field(default_factory=dict)
+    _tensors_by_model: dict[int, ModuleTensors] = field(default_factory=dict)
     """What each model holds, by its `id`, while everything is being listed."""
     _stand: ObjectSetVersion = field(default_factory=ObjectSetVersion)
     newest: NewestTensors = field(init=False)
@@ -161,7 +161,7 @@ class Registry:
         self._stand.begin()
         self._loose_names = {}
         names = self._list_models()
-        self._held_by, self._of_models = {}, len(self.alive)
+        self._tensors_by_model, self._of_models = {}, len(self.alive)
         self._list_optimizers(names)
         self.all_optimized = self.optimized >= names.keys()
         if not self.has_optimizers:
@@ -206,7 +206,7 @@ class Registry:
         """Training goes on: keep nothing alive."""
         self.alive = {}
         self.scope = {}
-        self._held_by = {}
+        self._tensors_by_model = {}
         self.parts = []
         self.small = {}
 
@@ -223,11 +223,11 @@ class Registry:
 
     def _tensors_of(self, model: nn.Module, name: str) -> ModuleTensors:
         """What the model holds: at first it has no name."""
-        known = self._held_by.get(id(model))
+        known = self._tensors_by_model.get(id(model))
         if known is None or not name:
             known = self.module_tensors.of(model, name)
             if name:
-                self._held_by[id(model)] = known
+                self._tensors_by_model[id(model)] = known
         return known
 
     def _list_models(self) -> dict[int, str]:

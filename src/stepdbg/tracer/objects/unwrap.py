@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from stepdbg.tracer.introspect.layout import buffers_in, held_by, optimized_by, parameters_in
+from stepdbg.tracer.introspect.layout import buffers_in, members_of, optimized_by, parameters_in
 
 _CHILD = ("module", "_orig_mod", "_fsdp_wrapped_module")
 """What they wrap: `DistributedDataParallel`, `DataParallel`; `torch.compile`; `FullyShardedDataParallel`."""
@@ -23,15 +23,15 @@ _INNER_OPTIMIZER = ("optimizer", "_optimizer")
 
 def wrapped(model: nn.Module) -> nn.Module | None:
     """What that model wraps: a child that holds everything there is, known by what the wrappers call it."""
-    parameters, buffers, modules = held_by(model)
+    parameters, buffers, modules = members_of(model)
     if any(item is not None for item in (*parameters.values(), *buffers.values())):
         return None
     inside: dict[str, nn.Module | None] = dict(modules.items())
     named = [inside.get(name) for name in (*_HIDDEN_CHILD, *_CHILD)]
     children = [child for child in named if child is not None]
-    held = _tensors_in(model) if children else set()
+    tensors = _tensors_in(model) if children else set()
     for child in children:
-        if held <= _tensors_in(child):
+        if tensors <= _tensors_in(child):
             return child
     return None
 
@@ -61,7 +61,7 @@ def known_as(model: nn.Module, names: Mapping[int, str]) -> tuple[nn.Module, str
     own = names.get(id(model))
     if name is not None or own is None:
         return listed, name
-    modules = dict(held_by(model)[2].items())
+    modules = dict(members_of(model)[2].items())
     hidden = any(modules.get(child) is inner for child in _HIDDEN_CHILD)
     return (listed if hidden else model), own
 
@@ -100,18 +100,18 @@ def key_of(optimizer: Any) -> int | None:
     known = _keys.get(id(optimizer))
     if known is not None and known[0]() is optimizer:
         return known[1]
-    held = _held_by(optimizer)
-    key = held[0] if held else id(optimizer)
+    ids = _parameter_ids(optimizer)
+    key = ids[0] if ids else id(optimizer)
     for other, taken in [(one(), taken) for one, taken in _keys.values()]:
         if other is not None and taken == key:
-            if set(_held_by(other)) == set(held):
+            if set(_parameter_ids(other)) == set(ids):
                 break
             key = id(optimizer)
     _keys[id(optimizer)] = (weakref.ref(optimizer, functools.partial(_forget, id(optimizer))), key)
     return key
 
 
-def _held_by(optimizer: Optimizer) -> list[int]:
+def _parameter_ids(optimizer: Optimizer) -> list[int]:
     """The `id` of each parameter."""
     try:
         return [id(parameter) for parameter in optimized_by(optimizer)]

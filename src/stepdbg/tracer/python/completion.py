@@ -59,21 +59,21 @@ def _fitting(names: Iterable[str], start: str) -> list[str]:
 def attributes(value: object) -> list[str]:
     """The names after a dot."""
     kind = value if is_a(value, type) else type(value)
-    found = list(_held(value))
+    found = list(_own_attributes(value))
     for base in type.__dict__["__mro__"].__get__(kind):
         found += type.__dict__["__dict__"].__get__(base)
     return [name for name in found if type(name) is str and name.isidentifier()]
 
 
-def _held(value: object) -> dict[str, Any]:
+def _own_attributes(value: object) -> dict[str, Any]:
     """What an object holds itself: its `__dict__`, and of a module its parameters, buffers and children."""
     try:
-        held = object.__getattribute__(value, "__dict__")
+        own = object.__getattribute__(value, "__dict__")
     except (AttributeError, TypeError):
         return {}
-    if not is_a(held, dict):
+    if not is_a(own, dict):
         return {}
-    found = dict(held)
+    found = dict(own)
     if is_a(value, nn.Module):
         for part in ("_parameters", "_buffers", "_modules"):
             found |= found.get(part) or {}
@@ -103,9 +103,9 @@ def _named(name: str, space: ConsoleNamespace) -> object:
 
 
 def _attribute(value: object, name: str) -> object:
-    held = _held(value)
-    if name in held:
-        return held[name]
+    own = _own_attributes(value)
+    if name in own:
+        return own[name]
     if is_a(value, torch.Tensor):  # most of what a tensor's attributes are
         return torch.empty(0) if name in ("grad", "data", "T", "mT", "real") else _unknown()
     try:

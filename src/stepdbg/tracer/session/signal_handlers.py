@@ -46,7 +46,7 @@ class Handlers:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._noter = self._note
-        self._held: dict[int, Any] = {}
+        self._replaced: dict[int, Any] = {}
         """The handlers that the note stands for."""
         self._came: set[int] = set()
         """The signals that were noted, and are not given yet."""
@@ -64,25 +64,25 @@ class Handlers:
             handler = _signal.getsignal(number)
             if handler is None or type(handler) is int or handler is self._noter or _is_exempt(handler):
                 continue
-            self._held[number] = handler
+            self._replaced[number] = handler
             _signal.signal(number, self._noter)
 
     def __exit__(self, *error: object) -> None:
         self._depth -= 1
-        if self._depth or not self._held:
+        if self._depth or not self._replaced:
             return
         self._told.clear()
-        for number, handler in list(self._held.items()):
+        for number, handler in list(self._replaced.items()):
             if number in self._came:
                 continue
             if _signal.getsignal(number) is not self._noter:  # the user has set another meanwhile, in the console
-                del self._held[number]
+                del self._replaced[number]
                 continue
             _signal.signal(number, handler)
             if number in self._came:  # it came just before
                 _signal.signal(number, self._noter)
             else:
-                del self._held[number]
+                del self._replaced[number]
         _marks = self._at_return(self._came)
 
     def wait(self, wait: Callable[[], None]) -> None:
@@ -112,7 +112,7 @@ class Handlers:
         given = {number, *self._came}
         if not _is_ours(frame):
             self._came.discard(number)
-            handler = self._held.pop(number, None)
+            handler = self._replaced.pop(number, None)
             if handler is not None and _signal.getsignal(number) is self._noter:
                 _signal.signal(number, handler)
         _marks = self._at_return(given)
@@ -148,7 +148,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def held(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatenate[Self, P], R]:
+def without_handlers(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatenate[Self, P], R]:
     """The same method, during which no handler of the script's runs."""
 
     def holding(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> R:

@@ -221,9 +221,9 @@ class Backward:
         if type(loss) is torch.Tensor and not _is_functorchs(loss):
             if not phases.pending_backward:
                 self._models.watch()
-            held = self._gradients.unscaled(loss)
-            silent = self._models.made(held) or (self._models.returned_number and _scaled(held, self._models))
-            loss, called = self._named(held)
+            unscaled = self._gradients.unscaled(loss)
+            silent = self._models.made(unscaled) or (self._models.returned_number and _scaled(unscaled, self._models))
+            loss, called = self._named(unscaled)
             if inputs is not None and self._is_derivative(inputs, called):
                 self._derivative, name = True, ""
             else:
@@ -288,8 +288,8 @@ class Backward:
         leaves = {id(one) for one in wanted if one.grad_fn is None}
         if not leaves and len(wanted) > 1:  # weights that were made from others, as by a step that is differentiated
             return False
-        held = (id(one) for _, used in registry.optimizers() for one in optimized_by(used))
-        return leaves.isdisjoint(held)
+        optimized = (id(one) for _, used in registry.optimizers() for one in optimized_by(used))
+        return leaves.isdisjoint(optimized)
 
     def _named(self, tensor: torch.Tensor) -> tuple[torch.Tensor, _Name]:
         """The tensor that is the loss to the user, and its name: a variable's where it is, or was made of, one."""
@@ -310,8 +310,8 @@ class Backward:
         if known is None:
             self._codes.append(frame.f_code)
             known = self._names[place] = _find_name(tensor, variables, frame)
-        held = variables.get(known.name) if known.variable else None
-        return (held if isinstance(held, torch.Tensor) else tensor), known
+        found = variables.get(known.name) if known.variable else None
+        return (found if isinstance(found, torch.Tensor) else tensor), known
 
 
 def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any], frame: FrameType) -> _Name:

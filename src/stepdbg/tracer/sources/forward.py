@@ -274,8 +274,8 @@ class Models(StaysHere):
         the discriminator has its turn.
         """
         own = set(map(id, parameters_in(module)))
-        held = (optimized_by(optimizer) for _, optimizer in self._tracer.registry.optimizers()) if own else ()
-        return any(id(parameter) in own for parameters in held for parameter in parameters)
+        optimized = (optimized_by(optimizer) for _, optimizer in self._tracer.registry.optimizers()) if own else ()
+        return any(id(parameter) in own for parameters in optimized for parameter in parameters)
 
     def _moves_here(self, model: nn.Module) -> bool:
         """Whether this thread, which is not the one that is debugged, becomes it as it trains that model."""

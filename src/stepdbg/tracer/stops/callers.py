@@ -77,11 +77,11 @@ class Names:
 
     def of(self, owner: PhaseOwner) -> str:
         """Its name; empty where it is the only one, or not known. A part of a model is never the only one."""
-        held = called = owner() if owner is not None else None
-        while held is not None:
-            if (name := self._known.get(id(held))) is not None:
+        wrapper = called = owner() if owner is not None else None
+        while wrapper is not None:
+            if (name := self._known.get(id(wrapper))) is not None:
                 return name
-            held = wrappers.wrapped(held) if is_a(held, nn.Module) else None
+            wrapper = wrappers.wrapped(wrapper) if is_a(wrapper, nn.Module) else None
         return self._part(called) if is_a(called, nn.Module) else ""
 
     def _part(self, module: object) -> str:

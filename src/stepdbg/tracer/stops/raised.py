@@ -17,7 +17,7 @@ from torch import nn
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.introspect import stack as frames
-from stepdbg.tracer.introspect.layout import held_by, modules_of
+from stepdbg.tracer.introspect.layout import members_of, modules_of
 from stepdbg.tracer.introspect.mentioned import Index, Mention, Step, mentioned
 from stepdbg.tracer.introspect.safe_access import entries_of, is_a
 from stepdbg.tracer.objects.other_threads import gradient
@@ -127,7 +127,7 @@ def _tensors(users: _Point | None, running: _Running | None, path: str) -> Itera
     inside: list[Found] = []
     if running is not None:
         own = next((name for name, value in named if value is running.module), "")
-        inside = [*_arguments(running), *_held(running.module, own or path)]
+        inside = [*_arguments(running), *_parameters_of(running.module, own or path)]
         if not own:
             yield from inside
     found = False
@@ -155,11 +155,11 @@ def _arguments(running: _Running) -> Iterator[Found]:
             yield f"its {name}", value
 
 
-def _held(module: nn.Module, name: str) -> list[Found]:
+def _parameters_of(module: nn.Module, name: str) -> list[Found]:
     """Its own parameters; a bias beside a matrix only where it is of another kind."""
-    held = [(f"{name}.{key}", one) for key, one in held_by(module)[0].items() if one is not None]
-    kinds = {_kind(one) for _, one in held if len(shape_of(one)) > 1}
-    return [(name, one) for name, one in held if len(shape_of(one)) > 1 or not kinds or _kind(one) not in kinds]
+    parameters = [(f"{name}.{key}", one) for key, one in members_of(module)[0].items() if one is not None]
+    kinds = {_kind(one) for _, one in parameters if len(shape_of(one)) > 1}
+    return [(name, one) for name, one in parameters if len(shape_of(one)) > 1 or not kinds or _kind(one) not in kinds]
 
 
 def _unlike(tensors: Iterable[Found]) -> list[Found]:
@@ -244,7 +244,7 @@ def _at(value: Any, index: object) -> Any:
         if type(index) in (int, str) and any(reader is one for one in _READ_BY_INDEX):
             return reader(value, index)
         if any(reader is one for one in _MODULES_BY_INDEX):
-            inside = dict(held_by(value)[2].items())
+            inside = dict(members_of(value)[2].items())
             return [*inside.values()][index] if type(index) is int else inside.get(str(index), _NOTHING)
     except (LookupError, TypeError):
         pass
@@ -270,7 +270,7 @@ def _attribute(value: Any, name: str) -> Any:
     except AttributeError:
         own = {}
     if is_a(value, nn.Module):
-        own = {**own, **{key: one for held in held_by(value) for key, one in held.items()}}
+        own = {**own, **{key: one for members in members_of(value) for key, one in members.items()}}
     found = own.get(name, shared)
     return _NOTHING if found is shared and _of_class(type(shared), "__get__") is not _NOTHING else found
 

@@ -146,15 +146,15 @@ def _in_no_optimizer(boundary: Boundary, effects: Sequence[Effect], registry: Re
     """Parameters that a backward gives gradients, and that no step will ever move."""
     if boundary.done != "backward" or registry.all_optimized:
         return ""
-    held = registry.optimized
-    if not held:
+    optimized = registry.optimized
+    if not optimized:
         return ""
     alive = registry.alive
     loose = []
     for effect in effects:
         if effect.kind == "grad" and effect.what != "freed":
             owner = alive.get(effect.object.removesuffix(".grad"))
-            if owner is not None and owner.kind == "parameter" and id(owner.tensor) not in held:
+            if owner is not None and owner.kind == "parameter" and id(owner.tensor) not in optimized:
                 loose.append(effect.object.removesuffix(".grad"))
     if not loose:
         return ""
@@ -169,7 +169,7 @@ def modes(registry: Registry) -> tuple[tuple[tuple[str, str], ...], tuple[str, .
         The models under training that are not in it as a whole, each with `eval` or `mixed`; and, of all models, what
         is in evaluation mode and lies in nothing that is.
     """
-    held = registry.optimized
+    optimized = registry.optimized
     models: list[tuple[str, str]] = []
     outermost: list[str] = []
     for name, model in registry.models():
@@ -178,7 +178,7 @@ def modes(registry: Registry) -> tuple[tuple[tuple[str, str], ...], tuple[str, .
         flags = {prefix: in_training(module) for prefix, module in modules_of(model)}
         if all(flags.values()) or not name:
             continue
-        if any(id(parameter) in held for parameter in parameters_in(model)):
+        if any(id(parameter) in optimized for parameter in parameters_in(model)):
             models.append((name, "mixed" if any(flags.values()) else "eval"))
         outermost += [
             f"{name}.{prefix}"[:-1] if prefix else name
@@ -237,8 +237,8 @@ def _none_of_the_optimizer_s(reason: str, optimizer: Any, registry: Registry) ->
     """Why nothing has moved where what is said of the optimizer's parameters does not hold of all; empty elsewhere."""
     if reason not in _OF_THE_OPTIMIZER:
         return ""
-    held = set(map(id, optimized_by(optimizer)))
-    beside = [name for name, parameter in _with_gradient(registry) if id(parameter) not in held]
+    own = set(map(id, optimized_by(optimizer)))
+    beside = [name for name, parameter in _with_gradient(registry) if id(parameter) not in own]
     if not beside:
         return ""
     words = _OF_THE_OPTIMIZER[reason]
@@ -288,7 +288,7 @@ def _is_zero(value: Any) -> bool:
     """Whether a number is zero, or every element of a tensor."""
     if not isinstance(value, torch.Tensor):
         return isinstance(value, (int, float)) and not isinstance(value, bool) and math.fabs(value) == 0
-    if (held := small_bytes(value)) is not None and not any(held):
+    if (data := small_bytes(value)) is not None and not any(data):
         return True
     try:  # a minus zero has a byte that is none
         return not bool(value.any())

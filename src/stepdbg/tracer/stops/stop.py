@@ -298,13 +298,13 @@ class StopServer:
         """The optimizer of the step done, where it holds none of the parameters that changed after it."""
         later = {effect.object for effect in named if effect.after and effect.kind == "parameter"}
         name, optimizer = self._optimizer_of(done) if later else ("", None)
-        return name if optimizer is not None and later.isdisjoint(self._returns.held(optimizer)) else ""
+        return name if optimizer is not None and later.isdisjoint(self._returns.parameter_names(optimizer)) else ""
 
     def _optimizer_of(self, done: Phase) -> tuple[str, Any]:
         """The optimizer whose phase it was, and its name; None where that is not known."""
         known = self._registry.optimizers()
-        held = done.owner() if done.owner is not None else None
-        found = [(named.name, one) for named, one in known if one is held or (len(known) == 1 and done.owner is None)]
+        owned = done.owner() if done.owner is not None else None
+        found = [(named.name, one) for named, one in known if one is owned or (len(known) == 1 and done.owner is None)]
         return found[0] if found else ("", None)
 
     def _serve(self, boundary: m.Boundary, cause: Cause) -> None:
@@ -360,5 +360,5 @@ def _in_words(error: Exception) -> str:
 
 def _optimizer(owner: PhaseOwner, registry: Registry) -> Any:
     """The optimizer that this is; None where it is none, or not known."""
-    held = owner() if owner is not None else None
-    return next((optimizer for _, optimizer in registry.optimizers() if optimizer is held), None)
+    owned = owner() if owner is not None else None
+    return next((optimizer for _, optimizer in registry.optimizers() if optimizer is owned), None)

@@ -31,7 +31,7 @@ from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import HubLost, Link
 from stepdbg.tracer.session.losses import Losses
 from stepdbg.tracer.session.rank import Rank
-from stepdbg.tracer.session.signal_handlers import Handlers, held, raised
+from stepdbg.tracer.session.signal_handlers import Handlers, raised, without_handlers
 from stepdbg.tracer.sources.free_run import NOTED, FreeRunLog
 from stepdbg.tracer.sources.listeners import Listeners
 from stepdbg.tracer.stays_here import StaysHere
@@ -270,7 +270,7 @@ class Tracer(StaysHere):
         """
         self._stop_within(Cause("step", "", frames.stack(frame), inner=inner), frames.user_frame(frame))
 
-    @held
+    @without_handlers
     def _stop_within(self, cause: Cause, frame: FrameType | None) -> None:
         """Stop at an inner boundary. The time that the user takes there is no part of the phase's."""
         phases = self.phases
@@ -338,7 +338,7 @@ class Tracer(StaysHere):
         self._stepper.begins(phase)
         return phase
 
-    @held
+    @without_handlers
     def _end_of_script(self, cause: Cause) -> None:
         if not self._boundaries.ends():
             return

@@ -25,25 +25,25 @@ _TOGETHER = 1 << 22
 """Bytes that are converted at a time."""
 
 
-def norms(dtype: torch.dtype, held: Sequence[bytes], less: Sequence[bytes] | None = None) -> list[float]:
+def norms(dtype: torch.dtype, data: Sequence[bytes], less: Sequence[bytes] | None = None) -> list[float]:
     """The 2-norm of each; NaN or infinite if an element is.
 
     Args:
         dtype: Of all of them, one that is `TAKEN`.
-        held: The bytes of each.
+        data: The bytes of each.
         less: What is to be subtracted from each, of the same sizes.
     """
     found: list[float] = []
     start = 0
-    while start < len(held):
+    while start < len(data):
         end, size = start, 0
-        while end < len(held) and (size == 0 or size + len(held[end]) <= _TOGETHER):
-            size += len(held[end])
+        while end < len(data) and (size == 0 or size + len(data[end]) <= _TOGETHER):
+            size += len(data[end])
             end += 1
-        numbers = _joined(dtype, held[start:end])
+        numbers = _joined(dtype, data[start:end])
         if less is not None:
             numbers -= _joined(dtype, less[start:end])
-        lengths = torch.tensor([len(each) // dtype.itemsize for each in held[start:end]], device="cpu")
+        lengths = torch.tensor([len(each) // dtype.itemsize for each in data[start:end]], device="cpu")
         places = torch.arange(end - start, device="cpu").repeat_interleave(lengths)
         sums = torch.zeros(end - start, dtype=torch.float64, device="cpu").index_add_(0, places, numbers.square_())
         found += sums.sqrt_().tolist()
@@ -88,5 +88,5 @@ def _asked(tensors: list[torch.Tensor]) -> list[float | None]:
         return [None] * len(tensors)
 
 
-def _joined(dtype: torch.dtype, held: Sequence[bytes]) -> torch.Tensor:
-    return torch.frombuffer(bytearray(b"".join(held)), dtype=dtype).to(torch.float64)
+def _joined(dtype: torch.dtype, data: Sequence[bytes]) -> torch.Tensor:
+    return torch.frombuffer(bytearray(b"".join(data)), dtype=dtype).to(torch.float64)

@@ -86,8 +86,8 @@ def dtype_name(dtype: torch.dtype) -> str:
 def address_of(tensor: torch.Tensor) -> int:
     """Where the elements begin that lie in this process; 0 where they are not there or not to be asked for."""
     try:
-        held, _ = local(tensor)
-        return held.data_ptr() if held.layout is torch.strided else 0
+        stored, _ = local(tensor)
+        return stored.data_ptr() if stored.layout is torch.strided else 0
     except Exception:  # whatever a class of the user's answers
         return 0
 
@@ -175,11 +175,11 @@ def _of_subclass(tensor: torch.Tensor) -> tuple[torch.Tensor, str]:
     if is_lazy(tensor):
         raise Unreadable(_UNMADE, f"{_UNMADE}: the first forward gives it its shape and its numbers")
     if (shard := _shard(tensor)) is not None:
-        held, note = local(shard)
+        stored, note = local(shard)
         size = "×".join(map(str, shape_of(tensor)))
         placements = ", ".join(str(placement) for placement in getattr(tensor, "placements", ()))
         note = f"; {note}" if note else ""
-        return held, f"this rank's shard of {size}, placed {placements or 'nowhere'}{note}"
+        return stored, f"this rank's shard of {size}, placed {placements or 'nowhere'}{note}"
     _check(tensor, kind)
     if not torch._C._dispatch_keys(tensor).has(_PYTHON):
         return tensor.detach(), ""
