@@ -124,7 +124,7 @@ def test_the_tail_follows_the_log_through_a_rotation_and_loses_nothing(tmp_path:
 
 
 def test_the_tail_keeps_the_last_megabyte_or_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output_module, "KEPT", 10)
+    monkeypatch.setattr(output_module, "TAIL_BYTES", 10)
     log = tmp_path / "output.log"
     log.write_bytes(b"x" * 95 + b"end")
     tail = OutputTail(log)

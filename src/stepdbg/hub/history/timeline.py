@@ -18,7 +18,7 @@ MOST_LOSSES = 200_000
 """Points of one rank; beyond it every second one is dropped."""
 
 
-class _Kept(NamedTuple):
+class _StopRecord(NamedTuple):
     """A stop, with what it is found by."""
 
     tick: Tick
@@ -32,7 +32,7 @@ class Timeline:
 
     def __init__(self, most_stops: int = MOST_STOPS, most_bytes: int = MOST_BYTES) -> None:
         self._most_stops, self._most_bytes = most_stops, most_bytes
-        self._stops: deque[_Kept] = deque()
+        self._stops: deque[_StopRecord] = deque()
         self._bytes = 0
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Stop)
@@ -50,26 +50,27 @@ class Timeline:
         tick = Tick(
             boundary.index, boundary.update, boundary.done, boundary.next, boundary.opens is not None, stop.reason
         )
-        self._stops.append(_Kept(tick, sum(record.name == boundary.done for record in stop.phases), encoded))
+        self._stops.append(_StopRecord(tick, sum(record.name == boundary.done for record in stop.phases), encoded))
         self._bytes += len(encoded)
         while len(self._stops) > 1 and (len(self._stops) > self._most_stops or self._bytes > self._most_bytes):
             self._bytes -= len(self._stops.popleft().encoded)
 
     def ticks(self, after: int = 0) -> tuple[Tick, ...]:
         """The stops after the boundary of that index, in short."""
-        newest = itertools.takewhile(lambda kept: kept.tick.boundary > after, reversed(self._stops))
-        return tuple(kept.tick for kept in itertools.islice(newest, LISTED_STOPS))[::-1]
+        newest = itertools.takewhile(lambda record: record.tick.boundary > after, reversed(self._stops))
+        return tuple(record.tick for record in itertools.islice(newest, LISTED_STOPS))[::-1]
 
     def at(self, boundary: int) -> Stop | None:
         """The stop at the boundary of that index, if it was one and is kept still."""
-        return self._newest(lambda kept: kept.tick.boundary == boundary)
+        return self._newest(lambda record: record.tick.boundary == boundary)
 
     def after_phase(self, update: int, phase: str, ordinal: int) -> Stop | None:
         """The stop that followed on the n-th phase of that name in that update."""
-        return self._newest(lambda kept: (kept.tick.update, kept.tick.done, kept.ordinal) == (update, phase, ordinal))
+        wanted = (update, phase, ordinal)
+        return self._newest(lambda record: (record.tick.update, record.tick.done, record.ordinal) == wanted)
 
-    def _newest(self, wanted: Callable[[_Kept], bool]) -> Stop | None:
-        found = next((kept for kept in reversed(self._stops) if wanted(kept)), None)
+    def _newest(self, wanted: Callable[[_StopRecord], bool]) -> Stop | None:
+        found = next((record for record in reversed(self._stops) if wanted(record)), None)
         return None if found is None else self._decoder.decode(found.encoded)
 
 

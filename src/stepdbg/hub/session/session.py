@@ -154,7 +154,7 @@ class Session:
         for rank in self.run.ranks:
             for points in rank.all_losses():
                 client.send(points)
-        start, data = self.run.output.kept
+        start, data = self.run.output.tail
         if data:
             client.send(Output(start, data))
         self._clients.catch_up(client)

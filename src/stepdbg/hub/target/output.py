@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-KEPT = 1024 * 1024
+TAIL_BYTES = 1024 * 1024
 """Bytes that a late client gets."""
 CHUNK = 256 * 1024
 """Bytes that one `Output` carries at most."""
@@ -17,15 +17,15 @@ class OutputTail:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
-        self._kept = bytearray()
+        self._tail = bytearray()
         self._told = False
         self.end = 0
         """All bytes read so far; the position at which the next ones start."""
 
     @property
-    def kept(self) -> tuple[int, bytes]:
+    def tail(self) -> tuple[int, bytes]:
         """Where the kept bytes start, and those bytes."""
-        return self.end - len(self._kept), bytes(self._kept)
+        return self.end - len(self._tail), bytes(self._tail)
 
     def read(self) -> list[tuple[int, bytes]]:
         """What has been written since, in pieces of at most `CHUNK`: where each starts, and its bytes."""
@@ -83,6 +83,6 @@ class OutputTail:
 
     def _keep(self, data: bytes) -> None:
         self.end += len(data)
-        self._kept += data
-        if len(self._kept) > 2 * KEPT:
-            del self._kept[:-KEPT]
+        self._tail += data
+        if len(self._tail) > 2 * TAIL_BYTES:
+            del self._tail[:-TAIL_BYTES]

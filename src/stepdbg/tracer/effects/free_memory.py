@@ -59,8 +59,8 @@ def _left_in(folder: Path) -> int | None:
                 return None
             used = int((folder / used_file).read_text())
             stat = dict(line.split(" ", 1) for line in (folder / "memory.stat").read_text().splitlines())
-            kept = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
+            reclaimable = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
         except (OSError, ValueError):
             continue
-        return max(0, int(limit) - used + kept)
+        return max(0, int(limit) - used + reclaimable)
     return None

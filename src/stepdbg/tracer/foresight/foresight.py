@@ -84,7 +84,7 @@ class UpdatePreview(Handler):
         """The step that training waits inside of."""
         self._known: dict[tuple[str, str], m.Foresight] = {}
         self._promises: dict[tuple[str, str], _Promise] = {}
-        self._kept: dict[tuple[str, str], m.Kept] = {}
+        self._verifications: dict[tuple[str, str], m.Kept] = {}
 
     def open(self, at: AtStop) -> None:
         """Training has stopped."""
@@ -214,8 +214,8 @@ class UpdatePreview(Handler):
             raise CannotForesee(f"The step of {cls} is not known to stepdbg well enough")
         if by_matrix and parameter.numel() > WHOLE:
             raise CannotForesee(f"{cls} looks at the whole tensor, and this one is too large to be copied for that")
-        kept = [entry for entry in state.values() if isinstance(entry, torch.Tensor) and entry.dim()]
-        if by_formula and any(entry.shape != parameter.shape for entry in kept):
+        entries = [entry for entry in state.values() if isinstance(entry, torch.Tensor) and entry.dim()]
+        if by_formula and any(entry.shape != parameter.shape for entry in entries):
             raise CannotForesee(f"{cls} keeps state of another shape than the parameter's")
         scale = self._scaling.scale(place.optimizer, key_of(place.optimizer)) or 1.0
         at_clip = self._scaling.scale_at(clip, key_of(place.optimizer)) if clip is not None else 1.0
@@ -316,7 +316,7 @@ class UpdatePreview(Handler):
             return
         mark = self._picture.get(f"{place.name}.grad")
         grad = mark.print if mark is not None and ready.scale == 1.0 else None
-        self._kept.pop(place.key, None)
+        self._verifications.pop(place.key, None)
         self._promises.pop(place.key, None)
         self._promises[place.key] = _Promise(
             weakref.ref(place.parameter), place.named.steps, self._all_steps(place), grad, sums.largest, samples
@@ -329,12 +329,12 @@ class UpdatePreview(Handler):
         promise = self._promises.get(place.key)
         if promise is not None and self._all_steps(place) > promise.all_steps:
             del self._promises[place.key]
-            self._kept.pop(place.key, None)
+            self._verifications.pop(place.key, None)
             once = place.named.steps == promise.steps + 1 and self._all_steps(place) == promise.all_steps + 1
             if once and promise.parameter() is place.parameter:
-                self._kept[place.key] = self._compared(place, promise)
-        kept = self._kept.get(place.key)
-        return kept if kept is not None and kept.steps == place.named.steps else None
+                self._verifications[place.key] = self._compared(place, promise)
+        found = self._verifications.get(place.key)
+        return found if found is not None and found.steps == place.named.steps else None
 
     def _all_steps(self, place: Place) -> int:
         return sum(each.named.steps for each in self._places(place.name))

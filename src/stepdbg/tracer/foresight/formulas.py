@@ -37,13 +37,13 @@ def sgd(value: torch.Tensor, grad: torch.Tensor, state: Mapping[str, Any], group
     lr, momentum = number(group["lr"]), number(group.get("momentum", 0.0))
     dampening, nesterov = number(group.get("dampening", 0.0)), bool(group.get("nesterov", False))
     buffer = state.get("momentum_buffer")
-    fresh, kept = 1.0, 0.0
+    fresh, carried = 1.0, 0.0
     if momentum:
-        fresh, kept = (1.0, 0.0) if buffer is None else (1 - dampening, momentum)
+        fresh, carried = (1.0, 0.0) if buffer is None else (1 - dampening, momentum)
         if nesterov:
-            fresh, kept = 1 + momentum * fresh, momentum * kept
+            fresh, carried = 1 + momentum * fresh, momentum * carried
     gain = -lr * fresh
-    return Parts(gain, _decay(value, gain, group), None if buffer is None or not momentum else buffer * (-lr * kept))
+    return Parts(gain, _decay(value, gain, group), None if buffer is None or not momentum else buffer * (-lr * carried))
 
 
 def adam(value: torch.Tensor, grad: torch.Tensor, state: Mapping[str, Any], group: Mapping[str, Any]) -> Parts:
@@ -87,8 +87,9 @@ def rmsprop(value: torch.Tensor, grad: torch.Tensor, state: Mapping[str, Any], g
             mean += before * alpha
         squares -= mean * mean
     gain = -lr / squares.sqrt_().add_(eps)
-    buffer, kept = state.get("momentum_buffer"), number(group.get("momentum", 0.0))
-    return Parts(gain, _decay(value, gain, group), None if buffer is None or kept <= 0 else buffer * (-lr * kept))
+    buffer, momentum = state.get("momentum_buffer"), number(group.get("momentum", 0.0))
+    carried = None if buffer is None or momentum <= 0 else buffer * (-lr * momentum)
+    return Parts(gain, _decay(value, gain, group), carried)
 
 
 def number(value: Any) -> float:

@@ -65,8 +65,8 @@ def assign(frame: FrameType, name: str, value: object) -> None:
     if sys.version_info >= (3, 13):
         frame.f_locals[name] = value
         return
-    kept = _dictionary(frame)
-    before = dict(kept) if kept is not None else {}
+    cached = _dictionary(frame)
+    before = dict(cached) if cached is not None else {}
     everything = frame.f_locals
     everything[name] = value
     ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))

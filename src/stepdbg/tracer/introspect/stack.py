@@ -129,13 +129,13 @@ def traceback_frames(traceback: TracebackType | None) -> tuple[list[FrameType], 
 
 def without_ours(traceback: TracebackType | None) -> TracebackType | None:
     """The traceback with our frames cut out of it."""
-    kept = []
+    remaining = []
     while traceback is not None:
         if origin(traceback.tb_frame.f_code.co_filename) != "stepdbg":
-            kept.append(traceback)
+            remaining.append(traceback)
         traceback = traceback.tb_next
     rest = None
-    for one in reversed(kept):  # in a loop, since a recursion without end may have made it a thousand deep
+    for one in reversed(remaining):  # in a loop, since a recursion without end may have made it a thousand deep
         rest = TracebackType(rest, one.tb_frame, one.tb_lasti, one.tb_lineno)
     return rest
 

@@ -21,7 +21,7 @@ class Named:
     """Of an optimizer: whether it goes by its class, until a variable of the user's refers to it."""
 
 
-class Kept:
+class KeptAlive:
     """Keeps them from one look to the next, and no longer: what a script has let go of is let go of here."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ def names_at(phases: Sequence[Phase], inside: tuple[str, ...], *, evaluations: b
     return [
         phase.name
         for phase in phases
-        if phase.inside == inside and (phase.kept or (evaluations and phase.name == "eval"))
+        if phase.inside == inside and (phase.in_order or (evaluations and phase.name == "eval"))
     ]
 
 
@@ -57,9 +57,9 @@ def follows(phase: str, before: list[str], done: list[str], *, inside: bool, eva
 
 def first_of(phases: Sequence[Phase]) -> str | None:
     """The phase that the order of an update begins with; None where the update had none."""
-    return next((phase.name for phase in phases if phase.kept and phase.outer is None), None)
+    return next((phase.name for phase in phases if phase.in_order and phase.outer is None), None)
 
 
 def last_of(phases: Sequence[Phase]) -> str | None:
     """The phase that the order of an update ends with; None where the update had none."""
-    return next((phase.name for phase in reversed(phases) if phase.kept and phase.outer is None), None)
+    return next((phase.name for phase in reversed(phases) if phase.in_order and phase.outer is None), None)

@@ -18,7 +18,7 @@ class Phase(Struct, eq=False):
     update: int
     outer: Phase | None
     """The open call that it is part of."""
-    kept: bool = True
+    in_order: bool = True
     """False for what is no part of the order: evaluation, a loader that had no batch left."""
     epoch: int | None = None
     """The epoch in which it began."""

@@ -122,12 +122,12 @@ class PhaseTracker(StaysHere):
         )
 
     def depart(
-        self, name: str, now_ns: int, opens: int | None, call: bool, kept: bool, optimizer: Hashable = None
+        self, name: str, now_ns: int, opens: int | None, call: bool, in_order: bool, optimizer: Hashable = None
     ) -> Phase:
         """Begin that phase: an open call, or one that ends where the next begins."""
         if opens is not None and opens != self.update:
             self._open(opens)
-        phase = Phase(name, now_ns, self.update, self.open, kept, self.epoch, key=optimizer)
+        phase = Phase(name, now_ns, self.update, self.open, in_order, self.epoch, key=optimizer)
         self.last = None
         if call:
             self.open = phase
@@ -143,13 +143,13 @@ class PhaseTracker(StaysHere):
         optimizer: Hashable,
         now_ns: int,
         call: bool = True,
-        kept: bool = True,
+        in_order: bool = True,
         silent: bool = False,
         turn: Turn | None = None,
     ) -> Phase:
         """`advance` and `depart` at once."""
         self._arrive(name, optimizer, now_ns, silent)
-        return self.depart(name, now_ns, self._opens(name, optimizer, turn), call, kept, optimizer)
+        return self.depart(name, now_ns, self._opens(name, optimizer, turn), call, in_order, optimizer)
 
     # what has ended
 
@@ -194,11 +194,11 @@ class PhaseTracker(StaysHere):
 
         It is no part of the order, and no update opens with it.
         """
-        phase.kept = False
+        phase.in_order = False
         opening = self._opening
         if opening is None or phase.update != self.update or self.optimizers.stepped:
             return
-        if all(other is phase or not other.kept for other in self.done):
+        if all(other is phase or not other.in_order for other in self.done):
             done = [other for other in self.done if other is not phase]
             self.done = [*opening.done, *done]
             self.before = opening.before
@@ -349,5 +349,5 @@ def _records(phases: list[Phase]) -> tuple[PhaseRecord, ...]:
     return tuple(
         PhaseRecord(phase.name, round(phase.ms(0), 4), phase.inside, phase.effects, phase.skipped)
         for phase in phases
-        if phase.kept
+        if phase.in_order
     )

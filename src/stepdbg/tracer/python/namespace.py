@@ -58,8 +58,8 @@ class ConsoleNamespace(dict[str, Any]):
         names = list(dict.fromkeys(self.homeless))
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         are, s = ("is", "") if len(names) == 1 else ("are", "s")
-        kept = [f"{shown} {are} the console's own: the function has no such variable{s}"] if names else []
-        return "; ".join([*dict.fromkeys(self.remarks), *kept])
+        reserved = [f"{shown} {are} the console's own: the function has no such variable{s}"] if names else []
+        return "; ".join([*dict.fromkeys(self.remarks), *reserved])
 
     def leave(self) -> None:
         """Hold nothing but the console's own variables. (Functions among them still see the module's.)"""

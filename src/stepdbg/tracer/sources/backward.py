@@ -298,8 +298,8 @@ class Backward:
         known = self._names.get(place)
         if known is None:  # only places in the user's own code are kept
             users = frames.user_frame(frame)
-            if users is not frame and (kept := closure_loss(outwards(frame))) is not None and kept[1] is tensor:
-                return tensor, _Name(kept[0], variable=False)
+            if users is not frame and (returned := closure_loss(outwards(frame))) is not None and returned[1] is tensor:
+                return tensor, _Name(returned[0], variable=False)
             if users is None:
                 return tensor, _NO_NAME
             frame, place = users, (id(users.f_code), users.f_lasti)

@@ -86,7 +86,7 @@ class Sink(Protocol):
         name: str,
         optimizer: Hashable = None,
         call: bool = True,
-        kept: bool = True,
+        in_order: bool = True,
         silent: bool = False,
         *,
         predicted: bool = False,

@@ -155,8 +155,8 @@ class _Hooked:
 
 def _one(values: Any) -> Any:
     """A single gradient by itself; None stands for those that nobody needs."""
-    kept = tuple(value for value in values if value is not None)
-    return kept[0] if len(kept) == 1 else kept
+    present = tuple(value for value in values if value is not None)
+    return present[0] if len(present) == 1 else present
 
 
 def _shape(tensor: torch.Tensor) -> str:

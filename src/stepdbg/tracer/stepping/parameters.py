@@ -135,8 +135,8 @@ class ParameterHooks:
     def _keep(self, place: int) -> None:
         """Keep a parameter as it is before it is written for the first time, if there is room."""
         parameter = self._parameters[place]
-        kept = sum(tensor.nbytes for tensor in self._before.values())
-        if place not in self._before and kept + stored_bytes(parameter) <= _MOST:
+        copied = sum(tensor.nbytes for tensor in self._before.values())
+        if place not in self._before and copied + stored_bytes(parameter) <= _MOST:
             try:
                 self._before[place] = local(parameter)[0].clone()
             except (RuntimeError, Unreadable):  # it cannot be read, or there is no memory for a copy

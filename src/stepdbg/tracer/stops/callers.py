@@ -101,8 +101,8 @@ class Names:
         """The records of these phases, each with whose it was; a loss is that of the backward which follows on it."""
         found: list[PhaseRecord] = []
         coming = ""
-        kept = [phase for phase in phases if phase.kept]
-        for record, phase in zip(reversed(records), reversed(kept), strict=True):
+        in_order = [phase for phase in phases if phase.in_order]
+        for record, phase in zip(reversed(records), reversed(in_order), strict=True):
             if phase.name == "backward":
                 coming = self.loss(phase.loss)
             of = coming if phase.name in ("loss", "backward") else self.of(phase.owner)

@@ -21,7 +21,7 @@ from stepdbg.tracer.handler import AtStop
 from stepdbg.tracer.inspect.inspector import Inspector
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.unobserved import Aside, uncollected
-from stepdbg.tracer.objects.outliving import Kept
+from stepdbg.tracer.objects.outliving import KeptAlive
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.session.connection import HubLost
@@ -66,7 +66,7 @@ class StopServer:
         self._told: set[str] = set()
         """What has been said of what cannot be seen."""
         self._remarks = Remarks()
-        self._kept = Kept()
+        self._kept_alive = KeptAlive()
         """While somebody steps: the last step of a function can then still be looked at."""
 
     def begin(self, welcome: m.RankWelcome) -> None:
@@ -131,7 +131,7 @@ class StopServer:
     def let_go(self) -> None:
         """Keep nothing."""
         self._effects.forget()
-        self._kept.forget()
+        self._kept_alive.forget()
         self._let_go_of_names()
 
     def _let_go_of_names(self) -> None:
@@ -215,7 +215,7 @@ class StopServer:
         elif before is not None:
             named = self._effects.so_far(before, after)
             found = counted(named, "fingerprint")
-        self._kept.keep(registry.named)
+        self._kept_alive.keep(registry.named)
         made_in = phases.made_in()
         if registry.newest.at_backward or phases.pending_backward:
             if not registry.newest.called.undecided:
@@ -252,7 +252,7 @@ class StopServer:
             phases=names.told(phases.records(), phases.done),
             previous=names.told(phases.previous(), phases.before),
             next_of=names.loss(registry.newest.loss_name()) if boundary.next == "backward" else names.of(cause.coming),
-            done_of=names.of(done.owner) if done is not None and not done.kept and evaluations == 1 else "",
+            done_of=names.of(done.owner) if done is not None and not done.in_order and evaluations == 1 else "",
             evaluations=evaluations,
             frames=described,
             line_done=(os.path.abspath(done.place[0]), done.place[1]) if done and done.place else None,
@@ -335,14 +335,14 @@ class StopServer:
 
     def _resume(self, until: m.Go, boundary: m.Boundary, cause: Cause) -> None:
         self._policy.go_on(until)
-        gone = cause.inner is None and self._kept.let_go(self._registry.named)
+        gone = cause.inner is None and self._kept_alive.let_go(self._registry.named)
         if self._inspector.edited or gone:  # neither is an effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             self._effects.edited(effects.take(self._registry), inner=cause.inner is not None)
         watching = until in (*STEPPING, "finish")
         self._effects.go_on(stepping=until in STEPPING, watching=watching)
         if not watching:
-            self._kept.forget()
+            self._kept_alive.forget()
             self._let_go_of_names()
         elif boundary.next is not None and self._effects.before is not None and cause.inner is None:
             self._copies.before(boundary.next, self._registry, self._effects.before)

@@ -125,7 +125,7 @@ class Tracer(StaysHere):
         name: str,
         optimizer: Hashable = None,
         call: bool = True,
-        kept: bool = True,
+        in_order: bool = True,
         silent: bool = False,
         *,
         predicted: bool = False,
@@ -139,7 +139,7 @@ class Tracer(StaysHere):
             name: The phase.
             optimizer: The optimizer whose phase it is.
             call: It is a call that will be ended by `end`; else it ends where the next begins.
-            kept: It is part of the order of an update.
+            in_order: The phase is part of the order of an update.
             silent: Nothing lies between this boundary and the one before: they are one.
             predicted: What comes next is foretold from the update before, `name` being the guess without one.
             returning: A model's output is just being returned to the user's frame.
@@ -147,7 +147,7 @@ class Tracer(StaysHere):
             tell: Told of the update that the phase is part of, before anybody looks.
         """
         log = self.free_run
-        if kept and not silent and log.enter(name, optimizer, call):
+        if in_order and not silent and log.enter(name, optimizer, call):
             if tell is not None:
                 tell(self.lagging.update_of(name))
             return NOTED
@@ -156,11 +156,11 @@ class Tracer(StaysHere):
         page = self._rank.page
         if page is None or not self._policy.free or page.memory[BELL]:
             with self.handlers:
-                return self._look_and_begin(name, optimizer, call, kept, silent, predicted, returning, at, tell)
+                return self._look_and_begin(name, optimizer, call, in_order, silent, predicted, returning, at, tell)
         phases = self.phases
         update = phases.update
         turn = self.rounds.begins(name, optimizer, at or sys._getframe(1))
-        phase = phases.pass_by(name, optimizer, now, call, kept, silent, turn)
+        phase = phases.pass_by(name, optimizer, now, call, in_order, silent, turn)
         if tell is not None:
             tell(phases.update)
         self._rank.say_where(phases, name, now)
@@ -292,7 +292,7 @@ class Tracer(StaysHere):
         name: str,
         optimizer: Hashable,
         call: bool,
-        kept: bool,
+        in_order: bool,
         silent: bool,
         predicted: bool,
         returning: bool,
@@ -327,7 +327,7 @@ class Tracer(StaysHere):
             self.gave_up(error)
         now, update = monotonic_ns(), phases.update
         phases.waited(now - arrived)  # what the user takes here is no time of the phases around
-        phase = phases.depart(name, now, opens, call, kept, optimizer)
+        phase = phases.depart(name, now, opens, call, in_order, optimizer)
         phase.owner = owner
         if phases.update != update and self.told.update is not None:
             self.told.update()

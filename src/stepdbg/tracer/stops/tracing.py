@@ -20,7 +20,7 @@ from stepdbg.tracer.effects.fingerprints import ALGORITHMS
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.introspect.stack import scopes
 from stepdbg.tracer.introspect.unobserved import Aside, uncollected
-from stepdbg.tracer.objects.outliving import Kept
+from stepdbg.tracer.objects.outliving import KeptAlive
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import Link
 from stepdbg.tracer.stops.cause import Cause
@@ -46,7 +46,7 @@ class Trace:
         self._returns = returns
         returns.watching = wanted.effects
         self._before: effects.ObjectSnapshot | None = None
-        self._kept = Kept()
+        self._kept_alive = KeptAlive()
         """The last step of a function can still be told, as in a stepped run."""
         self._named_algorithms = False
 
@@ -114,14 +114,14 @@ class Trace:
                     registry.newest.note_fetched(variables, registry.in_sight)
             registry.refresh(stack, returning, pending_backward=phases.pending_backward)
             after = effects.take(registry)
-            self._kept.keep(registry.named)
+            self._kept_alive.keep(registry.named)
             found: tuple[m.Effect, ...] | None = None
             if self._wanted.effects:
                 known = self._before is not None and (boundary.done is not None or boundary.inside)
                 named = self._returns.tell(phases.last, phases.open, self._before or {}, after) if known else []
                 found = tuple(nonfinite.marked(named, registry))
             registry.release()
-            if self._kept.let_go(registry.named):  # which is no effect of the phase that comes
+            if self._kept_alive.let_go(registry.named):  # which is no effect of the phase that comes
                 registry.refresh(stack, returning)
                 self._before = effects.take(registry)
             else:
