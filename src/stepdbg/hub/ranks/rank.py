@@ -157,7 +157,7 @@ class Rank:
         """What has been added to the page's ring since the last look: losses, and watched values."""
         self._sequence, entries = self.page.losses_since(self._sequence)
         self.losses.names, self.watches.names = self.page.loss_names(), self.page.watch_names()
-        told = []
+        found = []
         for history, first, watched in ((self.losses, 0, False), (self.watches, LOSS_NAMES, True)):
             last = max(0, len(history.names) - 1)
             points = [
@@ -167,8 +167,8 @@ class Rank:
             ]
             if points:
                 history.extend(points)
-                told.append(LossPoints(self.number, history.names, tuple(points), watched))
-        return told
+                found.append(LossPoints(self.number, history.names, tuple(points), watched))
+        return found
 
     def all_losses(self) -> list[LossPoints]:
         """The losses and the watched values so far."""

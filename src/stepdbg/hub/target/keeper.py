@@ -100,7 +100,7 @@ class Keeper:
         self._commands = bytearray(pending)
         self._to_hub = bytearray()
         self._log = Log(run["log"], run.get("limit", LOG_LIMIT))
-        self._told = 0
+        self._announced = 0
         self._input = bytearray()
         self._exited = False
         self._wakeup, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else _pipe()
@@ -295,9 +295,9 @@ class Keeper:
 
     def _tell_how_much(self) -> None:
         """Poke the hub, at most one poke ahead of what it has read."""
-        if self._told != self._log.total and not self._to_hub:
-            self._told = self._log.total
-            self._say({"wrote": self._told})
+        if self._announced != self._log.total and not self._to_hub:
+            self._announced = self._log.total
+            self._say({"wrote": self._announced})
 
     def _say(self, what: dict[str, Any]) -> None:
         self._to_hub += json.dumps(what).encode() + b"\n"

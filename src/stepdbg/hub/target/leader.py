@@ -34,12 +34,12 @@ _CHUNK = 65536
 def start(run: dict[str, Any], slave: int, *, orphan: bool = True) -> dict[str, Any]:
     """Execute the target in this session, as an orphan or as a child; what the keeper is told of it."""
     failed, report = os.pipe()
-    told, tell = os.pipe()
+    reader, writer = os.pipe()
     between = os.fork() if orphan else 0
     parent = os.getpid()
     pid = 0 if between else os.fork()
     if pid and orphan:
-        os.write(tell, str(pid).encode())
+        os.write(writer, str(pid).encode())
         os._exit(0)
     if not between and not pid:
         why = b""
@@ -55,11 +55,11 @@ def start(run: dict[str, Any], slave: int, *, orphan: bool = True) -> dict[str, 
             os.write(report, why or b"it cannot be started")
             os._exit(127)
     os.close(report)
-    os.close(tell)
+    os.close(writer)
     if orphan:
-        pid = int(os.read(told, _CHUNK) or b"0")
+        pid = int(os.read(reader, _CHUNK) or b"0")
         os.waitpid(between, 0)
-    os.close(told)
+    os.close(reader)
     why = b""
     while data := os.read(failed, _CHUNK):
         why += data

@@ -19,13 +19,13 @@ class Orphans:
         """Whether this system knows adoption (Linux)."""
         self._awaited: dict[int, Callable[[int], None]] = {}
 
-    def await_end(self, pid: int, told: Callable[[int], None]) -> None:
+    def await_end(self, pid: int, ended: Callable[[int], None]) -> None:
         """Tell the exit status (negative: a signal) of that process, should it come to be our child."""
         if not self.adopted:
             self.adopted = _adopt()
             if self.adopted:
                 asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._collect)
-        self._awaited[pid] = told
+        self._awaited[pid] = ended
 
     def _collect(self) -> None:
         """Collect what has ended: the keeper too, which nobody waits for."""
@@ -36,8 +36,8 @@ class Orphans:
                 return
             if pid == 0:
                 return
-            if (told := self._awaited.pop(pid, None)) is not None:
-                told(os.waitstatus_to_exitcode(status))
+            if (ended := self._awaited.pop(pid, None)) is not None:
+                ended(os.waitstatus_to_exitcode(status))
 
 
 def _adopt() -> bool:

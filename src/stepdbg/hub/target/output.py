@@ -18,7 +18,7 @@ class OutputTail:
         self._path = path
         self._file: int | None = None
         self._tail = bytearray()
-        self._told = False
+        self._notified = False
         self.end = 0
         """All bytes read so far; the position at which the next ones start."""
 
@@ -53,9 +53,9 @@ class OutputTail:
         """
         pieces = [*self.read(), (self.end, data)]
         self._keep(data)
-        told, self._told = self._told, True
+        notified, self._notified = self._notified, True
         remark = f"the log of the script's output cannot be written ({problem}); its last megabyte is kept in memory"
-        return pieces, "" if told else remark
+        return pieces, "" if notified else remark
 
     def close(self) -> None:
         """Let go of the log."""

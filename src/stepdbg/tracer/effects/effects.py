@@ -223,11 +223,11 @@ def fingerprints(picture: ObjectSnapshot) -> dict[str, str | None]:
 
     Sixteen hexadecimal digits; what is no tensor is told as it is written, after a `=`.
     """
-    told: dict[str, str | None] = {}
+    found: dict[str, str | None] = {}
     for name, mark in picture.items():
         value = mark.print
-        told[name] = f"{value & _WORD:016x}" if isinstance(value, int) else None if value is None else f"={value}"
-    return told
+        found[name] = f"{value & _WORD:016x}" if isinstance(value, int) else None if value is None else f"={value}"
+    return found
 
 
 def random_states() -> dict[str, int]:

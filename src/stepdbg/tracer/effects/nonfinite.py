@@ -125,10 +125,10 @@ def _of_device(each: Sequence[tuple[str, torch.Tensor]]) -> dict[str, Holds]:
     """Of tensors on one device, which is waited for once."""
     try:
         largest = torch._foreach_norm([numbers for _, numbers in each], ord=math.inf)
-        told = torch.stack([one.to(torch.float64) for one in largest]).tolist()
+        numbers = torch.stack([one.to(torch.float64) for one in largest]).tolist()
     except (RuntimeError, NotImplementedError):
         return {}
-    return {name: holds for (name, _), one in zip(each, told, strict=True) if (holds := _in_words(one)) is not None}
+    return {name: holds for (name, _), one in zip(each, numbers, strict=True) if (holds := _in_words(one)) is not None}
 
 
 def _in_words(figure: float) -> Holds | None:

@@ -86,7 +86,7 @@ class PhaseEffects:
 
     def since(self, done: Phase | None, before: ObjectSnapshot, after: ObjectSnapshot) -> list[Effect]:
         """What has happened since the boundary before; of a phase with others inside it, all that was its own."""
-        found = self._returns.in_all(done, self._returns.tell(done, self._phases.open, before, after))
+        found = self._returns.in_all(done, self._returns.since_boundary(done, self._phases.open, before, after))
         return nonfinite.marked(found, self._registry)
 
     def record(self, done: Phase, found: list[Effect], basis: Basis) -> None:

@@ -98,7 +98,7 @@ class Returns:
         """Training stands at a boundary that has been told of, or nobody looks any more."""
         self._phase, self._picture, self._inner = None, {}, None
 
-    def tell(
+    def since_boundary(
         self, phase: Phase | None, outer: Phase | None, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
     ) -> list[Effect]:
         """What has happened since the boundary before: first what the call of that phase did, then the rest.
@@ -117,19 +117,19 @@ class Returns:
             before = _at_return(inner.picture, False, before, after)
         else:
             self._last_inside = []
-        told = self._since(phase, before, after)
+        changes = self._since(phase, before, after)
         if outer is not None:
-            own = [msgspec.structs.replace(one, after=False) for one in told if one.after or phase is None]
+            own = [msgspec.structs.replace(one, after=False) for one in changes if one.after or phase is None]
             outer.own = effects.together(outer.own or (), own)
-        return [*self._last_inside, *told]
+        return [*self._last_inside, *changes]
 
-    def in_all(self, phase: Phase | None, told: Sequence[Effect]) -> list[Effect]:
+    def in_all(self, phase: Phase | None, changes: Sequence[Effect]) -> list[Effect]:
         """The effects of a phase, of which those were the last stretch: without what the phases inside it did."""
         if phase is None or (phase.own is None and not self._last_inside):
-            return [*told]
-        told = told[len(self._last_inside) :]
-        mine = effects.together(phase.own or (), [one for one in told if not one.after])
-        return [*mine, *(one for one in told if one.after)]
+            return [*changes]
+        changes = changes[len(self._last_inside) :]
+        mine = effects.together(phase.own or (), [one for one in changes if not one.after])
+        return [*mine, *(one for one in changes if one.after)]
 
     def _since(
         self, phase: Phase | None, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
@@ -138,15 +138,15 @@ class Returns:
             return effects.named(before, after, "fingerprint")
         if phase is not self._phase:
             found = effects.named(before, after, "fingerprint")
-            told = self._by_owner(phase, found) if phase.name in _FOREIGN else found
+            changes = self._by_owner(phase, found) if phase.name in _FOREIGN else found
         else:
             middle = _at_return(self._picture, phase.name in _MAKING, before, after)
-            told = effects.named(before, middle, "fingerprint")
-            told += [_later(effect) for effect in effects.named(middle, after, "fingerprint")]
-        if any(effect.after and effect.kind in ("parameter", "grad", "buffer", "state") for effect in told):
+            changes = effects.named(before, middle, "fingerprint")
+            changes += [_later(effect) for effect in effects.named(middle, after, "fingerprint")]
+        if any(effect.after and effect.kind in ("parameter", "grad", "buffer", "state") for effect in changes):
             self._followed.add(phase.name)
         self.forget()
-        return told
+        return changes
 
     def _by_owner(self, phase: Phase, found: Sequence[Effect]) -> list[Effect]:
         """Nobody looked when the call returned: tell by what it can have changed."""

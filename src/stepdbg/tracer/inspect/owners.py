@@ -131,15 +131,15 @@ def _holders(tensor: torch.Tensor, registry: Registry) -> Iterator[Any]:
 
 def _variables(tensor: torch.Tensor, stack: list[FrameType]) -> Iterator[m.Owner]:
     """The variables of the user's frames that refer to it, each with the function that it is in."""
-    told: set[str] = set()
+    seen: set[str] = set()
     for frame in stack:
         if frames.origin(frame.f_code.co_filename) != "user":
             continue
         local = bool(frame.f_code.co_flags & inspect.CO_OPTIMIZED)
         space = frames.local_variables(frame) if local else frame.f_globals
         for expression in expressions_for(space, tensor):
-            if expression not in told and len(told) < _VARIABLES:
-                told.add(expression)
+            if expression not in seen and len(seen) < _VARIABLES:
+                seen.add(expression)
                 yield m.Owner("variable", expression, f"{frame.f_code.co_name}()" if local else "")
 
 

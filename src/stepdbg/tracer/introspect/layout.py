@@ -93,13 +93,13 @@ def buffers_in(model: nn.Module) -> Iterator[torch.Tensor]:
 
 
 def _each_once(model: nn.Module, which: int) -> Iterator[torch.Tensor]:
-    told: set[int] = set()
+    seen: set[int] = set()
     ahead, seen = [model], {id(model)}
     for module in ahead:
         members = members_of(module)
         for tensor in members[which].values():
-            if tensor is not None and id(tensor) not in told:
-                told.add(id(tensor))
+            if tensor is not None and id(tensor) not in seen:
+                seen.add(id(tensor))
                 yield tensor
         for child in members[2].values():
             if child is not None and id(child) not in seen:

@@ -101,7 +101,7 @@ class OtherThreads:
 
     def __init__(self) -> None:
         self._optimizers: dict[int, weakref.ref[Optimizer]] = {}
-        self._told = False
+        self._notified = False
         self.tell: Callable[[str], None] = lambda _: None
         """Tells the user something, once."""
 
@@ -139,6 +139,6 @@ class OtherThreads:
 
     def say_so(self, *, seen: bool = False) -> None:
         """Tell the user, once, if there are any, or one was `seen` to train."""
-        if not self._told and (seen or self._optimizers or _running):
-            self._told = True
+        if not self._notified and (seen or self._optimizers or _running):
+            self._notified = True
             self.tell(_NOTICE)

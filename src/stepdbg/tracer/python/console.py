@@ -113,7 +113,7 @@ class Console(Handler):
             failure = _traceback(error)
         finally:
             linecache.cache.pop(file, None)
-            note = self._space.told()
+            note = self._space.note()
             self._space.leave()
         return Evaluated(value, output.text(), failure, note, interrupted)
 

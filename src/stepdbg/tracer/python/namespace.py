@@ -53,7 +53,7 @@ class ConsoleNamespace(dict[str, Any]):
             if name != "__builtins__":
                 super().__delitem__(name)  # a variable of the frame with that name wins
 
-    def told(self) -> str:
+    def note(self) -> str:
         """What the user must know of the last command."""
         names = list(dict.fromkeys(self.homeless))
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

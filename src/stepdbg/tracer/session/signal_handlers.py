@@ -52,7 +52,7 @@ class Handlers:
         """The signals that were noted, and are not given yet."""
         self._depth = 0
         self._idle = False
-        self._told: set[int] = set()
+        self._notified: set[int] = set()
         """Those that the user was told of, at this stop."""
         self._bells: list[_Bell] = []
 
@@ -71,7 +71,7 @@ class Handlers:
         self._depth -= 1
         if self._depth or not self._replaced:
             return
-        self._told.clear()
+        self._notified.clear()
         for number, handler in list(self._replaced.items()):
             if number in self._came:
                 continue
@@ -118,8 +118,8 @@ class Handlers:
         _marks = self._at_return(given)
 
     def _tell_of_them(self) -> None:
-        for number in self._came - self._told - _UNTOLD:
-            self._told.add(number)
+        for number in self._came - self._notified - _UNTOLD:
+            self._notified.add(number)
             name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
             self._tell(f"{name} came; the script's handler runs when training goes on")
 

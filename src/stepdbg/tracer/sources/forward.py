@@ -76,7 +76,7 @@ class Models(StaysHere):
         tracer.following.at_fork.append(self._closed)
         self.on_new: Callable[[nn.Module], object] = lambda _: None
         """Told of each new model."""
-        tracer.told.looked_at = self.watch
+        tracer.listeners.looked_at = self.watch
         self.on_forward: Callable[[bool], object] | None = None
         """Told of each call, and whether it was made with gradients."""
 

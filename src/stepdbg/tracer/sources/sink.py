@@ -41,7 +41,7 @@ class Sink(Protocol):
     """True when nothing is to be made into boundaries any more."""
     driving: bool
     """True while a generator loop runs: only its yields make boundaries."""
-    told: Listeners
+    listeners: Listeners
     """Who of the sources is told of what."""
     lagging: PhaseTracker
     """Where training is; in a free run, where it was some moments ago."""

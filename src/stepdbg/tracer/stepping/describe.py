@@ -17,7 +17,7 @@ _FEW = 12
 """So many tensors of one inner stop are told of."""
 
 
-def tell(
+def describe_tensors(
     registry: Registry, of: str, new: Iterable[tuple[str, object]], given: Iterable[tuple[str, object]] = ()
 ) -> tuple[tuple[m.InnerTensor, ...], int]:
     """Describe tensors, and make them known by name.
@@ -32,23 +32,23 @@ def tell(
         The descriptions, and how many tensors have none.
     """
     names = {id(entry.tensor): name for name, entry in registry.alive.items() if entry.tensor is not None}
-    told: list[m.InnerTensor] = []
+    described: list[m.InnerTensor] = []
     left_out = 0
     for values, figures in ((new, True), (given, False)):
         for label, value in values:
             for path, tensor in tensors_in(value):
-                if len(told) >= _FEW:
+                if len(described) >= _FEW:
                     left_out += 1
                     continue
                 known_as = names.get(id(tensor))
                 if known_as is None:
                     known_as = registry.scope.get(id(tensor)) or f"{label}{path} of {of}"
                     registry.alive[known_as] = Alive("variable", tensor)
-                told.append(_told(label + path, known_as, tensor, figures=figures))
-    return tuple(told), left_out
+                described.append(_described(label + path, known_as, tensor, figures=figures))
+    return tuple(described), left_out
 
 
-def _told(label: str, known_as: str, tensor: torch.Tensor, *, figures: bool) -> m.InnerTensor:
+def _described(label: str, known_as: str, tensor: torch.Tensor, *, figures: bool) -> m.InnerTensor:
     with torch._C.DisableTorchFunctionSubclass():
         return m.InnerTensor(
             label,

@@ -21,7 +21,7 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.patching.wrap import without_wrapper, wrapper_of
-from stepdbg.tracer.stepping.describe import tell
+from stepdbg.tracer.stepping.describe import describe_tensors
 from stepdbg.tracer.tensors.autograd_nodes import walked
 from stepdbg.tracer.tensors.readable import shape_of
 
@@ -134,9 +134,9 @@ class _Hooked:
             name = next((name for name, one in registry.alive.items() if one.tensor is leaf), "")
             name = name or f"a leaf of the graph, {_shape(leaf)}"
             grad = gradient(leaf)
-            told, left_out = tell(registry, name, [("gradient", grad)], [("value", leaf)])
+            described, left_out = describe_tensors(registry, name, [("gradient", grad)], [("value", leaf)])
             how = "gone" if grad is None else "added" if had else "written"
-            return m.Inner("gradient", name, "", "", told, left_out, place=place, total=total, how=how)  # type: ignore[arg-type]
+            return m.Inner("gradient", name, "", "", described, left_out, place=place, total=total, how=how)  # type: ignore[arg-type]
 
         self._inside.stop("gradient", "", describe, self._frame)
 
@@ -147,8 +147,10 @@ class _Hooked:
             return
 
         def describe(registry: Registry) -> m.Inner:
-            told, left_out = tell(registry, name, [("computed", _one(computed))], [("arrived", _one(given))])
-            return m.Inner("node", name, within=inside.made.get(number, ""), tensors=told, left_out=left_out)
+            described, left_out = describe_tensors(
+                registry, name, [("computed", _one(computed))], [("arrived", _one(given))]
+            )
+            return m.Inner("node", name, within=inside.made.get(number, ""), tensors=described, left_out=left_out)
 
         inside.stop("node", name, describe, self._frame)
 

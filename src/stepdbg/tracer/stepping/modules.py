@@ -19,7 +19,7 @@ from stepdbg.tracer.introspect.layout import modules_of
 from stepdbg.tracer.introspect.safe_access import tensors_in
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.patching.wrap import without_wrapper, wrapper_of
-from stepdbg.tracer.stepping.describe import tell
+from stepdbg.tracer.stepping.describe import describe_tensors
 from stepdbg.tracer.stepping.operators import Operators
 
 if TYPE_CHECKING:
@@ -146,8 +146,10 @@ class ModuleHooks:
         def describe(registry: Registry) -> m.Inner:
             called = name or registry.scope.get(id(module)) or type(module).__name__
             given = args[0] if len(args) == 1 else args
-            told, left_out = tell(registry, called, [("output", result)], [("input", given), ("input", kwargs)])
-            return m.Inner("module", called, type(module).__name__, tensors=told, left_out=left_out)
+            described, left_out = describe_tensors(
+                registry, called, [("output", result)], [("input", given), ("input", kwargs)]
+            )
+            return m.Inner("module", called, type(module).__name__, tensors=described, left_out=left_out)
 
         inside.stop("module", name, describe, sys._getframe(1))
 

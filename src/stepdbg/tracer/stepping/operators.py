@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.introspect.unobserved import put_dispatch_modes, take_dispatch_modes
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.stepping.describe import tell
+from stepdbg.tracer.stepping.describe import describe_tensors
 
 if TYPE_CHECKING:
     from stepdbg.tracer.stepping.host import Inside
@@ -111,8 +111,8 @@ class Operators:
 
         def describe(registry: Registry) -> m.Inner:
             given = [("input", args), ("input", kwargs)]
-            told, left_out = tell(registry, name, [("output", result)], given)
-            return m.Inner("operator", name, within=within, tensors=told, left_out=left_out)
+            described, left_out = describe_tensors(registry, name, [("output", result)], given)
+            return m.Inner("operator", name, within=within, tensors=described, left_out=left_out)
 
         inside.stop("operator", name, describe, sys._getframe(1))
 

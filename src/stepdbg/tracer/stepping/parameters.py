@@ -20,7 +20,7 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer.introspect.layout import optimized_by
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.stepping.describe import tell
+from stepdbg.tracer.stepping.describe import describe_tensors
 from stepdbg.tracer.stepping.operators import Seeing, can_see, is_work, operator_name
 from stepdbg.tracer.tensors.readable import Unreadable, address_of, local, stored_bytes
 from stepdbg.tracer.tensors.statistics import norm
@@ -127,8 +127,10 @@ class ParameterHooks:
 
         def describe(registry: Registry) -> m.Inner:
             within = "" if current is None else self._name(registry, current)
-            told, left_out = tell(registry, name, [("output", result)], [("input", args), ("input", kwargs)])
-            return m.Inner("operator", name, within=within, tensors=told, left_out=left_out)
+            described, left_out = describe_tensors(
+                registry, name, [("output", result)], [("input", args), ("input", kwargs)]
+            )
+            return m.Inner("operator", name, within=within, tensors=described, left_out=left_out)
 
         inside.stop("operator", name, describe, sys._getframe(1))
 
@@ -159,7 +161,9 @@ class ParameterHooks:
         def describe(registry: Registry) -> m.Inner:
             name = self._name(registry, place)
             given = [] if before is None else [("before", before)]
-            told, left_out = tell(registry, name, [("value", parameter)], [("gradient", gradient(parameter)), *given])
+            described, left_out = describe_tensors(
+                registry, name, [("value", parameter)], [("gradient", gradient(parameter)), *given]
+            )
             change = None if before is None else _apart(parameter, before)
             how: Literal["together", "written"] = "together" if together else "written"
             return m.Inner(
@@ -167,7 +171,7 @@ class ParameterHooks:
                 name,
                 type(self._optimizers[place]).__name__,
                 "",
-                told,
+                described,
                 left_out,
                 total=total,
                 how=how,

@@ -46,7 +46,7 @@ class Stepper:
         self._seen: Counter[tuple[m.Unit, str]] = Counter()
         """How often each unit came up in this phase."""
         self._place = 0
-        self._told_compiled = False
+        self._notified_compiled = False
         self._thread = 0
         self._stopping = Lock()
         """Held during a stop: with several devices, gradients arrive in several threads."""
@@ -147,8 +147,8 @@ class Stepper:
 
     def passed_compiled(self) -> None:
         """A compiled module was called: say, once, why there was nothing to stop at inside it."""
-        if not self._told_compiled:
-            self._told_compiled = True
+        if not self._notified_compiled:
+            self._notified_compiled = True
             self.host.tell("stepping into compiled code is not possible: what torch.compile has compiled is one call")
 
     def _ways_into(self, name: str) -> tuple[UnitHooks, ...]:

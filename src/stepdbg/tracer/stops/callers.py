@@ -97,7 +97,7 @@ class Names:
         """The name of a loss, where there may be others."""
         return name or "" if self._several else ""
 
-    def told(self, records: tuple[PhaseRecord, ...], phases: list[Phase]) -> tuple[PhaseRecord, ...]:
+    def with_owners(self, records: tuple[PhaseRecord, ...], phases: list[Phase]) -> tuple[PhaseRecord, ...]:
         """The records of these phases, each with whose it was; a loss is that of the backward which follows on it."""
         found: list[PhaseRecord] = []
         coming = ""

@@ -55,7 +55,7 @@ class _Running(NamedTuple):
     frame: FrameType
 
 
-def told(failure: m.Failure, traceback: TracebackType | None, registry: Registry) -> m.Failure:
+def located(failure: m.Failure, traceback: TracebackType | None, registry: Registry) -> m.Failure:
     """The exception with where it was raised and on what, as far as that is certain.
 
     Args:

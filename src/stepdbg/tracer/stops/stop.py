@@ -63,7 +63,7 @@ class StopServer:
         self._inspector = Inspector(
             registry, self._copies, gradient_scaling, lambda number: rank.link.send(m.Interruptible(number))
         )
-        self._told: set[str] = set()
+        self._notices: set[str] = set()
         """What has been said of what cannot be seen."""
         self._remarks = Remarks()
         self._kept_alive = KeptAlive()
@@ -185,8 +185,8 @@ class StopServer:
 
     def _tell(self, text: str) -> None:
         """Tell the user why something cannot be seen: once, not at each stop."""
-        if text not in self._told:
-            self._told.add(text)
+        if text not in self._notices:
+            self._notices.add(text)
             self._rank.link.send(m.Notice(text, "error"))
 
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
@@ -249,8 +249,8 @@ class StopServer:
             reason=cause.reason,
             detail=cause.detail,
             effects=found,
-            phases=names.told(phases.records(), phases.done),
-            previous=names.told(phases.previous(), phases.before),
+            phases=names.with_owners(phases.records(), phases.done),
+            previous=names.with_owners(phases.previous(), phases.before),
             next_of=names.loss(registry.newest.loss_name()) if boundary.next == "backward" else names.of(cause.coming),
             done_of=names.of(done.owner) if done is not None and not done.in_order and evaluations == 1 else "",
             evaluations=evaluations,
@@ -280,7 +280,7 @@ class StopServer:
         if cause.failure is None:
             return None
         try:
-            found = raised.told(cause.failure, cause.traceback, self._registry)
+            found = raised.located(cause.failure, cause.traceback, self._registry)
             if not seen and cause.left[-1:] == ("backward",):
                 found = raised.with_gradients(found, self._registry)
             refusal = Refusal(cause.stack, self._registry, self._phases)

@@ -56,7 +56,7 @@ class Tracer(StaysHere):
         """True when nothing is to be made into boundaries any more."""
         self.driving = False
         """True while a generator loop runs: only its yields make boundaries."""
-        self.told = Listeners()
+        self.listeners = Listeners()
         self.lagging = PhaseTracker()
         """Where training is; in a free run, where it was some moments ago: for what is no matter of phases."""
         self.registry = Registry(earlier=Earlier(self.lagging))
@@ -164,8 +164,8 @@ class Tracer(StaysHere):
         if tell is not None:
             tell(phases.update)
         self._rank.say_where(phases, name, now)
-        if phases.update != update and self.told.update is not None:
-            self.told.update()
+        if phases.update != update and self.listeners.update is not None:
+            self.listeners.update()
         return phase
 
     def end(self, phase: Phase) -> None:
@@ -193,7 +193,7 @@ class Tracer(StaysHere):
             self.rounds.forget()
             log.arm(now)
         elif not (self.driving or self.quiet):
-            self.told.call_ended(phase.name)
+            self.listeners.call_ended(phase.name)
 
     def ended(self, phase: Phase) -> None:
         """`end`, where nothing that fails in it may reach the script."""
@@ -301,7 +301,7 @@ class Tracer(StaysHere):
     ) -> Phase:
         """`begin`, where somebody may want to stop."""
         phases = self.phases
-        self.told.looked_at()
+        self.listeners.looked_at()
         self._stepper.over()
         turn = self.rounds.begins(name, optimizer, at or sys._getframe(2))
         done, opens = phases.advance(name, monotonic_ns(), optimizer, silent=silent, turn=turn)
@@ -329,8 +329,8 @@ class Tracer(StaysHere):
         phases.waited(now - arrived)  # what the user takes here is no time of the phases around
         phase = phases.depart(name, now, opens, call, in_order, optimizer)
         phase.owner = owner
-        if phases.update != update and self.told.update is not None:
-            self.told.update()
+        if phases.update != update and self.listeners.update is not None:
+            self.listeners.update()
         if frame is not None:
             line = (frames.line_after(frame) if returning else None) or frame.f_lineno or 0
             phase.place = (frame.f_code.co_filename, line)
@@ -356,7 +356,7 @@ class Tracer(StaysHere):
 
     def _may_pass(self) -> bool:
         """Whether phases may go by unseen: each is a call, nobody is told of updates, no step is one by hand."""
-        return not (self.quiet or self.driving or self.told.update) and self.registry.has_optimizers
+        return not (self.quiet or self.driving or self.listeners.update) and self.registry.has_optimizers
 
     # what fails, and the hub
 

@@ -118,7 +118,9 @@ class Trace:
             found: tuple[m.Effect, ...] | None = None
             if self._wanted.effects:
                 known = self._before is not None and (boundary.done is not None or boundary.inside)
-                named = self._returns.tell(phases.last, phases.open, self._before or {}, after) if known else []
+                named = (
+                    self._returns.since_boundary(phases.last, phases.open, self._before or {}, after) if known else []
+                )
                 found = tuple(nonfinite.marked(named, registry))
             registry.release()
             if self._kept_alive.let_go(registry.named):  # which is no effect of the phase that comes

@@ -42,7 +42,7 @@ class CompiledUpdates:
                 function = args[0] if args else kwargs.get("model")
                 if function is not None and not is_a(function, nn.Module) and not tracer.quiet:
                     hooks._names.append(str(getattr(function, "__qualname__", type(function).__name__)))
-                    tracer.told.update, tracer.free_run.due = hooks._say_what_is_hidden, 0
+                    tracer.listeners.update, tracer.free_run.due = hooks._say_what_is_hidden, 0
             except Exception as error:
                 tracer.gave_up(error)
             try:
@@ -59,7 +59,7 @@ class CompiledUpdates:
         seen = {phase.name for phase in phases.before}
         hidden = [name for name in _EXPECTED if name not in seen]
         if hidden:
-            self._tracer.told.update = None
+            self._tracer.listeners.update = None
             self._tracer.tell(
                 f"{' and '.join(hidden)} cannot be seen: torch.compile runs {', '.join(self._names)} as one; "
                 "with TORCH_COMPILE_DISABLE=1 in the environment every phase is there",

@@ -24,7 +24,7 @@ class CudaGraphs:
 
     def __init__(self, tracer: Sink) -> None:
         self._tracer = tracer
-        self._told = False
+        self._notified = False
 
     def install(self, kind: Any = torch.cuda.CUDAGraph) -> None:
         """Hook that class of graphs."""
@@ -64,7 +64,7 @@ class CudaGraphs:
         hooks, tracer = self, self._tracer
 
         def replay(*args: Any, **kwargs: Any) -> Any:
-            if not hooks._told:
+            if not hooks._notified:
                 hooks._say_what_is_hidden()
             try:
                 return original(*args, **kwargs)
@@ -79,7 +79,7 @@ class CudaGraphs:
         tracer = self._tracer
         if not tracer.listening() or tracer.free_run.open is not None or tracer.lagging.open is not None:
             return
-        self._told = True
+        self._notified = True
         tracer.tell(
             "CUDAGraph.replay() runs what was recorded, forward, backward and step alike, as one: no phase of it can "
             "be seen; run the loop without the graph to step through it",

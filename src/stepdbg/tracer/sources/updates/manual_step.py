@@ -60,7 +60,7 @@ class ManualSteps:
         self._prints: list[object] = []
         self.coming: list[torch.Tensor] | None = None
         """The leaves of the backward that is about to begin."""
-        tracer.told.call_ended = self._after
+        tracer.listeners.call_ended = self._after
 
     @property
     def possible(self) -> bool:
