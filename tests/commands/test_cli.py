@@ -94,8 +94,8 @@ def test_of_sessions_that_have_exited_it_is_said_how_long_they_are_kept_and_how_
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for state, told in (("running", False), ("exited", True)):
-        card = SessionFile("mnist-1a2b", "python mnist.py", "/", 1, 1000.0, state)
-        monkeypatch.setattr(ls, "living_sessions", lambda card=card: [card])
+        session_file = SessionFile("mnist-1a2b", "python mnist.py", "/", 1, 1000.0, state)
+        monkeypatch.setattr(ls, "living_sessions", lambda session_file=session_file: [session_file])
         assert ls.list_sessions() == 0
         out, err = capsys.readouterr()
         assert len(out.splitlines()) == 2

@@ -78,17 +78,19 @@ def test_a_breakpoint_stops_it_for_a_screen_and_says_so_on_one_line(runtime_fold
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert running.stderr is not None
     line = running.stderr.readline().decode()
-    (card,) = living_sessions()
-    assert line == f"stepdbg: stopped before backward (update 4); look at it with `stepdbg attach {card.name}`\n"
-    assert card.state == "paused"
+    (session_file,) = living_sessions()
+    assert (
+        line == f"stepdbg: stopped before backward (update 4); look at it with `stepdbg attach {session_file.name}`\n"
+    )
+    assert session_file.state == "paused"
     listed = subprocess.run([*STEPDBG, "ls"], capture_output=True, text=True, check=True)
-    assert card.name in listed.stdout
+    assert session_file.name in listed.stdout
     assert "paused" in listed.stdout
 
     import asyncio
 
     async def go_on() -> None:
-        screen = await Screen.open(runtime_folder / card.name)
+        screen = await Screen.open(runtime_folder / session_file.name)
         screen.connection.send(Steer("continue"))
         await screen.until(lambda s: s.session.state == "paused" and s.stop.reason == "exit")
         screen.connection.send(Steer("continue"))
@@ -107,9 +109,11 @@ def test_stop_ends_the_target_and_the_session(runtime_folder: Path) -> None:
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert running.stderr is not None
     running.stderr.readline()
-    (card,) = living_sessions()
-    stopped = subprocess.run([*STEPDBG, "stop", card.name], capture_output=True, text=True, timeout=deadline(30))
-    assert (stopped.returncode, stopped.stderr) == (0, f"stepdbg: {card.name} has ended\n")
+    (session_file,) = living_sessions()
+    stopped = subprocess.run(
+        [*STEPDBG, "stop", session_file.name], capture_output=True, text=True, timeout=deadline(30)
+    )
+    assert (stopped.returncode, stopped.stderr) == (0, f"stepdbg: {session_file.name} has ended\n")
     assert running.wait(deadline(30)) == -signal.SIGTERM
     running.stderr.close()
     assert list(runtime_folder.iterdir()) == []

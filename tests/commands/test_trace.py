@@ -406,9 +406,9 @@ def test_a_killed_hub_leaves_the_script_to_run_on(tmp_path: Path, runtime_folder
         told = [json.loads(tracing.stderr.readline()) for _ in range(5)]
         assert [line["boundary"] for line in told] == [1, 2, 3, 4, 5]
         (folder,) = runtime_folder.iterdir()
-        card = read_session_file(folder)
-        assert card is not None
-        os.kill(card.hub, signal.SIGKILL)
+        session_file = read_session_file(folder)
+        assert session_file is not None
+        os.kill(session_file.hub, signal.SIGKILL)
         out, _ = tracing.communicate(b"\n", timeout=deadline(60))
         assert out == b"trained\n"
         assert tracing.returncode == 0

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stepdbg.errors import ProtocolError, SessionError
-from stepdbg.hub.process.connections import Words
+from stepdbg.hub.process.connections import ProcessDecoder
 from stepdbg.protocol import frames
 from stepdbg.protocol.messages import PROTOCOL_VERSION, ClientHello, LossPoint, Notice, RankHello, Steer, Welcome
 from stepdbg.protocol.runtime_folder import CLIENT_SOCKET, RANK_SOCKET
@@ -78,7 +78,7 @@ async def test_a_hub_that_is_not_there_is_a_session_error() -> None:
 
 @given(st.binary(max_size=300), st.lists(st.integers(1, 50), max_size=10))
 def test_any_bytes_are_words_or_a_protocol_error(data: bytes, cuts: list[int]) -> None:
-    words = Words()
+    words = ProcessDecoder()
     position = 0
     try:
         for cut in [*cuts, len(data)]:
@@ -101,7 +101,7 @@ def test_lines_and_frames_come_out_as_they_went_in_however_they_are_cut(said: li
         else:
             stream += frames.encode(Notice(str(item)))
             expected.append(Notice(str(item)))
-    words = Words()
+    words = ProcessDecoder()
     found: list[object] = []
     for start in range(0, len(stream), size):
         found += words.feed(stream[start : start + size])

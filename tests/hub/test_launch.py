@@ -19,6 +19,6 @@ def test_a_launch_is_read_as_it_was_written(tmp_path: Path, words: tuple[str, ..
 
 def test_the_card_of_such_a_session_can_be_listed(tmp_path: Path) -> None:
     write_session_file(tmp_path, SessionFile("tr-1a2b", "python tr\udcff.py", "/tmp/\udcff", 1, 0.0, "paused"))
-    card = read_session_file(tmp_path)
-    assert card is not None
-    assert card.target == "python tr\\udcff.py"
+    session_file = read_session_file(tmp_path)
+    assert session_file is not None
+    assert session_file.target == "python tr\\udcff.py"

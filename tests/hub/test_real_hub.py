@@ -174,7 +174,7 @@ async def test_a_dead_hub_is_not_listed_and_a_living_one_is() -> None:
     async with real_hub("-m", "stepdbg.testing", "5") as folder:
         screen = await Screen.open(folder)
         await screen.until_next("data")
-        assert [card.name for card in living_sessions()] == [folder.name]
+        assert [session_file.name for session_file in living_sessions()] == [folder.name]
         os.kill(read_session_file(folder).hub, signal.SIGKILL)  # type: ignore[union-attr]
         await screen.until_the_hub_has_gone()
         os.utime(folder, (0, 0))
@@ -253,7 +253,7 @@ async def test_a_restart_runs_the_same_again_in_the_same_session_with_breakpoint
         await screen.until(lambda s: s.session.run == 3)
         await screen.until_next("data")
         assert screen.session.exit_status is None
-        assert [card.name for card in living_sessions()] == [folder.name]
+        assert [session_file.name for session_file in living_sessions()] == [folder.name]
         assert read_session_file(folder).state == "paused"  # type: ignore[union-attr]
         assert screen.session.ranks[0].pid not in (first, second)
 

@@ -55,11 +55,11 @@ def test_a_folder_that_may_be_somebody_elses_is_neither_listed_nor_gone_to_nor_r
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(folder / CLIENT_SOCKET))
             listener.listen()
-            assert [card.name for card in living_sessions()] == [folder.name]
+            assert [session_file.name for session_file in living_sessions()] == [folder.name]
             assert session_folder(folder.name) == folder
             UNTRUSTED.get(why, lambda one: os.chown(one, NOBODY, NOBODY))(folder)
             assert folder.name not in sessions()
-            assert folder.name not in [card.name for card in living_sessions()]
+            assert folder.name not in [session_file.name for session_file in living_sessions()]
             with pytest.raises(SessionError, match="not a folder of yours alone"):
                 session_folder(folder.name)
             with pytest.raises(SessionError, match="not a folder of yours alone"):

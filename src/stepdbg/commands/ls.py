@@ -17,20 +17,20 @@ KEPT = (
 
 def list_sessions() -> int:
     """Print the table of sessions."""
-    cards = living_sessions()
-    if cards:
-        put(table(cards, time.time()) + "\n")
-        if any(card.state == "exited" for card in cards):
+    sessions = living_sessions()
+    if sessions:
+        put(table(sessions, time.time()) + "\n")
+        if any(session.state == "exited" for session in sessions):
             say(KEPT)
     else:
         say("there are no sessions")
     return 0
 
 
-def table(cards: Sequence[SessionFile], now: float) -> str:
+def table(sessions: Sequence[SessionFile], now: float) -> str:
     """The sessions as aligned text; `now` in seconds since the epoch."""
     rows = [("SESSION", "STATE", "AGE", "TARGET")]
-    rows += [(card.name, card.state, age(now - card.started), printable(card.target)) for card in cards]
+    rows += [(one.name, one.state, age(now - one.started), printable(one.target)) for one in sessions]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join("  ".join([*map(str.ljust, row, widths), row[3]]) for row in rows)
 

@@ -21,7 +21,7 @@ CLIENT_SOCKET = "hub.sock"
 RANK_SOCKET = "rank.sock"
 OUTPUT_LOG = "output.log"
 HUB_LOG = "hub.log"
-CARD = "session.json"
+SESSION_FILE = "session.json"
 """What `stepdbg ls` reads of a session without asking its hub."""
 _LONGEST = 104
 _NAME = re.compile(r"[A-Za-z0-9._-]+\Z")

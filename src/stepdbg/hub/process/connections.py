@@ -85,7 +85,7 @@ class ProcessLink(Link):
     most_unread = math.inf
 
 
-class Words:
+class ProcessDecoder:
     """Cuts what a training process sends into lines of JSON and frames, whichever comes."""
 
     def __init__(self) -> None:

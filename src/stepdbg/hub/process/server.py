@@ -21,8 +21,8 @@ from stepdbg.hub.process.connections import (
     MOST_UNREAD,
     ClientLink,
     Link,
+    ProcessDecoder,
     ProcessLink,
-    Words,
     decoded,
     is_ours,
 )
@@ -94,7 +94,7 @@ class Hub:
     async def serve(self) -> None:
         """Start the target and serve until the session is over; then remove its folder."""
         loop = asyncio.get_running_loop()
-        self._write_card("starting")
+        self._write_session_file("starting")
         rank_listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         rank_listener.bind(str(self.folder / RANK_SOCKET))
         ranks = await asyncio.start_unix_server(self._serve_process, sock=rank_listener)
@@ -215,7 +215,7 @@ class Hub:
         if not self._admit(link, writer):
             return
         link.name = f"process {link.pid}"
-        words = Words()
+        decoder = ProcessDecoder()
         rank = None
         task = asyncio.current_task()
         assert task is not None
@@ -224,21 +224,22 @@ class Hub:
         try:
             data = await asyncio.wait_for(reader.read(1 << 18), HELLO_SECONDS)
             while data:
-                for word in words.feed(data):
-                    if isinstance(word, dict):
-                        self.session.run.said(link, word)
+                for message in decoder.feed(data):
+                    if isinstance(message, dict):
+                        self.session.run.said(link, message)
                     elif rank is not None:
-                        self.session.run.heard(rank, word)
-                    elif not isinstance(word, RankHello):
-                        raise ProtocolError(f"a {type(word).__name__} came before the hello")
-                    elif word.version != PROTOCOL_VERSION:
+                        self.session.run.heard(rank, message)
+                    elif not isinstance(message, RankHello):
+                        raise ProtocolError(f"a {type(message).__name__} came before the hello")
+                    elif message.version != PROTOCOL_VERSION:
                         self.session.notify(
-                            f"the stepdbg that process {word.pid} imports is of another version; it goes on undebugged",
+                            f"the stepdbg that process {message.pid} imports is of another version; "
+                            "it goes on undebugged",
                             "error",
                         )
                         return
                     else:
-                        rank = self.session.run.joined(link, word)
+                        rank = self.session.run.joined(link, message)
                 if self.launch.trace is not None:
                     await self._trace_flow.pass_on(writer, len(data))
                 data = await reader.read(1 << 18)
@@ -271,19 +272,19 @@ class Hub:
             task.add_done_callback(self._serving.discard)
         return True
 
-    # ------------------------------------------------------------ the keeper, the clock, the card
+    # ------------------------------------------------------------ the keeper, the clock, the session file
 
-    def _keeper_says(self, word: dict[str, object]) -> None:
-        if "wrote" in word:
+    def _keeper_says(self, message: dict[str, object]) -> None:
+        if "wrote" in message:
             self.session.run.pass_on_output()
-        elif isinstance(output := word.get("output"), str):
-            self.session.run.take_output(base64.b64decode(output), str(word.get("problem")))
-        elif isinstance(pid := word.get("started"), int):
+        elif isinstance(output := message.get("output"), str):
+            self.session.run.take_output(base64.b64decode(output), str(message.get("problem")))
+        elif isinstance(pid := message.get("started"), int):
             self._orphans.await_end(pid, self._target_ended_as_orphan)
-        elif isinstance(status := word.get("exit"), int):
+        elif isinstance(status := message.get("exit"), int):
             self.session.run.exited(status)
-        elif "cannot" in word:
-            self.session.run.cannot_start(str(word["cannot"]))
+        elif "cannot" in message:
+            self.session.run.cannot_start(str(message["cannot"]))
 
     def _keeper_gone(self) -> None:
         self.session.run.keeper_lost(adopted=self._orphans.adopted)
@@ -316,7 +317,7 @@ class Hub:
         return asyncio.get_running_loop().call_later(seconds, do)
 
     def _state_changed(self, state: State) -> None:
-        self._write_card(state)
+        self._write_session_file(state)
         if state == "exited":
             self._later(LINGER_SECONDS, self._end_if_unattended)
 
@@ -328,10 +329,10 @@ class Hub:
         else:
             self.end()
 
-    def _write_card(self, state: State) -> None:
+    def _write_session_file(self, state: State) -> None:
         if self._ended.is_set():
             return
-        card = SessionFile(
+        session_file = SessionFile(
             self.folder.name,
             self.launch.target,
             self.launch.cwd,
@@ -341,9 +342,9 @@ class Hub:
             self.launch.terminal,
         )
         try:
-            write_session_file(self.folder, card)
+            write_session_file(self.folder, session_file)
         except OSError as error:  # the session goes on without
-            _log.warning("cannot write the card of the session: %s", error)
+            _log.warning("cannot write the file of the session: %s", error)
 
 
 async def _from_client(reader: asyncio.StreamReader, longest: int = LONGEST_FROM_CLIENT) -> FromClient:

@@ -1,4 +1,4 @@
-"""A session's card: the small file from which `stepdbg ls` tells what a session is without asking its hub."""
+"""A session's file: the small one from which `stepdbg ls` tells what a session is without asking its hub."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 from stepdbg.hub.process.peers import is_ours
 from stepdbg.protocol.frames import as_utf8
 from stepdbg.protocol.messages import State
-from stepdbg.protocol.runtime_folder import CARD, CLIENT_SOCKET, runtime_folder, sessions
+from stepdbg.protocol.runtime_folder import CLIENT_SOCKET, SESSION_FILE, runtime_folder, sessions
 
 _YOUNG = 10.0
 """Seconds within which a folder without a hub is one that is just being set up."""
@@ -33,17 +33,17 @@ class SessionFile(msgspec.Struct, frozen=True):
     terminal: bool = True
 
 
-def write_session_file(folder: Path, card: SessionFile) -> None:
-    """Replace the card in one go, so that no reader sees half of it."""
-    draft = folder / f"{CARD}.new"
-    draft.write_bytes(msgspec.json.encode(as_utf8(msgspec.to_builtins(card))))
-    os.replace(draft, folder / CARD)
+def write_session_file(folder: Path, session: SessionFile) -> None:
+    """Replace the session's file in one go, so that no reader sees half of it."""
+    draft = folder / f"{SESSION_FILE}.new"
+    draft.write_bytes(msgspec.json.encode(as_utf8(msgspec.to_builtins(session))))
+    os.replace(draft, folder / SESSION_FILE)
 
 
 def read_session_file(folder: Path) -> SessionFile | None:
-    """The card, or None where there is none that can be read."""
+    """The session of a folder, or None where there is none that can be read."""
     try:
-        return msgspec.json.decode((folder / CARD).read_bytes(), type=SessionFile)
+        return msgspec.json.decode((folder / SESSION_FILE).read_bytes(), type=SessionFile)
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -62,16 +62,16 @@ def hub_listens(folder: Path) -> bool:
 
 
 def living_sessions() -> list[SessionFile]:
-    """The cards of the sessions that have a hub, oldest first. What dead hubs have left behind is swept away."""
+    """The sessions that have a hub, oldest first. What dead hubs have left behind is swept away."""
     found = []
     for name in sessions():
         folder = runtime_folder() / name
-        card = read_session_file(folder)
-        if card is not None and hub_listens(folder):
-            found.append(card)
+        session = read_session_file(folder)
+        if session is not None and hub_listens(folder):
+            found.append(session)
         elif not hub_listens(folder) and _age(folder) > _YOUNG:
             shutil.rmtree(folder, ignore_errors=True)
-    return sorted(found, key=lambda card: card.started)
+    return sorted(found, key=lambda session: session.started)
 
 
 def _age(folder: Path) -> float:
