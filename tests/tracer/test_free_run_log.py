@@ -1,4 +1,4 @@
-"""Phases that are only noted come to the same course, losses and page as phases that are looked at one by one."""
+"""Phases that are only noted come to the same phases, losses and page as those that are looked at one by one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _NUMBERS = itertools.count()
 
 
 class Side:
-    """A process's course, and what it writes."""
+    """The phases of a process, and what it writes."""
 
     def __init__(self, folder: Path) -> None:
         self.phases = PhaseTracker()
@@ -56,17 +56,16 @@ class Side:
         self.free_run = FreeRunLog(self.phases, Registry(), rank, self.losses)
         self.free_run.arm(0)
 
-    def told(self) -> object:
-        """All that anybody can see of it."""
-        phases = self.phases
-        phases = [
+    def seen(self) -> object:
+        """All that anybody can see of the process."""
+        phases, optimizers = self.phases, self.phases.optimizers
+        lists = [
             [(phase.name, phase.began_ns, phase.ended_ns, phase.update, phase.loss) for phase in done]
             for done in (phases.done, phases.before)
         ]
         open_now = phases.running and phases.running.name
-        optimizers = phases.optimizers
         return (
-            phases.index, phases.update, phases.loss, open_now, optimizers.stepped, optimizers.required, phases,
+            phases.index, phases.update, phases.loss, open_now, optimizers.stepped, optimizers.required, lists,
             self.page.losses_since(0), self.page.status().update,
         )  # fmt: skip
 
@@ -89,12 +88,12 @@ def test_it_does_not_matter_how_many_phases_go_by_before_somebody_looks(
             if number in looked_at:
                 side.free_run.replay()
         side.free_run.replay()
-    assert many.told() == one.told()
+    assert many.seen() == one.seen()
     for side in (one, many):
         side.page.close()
 
 
-def test_a_call_that_is_looked_at_while_it_is_open_is_open_in_the_course(tmp_path: Path) -> None:
+def test_a_call_that_is_looked_at_while_it_is_open_is_open_for_the_tracker(tmp_path: Path) -> None:
     side = Side(tmp_path)
     side.free_run.notes += ("forward", None, 5)
     side.free_run.open = "forward"
