@@ -19,7 +19,7 @@ from stepdbg.listing.effect_names import counted
 from stepdbg.protocol.messages import Effect
 from stepdbg.tracer.effects import effects
 from stepdbg.tracer.introspect.layout import optimized_by
-from stepdbg.tracer.introspect.unobserved import Aside, uncollected
+from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
@@ -85,7 +85,7 @@ class Returns:
         if self._took_ns > SLOW_NS and phase.name not in self._followed:
             self._took_ns -= self._took_ns // 10  # tried anew some time: the machine may have been busy just then
             return
-        with Aside(), uncollected():
+        with Unobserved(), uncollected():
             try:
                 began = monotonic_ns()
                 if self.registry.list_holders():

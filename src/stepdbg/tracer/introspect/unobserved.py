@@ -32,7 +32,7 @@ def observed() -> bool:
     )
 
 
-class Aside:
+class Unobserved:
     """A context in which the thread's own state is as at the start of a program, but without autograd."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Aside:
         """Whether the script records for autograd where it stands."""
         self._undo = ExitStack()
 
-    def __enter__(self) -> Aside:
+    def __enter__(self) -> Unobserved:
         undo = self._undo
         try:
             undo.enter_context(unseen())  # first, since function modes see the switches of others
@@ -75,7 +75,7 @@ class Aside:
 
 @contextmanager
 def as_the_user() -> Iterator[None]:
-    """Within `Aside`: what is typed into the console is the user's own code, with the meaning that it has in theirs.
+    """Within `Unobserved`: what is typed into the console is the user's own code, with the meaning it has in theirs.
 
     Classes of tensors have their `__torch_function__` again, and new tensors the default device. What only looks on
     (modes that log or count) stays away, so that the log is that of the script.

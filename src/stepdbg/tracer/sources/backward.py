@@ -20,7 +20,7 @@ from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import optimized_by
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.trainers import closure_loss, outwards
-from stepdbg.tracer.introspect.unobserved import Aside, observed, unseen
+from stepdbg.tracer.introspect.unobserved import Unobserved, observed, unseen
 from stepdbg.tracer.objects.other_threads import BesideBackward
 from stepdbg.tracer.objects.variable_names import expressions_for
 from stepdbg.tracer.patching.wrap import wrap
@@ -255,7 +255,7 @@ class Backward:
         if loss.numel() != 1 or loss.is_complex():
             self._tracer.losses.none(update)
             return
-        with Aside() if observed() else nullcontext(), suppress(Exception):  # one without a value is in no chart
+        with Unobserved() if observed() else nullcontext(), suppress(Exception):  # one without a value is in no chart
             self._tracer.losses.read(loss, name, update)
 
     def _after_derivative(self) -> bool:

@@ -20,7 +20,7 @@ from stepdbg.tracer.graph.refusals import Refusal
 from stepdbg.tracer.handler import AtStop
 from stepdbg.tracer.inspect.inspector import Inspector
 from stepdbg.tracer.introspect import stack as frames
-from stepdbg.tracer.introspect.unobserved import Aside, uncollected
+from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
 from stepdbg.tracer.objects.outliving import KeptAlive
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
@@ -81,7 +81,7 @@ class StopServer:
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
         """Training will halt at the end of the phase that begins: take the picture from before it."""
-        with Aside(), uncollected():
+        with Unobserved(), uncollected():
             self._registry.refresh(stack, returning, pending_backward=self._phases.pending_backward)
             before = effects.take(self._registry)
             self._effects.stand(before)
@@ -96,7 +96,7 @@ class StopServer:
         """Training goes on here, to the end of its update: what the phase done did is recorded as if it had halted."""
         if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
             return
-        with Aside(), uncollected():
+        with Unobserved(), uncollected():
             self._effects.find_batch(boundary, stack)
             self._registry.refresh(stack, returning, pending_backward=self._phases.pending_backward)
             after = effects.take(self._registry)
@@ -119,9 +119,9 @@ class StopServer:
             HubLost: nobody is there any more.
         """
         try:
-            with Aside() as aside:
+            with Unobserved() as unobserved:
                 with uncollected():
-                    stop = self._described(boundary, cause, aside.gradients)
+                    stop = self._described(boundary, cause, unobserved.gradients)
                 self._rank.link.send(m.Stopped(stop))
                 self._serve(boundary, cause)
         finally:

@@ -19,7 +19,7 @@ from stepdbg.tracer.effects import effects, nonfinite
 from stepdbg.tracer.effects.fingerprints import ALGORITHMS
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.introspect.stack import scopes
-from stepdbg.tracer.introspect.unobserved import Aside, uncollected
+from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
 from stepdbg.tracer.objects.outliving import KeptAlive
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import Link
@@ -77,7 +77,7 @@ class Trace:
         last = self._wanted.updates
         over = last is not None and end is None and (boundary.opens or phases.update) > last
         found, prints = None, None
-        with Aside(), uncollected():
+        with Unobserved(), uncollected():
             try:
                 found, prints = self._look(boundary, phases, stack, returning)
                 if phases.pending_backward:

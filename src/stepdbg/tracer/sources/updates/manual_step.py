@@ -19,7 +19,7 @@ import xxhash
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import parameters_in
 from stepdbg.tracer.introspect.safe_access import is_a
-from stepdbg.tracer.introspect.unobserved import Aside, unseen
+from stepdbg.tracer.introspect.unobserved import Unobserved, unseen
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.variable_names import look_around
 from stepdbg.tracer.tensors.autograd_nodes import walked
@@ -204,7 +204,7 @@ def _samples(tensors: list[torch.Tensor]) -> list[object]:
         else:
             away.setdefault((tensor.device, tensor.dtype), []).append(tensor)
     if away:
-        with Aside():
+        with Unobserved():
             found += [fetched_elements(together) for together in away.values()]
     return found
 
