@@ -163,7 +163,7 @@ def test_every_look_is_at_the_shard_says_so_and_asks_no_other_rank(mesh: DeviceM
         for parameter in stop.optimizer.param_groups[0]["params"]:
             parameter.to_local().add_(1)
         copies.after(m.Boundary(2, 1, "step"), before, take(stop.registry))
-        inspector.open(AtStop(m.Boundary(2, 1, "step"), picture=take(stop.registry)))
+        inspector.open(AtStop(m.Boundary(2, 1, "step"), snapshot=take(stop.registry)))
         for side in ("now", "before", "change"):
             view = inspector.answer(m.LookAt(W, rows=4, columns=4, bins=5, side=side))
             assert isinstance(view, m.TensorView), view

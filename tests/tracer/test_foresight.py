@@ -39,7 +39,7 @@ class Stand:
         """The answer at a stop before that phase."""
         with torch.no_grad():
             self.registry.refresh([])
-            self.foreseer.open(AtStop(m.Boundary(1, 1, next=following), picture=take(self.registry)))
+            self.foreseer.open(AtStop(m.Boundary(1, 1, next=following), snapshot=take(self.registry)))
             found = self.foreseer.answer(m.Foresee("Module.w", element))
             self.foreseer.close()
         return found

@@ -135,24 +135,24 @@ def test_the_registry_tells_when_what_stays_has_become_another(change: object) -
     registry = Registry()
     registry.note_model(model)
     registry.refresh([sys._getframe()])
-    before = (registry.standing, registry.version)
+    before = (registry.lasting_version, registry.version)
     registry.refresh([sys._getframe()])
-    assert (registry.standing, registry.version) == before
+    assert (registry.lasting_version, registry.version) == before
     change(model)  # type: ignore[operator]
     registry.refresh([sys._getframe()])
-    assert registry.standing > before[0]
+    assert registry.lasting_version > before[0]
     assert registry.version > before[1]
     assert registry.census().bytes == sum(parameter.nbytes for parameter in model.parameters())
 
 
 def test_a_parameter_of_another_shape_is_another_set_of_rows() -> None:
-    weight, lazy, standing = nn.Parameter(torch.zeros(2, 3)), nn.UninitializedParameter(), ObjectSetVersion()
+    weight, lazy, versions = nn.Parameter(torch.zeros(2, 3)), nn.UninitializedParameter(), ObjectSetVersion()
 
     def listed() -> int:
-        standing.begin()
-        standing.note(["weight", "lazy"], [weight, lazy])
-        standing.end((), ())
-        return standing.version
+        versions.begin()
+        versions.note(["weight", "lazy"], [weight, lazy])
+        versions.end((), ())
+        return versions.version
 
     first = listed()
     assert listed() == first

@@ -21,7 +21,7 @@ class AtStop:
     """Where training stands."""
     stack: list[FrameType] = field(default_factory=list)
     """The training thread's frames, innermost first."""
-    picture: ObjectSnapshot = field(default_factory=dict)
+    snapshot: ObjectSnapshot = field(default_factory=dict)
     """Of everything alive; empty where nothing could be read."""
     effects: Sequence[m.Effect] = ()
     """What the phase done did."""

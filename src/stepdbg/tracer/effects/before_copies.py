@@ -47,7 +47,7 @@ class BeforeCopies:
         """Fingerprint and ratio of each parameter after its last step, by name; the copy may have been needed since."""
         self._too_big: dict[str, str] = {}
         """Why there is no copy, by name."""
-        self._picture: ObjectSnapshot = {}
+        self._snapshot: ObjectSnapshot = {}
         self._update = 0
         """The update that training was last seen in."""
         self._updates = 0
@@ -60,41 +60,41 @@ class BeforeCopies:
         """The names of the tensors that there is a copy of."""
         return set(self._copies)
 
-    def before(self, phase: str | None, registry: Registry, picture: ObjectSnapshot) -> None:
+    def before(self, phase: str | None, registry: Registry, snapshot: ObjectSnapshot) -> None:
         """That phase begins: copy what it is likely to change.
 
         Args:
             phase: Its name; None where nobody knows.
             registry: What is alive.
-            picture: How everything looks now.
+            snapshot: How everything looks now.
         """
         self._pending.clear()
         self._too_big.clear()
-        wanted, known = dict.fromkeys(self._habits.likely(phase, picture)), self._copies
+        wanted, known = dict.fromkeys(self._habits.likely(phase, snapshot)), self._copies
         for name in [
-            name for name, copy in known.items() if name not in picture or (copy.after is None and name not in wanted)
+            name for name, copy in known.items() if name not in snapshot or (copy.after is None and name not in wanted)
         ]:
             del known[name]  # it tells of nothing that can still be seen, and will not
         left: dict[torch.device, int] = {}
         self._elsewhere = False
         alive = registry.alive
         for name in wanted:
-            entry, mark = alive.get(name), picture.get(name)
-            if entry is None or (tensor := entry.tensor) is None or mark is None or mark.print is None:
+            entry, record = alive.get(name), snapshot.get(name)
+            if entry is None or (tensor := entry.tensor) is None or record is None or record.print is None:
                 continue
             last, earlier = known.get(name), None
             if last is not None:
-                if last.after is None and last.before == mark.print:
+                if last.after is None and last.before == record.print:
                     self._pending.add(name)
                     continue
-                if mark.kind == "parameter" and last.stepped and last.after == mark.print:
+                if record.kind == "parameter" and last.stepped and last.after == record.print:
                     if isinstance(last.content, bytes):
                         earlier = last.content  # what the step has come to can be worked out when it is asked for
                     else:
-                        self.ratio(name, tensor, mark.print)
+                        self.ratio(name, tensor, record.print)
             try:
                 if (content := self._copied(name, tensor, last, left, registry.small.get(name))) is not None:
-                    known[name] = BeforeCopy(content, tensor.shape, tensor.dtype, mark.print, earlier=earlier)
+                    known[name] = BeforeCopy(content, tensor.shape, tensor.dtype, record.print, earlier=earlier)
                     self._pending.add(name)
             except (RuntimeError, TypeError, ValueError, Unreadable) as error:  # no memory after all, or no numbers
                 known.pop(name, None)
@@ -117,7 +117,7 @@ class BeforeCopies:
             tensor: The tensor.
             last: The copy from the last time.
             left: Bytes that copies may still take, by device; filled in where a device is met first.
-            small: The bytes of the tensor, if it is small and the picture at which training stands has read it.
+            small: The bytes of the tensor, if it is small and the snapshot at which training stands has read it.
         """
         small = small or small_bytes(tensor)
         if small is not None and (len(small) <= _ONE or tensor.dtype.is_complex) and _is_turned(tensor):
@@ -171,17 +171,21 @@ class BeforeCopies:
         self._updates = 0
 
     def after(
-        self, boundary: Boundary, before: ObjectSnapshot | None, picture: ObjectSnapshot, effects: Sequence[Effect] = ()
+        self,
+        boundary: Boundary,
+        before: ObjectSnapshot | None,
+        snapshot: ObjectSnapshot,
+        effects: Sequence[Effect] = (),
     ) -> None:
         """A phase is done.
 
         Args:
             boundary: Where training stands.
             before: How everything looked before it; None where nobody looked.
-            picture: How everything looks now.
+            snapshot: How everything looks now.
             effects: What has happened in between, by the phase's call and after it.
         """
-        self._picture = picture
+        self._snapshot = snapshot
         self._updates = self._updates + (boundary.update != self._update)
         self._update = boundary.update
         if before is None or boundary.done is None:
@@ -190,17 +194,17 @@ class BeforeCopies:
         known = before.get
         changed = {
             name
-            for name, mark in picture.items()
-            if (old := known(name)) != mark
-            and mark.kind in CHANGEABLE
-            and mark.print is not None
-            and (old is None or old.print != mark.print)
+            for name, record in snapshot.items()
+            if (old := known(name)) != record
+            and record.kind in CHANGEABLE
+            and record.print is not None
+            and (old is None or old.print != record.print)
         }
         later = {effect.object for effect in effects if effect.after}
         called = {effect.object for effect in effects if not effect.after} if later else set()
         for name in self._pending & changed:
             copy = self._copies[name]
-            copy.after, copy.phase, copy.update = picture[name].print, boundary.done, boundary.update
+            copy.after, copy.phase, copy.update = snapshot[name].print, boundary.done, boundary.update
             copy.changed_by = "call" if name not in later else "both" if name in called else "script"
         self._habits.learn(boundary.done, self._pending, changed)
         for name in self._copies.keys() & (changed - self._pending):
@@ -211,16 +215,16 @@ class BeforeCopies:
         """Training runs on by itself: keep nothing."""
         self._copies.clear()
         self._pending.clear()
-        self._picture = {}
+        self._snapshot = {}
 
     def edited(self) -> None:
         """Something was changed by hand: what is seen now is not what the phase left."""
-        self._picture = {}
+        self._snapshot = {}
 
     def old(self, name: str) -> BeforeCopy | None:
         """The tensor before its last change, if that is what it still looks like now."""
-        copy, mark = self._copies.get(name), self._picture.get(name)
-        valid = copy is not None and copy.after is not None and mark is not None and mark.print == copy.after
+        copy, record = self._copies.get(name), self._snapshot.get(name)
+        valid = copy is not None and copy.after is not None and record is not None and record.print == copy.after
         return copy if valid else None
 
     def ratio(self, name: str, tensor: torch.Tensor, now: object = None) -> float | None:
@@ -231,8 +235,8 @@ class BeforeCopies:
             tensor: Its tensor.
             now: Its fingerprint; None for that of the stop.
         """
-        mark, copy = self._picture.get(name), self._copies.get(name)
-        print_now = now if now is not None else mark.print if mark is not None else None
+        record, copy = self._snapshot.get(name), self._copies.get(name)
+        print_now = now if now is not None else record.print if record is not None else None
         known = self._ratios.get(name)
         if print_now is None or (known is not None and known[0] == print_now):
             return known[1] if known is not None and print_now is not None else None

@@ -45,17 +45,17 @@ class ChangeHabits:
             del idle[name]
         self._changed.setdefault(phase, set()).update(changed)
 
-    def likely(self, phase: str | None, picture: ObjectSnapshot) -> list[str]:
+    def likely(self, phase: str | None, snapshot: ObjectSnapshot) -> list[str]:
         """The names of what that phase is likely to change, parameters first.
 
         Args:
             phase: Its name; None where nobody knows.
-            picture: How everything looks now.
+            snapshot: How everything looks now.
         """
         habit, idle = self._changed.get(phase or "", set()), self._idle.get(phase or "", {})
         kinds = _USUAL.get(phase or "", CHANGEABLE)
         found: dict[Kind, list[str]] = {kind: [] for kind in CHANGEABLE}
-        for name, mark in picture.items():
-            if (mark.kind in kinds or name in habit) and mark.kind in CHANGEABLE and idle.get(name, 0) < _IDLE:
-                found[mark.kind].append(name)
+        for name, record in snapshot.items():
+            if (record.kind in kinds or name in habit) and record.kind in CHANGEABLE and idle.get(name, 0) < _IDLE:
+                found[record.kind].append(name)
         return [*chain.from_iterable(found.values())]

@@ -1,4 +1,4 @@
-"""What a phase did to which object: two pictures of everything that is alive, held against each other.
+"""What a phase did to which object: two snapshots of everything that is alive, held against each other.
 
 The proof is a fingerprint of the bytes, since a fused optimizer and a batch norm change tensors without moving their
 version counters. Where there is no fingerprint from before, the counters are shown as a hint.
@@ -45,7 +45,7 @@ _NAMED_BY_OTHERS = (*_LASTING, "grad", "state")
 """Kinds that are called by what a model is called."""
 
 
-class Mark(Struct, frozen=True, gc=False):
+class ObjectRecord(Struct, frozen=True, gc=False):
     """One object as it was. (A msgspec struct that no collector looks at, since a stop may make half a million.)"""
 
     kind: Kind
@@ -63,88 +63,89 @@ _WORD = (1 << 64) - 1
 _AT_HAND = 1 << 25
 """Bytes of small tensors that are kept while training stands."""
 
-ObjectSnapshot = dict[str, Mark]
+ObjectSnapshot = dict[str, ObjectRecord]
 """Everything that was alive, by name."""
 
 
 def take(registry: Registry) -> ObjectSnapshot:
-    """The picture with fingerprints. A tensor that cannot be read has none, and costs the others nothing."""
+    """The snapshot with fingerprints. A tensor that cannot be read has none, and costs the others nothing."""
     devices.settle()  # what other streams still write must be there, what the CPU reads among it
-    picture: ObjectSnapshot = {}
+    snapshot: ObjectSnapshot = {}
     larger: list[tuple[str, torch.Tensor]] = []
     registry.small = small = {}
     room = _AT_HAND
     for name, entry in registry.alive.items():
         if (tensor := entry.tensor) is None:
-            picture[name] = Mark(entry.kind, 0, 0, plain(entry.value), entry.owner)
+            snapshot[name] = ObjectRecord(entry.kind, 0, 0, plain(entry.value), entry.owner)
             continue
         try:
             version = tensor._version
         except Exception:  # an inference tensor has none
             version = -1
-        mark: int | None = None
+        fingerprint: int | None = None
         if (data := small_bytes(tensor)) is not None:
-            mark = xxhash.xxh3_64_intdigest(data)
+            fingerprint = xxhash.xxh3_64_intdigest(data)
             if room > 0:  # what asks for it next at this stop need not read it again
                 small[name] = data
                 room -= len(data)
         else:
             larger.append((name, tensor))
-        picture[name] = Mark(entry.kind, entry.serial or id(tensor), version, mark, entry.owner, entry.known)
+        identity = entry.serial or id(tensor)
+        snapshot[name] = ObjectRecord(entry.kind, identity, version, fingerprint, entry.owner, entry.known)
     if larger:
-        for (name, _), mark in zip(larger, fingerprints_of([tensor for _, tensor in larger]), strict=True):
-            if mark is not None:
-                picture[name] = replace(picture[name], print=mark)
-    picture |= {name: Mark("rng", 0, 0, value, "") for name, value in random_states().items()}
-    return picture
+        for (name, _), fingerprint in zip(larger, fingerprints_of([tensor for _, tensor in larger]), strict=True):
+            if fingerprint is not None:
+                snapshot[name] = replace(snapshot[name], print=fingerprint)
+    snapshot |= {name: ObjectRecord("rng", 0, 0, value, "") for name, value in random_states().items()}
+    return snapshot
 
 
-def counters_only(picture: ObjectSnapshot) -> ObjectSnapshot:
-    """What remains of a picture in a free run: the version counters, and no fingerprint is to be believed."""
-    return {name: mark for name, mark in picture.items() if mark.kind != "rng"}
+def counters_only(snapshot: ObjectSnapshot) -> ObjectSnapshot:
+    """What remains of a snapshot in a free run: the version counters, and no fingerprint is to be believed."""
+    return {name: record for name, record in snapshot.items() if record.kind != "rng"}
 
 
 def edited(before: ObjectSnapshot, then: ObjectSnapshot, now: ObjectSnapshot) -> ObjectSnapshot:
-    """The picture from before a phase, as if what the user has edited within it had been so before it began."""
-    return {**before, **{name: mark for name, mark in now.items() if name in before and then.get(name) != mark}}
+    """The snapshot from before a phase, as if what the user has edited within it had been so before it began."""
+    return {**before, **{name: record for name, record in now.items() if name in before and then.get(name) != record}}
 
 
 def named(before: ObjectSnapshot, after: ObjectSnapshot, basis: Basis) -> list[Effect]:
-    """All effects that turn one picture into the other, parameters first."""
+    """All effects that turn one snapshot into the other, parameters first."""
     before = _by_new_names(before, after)
     owners: set[str] | None = None
     found: dict[Kind, list[Effect]] = {kind: [] for kind in _ORDER}
     known = before.get
-    objects: dict[int, Mark] | None = None
-    for name, mark in after.items():
+    objects: dict[int, ObjectRecord] | None = None
+    for name, record in after.items():
         old = known(name)
-        if old == mark:  # most have stayed as they were: told in one comparison
+        if old == record:  # most have stayed as they were: told in one comparison
             continue
-        if mark.kind in FLEETING:  # that object, whatever it was called
+        if record.kind in FLEETING:  # that object, whatever it was called
             if objects is None:
                 objects = {other.identity: other for other in before.values() if other.kind in FLEETING}
-            if (old := objects.get(mark.identity)) == mark:
+            if (old := objects.get(record.identity)) == record:
                 continue
         if old is not None:
-            what = _what(old, mark, basis)
+            what = _what(old, record, basis)
         else:
-            if owners is None and mark.kind == "state":
+            if owners is None and record.kind == "state":
                 owners = {other.owner for other in before.values()}
-            what = _newly(mark, before, owners or ())
+            what = _newly(record, before, owners or ())
         if what is not None:
-            found[mark.kind].append(Effect(name, mark.kind, what))
+            found[record.kind].append(Effect(name, record.kind, what))
     if gone := before.keys() - after.keys():
-        owners = {mark.owner for mark in after.values()}
-        for name, mark in before.items():
+        owners = {record.owner for record in after.values()}
+        for name, record in before.items():
             if name in gone and (
-                (mark.kind == "grad" and mark.owner in after) or (mark.kind == "state" and mark.owner in owners)
+                (record.kind == "grad" and record.owner in after) or (record.kind == "state" and record.owner in owners)
             ):
-                found[mark.kind].append(Effect(name, mark.kind, "freed"))
+                found[record.kind].append(Effect(name, record.kind, "freed"))
     return [*chain.from_iterable(found.values())]
 
 
 def _by_new_names(before: ObjectSnapshot, after: ObjectSnapshot) -> ObjectSnapshot:
-    """The picture from before by the names of now, where a model or an optimizer has got another one: what is known of
+    """The snapshot from before by the names of now, where a model or an optimizer has got another one: what is known of
     its parameters, gradients and state goes with them.
     """
     if before.keys() <= after.keys():
@@ -157,38 +158,38 @@ def _by_new_names(before: ObjectSnapshot, after: ObjectSnapshot) -> ObjectSnapsh
     renamed: dict[str, str] = {}
     there = {before[name].identity: name for name in old if before[name].kind in _LASTING}
     for name in new:
-        mark = after[name]
-        if mark.kind in _LASTING and (was := there.get(mark.identity)) is not None:
+        record = after[name]
+        if record.kind in _LASTING and (was := there.get(record.identity)) is not None:
             renamed[was] = name
-            renamed[before[was].owner] = mark.owner
+            renamed[before[was].owner] = record.owner
     if not renamed:
         return before
-    return {_renamed(name, mark, renamed): _with_owner(mark, renamed) for name, mark in before.items()}
+    return {_renamed(name, record, renamed): _with_owner(record, renamed) for name, record in before.items()}
 
 
 def _by_new_owners(before: ObjectSnapshot, after: ObjectSnapshot) -> ObjectSnapshot:
     """The same, where an optimizer that went by its class has got the name of a variable."""
     if not any(after[name].kind == "hyperparameter" for name in after.keys() - before.keys()):
         return before
-    owners = {mark.identity: mark.owner for mark in before.values() if mark.kind == "state" and mark.identity}
+    owners = {record.identity: record.owner for record in before.values() if record.kind == "state" and record.identity}
     renamed = {
-        was: mark.owner
-        for mark in after.values()
-        if mark.kind == "state" and (was := owners.get(mark.identity)) is not None and was != mark.owner
+        was: record.owner
+        for record in after.values()
+        if record.kind == "state" and (was := owners.get(record.identity)) is not None and was != record.owner
     }
-    named = dict[str, Mark]()
-    for name, mark in before.items():
-        mine = mark.owner in renamed and name.startswith(f"{mark.owner}.")
-        named[renamed[mark.owner] + name.removeprefix(mark.owner) if mine else name] = _with_owner(mark, renamed)
+    named = dict[str, ObjectRecord]()
+    for name, record in before.items():
+        mine = record.owner in renamed and name.startswith(f"{record.owner}.")
+        named[renamed[record.owner] + name.removeprefix(record.owner) if mine else name] = _with_owner(record, renamed)
     return named
 
 
-def _renamed(name: str, mark: Mark, renamed: Mapping[str, str]) -> str:
-    if mark.kind in _LASTING:
+def _renamed(name: str, record: ObjectRecord, renamed: Mapping[str, str]) -> str:
+    if record.kind in _LASTING:
         return renamed.get(name, name)
-    if mark.kind == "grad" and mark.owner in renamed:
-        return f"{renamed[mark.owner]}.grad"
-    if mark.kind == "state":
+    if record.kind == "grad" and record.owner in renamed:
+        return f"{renamed[record.owner]}.grad"
+    if record.kind == "state":
         optimizer, _, rest = name.partition(".state[")
         parameter, _, key = rest.rpartition("].")
         if parameter in renamed:
@@ -196,9 +197,9 @@ def _renamed(name: str, mark: Mark, renamed: Mapping[str, str]) -> str:
     return name
 
 
-def _with_owner(mark: Mark, renamed: Mapping[str, str]) -> Mark:
-    owner = renamed.get(mark.owner)
-    return mark if owner is None else replace(mark, owner=owner)
+def _with_owner(record: ObjectRecord, renamed: Mapping[str, str]) -> ObjectRecord:
+    owner = renamed.get(record.owner)
+    return record if owner is None else replace(record, owner=owner)
 
 
 def together(first: Iterable[Effect], then: Iterable[Effect]) -> list[Effect]:
@@ -218,14 +219,14 @@ def without_names(effects: Effects | None) -> Effects | None:
     return effects and Effects(effects.basis, effects.counts, why=effects.why)
 
 
-def fingerprints(picture: ObjectSnapshot) -> dict[str, str | None]:
-    """The fingerprints of a picture as a trace tells them, alike in each process that holds the same bytes.
+def fingerprints(snapshot: ObjectSnapshot) -> dict[str, str | None]:
+    """The fingerprints of a snapshot as a trace tells them, alike in each process that holds the same bytes.
 
     Sixteen hexadecimal digits; what is no tensor is told as it is written, after a `=`.
     """
     found: dict[str, str | None] = {}
-    for name, mark in picture.items():
-        value = mark.print
+    for name, record in snapshot.items():
+        value = record.print
         found[name] = f"{value & _WORD:016x}" if isinstance(value, int) else None if value is None else f"={value}"
     return found
 
@@ -247,17 +248,17 @@ def _digest(words: bytes, *rest: object) -> int:
     return xxhash.xxh3_64_intdigest(words + repr(rest).encode())
 
 
-def _newly(mark: Mark, before: ObjectSnapshot, owners: Container[str]) -> What | None:
+def _newly(record: ObjectRecord, before: ObjectSnapshot, owners: Container[str]) -> What | None:
     """What was not there before was created, if what it belongs to was there already."""
     fresh = (
-        (mark.kind in FLEETING and not mark.known)
-        or (mark.kind == "grad" and mark.owner in before)
-        or (mark.kind == "state" and mark.owner in owners)
+        (record.kind in FLEETING and not record.known)
+        or (record.kind == "grad" and record.owner in before)
+        or (record.kind == "state" and record.owner in owners)
     )
     return "created" if fresh else None
 
 
-def _what(before: Mark, after: Mark, basis: Basis) -> What | None:
+def _what(before: ObjectRecord, after: ObjectRecord, basis: Basis) -> What | None:
     if after.kind in FLEETING and before.identity != after.identity:
         return "created"
     if basis == "counters":

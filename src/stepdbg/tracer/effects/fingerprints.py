@@ -62,8 +62,8 @@ def fingerprints(tensors: Sequence[torch.Tensor]) -> list[int | None]:
             found[place] = None
     for device, each in there.items():
         devices.note(device)
-        for (place, _), mark in zip(each, _from_device([tensor for _, tensor in each]), strict=True):
-            found[place] = mark
+        for (place, _), record in zip(each, _from_device([tensor for _, tensor in each]), strict=True):
+            found[place] = record
     return found
 
 
@@ -122,7 +122,7 @@ def _of_parts(tensor: torch.Tensor) -> int | None:
     marks = fingerprints([part for _, part in parts if part is not tensor])
     if not marks or None in marks or len(marks) != len(parts):
         return None
-    words = [f"{name} {mark}" for (name, _), mark in zip(parts, marks, strict=True)]
+    words = [f"{name} {record}" for (name, _), record in zip(parts, marks, strict=True)]
     return xxhash.xxh3_64_intdigest("\n".join(words).encode())
 
 

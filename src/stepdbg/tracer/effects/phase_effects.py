@@ -52,7 +52,7 @@ class PhaseEffects:
 
     # at a boundary
 
-    def stand(self, snapshot: ObjectSnapshot) -> None:
+    def keep_snapshot(self, snapshot: ObjectSnapshot) -> None:
         """Everything has been listed at a boundary: the phase that follows is held against that snapshot."""
         self.before, self._in_sight = snapshot, self._registry.in_sight
         self._taken_at = self._phases.index
@@ -109,7 +109,7 @@ class PhaseEffects:
             inner: Whether training waits inside a phase.
         """
         if not inner:
-            self.stand(snapshot)
+            self.keep_snapshot(snapshot)
         elif self.before is not None:
             self.before = effects.edited(self.before, self._within, snapshot)
 
@@ -141,4 +141,4 @@ class PhaseEffects:
 
 def _trained(snapshot: ObjectSnapshot) -> bool:
     """Whether anything in the snapshot is there to be trained."""
-    return any(mark.kind == "parameter" for mark in snapshot.values())
+    return any(record.kind == "parameter" for record in snapshot.values())

@@ -26,7 +26,7 @@ from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.tensors import devices
 
 SLOW_NS = 25_000_000
-"""A picture that takes longer is not taken a second time for nothing (50 ms are from a key to the painted stop)."""
+"""A snapshot that takes longer is not taken a second time for nothing (50 ms are from a key to the painted stop)."""
 _MAKING = ("data", "forward", "eval")
 """Phases whose call makes batches and outputs."""
 _FOREIGN = {
@@ -45,12 +45,12 @@ class _Inner(NamedTuple):
 
     phase: Phase
     outer: Phase
-    picture: effects.ObjectSnapshot
+    snapshot: effects.ObjectSnapshot
     """From when its call returned."""
 
 
 class Returns:
-    """The picture from when the newest call returned."""
+    """The snapshot from when the newest call returned."""
 
     def __init__(self, registry: Registry, phases: PhaseTracker, gave_up: Callable[[Exception], object]) -> None:
         self.watching = False
@@ -59,7 +59,7 @@ class Returns:
         self.phases = phases
         self._gave_up = gave_up
         self._phase: Phase | None = None
-        self._picture: effects.ObjectSnapshot = {}
+        self._snapshot: effects.ObjectSnapshot = {}
         self._inner: _Inner | None = None
         self._last_inside: list[Effect] = []
         """What the last phase inside the one just told of did, after the last boundary inside that."""
@@ -79,7 +79,7 @@ class Returns:
     def _note(self, phase: Phase) -> None:
         inner, self._phase = self._phase, None
         if inner is not None and inner.outer is phase:  # the last phase inside it: no boundary lies between the two
-            self._inner = _Inner(inner, phase, self._picture)
+            self._inner = _Inner(inner, phase, self._snapshot)
         if phase.name == "forward" or devices.capturing():  # a forward ends at the boundary itself
             return
         if self._took_ns > SLOW_NS and phase.name not in self._followed:
@@ -89,14 +89,14 @@ class Returns:
             try:
                 began = monotonic_ns()
                 if self.registry.list_holders():
-                    self._picture, self._phase = effects.take(self.registry), phase
+                    self._snapshot, self._phase = effects.take(self.registry), phase
                 self._took_ns = monotonic_ns() - began
             finally:
                 self.registry.release()
 
     def forget(self) -> None:
         """Training stands at a boundary that has been told of, or nobody looks any more."""
-        self._phase, self._picture, self._inner = None, {}, None
+        self._phase, self._snapshot, self._inner = None, {}, None
 
     def since_boundary(
         self, phase: Phase | None, outer: Phase | None, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
@@ -111,10 +111,10 @@ class Returns:
         """
         inner, self._inner = self._inner, None
         if inner is not None and phase is inner.outer:
-            self._last_inside = effects.named(before, inner.picture, "fingerprint")
+            self._last_inside = effects.named(before, inner.snapshot, "fingerprint")
             if inner.phase.effects is None:
                 inner.phase.effects = effects.without_names(counted(self._last_inside, "fingerprint"))
-            before = _at_return(inner.picture, False, before, after)
+            before = _at_return(inner.snapshot, False, before, after)
         else:
             self._last_inside = []
         changes = self._since(phase, before, after)
@@ -140,7 +140,7 @@ class Returns:
             found = effects.named(before, after, "fingerprint")
             changes = self._by_owner(phase, found) if phase.name in _FOREIGN else found
         else:
-            middle = _at_return(self._picture, phase.name in _MAKING, before, after)
+            middle = _at_return(self._snapshot, phase.name in _MAKING, before, after)
             changes = effects.named(before, middle, "fingerprint")
             changes += [_later(effect) for effect in effects.named(middle, after, "fingerprint")]
         if any(effect.after and effect.kind in ("parameter", "grad", "buffer", "state") for effect in changes):
@@ -189,9 +189,9 @@ def _at_return(
         before: From the boundary before.
         after: From this one.
     """
-    middle = {name: mark for name, mark in before.items() if mark.kind in effects.FLEETING and name not in listed}
+    middle = {name: record for name, record in before.items() if record.kind in effects.FLEETING and name not in listed}
     if making:
-        middle |= {name: mark for name, mark in after.items() if mark.kind in effects.FLEETING}
+        middle |= {name: record for name, record in after.items() if record.kind in effects.FLEETING}
     return middle | listed
 
 

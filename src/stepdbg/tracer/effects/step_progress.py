@@ -1,6 +1,6 @@
 """A step that training waits inside of: which parameters it has moved, which are still to come.
 
-What the step has written so far is told by the pictures from before it and from now. Between two parameters that is
+What the step has written so far is told by the snapshots from before it and from now. Between two parameters that is
 all; between two operators the one that is worked on is half done.
 """
 

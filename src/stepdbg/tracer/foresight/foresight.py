@@ -75,7 +75,7 @@ class UpdatePreview(Handler):
         self._registry = registry
         self._scaling = gradient_scaling
         self._boundary: m.Boundary | None = None
-        self._picture: ObjectSnapshot = {}
+        self._snapshot: ObjectSnapshot = {}
         self._since = 0
         """When the update opened that the gradients are of (`monotonic_ns`)."""
         self._coming: Any = None
@@ -88,13 +88,13 @@ class UpdatePreview(Handler):
 
     def open(self, at: AtStop) -> None:
         """Training has stopped."""
-        self._boundary, self._picture, self._since = at.boundary, at.picture, at.opened_ns
+        self._boundary, self._snapshot, self._since = at.boundary, at.snapshot, at.opened_ns
         self._coming, self._midstep = at.coming, at.midstep
 
     def close(self) -> None:
         """Training goes on; what was promised is kept."""
         self._boundary = self._coming = self._midstep = None
-        self._picture = {}
+        self._snapshot = {}
         self._known.clear()
 
     def edited(self) -> None:
@@ -314,8 +314,8 @@ class UpdatePreview(Handler):
             return
         if self._coming is not None and self._coming is not place.optimizer:  # the step of another one
             return
-        mark = self._picture.get(f"{place.name}.grad")
-        grad = mark.print if mark is not None and ready.scale == 1.0 else None
+        record = self._snapshot.get(f"{place.name}.grad")
+        grad = record.print if record is not None and ready.scale == 1.0 else None
         self._verifications.pop(place.key, None)
         self._promises.pop(place.key, None)
         self._promises[place.key] = _Promise(
@@ -352,8 +352,8 @@ class UpdatePreview(Handler):
             room = becomes.abs().mul_(2 * exact).add_(move.to(becomes.dtype), alpha=1e-4 + 16 * exact)
             fits = fits and bool((off <= room).all())
         remark = ""
-        mark = self._picture.get(f"{place.name}.grad")
-        if not fits and promise.grad is not None and mark is not None and mark.print != promise.grad:
+        record = self._snapshot.get(f"{place.name}.grad")
+        if not fits and promise.grad is not None and record is not None and record.print != promise.grad:
             remark = "the gradient was written anew before the step, by a closure or a hook"
         elif not fits and exact > 1e-5:
             remark = f"{str(value.dtype).removeprefix('torch.')} rounds coarsely, also on the way"

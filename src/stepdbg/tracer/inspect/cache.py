@@ -27,25 +27,25 @@ class Figures(Handler):
     """The figures known, by name and fingerprint."""
 
     def __init__(self) -> None:
-        self._picture: ObjectSnapshot = {}
+        self._snapshot: ObjectSnapshot = {}
         self._known: dict[tuple[str, str], tuple[object, Any]] = {}
         self._moment = 0
         """Moves when anything may have become another one: what has no fingerprint is known until then."""
 
     def open(self, at: AtStop) -> None:
-        """Training has stopped: everything looks as in the picture."""
-        self._picture = at.picture
+        """Training has stopped: everything looks as in the snapshot."""
+        self._snapshot = at.snapshot
         self._moment += 1
         if len(self._known) > _KEPT:
             self._known.clear()
 
     def close(self) -> None:
         """Training goes on."""
-        self._picture = {}
+        self._snapshot = {}
 
     def edited(self) -> None:
-        """Something is being edited: the picture holds no more."""
-        self._picture = {}
+        """Something is being edited: the snapshot holds no more."""
+        self._snapshot = {}
         self._moment += 1
         self._known.clear()
 
@@ -101,8 +101,8 @@ class Figures(Handler):
 
     def prints(self, name: str) -> object:
         """The fingerprint of that object at this stop; None where it has none."""
-        mark = self._picture.get(name)
-        return mark.print if mark is not None else None
+        record = self._snapshot.get(name)
+        return record.print if record is not None else None
 
     def _state(self, name: str, tensor: torch.Tensor) -> object:
         """What a figure holds for: the fingerprint, or where there is none this moment."""

@@ -64,9 +64,9 @@ class ModelTree(Handler):
 
     def _refreshed(self) -> Tree:
         registry = self._registry
-        made_for = (registry.standing, registry.version)
-        if self._made_for is None or self._made_for[0] != registry.standing:
-            self._tree = Tree(_standing(registry))
+        made_for = (registry.lasting_version, registry.version)
+        if self._made_for is None or self._made_for[0] != registry.lasting_version:
+            self._tree = Tree(_lasting_rows(registry))
         if self._made_for != made_for:
             self._tree.follow_with(_moving(registry))
             self._made_for = made_for
@@ -89,7 +89,7 @@ _UNMADE = m.ObjectRow("", "", "module", 0)
 """Stands where a module's row is to be, while what is in it is counted."""
 
 
-def _standing(registry: Registry) -> list[m.ObjectRow]:
+def _lasting_rows(registry: Registry) -> list[m.ObjectRow]:
     """Models, and parameters that are in none."""
     owners = {
         id(parameter): f"{named.name}[{index}]"

@@ -62,7 +62,7 @@ class Registry:
     parts: list[nn.Module] = field(default_factory=list)
     """The modules in sight, between `refresh` and `release`."""
     small: dict[str, bytes] = field(default_factory=dict)
-    """What small tensors hold, as far as the newest picture has read them and there is room, until `release`."""
+    """What small tensors hold, as far as the newest snapshot has read them and there is room, until `release`."""
     all_optimized: bool = False
     """Whether optimizers hold each parameter that is listed, likewise."""
     leaves: Leaves = field(default_factory=Leaves)
@@ -72,7 +72,7 @@ class Registry:
     module_tensors: ModuleTensorsCache = field(default_factory=ModuleTensorsCache)
     _tensors_by_model: dict[int, ModuleTensors] = field(default_factory=dict)
     """What each model holds, by its `id`, while everything is being listed."""
-    _stand: ObjectSetVersion = field(default_factory=ObjectSetVersion)
+    _versions: ObjectSetVersion = field(default_factory=ObjectSetVersion)
     newest: NewestTensors = field(init=False)
     """The newest batch, outputs and loss."""
     _of_models: int = 0
@@ -158,7 +158,7 @@ class Registry:
         self.newest.find_loss(sight if pending_backward else None, before, stack)
         self.alive = {}
         self.also = {}
-        self._stand.begin()
+        self._versions.begin()
         self._loose_names = {}
         names = self._list_models()
         self._tensors_by_model, self._of_models = {}, len(self.alive)
@@ -176,12 +176,12 @@ class Registry:
         """List what models and optimizers hold, with no look at frames; False where one has no name or none is."""
         if not (self.has_optimizers and all(one.name for one in self.named if one.ref() is not None)):
             return False
-        stand, also, self._stand = self._stand, self.also, ObjectSetVersion()
+        versions, also, self._versions = self._versions, self.also, ObjectSetVersion()
         self.alive, self.scope = {}, self._loose_names
         try:
             self._list_optimizers(self._list_models())
         finally:
-            self._stand, self.also = stand, also
+            self._versions, self.also = versions, also
         return True
 
     def _count_versions(self) -> None:
@@ -190,17 +190,17 @@ class Registry:
             for entry, optimizer in self.optimizers()
         )
         others = islice(self.alive.items(), self._of_models, None)
-        self._stand.end(groups, [(name, entry.kind) for name, entry in others if entry.kind not in _NOT_OTHERS])
+        self._versions.end(groups, [(name, entry.kind) for name, entry in others if entry.kind not in _NOT_OTHERS])
 
     @property
     def version(self) -> int:
-        """Moves when what is alive becomes another set of names."""
-        return self._stand.version
+        """Grows when what is alive becomes another set of names."""
+        return self._versions.version
 
     @property
-    def standing(self) -> int:
-        """Moves when parameters and buffers do, or their dtype, device, whether they are trained, and by whom."""
-        return self._stand.number
+    def lasting_version(self) -> int:
+        """Grows when parameters and buffers, their dtype, device, whether they are trained, or by whom, change."""
+        return self._versions.lasting_version
 
     def release(self) -> None:
         """Training goes on: keep nothing alive."""
@@ -217,7 +217,7 @@ class Registry:
     def census(self) -> Census:
         """How much is alive."""
         alive = self.alive.values()
-        return self._stand.census(e.tensor for e in alive if e.kind == "parameter" and e.tensor is not None)
+        return self._versions.census(e.tensor for e in alive if e.kind == "parameter" and e.tensor is not None)
 
     # listing
 
@@ -243,14 +243,14 @@ class Registry:
             self._list_parameters(tensors.parameters, tensors.parameter_names, tensors.grad_names, model_name)
             for name, buffer in zip(tensors.buffer_names, tensors.buffers, strict=True):
                 self.alive[name] = Alive("buffer", buffer, owner=model_name)
-            self._stand.note(tensors.buffer_names, tensors.buffers)
+            self._versions.note(tensors.buffer_names, tensors.buffers)
         return seen
 
     def _list_parameters(
         self, parameters: list[torch.Tensor], names: list[str], grad_names: list[str], owner: str
     ) -> None:
         """List them, and the gradients that hang on them."""
-        self._stand.note(names, parameters)
+        self._versions.note(names, parameters)
         alive = self.alive
         alive.update(
             zip(names, [Alive("parameter", parameter, None, 0, owner) for parameter in parameters], strict=True)

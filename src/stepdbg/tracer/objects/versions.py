@@ -16,16 +16,16 @@ class ObjectSetVersion:
     """Parameters and buffers as they were listed last, and how often they and the rest have become others."""
 
     def __init__(self) -> None:
-        self.number = 0
-        """Moves when parameters and buffers do, or their shape, dtype, device, whether they are trained, by whom."""
+        self.lasting_version = 0
+        """Grows when parameters and buffers, or their shape, dtype, device or optimizers, have become others."""
         self.version = 0
-        """Moves when what is alive becomes another set of names."""
+        """Grows when what is alive becomes another set of names."""
         self._names: list[str] = []
         self._tensors: list[torch.Tensor] = []
         self._signature = 0
         self._others = 0
         self._census: tuple[int, Census] | None = None
-        """How much was alive, and the `number` that it was counted at."""
+        """How much was alive, and the `lasting_version` that it was counted at."""
 
     def begin(self) -> None:
         """Everything is about to be listed."""
@@ -54,15 +54,15 @@ class ObjectSetVersion:
         )
         if (signature := hash((facts, groups))) != self._signature:
             self._signature = signature
-            self.number += 1
-        if (signature := hash((self.number, tuple(others)))) != self._others:
+            self.lasting_version += 1
+        if (signature := hash((self.lasting_version, tuple(others)))) != self._others:
             self._others = signature
             self.version += 1
         self.begin()
 
     def census(self, parameters: Iterable[torch.Tensor]) -> Census:
         """How much these are; counted anew when others are there."""
-        if self._census is None or self._census[0] != self.number:
+        if self._census is None or self._census[0] != self.lasting_version:
             tensors = list(parameters)
             census = Census(
                 device=", ".join(sorted(map(str, {tensor.device for tensor in tensors}))) or "cpu",
@@ -70,7 +70,7 @@ class ObjectSetVersion:
                 elements=sum([elements_of(tensor) for tensor in tensors]),
                 bytes=sum([stored_bytes(tensor) for tensor in tensors]),
             )
-            self._census = (self.number, census)
+            self._census = (self.lasting_version, census)
         return self._census[1]
 
 

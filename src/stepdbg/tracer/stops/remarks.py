@@ -34,7 +34,7 @@ class Remarks:
         self._frozen: frozenset[str] = frozenset()
         """The parameters that were frozen at the stop before, if step was to come next."""
         self._frozen_then: tuple[int, frozenset[str]] | None = None
-        """The parameters that were frozen, and what the registry stood at (`Registry.standing`)."""
+        """The parameters that were frozen, and the `Registry.lasting_version` of then."""
 
     def why(self, boundary: Boundary, effects: Sequence[Effect], optimizer: Any, registry: Registry) -> str:
         """Why the phase done has changed less than it is for; empty where that is not known.
@@ -74,8 +74,8 @@ class Remarks:
         )
 
     def _frozen_now(self, registry: Registry) -> frozenset[str]:
-        if self._frozen_then is None or self._frozen_then[0] != registry.standing:
-            self._frozen_then = (registry.standing, _frozen(registry))
+        if self._frozen_then is None or self._frozen_then[0] != registry.lasting_version:
+            self._frozen_then = (registry.lasting_version, _frozen(registry))
         return self._frozen_then[1]
 
     def _not_finite(self, registry: Registry) -> str:

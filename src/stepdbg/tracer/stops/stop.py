@@ -76,15 +76,15 @@ class StopServer:
 
     @property
     def watching(self) -> bool:
-        """Whether the phase that runs will be held against a picture from before it."""
+        """Whether the phase that runs will be held against a snapshot from before it."""
         return self._effects.watching
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
-        """Training will halt at the end of the phase that begins: take the picture from before it."""
+        """Training will halt at the end of the phase that begins: take the snapshot from before it."""
         with Unobserved(), uncollected():
             self._registry.refresh(stack, returning, pending_backward=self._phases.pending_backward)
             before = effects.take(self._registry)
-            self._effects.stand(before)
+            self._effects.keep_snapshot(before)
             self._copies.before(following, self._registry, before)
             if following == "clip":
                 self._scaling.before_clip(self._registry)
@@ -105,7 +105,7 @@ class StopServer:
                 found = self._effects.since(done, before, after)
                 self._effects.record(done, found, "fingerprint")
             self._copies.after(boundary, before, after, found)
-            self._effects.stand(after)
+            self._effects.keep_snapshot(after)
             if boundary.next is not None:
                 self._copies.before(boundary.next, self._registry, after)
             if boundary.next == "clip":
@@ -211,7 +211,7 @@ class StopServer:
             self._copies.after(boundary, before, after, named)
             if boundary.next == "clip":
                 self._scaling.before_clip(registry)
-            self._effects.stand(after)
+            self._effects.keep_snapshot(after)
         elif before is not None:
             named = self._effects.so_far(before, after)
             found = counted(named, "fingerprint")

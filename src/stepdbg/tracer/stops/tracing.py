@@ -28,7 +28,7 @@ from stepdbg.tracer.tensors.window import single
 
 
 class Trace:
-    """What a trace wants to know, and the picture from the boundary before."""
+    """What a trace wants to know, and the snapshot from the boundary before."""
 
     def __init__(
         self,
