@@ -36,7 +36,7 @@ def encode(message: messages.Message) -> bytes:
 
 
 def as_utf8(value: Any) -> Any:
-    """The same with lone surrogates, which are the bytes of a file name that is no UTF-8, written out as escapes."""
+    """A value with lone surrogates, which are the bytes of a file name that is no UTF-8, written out as escapes."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
@@ -60,7 +60,9 @@ def decode(direction: str, body: bytes | bytearray | memoryview) -> Any:
 
 @functools.cache
 def _decoder(direction: str) -> msgspec.msgpack.Decoder[Any]:
-    """Made when it is first needed: that takes a millisecond, and a process reads one direction or two."""
+    """The decoder of one direction, made when it is needed: that takes a millisecond, and a process reads one direction
+    or two.
+    """
     unions = {
         "FromRank": messages.FromRank,
         "ToRank": messages.ToRank,

@@ -39,7 +39,7 @@ NAME_BYTES = 48
 
 _NAN = float("nan")
 BELL = 8
-"""Where the bell lies in `Page.memory`."""
+"""The place of the bell in `Page.memory`."""
 _STARTS = struct.Struct(f"={PHASE_NAMES}q")
 """When each phase was begun last (ns, monotonic): one number is written at each boundary, and the newest one tells."""
 _STARTS_AT = 16
@@ -99,7 +99,7 @@ class Page:
         self.starts = self.memory[_STARTS_AT:_PHASES_AT].cast("q")
         """When each phase began last, by its place: `enter` for whoever cannot afford a call."""
         self.places = {name: place for place, name in enumerate(USUAL_PHASES)}
-        """Of phases."""
+        """The places of phases on the page, by name."""
         if create:
             for name, place in self.places.items():
                 self._write_name(_PHASES_AT, place, name)

@@ -94,7 +94,7 @@ def session_folder(name: str) -> Path:
 
 
 def check_trusted(folder: Path) -> None:
-    """That a session's folder is a user's own, and nobody else may write there.
+    """Check that a session's folder is the user's own, and that nobody else may write there.
 
     The runtime folder may have been open to others once, who could have left a folder of theirs in it.
 

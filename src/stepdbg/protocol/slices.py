@@ -63,7 +63,7 @@ def original(places: tuple[Place, ...], index: tuple[int, ...]) -> tuple[int, ..
 
 
 def words(places: tuple[Place, ...], shape: tuple[int, ...]) -> str:
-    """As short as Python lets it be written."""
+    """A slice in words, as short as Python lets it be written."""
     return f"[{', '.join(_words(place, size) for place, size in zip(places, shape, strict=True))}]"
 
 

@@ -30,20 +30,20 @@ class Steer(Message, frozen=True):
 
 
 class AddBreakpoint(Message, frozen=True):
-    """Set one; the hub numbers it. One that is there already is switched on instead."""
+    """Set a breakpoint; the hub numbers it. A breakpoint that is there already is switched on instead."""
 
     breakpoint: Breakpoint
 
 
 class SwitchBreakpoint(Message, frozen=True):
-    """Switch one on or off."""
+    """Switch a breakpoint on or off."""
 
     number: int
     enabled: bool
 
 
 class RemoveBreakpoint(Message, frozen=True):
-    """Forget one."""
+    """Forget a breakpoint."""
 
     number: int
 
@@ -95,7 +95,7 @@ class LossPoint(Part, frozen=True, array_like=True):
 
     update: int
     loss: int
-    """Index into the names that come with it."""
+    """Index into the names of losses that come with the points."""
     value: float
 
 
@@ -106,13 +106,13 @@ class RankState(Part, frozen=True):
     pid: int
     state: State
     stop: Stop | None = None
-    """The stop at which it waits; while it runs or when it is gone, the last one."""
+    """The stop at which the process waits; while it runs or when it is gone, the last one."""
     losses: tuple[str, ...] = ()
     """Names of the losses that `LossPoint.loss` counts through."""
     torch: str = ""
     python: str = ""
     pausing: bool = False
-    """It runs, and was asked to pause at its next boundary."""
+    """Whether the process runs and was asked to pause at its next boundary."""
 
 
 class SessionState(Part, frozen=True):
@@ -133,12 +133,12 @@ class SessionState(Part, frozen=True):
     edits: tuple[Edit, ...] = ()
     clients: int = 0
     exit_status: int | None = None
-    """The target's own; negative for a signal."""
+    """The target's exit status, negative for a signal; None until it has ended."""
     readonly: bool = False
     terminal: bool = True
     """False for a headless session: no output to show, no input to send."""
     directory: str = ""
-    """Where the target was started: what is saved goes there, unless the user says otherwise."""
+    """The folder in which the target was started: what is saved goes there, unless the user says otherwise."""
     kept: str = ""
     """The file in which screens keep breakpoints and layout of the script; empty: nothing is kept."""
     run: int = 1
@@ -164,7 +164,7 @@ class Progress(Message, frozen=True):
     rank: int
     phase: str
     phase_seconds: float
-    """How long it has been in that phase."""
+    """The time that training has been in that phase so far, in seconds."""
     update: int
     epoch: int | None
     loss: float | None

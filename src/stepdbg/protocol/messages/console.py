@@ -9,7 +9,7 @@ class ListLocals(Question, frozen=True):
     """The variables of one frame. Answer: `Locals`."""
 
     frame: int
-    """Its place in `Stop.frames`; -1, where those are none, for the variables of `__main__`."""
+    """The place of the frame in `Stop.frames`; -1, where those are none, for the variables of `__main__`."""
 
 
 class Local(Part, frozen=True):
@@ -19,14 +19,14 @@ class Local(Part, frozen=True):
     text: str = ""
     """The value in a few words; of a tensor only where it has a single element."""
     shape: tuple[int, ...] | None = None
-    """Of a tensor; None for everything else."""
+    """The shape of a tensor; None for everything else."""
     dtype: str = ""
     device: str = ""
     min: float | None = None
-    """Smallest and largest element, where they are quickly found."""
+    """The smallest element, where it is quickly found; else None."""
     max: float | None = None
     object: str = ""
-    """What `LookAt` knows a tensor by."""
+    """The name that `LookAt` knows a tensor by; empty for everything else."""
 
 
 class Locals(Message, frozen=True):
@@ -35,18 +35,18 @@ class Locals(Message, frozen=True):
     frame: int
     rows: tuple[Local, ...]
     left_out: int = 0
-    """Modules, functions and classes of a module's frame, and what there is beyond `LOCALS`."""
+    """The number of variables left out: modules, functions and classes of a module's frame, and all beyond `LOCALS`."""
 
 
 LOCALS = 300
-"""So many variables of a frame are listed."""
+"""The number of variables of a frame that are listed at most."""
 
 
 class Evaluate(Question, frozen=True):
     """Run Python in one frame of the stop. Answer: `Evaluated`; meanwhile `Interrupt` has something to interrupt."""
 
     frame: int
-    """As in `ListLocals`."""
+    """The place of the frame, as in `ListLocals`."""
     source: str
     """Complete statements, or an expression."""
 
@@ -57,11 +57,11 @@ class Evaluated(Message, frozen=True):
     value: str = ""
     """The `repr` of the last expression, cut where it is very long; empty for None and for statements."""
     output: str = ""
-    """What was printed, to stdout and stderr together."""
+    """The text printed, to stdout and stderr together."""
     failure: str = ""
     """The traceback, with nothing of ours in it, where an exception was raised."""
     note: str = ""
-    """What a user must know: where an assignment went that the frame has no room for."""
+    """A note that the user needs: where an assignment went that the frame has no room for."""
     interrupted: bool = False
 
 
@@ -69,7 +69,7 @@ class Complete(Question, frozen=True):
     """What the name that `text` ends with could go on as. Answer: `Completions`."""
 
     frame: int
-    """As in `ListLocals`."""
+    """The place of the frame, as in `ListLocals`."""
     text: str
     """The line up to the cursor."""
 
@@ -78,5 +78,5 @@ class Completions(Message, frozen=True):
     """Answer to `Complete`."""
 
     start: int
-    """Where in the text the name begins that these replace."""
+    """The place in the text of the name that the completions replace."""
     names: tuple[str, ...] = ()

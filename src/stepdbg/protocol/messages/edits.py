@@ -14,11 +14,11 @@ class PreviewEdit(Question, frozen=True):
     the parameter; where `.grad` is None one is made of it, and the expression `None` frees one.
     """
     index: tuple[int, ...] | None = None
-    """One element, of a tensor or of a tuple; None for the whole."""
+    """The index of one element of a tensor or tuple; None for the whole."""
     where: str = ""
     """A slice of a tensor as Python writes it, `[0, :8, ::2]`, where no index is given."""
     frame: int | None = None
-    """As in `ListLocals`: `object` is a variable of that frame, which is bound anew."""
+    """The frame of which `object` is a variable, as in `ListLocals`; the variable is bound anew. None for any other."""
 
     def looks_at(self) -> tuple[str, ...]:
         """The names of what is looked at."""
@@ -26,10 +26,10 @@ class PreviewEdit(Question, frozen=True):
 
 
 class EditPreview(Message, frozen=True):
-    """Old and new in words."""
+    """The old and the new value, in words. Answer to `PreviewEdit`."""
 
     token: int
-    """What `ApplyEdit` names."""
+    """The number by which `ApplyEdit` names this edit."""
     object: str
     index: tuple[int, ...] | None
     old: str
@@ -47,8 +47,8 @@ class ApplyEdit(Question, frozen=True):
 
     token: int
     under: bool = False
-    """Under autograd's feet: past the version counter, so that backward goes on with old and new values mixed. If not,
-    through the tensor, and backward refuses where it needs the old value.
+    """Whether to write under autograd's feet: past the version counter, so that backward goes on with old and new
+    values mixed. Else the tensor is written through itself, and backward refuses where it needs the old value.
     """
 
 
@@ -60,7 +60,8 @@ class Edit(Part, frozen=True):
     """An entry of the journal."""
 
     number: int
-    """From 1, in the order in which they were made; a rank counts its own, the hub those of all."""
+    """The number of the edit, from 1 in the order in which edits were made; a rank counts its own, the hub those of
+    all."""
     object: str
     index: tuple[int, ...] | None
     expression: str
@@ -70,15 +71,16 @@ class Edit(Part, frozen=True):
     update: int
     undone: bool = False
     where: str = ""
-    """The slice that was written, `[0, :8]`, where it was no single element and not the whole."""
+    """The slice that was written, `[0, :8]`; empty where it was a single element or the whole."""
     under: bool = False
-    """Whether it was written under autograd's feet."""
+    """Whether the edit was written under autograd's feet."""
     lapsed: bool = False
-    """Whether it cannot be undone any more: what it changed is gone."""
+    """Whether the edit cannot be undone any more: what it changed is gone."""
     rank: int = 0
     """The rank in which the edit was made; the hub says which."""
     undone_at: int = 0
-    """The boundary at which it was taken back; between `boundary` and that training ran with it."""
+    """The boundary at which the edit was taken back: training ran with it from `boundary` to there. 0 while it
+    holds."""
 
 
 class EditDone(Message, frozen=True):

@@ -11,7 +11,7 @@ Kind = Literal["parameter", "grad", "buffer", "state", "hyperparameter", "loss",
 What = Literal["changed", "touched", "created", "freed"]
 Basis = Literal["fingerprint", "counters"]
 Holds = Literal["", "nan", "inf"]
-"""A NaN among the elements of a tensor; an infinity, and no NaN; neither."""
+"""What a tensor holds that is not finite: a NaN among its elements; an infinity, and no NaN; neither."""
 
 
 class Effect(Part, frozen=True, gc=False):
@@ -21,9 +21,9 @@ class Effect(Part, frozen=True, gc=False):
     kind: Kind
     what: What
     holds: Holds = ""
-    """What is not finite in what was written."""
+    """The kind of number that is not finite in what was written; empty where all are finite."""
     after: bool = False
-    """True where it is not the doing of the phase's call: it came between its return and the next boundary."""
+    """True where the effect is not the doing of the phase's call, but came between its return and the next boundary."""
 
 
 class EffectCount(Part, frozen=True):
@@ -33,11 +33,11 @@ class EffectCount(Part, frozen=True):
     what: What
     count: int
     nan: int = 0
-    """So many of them hold a NaN."""
+    """The number of these objects that hold a NaN."""
     infinite: int = 0
-    """So many others hold an infinity."""
+    """The number of these objects that hold an infinity and no NaN."""
     after: bool = False
-    """As in `Effect`."""
+    """Whether the effects came after the return of the phase's call, as in `Effect`."""
 
 
 class Effects(Part, frozen=True):
@@ -47,12 +47,13 @@ class Effects(Part, frozen=True):
     """`fingerprint` is proof; `counters` is a hint from version counters, over all since the last stop."""
     counts: tuple[EffectCount, ...] = ()
     named: tuple[Effect, ...] = ()
-    """At most `EFFECT_NAMES` of them, parameters first: of each kind all, or the first ones and what few others met
-    another fate. The rest is asked for by `ListEffects`."""
+    """Some of the effects by name, at most `EFFECT_NAMES`, parameters first: of each kind all, or the first ones and
+    the
+    few others that met another fate. The rest is asked for by `ListEffects`."""
     left_out: int = 0
     """How many effects are counted and not named."""
     since: int | None = None
-    """The update at which training stood before, where these are of all phases since then (`counters`)."""
+    """The update at which training stopped before, where the effects are of all phases since then (`counters`)."""
     why: str = ""
     """Why the phase has changed less than it is for, in a few words; empty where it has not, or nobody knows."""
     beyond: str = ""
@@ -60,7 +61,7 @@ class Effects(Part, frozen=True):
 
 
 EFFECT_NAMES = 500
-"""So many effects are named in one stop, whatever the size of the model; the rest is counted."""
+"""The number of effects named in one stop at most, whatever the size of the model; the rest is counted."""
 
 
 class ListEffects(Question, frozen=True):
@@ -70,10 +71,10 @@ class ListEffects(Question, frozen=True):
     """The index of the boundary that the effects were told at: this one, or one of those not long before."""
     kind: Kind
     first: int = 0
-    """Of the window, among all effects on objects of that kind."""
+    """The place of the window's first effect among all effects on objects of that kind."""
     count: int = 100
     after: bool = False
-    """Those that came after the call's return, in the place of those that are its doing."""
+    """Whether the effects asked for are those after the call's return, instead of those that are its doing."""
 
 
 class EffectNames(Message, frozen=True):
@@ -83,7 +84,7 @@ class EffectNames(Message, frozen=True):
     kind: Kind
     first: int
     total: int
-    """Effects on objects of that kind in all."""
+    """The number of all effects on objects of that kind."""
     effects: tuple[Effect, ...]
     after: bool = False
-    """As it was asked."""
+    """`ListEffects.after`, as it was asked."""

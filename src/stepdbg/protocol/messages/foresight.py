@@ -16,7 +16,7 @@ class Foresee(Question, frozen=True):
     object: str
     """The parameter, its gradient or an entry of its state."""
     element: tuple[int, ...] | None = None
-    """One element that is to be told of by itself."""
+    """The index of an element that is described by itself as well; None for none."""
 
 
 Source = Literal["gradient", "momentum", "decay", "clipping", "total"]
@@ -30,15 +30,15 @@ class Move(Part, frozen=True):
     total less what the step would do had this gradient not been clipped.
     """
     norm: float
-    """2-norm."""
+    """The 2-norm of the move, over all elements."""
     share: float | None = None
-    """How much of the total it makes, along the total; the shares of what adds up to it add up to 1, and one that works
-    against it is negative. None where nothing moves.
+    """The part of the total that the move makes, along the total: the shares of what adds up to the total add up to 1,
+    and a share that works against the total is negative. None where nothing moves.
     """
     cosine: float | None = None
-    """Of the angle between it and the total."""
+    """The cosine of the angle between the move and the total; None where one of them is 0."""
     here: float | None = None
-    """Of the one element."""
+    """The move of the element asked for; None where none was."""
 
 
 class Clipping(Part, frozen=True):
@@ -59,7 +59,7 @@ class Kept(Part, frozen=True):
     """Whether a step did what was foretold."""
 
     steps: int
-    """The count of the optimizer's steps, that one among them."""
+    """The number of steps that the optimizer had made, the step compared among them."""
     deviation: float
     """The largest difference between what an element became and what was foretold."""
     largest: float
@@ -67,7 +67,7 @@ class Kept(Part, frozen=True):
     as_foretold: bool
     """Whether all differences are rounding errors of the parameter's type."""
     compared: int
-    """Elements that were held against each other."""
+    """The number of elements that were compared."""
     remark: str = ""
     """Why there can be a difference."""
 
@@ -85,13 +85,13 @@ class Foresight(Message, frozen=True):
     value: float | None = None
     """The value of that element, now; None where no element was asked for."""
     norm: float | None = None
-    """Of the whole parameter, now."""
+    """The 2-norm of the whole parameter, now."""
     total: Move | None = None
-    """None where nothing can be foretold."""
+    """The whole move that the step would make; None where it cannot be foretold."""
     moves: tuple[Move, ...] = ()
     """What adds up to the total, and what clipping makes of it; empty where it is not known apart."""
     formula: str = ""
-    """Of the step, in plain characters."""
+    """The formula of the step, in plain characters; empty where none is known."""
     why_not: str = ""
     """Why nothing is foretold."""
     fresh: bool = False
@@ -102,9 +102,10 @@ class Foresight(Message, frozen=True):
     remarks: tuple[str, ...] = ()
     """What else a reader must know."""
     kept: Kept | None = None
-    """Of the last step, where it was foretold."""
+    """How the last step compares with what was foretold of it; None where nothing was."""
     reached: Literal["", "moved", "to come"] = ""
-    """Inside a step of its optimizer: that step has moved it, and the figures are of the one after it with the same
-    gradient; or it is still to come to it, and they are what it will do. Empty everywhere else."""
+    """Inside a step of its optimizer: the step has moved the parameter, and the figures are of the step after it with
+    the same gradient; or the step is still to come to the parameter, and the figures are what it will do. Empty
+    everywhere else."""
     further: tuple[Foresight, ...] = ()
-    """Where several optimizers hold the parameter: of the others, each as if it came next."""
+    """The foresights of the other optimizers that hold the parameter, each as if its step came next."""

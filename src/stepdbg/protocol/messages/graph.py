@@ -33,7 +33,8 @@ class SavedForBackward(Part, frozen=True):
     """A tensor that a node has saved for backward, looked at without unpacking it through anybody's hook."""
 
     label: str
-    """As torch calls it: `self`, `mat1`, `result`; of a custom Function its place, or `ctx.x` for an attribute."""
+    """The name that torch gives the tensor: `self`, `mat1`, `result`; of a custom Function its place, or `ctx.x` for an
+    attribute."""
     state: SavedState
     """`changed`: written in place since, so that backward will refuse; `freed`: a backward has been here; `hooked`:
     behind a hook, which is not run for a look; `unwatched`: an attribute, of which autograd counts no versions;
@@ -46,7 +47,7 @@ class SavedForBackward(Part, frozen=True):
     now: int | None = None
     """The version counter now."""
     object: str = ""
-    """What it is, or is a view of, where that is listed: `model.fc2.weight`."""
+    """The name of the tensor, or of what it is a view of, where that is listed: `model.fc2.weight`."""
     note: str = ""
     """`recomputed in backward (checkpoint)`, or which hook it is behind."""
 
@@ -63,14 +64,15 @@ class GraphRow(Part, frozen=True):
     `unreached` (a trainable parameter), `earlier` (a graph of an earlier update).
     """
     name: str
-    """Of a node its class: `AddmmBackward0`; of all others words."""
+    """The class of a node, `AddmmBackward0`; words for any other row."""
     node: int = 0
-    """Its place in the order in which backward goes, from 1; of a branch or a join that of its first node; else 0."""
+    """The place of the node in the order in which backward goes, from 1; of a branch or a join that of its first node;
+    else 0."""
     depth: int = 0
     last: bool = False
     """Whether nothing follows below its node."""
     shapes: tuple[tuple[int, ...], ...] = ()
-    """Of what the node has computed (its gradients have the same), at most `GRAPH_SHAPES` of them."""
+    """The shapes of what the node has computed (its gradients have the same), at most `GRAPH_SHAPES` of them."""
     dtype: str = ""
     object: str = ""
     """The leaf; the tensor that the node has made, where it is listed or a variable holds it."""
@@ -78,14 +80,14 @@ class GraphRow(Part, frozen=True):
     through: tuple[str, ...] = ()
     """Nodes between a leaf and its row's node that save nothing: `TBackward0`."""
     nodes: int = 0
-    """Of a branch; at most `GRAPH_BRANCH` are counted."""
+    """The number of nodes in a branch, at most `GRAPH_BRANCH`; 0 for any other row."""
     leaves: tuple[str, ...] = ()
-    """Of a branch."""
+    """The names of the leaves in a branch; empty for any other row."""
     opened: bool = False
     refers: int = -1
     """The row where the node of a join is shown."""
     update: tuple[int, int] | None = None
-    """The update that it was made in, where that is an earlier one; or the first and last of those it may have been."""
+    """The first and the last update that the graph may have been made in; None where that is this one."""
     note: str = ""
     """What is to be known of a node that is none of torch's; where a branch joins; what an earlier graph holds."""
 
@@ -107,26 +109,26 @@ class Graph(Message, frozen=True):
     top: int = 0
     rows: tuple[GraphRow, ...] = ()
     total: int = 0
-    """Rows of the whole, as it is opened."""
+    """The number of rows of the whole tree, as it is opened."""
     nodes: int = 0
     walked: int = 0
-    """Grows with each answer until all is known."""
+    """A number that grows with each answer until the whole graph is known."""
     complete: bool = True
     reached: int = 0
-    """Trainable parameters at its leaves."""
+    """The number of trainable parameters at the graph's leaves."""
     unreached: int = 0
     """How many trainable parameters the graph does not reach."""
     unreached_names: tuple[str, ...] = ()
-    """Some of them."""
+    """The names of some of the parameters that are not reached."""
     earlier: int = 0
-    """Graphs that are alive from before the update before."""
+    """The number of graphs that are alive from before the update before."""
     freed: bool = False
-    """Whether a backward has freed what it had saved."""
+    """Whether a backward has freed what the graph had saved."""
     update: tuple[int, int] | None = None
-    """The update that it was made in, where that is an earlier one; or the first and last of those it may have been."""
+    """The first and the last update that the graph may have been made in; None where that is this one."""
     place: int = -1
     """The row of the leaf that was asked for."""
     remarks: tuple[str, ...] = ()
     """What a reader must know: which parts of it are hidden."""
     loss_why: str = ""
-    """Where nothing has a graph: why the loss has none, which is there."""
+    """Why the loss, which is there, has no graph; empty where anything has one."""

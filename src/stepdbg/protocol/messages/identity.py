@@ -9,19 +9,19 @@ from stepdbg.protocol.messages.effects import Kind
 
 
 class Identify(Question, frozen=True):
-    """Who holds this tensor, and what hangs on it? Of a gradient or a state entry: of the parameter that it belongs
-    to. Answer: `Identity`.
+    """Who holds this tensor, and what hangs on it? For a gradient or a state entry the parameter that it belongs to is
+    looked at. Answer: `Identity`.
     """
 
     object: str
 
 
 class Owner(Part, frozen=True):
-    """One way that leads to a tensor."""
+    """An expression that leads to a tensor, and what kind of owner it goes through."""
 
     kind: Literal["model", "optimizer", "variable"]
     expression: str
-    """As the user could write it: `model.fc.weight`, `optimizer.param_groups[0]["params"][2]`, `w`."""
+    """The expression as the user could write it: `model.fc.weight`, `optimizer.param_groups[0]["params"][2]`, `w`."""
     cls: str = ""
     """The class of the module that the attribute is of, or of the optimizer; the function that a variable is in."""
 
@@ -32,7 +32,8 @@ class Hanging(Part, frozen=True):
     kind: Literal["grad", "state"]
     object: str
     expression: str
-    """As the user could write it: `model.fc.weight.grad`, `optimizer.state[model.fc.weight]["exp_avg"]`."""
+    """The expression as the user could write it: `model.fc.weight.grad`,
+    `optimizer.state[model.fc.weight]["exp_avg"]`."""
     text: str
     """The value of a number, the shape of a tensor."""
     norm: float | None = None
@@ -47,30 +48,30 @@ class Identity(Message, frozen=True):
     dtype: str
     device: str
     id: int
-    """What Python's `id` says: two owners hold one tensor where this is the same."""
+    """The tensor's `id` in Python: two owners hold one tensor where this is the same."""
     pointer: int | None = None
-    """Where its numbers begin in memory (`data_ptr`); None where it has no memory of its own."""
+    """The address of the tensor's numbers (`data_ptr`); None where it has no memory of its own."""
     requires_grad: bool = False
     grad_fn: str = ""
-    """The node of the graph that made it; empty for a leaf."""
+    """The node of the graph that made the tensor; empty for a leaf."""
     owners: tuple[Owner, ...] = ()
-    """At most `OWNERS`: models first, then optimizers, then variables."""
+    """The owners, at most `OWNERS`: models first, then optimizers, then variables."""
     left_out: int = 0
-    """Owners beyond those."""
+    """The number of owners beyond those."""
     hangs: tuple[Hanging, ...] = ()
     shares: tuple[str, ...] = ()
     """Names of other tensors over the same memory (views of it)."""
     models: tuple[str, ...] = ()
-    """All models that are known, be it theirs or not."""
+    """All models that are known, whether they hold the tensor or not."""
     optimizers: tuple[str, ...] = ()
-    """All optimizers that are known, be it theirs or not."""
+    """All optimizers that are known, whether they hold the tensor or not."""
     steps: int = 0
-    """How often the optimizers that hold it have stepped."""
+    """The number of steps of the optimizers that hold the tensor."""
     stateful: bool = False
-    """Whether one of them keeps anything under any tensor."""
+    """Whether one of these optimizers keeps state of any tensor."""
     marks: tuple[str, str, str] = ("", "", "")
-    """What the phase done did to it, to its gradient and to its optimizer state."""
+    """What the phase done did to the tensor, to its gradient and to its optimizer state."""
 
 
 OWNERS = 64
-"""So many owners of one tensor are told."""
+"""The number of owners of one tensor that are sent at most."""

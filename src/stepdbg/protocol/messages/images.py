@@ -23,11 +23,12 @@ class LookAtMaps(Question, frozen=True):
     slice: tuple[int, ...] = ()
     """The indices of the dimensions that are fixed."""
     tiles: int = 1
-    """So many slices are sent, unpooled: those of the page that the slice is on, if pages are of that length."""
+    """The number of slices that are sent, unpooled: those of the page that the slice is on, pages being of that
+    length."""
     rows: int = 16
     columns: int = 64
     row: int = 0
-    """Of the element under the cursor, in the slice."""
+    """The row of the element under the cursor, in the slice."""
     column: int = 0
     pool: Pool = "extreme"
     side: Side = "now"
@@ -63,7 +64,7 @@ class HeatMaps(Message, frozen=True):
 
     slice: tuple[int, ...]
     total_rows: int
-    """Of the slice, in elements."""
+    """The height of the slice, in elements."""
     total_columns: int
     block_rows: int
     """Elements that a pixel stands for, downwards."""
@@ -72,7 +73,7 @@ class HeatMaps(Message, frozen=True):
     first: int = 0
     """The number of the first slice in row-major order, where several are sent."""
     tiles: int = 1
-    """How many are."""
+    """The number of slices that are sent."""
     side: Side = "now"
     top: int = 0
     """The first row of the slice that is shown."""
@@ -117,6 +118,6 @@ class Pictures(Message, frozen=True):
     high: float
     """What levels 0 and 15 stand for."""
     labels: tuple[str, ...] = ()
-    """One for each picture; empty where the batch holds none."""
+    """The label of each picture; empty where the batch holds none."""
     labels_of: str = ""
-    """The tensor that they are from: `y`."""
+    """The name of the tensor that the labels are from: `y`."""

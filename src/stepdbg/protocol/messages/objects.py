@@ -7,22 +7,22 @@ from typing import Literal
 from stepdbg.protocol.messages.base import Message, Part, Question
 
 Order = Literal["tree", "name", "norm", "grad", "ratio", "size"]
-"""As the modules hold them; by name; else the largest first. But for the first, tensors only."""
+"""The order of rows: as modules hold them (`tree`); tensors only, by name or with the largest first."""
 
 
 class ListObjects(Question, frozen=True):
     """What is alive, by name: as it is all of it, else what a filter finds and a window shows. Answer: `Objects`."""
 
     filter: str = ""
-    """As typed: `stepdbg.listing.filters`."""
+    """The filter as it was typed (`stepdbg.listing.filters`); empty for none."""
     order: Order = "tree"
     base: Literal["auto", "open", "closed"] = "open"
     """Which modules are folded that are not in `toggled`; `auto` leaves it to the size of the model."""
     toggled: tuple[str, ...] = ()
-    """Modules that are the other way round."""
+    """The modules that are open where others are folded, or folded where others are open."""
     first: int = 0
     count: int | None = None
-    """Rows of the window; None for all. Where there are few, all come along."""
+    """The number of rows in the window; None for all. Where there are few rows, all are sent."""
     around: str = ""
     """A row that the window is moved to, if it lies elsewhere."""
 
@@ -44,18 +44,18 @@ class ObjectRow(Part, frozen=True):
     """The class of a model or module; the kind (`batch`, `output`, `loss`) of a variable."""
     shape: tuple[int, ...] = ()
     dtype: str = ""
-    """Without `torch.`: `float32`."""
+    """The dtype without `torch.`: `float32`; empty for what is no tensor."""
     device: str = ""
     elements: int = 0
     bytes: int = 0
     trainable: bool = False
     """`requires_grad`."""
     owner: str = ""
-    """Which optimizer's group holds it: `optimizer[0]`; empty where none does."""
+    """The optimizer's group that holds the parameter: `optimizer[0]`; empty where none does."""
     also: tuple[str, ...] = ()
     """Further names of the same tensor (tied parameters)."""
     folded: bool = False
-    """Of what holds others: whether they are not shown."""
+    """Whether the rows of what this object holds are not shown."""
 
 
 class Objects(Message, frozen=True):
@@ -64,19 +64,19 @@ class Objects(Message, frozen=True):
     registry: int
     rows: tuple[ObjectRow, ...]
     first: int = 0
-    """Of these rows among all that were asked for."""
+    """The place of the first of these rows among all that were asked for."""
     total: int | None = None
-    """How many those are; None: these."""
+    """The number of all rows that were asked for; None where `rows` are all."""
     place: int = -1
-    """Where the row `around` is among them, or the module that it is folded into; -1 where neither is."""
+    """The place of the row `around`, or of the module that it is folded into; -1 where neither is among the rows."""
     models: tuple[tuple[str, str], ...] = ()
     """All models, by name and class, whatever the window."""
     leading: str = ""
     """The first parameter of all."""
     parameters: int = 0
-    """How many there are in all."""
+    """The number of all parameters."""
     matches: int = 0
-    """Tensors that a filter has found."""
+    """The number of tensors that the filter has found."""
     moves: bool = False
     """Whether the same question may be answered otherwise at the next stop, though nothing comes or goes."""
     open: bool = True
@@ -84,7 +84,7 @@ class Objects(Message, frozen=True):
 
 
 class Summarise(Question, frozen=True):
-    """One line of figures for each of these objects (the visible rows). Answer: `Summaries`."""
+    """Figures for one line about each of these objects (the visible rows). Answer: `Summaries`."""
 
     objects: tuple[str, ...]
 
@@ -102,9 +102,9 @@ class Summary(Part, frozen=True):
     finite: bool = True
     """False where value or gradient holds a NaN or an infinity."""
     value: bool | int | float | None = None
-    """The one number that a tensor of a single element holds; None of any other."""
+    """The number that a tensor of a single element holds; None for any other."""
     grad_value: bool | int | float | None = None
-    """The one number of the gradient, where that has a single element; else None."""
+    """The number that a gradient of a single element holds; None for any other."""
     marks: tuple[str, str, str] = ("", "", "")
     """What the phase done did to value, gradient and optimizer state."""
     unreadable: str = ""

@@ -6,7 +6,7 @@ from stepdbg.protocol.messages.base import Message, Part, Question
 
 
 class ListOptimizers(Question, frozen=True):
-    """Answer: `Optimizers`."""
+    """What all optimizers hold. Answer: `Optimizers`."""
 
 
 class Hyperparameter(Part, frozen=True):
@@ -14,12 +14,12 @@ class Hyperparameter(Part, frozen=True):
 
     name: str
     value: str
-    """As Python writes it."""
+    """The value as Python writes it."""
     object: str
-    """The name to edit it by: `optimizer.param_groups[0]['lr']`."""
+    """The name to edit the value by: `optimizer.param_groups[0]['lr']`."""
     editable: bool = True
     elements: tuple[str, ...] = ()
-    """Those of a tuple, each of which can be edited by its index."""
+    """The elements of a tuple, each of which can be edited by its index; empty for any other value."""
 
 
 class ParameterGroup(Part, frozen=True):
@@ -51,16 +51,16 @@ class LedgerRow(Part, frozen=True):
 
 
 class OptimizerInfo(Part, frozen=True):
-    """One optimizer."""
+    """An optimizer: its groups, and what it keeps of each parameter."""
 
     name: str
     cls: str
     steps: int
-    """How often it has stepped since it was first seen."""
+    """The number of the optimizer's steps since it was first seen."""
     groups: tuple[ParameterGroup, ...]
     ledger: tuple[LedgerRow, ...]
     left_out: int = 0
-    """Rows of the ledger beyond the first 2,000."""
+    """The number of rows of the ledger beyond the first 2,000."""
 
 
 class Optimizers(Message, frozen=True):
@@ -68,4 +68,4 @@ class Optimizers(Message, frozen=True):
 
     optimizers: tuple[OptimizerInfo, ...]
     by_hand: int = 0
-    """How often the script has moved parameters itself, where there is no optimizer."""
+    """The number of times that the script has moved parameters itself, where there is no optimizer."""

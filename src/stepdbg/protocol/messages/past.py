@@ -35,7 +35,7 @@ class ListStops(Message, frozen=True):
 
 
 class Tick(Part, frozen=True, array_like=True):
-    """One stop, as the strip of the timeline marks it."""
+    """A stop as the strip of the timeline marks it."""
 
     boundary: int
     update: int

@@ -38,7 +38,7 @@ class Tracing(Part, frozen=True):
     fingerprints: bool = False
     """The fingerprint of everything that is alive."""
     updates: int | None = None
-    """After so many the training process is ended."""
+    """The number of updates after which the training process is ended; None for no end."""
 
 
 class RankWelcome(Message, frozen=True):
@@ -46,7 +46,7 @@ class RankWelcome(Message, frozen=True):
 
     version: int
     go: Go | None
-    """None: stop at this first boundary."""
+    """How far to go from the first boundary; None to stop there."""
     breakpoints: tuple[Breakpoint, ...] = ()
     readonly: bool = False
     trace: Tracing | None = None
@@ -78,9 +78,9 @@ class Traced(Message, frozen=True):
     failure: Failure | None = None
     """The exception that ended the script."""
     effects: tuple[Effect, ...] | None = None
-    """All of the phase done, none left out; None where they were not asked for."""
+    """All effects of the phase done; None where they were not asked for."""
     fingerprints: dict[str, str | None] | None = None
-    """By name of the object; None for one whose bytes cannot be read."""
+    """The fingerprints by the names of the objects; None for an object whose bytes cannot be read."""
     algorithms: dict[str, str] | None = None
     """What the fingerprints are, by place (`cpu`, `device`, `value`); told with the first ones only."""
 
@@ -92,7 +92,7 @@ class BreakpointHit(Message, frozen=True):
 
 
 class Interruptible(Message, frozen=True):
-    """From now on that signal interrupts an `Evaluate`, and does nothing at any other time."""
+    """The signal that interrupts an `Evaluate` from now on, and does nothing at any other time."""
 
     signal: int
 

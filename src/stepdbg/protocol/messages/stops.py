@@ -15,7 +15,7 @@ class Boundary(Part, frozen=True):
     """The moment between two phases, the only place where training stops."""
 
     index: int
-    """Counts from 1 in each training process."""
+    """The number of the boundary, from 1, in each training process."""
     update: int
     """The update that the phase done was part of, from 1 (the one about to open, where nothing is done yet)."""
     done: str | None = None
@@ -30,8 +30,8 @@ class Boundary(Part, frozen=True):
     """The enclosing phases, outermost first (a closure's forward lies inside `step`)."""
     rank: int = 0
     epoch: int | None = None
-    """That of the phase done (of what comes next, where nothing is done yet): how often the loader that feeds training
-    has been iterated over. None without a loader."""
+    """The epoch of the phase done (of what comes next, where nothing is done yet): how often the loader that feeds
+    training has been iterated over. None without a loader."""
     file: str | None = None
     line: int | None = None
     """The user's own innermost frame."""
@@ -42,8 +42,8 @@ class Boundary(Part, frozen=True):
     skipped: bool = False
     """True where the phase done was a step that did nothing (a GradScaler that met infinite gradients)."""
     over: int | None = None
-    """Where the phase done has found a loader with no batch left: the epoch that is over with it, 0 where that is not
-    known. None where it has found none so."""
+    """The epoch that is over, where the phase done has found a loader with no batch left (0 if the epoch is not known);
+    else None."""
 
 
 class PhaseRecord(Part, frozen=True):
@@ -53,10 +53,11 @@ class PhaseRecord(Part, frozen=True):
     ms: float | None = None
     inside: tuple[str, ...] = ()
     effects: Effects | None = None
-    """Counts only (no names); None where nobody looked."""
+    """The counts of what the phase did, without names; None where nobody looked."""
     skipped: bool = False
     of: str = ""
-    """Whose it was, where there are several models or optimizers: `optimizer_d`, `generator`, the loss's name."""
+    """The name of the phase's owner, where there are several models or optimizers: `optimizer_d`, `generator`, the
+    loss's name."""
 
 
 class Frame(Part, frozen=True):
@@ -70,7 +71,7 @@ class Frame(Part, frozen=True):
 
 
 class Census(Part, frozen=True):
-    """How much is alive: the right end of the header."""
+    """The device, number and size of the parameters: the right end of the header."""
 
     device: str
     """`cpu`, `cuda:0`, or several joined by a comma."""
@@ -84,10 +85,10 @@ class Operand(Part, frozen=True):
     """What an exception was raised on: a tensor that the user's line names there, or a number that is an index."""
 
     name: str
-    """As the user writes it, in the innermost frame of theirs; `its input` is what the module was called with."""
+    """The expression for the tensor in the user's innermost frame; `its input` is what the module was called with."""
     shape: tuple[int, ...] = ()
     dtype: str = ""
-    """Without `torch.`; empty for an index."""
+    """The dtype without `torch.`; empty for an index."""
     device: str = ""
     number: float | int | None = None
     """The index, or the value of a tensor that has a single one."""
@@ -99,33 +100,33 @@ class Failure(Part, frozen=True):
     type: str
     message: str
     traceback: str
-    """As Python prints it, with nothing of ours in it."""
+    """The traceback as Python prints it, with nothing of ours in it."""
     module: str = ""
     """The innermost module whose forward was running, as the user names it; empty where none was."""
     operands: tuple[Operand, ...] = ()
-    """What it was raised on, the nearest first."""
+    """What the exception was raised on, the nearest first."""
     why: str = ""
     """Why autograd has refused a backward; empty where that is not certain, and of any other exception."""
     with_grad: tuple[str, ...] = ()
-    """Where it has left a backward, and what that had written was not recorded: the parameters that have a `.grad`, by
-    name, no more than a few."""
+    """The names of a few parameters that have a `.grad`, where the exception has left a backward of which nothing was
+    recorded."""
     with_grad_of: tuple[int, int] = (0, 0)
-    """How many have one, and how many are trained."""
+    """The number of parameters that have a `.grad` then, and of those that are trained."""
 
 
 class InnerTensor(Part, frozen=True):
     """A tensor that an inner stop is about."""
 
     label: str
-    """What it is there: `input`, `output[0]`, `gradient`, `before`."""
+    """What the tensor is to the unit: `input`, `output[0]`, `gradient`, `before`."""
     object: str
-    """What `LookAt` knows it by."""
+    """The name that `LookAt` knows the tensor by."""
     shape: tuple[int, ...]
     dtype: str
-    """Without `torch.`: `float32`."""
+    """The dtype without `torch.`: `float32`."""
     device: str = ""
     statistics: Statistics | None = None
-    """Of what has just been computed or written; None for what has gone in."""
+    """The statistics of what has just been computed or written; None for what has gone in."""
 
 
 Unit = Literal["module", "operator", "gradient", "node", "parameter", "line"]
@@ -134,32 +135,33 @@ of the graph; in a step a parameter's new value; a `line` is a `stepdbg.breakpoi
 
 
 class Inner(Part, frozen=True):
-    """Where in a phase training waits: what has just been done, one unit of the phase."""
+    """The unit of a phase that has just been done, after which training waits."""
 
     unit: Unit
     name: str = ""
-    """`model.fc1`, `aten.addmm`, `model.fc1.weight`, `ReluBackward0`."""
+    """The name of the unit: `model.fc1`, `aten.addmm`, `model.fc1.weight`, `ReluBackward0`."""
     cls: str = ""
     """The class of a module or optimizer."""
     within: str = ""
     """The module whose call an operator is part of, or that made what a node of the graph leads back from."""
     tensors: tuple[InnerTensor, ...] = ()
-    """What came out, or was written, comes first."""
+    """The tensors that the unit is about: first what came out or was written."""
     left_out: int = 0
-    """Tensors beyond those."""
+    """The number of tensors that are not described."""
     nth: int = 1
     """How often this unit has come up in this phase, this time included."""
     place: int = 0
     """The place of the unit among all units of the phase, from 1."""
     total: int = 0
-    """Of so many; 0 where that is not known."""
+    """The number of all units of the phase; 0 where it is not known."""
     how: Literal["", "written", "added", "together", "gone"] = ""
-    """A gradient is the first one or added to one that was there; a parameter was written with all others by one call
-    of a foreach or fused optimizer; what was written is gone again (a hook of the user's has freed the gradient)."""
+    """How the unit has written: a gradient is the first one (`written`) or `added` to one that was there; a parameter
+    was written `together` with all others, by one call of a foreach or fused optimizer; what was written is `gone`
+    again (a hook of the user's has freed the gradient)."""
     change: float | None = None
     """2-norm of what a step has changed of a parameter; None where the parameter was too large to keep."""
     phase: str = ""
-    """The phase that it lies in."""
+    """The phase that the unit is part of."""
 
 
 class Stop(Part, frozen=True):
@@ -168,43 +170,44 @@ class Stop(Part, frozen=True):
     boundary: Boundary
     reason: Reason
     detail: str = ""
-    """In words: which breakpoint, which exception."""
+    """The breakpoint or the exception, in words; empty for any other reason."""
     effects: Effects | None = None
-    """Of the phase done; None where nothing was recorded before it."""
+    """What the phase done did; None where nothing was recorded before it."""
     phases: tuple[PhaseRecord, ...] = ()
     """The phases done so far in the update of `boundary`, in order."""
     previous: tuple[PhaseRecord, ...] = ()
-    """Those of the last complete update: the learned order, and what is foretold."""
+    """The phases of the last complete update: the learned order, and what is foretold."""
     frames: tuple[Frame, ...] = ()
-    """Innermost first."""
+    """The stack of the training thread, innermost first."""
     line_done: tuple[str, int] | None = None
     """File and line where the phase done was called."""
     line_next: tuple[str, int] | None = None
-    """File and line that runs next, where known."""
+    """File and line that runs next; None where that is not known."""
     census: Census | None = None
     registry: int = 0
-    """Moves when the set of objects or their names change: time to ask for `Objects` again."""
+    """A number that grows when the set of objects or their names change: `Objects` are to be asked for again."""
     pending_backward: bool = False
     """True between a training forward and its backward: autograd refuses edits of what it has saved."""
     loss_name: str | None = None
-    """What the user's frame calls the newest loss; before backward, the one that it is about to be called on."""
+    """The name of the newest loss in the user's frame; before backward, of the loss that it will be called on."""
     failure: Failure | None = None
     made_in: dict[str, int] = {}
     """The update that the newest `batch`, `output` and `loss` are of: after `zero_grad` still the one before."""
     next_of: str = ""
-    """Whose phase comes next, as in `PhaseRecord.of`."""
+    """The owner of the phase that comes next, as in `PhaseRecord.of`."""
     done_of: str = ""
-    """Whose the phase done was, as in `PhaseRecord.of`, where that is on no record: a single evaluation."""
+    """The owner of the phase done, as in `PhaseRecord.of`, where it has no record: a single evaluation."""
     evaluations: int = 1
     """How many evaluations in a row the phase done stands for, where it is one."""
     suspicion: str = ""
-    """One line on what looks like a mistake; empty where nothing does."""
+    """A line on what looks like a mistake; empty where nothing does."""
     modes: tuple[tuple[str, str], ...] = ()
     """Models that are trained and not in training mode: by name, `eval`, or `mixed` where some of their modules are."""
     evaluating: tuple[str, ...] = ()
     """Models and modules that are in evaluation mode and lie in none that is, by name; no more than some dozens."""
     inner: Inner | None = None
-    """Where in the phase training waits, at a stop that lies within one; `boundary` then names it in `inside`."""
+    """The unit that has just been done, at a stop inside a phase, which `boundary` then names in `inside`; else
+    None."""
     walked_from: str | None = None
-    """What the loss is called that the backward just done was called on; empty where that was no loss (a derivative by
+    """The name of the loss that the backward just done was called on; empty where that was no loss (a derivative by
     `torch.autograd.grad`), None where nobody can say."""

@@ -8,11 +8,12 @@ from stepdbg.protocol.messages.base import Message, Part, Question
 from stepdbg.protocol.messages.effects import Kind
 
 Side = Literal["now", "before", "change"]
-"""Of a tensor that a phase has changed: what it is, what it was before that phase, or the first minus the second."""
+"""What is looked at of a tensor that a phase has changed: its values `now`, those from `before` that phase, or the
+first minus the second (`change`)."""
 
 
 class LookAt(Question, frozen=True):
-    """One tensor: its figures and the window of its numbers that is on the screen. Answer: `TensorView`.
+    """The figures of a tensor and the window of its numbers that is on the screen. Answer: `TensorView`.
 
     The tensor is shown as a table: all but the last dimension run down, the last runs across.
     """
@@ -24,10 +25,10 @@ class LookAt(Question, frozen=True):
     columns: int = 0
     statistics: bool = True
     bins: int = 0
-    """Bins of the histogram; 0 for none."""
+    """The number of bins of the histogram; 0 for no histogram."""
     side: Side = "now"
     cut: str = ""
-    """A slice in Python's syntax: rows and columns are of that. Empty: of the whole."""
+    """A slice in Python's syntax, which rows and columns are of; empty for the whole."""
 
     def looks_at(self) -> tuple[str, ...]:
         """The names of what is looked at."""
@@ -35,22 +36,22 @@ class LookAt(Question, frozen=True):
 
 
 class Statistics(Part, frozen=True):
-    """Over all elements; NaN are left out of min, max, mean, std and norm and counted. None where undefined."""
+    """Figures over all elements; NaN are left out of min, max, mean, std and norm and counted. None where undefined."""
 
     min: float | None = None
     max: float | None = None
     mean: float | None = None
     std: float | None = None
-    """With Bessel's correction, as `torch.std`."""
+    """The standard deviation with Bessel's correction, as `torch.std` has it."""
     norm: float | None = None
-    """2-norm."""
+    """The 2-norm."""
     zeros: int = 0
     nan: int = 0
     inf: int = 0
     distinct: int | None = None
-    """How many distinct values there are; None where they are many, or too many elements to count them."""
+    """The number of distinct values; None where they are many, or the elements too many to count them."""
     sampled: int = 0
-    """Where there are too many elements: so many were looked at, and the counts are of those. 0: all were."""
+    """The number of elements looked at, of which the counts are, where the tensor has too many; 0 where all were."""
 
 
 class Histogram(Part, frozen=True):
@@ -81,21 +82,21 @@ class Change(Part, frozen=True):
     """What the last change of a tensor comes to."""
 
     phase: str = ""
-    """Which phase did it."""
+    """The phase that changed the tensor."""
     whose: Literal["call", "script", "both"] = "call"
-    """Whether its call did, or what the script did between its return and the next boundary."""
+    """Whether the phase's call changed the tensor, or what the script did between its return and the next boundary."""
     update: int = 0
     norm: float | None = None
     """2-norm of new minus old."""
     largest: float | None = None
     """The largest distance of an element from what it was."""
     changed: int = 0
-    """Elements that are others than before, among `elements`."""
+    """The number of elements that are others than before, among `elements`."""
     elements: int = 0
     ratio: float | None = None
-    """`norm` by the norm from before."""
+    """`norm` divided by the 2-norm from before."""
     problem: str = ""
-    """Why what was before is not kept; nothing else is told then."""
+    """Why there is no copy from before; all else is empty then."""
 
 
 class TensorPart(Part, frozen=True):
@@ -107,7 +108,7 @@ class TensorPart(Part, frozen=True):
     statistics: Statistics | None = None
     shape: tuple[int, ...] = ()
     change: Change | None = None
-    """None where no phase was seen to change it."""
+    """The last change; None where no phase was seen to change the part."""
 
 
 class TensorView(Message, frozen=True):
@@ -130,7 +131,7 @@ class TensorView(Message, frozen=True):
     histogram: Histogram | None = None
     window: Window | None = None
     note: str = ""
-    """What a reader must know: `sparse: shown dense`, `1 of 512 elements sampled`."""
+    """A note that a reader needs: `sparse: shown dense`, `1 of 512 elements sampled`."""
     side: Side = "now"
     """What statistics, histogram and window are of."""
     cut: str = ""
@@ -140,7 +141,7 @@ class TensorView(Message, frozen=True):
 
 
 class LookBeside(Question, frozen=True):
-    """The same elements of several tensors of one shape: so many rows of one column. Answer: `Beside`."""
+    """The same elements of several tensors of one shape: some rows of one column. Answer: `Beside`."""
 
     parts: tuple[tuple[str, Side], ...]
     row: int
@@ -164,12 +165,12 @@ class Condition(Part, frozen=True):
     """What is searched for in a tensor, and marked where it is in view."""
 
     low: float | None = None
-    """From there on, that number itself among it; None: from wherever."""
+    """The least number that matches; None for no lower end."""
     high: float | None = None
     outside: bool = False
-    """Whether it is what does not lie between those ends (and is no NaN)."""
+    """Whether numbers outside of `low` to `high` match (and no NaN)."""
     odd: bool = False
-    """NaN and infinities, nothing else."""
+    """Whether NaN and infinities match, and nothing else."""
 
 
 class Find(Question, frozen=True):
@@ -193,9 +194,9 @@ class Found(Message, frozen=True):
     """Answer to `Find`."""
 
     number: int | None = None
-    """Of the element; None where none was found."""
+    """The number of the element in row-major order; None where none was found."""
     further: int | None = None
-    """Where to go on, if not all was looked at yet."""
+    """The number of the element to search on from, where not all was looked at yet; else None."""
 
 
 SaveFormat = Literal["safetensors", "npy", "csv", "txt"]
@@ -205,10 +206,10 @@ class Save(Question, frozen=True):
     """Write tensors to a file, from the training thread. Answer: `Saved`, or `Refusal`. No file is overwritten."""
 
     path: str
-    """Absolute."""
+    """The absolute path of the file."""
     format: SaveFormat
     object: str = ""
-    """One tensor; empty for the whole state: parameters, buffers, gradients, optimizer state."""
+    """The tensor to save; empty for the whole state: parameters, buffers, gradients, optimizer state."""
 
     def looks_at(self) -> tuple[str, ...]:
         """The names of what is looked at."""
@@ -221,6 +222,6 @@ class Saved(Message, frozen=True):
     path: str
     tensors: int
     bytes: int
-    """Of the file."""
+    """The size of the file, in bytes."""
     left_out: tuple[str, ...] = ()
     """Names of what the format cannot hold, each with the reason."""
