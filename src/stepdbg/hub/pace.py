@@ -15,7 +15,7 @@ class Pace:
     def __init__(self) -> None:
         self._count: int | None = None
         self._moved: float | None = None
-        """When the count was seen to move; None while it has not."""
+        """The time at which the count was seen to move; None while it has not."""
         self._rate: float | None = None
 
     def seen(self, count: int, now: float) -> float | None:

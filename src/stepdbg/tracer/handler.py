@@ -18,11 +18,11 @@ class AtStop:
     """What every handler gets when training has stopped."""
 
     boundary: m.Boundary
-    """Where training stands."""
+    """The boundary at which training waits."""
     stack: list[FrameType] = field(default_factory=list)
     """The training thread's frames, innermost first."""
     snapshot: ObjectSnapshot = field(default_factory=dict)
-    """Of everything alive; empty where nothing could be read."""
+    """The snapshot of everything alive; empty where nothing could be read."""
     effects: Sequence[m.Effect] = ()
     """What the phase done did."""
     gradients: bool = True
@@ -30,7 +30,7 @@ class AtStop:
     pending_backward: bool = False
     """Whether a training forward has run whose backward is still to come."""
     opened_ns: int = 0
-    """When the update opened that the gradients are of (`monotonic_ns`)."""
+    """The time at which the update opened that the gradients are of (`monotonic_ns`)."""
     inner: m.Inner | None = None
     """What has just been done within a phase; None at a boundary between phases."""
     coming: Any = None
@@ -48,7 +48,7 @@ class Handler:
     answers: ClassVar[tuple[type[Question], ...]] = ()
     """The types of the questions that this handler answers."""
     changes: ClassVar[tuple[type[Question], ...]] = ()
-    """Those after which anything may have become another."""
+    """The questions after which anything may have become another."""
     readonly: ClassVar[Mapping[type[Question], str]] = {}
     """What a read-only session says instead of an answer."""
 

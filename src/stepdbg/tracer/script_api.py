@@ -42,7 +42,7 @@ class ScriptApi:
             self._marked.append(None if tracer.driving else tracer.begin(name))
 
     def leave_phase(self) -> None:
-        """… and ends."""
+        """`with stepdbg.phase(name):` ends."""
         if self._marked and (phase := self._marked.pop()) is not None:
             self._tracer.end(phase)
 

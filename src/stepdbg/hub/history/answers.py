@@ -19,7 +19,7 @@ from stepdbg.protocol.messages import (
 )
 
 MOST_BYTES = 32 * 1024 * 1024
-"""Of answers of one rank; the oldest stops lose theirs first."""
+"""The size of the answers of one rank that are kept; the oldest stops lose theirs first."""
 NOT_RECORDED = "not recorded: nobody asked for it at this stop"
 
 

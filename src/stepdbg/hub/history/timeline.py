@@ -13,7 +13,7 @@ from stepdbg.protocol.messages import LISTED_STOPS, LossPoint, Stop, Tick
 
 MOST_STOPS = 10_000
 MOST_BYTES = 64 * 1024 * 1024
-"""Of encoded stops: a model of many parameters names thousands of effects in each."""
+"""The size of the encoded stops that are kept: a model of many parameters names thousands of effects in each."""
 MOST_LOSSES = 200_000
 """Points of one rank; beyond it every second one is dropped."""
 

@@ -49,7 +49,7 @@ HELLO_SECONDS = 10.0
 SILENCE_SECONDS = 10.0
 """After so long without a word from the target's processes the user is told."""
 LINGER_SECONDS = 24 * 3600.0
-"""So long does an unattended session wait after its target's exit."""
+"""The time that an unattended session waits after its target's exit."""
 MOST_CLIENTS = 64
 LONGEST_HELLO = 4096
 LONGEST_FROM_CLIENT = 4 * 1024 * 1024
@@ -75,7 +75,7 @@ class Hub:
         self._links: set[Link] = set()
         self._serving: set[asyncio.Task[None]] = set()
         self._hearing: set[asyncio.Task[None]] = set()
-        """One for each process of the target that has not hung up."""
+        """The tasks that listen, one for each process of the target that has not hung up."""
         self._trace_flow = TraceFlow(self._links, self._hearing)
         self._orphans = Orphans()
         self.session = Session(

@@ -11,7 +11,7 @@ from stepdbg.hub.process.connections import ClientLink, Link
 QUIET_SECONDS = 0.3
 """After the target's exit a trace is whole when its processes have hung up, or been silent for so long."""
 GATHERING_SECONDS = 0.01
-"""So long is a traced process left alone after it has sent something, unless it sends much."""
+"""The time for which a traced process is left alone after it has sent something, unless it sends much."""
 GATHERED = 1 << 16
 """Bytes from which on what it sends is much."""
 

@@ -58,7 +58,7 @@ class Asked(NamedTuple):
 
 
 class Rank:
-    """One training process: its state, its stop, its past."""
+    """A training process: its state, its stop, its past."""
 
     def __init__(self, number: int, hello: RankHello, peer: Peer, page: Page) -> None:
         self.number, self.hello, self.page = number, hello, page
@@ -96,7 +96,7 @@ class Rank:
         )
 
     def send(self, message: ToRank) -> None:
-        """To a stopped process, which listens, or to a running one, for which the bell is rung."""
+        """Send to a stopped process, which listens, or to a running one, for which the bell is rung."""
         if self.peer is None:
             return
         self.peer.send(message)
@@ -131,7 +131,7 @@ class Rank:
         return True
 
     def went_on(self, until: Go) -> bool:
-        """It has gone on; whether by itself, since its process was asked to end."""
+        """The process has gone on. True where it did so by itself, since it was asked to end."""
         if self.state != "paused":
             return False
         self.state, self._until = "running", until
@@ -139,7 +139,7 @@ class Rank:
         return True
 
     def stopped(self, stop: Stop) -> bool:
-        """It waits at `stop`. True where a step typed ahead lets it go on from there at once."""
+        """The process waits at `stop`. True where a step typed ahead lets it go on from there at once."""
         self.state, self.stop, self._pausing = "paused", stop, False
         self.timeline.append(stop)
         queued, self._queued = self._queued, None
@@ -179,7 +179,7 @@ class Rank:
         ]
 
     def progress(self) -> Progress:
-        """Where it is just now, off its page."""
+        """The phase and update that the process is in just now, read off its page."""
         status = self.page.status()
         return Progress(
             self.number,

@@ -1,4 +1,4 @@
-"""The roll: the processes of the target that were born, and those of them that train, each a rank of its own number."""
+"""The table of ranks: the processes of the target that were born, and those that train, each under its own number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stepdbg.protocol.messages import Go, RankHello, State
 
 
 class RankTable:
-    """Who is there.
+    """The target's processes, and those that are ranks.
 
     Args:
         folder: the session's, where the shared pages lie.
@@ -43,7 +43,7 @@ class RankTable:
 
     @property
     def state(self) -> State:
-        """Of all ranks together: what the most interesting one is in."""
+        """The state of all ranks together: that of the most interesting one."""
         states = [rank.state for rank in self.ranks.values()]
         for state in ("paused", "running", "lost"):
             if state in states:

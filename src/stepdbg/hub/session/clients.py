@@ -1,4 +1,4 @@
-"""Those who are attached, and how they are told: changes once and in one piece, notices even if they come too early."""
+"""The attached clients, and how they hear of changes: once and in one piece, of notices even if those come early."""
 
 from __future__ import annotations
 

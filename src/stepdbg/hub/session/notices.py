@@ -11,7 +11,7 @@ NOBODY_BORN = (
 
 
 def why_no_training(script: str, status: int, *, born: bool) -> str:
-    """One sentence on a target that ended with `status` (negative: a signal) and met no phase.
+    """A sentence on a target that ended with `status` (negative: a signal) and met no phase.
 
     Args:
         script: its short name.

@@ -1,4 +1,4 @@
-"""One run of the target: its terminal, its processes and what they say, how it ends. A restart begins another."""
+"""A run of the target: its terminal, its processes and what they say, how it ends. A restart begins another."""
 
 from __future__ import annotations
 

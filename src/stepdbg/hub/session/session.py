@@ -42,7 +42,7 @@ from stepdbg.protocol.messages import (
 )
 
 KILL_SECONDS = 3.0
-"""From SIGTERM to SIGKILL."""
+"""The time from SIGTERM to SIGKILL, in seconds."""
 
 
 class Session:

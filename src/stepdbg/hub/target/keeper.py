@@ -38,7 +38,7 @@ LOG_LIMIT = 4 * 1024 * 1024
 LEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "leader.py")
 """The program of the session's leader."""
 DRAIN_SECONDS = 2.0
-"""So long is the output read to its end after the exit, where somebody keeps writing."""
+"""The time for which output is read after the exit, where somebody keeps writing."""
 MOST_WAITING = 4 * 1024 * 1024
 """Bytes of input that may wait for a script which does not read, and of output for a hub; what is beyond is lost."""
 _PR_SET_CHILD_SUBREAPER = 36
@@ -93,7 +93,7 @@ class Log:
 
 
 class Keeper:
-    """One debuggee on one pty."""
+    """A debuggee on a pty."""
 
     def __init__(self, control: socket.socket, run: dict[str, Any], pending: bytes, *, adopts: bool) -> None:
         self._control: socket.socket | None = control

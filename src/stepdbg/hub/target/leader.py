@@ -90,7 +90,7 @@ def _become(run: dict[str, Any], slave: int) -> None:
 
 
 def drain(master: int, log: str, group: int) -> None:
-    """In the keeper's place: copy what the target's processes write, until none of them is there."""
+    """Copy, in the keeper's place, what the target's processes write, until none of them is there."""
     copy = None
     with contextlib.suppress(OSError):
         copy = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)

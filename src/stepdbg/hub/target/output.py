@@ -24,7 +24,7 @@ class OutputTail:
 
     @property
     def tail(self) -> tuple[int, bytes]:
-        """Where the kept bytes start, and those bytes."""
+        """The position of the bytes that are kept, and those bytes."""
         return self.end - len(self._tail), bytes(self._tail)
 
     def read(self) -> list[tuple[int, bytes]]:

@@ -8,7 +8,7 @@ from stepdbg.protocol.messages import Boundary, Breakpoint
 
 
 class Breakpoints:
-    """Those that are switched on, sorted by what they look at."""
+    """The breakpoints that are switched on, sorted by what they look at."""
 
     def __init__(self, breakpoints: Iterable[Breakpoint] = ()) -> None:
         self._before: dict[str, list[Breakpoint]] = {}
@@ -24,7 +24,7 @@ class Breakpoints:
         self.any = bool(self._before or self._after or self._updates)
 
     def met(self, boundary: Boundary, *, sure: bool = True) -> Breakpoint | None:
-        """The one that is met here; one *before* a phase is not met where that phase is only a guess."""
+        """The breakpoint that is met here; one *before* a phase is not met where that phase is only a guess."""
         if boundary.opens is not None and boundary.opens in self._updates:
             return self._updates[boundary.opens]
         coming = boundary.opens or boundary.update

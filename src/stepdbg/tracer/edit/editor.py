@@ -268,7 +268,7 @@ class Editor(Handler):
         return _Prepared(request, preview, place, lambda: old, new)
 
     def _place_of(self, name: str, entry: Alive) -> tuple[Place, object, str, tuple[Any, dict[str, Any]] | None]:
-        """Where a plain value is held, the value, its key, and the optimizer and group of a hyperparameter."""
+        """The place of a plain value, the value, its key, and the optimizer and group of a hyperparameter."""
         for named, optimizer in self._registry.optimizers():
             if named.name != entry.owner:
                 continue

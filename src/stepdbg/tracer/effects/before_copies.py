@@ -61,7 +61,7 @@ class BeforeCopies:
         return set(self._copies)
 
     def before(self, phase: str | None, registry: Registry, snapshot: ObjectSnapshot) -> None:
-        """That phase begins: copy what it is likely to change.
+        """Copy what the phase that begins is likely to change.
 
         Args:
             phase: Its name; None where nobody knows.

@@ -37,7 +37,7 @@ class ChangeHabits:
         """How often in a row each phase has left an object as it was."""
 
     def learn(self, phase: str, expected: Set[str], changed: Set[str]) -> None:
-        """That phase is done: it was expected to change some objects, and has changed some."""
+        """Learn from a phase that is done: what it was expected to change, and what it has changed."""
         idle = self._idle.setdefault(phase, {})
         for name in expected - changed:
             idle[name] = idle.get(name, 0) + 1

@@ -29,7 +29,7 @@ class Moved(NamedTuple):
     """What a change comes to."""
 
     statistics: Statistics
-    """Of new minus old; of complex numbers, of its absolute value."""
+    """The statistics of new minus old; of complex numbers, of its absolute value."""
     changed: int
     """Elements that are others than before."""
 
@@ -57,7 +57,7 @@ def _some(tensor: torch.Tensor, size: int, every: int) -> list[torch.Tensor]:
 
 
 def histogram(new: torch.Tensor, old: torch.Tensor, bins: int) -> Histogram | None:
-    """Of new minus old."""
+    """The histogram of new minus old."""
     if new.numel() <= _SAMPLE:
         return tensors.histogram(tensors.difference(new, old), bins)
     every = max(1, new.numel() // _PIECE // 64)

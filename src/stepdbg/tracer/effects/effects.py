@@ -168,7 +168,7 @@ def _by_new_names(before: ObjectSnapshot, after: ObjectSnapshot) -> ObjectSnapsh
 
 
 def _by_new_owners(before: ObjectSnapshot, after: ObjectSnapshot) -> ObjectSnapshot:
-    """The same, where an optimizer that went by its class has got the name of a variable."""
+    """The snapshot by new names where an optimizer that went by its class has got the name of a variable."""
     if not any(after[name].kind == "hyperparameter" for name in after.keys() - before.keys()):
         return before
     owners = {record.identity: record.owner for record in before.values() if record.kind == "state" and record.identity}
@@ -215,7 +215,7 @@ def together(first: Iterable[Effect], then: Iterable[Effect]) -> list[Effect]:
 
 
 def without_names(effects: Effects | None) -> Effects | None:
-    """Only the counts: what a phase's record keeps."""
+    """The counts alone of effects: what a phase's record keeps."""
     return effects and Effects(effects.basis, effects.counts, why=effects.why)
 
 
@@ -244,7 +244,7 @@ def random_states() -> dict[str, int]:
 
 
 def _digest(words: bytes, *rest: object) -> int:
-    """Not Python's `hash`, which differs from one process to the next."""
+    """A digest of bytes; not Python's `hash`, which differs from one process to the next."""
     return xxhash.xxh3_64_intdigest(words + repr(rest).encode())
 
 

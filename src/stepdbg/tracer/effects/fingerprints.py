@@ -260,6 +260,6 @@ def _order(tensor: torch.Tensor) -> tuple[int, ...]:
 
 
 def _signed(number: int) -> int:
-    """As a signed 64-bit integer, which is what the device works with."""
+    """A number as a signed 64-bit integer, which is what the device works with."""
     number &= _WORD
     return number - (1 << 64) if number >> 63 else number

@@ -49,7 +49,7 @@ def marked(effects: list[Effect], registry: Registry) -> list[Effect]:
 def holding(
     tensors: Iterable[tuple[str, torch.Tensor]], at_hand: Mapping[str, bytes] = MappingProxyType({})
 ) -> dict[str, Holds]:
-    """Those that hold a NaN, or else an infinity; of what cannot be read nothing is told.
+    """The names of the tensors that hold a NaN, or else an infinity; tensors that cannot be read are left out.
 
     Args:
         tensors: By their names.
@@ -78,7 +78,7 @@ def holding(
 
 
 def _numbers(tensor: torch.Tensor) -> torch.Tensor | None:
-    """Its elements as real numbers, in this process; None where there are none."""
+    """The tensor's elements as real numbers, in this process; None where there are none."""
     try:
         tensor, _ = local(tensor)
     except Unreadable:
@@ -103,7 +103,7 @@ def _largest(numbers: torch.Tensor) -> float:
 
 
 def _of_small(dtype: torch.dtype, each: Sequence[tuple[str, bytes]]) -> dict[str, Holds]:
-    """Of tensors on the CPU by their bytes."""
+    """What tensors on the CPU hold, by their bytes."""
     found: dict[str, Holds] = {}
     start = 0
     while start < len(each):
@@ -122,7 +122,7 @@ def _of_small(dtype: torch.dtype, each: Sequence[tuple[str, bytes]]) -> dict[str
 
 
 def _of_device(each: Sequence[tuple[str, torch.Tensor]]) -> dict[str, Holds]:
-    """Of tensors on one device, which is waited for once."""
+    """What tensors on one device hold; the device is waited for once."""
     try:
         largest = torch._foreach_norm([numbers for _, numbers in each], ord=math.inf)
         numbers = torch.stack([one.to(torch.float64) for one in largest]).tolist()

@@ -77,7 +77,7 @@ class PhaseEffects:
         return [], None
 
     def counted(self, found: list[Effect], basis: Basis, after: ObjectSnapshot) -> Effects:
-        """Those effects as a stop shows them, with the stop that they are counted from where counters tell."""
+        """Effects as a stop shows them, with the stop that they are counted from where counters tell."""
         if basis != "counters":
             return counted(found, basis, None)
         shown = counted(found, basis, self._stop_update)

@@ -46,7 +46,7 @@ class _Inner(NamedTuple):
     phase: Phase
     outer: Phase
     snapshot: effects.ObjectSnapshot
-    """From when its call returned."""
+    """The snapshot from when the phase's call returned."""
 
 
 class Returns:

@@ -29,7 +29,7 @@ class StepProgress(NamedTuple):
     written: frozenset[str] | None
     """The parameters that it has written; None where nobody looked when it began."""
     begun: frozenset[str] = frozenset()
-    """Those of whose optimizer state it has written something that was there before."""
+    """The parameters of whose optimizer state the step has written something that was there before."""
 
     def reached(self, name: str, optimizer: Any, registry: Registry) -> Reached:
         """How far it has come with this parameter of this optimizer."""

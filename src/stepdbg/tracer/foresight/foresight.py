@@ -52,9 +52,9 @@ class _Promise:
 
     parameter: weakref.ref[torch.Tensor]
     steps: int
-    """Of the optimizer, so far."""
+    """The number of the optimizer's steps so far."""
     all_steps: int
-    """Of all optimizers that hold it: what another has moved in between was not foretold."""
+    """The number of steps of all optimizers that hold the parameter: what another has moved was not foretold."""
     grad: object
     """The fingerprint of the gradient; None where it may change before the step."""
     largest: float
@@ -77,7 +77,7 @@ class UpdatePreview(Handler):
         self._boundary: m.Boundary | None = None
         self._snapshot: ObjectSnapshot = {}
         self._since = 0
-        """When the update opened that the gradients are of (`monotonic_ns`)."""
+        """The time at which the update opened that the gradients are of (`monotonic_ns`)."""
         self._coming: Any = None
         """Whose phase comes next; None where that is not known."""
         self._midstep: StepProgress | None = None
@@ -131,7 +131,7 @@ class UpdatePreview(Handler):
         return name
 
     def _places(self, name: str) -> list[Place]:
-        """One for each optimizer that holds it."""
+        """A place for each optimizer that holds the parameter."""
         entry = self._registry.alive.get(name)
         if entry is None or entry.tensor is None:
             return []

@@ -113,7 +113,7 @@ FORMULAS: dict[str, Formula] = {
     "torch.optim.adamw": adam,
     "torch.optim.rmsprop": rmsprop,
 }
-"""By the module of torch's that defines the step."""
+"""The formulas, by the module of torch's that defines the step."""
 
 
 def in_signs(module: str, group: Mapping[str, Any]) -> str:

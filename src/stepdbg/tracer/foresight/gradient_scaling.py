@@ -31,7 +31,7 @@ class Clip(NamedTuple):
     total: torch.Tensor | None
     """The norm that `clip_grad_norm_` has found over all the gradients that it was given; a number."""
     at_ns: int
-    """When it returned (`monotonic_ns`)."""
+    """The time at which the call returned (`monotonic_ns`)."""
     unscaled: frozenset[Hashable] = frozenset()
     """The optimizers whose gradients held no scale any more."""
 
@@ -47,7 +47,7 @@ class Before:
 
     norm: float
     copy: torch.Tensor | None = None
-    """Only where each element is cut by itself: else one factor tells it all."""
+    """The gradient from before, only where each element is cut by itself: else one factor tells it all."""
 
 
 class GradientScaling:
@@ -62,7 +62,7 @@ class GradientScaling:
         self._before: dict[str, Before] = {}
         self._before_ns = 0
         self._before_scale: float | None = None
-        """Of the scaler, then."""
+        """The scale of the scaler, then."""
 
     # what the hooks note
 
@@ -132,7 +132,7 @@ class GradientScaling:
         return self.clip if self.clip is not None and self.clip.at_ns >= since_ns else None
 
     def before(self, grad: str, since_ns: int) -> Before | None:
-        """That gradient as it was before the clip, where somebody stood there after that moment."""
+        """A gradient as it was before the clip, where somebody stood there after that moment; else None."""
         return self._before.get(grad) if self._before_ns >= since_ns else None
 
 

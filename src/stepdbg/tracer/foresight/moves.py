@@ -13,7 +13,7 @@ from stepdbg.protocol import messages as m
 PIECE = 1 << 15
 """Elements that are computed at a time: a quarter of a megabyte in double precision, which stays in a CPU's cache."""
 PIECE_ON_DEVICE = 1 << 18
-"""The same on a device, whose kernels have more to do at a time."""
+"""The number of elements of a piece on a device, whose kernels have more to do at a time."""
 
 
 def piece_on(device: torch.device) -> int:
@@ -29,11 +29,11 @@ class Sums:
     products: dict[m.Source, float] = field(default_factory=dict)
     value: float = 0.0
     without: float = 0.0
-    """Of the squares of what would move without clipping."""
+    """The sum of the squares of what would move without clipping."""
     largest: float = 0.0
 
     def add(self, value: torch.Tensor, parts: Mapping[m.Source, torch.Tensor], total: torch.Tensor) -> None:
-        """One more piece."""
+        """Add another piece."""
         if not total.numel():
             return
         each: list[tuple[m.Source, torch.Tensor]] = [*parts.items(), ("total", total)]

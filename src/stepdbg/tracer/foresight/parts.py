@@ -24,7 +24,7 @@ class CannotForesee(Exception):
 
 
 class Place(NamedTuple):
-    """Where a parameter is held."""
+    """The place of a parameter in an optimizer: its group and its state."""
 
     name: str
     parameter: torch.Tensor

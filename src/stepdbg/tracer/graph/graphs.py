@@ -27,7 +27,7 @@ from stepdbg.tracer.objects.variable_names import tensors_in_sight
 _AT_ONCE = 0.02
 """Seconds that one answer works on."""
 _SIGHT = 2_000
-"""So many tensors that variables lead to are looked at."""
+"""The number of tensors looked at that variables lead to."""
 
 
 class Graphs(Handler):

@@ -14,9 +14,9 @@ from stepdbg.tracer.graph.walk import Node, Tree, Walk, node_of
 from stepdbg.tracer.objects.registry import Registry
 
 _NAMES = 50
-"""Of parameters that are not reached, told without being asked for."""
+"""The number of unreached parameters that are named without being asked for."""
 _EARLIER = 100
-"""So many earlier graphs are listed."""
+"""The number of earlier graphs that are listed at most."""
 
 
 class Look:
@@ -37,7 +37,7 @@ class Look:
         """Whether everything but the tree is."""
         self._ready = False
         self._steps = 0
-        """Of the work; each answer takes at least one."""
+        """The steps of the work; each answer takes at least one."""
         self._reached: dict[int, torch.Tensor] = {}
         self._trainable = 0
         """Parameters among them."""

@@ -40,9 +40,9 @@ _ENGINE = "_engine_run_backward"
 _AT_MOST = 0.5
 """Seconds that are spent on it."""
 _NAMES = 3
-"""So many tensors are named."""
+"""The number of tensors that are named at most."""
 _SIGHT = 2_000
-"""So many tensors that variables lead to are looked at."""
+"""The number of tensors looked at that variables lead to."""
 
 
 class _Saved(NamedTuple):
@@ -91,7 +91,7 @@ class Refusal:
         return walk
 
     def _without_graph(self) -> str:
-        """Of one tensor that backward was called on."""
+        """Why a tensor that backward was called on has no graph."""
         if len(self._roots) != 1 or not is_a(tensor := self._roots[0], torch.Tensor) or node_of(tensor) is not None:
             return ""
         name = next((name for name, one in self._around if one is tensor), "")

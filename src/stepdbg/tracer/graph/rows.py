@@ -168,7 +168,7 @@ class Rows:
         return name
 
     def memory_name_of(self, tensor: torch.Tensor) -> str:
-        """The same, or what the one is called that it is a view of."""
+        """The name of a tensor, or of the one that it is a view of."""
         if (name := self.name_of(tensor)) or (pointer := _pointer(tensor)) is None:
             return name
         return self._by_memory.get(pointer, "")

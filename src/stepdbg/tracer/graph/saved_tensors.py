@@ -25,7 +25,7 @@ _RAW = "_raw_saved_"
 _VERSIONS = re.compile(r"is at version (\d+); expected version (\d+)")
 _CHECKPOINT = "torch.utils.checkpoint"
 _TELLS_HOOKS = hasattr(torch._C._autograd.SavedTensor, "unpack_hook")
-"""Not before torch 2.7; there nothing is looked at, since it could run a hook."""
+"""Whether torch tells of hooks: not before 2.7, where nothing is looked at, since it could run a hook."""
 
 Names = Callable[[torch.Tensor], str]
 """What a tensor is called, or an empty string."""
@@ -117,7 +117,7 @@ def _failure(unpack: Callable[[], Any]) -> str | None:
 
 
 def _alone(raw: Any, now: int | None) -> tuple[SavedState, int | None]:
-    """One of several, by itself: newer versions of torch can, but not for what a node has made."""
+    """One of several saved tensors by itself: newer versions of torch can, but not for what a node has made."""
     unpack = getattr(raw, "unpack", None)
     if unpack is None:
         return "unknown", None

@@ -25,7 +25,7 @@ _CHUNK = 256
 _FAR = 1 << 64
 """Later than any sequence number."""
 _THROUGH = 6
-"""So many nodes that save nothing may lie between a leaf and the row of the node that leads to it."""
+"""The number of nodes that save nothing that may lie between a leaf and the row of the node that leads to it."""
 
 
 def node_of(tensor: torch.Tensor) -> Node | None:
@@ -58,7 +58,7 @@ class Walk:
         self.oldest: list[int] = []
         """The smallest sequence number that can be reached from it; of leaves alone none."""
         self.straight: list[int] = []
-        """Where its line goes on; -1 where it ends."""
+        """The node at which the line goes on, by place; -1 where it ends."""
         self.leaf: list[int] = []
         """The leaf that it leads to and nothing else; -1 where there is more to it."""
         self._index: dict[Node, int] = {}
@@ -91,7 +91,7 @@ class Walk:
                 yield
 
     def index_of(self, node: Node) -> int:
-        """Its number in the walk; -1 where it was not met."""
+        """The number of the node in the walk; -1 where it was not met."""
         return self._index.get(node, -1)
 
     def is_leaf(self, node: int) -> bool:

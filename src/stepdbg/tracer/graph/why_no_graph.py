@@ -61,7 +61,7 @@ def _detached_from(tensor: torch.Tensor, others: Iterable[tuple[str, torch.Tenso
 
 
 def _pointer(tensor: torch.Tensor) -> int | None:
-    """Where its memory begins; None where it has none of its own."""
+    """The address of a tensor's memory; None where it has none of its own."""
     try:
         return tensor.untyped_storage().data_ptr() or None
     except (RuntimeError, NotImplementedError):

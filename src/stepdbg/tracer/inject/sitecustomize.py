@@ -149,7 +149,7 @@ class _Line:
         )
 
     def forked(self) -> None:
-        """In a forked child: the connection is the parent's."""
+        """Let go of the connection, which in a forked child is the parent's."""
         self.lost_by_fork = self.lost_by_fork or self.connected
         self.close()
 

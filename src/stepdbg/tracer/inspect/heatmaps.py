@@ -165,7 +165,7 @@ def heat_maps(
 
 
 def around(place: int, length: int, room: int) -> int:
-    """Where a window of that length begins, in which the place is seen; it moves on by halves, not at each step."""
+    """The beginning of a window of that length in which the place is seen; it moves on by halves, not at each step."""
     half = max(1, room // 2)
     return max(0, min(place // half * half - half // 2, length - room))
 
@@ -311,7 +311,7 @@ _WITHOUT_ORDER = (torch.uint16, torch.uint32, torch.uint64)
 
 
 def _ordered(part: torch.Tensor) -> torch.Tensor:
-    """In a type that torch can order."""
+    """The elements in a type that torch can order."""
     if part.dtype in _WITHOUT_ORDER:
         return part.to(torch.float64)
     return part.to(torch.float32) if part.is_floating_point() and part.element_size() == 1 else part

@@ -36,7 +36,7 @@ from stepdbg.tracer.tensors.readable import Unreadable
 
 
 class Inspector:
-    """Where questions are answered while training waits."""
+    """Answers questions while training waits: each by the handler that names its type."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.readable import address_of, dtype_name, shape_of
 
 _VARIABLES = 16
-"""So many variables of the user's are told."""
+"""The number of the user's variables that are listed at most."""
 
 
 class Owners(Handler):
@@ -171,7 +171,7 @@ def _shares(name: str, entry: Alive, registry: Registry) -> Iterator[str]:
 
 
 def _pointer(tensor: Any) -> int | None:
-    """Where its numbers begin; None where it has no memory (a meta tensor, one of no elements, a wrapper)."""
+    """The address of a tensor's numbers; None where it has no memory (a meta tensor, one of no elements, a wrapper)."""
     return address_of(tensor) or None
 
 

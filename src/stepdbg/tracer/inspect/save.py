@@ -178,7 +178,7 @@ def write_safetensors(file: BinaryIO, chosen: Chosen) -> None:
 
 
 def write_npy(file: BinaryIO, tensor: torch.Tensor) -> None:
-    """One tensor in numpy's format, version 1.0; bfloat16 and float8, which numpy lacks, become float32."""
+    """Write a tensor in numpy's format, version 1.0; bfloat16 and float8, which numpy lacks, become float32."""
     convert: Callable[[torch.Tensor], torch.Tensor] | None = None
     if tensor.dtype not in _NPY:
         if not tensor.is_floating_point():

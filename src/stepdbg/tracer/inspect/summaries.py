@@ -1,4 +1,4 @@
-"""One line of figures for each of the rows in view, and one figure of many for those that are sorted by it."""
+"""Figures for one line about each of the rows in view, and one figure of many for those that are sorted by it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Summaries(Handler):
         )
 
     def many(self, names: Sequence[str], order: m.Order) -> list[float | None]:
-        """One figure of each of these."""
+        """A figure of each of these objects, by name."""
         alive = self._registry.alive
         entries = [(name, alive.get(name)) for name in names]
         named = [(name, entry.tensor) for name, entry in entries if entry is not None and entry.tensor is not None]

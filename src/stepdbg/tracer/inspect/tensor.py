@@ -31,7 +31,7 @@ class Tensors(Handler):
         self._copies = copies
         self._figures = figures
         self._together: dict[str, str] = {}
-        """At an inner boundary: the labels of its tensors, by name."""
+        """The labels of the tensors of an inner boundary, by name; empty at any other."""
 
     def open(self, at: AtStop) -> None:
         """Training has stopped: what was done within a phase is shown side by side."""
@@ -52,7 +52,7 @@ class Seen(NamedTuple):
     """What of a tensor is looked at."""
 
     value: torch.Tensor | None
-    """In a form that can be cut; None where there are no numbers."""
+    """The tensor in a form that can be cut; None where there are no numbers."""
     less: torch.Tensor | None
     """What is subtracted."""
     side: m.Side
@@ -199,7 +199,7 @@ def _statistics(value: torch.Tensor, less: torch.Tensor | None) -> m.Statistics 
 
 
 def _histogram(figures: Figures, query: m.LookAt, tensor: torch.Tensor, seen: Seen) -> m.Histogram | None:
-    """Of what is looked at; that of the whole tensor as it is now is worked out once."""
+    """The histogram of what is looked at; that of the whole tensor as it is now is worked out once."""
     if seen.value is None:
         return None
     if seen.less is not None:

@@ -21,7 +21,7 @@ _PLAIN = frozenset((torch.Tensor, nn.Parameter))
 
 
 def members_of(module: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
-    """Its own parameters, buffers and children by their keys; `None` stands in the place of some."""
+    """A module's own parameters, buffers and children by their keys; `None` stands in the place of some."""
     own = _attributes(module, "__dict__").get
     # (a ScriptModule's have a length, keys, values and items, and nothing else)
     return own("_parameters", _NOTHING), own("_buffers", _NOTHING), own("_modules", _NOTHING)

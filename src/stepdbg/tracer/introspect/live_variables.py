@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 _POINTER = ctypes.sizeof(ctypes.c_void_p)
 _INTERPRETERS_FRAME = 3 * _POINTER
-"""Where a frame object (`PyFrameObject`) points to the interpreter's own frame (`_PyInterpreterFrame`)."""
+"""The offset at which a frame object (`PyFrameObject`) points to the interpreter's own frame
+(`_PyInterpreterFrame`)."""
 
 
 class _Layout(NamedTuple):
@@ -27,9 +28,9 @@ class _Layout(NamedTuple):
     code: int
     global_variables: int
     dictionary: int
-    """Of the dictionary that `locals()` has made; NULL before."""
+    """The address of the dictionary that `locals()` has made; NULL before."""
     slots: int
-    """Of the variables, cells and free variables, one after the other."""
+    """The addresses of the variables, cells and free variables, one after the other."""
 
 
 _LAYOUTS = {

@@ -17,13 +17,13 @@ _SUBSCRIPT = "BINARY_SUBSCR"
 """Up to Python 3.13; then it is an operator among others, written `[]`."""
 _RAISES = "RAISE_VARARGS"
 _STATEMENTS = ("FOR_ITER", "GET_ANEXT", "END_ASYNC_FOR", "BEFORE_WITH", "BEFORE_ASYNC_WITH", "WITH_EXCEPT_START")
-"""They stand for a statement as a whole, with its body."""
+"""Nodes that stand for a statement as a whole, with its body."""
 _ENDS = ("STORE_", "POP_TOP", "RETURN_")
-"""They end a statement: what holds them over several lines is no expression."""
+"""Instructions that end a statement: what holds them over several lines is no expression."""
 _BRANCH = {"JUMP", "IF"}
 """Words in the name of an instruction that ends a condition."""
 _NOWHERE = ("CACHE", "PUSH_NULL", "PRECALL", "EXTENDED_ARG", "RESUME", "NOT_TAKEN")
-"""They do nothing to what was named before them."""
+"""Instructions that do nothing to what was named before them."""
 
 
 class Index(NamedTuple):
@@ -86,14 +86,14 @@ def _lies_in(instruction: dis.Instruction, span: Span) -> bool:
 
 
 def _condition(instructions: Sequence[dis.Instruction], statement: Sequence[dis.Instruction]) -> Span | None:
-    """Where the condition stands that has led to a statement, if one has directly."""
+    """The place of the condition that has led to a statement, if one has directly."""
     first = min(one.offset for one in statement)
     before = [one for one in instructions if one.offset < first]
     return _span(before[-1]) if before and {*before[-1].opname.split("_")} >= _BRANCH else None
 
 
 class _Chain:
-    """One mention while it is being read."""
+    """A mention while it is being read."""
 
     def __init__(self, variable: str) -> None:
         self.variable = variable

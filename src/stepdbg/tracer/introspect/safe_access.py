@@ -16,7 +16,7 @@ from torch import nn
 from stepdbg.tracer.introspect import stack as frames
 
 FEW = 64
-"""So many entries of a container or an object are looked into."""
+"""The number of entries of a container or an object that are looked into."""
 
 
 def entries_of(value: Any) -> Iterator[tuple[str, object]]:

@@ -20,7 +20,7 @@ _LOOP = "/loops/optimization/automatic.py"
 
 
 def outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    """That frame and the frames that called it, innermost first."""
+    """A frame and the frames that called it, innermost first."""
     while frame is not None:
         yield frame
         frame = frame.f_back
@@ -49,7 +49,7 @@ def closure_loss(frames: Iterable[FrameType]) -> tuple[str, torch.Tensor] | None
 
 
 def _attribute(thing: Any, name: str) -> Any:
-    """That attribute of an object, read without running any code of its class."""
+    """An attribute of an object, read without running any code of its class."""
     try:
         return object.__getattribute__(thing, "__dict__").get(name)
     except AttributeError:

@@ -22,7 +22,7 @@ class Alive(Struct, frozen=True, gc=False):
     owner: str = ""
     """The parameter of a gradient, the optimizer of a state entry or hyperparameter, the model of a parameter."""
     known: bool = False
-    """Of a batch or output that is listed for the first time: whether it was there at the stop before."""
+    """Whether a batch or output that is listed for the first time was there at the stop before."""
 
 
 class Slot(Struct):

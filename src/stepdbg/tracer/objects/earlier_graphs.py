@@ -20,15 +20,15 @@ from stepdbg.protocol.messages import Kind
 from stepdbg.tracer.phases.tracker import PhaseTracker
 
 _REMEMBERED = 256
-"""So many losses and outputs, the newest ones."""
+"""The number of losses and outputs that are remembered, the newest ones."""
 _UPDATES = 4096
-"""Of so many losses the sequence number is kept."""
+"""The number of losses of which the sequence number is kept."""
 
 
 Updates = tuple[int, int]
 """The first and the last of those among which something was made: in a free run not every loss is noted."""
 Clock = Callable[[int], Updates | None]
-"""From a sequence number; None for what may be of this update."""
+"""The updates that a sequence number may be of; None for what may be of this one."""
 
 
 class Seen(NamedTuple):
@@ -61,7 +61,7 @@ class Earlier:
             self._losses.append((node._sequence_nr(), update))
 
     def alive(self) -> list[tuple[torch.Tensor, Kind, int]]:
-        """Those that are still there, with the update that they were made in; oldest first."""
+        """The losses and outputs that are still there, with the update that they were made in; oldest first."""
         return [(tensor, one.kind, one.update) for one in self._seen if (tensor := one.ref()) is not None]
 
     def clock(self) -> Clock:

@@ -19,7 +19,7 @@ class Leaves:
 
     def __init__(self) -> None:
         self.steps = 0
-        """So often the script has moved them itself."""
+        """The number of times that the script has moved the leaves itself."""
         self._noted: list[weakref.ref[torch.Tensor]] = []
 
     def note(self, leaves: list[torch.Tensor]) -> None:
@@ -29,7 +29,7 @@ class Leaves:
             self._noted = [weakref.ref(leaf) for leaf in leaves]
 
     def named(self, sight: Sight, listed: Container[int], *, alone: bool) -> Iterator[tuple[str, torch.Tensor]]:
-        """Those that have a name and are not listed yet, in the order of the user's variables.
+        """The leaves that have a name and are not listed yet, in the order of the user's variables.
 
         Args:
             sight: What the variables lead to.

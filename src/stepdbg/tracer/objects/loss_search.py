@@ -24,16 +24,16 @@ from stepdbg.tracer.tensors.readable import elements_of
 _IN_A_LIST = re.compile(r"\[\d+\]$")
 """Of what is gathered in a list a loss will be made, which is not there yet."""
 _FAR = 256
-"""So many nodes of a graph are walked from a loss to what it is made from."""
+"""The number of nodes walked at most from a loss to what it is made from."""
 _LOSSES = 8
-"""So many losses are told from new ones."""
+"""The number of losses that are told from new ones."""
 
 
 class Found(NamedTuple):
     """The losses among some numbers, each with its name."""
 
     main: tuple[str, torch.Tensor] | None = None
-    """That which backward is, or will be, called on; None where there is none."""
+    """The loss that backward is, or will be, called on; None where there is none."""
     beside: tuple[tuple[str, torch.Tensor], ...] = ()
     """The numbers that the main loss is made from, and other losses, by name."""
 
@@ -44,7 +44,7 @@ class Ages(NamedTuple):
     made: int
     """The age of the newest output; what is older is of an earlier forward."""
     past: int = -1
-    """That of the newest loss that backward was called on; what is older is of an earlier update."""
+    """The age of the newest loss that backward was called on; what is older is of an earlier update."""
 
 
 class Called:
@@ -57,9 +57,9 @@ class Called:
         self._names: dict[str, str] = {}
         """What the user's frames call the losses; for each, what it was called where `backward` was called."""
         self._known: set[str] = set()
-        """Those of the latter that were looked for in all frames."""
+        """The losses of the latter that were looked for in all frames."""
         self._newest = ""
-        """Of these, the last one."""
+        """The last of these losses."""
         self._losses: list[weakref.ref[torch.Tensor]] = []
         self._past = -1
         """The age of the newest of them."""
@@ -206,7 +206,7 @@ def losses_among(
 
 
 def _ends(numbers: Mapping[str, torch.Tensor], names: list[str]) -> list[str]:
-    """Those of these numbers that no other of them is made from."""
+    """The names of the numbers that no other of these is made from."""
     makers = set[int]().union(*(_behind(numbers[name], [numbers[other] for other in names]) for name in names))
     return [name for name in names if id(numbers[name]) not in makers]
 

@@ -23,7 +23,7 @@ class ModuleTensors(NamedTuple):
     parameters: list[torch.Tensor]
     parameter_names: list[str]
     grad_names: list[str]
-    """Of the gradients of those."""
+    """The names of the parameters' gradients."""
     buffers: list[torch.Tensor]
     """The module's tensors that are no parameters."""
     buffer_names: list[str]
@@ -31,7 +31,7 @@ class ModuleTensors(NamedTuple):
     """Further names of tied parameters, by the first one."""
 
     def besides(self, parameters: Mapping[int, str], buffers: Mapping[int, str]) -> ModuleTensors:
-        """The same without what another model has listed; a parameter that has is tied.
+        """The tensors without those that another model has listed; a parameter that it has listed is tied.
 
         Args:
             parameters: The names of those that are listed, by `id`.
@@ -92,7 +92,7 @@ class _Listed(NamedTuple):
     """The names that are listed while the same tensors hang there, some of them perhaps in several places."""
 
     tensors: list[int]
-    """Their `id`, place by place."""
+    """The `id` of each tensor, place by place."""
     parameters: list[str]
     parameter_places: list[int]
     grads: list[str]
@@ -161,7 +161,7 @@ class ModuleTensorsCache:
 
 
 def parameters_of(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """As torch's `named_parameters(remove_duplicate=False)` tells them, in a third of its time."""
+    """The parameters as torch's `named_parameters(remove_duplicate=False)` lists them, in a third of its time."""
     if _has_own_names(model):
         yield from model.named_parameters(remove_duplicate=False)
         return
@@ -218,7 +218,7 @@ def _spread(model: nn.Module) -> _Spread:
 
 
 def _spread_with_care(model: nn.Module) -> _Spread:
-    """The same where a module is met several times, or is none of the usual ones.
+    """The spread of a model in which a module is met several times, or is none of the usual ones.
 
     (A ScriptModule's dictionaries have a length, keys and values, and nothing else.)
     """
@@ -263,7 +263,7 @@ def _is_above(module: nn.Module, place: int, modules: list[nn.Module], parents: 
 
 def _named(name: str, spread: _Spread) -> _Names:
     first_child = [*accumulate(spread.children, initial=1)]
-    """Of each module; they are numbered level by level."""
+    """The number of each module's first child; modules are numbered level by level."""
     prefixes = [f"{name}."]
     for parent, count in enumerate(spread.children):
         first = first_child[parent]

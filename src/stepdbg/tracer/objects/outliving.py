@@ -16,23 +16,25 @@ class Named:
     name: str = ""
     steps: int = 0
     called: bool = False
-    """Of a model: whether a call of it was seen, in the thread that trains."""
+    """Whether a call of the model was seen, in the thread that trains."""
     makeshift: bool = False
-    """Of an optimizer: whether it goes by its class, until a variable of the user's refers to it."""
+    """Whether the optimizer goes by its class, until a variable of the user's refers to it."""
 
 
 class KeptAlive:
-    """Keeps them from one look to the next, and no longer: what a script has let go of is let go of here."""
+    """Keeps models and optimizers alive from one look to the next, and no longer: what a script has let go of is let go
+    of here.
+    """
 
     def __init__(self) -> None:
         self._things: list[Any] = []
 
     def keep(self, named: Iterable[Named]) -> None:
-        """Those that are alive, until the next look at least."""
+        """Keep what is alive, until the next look at least."""
         self._things = [thing for entry in named if (thing := entry.ref()) is not None]
 
     def forget(self) -> None:
-        """Nobody looks."""
+        """Keep nothing: nobody looks."""
         self._things = []
 
     def let_go(self, named: Iterable[Named]) -> bool:

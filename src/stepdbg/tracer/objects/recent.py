@@ -20,12 +20,12 @@ from stepdbg.protocol.messages import Kind
 from stepdbg.tracer.introspect.safe_access import entries_of, is_a
 
 _MOST = 32
-"""So many are remembered; the oldest are forgotten first."""
+"""The number of tensors remembered; the oldest are forgotten first."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecentTensor:
-    """One tensor."""
+    """A tensor that only variables hold, weakly."""
 
     kind: Kind
     ref: weakref.ref[torch.Tensor]
@@ -41,21 +41,21 @@ class RecentTensors:
     _tensors: list[RecentTensor] = field(default_factory=list)
 
     def add(self, kind: Kind, tensor: torch.Tensor, serial: int, *, known: bool = False) -> None:
-        """It was seen; the first sighting of a tensor counts."""
+        """Remember a tensor that was seen; of a tensor that is known already the first sighting counts."""
         alive = [one for one in self._tensors if one.ref() is not None]
         if not any(one.ref() is tensor for one in alive):
             alive.append(RecentTensor(kind, weakref.ref(tensor), serial, known))
         self._tensors = alive[-_MOST:]
 
     def newest(self, kind: Kind) -> list[torch.Tensor]:
-        """The living ones of that kind that came last, together."""
+        """The tensors of that kind that came last, together, as far as they are there."""
         alive = [
             (one.serial, tensor) for one in self._tensors if one.kind == kind and (tensor := one.ref()) is not None
         ]
         return [tensor for serial, tensor in alive if serial == alive[-1][0]]
 
     def named(self, scope: Mapping[int, str]) -> list[tuple[str, torch.Tensor, RecentTensor]]:
-        """The living ones that these names (by `id`) lead to."""
+        """The tensors that these names (by `id`) lead to, as far as they are there."""
         found = ((one, one.ref()) for one in islice(self._tensors, _MOST))
         return [(scope[id(tensor)], tensor, one) for one, tensor in found if tensor is not None and id(tensor) in scope]
 
@@ -68,12 +68,12 @@ class Numbers:
         self._last = 0
 
     def has(self, tensor: torch.Tensor) -> bool:
-        """Whether that one has its number: it stood in a list before."""
+        """Whether that tensor has its number: it stood in a list before."""
         known = self._known.get(id(tensor))
         return known is not None and known[0]() is tensor
 
     def of(self, tensor: torch.Tensor | None) -> int:
-        """The number of that one; 0 for none."""
+        """The number of that tensor; 0 for None."""
         if tensor is None:
             return 0
         known = self._known.get(id(tensor))

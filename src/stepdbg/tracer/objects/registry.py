@@ -48,7 +48,7 @@ class Registry:
     """Everything that is known to be alive."""
 
     alive: dict[str, Alive] = field(default_factory=dict)
-    """By name, filled between `refresh` and `release`."""
+    """Everything alive, by name; filled between `refresh` and `release`."""
     scope: dict[int, str] = field(default_factory=dict)
     """Names of the user's variables, by `id`, between `refresh` and `release`."""
     also: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from stepdbg.tracer.introspect.layout import buffers_in, members_of, optimized_b
 _CHILD = ("module", "_orig_mod", "_fsdp_wrapped_module")
 """What they wrap: `DistributedDataParallel`, `DataParallel`; `torch.compile`; `FullyShardedDataParallel`."""
 _HIDDEN_CHILD = ("_original_module", "_forward_module", "_module")
-"""The same where the wrapper looks attributes up in what it wraps: Lightning's Fabric, Opacus."""
+"""The attribute of a wrapper that looks attributes up in what it wraps: Lightning's Fabric, Opacus."""
 _INNER_OPTIMIZER = ("optimizer", "_optimizer")
 """accelerate; Lightning and its Fabric."""
 
@@ -86,7 +86,7 @@ def innermost(optimizer: Optimizer) -> Optimizer:
 
 
 _keys: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
-"""Of the optimizers that were asked for, by their own `id`."""
+"""The keys of the optimizers that were asked for, by their own `id`."""
 
 
 def key_of(optimizer: Any) -> int | None:

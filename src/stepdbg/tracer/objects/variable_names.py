@@ -25,9 +25,9 @@ from stepdbg.tracer.introspect.safe_access import attributes_of, entries_of, is_
 from stepdbg.tracer.phases.loops import loops_of
 
 _ENOUGH = 4000
-"""So many values are looked at for one frame."""
+"""The number of values looked at for one frame."""
 _CALLS = 256
-"""So many calls of models are remembered by what takes their output."""
+"""The number of calls of models that are remembered by what takes their output."""
 _STEPS = 2
 """A name leads so many steps away from a variable."""
 
@@ -54,11 +54,11 @@ class Sight:
     """What the user's variables lead to."""
 
     names: dict[int, str] = field(default_factory=dict)
-    """Of models, optimizers and tensors, by `id`."""
+    """The names of models, optimizers and tensors, by `id`."""
     modules: list[nn.Module] = field(default_factory=list)
     optimizers: list[Optimizer] = field(default_factory=list)
     tensors: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
-    """By `id`."""
+    """The tensors, by `id`."""
     variables: set[str] = field(default_factory=set)
     """The names that are taken, whatever they hold."""
 

@@ -24,12 +24,12 @@ Position = tuple[int, int]
 
 
 class Loop(NamedTuple):
-    """One loop of a function."""
+    """A loop of a function, by its places in the code."""
 
     begins: Position
     ends: Position
     first: int
-    """Where it is entered again at the end of each round."""
+    """The place at which the loop is entered again at the end of each round."""
     last: int
 
     def holds(self, position: Position) -> bool:
@@ -77,7 +77,7 @@ class Loops:
         return self.position(there) > self.position(here) and self._at(there) in self._ahead(self._at(here))
 
     def calls(self, attribute: str) -> list[int]:
-        """Where something's method of that name is looked up."""
+        """The places at which something's method of that name is looked up."""
         return [
             instruction.offset
             for instruction in self.instructions
@@ -85,7 +85,7 @@ class Loops:
         ]
 
     def steps(self) -> list[int]:
-        """Where something's `step` is looked up that is not called a scheduler."""
+        """The places at which the `step` of something is looked up that is not called a scheduler."""
         found = []
         for place in self.calls("step"):
             if "sched" not in (self._receiver(place) or "").lower():
@@ -138,7 +138,7 @@ class Loops:
         return bool(self._to_come(self.calls(attribute), here, within, beyond))
 
     def _to_come(self, places: list[int], here: int, within: Loop | None, beyond: Loop | None) -> list[int]:
-        """Those of these places that may still be come to."""
+        """The places among these that may still be come to."""
         ahead = self._ahead(self._at(here))
         return [
             place
@@ -235,7 +235,7 @@ class Loops:
         return seen
 
     def _ways_out(self, first: int, last: int) -> list[int]:
-        """Where the jumps out of a loop lead to (it goes from one instruction to another, by their number)."""
+        """The places that the jumps out of a loop lead to (`first` and `last` are numbers of instructions)."""
         targets = (
             self._index.get(instruction.argval)
             for instruction in self.instructions[first:last]

@@ -47,13 +47,13 @@ class OptimizersInUse:
         return self.agreed >= _KNOWN and not self._differs
 
     def note_step(self, optimizer: Hashable) -> None:
-        """That optimizer has stepped, or would have (its scaler skipped the step)."""
+        """Note that an optimizer has stepped, or would have (its scaler skipped the step)."""
         self.stepped.add(optimizer)
         self.fresh.discard(optimizer)
         self.unused.discard(optimizer)
 
     def note_made(self, optimizer: Hashable, *, in_first_update: bool) -> None:
-        """That optimizer was made: it will step. In the first update nothing else has been learned yet."""
+        """Note that an optimizer was made, which will step. In the first update nothing else has been learned yet."""
         self.unused.add(optimizer)
         if self.stepped or not in_first_update:
             self.fresh.add(optimizer)

@@ -1,4 +1,4 @@
-"""One phase of training, from its beginning to its end."""
+"""A phase of training, from its beginning to its end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Phase(Struct, eq=False):
     epoch: int | None = None
     """The epoch in which it began."""
     ended_ns: int = 0
-    """When the call returned; 0 while it runs."""
+    """The time at which the call returned (ns, monotonic); 0 while it runs."""
     effects: Effects | None = None
     own: list[Effect] | None = None
     """What it has done so far before, between and after the phases that lie inside it; None where none does, or nobody
@@ -32,7 +32,7 @@ class Phase(Struct, eq=False):
     """File and line where it was called; known only while somebody looks."""
     skipped: bool = False
     over: int | None = None
-    """As `Boundary.over`."""
+    """The epoch that is over with the phase, as in `Boundary.over`; None for none."""
     owner: Any = None
     """A weak reference to the model or optimizer whose call it is; known only while somebody looks."""
     loss: str | None = None
@@ -42,9 +42,10 @@ class Phase(Struct, eq=False):
     on: Any = None
     """A weak reference to what a backward was called on; of those noted in a free run, only of the newest."""
     nodes: int = 0
-    """Of a step: how many nodes of graphs its thread had made before it; 0 where it was noted in a free run."""
+    """The number of graph nodes that the thread of a step had made before it; 0 where it was noted in a free run."""
     doubt: Callable[[], bool] | None = None
-    """Where it was assumed that this phase runs: asked when the next begins, False if nothing has happened in it."""
+    """Asked when the next phase begins, where it was only assumed that this one runs: False if nothing happened in
+    it."""
 
     @property
     def inside(self) -> tuple[str, ...]:

@@ -27,13 +27,13 @@ _MANY = 128
 
 
 def path_of(frame: FrameType | None) -> Path:
-    """Where the code stands that has called into ours."""
+    """The path to the code that has called into ours."""
     path = [(one.f_code, one.f_lasti) for one in frames.stack(frame)]
     return tuple(reversed(path))
 
 
 class Rounds:
-    """Where each optimizer has stepped."""
+    """The places in the user's loops where each optimizer has stepped."""
 
     def __init__(self, phases: PhaseTracker) -> None:
         self._phases = phases
@@ -41,7 +41,7 @@ class Rounds:
         self._newest: Path | None = None
         self._sites: dict[Hashable, Path] = {}
         self._steps = 0
-        """In this update."""
+        """The number of steps in this update."""
 
     def begins(self, phase: str, optimizer: Hashable, frame: FrameType | None) -> Turn | None:
         """What has gone round when a phase begins that somebody's code, in that frame, calls for."""

@@ -67,7 +67,7 @@ class PhaseTracker(StaysHere):
     _opening: _Opening | None = None
 
     def begin_anew(self) -> None:
-        """As if nothing had happened."""
+        """Forget all: nothing has happened yet in this process."""
         fresh = PhaseTracker()
         for name in PhaseTracker.__slots__:
             setattr(self, name, getattr(fresh, name))
@@ -94,7 +94,9 @@ class PhaseTracker(StaysHere):
         return done, self._opens(following, optimizer, turn)
 
     def opened_ns(self) -> int:
-        """When the first phase of this update began (`monotonic_ns`); later than all there was, where none has yet."""
+        """The time at which the first phase of this update began (`monotonic_ns`); later than all there was, where none
+        has yet.
+        """
         began = [phase.began_ns for phase in self.done]
         outer = self.open
         while outer is not None:
@@ -170,7 +172,7 @@ class PhaseTracker(StaysHere):
         self.last, self.running = phase, None
 
     def close_running(self, phase: Phase, now_ns: int) -> None:
-        """That phase has ended, if it still runs, and none is known to follow."""
+        """End that phase, if it still runs, where none is known to follow."""
         if self.running is phase:
             self.running = None
             if phase.doubt is not None and not phase.doubt():
@@ -190,7 +192,7 @@ class PhaseTracker(StaysHere):
             newest.on = loss
 
     def take_back(self, phase: Phase) -> None:
-        """That phase, done last, was none: the loader had no batch left, or feeds no training.
+        """Take back that phase, done last, since it was none: the loader had no batch left, or feeds no training.
 
         It is no part of the order, and no update opens with it.
         """

@@ -51,7 +51,7 @@ def _names(space: ConsoleNamespace) -> Iterator[str]:
 
 
 def _fitting(names: Iterable[str], start: str) -> list[str]:
-    """Those that begin so, private ones only where they are asked for, each once."""
+    """The names that begin so, private ones only where they are asked for, each once."""
     fits = (name for name in names if name.startswith(start) and (start.startswith("_") or not name.startswith("_")))
     return sorted(dict.fromkeys(fits), key=str.lower)
 

@@ -218,7 +218,7 @@ def _apart(output: io.TextIOBase) -> Iterator[None]:
 
 
 def _traceback(error: BaseException) -> str:
-    """As Python prints it, with none of our frames in it."""
+    """The traceback as Python prints it, with none of our frames in it."""
     seen: set[int] = set()
     chain: list[BaseException | None] = [error]
     while chain:

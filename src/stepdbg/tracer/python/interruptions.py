@@ -36,7 +36,9 @@ class Interruptions:
             self._evaluating = False
 
     def _prepare(self) -> None:
-        """At the first evaluation. The handler stays: the signal may come when what it is for has just ended."""
+        """Put the handler in, at the first evaluation. It stays: the signal may come when what it is for has just
+        ended.
+        """
         if self._tried:
             return
         self._tried = True

@@ -70,7 +70,7 @@ def runnable(source: str, alive: Mapping[str, Alive], evaluate: Callable[[str], 
 
 
 def _places(source: str, alive: Mapping[str, Alive]) -> dict[tuple[int, int], str]:
-    """Where names of the listing stand in the source, the longest at each place, as offsets."""
+    """The offsets in the source of names of the listing, the longest at each place."""
     found: dict[tuple[int, int], str] = {}
     names = sorted((name for name in alive if name in source), key=len, reverse=True)
     taken = [*_quoted(source)] if names else []
@@ -110,7 +110,7 @@ def _assigned(source: str, stand_ins: Mapping[str, str]) -> str | None:
 
 
 def _quoted(source: str) -> Iterator[tuple[int, int]]:
-    """Where strings and comments stand, as offsets, as far as the source can be told apart into tokens.
+    """The offsets of strings and comments, as far as the source can be told apart into tokens.
 
     A string that is an index (`batch['x']`) may be part of a name, and is left out.
     """

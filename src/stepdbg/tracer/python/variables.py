@@ -107,7 +107,7 @@ def is_function(frame: FrameType | None) -> bool:
 
 
 def variables_of(frame: FrameType | None) -> dict[str, Any]:
-    """Those of the frame; of `__main__`, where there is no frame."""
+    """The variables of the frame; of `__main__`, where there is no frame."""
     if frame is not None:
         return frames.local_variables(frame)
     main = sys.modules.get("__main__")

@@ -20,7 +20,7 @@ from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.tensors.devices import capturing, module_of
 
 _UNDERWAY = 64
-"""So many values may be on their way; beyond that a new one is left out of the chart."""
+"""The number of values that may be on their way; beyond it a new one is left out of the chart."""
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class _Copy:
 
     event: Any
     value: torch.Tensor
-    """One float64 in pinned memory."""
+    """The value, a float64 in pinned memory."""
     device: torch.device
     """The device whose event it is."""
     name: str
@@ -44,7 +44,7 @@ class Losses:
         self._phases = phases
         self._rank = rank
         self._indices: dict[tuple[str, bool], int] = {}
-        """Of the names that the page's ring knows, of losses and of watched values."""
+        """The indices of the names that the page's ring knows, of losses and of watched values."""
         self._underway: deque[_Copy] = deque()
         self._spare: defaultdict[torch.device, list[_Copy]] = defaultdict(list)
         self._early: deque[tuple[float, str, int]] = deque(maxlen=_UNDERWAY)
@@ -57,7 +57,7 @@ class Losses:
         self._early.clear()
 
     def joined(self) -> None:
-        """There is a page by now."""
+        """The session has been entered: there is a page by now."""
         while self._early:
             self.take(*self._early.popleft())
 

@@ -16,7 +16,7 @@ from stepdbg.tracer.session.connection import HubLost, Link
 
 
 class Rank:
-    """Not a member before the first boundary, and no more once the hub is gone."""
+    """The membership of this process, from its first boundary until the hub is gone."""
 
     def __init__(self, link: Link, folder: Path) -> None:
         self.link = link
@@ -61,7 +61,7 @@ class Rank:
         return welcome
 
     def begin_anew(self) -> None:
-        """In a forked child: let go of what is the parent's. The child's own connection is made when it joins."""
+        """Let go of what is the parent's, in a forked child. The child's own connection is made when it joins."""
         self.leave()
         self.link = self.link.anew()
 

@@ -53,7 +53,7 @@ class Handlers:
         self._depth = 0
         self._idle = False
         self._notified: set[int] = set()
-        """Those that the user was told of, at this stop."""
+        """The signals that the user was told of, at this stop."""
         self._bells: list[_Bell] = []
 
     def __enter__(self) -> None:
@@ -149,7 +149,7 @@ R = TypeVar("R")
 
 
 def without_handlers(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatenate[Self, P], R]:
-    """The same method, during which no handler of the script's runs."""
+    """A method during which no handler of the script's runs."""
 
     def holding(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self.handlers:

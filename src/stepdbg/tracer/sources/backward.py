@@ -66,9 +66,9 @@ class _Name(NamedTuple):
 
 
 _NO_NAME = _Name("loss", variable=False, held=False)
-"""Of a loss that no variable holds."""
+"""The name of a loss that no variable holds."""
 _NOR_THAT = _Name("model_loss", variable=False, held=False)
-"""The same, where the user calls something else `loss`: as the registry would list it."""
+"""The name of such a loss where the user calls something else `loss`: as the registry would list it."""
 
 
 class Backward:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 _LAST = 8
-"""So many readings are remembered."""
+"""The number of readings that are remembered."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +40,7 @@ class Source:
 
 @dataclass(slots=True, eq=False)
 class Reading:
-    """One time that a loader is iterated over."""
+    """An iteration over a loader, from its first batch to its last."""
 
     loader: Source
     dataset: Source
@@ -148,7 +148,7 @@ class DataLoaders:
         return __next__
 
     def _over(self, iterator: Any, phase: Phase | None) -> None:
-        """That iterator has no batch left: what has begun as its next data phase was none."""
+        """Note that an iterator has no batch left: what has begun as its next data phase was none."""
         tracer = self._tracer
         try:
             over = self._read.get(iterator)
@@ -230,7 +230,7 @@ class DataLoaders:
             phases.epoch = epochs or None
 
     def _learned(self) -> None:
-        """Where a backward has come after the call of a model, what it was called with feeds training."""
+        """Learn which loader feeds training: that of what a model was called with before a backward came."""
         if not self._tracer.lagging.pending_backward:
             for read in self._awaiting:
                 read.loader.feeds = read.dataset.feeds = True

@@ -14,11 +14,11 @@ from stepdbg.tracer.phases.loops import loops_of
 
 
 class Round(NamedTuple):
-    """One round of such a loop."""
+    """A round of such a loop."""
 
     code: CodeType
     first: int
-    """Where the loop is entered again."""
+    """The place at which the loop is entered again."""
     number: int
     """The value of its variable."""
 

@@ -75,10 +75,10 @@ class Models(StaysHere):
         """The model that was called last with gradients."""
         tracer.following.at_fork.append(self._closed)
         self.on_new: Callable[[nn.Module], object] = lambda _: None
-        """Told of each new model."""
+        """The function that is told of each new model."""
         tracer.listeners.looked_at = self.watch
         self.on_forward: Callable[[bool], object] | None = None
-        """Told of each call, and whether it was made with gradients."""
+        """The function that is told of each call, and whether it was made with gradients."""
 
     @property
     def is_open(self) -> bool:
@@ -284,7 +284,7 @@ class Models(StaysHere):
         return may and in_training(model) and _is_model(model) and following.moves_here("forward")
 
     def _see_batch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """In a generator loop, while somebody looks: what a model is called with (elsewhere the boundary notes it)."""
+        """Note what a model is called with in a generator loop, while somebody looks (else the boundary notes it)."""
         phases = self._tracer.phases
         if torch.is_grad_enabled() and phases.running is not None and phases.running.place is not None:
             self._tracer.registry.newest.note_call(

@@ -37,7 +37,8 @@ NOTED = Phase("", 0, 0, None)
 _ALIKE = 2
 """After so many updates of one make the next one is expected to be alike; and so many are made up at the end."""
 _FIELDS = 4
-"""Of each phase: its name, its optimizer (of a backward: what its loss is called), when it began, and when its call
+"""The number of notes of each phase: its name, its optimizer (of a backward: what its loss is called), when it began,
+and when its call
 returned (0 where it is no call)."""
 
 
@@ -77,7 +78,7 @@ class FreeRunLog(StaysHere):
         self.notes: list[Any] = []
         """`_FIELDS` after `_FIELDS`, in the order of what happened; one fewer for a phase whose call is open."""
         self.due = 0
-        """Until when phases are noted (ns, monotonic); 0 while they are not."""
+        """The time until which phases are noted (ns, monotonic); 0 while they are not."""
         self.open: str | None = None
         """The phase noted whose call is open."""
         self.phase: Phase | None = None
@@ -86,9 +87,10 @@ class FreeRunLog(StaysHere):
         """The optimizer of the open phase, as `key_of` tells it; None where it has none."""
         self._page: Page
         self.memory: memoryview
-        """That of the shared page, with the bell in it."""
+        """The memory of the shared page, with the bell in it."""
         self.starts: memoryview[int]
-        """On the page, when each phase began last; the usual ones have the places `ZERO_GRAD` to `STEP`."""
+        """The times on the page at which each phase began last; the usual ones have the places `ZERO_GRAD` to
+        `STEP`."""
         self.output: weakref.ref[torch.Tensor] | None = None
         """What the newest forward returned, where the registry has not been told."""
         self.loss: tuple[weakref.ref[torch.Tensor], str] | None = None
@@ -171,7 +173,7 @@ class FreeRunLog(StaysHere):
         return phase
 
     def _replay(self, name: str, key: Any, began: int, ended: int) -> None:
-        """One phase."""
+        """Replay one phase."""
         phase = self._begin(name, key, began, call=ended != 0)
         if ended:
             if name == "step":
@@ -179,7 +181,8 @@ class FreeRunLog(StaysHere):
             self._phases.leave(phase, ended)
 
     def _pass_over(self, names: list[str], keys: list[Any], place: int, openings: list[int]) -> int:
-        """Where one update is like the other, only the last ones are made up: of those before, nothing is kept.
+        """Pass over updates that are like the one before: only the last ones are replayed, of the others nothing is
+        kept.
 
         Returns:
             How many phases are passed over, `place` being where an update is due to open.

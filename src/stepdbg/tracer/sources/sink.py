@@ -103,7 +103,7 @@ class Sink(Protocol):
         """`end`, where nothing that fails in it may reach the script."""
 
     def as_made(self, phase: Phase) -> Phase:
-        """That phase, whose call is open, as the phase tracker has it."""
+        """The phase, whose call is open, as the phase tracker has it."""
 
     def broke(self, phase: Phase) -> None:
         """An exception has left that phase."""

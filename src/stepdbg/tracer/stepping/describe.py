@@ -14,7 +14,7 @@ from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.readable import dtype_name, shape_of
 
 _FEW = 12
-"""So many tensors of one inner stop are told of."""
+"""The number of tensors of one inner stop that are described at most."""
 
 
 def describe_tensors(
@@ -61,7 +61,7 @@ def _described(label: str, known_as: str, tensor: torch.Tensor, *, figures: bool
 
 
 def _statistics(tensor: torch.Tensor) -> m.Statistics | None:
-    """None where it has no numbers, or none that torch can work with."""
+    """The statistics of a tensor; None where it has no numbers, or none that torch can work with."""
     try:
         value, _ = tensors.readable(tensor)
         return None if value is None else tensors.statistics(value)

@@ -86,7 +86,7 @@ class GradientHooks:
 
 
 class _Hooked:
-    """One graph, from its outputs to its leaves.
+    """A graph whose nodes and leaves are hooked, from its outputs to its leaves.
 
     Args:
         inside: The phase that is stepped into.
@@ -105,7 +105,7 @@ class _Hooked:
         self._arrived = 0
         self._handles: list[Any] = []
         self._bare = [leaf for leaf in leaves if leaf._post_accumulate_grad_hooks is None]
-        """Those that had no such hook; they are left as they were."""
+        """The nodes that had no such hook, and are left as they were."""
         for leaf in leaves:
             hook = partial(self._gradient, had=gradient(leaf) is not None)
             self._handles.append(leaf.register_post_accumulate_grad_hook(hook))  # type: ignore[no-untyped-call]

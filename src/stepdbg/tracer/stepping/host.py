@@ -22,7 +22,7 @@ class Host(Protocol):
     """What is alive."""
 
     def stop_inside(self, inner: Describes, frame: FrameType | None) -> None:
-        """One unit of a phase is done: training stops."""
+        """Stop at the inner boundary after a unit of a phase."""
 
     def tell(self, text: str, severity: m.Severity = "information") -> None:
         """Tell the user something about the run."""

@@ -132,7 +132,7 @@ class ModuleHooks:
             pass
 
     def _done(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        """That call has returned: remember who made the output, and stop."""
+        """Remember, when a call has returned, which module made the output, and stop."""
         inside = self._inside
         if inside.phase is None:
             return
@@ -154,7 +154,7 @@ class ModuleHooks:
         inside.stop("module", name, describe, sys._getframe(1))
 
     def _name(self, module: nn.Module) -> str:
-        """Its path from the model; empty for one that is in no model."""
+        """The path of a module from its model; empty for one that is in no model."""
         known = self._names.get(id(module))
         return known[1] if known is not None and known[0]() is module else ""
 

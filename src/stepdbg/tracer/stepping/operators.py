@@ -74,7 +74,9 @@ class Seeing(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Not to import torch's compiler, which takes seconds, for a wrapper that has it skip this method."""
+        """What keeps torch's compiler, which takes seconds, from being imported for a wrapper that has it skip this
+        method.
+        """
         return False
 
     @classmethod

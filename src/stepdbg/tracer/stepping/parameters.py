@@ -44,13 +44,14 @@ class ParameterHooks:
         self._optimizers: list[Any] = []
         """The optimizer of each."""
         self._handle: Any = None
-        """Of the hook that is called where an optimizer's step returns."""
+        """The handle of the hook that is called where an optimizer's step returns."""
         self._known = 0
-        """So many parameters had state when that was found out."""
+        """The number of parameters that had state when memory was last looked up."""
         self._current: int | None = None
         """The parameter that is being worked on."""
         self._written: dict[int, bool] = {}
-        """Those written since the last stop, in order: together with others?"""
+        """The parameters written since the last stop, in order, each with whether it was written together with
+        others."""
         self._before: dict[int, torch.Tensor] = {}
         """The parameters written since, as they were before, by `id`."""
 
@@ -194,7 +195,7 @@ def _apart(parameter: torch.Tensor, before: torch.Tensor) -> float | None:
 
 
 def _address(value: object) -> int:
-    """Where a tensor's numbers begin; 0 where it has no memory of its own."""
+    """The address of a tensor's numbers; 0 where it has no memory of its own."""
     return address_of(value) if isinstance(value, torch.Tensor) else 0
 
 

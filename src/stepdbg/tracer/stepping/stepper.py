@@ -39,7 +39,7 @@ class Stepper:
         self.host = host
         self._ordered = ordered
         self.phase: Phase | None = None
-        """The one whose inside is hooked; None nearly always."""
+        """The phase whose inside is hooked; None nearly always."""
         self.made: dict[int, str] = {}
         """The module whose output a node of the graph has made, by its sequence number: of forwards stepped into."""
         self._ways: tuple[UnitHooks, ...] = ()
@@ -57,7 +57,7 @@ class Stepper:
         return self._ordered.until
 
     def begins(self, phase: Phase) -> None:
-        """That phase begins, or is found running: if it is to be stepped into, hook what it will do."""
+        """Hook what a phase will do that begins, or is found running, if it is to be stepped into."""
         if self.order not in ORDERS or self.host.quiet:
             return
         try:

@@ -1,4 +1,4 @@
-"""One way into a phase."""
+"""The hooks of one way into a phase."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ class Boundaries:
             raise SystemExit(0)
 
     def _join(self) -> None:
-        """At the first boundary: enter the session as a rank.
+        """Enter the session as a rank, at the first boundary.
 
         Raises:
             HubLost: this process is none.

@@ -76,7 +76,9 @@ class Names:
         self._known |= {id(one): named.name if len(optimizers) > 1 else "" for named, one in optimizers}
 
     def of(self, owner: PhaseOwner) -> str:
-        """Its name; empty where it is the only one, or not known. A part of a model is never the only one."""
+        """The name of a phase's owner; empty where it is the only one, or not known. A part of a model is never the
+        only one.
+        """
         wrapper = called = owner() if owner is not None else None
         while wrapper is not None:
             if (name := self._known.get(id(wrapper))) is not None:

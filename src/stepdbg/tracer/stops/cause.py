@@ -35,7 +35,7 @@ class Cause:
     coming: PhaseOwner = None
     """The model or optimizer whose phase comes next, as a weak reference; None where that is not known."""
     inner: Describes | None = None
-    """Of an inner boundary: describes what has been done there."""
+    """What describes the unit done, at an inner boundary; None at any other."""
 
 
 def caused_by(error: BaseException, left: tuple[str, ...]) -> Cause:

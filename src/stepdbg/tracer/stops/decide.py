@@ -29,7 +29,7 @@ class Arrival(NamedTuple):
 
 
 class Policy(Protocol):
-    """One kind of reason to stop."""
+    """A kind of reason to stop."""
 
     @property
     def idle(self) -> bool:
@@ -148,7 +148,7 @@ class StopPolicy:
         self.set_breakpoints(welcome.breakpoints)
 
     def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
-        """These breakpoints hold from now on."""
+        """Take these breakpoints in the place of those that held so far."""
         self._breakpoints.points = breakpoints.Breakpoints(points)
         self.settle()
 

@@ -138,7 +138,7 @@ class Following:
         return any(phase is not None and phase.name in names for phase in known)
 
     def forked(self) -> None:
-        """This process is a child that has just been forked: let go of what is the parent's."""
+        """Let go of what is the parent's, in a child that has just been forked."""
         self.turn = RLock()
         if self._tracer.quiet:
             self._tracer.disarm()

@@ -12,9 +12,9 @@ from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.phases.phase import Phase
 
 _REMEMBERED = 64
-"""So many calls, the newest ones."""
+"""The number of calls that are remembered, the newest ones."""
 _CHAINED = 32
-"""So many exceptions, each raised while the next one was handled."""
+"""The number of exceptions looked at, each raised while the next one was handled."""
 
 
 class _Call(NamedTuple):
@@ -29,7 +29,7 @@ class Left:
 
     def __init__(self) -> None:
         self._calls: dict[tuple[int, int], _Call] = {}
-        """By the code that made the call, by `id`, and the place there."""
+        """The calls, by the `id` of the code that made them and the place there."""
 
     def note(self, phase: Phase) -> None:
         """An exception is just leaving that phase, whose call our callers wrap."""

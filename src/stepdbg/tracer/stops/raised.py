@@ -29,9 +29,9 @@ _FORWARD = "forward"
 _CALLS = (_FORWARD, "_call_impl")
 """Functions that run while a module is called; hooks are called by the second."""
 _MOST = 5
-"""So many tensors are told."""
+"""The number of tensors that are described at most."""
 _FEW = 3
-"""So many of one container, and of those that are only in the frame."""
+"""The number of tensors of one container, and of those that are only in the frame."""
 _NOTHING = object()
 _ATTRIBUTE_READERS = (object.__getattribute__, nn.Module.__getattribute__)
 _READ_BY_INDEX = (list.__getitem__, tuple.__getitem__, dict.__getitem__)
@@ -156,7 +156,7 @@ def _arguments(running: _Running) -> Iterator[Found]:
 
 
 def _parameters_of(module: nn.Module, name: str) -> list[Found]:
-    """Its own parameters; a bias beside a matrix only where it is of another kind."""
+    """A module's own parameters; a bias beside a matrix only where it is of another kind."""
     parameters = [(f"{name}.{key}", one) for key, one in members_of(module)[0].items() if one is not None]
     kinds = {_kind(one) for _, one in parameters if len(shape_of(one)) > 1}
     return [(name, one) for name, one in parameters if len(shape_of(one)) > 1 or not kinds or _kind(one) not in kinds]
@@ -210,7 +210,7 @@ def _named_at(point: _Point) -> Iterator[Found]:
 
 
 def _followed(mention: Mention, variables: dict[str, Any], others: dict[str, Any]) -> Iterator[Found]:
-    """As far as it can be followed without running any code of a class of the user's."""
+    """A chain of attributes and entries as far as it leads without running any code of a class of the user's."""
     name = mention.variable
     value = variables[name] if name in variables else others.get(name, _NOTHING)
     for step in mention.steps:

@@ -22,7 +22,7 @@ from stepdbg.tracer.tensors.autograd_nodes import walked
 _LOOKED = 4096
 """Gradients of so many parameters are looked at to say why these did not move."""
 _MODES = 60
-"""So many modules in evaluation mode are named."""
+"""The number of modules in evaluation mode that are named at most."""
 
 
 class Remarks:
@@ -54,7 +54,7 @@ class Remarks:
         return ""
 
     def suspicion(self, boundary: Boundary, effects: Sequence[Effect], registry: Registry) -> str:
-        """One line on what looks like a mistake, the worst first; empty where nothing does."""
+        """A line on what looks like a mistake, the worst first; empty where nothing does."""
         if self._unfit or any(effect.holds for effect in effects):
             for effect in effects:
                 if effect.kind == "parameter" and effect.what != "freed":

@@ -40,7 +40,7 @@ _UNSEEN = "the values cannot be read at this stop, only where training stands"
 
 
 class StopServer:
-    """Where training waits."""
+    """Describes a stop, sends it, and serves the hub until training goes on."""
 
     def __init__(
         self,
@@ -64,10 +64,11 @@ class StopServer:
             registry, self._copies, gradient_scaling, lambda number: rank.link.send(m.Interruptible(number))
         )
         self._notices: set[str] = set()
-        """What has been said of what cannot be seen."""
+        """The notices on what cannot be seen that were sent already."""
         self._remarks = Remarks()
         self._kept_alive = KeptAlive()
-        """While somebody steps: the last step of a function can then still be looked at."""
+        """Models and optimizers kept alive while somebody steps: the last step of a function can then still be looked
+        at."""
 
     def begin(self, welcome: m.RankWelcome) -> None:
         """The session has been entered."""

@@ -203,7 +203,7 @@ class Tracer(StaysHere):
             self.gave_up(error)
 
     def as_made(self, phase: Phase) -> Phase:
-        """That phase, whose call is open, as the phase tracker has it."""
+        """The phase, whose call is open, as the phase tracker has it."""
         if phase is not NOTED:
             return phase
         if self.free_run.phase is None:
@@ -262,7 +262,7 @@ class Tracer(StaysHere):
             self._stepper.begins(current)
 
     def stop_inside(self, inner: Describes, frame: FrameType | None) -> None:
-        """One unit of a phase is done: an inner boundary, at which training stops.
+        """Stop at the inner boundary after a unit of a phase.
 
         Args:
             inner: Describes it.

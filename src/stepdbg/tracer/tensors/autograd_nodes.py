@@ -32,7 +32,7 @@ def walked(outputs: Any) -> tuple[list[Any], list[torch.Tensor]]:
 
 
 def node_of(output: Any) -> Any:
-    """Where backward begins that is called on this; None where it cannot."""
+    """The node at which a backward called on this begins; None where it cannot be."""
     if not isinstance(output, torch.Tensor):
         return getattr(output, "node", None) or (output if hasattr(output, "next_functions") else None)
     if output.grad_fn is None and output.requires_grad:

@@ -65,7 +65,7 @@ class Sample(NamedTuple):
     """Some of a tensor's elements."""
 
     elements: torch.Tensor
-    """In one dimension."""
+    """The elements, in one dimension."""
     repeats: int
     """How often the tensor repeats each of them."""
     passed_over: bool

@@ -59,7 +59,7 @@ def note(device: torch.device) -> None:
 
 
 def recording(change: int) -> None:
-    """One more CUDA graph is being recorded (1), or one fewer (-1)."""
+    """Count the CUDA graphs that are being recorded: one more (1), or one fewer (-1)."""
     _state.recording = max(0, _state.recording + change)
 
 

@@ -24,7 +24,7 @@ _CAREFUL = 1 << 17
 _CAREFUL_ON_DEVICE = 1 << 21
 """Elements of a device that are looked at in its widest type at a time."""
 CANCELLED = 10.0
-"""So many times may the squares be larger than the spread that is worked out from them."""
+"""The factor by which the squares may be larger than the spread that is worked out from them."""
 FAST = {torch.float32: (1e-15, 1e15), torch.float64: (1e-150, 1e140)}
 """Types that are summed as they are, with the sizes between which squares neither vanish nor overflow."""
 _EXACT_IN_FLOAT32 = (

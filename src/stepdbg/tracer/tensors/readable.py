@@ -84,7 +84,7 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 def address_of(tensor: torch.Tensor) -> int:
-    """Where the elements begin that lie in this process; 0 where they are not there or not to be asked for."""
+    """The address of the elements that lie in this process; 0 where there are none, or they may not be asked for."""
     try:
         stored, _ = local(tensor)
         return stored.data_ptr() if stored.layout is torch.strided else 0
@@ -163,7 +163,7 @@ def _check(tensor: torch.Tensor, kind: type) -> None:
 
 
 def _end(tensor: torch.Tensor) -> int:
-    """Where the last element ends, in bytes from the beginning of the storage."""
+    """The end of the last element, in bytes from the beginning of the storage."""
     if not tensor.numel():
         return 0
     reach = sum([(size - 1) * stride for size, stride in zip(tensor.size(), tensor.stride(), strict=True)])

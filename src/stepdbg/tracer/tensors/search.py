@@ -20,7 +20,7 @@ class Run(NamedTuple):
     """Elements that follow each other."""
 
     part: torch.Tensor
-    """In one dimension."""
+    """The part that is searched, in one dimension."""
     start: int
     """The number of the first."""
 
@@ -54,7 +54,7 @@ def find(
 
 
 def matches(part: torch.Tensor, condition: Condition) -> torch.Tensor:
-    """For each of these real numbers whether the condition holds."""
+    """Whether the condition holds, for each of these real numbers."""
     part = part.to(torch.float32 if part.device.type == "mps" else torch.float64)  # in which ends are not rounded
     if condition.odd:
         return ~torch.isfinite(part)
@@ -67,7 +67,7 @@ def matches(part: torch.Tensor, condition: Condition) -> torch.Tensor:
 
 
 def run_from(tensor: torch.Tensor, start: int, size: int) -> Run:
-    """At most so many elements from that number on; without a copy of more than those."""
+    """Some elements from that number on, at most so many; without a copy of more than those."""
     if tensor.is_contiguous() or tensor.dim() < 2:
         return Run(tensor.reshape(-1)[start : start + size], start)
     each = tensor.numel() // tensor.shape[0]
@@ -80,7 +80,7 @@ def run_from(tensor: torch.Tensor, start: int, size: int) -> Run:
 
 
 def run_to(tensor: torch.Tensor, end: int, size: int) -> Run:
-    """At most so many elements before that number."""
+    """Some elements before that number, at most so many."""
     if tensor.is_contiguous() or tensor.dim() < 2:
         first = max(0, end - size)
         return Run(tensor.reshape(-1)[first:end], first)

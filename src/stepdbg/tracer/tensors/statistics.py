@@ -170,7 +170,7 @@ def _guessed_mean(stored: torch.Tensor, working: torch.dtype) -> float:
 
 
 def _rounded(value: float, working: torch.dtype) -> float:
-    """As torch would round it before it subtracts."""
+    """The value as torch would round it before it subtracts."""
     return float(torch.tensor(value, dtype=working, device="cpu")) if math.isfinite(value) else 0.0
 
 

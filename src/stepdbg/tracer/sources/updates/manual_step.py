@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from stepdbg.tracer.sources.sink import Sink
 
 _SAMPLED = 256
-"""Of so many tensors bytes are compared; of all others the version counter and the address."""
+"""The number of tensors whose bytes are compared; of all others the version counter and the address are."""
 _WHOLE = 1 << 16
 """Up to so many bytes a tensor is compared as a whole."""
 _PIECES, _PIECE = 64, 256
-"""Of a larger one so many pieces of so many bytes."""
+"""The number of pieces that are compared of a larger tensor, and their size in bytes."""
 _FETCHED = 32
-"""So many elements of a tensor on a device."""
+"""The number of elements that are compared of a tensor on a device."""
 _FOLLOWED_BY_A_STEP = ("clip", "unscale", "eval", "scheduler")
 """What a script may do between backward and its step."""
 
@@ -56,7 +56,7 @@ class ManualSteps:
     def __init__(self, tracer: Sink) -> None:
         self._tracer = tracer
         self._waiting: list[_Leaf] = []
-        """Those that have not moved since their backward."""
+        """The leaves that have not moved since their backward."""
         self._prints: list[object] = []
         self.coming: list[torch.Tensor] | None = None
         """The leaves of the backward that is about to begin."""
