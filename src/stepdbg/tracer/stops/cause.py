@@ -17,7 +17,7 @@ STEPPING: tuple[m.Go | None, ...] = ("next", *ORDERS)
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why training halts, and where."""
+    """Why training stops, and where."""
 
     reason: m.Reason
     detail: str

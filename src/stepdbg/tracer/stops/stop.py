@@ -1,4 +1,4 @@
-"""A halt at a boundary: what there is to see is described, sent, and served until the user goes on."""
+"""A stop at a boundary: what there is to see is described, sent, and served until the user goes on."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class StopServer:
         return self._effects.watching
 
     def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
-        """Training will halt at the end of the phase that begins: take the snapshot from before it."""
+        """Training will stop at the end of the phase that begins: take the snapshot from before it."""
         with Unobserved(), uncollected():
             self._registry.refresh(stack, returning, pending_backward=self._phases.pending_backward)
             before = effects.take(self._registry)
@@ -94,7 +94,7 @@ class StopServer:
     def pass_by(
         self, boundary: m.Boundary, done: Phase | None, stack: list[FrameType], returning: FrameType | None
     ) -> None:
-        """Training goes on here, to the end of its update: what the phase done did is recorded as if it had halted."""
+        """Training goes on here, to the end of its update: what the phase done did is recorded as if it had stopped."""
         if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
             return
         with Unobserved(), uncollected():
@@ -275,7 +275,7 @@ class StopServer:
         """The exception, with where it was raised and on what; that alone where nobody can say.
 
         Args:
-            cause: Why training halts.
+            cause: Why training stops.
             seen: Somebody looked before the phase that it has left.
         """
         if cause.failure is None:
