@@ -119,7 +119,7 @@ def test_the_tail_follows_the_log_through_a_rotation_and_loses_nothing(tmp_path:
     os.replace(log, tmp_path / "output.log.1")
     log.write_bytes(b"three")
     assert tail.read() == [(4, b"two "), (8, b"three")]
-    assert tail.kept == (0, b"one two three")
+    assert tail.last_bytes == (0, b"one two three")
     tail.close()
 
 
@@ -129,7 +129,7 @@ def test_the_tail_keeps_the_last_megabyte_or_two(tmp_path: Path, monkeypatch: py
     log.write_bytes(b"x" * 95 + b"end")
     tail = OutputTail(log)
     tail.read()
-    start, data = tail.kept
+    start, data = tail.last_bytes
     assert start + len(data) == tail.end == 98
     assert 10 <= len(data) <= 20
     assert data.endswith(b"end")

@@ -154,7 +154,7 @@ class Session:
         for rank in self.run.ranks:
             for points in rank.all_losses():
                 client.send(points)
-        start, data = self.run.output.tail
+        start, data = self.run.output.last_bytes
         if data:
             client.send(Output(start, data))
         self._clients.catch_up(client)

@@ -23,7 +23,7 @@ class OutputTail:
         """All bytes read so far; the position at which the next ones start."""
 
     @property
-    def tail(self) -> tuple[int, bytes]:
+    def last_bytes(self) -> tuple[int, bytes]:
         """The position of the bytes that are kept, and those bytes."""
         return self.end - len(self._tail), bytes(self._tail)
 
