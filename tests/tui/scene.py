@@ -15,7 +15,7 @@ from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.dialogs.dialog import Dialog
 from stepdbg.tui.drawing.lines import Target, width_of
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.panel_base.panel_names import PANELS
+from stepdbg.tui.panel_base.registry import PANELS
 from stepdbg.tui.state.answers import OBJECTS
 from stepdbg.tui.state.targets import PanelTarget
 
@@ -75,10 +75,10 @@ class Scene:
             app.hub.send(RemoveBreakpoint(one.number))
         await self.until(lambda: not app.snapshot.session.breakpoints, "no breakpoints")
         app.snapshot = msgspec.structs.replace(app.snapshot, console=(), frame=None, unfolded=False)
-        panels, furniture = app.furniture.panels, app.furniture
-        panels["effects"].show_matrix()
-        panels["optimizer"].show_list()
-        panels["source"].on_variables = False
+        furniture = app.furniture
+        furniture.at("effects").show_matrix()
+        furniture.at("optimizer").show_list()
+        furniture.at("source").on_variables = False
         tensor = self.here.tensor
         furniture.put(tensor)
         tensor.look_at(WEIGHT)
@@ -95,7 +95,7 @@ class Scene:
         await self.until(lambda: WEIGHT in names_of(app), "the tensor's row")
         await self.settle()
         model.cursor, model.top = names_of(app).index(WEIGHT), 0
-        if (line := panels["console"].input) is not None:
+        if (line := furniture.at("console").input) is not None:
             line.done()
             line.past.clear()
         app.clear_notifications()

@@ -35,7 +35,7 @@ from stepdbg.tui.dialogs.restart import RestartDialog
 from stepdbg.tui.dialogs.script_input import InputDialog
 from stepdbg.tui.drawing.lines import Target
 from stepdbg.tui.files.save_dialog import SaveDialog
-from stepdbg.tui.panel_base.panel_names import DIGITS, NAMES, PANELS
+from stepdbg.tui.panel_base.registry import DIGITS, NAMES, PANELS
 from stepdbg.tui.panels.graph.view import GRAPH, RowTarget
 from stepdbg.tui.panels.source.variables import FrameTarget, VariableTarget
 from stepdbg.tui.panels.tensor.slots import MAPS

@@ -93,7 +93,7 @@ class Stage:
         return self.app.screen_stack[0].query_one(Footer).text()
 
     def panel(self, name: str) -> Panel:
-        return self.app.furniture.panels[name]
+        return self.app.furniture.at(name)
 
     @property
     def tensor(self) -> TensorPanel:
@@ -110,11 +110,9 @@ class Stage:
 
     async def click_on(self, words: str, *, start: bool = False) -> None:
         """Click on the middle (or the start) of the first place of the screen where these words stand."""
-        for y, line in enumerate(self.text.splitlines()):
-            if words in line:
-                await self.pilot.click(offset=(line.index(words) + (0 if start else len(words) // 2), y))
-                return
-        raise AssertionError(f"{words!r} is not on the screen\n{self.text}")
+        await self.until_seen(words)
+        y, line = next((y, line) for y, line in enumerate(self.text.splitlines()) if words in line)
+        await self.pilot.click(offset=(line.index(words) + (0 if start else len(words) // 2), y))
 
 
 @contextlib.contextmanager

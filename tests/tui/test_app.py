@@ -21,7 +21,7 @@ from stepdbg.tui.app import StepdbgApp
 from stepdbg.tui.drawing.lines import text
 from stepdbg.tui.layout import footer
 from stepdbg.tui.layout.bars import Footer
-from stepdbg.tui.panel_base.panel_names import DIGITS, NAMES, PANELS
+from stepdbg.tui.panel_base.registry import DIGITS, NAMES, PANELS
 from stepdbg.tui.panels.tensor.slots import PART
 from stepdbg.tui.records.exchanges import Exchange
 

@@ -11,7 +11,7 @@ from tui.builders import PARAMETERS, at, effects, knowing, shown, stop_after, wi
 from stepdbg.protocol.messages import Edit, Hanging, Identity, Owner, PastStop, PhaseRecord, Tick
 from stepdbg.tui.drawing.lines import ASCII, Drawing, Frame, text
 from stepdbg.tui.layout.arrangement import boxes, order
-from stepdbg.tui.panel_base.panel_names import PANELS
+from stepdbg.tui.panel_base.registry import PANELS
 from stepdbg.tui.panels.effects import matrix
 from stepdbg.tui.panels.effects import names as effect_names
 from stepdbg.tui.panels.effects import owners as identity

@@ -8,10 +8,10 @@ from tui.stage import stage
 from stepdbg.tui.drawing.lines import target_at, text
 from stepdbg.tui.layout import footer
 from stepdbg.tui.layout.arrangement import COLUMNS, arranged, boxes, order
-from stepdbg.tui.panel_base.panel_names import DIGITS, NAMES, PANELS
+from stepdbg.tui.panel_base.registry import DIGITS, NAMES, OWN_PLACE, PANELS
 from stepdbg.tui.state.targets import PanelTarget
 
-EVERY = ["model", "tensor", "effects", "optimizer", "loss", "source", "output", "breaks", "console"]
+EVERY = [spec.name for spec in OWN_PLACE]
 SIZES = ((80, 24), (100, 30), (160, 50))
 three_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
@@ -73,9 +73,7 @@ def test_panels_that_the_program_does_not_have_are_left_out_and_their_room_is_sh
 
 @pytest.mark.parametrize("width", [160, 100, 80, 60, 40, 20, 8])
 @pytest.mark.parametrize("zoomed", [False, True])
-def test_the_tabs_fit_and_name_the_panel_in_front(width: int, zoomed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(footer, "DIGITS", {name: str(place + 1) for place, name in enumerate(EVERY)})
-    monkeypatch.setattr(footer, "NAMES", {name: name.capitalize() for name in EVERY})
+def test_the_tabs_fit_and_name_the_panel_in_front(width: int, zoomed: bool) -> None:
     for current in EVERY:
         line = footer.tabs(current, width, zoomed="z" if zoomed else "")
         words = text(line)

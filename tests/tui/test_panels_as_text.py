@@ -39,7 +39,7 @@ from stepdbg.protocol.messages import (
 from stepdbg.tui.drawing.lines import ASCII, UNICODE, Drawing, Frame, Glyphs, text
 from stepdbg.tui.drawing.numbers import figure
 from stepdbg.tui.layout.arrangement import boxes, order
-from stepdbg.tui.panel_base.panel_names import PANELS
+from stepdbg.tui.panel_base.registry import PANELS
 from stepdbg.tui.panels.breakpoints import view as breaks
 from stepdbg.tui.panels.console import view as console
 from stepdbg.tui.panels.model import view as model

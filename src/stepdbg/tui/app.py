@@ -35,7 +35,7 @@ from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.files.script_memory import Memory
 from stepdbg.tui.layout.bars import Footer, HintLine, Tabs
-from stepdbg.tui.layout.panels import Furniture
+from stepdbg.tui.layout.panels import PanelLayout
 from stepdbg.tui.onboarding.guide import Guide
 from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.settings.config import THEMES, Config
@@ -117,7 +117,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         self.hub = Conversation(self, folder)
         self.at_first_frame: Callable[[], object] = lambda: None
         """Called once, when the first frame is on the screen."""
-        self.furniture = Furniture(self)
+        self.furniture = PanelLayout(self)
         self.memory = Memory(self)
         self.keys_in_turn = KeysInTurn(self, super().on_event)
         self.guide = Guide(self, wanted=guided and self.config.hints)
@@ -157,7 +157,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         return Palette(self.get_css_variables(), colour=colour, dark=theme.dark, ansi=theme.ansi)
 
     async def on_mount(self) -> None:
-        """Connect, and furnish the room after the first frame."""
+        """Connect, and mount the panels after the first frame."""
         heed_signals(self)
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
         for remark in self.remarks:
@@ -171,7 +171,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """The first frame is on the screen: now all that it need not wait for."""
         self.at_first_frame()
         self.guide.begin()
-        await self.furniture.furnish()
+        await self.furniture.mount_panels()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size may be another arrangement; selections stay where they are."""

@@ -84,11 +84,15 @@ class Layout(Protocol):
 
     @property
     def panels(self) -> Mapping[str, Panel]:
-        """By its name the panel that stands in each place; none before the first frame is on the screen."""
+        """By place the panel that stands there; places that nobody has looked at yet are left out."""
+        ...
+
+    def at(self, place: str) -> Panel:
+        """The panel that stands in a place, mounted if it has not been yet."""
         ...
 
     def panel(self, kind: type[P]) -> P:
-        """The panel of that class."""
+        """The panel of that class, mounted if it has not been yet."""
         ...
 
     def put(self, panel: Panel) -> None:

@@ -14,49 +14,20 @@ from stepdbg.tui.actions.action import Action, ActionContext, main_keys, shown_k
 from stepdbg.tui.actions.meanings import means
 from stepdbg.tui.dialogs.dialog import Dialog
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, plain
-from stepdbg.tui.panel_base.panel_names import NAMES
+from stepdbg.tui.panel_base.registry import BY_NAME, NAMES
 
-PANEL_HELP = {
-    "rail": "The loop, phase by phase; the arrow stands before the one that comes next. Under each phase: what it did "
-    "and how long it took or, where there are several models or optimizers, whose it is.",
-    "model": "Every parameter and buffer. The sign at the left is what the phase just done did to its value, the one "
-    "before the gradient what it did to that, the one before its optimizer what it did to the state kept there. "
-    "Figures are 2-norms; a tensor of one number shows the number itself, after a = where there are others too. "
-    "Δ/‖w‖ is how far the last step moved it: the norm of the change over the norm of the value. "
-    "{find} filters as you type: part of a name, class:Linear, dtype:bf16, grad:none, changed, frozen, nan; all words "
-    "must hold. {sort} sorts, and so does a click on a heading.",
-    "tensor": "One tensor, its gradient and its optimizer state: figures, heat maps side by side ({map}), the numbers "
-    "of the part that is marked; a batch of images as pictures with their labels. The scale under a map says what "
-    "its colours stand for; ! is NaN, ^ and v are infinities. {graph} shows the graph behind it.",
-    "graph": "The graph behind a tensor: the nodes that backward walks from the loss to the parameters, numbered in "
-    "its order, with what each has made (=) and saved. ! marks a saved tensor that was written since: backward will "
-    "refuse it. A line goes straight down; leaves and branches hang from it, and a node that several ways lead to is "
-    "shown once. Below the tree: trainable parameters that it never reaches, and graphs of earlier updates that are "
-    "still alive, as far as a variable leads to them, or to a loss or an output that stepdbg has seen. What is saved "
-    "behind a hook (checkpoint) is not looked at: that would run it.",
-    "effects": "What each phase of this update did to each kind of object; {names} lists the names behind a count, and "
-    "from a name leads on to the tensor. {owners} shows who owns a tensor: the model and the optimizer hold the same "
-    "tensor, and its gradient hangs on it.",
-    "optimizer": "Groups with their hyperparameters, and what the optimizer keeps of each parameter (norms); {edit} "
-    "edits the figure under the cursor. {foresee} shows what the next step would do to a parameter: the parts that add "
-    "up to its move, how large each is along it (share), and whether it points there (1), across (0) or against (-1). "
-    "After the step it is said whether that is what happened.",
-    "loss": "Each loss over the updates.",
-    "source": "Your code: the margin names the phases at the lines where they were seen to begin, and marks "
-    "breakpoints. Below it, the frames ({frame_up}, {frame_down}) and the variables of the one that is looked at "
-    "({variables} goes there).",
-    "output": "What the script prints.",
-    "breaks": "Breakpoints, and the edits made.",
-    "console": "Python in the frame that is looked at. model, optimizer, loss and batch are at hand, unless the frame "
-    "has variables of these names. An assignment to a variable of the frame arrives in training.",
-}
+RAIL_HELP = (
+    "The loop, phase by phase; the arrow stands before the one that comes next. Under each phase: what it did "
+    "and how long it took or, where there are several models or optimizers, whose it is."
+)
+"""What the help says of the rail; as in a panel's row, `{next}` is the key of the action `next`."""
 RANKS = (
     "Ranks: every training process stops at its first phase. {next}, {finish}, {continue} and {pause} steer the rank "
     "that is shown, {rank} shows the next; breakpoints hold in all. A collective call (all_reduce in the backward of a "
     "distributed model) waits for every rank: where one is paused, show it with {rank} and let it go on, too. {quit} "
     "and g let all go on."
 )
-"""Told where several processes train; as in `PANEL_HELP`, `{next}` is the key of the action `next`."""
+"""Told where several processes train; as in a panel's row, `{next}` is the key of the action `next`."""
 RANKS_TOLD = 8
 """So many ranks are listed with their processes."""
 
@@ -119,7 +90,7 @@ def help_text(here: ActionContext, width: int = 90, glyphs: Glyphs = UNICODE, qu
     """The help as plain text, at most so wide, for the panel in focus; of a query, only what is about it."""
     keys = main_keys(here.actions)
     told = "graph" if here.panel == "tensor" and here.view == "graph" else here.panel
-    words = PANEL_HELP.get(told, "").format_map(keys)
+    words = (BY_NAME[told].help if told in BY_NAME else RAIL_HELP if told == "rail" else "").format_map(keys)
     lines = textwrap.wrap(f"{NAMES.get(here.panel, 'stepdbg')}: {words}", width)
     legend = [(sign, words) for sign, words in signs(glyphs) if query.casefold() in words.casefold()]
     if query:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from stepdbg.tui.actions import applies
 from stepdbg.tui.actions.action import Action, Do
-from stepdbg.tui.panel_base.panel_names import NAMES, PANELS
+from stepdbg.tui.panel_base.registry import NAMES, OWN_PLACE, PANELS
 
-SIDEWAYS = ("model", "tensor", "effects", "optimizer", "rail")
-"""Where left and right do something."""
+SIDEWAYS = (*(spec.name for spec in OWN_PLACE if spec.sideways), "rail")
+"""The panels in which left and right do something, and the rail."""
 
 
 def _goes_to(panel: str) -> Do:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from stepdbg.tui.actions.action import Action, ActionContext
 from stepdbg.tui.actions.key_names import key_name
-from stepdbg.tui.panel_base.panel_names import NAMES
+from stepdbg.tui.panel_base.registry import NAMES
 
 QUIET = ("escape", "up", "down", "left", "right", "page_up", "page_down", "first", "last", "back")
 """Pressed to no purpose without a question: ways out, and moves."""

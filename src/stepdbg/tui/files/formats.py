@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from stepdbg.new_file import new_file
 from stepdbg.protocol.messages import SaveFormat
 from stepdbg.tui.files import tables
-from stepdbg.tui.panel_base.panel_names import NAMES
+from stepdbg.tui.panel_base.registry import NAMES
 from stepdbg.tui.state.snapshot import Snapshot
 
 What = Literal["tensor", "state", "panel", "screen"]

@@ -15,12 +15,13 @@ from msgspec.structs import replace
 from stepdbg.home.folders import STATE_VARIABLE, is_script_file
 from stepdbg.home.script_state import MOST_HISTORY, ScriptState, read_state, write_state
 from stepdbg.tui.host import Host
+from stepdbg.tui.panel_base.registry import SPECS
 
 SOON = 0.3
 """Seconds that a change waits for others, to be written together."""
 
-EMPTY_AT_FIRST = ("output", "console")
-"""Panels that have nothing to show when a script starts."""
+EMPTY_AT_FIRST = frozenset(spec.name for spec in SPECS if spec.empty_at_first)
+"""The panels that have nothing to show when a script starts."""
 
 
 class Memory:

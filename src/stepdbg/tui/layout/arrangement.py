@@ -6,9 +6,11 @@ others are named in its title, by their numbers. All of it is pure: sizes in, bo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
+
+from stepdbg.tui.panel_base.registry import OWN_PLACE, Place
 
 WIDE = (140, 40)
 """Columns and rows from which on there are three columns."""
@@ -37,19 +39,27 @@ class Column(NamedTuple):
     """How much of the width it takes."""
 
 
+def _columns(places: Mapping[str, Place], *columns: tuple[int, Sequence[int]]) -> tuple[Column, ...]:
+    """The columns of a layout: the share of each in the width, and those of its slots in the height."""
+    return tuple(
+        Column(
+            tuple(
+                Slot(tuple(name for name, place in places.items() if place == (number, row)), share)
+                for row, share in enumerate(shares)
+            ),
+            width,
+        )
+        for number, (width, shares) in enumerate(columns)
+    )
+
+
 COLUMNS: dict[Kind, tuple[Column, ...]] = {
-    "wide": (
-        Column((Slot(("source",), 7), Slot(("output", "console"), 3)), 53),
-        Column((Slot(("model",), 4), Slot(("tensor",), 5)), 62),
-        Column((Slot(("effects",), 5), Slot(("optimizer",), 4), Slot(("loss", "breaks"), 4)), 43),
-    ),
-    "medium": (
-        Column((Slot(("model", "source", "breaks"), 3), Slot(("output", "console"), 2)), 1),
-        Column((Slot(("tensor",), 1), Slot(("effects", "optimizer", "loss"), 1)), 1),
-    ),
+    "wide": _columns({spec.name: spec.wide for spec in OWN_PLACE}, (53, (7, 3)), (62, (4, 5)), (43, (5, 4, 4))),
+    "medium": _columns({spec.name: spec.medium for spec in OWN_PLACE}, (1, (3, 2)), (1, (1, 1))),
 }
-"""The layouts with columns, left to right and top to bottom. In the wide one, at 160 columns, the Model panel has room
-for Δ/‖w‖, and the owners of a tensor for `optimizer.param_groups[0]["params"][0]`."""
+"""The layouts with columns, left to right and top to bottom; which panels stand in a slot is said by their rows. In the
+wide one, at 160 columns, the Model panel has room for Δ/‖w‖, and the owners of a tensor for
+`optimizer.param_groups[0]["params"][0]`."""
 GAP = 1
 """Cells between two columns."""
 

@@ -9,7 +9,7 @@ from stepdbg.tui.actions.key_names import key_name
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, clipped, cropped, width_of
 from stepdbg.tui.drawing.marks import sign_of_news
-from stepdbg.tui.panel_base.panel_names import DIGITS, NAMES, SHORT_NAMES
+from stepdbg.tui.panel_base.registry import DIGITS, NAMES, SHORT_NAMES
 from stepdbg.tui.state.targets import ActionTarget, PanelTarget
 
 SPARED = ("finish",)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from textual.css.query import NoMatches
 from textual.geometry import Size
 
 from stepdbg.tui.actions.action import ActionContext
-from stepdbg.tui.drawing.palette import Palette
-from stepdbg.tui.host import Host
 from stepdbg.tui.layout.arrangement import COLUMNS, Arrangement, Box, arranged, boxes, order
 from stepdbg.tui.layout.bars import Footer, HintLine, Tabs
+from stepdbg.tui.layout.mounted_panels import MountedPanels, PaintingHost
 from stepdbg.tui.panel_base.panel import Panel
-from stepdbg.tui.panel_base.panel_names import DIGITS, PANELS
+from stepdbg.tui.panel_base.registry import DIGITS, PANELS
 from stepdbg.tui.panel_base.trail import Trail
+from stepdbg.tui.state.selection import Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.top.ranks import several
 from stepdbg.tui.top.top import Top
@@ -25,7 +25,7 @@ HINTED = 20
 """Rows from which on there is room for the line of the hints."""
 
 
-class LayoutHost(Host, Protocol):
+class LayoutHost(PaintingHost, Protocol):
     """The app, as far as it says what the lines at the bottom show."""
 
     @property
@@ -33,8 +33,8 @@ class LayoutHost(Host, Protocol):
         """What was said quietly last, and the boundary at which it was."""
         ...
 
-    def palette(self) -> Palette:
-        """The colours of the theme in force."""
+    def call_after_refresh(self, callback: Callable[[], None]) -> bool:
+        """Call that when what has changed is on the screen."""
         ...
 
     def action_context(self) -> ActionContext:
@@ -46,15 +46,12 @@ class LayoutHost(Host, Protocol):
         ...
 
 
-class Furniture:
-    """All panels, and which of them are to be seen."""
+class PanelLayout:
+    """Where the panels stand, and which of them are to be seen."""
 
     def __init__(self, app: LayoutHost) -> None:
         self._app = app
-        self.panels: dict[str, Panel] = {}
-        """By its name the panel that stands in each place."""
-        self._all: tuple[Panel, ...] = ()
-        """Those as well whose place another has taken."""
+        self._mounted = MountedPanels(app, self._element_at_hand)
         self.recent: list[str] = ["model"]
         """The panels as they were gone to, the newest first: it is the one that has the focus, or had it last."""
         self.trail = Trail()
@@ -70,40 +67,25 @@ class Furniture:
         self._ranks = False
         """Whether there is room for the line of the ranks."""
 
-    async def furnish(self) -> None:
-        """Mount the panels; the first frame is on the screen by now, or the app has ended before it."""
-        from stepdbg.tui.panels.breakpoints.panel import BreaksPanel
-        from stepdbg.tui.panels.console.panel import ConsolePanel
-        from stepdbg.tui.panels.effects.panel import EffectsPanel
-        from stepdbg.tui.panels.graph.panel import GraphPanel
-        from stepdbg.tui.panels.model.panel import ModelPanel
-        from stepdbg.tui.panels.optimizer.panel import OptimizerPanel
-        from stepdbg.tui.panels.source.panel import SourcePanel
-        from stepdbg.tui.panels.tensor.panel import TensorPanel
-        from stepdbg.tui.panels.text.panel import LossPanel, OutputPanel
-
+    async def mount_panels(self) -> None:
+        """Have the panels that there is room for mounted. The first frame is on the screen by now, or the app has ended
+        before it.
+        """
         app = self._app
         body = app.screen_stack[0].query_one("#body") if app.screen_stack else None
         if body is None or not body.is_attached:
             return
-        palette = app.palette()
-        kinds = (
-            ModelPanel, TensorPanel, GraphPanel, EffectsPanel, OptimizerPanel, LossPanel, SourcePanel, OutputPanel,
-            BreaksPanel, ConsolePanel,
-        )  # fmt: skip
-        self._all = tuple(kind(palette, app.glyphs) for kind in kinds)
-        for panel in self._all:
-            panel.snapshot = app.seen
-            panel.styles.position = "absolute"
-            self.panels.setdefault(panel.panel, panel)
-        self.panel(OptimizerPanel).element_at_hand = lambda: self.panels["tensor"].editable()
+        self._mounted.ready = True
         self.arrange(app.size)
-        await body.mount(*self._all)
-        self.arrange(app.size)
+        await self._mounted.mount_in(body)
         self.go_to(self.current, noted=False)
         app.hub.tell_terminal_size()
-        app.hub.ask()
-        app.paint()
+        app.call_after_refresh(self._load_next)
+
+    def _load_next(self) -> None:
+        """Load the other panels' modules one by one: what the terminal and the hub send meanwhile comes in between."""
+        if self._mounted.load_next():
+            self._app.call_after_refresh(self._load_next)
 
     @property
     def current(self) -> str:
@@ -117,8 +99,8 @@ class Furniture:
         tabbed = arrangement.kind == "tabs"
         hinted = self._app.hinted and size.height >= HINTED and arrangement.kind != "tiny"
         room = size.height - arrangement.top - tabbed - hinted - 1
-        there = [name for name in PANELS.values() if name in self.panels]
-        self._boxes = boxes(arrangement.kind, size.width, room, order(there, self.recent))
+        self._boxes = boxes(arrangement.kind, size.width, room, order(self._mounted.places(), self.recent))
+        seen = [self.at(name) for name in self._boxes]
         base = self._app.screen_stack[0]
         try:
             top, tabs, body = self.top, base.query_one(Tabs), base.query_one("#body")
@@ -128,17 +110,17 @@ class Furniture:
         top.styles.height = arrangement.top
         tabs.set_class(not tabbed, "hidden")
         body.set_class(arrangement.kind == "tiny", "hidden")
-        for panel in self._all:
+        for panel in self._mounted.all:
             box = self._boxes.get(panel.panel)
-            panel.set_class(box is None or panel is not self.panels[panel.panel], "hidden")
+            panel.set_class(panel not in seen, "hidden")
             panel.alone = tabbed
             if box is not None:
                 panel.beside = box.beside
                 panel.room = Size(box.width, box.height)
                 panel.styles.offset = (box.x, box.y)
                 panel.styles.width, panel.styles.height = box.width, box.height
-        if base.focused is None and self.current in self._boxes and self.panels[self.current].is_attached:
-            base.set_focus(self.panels[self.current])  # it was hidden while there was no room
+        if base.focused is None and self.current in self._boxes and self.at(self.current).is_attached:
+            base.set_focus(self.at(self.current))  # it was hidden while there was no room
 
     def arrange_anew(self) -> None:
         """Something else than the size has changed what there is room for."""
@@ -162,21 +144,35 @@ class Furniture:
 
     def visible(self) -> list[Panel]:
         """The panels on the screen."""
-        return [panel for name, panel in self.panels.items() if self.is_shown(name)]
+        return [self.at(name) for name in self._mounted.places() if self.is_shown(name)]
 
     def informed(self) -> list[Panel]:
         """The panels on the screen, and those whose place one of them has taken."""
-        return [panel for panel in self._all if self.is_shown(panel.panel)]
+        return [panel for panel in self._mounted.all if self.is_shown(panel.panel)]
+
+    @property
+    def panels(self) -> Mapping[str, Panel]:
+        """By place the panel that stands there; places that nobody has looked at yet are left out."""
+        return self._mounted.in_place
+
+    def at(self, place: str) -> Panel:
+        """The panel that stands in a place, mounted if it has not been yet."""
+        return self._mounted.at(place)
 
     def panel(self, kind: type[P]) -> P:
-        """The panel of that class."""
-        return next(panel for panel in self._all if isinstance(panel, kind))
+        """The panel of that class, mounted if it has not been yet."""
+        return self._mounted.of_class(kind)
+
+    def _element_at_hand(self) -> Editable | None:
+        """The element that is edited where the Tensor panel is in focus."""
+        panel = self.panels.get("tensor")
+        return panel.editable() if panel is not None else None
 
     def put(self, panel: Panel) -> None:
         """Have a panel stand in its place, instead of the other that belongs there; the focus stays in the place."""
-        before = self.panels[panel.panel]
+        before = self.at(panel.panel)
         if before is not panel:
-            self.panels[panel.panel] = panel
+            self._mounted.in_place[panel.panel] = panel
             if self._app.screen_stack[0].focused is before:
                 self._app.screen_stack[0].set_focus(panel)
             self.arrange(self._app.size)
@@ -195,7 +191,7 @@ class Furniture:
         for panel in self.visible():
             if not (arriving and panel.shows_answers and not panel.in_focus):
                 panel.show(snapshot)
-                for behind in self._all:
+                for behind in self._mounted.all:
                     if behind.panel == panel.panel:
                         behind.take(snapshot)
         if self.arrangement.kind == "tabs":
@@ -223,14 +219,13 @@ class Furniture:
             view: What is opened there, for the way back.
             noted: Whether this is a step that `esc` takes back.
         """
-        if noted and self.panels:
+        if noted and self._mounted.ready:
             self.trail.note(self.focused_name(), name, view)
         if self.recent[0] != name:
             self.recent = [name, *(other for other in self.recent if other != name)]
         self.arrange(self._app.size)
-        panel = self.panels.get(name)
-        if panel is not None:
-            self._app.screen_stack[0].set_focus(panel)
+        if self._mounted.ready:
+            self._app.screen_stack[0].set_focus(self.at(name))
             self._app.hub.ask()
             self._app.paint()
 
@@ -245,7 +240,7 @@ class Furniture:
         known = [name for name in dict.fromkeys(recent) if name in DIGITS]
         if known:
             self.recent, self.zoomed = known, zoomed
-            if self.panels:
+            if self._mounted.ready:
                 self.go_to(self.current, noted=False)
 
     def go_back(self, origin: str = "") -> None:
@@ -261,7 +256,7 @@ class Furniture:
         if origin == "rail":
             self.go_to_rail()
         elif origin:
-            self.panels[origin].come_back()
+            self.at(origin).come_back()
             self.go_to(origin, noted=False)
 
     @property

@@ -6,6 +6,8 @@ needs to know it says as `wants`; whoever owns it asks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
@@ -16,7 +18,7 @@ from stepdbg.tui.drawing.lines import UNICODE, Drawing, Frame, Glyphs, Line, Spa
 from stepdbg.tui.drawing.marks import sign_of_news
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.panel_base.panel_names import DIGITS, NAMES, SHORT_NAMES
+from stepdbg.tui.panel_base.registry import DIGITS, NAMES, SHORT_NAMES
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import PanelTarget
@@ -67,6 +69,8 @@ class Panel(Sheet, can_focus=True):
         """The panels that share its slot, itself among them; empty where it has one of its own."""
         self.room = Size(0, 0)
         """The size that it has, or will have as soon as it is on the screen."""
+        self.element_at_hand: Callable[[], Editable | None] = lambda: None
+        """Gives the element that is edited where the Tensor panel is in focus, for panels that show more of it."""
         self._head = 0
 
     # what a panel of its own says

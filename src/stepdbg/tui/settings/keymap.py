@@ -18,7 +18,7 @@ from stepdbg.protocol.messages import Boundary, Edit, RankState, SessionState, S
 from stepdbg.tui.actions.action import Action, ActionContext
 from stepdbg.tui.actions.key_names import key_name
 from stepdbg.tui.actions.registry import ACTIONS
-from stepdbg.tui.panel_base.panel_names import NAMES
+from stepdbg.tui.panel_base.registry import NAMES
 from stepdbg.tui.state.snapshot import Snapshot
 
 _SYNONYMS = {

@@ -40,7 +40,7 @@ class Moving:
     async def go_to(self, name: str) -> None:
         """Go to a panel by its key: it shows its first view, and the console takes what is typed."""
         layout = self._host.furniture
-        layout.panels[name].show_first()
+        layout.at(name).show_first()
         layout.go_to(name)
         await self._type()
 

@@ -52,7 +52,7 @@ class Opening:
         layout = self._host.furniture
         panel, graph = layout.in_focus(), layout.panel(GraphPanel)
         name = panel.tensor_at_hand() if panel is not None else ""
-        graph.show_graph(name, anew=layout.panels["tensor"] is not graph)
+        graph.show_graph(name, anew=layout.at("tensor") is not graph)
         layout.put(graph)
         layout.go_to("tensor", "graph")
 

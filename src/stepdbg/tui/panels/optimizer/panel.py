@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 from stepdbg.protocol.messages import Foresee, ListOptimizers
@@ -34,8 +33,6 @@ class OptimizerPanel(Panel):
         self.view: Literal["list", "foresight"] = "list"
         self.object = ""
         """The parameter whose next step is shown; empty: the first of the ledger."""
-        self.element_at_hand: Callable[[], Editable | None] = lambda: None
-        """Tells the element that the cursor of another panel is on."""
         self._row = 0
         """The row of the list, while the foresight has the cursor."""
         self._roomy = False
