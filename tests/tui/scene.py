@@ -56,6 +56,8 @@ class Scene:
         """Until nothing is asked any more, and all is drawn."""
         await self.until(lambda: self.app.hub.questions and not self.app.hub.questions.busy, "the answers")
         await self.here.pilot.pause()
+        for sheet in self.app.screen_stack[0].query(Sheet):
+            sheet.repaint()  # the situations move cursors from outside, which no panel notices
         self.app.paint()
 
     async def home(self) -> None:

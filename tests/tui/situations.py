@@ -115,7 +115,7 @@ async def on_a_breakpoint(scene: Scene) -> None:
     await scene.until(lambda: scene.app.snapshot.session.breakpoints, "a breakpoint")
     await scene.at("breaks")
     scene.here.panel("breaks").cursor = 0
-    scene.app.paint()
+    await scene.settle()
 
 
 async def edited(scene: Scene) -> None:
@@ -166,7 +166,6 @@ async def on_a_branch(scene: Scene) -> None:
     kinds = lambda: [row.kind for row in graph().rows] if graph() and (graph().asked, graph().top) == ("", 0) else []  # noqa: E731
     await scene.until(lambda: "branch" in kinds(), "the graph")
     panel.cursor = kinds().index("branch")
-    scene.app.paint()
     await scene.settle()
 
 
@@ -184,7 +183,6 @@ async def much_output(scene: Scene) -> None:
 
     def scrolled_back() -> bool:
         panel.follow()
-        scene.app.paint()
         panel.scrolled(-27)
         return output_top(scene) == 27
 

@@ -112,14 +112,14 @@ async def never(_: Query) -> Result:
     raise AssertionError
 
 
-async def asked_in_vain(here: Stage) -> EditDialog:
-    """The dialog of an edit, whose preview does not come."""
+async def asked_in_vain(here: Stage, typed: str = "5\r") -> EditDialog:
+    """The dialog of an edit, whose preview does not come; what is typed behind enter comes in the same read."""
     await here.press("2")
     await here.until(lambda: here.tensor.editable(), "the numbers")
     here.app.push_screen(
         dialog := EditDialog(Editable("model.fc1.weight", (0, 0)), never, lambda: None, here.app.glyphs)
     )
-    burst(here, "5\r")
+    burst(here, typed)
     await here.until(lambda: any(worker.node is dialog for worker in here.app.workers), "the question")
     return dialog
 
@@ -143,8 +143,7 @@ async def test_keys_do_not_wait_for_ever_behind_a_question_without_an_answer(mon
 async def test_a_click_does_not_wait_behind_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys_in_turn, "PATIENCE", 1_000)
     async with stage((160, 50)) as here:
-        dialog = await asked_in_vain(here)
-        burst(here, "6")
+        dialog = await asked_in_vain(here, "5\r6")
         await here.click_on("part of it")
         await here.until(lambda: here.app.mouse_position != (0, 0), "the mouse")
         assert dialog.query_one("#expression", Input).value == "5", "the letter waits"

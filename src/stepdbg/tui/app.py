@@ -316,7 +316,8 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
     def remark(self, words: str) -> None:
         """Say something quietly, in the last line, until another key is pressed or training has moved."""
         self.said = (words, self.snapshot.boundary)
-        self.paint()
+        if self.is_running and self.screen_stack:
+            self.furniture.show_status()
 
     async def on_sheet_picked(self, event: Sheet.Picked) -> None:
         """Something was clicked that stands for something."""

@@ -110,10 +110,9 @@ class Conversation:
     def look_at_rank(self, rank: int) -> None:
         """Show that rank from now on, whichever else joins."""
         before = self._app.snapshot
-        if before.chosen and before.rank == rank:
-            return
         self._app.snapshot = replace(looking_at(before, rank), chosen=True)
-        self._look_elsewhere()
+        if before.rank != rank:
+            self._look_elsewhere()
 
     def look_at_stop(self, boundary: int | None) -> None:
         """Show the stop at that boundary as it was; None shows the present. Training stays where it is."""

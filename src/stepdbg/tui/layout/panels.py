@@ -200,10 +200,22 @@ class PanelLayout:
             base.query_one(Tabs).show(self.current, zoomed=unzoom, news=news)
         if self._app.hinted:
             base.query_one(HintLine).show(self._app.hint(), self._app.snapshot.key("no_hints"))
+        self._show_footer(snapshot)
+
+    def _show_footer(self, snapshot: Snapshot) -> None:
+        """Draw the last line: the keys that apply, what there is no room for, or the status."""
+        footer = self._app.screen_stack[0].query_one(Footer)
+        footer.show(self._app.action_context(), self._hidden(snapshot), self._status())
+
+    def _status(self) -> str:
+        """What was said quietly last, unless training has moved since."""
         words, at = self._app.said
-        base.query_one(Footer).show(
-            self._app.action_context(), self._hidden(snapshot), words if at == self._app.snapshot.boundary else ""
-        )
+        return words if at == self._app.snapshot.boundary else ""
+
+    def show_status(self) -> None:
+        """Draw the last line, if something else than before is to be said there; all else is as it was."""
+        if self._app.screen_stack[0].query_one(Footer).remark != self._status():
+            self._show_footer(self._app.seen)
 
     def _hidden(self, snapshot: Snapshot) -> str:
         """What there is no room for, and whether something was printed there."""
@@ -225,9 +237,12 @@ class PanelLayout:
             self.recent = [name, *(other for other in self.recent if other != name)]
         self.arrange(self._app.size)
         if self._mounted.ready:
-            self._app.screen_stack[0].set_focus(self.at(name))
+            base, panel = self._app.screen_stack[0], self.at(name)
+            moves = base.focused is not panel
+            base.set_focus(panel)
             self._app.hub.ask()
-            self._app.paint()
+            if not moves or base.focused is not panel:  # otherwise the app paints when the focus has arrived
+                self._app.paint()
 
     def _came(self, name: str) -> None:
         """The focus is on that panel, by a click if it was not known yet."""

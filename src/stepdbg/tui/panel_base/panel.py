@@ -72,6 +72,8 @@ class Panel(Sheet, can_focus=True):
         self.element_at_hand: Callable[[], Editable | None] = lambda: None
         """Gives the element that is edited where the Tensor panel is in focus, for panels that show more of it."""
         self._head = 0
+        self._drawn: tuple[Snapshot | None, bool, bool, tuple[str, ...]] = (None, False, False, ())
+        """What the panel was last drawn from, besides its own cursor and views: see `_draws_from`."""
 
     # what a panel of its own says
 
@@ -180,9 +182,15 @@ class Panel(Sheet, can_focus=True):
             self.took(before, snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Take a new snapshot and repaint what has changed."""
+        """Take a new snapshot and repaint what has changed. A cursor or a view that has changed was repainted then."""
         self.take(snapshot)
-        self.repaint()
+        (drawn, *around), (current, *now) = self._drawn, self._draws_from()
+        if drawn is not current or around != now:
+            self.repaint()
+
+    def _draws_from(self) -> tuple[Snapshot | None, bool, bool, tuple[str, ...]]:
+        """The snapshot, whether the keys come here, and what the title says of the panels around."""
+        return self.snapshot, self.in_focus, self.alone, self.beside
 
     def frame(self, width: int, height: int) -> Frame:
         """Where to draw."""
@@ -190,6 +198,7 @@ class Panel(Sheet, can_focus=True):
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The title, the head, the body."""
+        self._drawn = self._draws_from()
         if self.snapshot is None:
             return [self._title((), width)]
         drawing = self.drawing(self.snapshot, self.frame(width, height))
@@ -314,10 +323,7 @@ class Panel(Sheet, can_focus=True):
     def come_back(self) -> None:
         """It is about to be come back to by the key that leads out of the panels opened from it."""
 
-    def on_focus(self) -> None:
-        """The cursor shows."""
-        self.repaint()
-
-    def on_blur(self) -> None:
-        """The cursor fades."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The cursor shows while the panel has the focus, and fades when it has gone elsewhere."""
+        super().watch_has_focus(has_focus)
         self.repaint()

@@ -20,6 +20,7 @@ class Reading(Panel):
     def follow(self) -> None:
         """Go back to the end."""
         self.follows = True
+        self.repaint()
 
     def kept_in_view(self) -> int:
         """The end, while it is followed."""

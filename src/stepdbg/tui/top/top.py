@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from textual import events
-
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, by_clauses, cropped, wrapped
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
@@ -26,16 +24,20 @@ class Top(Sheet, can_focus=True):
         self.snapshot = snapshot
         self.selected: int | None = None
         """The box that the rail's cursor is on; None follows the next phase."""
+        self._drawn: tuple[int, int | None] | None = None
+        """The identity of the snapshot and the box that the lines were last drawn from."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Take a new snapshot; a step brings the rail's cursor back to the next phase."""
         if snapshot.boundary != self.snapshot.boundary:
             self.selected = None
         self.snapshot = snapshot
-        self.repaint()
+        if self._drawn != (id(snapshot), self.selected) or snapshot.state == "starting":  # whose seconds are counted
+            self.repaint()
 
     def lines(self, width: int, height: int) -> list[Line]:
         """As many of its lines as fit, the most needed first."""
+        self._drawn = (id(self.snapshot), self.selected)
         top = [header.draw(self.snapshot, width, time.time(), self.glyphs)]
         if ranks.several(self.snapshot) and height > 3:
             top.append(ranks.draw(self.snapshot, width, self.glyphs))
@@ -87,11 +89,9 @@ class Top(Sheet, can_focus=True):
                 self.repaint()
                 return
 
-    def on_focus(self, event: events.Focus) -> None:
-        """The cursor shows."""
-        self.repaint()
-
-    def on_blur(self, event: events.Blur) -> None:
-        """The cursor hides, and follows the next phase again."""
-        self.selected = None
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The rail's cursor shows while the rail has the focus; when that goes, it follows the next phase again."""
+        super().watch_has_focus(has_focus)
+        if not has_focus:
+            self.selected = None
         self.repaint()

@@ -62,7 +62,8 @@ class ConsoleActions:
             await panel.type()
         if panel.input is not None:
             panel.input.past = self._host.history  # grows there, and is kept with the script
-        self._host.paint()
+        if not panel.typing:  # otherwise the app paints when the focus has arrived
+            self._host.paint()
 
     async def evaluate(self, source: str) -> None:
         """Have a command run, and show what came of it; that may take for ever."""

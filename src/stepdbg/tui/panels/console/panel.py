@@ -150,13 +150,11 @@ class ConsolePanel(Reading):
         """However else the panel was come to, what is typed goes to its prompt."""
         if not self.rests:
             self.post_message(self.Begun())
-        super().on_focus()
 
     def on_blur(self) -> None:
         """Gone on to another panel: the next time the prompt takes what is typed again."""
         if self.screen.focused is not self.input:
             self.rests = False
-        super().on_blur()
 
     def on_click(self, event: events.Click) -> None:
         """A click anywhere on it begins to type. (Textual calls the handlers of the base classes as well.)"""

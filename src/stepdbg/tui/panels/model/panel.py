@@ -323,4 +323,3 @@ class ModelPanel(Panel):
     def on_blur(self) -> None:
         """What was typed holds."""
         self._typed, self._problem = None, ""
-        super().on_blur()
