@@ -34,7 +34,7 @@ class PhaseEffects:
         self._returns = returns
         self._registry = returns.registry
         self._phases = returns.phases
-        self._in_sight: dict[int, weakref.ref[Any]] = {}
+        self._reachable: dict[int, weakref.ref[Any]] = {}
         """The tensors that the user's variables led to when that snapshot was taken."""
         self._counters: ObjectSnapshot | None = None
         """The version counters from the last stop; None where every phase since was looked at."""
@@ -54,14 +54,14 @@ class PhaseEffects:
 
     def keep_snapshot(self, snapshot: ObjectSnapshot) -> None:
         """Everything has been listed at a boundary: the phase that follows is held against that snapshot."""
-        self.before, self._in_sight = snapshot, self._registry.in_sight
+        self.before, self._reachable = snapshot, self._registry.reachable
         self._taken_at = self._phases.index
 
     def find_batch(self, boundary: Boundary, stack: list[FrameType]) -> None:
         """Note the batch that a `data` phase of the loop's own has fetched, where somebody stood at its beginning."""
         if boundary.done == "data" and self.before is not None:
             for variables in islice(frames.scopes(stack), 1):
-                self._registry.newest.note_fetched(variables, self._in_sight)
+                self._registry.newest.note_fetched(variables, self._reachable)
 
     def evaluations(self, boundary: Boundary) -> int:
         """The number of evaluations in a row that have just been done."""
@@ -127,7 +127,7 @@ class PhaseEffects:
             self._counters = effects.counters_only(self.before)
         self._within = {}
         if not watching:
-            self.before, self._in_sight = None, {}
+            self.before, self._reachable = None, {}
 
     def stop_watching(self) -> None:
         """Nobody will look at the phase that runs: drop the snapshot from before it."""
@@ -136,7 +136,7 @@ class PhaseEffects:
     def forget(self) -> None:
         """What the phases do from here on cannot be told."""
         self.before = self._counters = None
-        self._in_sight, self._within = {}, {}
+        self._reachable, self._within = {}, {}
 
 
 def _trained(snapshot: ObjectSnapshot) -> bool:

@@ -22,11 +22,11 @@ from stepdbg.tracer.graph.why_no_graph import why_none
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.objects.variable_names import tensors_in_sight
+from stepdbg.tracer.objects.variable_names import reachable_tensors
 
 _AT_ONCE = 0.02
 """Seconds that one answer works on."""
-_SIGHT = 2_000
+_REACHABLE = 2_000
 """The number of tensors looked at that variables lead to."""
 
 
@@ -40,7 +40,7 @@ class Graphs(Handler):
         self._stack: list[FrameType] = []
         self._kinds = Kinds()
         self._look: Look | None = None
-        self._sight: list[tuple[str, torch.Tensor]] | None = None
+        self._reachable: list[tuple[str, torch.Tensor]] | None = None
 
     def open(self, at: AtStop) -> None:
         """Training has stopped with these frames, innermost first."""
@@ -53,7 +53,7 @@ class Graphs(Handler):
 
     def edited(self) -> None:
         """What is known may be so no longer: something was run."""
-        self._look = self._sight = None
+        self._look = self._reachable = None
 
     def answer(self, query: m.ReadGraph) -> m.Result:
         """The rows that are asked for, of what is known by now."""
@@ -88,18 +88,18 @@ class Graphs(Handler):
 
     def _around(self) -> list[tuple[str, torch.Tensor]]:
         """Tensors by name: what is listed, then what the user's variables lead to."""
-        if self._sight is None:
+        if self._reachable is None:
             listed = [
                 (name, entry.tensor)
                 for name, entry in self._registry.alive.items()
                 if entry.tensor is not None and entry.kind not in ("state", "hyperparameter")
             ]
             known = {id(tensor) for _, tensor in listed}
-            for name, tensor in tensors_in_sight(frames.scopes(self._stack)):
-                if id(tensor) not in known and len(listed) < len(known) + _SIGHT:
+            for name, tensor in reachable_tensors(frames.scopes(self._stack)):
+                if id(tensor) not in known and len(listed) < len(known) + _REACHABLE:
                     listed.append((name, tensor))
-            self._sight = listed
-        return self._sight
+            self._reachable = listed
+        return self._reachable
 
     def _newest(self) -> tuple[str, torch.Tensor | None]:
         """The loss or the output that was computed last."""

@@ -26,7 +26,7 @@ from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.outliving import Named
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.objects.unwrap import key_of
-from stepdbg.tracer.objects.variable_names import tensors_in_sight
+from stepdbg.tracer.objects.variable_names import reachable_tensors
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.tensors.readable import address_of
@@ -41,7 +41,7 @@ _AT_MOST = 0.5
 """Seconds that are spent on it."""
 _NAMES = 3
 """The number of tensors that are named at most."""
-_SIGHT = 2_000
+_REACHABLE = 2_000
 """The number of tensors looked at that variables lead to."""
 
 
@@ -61,7 +61,7 @@ class Refusal:
         self._roots = _roots(stack)
         self._around = [
             *((name, one.tensor) for name, one in registry.alive.items() if one.tensor is not None),
-            *islice(tensors_in_sight(frames.scopes(list(stack))), _SIGHT),
+            *islice(reachable_tensors(frames.scopes(list(stack))), _REACHABLE),
         ]
         self._kinds = Kinds()
         self._until = time.perf_counter() + _AT_MOST

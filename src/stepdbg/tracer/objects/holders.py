@@ -23,7 +23,7 @@ from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.objects import unwrap as wrappers
 from stepdbg.tracer.objects.other_threads import OtherThreads
 from stepdbg.tracer.objects.outliving import Named
-from stepdbg.tracer.objects.variable_names import Sight, look_around, unique
+from stepdbg.tracer.objects.variable_names import Reachable, reachable_from, unique
 
 
 @dataclass(slots=True)
@@ -73,18 +73,18 @@ class Holders:
 
     def find(
         self,
-        sight: Sight,
+        reachable: Reachable,
         stack: list[FrameType],
         parameters_of: Callable[[nn.Module, str], Iterable[torch.Tensor]],
     ) -> None:
         """Optimizers and models among the user's variables: a model is what holds parameters of an optimizer.
 
         Args:
-            sight: What the user's variables lead to.
+            reachable: What the user's variables lead to.
             stack: The training thread's frames, innermost first.
             parameters_of: The parameters of a model of that name.
         """
-        for optimizer in sight.optimizers:
+        for optimizer in reachable.optimizers:
             self.note_optimizer(optimizer)
         self.optimizers = [
             entry
@@ -98,17 +98,17 @@ class Holders:
             for entry in self.models
             if entry.called or ((model := entry.ref()) is not None and not self.others.alone_train(model, optimized))
         ]
-        self._adopt(sight, optimized)
+        self._adopt(reachable, optimized)
         loose = frozenset(
             optimized.difference(*(map(id, parameters_of(model, name)) for name, model in self.alive_models()))
         )
         if loose and loose != self._loose:
             # a trainer keeps the model to itself, but the library's own frames hold it (Lightning, before its first
             # forward)
-            self._adopt(look_around(list(frames.library_scopes(stack))), loose)
+            self._adopt(reachable_from(list(frames.library_scopes(stack))), loose)
         self._loose = loose
 
-    def _adopt(self, sight: Sight, optimized: set[int] | frozenset[int]) -> None:
+    def _adopt(self, reachable: Reachable, optimized: set[int] | frozenset[int]) -> None:
         """Add the modules in sight that hold any of these parameters, copies of them (an average, a target), or what
         was called and has no name (a network whose `forward` is called directly); keep the outermost.
         """
@@ -116,16 +116,18 @@ class Holders:
         nameless = {
             id(model)
             for entry in self.models
-            if not entry.name and (model := entry.ref()) is not None and not wrappers.known_as(model, sight.names)[1]
+            if not entry.name
+            and (model := entry.ref()) is not None
+            and not wrappers.known_as(model, reachable.names)[1]
         }
-        for module in sight.modules:
+        for module in reachable.modules:
             if not (id(module) in known or wrappers.wraps(module, known)) and (
                 is_a(module, AveragedModel)
                 or any(id(parameter) in optimized for parameter in parameters_in(module))
-                or (nameless and id(module) in sight.names and layout.any_in(module, nameless))
+                or (nameless and id(module) in reachable.names and layout.any_in(module, nameless))
             ):
                 self.note_model(module, called=False)
-        for module in (module for module in sight.modules if id(module) in sight.names):
+        for module in (module for module in reachable.modules if id(module) in reachable.names):
             models = [model for _, model in self.alive_models()]
             if layout.is_copy(module, models) and not self.others.alone_train(module, optimized):
                 self.note_model(module, called=False)
@@ -137,18 +139,18 @@ class Holders:
         inner = {id(child) for model in everything for _, child in modules_of(model) if child is not model}
         self.models = [entry for entry in self.models if (model := entry.ref()) is not None and id(model) not in inner]
 
-    def name(self, sight: Sight, passing: frozenset[str]) -> None:
+    def name(self, reachable: Reachable, loop_names: frozenset[str]) -> None:
         """Give unique names to those that have none; where a variable refers to what a wrapper wraps, list that."""
         for entry in self.models:
             model = entry.ref()
             if model is not None and not entry.name:
-                listed, name = wrappers.known_as(model, sight.names)
+                listed, name = wrappers.known_as(model, reachable.names)
                 entry.ref = weakref.ref(listed)
                 self._give(entry, name or type(listed).__name__)
-        names = wrappers.names_behind(sight.optimizers, sight.names)
+        names = wrappers.names_behind(reachable.optimizers, reachable.names)
         for entry in self.optimizers:
             name = names.get(id(optimizer := entry.ref()))
-            if optimizer is not None and (not entry.name or (entry.makeshift and name and name not in passing)):
+            if optimizer is not None and (not entry.name or (entry.makeshift and name and name not in loop_names)):
                 self._give(entry, name or type(optimizer).__name__)
                 entry.makeshift = name is None
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from stepdbg.tracer.objects.module_tensors import parameters_of
-from stepdbg.tracer.objects.variable_names import Sight
+from stepdbg.tracer.objects.variable_names import Reachable
 
 
 class Leaves:
@@ -28,23 +28,23 @@ class Leaves:
         if any(id(leaf) not in known for leaf in leaves):
             self._noted = [weakref.ref(leaf) for leaf in leaves]
 
-    def named(self, sight: Sight, listed: Container[int], *, alone: bool) -> Iterator[tuple[str, torch.Tensor]]:
+    def named(self, reachable: Reachable, listed: Container[int], *, alone: bool) -> Iterator[tuple[str, torch.Tensor]]:
         """The leaves that have a name and are not listed yet, in the order of the user's variables.
 
         Args:
-            sight: What the variables lead to.
+            reachable: What the variables lead to.
             listed: What is listed, by `id`.
             alone: There is no model: before the first backward whatever can be trained is taken for a leaf.
         """
         leaves = {id(leaf): leaf for ref in self._noted if (leaf := ref()) is not None and id(leaf) not in listed}
         if not leaves and alone and not self._noted:
-            seen = (ref() for ref in sight.tensors.values())
+            seen = (ref() for ref in reachable.tensors.values())
             leaves = {id(one): one for one in seen if one is not None and one.requires_grad and one.is_leaf}
-        names = sight.names
+        names = reachable.names
         if any(key not in names for key in leaves):
-            names = {**names_of_parts(sight.modules, names), **names}
-        order = [key for key in sight.tensors if key in leaves]
-        for key in [*order, *(key for key in leaves if key not in sight.tensors)]:
+            names = {**names_of_parts(reachable.modules, names), **names}
+        order = [key for key in reachable.tensors if key in leaves]
+        for key in [*order, *(key for key in leaves if key not in reachable.tensors)]:
             if (name := names.get(key)) is not None:
                 yield name, leaves[key]
 

@@ -17,7 +17,7 @@ import torch
 
 from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.objects.alive import Slot
-from stepdbg.tracer.objects.variable_names import Sight, expressions_for
+from stepdbg.tracer.objects.variable_names import Reachable, expressions_for
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.tensors.readable import elements_of
 
@@ -84,15 +84,15 @@ class Called:
                 for expression in expressions_for(space, loss):
                     self._names.setdefault(expression, name)
 
-    def find(self, sight: Sight, outputs: Sequence[Slot], known: torch.Tensor | None) -> Found:
+    def find(self, reachable: Reachable, outputs: Sequence[Slot], known: torch.Tensor | None) -> Found:
         """The losses in sight.
 
         Args:
-            sight: What the user's variables lead to.
+            reachable: What the user's variables lead to.
             outputs: The newest ones of models.
             known: What backward is being called on; None where it has not been called yet.
         """
-        numbers, made = numbers_among(sight, outputs, self._losses)
+        numbers, made = numbers_among(reachable, outputs, self._losses)
         self._made = max(self._made, made)
         last = self._phases.last
         ready = last is None or last.name not in ("forward", "eval")
@@ -115,13 +115,13 @@ def age(tensor: torch.Tensor) -> int:
 
 
 def numbers_among(
-    sight: Sight, outputs: Sequence[Slot], called: Sequence[weakref.ref[torch.Tensor]]
+    reachable: Reachable, outputs: Sequence[Slot], called: Sequence[weakref.ref[torch.Tensor]]
 ) -> tuple[dict[str, torch.Tensor], int]:
     """The tensors of one number with a graph that the user's variables lead to, by name, and the age of the newest
     output.
 
     Args:
-        sight: What the variables lead to.
+        reachable: What the variables lead to.
         outputs: The newest ones of models; none of them is listed.
         called: What backward was called on; a discriminator's loss is still there at the generator's.
     """
@@ -130,9 +130,9 @@ def numbers_among(
     with unseen():
         made = max(map(age, alive), default=-1)
         numbers = {
-            sight.names[key]: value
-            for key, ref in sight.tensors.items()
-            if key in sight.names
+            reachable.names[key]: value
+            for key, ref in reachable.tensors.items()
+            if key in reachable.names
             and key not in others
             and (value := ref()) is not None
             and age(value) >= 0

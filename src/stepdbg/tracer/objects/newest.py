@@ -21,7 +21,7 @@ from stepdbg.tracer.objects.alive import Alive, Slot, maker_of
 from stepdbg.tracer.objects.earlier_graphs import Earlier
 from stepdbg.tracer.objects.loss_search import Called
 from stepdbg.tracer.objects.recent import Numbers, RecentTensors, fetched
-from stepdbg.tracer.objects.variable_names import Sight, assigned_names, taken_by, unique
+from stepdbg.tracer.objects.variable_names import Reachable, assigned_names, taken_by, unique
 
 
 class NewestTensors:
@@ -64,7 +64,9 @@ class NewestTensors:
         self._serial += 1
         self._slots["output"] = [Slot("output", tensor, "", self._serial, "output")]
 
-    def note_call(self, arguments: object, in_sight: Mapping[int, weakref.ref[torch.Tensor]], *, by_hand: bool) -> None:
+    def note_call(
+        self, arguments: object, reachable: Mapping[int, weakref.ref[torch.Tensor]], *, by_hand: bool
+    ) -> None:
         """A model is about to be called with gradients; told only while somebody looks.
 
         The output of the call before is not the newest any more. What the model is called with is the batch, if it was
@@ -72,7 +74,7 @@ class NewestTensors:
 
         Args:
             arguments: What the model is called with.
-            in_sight: The tensors that the user's variables led to at the last stop, by `id`.
+            reachable: The tensors that the user's variables led to at the last stop, by `id`.
             by_hand: Whether batches are made by hand.
         """
         for slot in self._slots.get("output", ()):
@@ -83,7 +85,7 @@ class NewestTensors:
         self._serial += 1
         for _, tensor in islice(tensors_in(arguments), FEW):
             if tensor.grad_fn is None and not is_a(tensor, nn.Parameter):
-                there = in_sight.get(id(tensor))
+                there = reachable.get(id(tensor))
                 self._recent.add("batch", tensor, self._serial, known=there is not None and there() is tensor)
 
     def note_fetched(self, variables: Mapping[str, Any], before: Mapping[int, weakref.ref[torch.Tensor]]) -> None:
@@ -130,16 +132,16 @@ class NewestTensors:
         return slots[0].name or None if slots and not self.called.undecided else None
 
     def find_loss(
-        self, sight: Sight | None, before: Mapping[int, weakref.ref[torch.Tensor]], stack: list[FrameType]
+        self, reachable: Reachable | None, before: Mapping[int, weakref.ref[torch.Tensor]], stack: list[FrameType]
     ) -> None:
         """See which of the user's variables hold losses: before backward, and what stands beside it at its entry."""
         newest = self.loss()
         if newest is not None:
             self._recent.add("loss", newest, self._slots["loss"][0].serial)
-        if sight is None:
+        if reachable is None:
             self.called.undecided = False
             return
-        found = self.called.find(sight, self._slots.get("output", ()), newest if self.at_backward else None)
+        found = self.called.find(reachable, self._slots.get("output", ()), newest if self.at_backward else None)
         if (main := found.main or (None if self.at_backward else closure_loss(stack))) is not None:
             self.called.undecided = False
             self.add_loss(weakref.ref(main[1]), main[0])

@@ -36,7 +36,7 @@ from stepdbg.tracer.objects.module_tensors import ModuleTensors, ModuleTensorsCa
 from stepdbg.tracer.objects.newest import NewestTensors
 from stepdbg.tracer.objects.other_threads import OtherThreads, gradients
 from stepdbg.tracer.objects.outliving import Named
-from stepdbg.tracer.objects.variable_names import look_around, passing_names
+from stepdbg.tracer.objects.variable_names import loop_variables, reachable_from
 from stepdbg.tracer.objects.versions import ObjectSetVersion
 
 _NOT_OTHERS = ("parameter", "buffer", "grad")
@@ -57,7 +57,7 @@ class Registry:
     """Losses and outputs of before."""
     _holders: Holders = field(default_factory=Holders)
     """The models and optimizers."""
-    in_sight: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
+    reachable: dict[int, weakref.ref[torch.Tensor]] = field(default_factory=dict)
     """The tensors that the user's variables led to at the last stop."""
     parts: list[nn.Module] = field(default_factory=list)
     """The modules in sight, between `refresh` and `release`."""
@@ -98,7 +98,7 @@ class Registry:
 
     def look_for_loss(self, stack: list[FrameType]) -> None:
         """See whether the innermost of these frames holds a loss that `backward` has not been called on yet."""
-        self.newest.find_loss(look_around(list(frames.scopes(stack))), self.in_sight, stack)
+        self.newest.find_loss(reachable_from(list(frames.scopes(stack))), self.reachable, stack)
 
     # what a stop asks
 
@@ -147,15 +147,15 @@ class Registry:
         if returning is not None and frames.calling(sys._getframe()) is not returning:
             returning = None  # it is a library's code that takes the output
         spaces = list(frames.scopes(stack))
-        sight, before = look_around(spaces, passing := passing_names(stack)), self.in_sight
-        self.scope, self.in_sight = sight.names, sight.tensors
-        taken = sight.variables.union(*(frame.f_code.co_names for frame in stack[:4]))
-        self.parts = sight.modules
-        self._holders.find(sight, stack, lambda model, name: self._tensors_of(model, name).parameters)
-        self._holders.name(sight, passing)
+        reachable, before = reachable_from(spaces, loop_names := loop_variables(stack)), self.reachable
+        self.scope, self.reachable = reachable.names, reachable.tensors
+        taken = reachable.variables.union(*(frame.f_code.co_names for frame in stack[:4]))
+        self.parts = reachable.modules
+        self._holders.find(reachable, stack, lambda model, name: self._tensors_of(model, name).parameters)
+        self._holders.name(reachable, loop_names)
         if self.newest.at_backward:
             self.newest.called.see(spaces, self.newest.loss())
-        self.newest.find_loss(sight if pending_backward else None, before, stack)
+        self.newest.find_loss(reachable if pending_backward else None, before, stack)
         self.alive = {}
         self.also = {}
         self._versions.begin()
@@ -165,7 +165,7 @@ class Registry:
         self._list_optimizers(names)
         self.all_optimized = self.optimized >= names.keys()
         if not self.has_optimizers:
-            for name, leaf in self.leaves.named(sight, names, alone=not self._holders.models):
+            for name, leaf in self.leaves.named(reachable, names, alone=not self._holders.models):
                 if name not in self.alive:
                     self._list_parameters([leaf], [name], [f"{name}.grad"], "")
         self.newest.list_among(self.alive, self.scope, taken, returning, before)

@@ -50,7 +50,7 @@ _Opaque = (
 
 
 @dataclass(slots=True)
-class Sight:
+class Reachable:
     """What the user's variables lead to."""
 
     names: dict[int, str] = field(default_factory=dict)
@@ -63,43 +63,43 @@ class Sight:
     """The names that are taken, whatever they hold."""
 
 
-def passing_names(stack: Sequence[FrameType]) -> frozenset[str]:
+def loop_variables(stack: Sequence[FrameType]) -> frozenset[str]:
     """The variables of loops in the user's frames, which mean another object in the next round; arguments are none."""
     found: set[str] = set()
     arguments: set[str] = set()
     for frame in stack:
         code = frame.f_code
         if frames.origin(code.co_filename) == "user":
-            found |= loops_of(code).passing_names()
+            found |= loops_of(code).loop_variables()
             arguments.update(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
     return frozenset(found - arguments)
 
 
-def look_around(spaces: Sequence[Mapping[str, Any]], passing: Container[str] = ()) -> Sight:
-    """Everything that these variables lead to, the innermost frame's first; by those that are `passing` only what has
+def reachable_from(spaces: Sequence[Mapping[str, Any]], loop_names: Container[str] = ()) -> Reachable:
+    """Everything that these variables lead to, the innermost frame's first; by `loop_names` only what has
     no other name.
     """
-    sight = Sight()
+    reachable = Reachable()
     private: dict[int, str] = {}
     seen: set[int] = set()
     for space in spaces:
-        sight.variables.update(space)
+        reachable.variables.update(space)
         for name, value, hidden in _leads(space):
             if not is_a(value, _Interesting):
                 continue
-            (private if hidden or name in passing else sight.names).setdefault(id(value), name)
+            (private if hidden or name in loop_names else reachable.names).setdefault(id(value), name)
             if id(value) not in seen and not is_a(value, torch.Tensor):
                 seen.add(id(value))
                 if is_a(value, nn.Module):
-                    sight.modules.append(value)
+                    reachable.modules.append(value)
                 else:
-                    sight.optimizers.append(value)
+                    reachable.optimizers.append(value)
             elif is_a(value, torch.Tensor):
-                sight.tensors.setdefault(id(value), weakref.ref(value))
+                reachable.tensors.setdefault(id(value), weakref.ref(value))
     for key, name in private.items():
         if name != "self":
-            sight.names.setdefault(key, name)
-    return sight
+            reachable.names.setdefault(key, name)
+    return reachable
 
 
 def expressions_for(space: Mapping[str, Any], wanted: object) -> list[str]:
@@ -108,7 +108,7 @@ def expressions_for(space: Mapping[str, Any], wanted: object) -> list[str]:
     return [name for _, name in sorted(found, key=lambda lead: lead[0])]
 
 
-def tensors_in_sight(spaces: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, torch.Tensor]]:
+def reachable_tensors(spaces: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors that these variables lead to, each once, by its first name; the innermost frame's first."""
     seen: set[int] = set()
     for space in spaces:

@@ -174,7 +174,7 @@ class Loops:
                 break
         return bound
 
-    def passing_names(self) -> set[str]:
+    def loop_variables(self) -> set[str]:
         """What the rounds of `for` loops give other values to."""
         found: set[str] = set()
         for loop in self.loops:

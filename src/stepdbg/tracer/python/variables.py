@@ -17,7 +17,7 @@ from stepdbg.tracer.introspect.safe_repr import summary
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.objects.variable_names import tensors_in_sight
+from stepdbg.tracer.objects.variable_names import reachable_tensors
 
 _UNINTERESTING = (ModuleType, FunctionType, BuiltinFunctionType, type)
 """What a module's frame is full of: imports and definitions."""
@@ -97,8 +97,8 @@ class Variables(Handler):
                 return value if is_a(value, torch.Tensor) else None
         if function or name.isidentifier():
             return None
-        sight = tensors_in_sight(frames.scopes(self._stack))  # `losses[0]`, `output.logits`
-        return next((tensor for expression, tensor in sight if expression == name), None)
+        reachable = reachable_tensors(frames.scopes(self._stack))  # `losses[0]`, `output.logits`
+        return next((tensor for expression, tensor in reachable if expression == name), None)
 
 
 def is_function(frame: FrameType | None) -> bool:

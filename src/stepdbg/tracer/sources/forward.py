@@ -288,7 +288,7 @@ class Models(StaysHere):
         phases = self._tracer.phases
         if torch.is_grad_enabled() and phases.running is not None and phases.running.place is not None:
             self._tracer.registry.newest.note_call(
-                [*args, *kwargs.values()], self._tracer.registry.in_sight, by_hand=phases.epoch is None
+                [*args, *kwargs.values()], self._tracer.registry.reachable, by_hand=phases.epoch is None
             )
 
     def _end(self, output: Any) -> None:

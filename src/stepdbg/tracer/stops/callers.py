@@ -50,7 +50,7 @@ def see_call(registry: Registry, name: str, frame: FrameType | None, *, by_hand:
     """Whose call makes a boundary; what a forward is called with is noted (a batch made `by_hand`)."""
     call = call_at(frame)
     if name == "forward":
-        registry.newest.note_call(arguments_of(call), registry.in_sight, by_hand=by_hand)
+        registry.newest.note_call(arguments_of(call), registry.reachable, by_hand=by_hand)
     return owner_of(call)
 
 

@@ -111,7 +111,7 @@ class Trace:
         try:
             if boundary.done == "data" and self._before is not None:
                 for variables in islice(scopes(stack), 1):
-                    registry.newest.note_fetched(variables, registry.in_sight)
+                    registry.newest.note_fetched(variables, registry.reachable)
             registry.refresh(stack, returning, pending_backward=phases.pending_backward)
             after = effects.take(registry)
             self._kept_alive.keep(registry.named)

@@ -21,7 +21,7 @@ from stepdbg.tracer.introspect.layout import parameters_in
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.unobserved import Unobserved, unseen
 from stepdbg.tracer.objects.other_threads import gradient
-from stepdbg.tracer.objects.variable_names import look_around
+from stepdbg.tracer.objects.variable_names import reachable_from
 from stepdbg.tracer.tensors.autograd_nodes import walked
 
 if TYPE_CHECKING:
@@ -150,19 +150,19 @@ class ManualSteps:
         named = {leaf.name: leaf for leaf in self._waiting if leaf.name}
         if not named or len(named) < len(self._waiting):
             return False
-        now = {name: tensor for tensor, name in self._in_sight() if name in named}
+        now = {name: tensor for tensor, name in self._reachable() if name in named}
         return len(now) == len(named) and all(
             now[name] is not leaf.ref() and now[name].requires_grad and tuple(now[name].shape) == leaf.shape
             for name, leaf in named.items()
         )
 
     def _names(self) -> dict[int, str]:
-        return {id(tensor): name for tensor, name in self._in_sight()}
+        return {id(tensor): name for tensor, name in self._reachable()}
 
-    def _in_sight(self) -> list[tuple[torch.Tensor, str]]:
+    def _reachable(self) -> list[tuple[torch.Tensor, str]]:
         stack = frames.stack(frames.user_frame(frames.innermost()))
-        sight = look_around(list(frames.scopes(stack)))
-        found = ((ref(), sight.names.get(key, "")) for key, ref in sight.tensors.items())
+        reachable = reachable_from(list(frames.scopes(stack)))
+        found = ((ref(), reachable.names.get(key, "")) for key, ref in reachable.tensors.items())
         return [(tensor, name) for tensor, name in found if tensor is not None and name]
 
 
