@@ -42,7 +42,7 @@ class Stepper:
         """The phase whose inside is hooked; None nearly always."""
         self.made: dict[int, str] = {}
         """The module whose output a node of the graph has made, by its sequence number: of forwards stepped into."""
-        self._ways: tuple[UnitHooks, ...] = ()
+        self._hooks: tuple[UnitHooks, ...] = ()
         self._seen: Counter[tuple[m.Unit, str]] = Counter()
         """How often each unit came up in this phase."""
         self._place = 0
@@ -84,23 +84,23 @@ class Stepper:
         self.phase, self._thread = phase, get_ident()
         self._seen.clear()
         self._place = 0
-        self._ways = self._ways_into(phase.name)
-        for way in self._ways:
-            way.enter()
+        self._hooks = self._hooks_into(phase.name)
+        for one in self._hooks:
+            one.enter()
 
     def leave(self, *, broken: bool = False) -> None:
         """Take everything out again."""
         if self.phase is None:
             return
-        ways, self._ways = self._ways, ()
+        hooks, self._hooks = self._hooks, ()
         try:
-            for way in ways:
+            for one in hooks:
                 if not broken:
-                    way.ends()
+                    one.ends()
         finally:
             self.phase = None
-            for way in ways:
-                way.leave()
+            for one in hooks:
+                one.leave()
 
     def stepped_by(self, order: m.Go) -> bool:
         """Whether that is the order, and the phase goes on being looked into."""
@@ -142,8 +142,8 @@ class Stepper:
                 return replace(inner, phase=phase.name, nth=self._seen[unit, inner.name], place=inner.place or place)
 
             self.host.stop_inside(described, frame)
-            for way in self._ways:
-                way.ordered()
+            for one in self._hooks:
+                one.ordered()
 
     def passed_compiled(self) -> None:
         """A compiled module was called: say, once, why there was nothing to stop at inside it."""
@@ -151,7 +151,7 @@ class Stepper:
             self._notified_compiled = True
             self.host.tell("stepping into compiled code is not possible: what torch.compile has compiled is one call")
 
-    def _ways_into(self, name: str) -> tuple[UnitHooks, ...]:
+    def _hooks_into(self, name: str) -> tuple[UnitHooks, ...]:
         if name == "backward":
             return (GradientHooks(self),)
         if name == "step":
