@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects.effects import take
-from stepdbg.tracer.foresight import foresight, moves
+from stepdbg.tracer.foresight import moves, predictions
 from stepdbg.tracer.foresight.foresight import UpdatePreview
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.handler import AtStop
@@ -338,7 +338,7 @@ def test_a_step_that_did_something_else_is_told_of() -> None:
 
 def test_a_large_tensor_is_computed_in_pieces_and_checked_by_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moves, "PIECE", 100)
-    monkeypatch.setattr(foresight, "PROMISED", 1000)
+    monkeypatch.setattr(predictions, "SAMPLES", 1000)
     parameter = torch.nn.Parameter(torch.randn(50, 120))
     stand = Stand(parameter, torch.optim.AdamW([parameter], weight_decay=0.1))
     parameter.grad = torch.randn(50, 120)

@@ -7,9 +7,7 @@ random number is drawn, and no more than some megabytes are needed, whatever the
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,7 +17,7 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects.effects import ObjectSnapshot
 from stepdbg.tracer.effects.step_progress import Reached, StepProgress
 from stepdbg.tracer.foresight import formulas as update_formulas
-from stepdbg.tracer.foresight import rehearsal
+from stepdbg.tracer.foresight import predictions, rehearsal
 from stepdbg.tracer.foresight.gradient_scaling import Before, Clip, GradientScaling
 from stepdbg.tracer.foresight.moves import Sums, piece_on
 from stepdbg.tracer.foresight.parts import (
@@ -33,37 +31,16 @@ from stepdbg.tracer.foresight.parts import (
     moved,
     own_part,
 )
+from stepdbg.tracer.foresight.predictions import Predictions, Sample
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect.layout import groups_of, parameters_of_group
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.objects.unwrap import key_of
-from stepdbg.tracer.tensors.pieces import Index, as_real, numbers, pieces
+from stepdbg.tracer.tensors.pieces import Index, pieces
 
-PROMISED = 1 << 18
-"""Elements whose new values are kept until the step has run, all parameters together: three megabytes."""
 WHOLE = 1 << 18
 """Elements up to which a step that needs the whole matrix is rehearsed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Promise:
-    """What a parameter is to become."""
-
-    parameter: weakref.ref[torch.Tensor]
-    steps: int
-    """The number of the optimizer's steps so far."""
-    all_steps: int
-    """The number of steps of all optimizers that hold the parameter: what another has moved was not foretold."""
-    grad: object
-    """The fingerprint of the gradient; None where it may change before the step."""
-    largest: float
-    samples: list[tuple[Index, torch.Tensor, torch.Tensor]]
-    """Pieces: where, what they become, and how much moves there, signs apart."""
-
-    @property
-    def elements(self) -> int:
-        return sum(becomes.numel() for _, becomes, _ in self.samples)
 
 
 class UpdatePreview(Handler):
@@ -83,8 +60,7 @@ class UpdatePreview(Handler):
         self._midstep: StepProgress | None = None
         """The step that training waits inside of."""
         self._known: dict[tuple[str, str], m.Foresight] = {}
-        self._promises: dict[tuple[str, str], _Promise] = {}
-        self._verifications: dict[tuple[str, str], m.Kept] = {}
+        self._predictions = Predictions()
 
     def open(self, at: AtStop) -> None:
         """Training has stopped."""
@@ -100,7 +76,7 @@ class UpdatePreview(Handler):
     def edited(self) -> None:
         """Something is being edited: what was foretold holds no more."""
         self._known.clear()
-        self._promises.clear()
+        self._predictions.clear()
 
     def answer(self, query: m.Foresee) -> m.Result:
         """The answer, computed once at each stop; only the one element is looked at anew."""
@@ -164,8 +140,8 @@ class UpdatePreview(Handler):
         except CannotForesee as why:
             return replace(blank, why_not=str(why))
         sums = Sums()
-        samples: list[tuple[Index, torch.Tensor, torch.Tensor]] = []
-        passed, sampled, share = 0, 0, min(1.0, PROMISED / max(1, ready.value.numel()))
+        samples: list[Sample] = []
+        passed, sampled, share = 0, 0, min(1.0, predictions.SAMPLES / max(1, ready.value.numel()))
         for index, value, parts, total in self._pieces(place, ready):
             sums.add(value, parts, total)
             passed += total.numel()
@@ -173,7 +149,7 @@ class UpdatePreview(Handler):
                 sampled += total.numel()
                 sizes = sum((part.abs() for part in parts.values()), total.abs())
                 samples.append((index, value + total, sizes.to(torch.float32)))
-        self._promise(place, ready, sums, samples)
+        self._predict(place, ready, sums, samples)
         module = ready.module
         moved = [source for source in ORDER if source == "gradient" or sums.squares.get(source, 0.0) != 0]
         moves = tuple(sums.move(source) for source in moved)
@@ -304,57 +280,26 @@ class UpdatePreview(Handler):
         if ready.value is not place.parameter:
             yield "of the shard that this rank holds"
 
-    # promising
+    # predicting
 
-    def _promise(
-        self, place: Place, ready: Ready, sums: Sums, samples: list[tuple[Index, torch.Tensor, torch.Tensor]]
-    ) -> None:
+    def _predict(self, place: Place, ready: Ready, sums: Sums, samples: list[Sample]) -> None:
+        """Remember what the parameter is to become, if its step comes next."""
         boundary = self._boundary
         if boundary is None or boundary.next != "step" or not math.isfinite(sums.largest):
             return
         if self._coming is not None and self._coming is not place.optimizer:  # the step of another one
             return
-        record = self._snapshot.get(f"{place.name}.grad")
-        grad = record.print if record is not None and ready.scale == 1.0 else None
-        self._verifications.pop(place.key, None)
-        self._promises.pop(place.key, None)
-        self._promises[place.key] = _Promise(
-            weakref.ref(place.parameter), place.named.steps, self._all_steps(place), grad, sums.largest, samples
-        )
-        while len(self._promises) > 1 and sum(one.elements for one in self._promises.values()) > PROMISED:
-            self._promises.pop(next(iter(self._promises)))
+        grad = self._grad_print(place) if ready.scale == 1.0 else None
+        self._predictions.remember(place, self._all_steps(place), grad, sums.largest, samples)
 
     def _verified(self, place: Place) -> m.Kept | None:
-        """What became of the promise, once the step has run."""
-        promise = self._promises.get(place.key)
-        if promise is not None and self._all_steps(place) > promise.all_steps:
-            del self._promises[place.key]
-            self._verifications.pop(place.key, None)
-            once = place.named.steps == promise.steps + 1 and self._all_steps(place) == promise.all_steps + 1
-            if once and promise.parameter() is place.parameter:
-                self._verifications[place.key] = self._compared(place, promise)
-        found = self._verifications.get(place.key)
-        return found if found is not None and found.steps == place.named.steps else None
+        """How the step compares with what was foretold of it; None where nothing was, or it has not run."""
+        return self._predictions.verified(place, self._all_steps(place), self._grad_print(place))
+
+    def _grad_print(self, place: Place) -> object:
+        """The fingerprint of the gradient at this stop; None where there is none."""
+        record = self._snapshot.get(f"{place.name}.grad")
+        return record.print if record is not None else None
 
     def _all_steps(self, place: Place) -> int:
         return sum(each.named.steps for each in self._places(place.name))
-
-    def _compared(self, place: Place, promise: _Promise) -> m.Kept:
-        value = as_real(own_part(place.parameter))
-        exact = torch.finfo(value.dtype).eps if value.is_floating_point() else 0.0
-        deviation, fits = 0.0, True
-        for index, becomes, move in promise.samples:
-            if not becomes.numel():
-                continue
-            off = (numbers(value, index) - becomes).abs_()
-            deviation = max(deviation, float(off.max()))
-            # rounding of the new value, and of some operations on the way to the move
-            room = becomes.abs().mul_(2 * exact).add_(move.to(becomes.dtype), alpha=1e-4 + 16 * exact)
-            fits = fits and bool((off <= room).all())
-        remark = ""
-        record = self._snapshot.get(f"{place.name}.grad")
-        if not fits and promise.grad is not None and record is not None and record.print != promise.grad:
-            remark = "the gradient was written anew before the step, by a closure or a hook"
-        elif not fits and exact > 1e-5:
-            remark = f"{str(value.dtype).removeprefix('torch.')} rounds coarsely, also on the way"
-        return m.Kept(place.named.steps, deviation, promise.largest, fits, promise.elements, remark)
