@@ -14,6 +14,7 @@ from stepdbg.tracer.inspect import heatmaps as heat
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.refused import Refused
+from stepdbg.tracer.tensors import levels as pixels
 from stepdbg.tracer.tensors import window as tensors
 
 SIDES = st.integers(1, 40)
@@ -26,10 +27,10 @@ def test_every_pixel_shows_the_extreme_of_its_block(
 ) -> None:
     made = torch.randn(columns, rows, generator=torch.Generator().manual_seed(seed))
     part = made.t() if turned else made.reshape(rows, columns)
-    divided = heat.blocks(rows, columns, down, across)
+    divided = pixels.blocks(rows, columns, down, across)
     assert divided.rows <= down
     assert divided.columns <= across
-    found = heat.levels(part, divided, tensors.statistics(part))
+    found = pixels.levels(part, divided, tensors.statistics(part))
     low, high, _ = found.scale
     for y in range(divided.rows):
         for x in range(divided.columns):
@@ -41,7 +42,7 @@ def test_every_pixel_shows_the_extreme_of_its_block(
 
 def test_zero_lies_between_two_levels_of_a_scale_that_diverges() -> None:
     part = torch.tensor([[-1.0, -1e-6, 1e-6, 0.5]])
-    found = heat.levels(part, heat.blocks(1, 4, 9, 9), tensors.statistics(part))
+    found = pixels.levels(part, pixels.blocks(1, 4, 9, 9), tensors.statistics(part))
     assert found.scale == (-1.0, 1.0, True)
     assert list(found.levels) == [0, 7, 8, 12]
 
@@ -59,31 +60,31 @@ def test_zero_lies_between_two_levels_of_a_scale_that_diverges() -> None:
 )
 def test_a_scale_ends_in_round_numbers(values: list[float], scale: tuple[float, float, bool]) -> None:
     part = torch.tensor([values], dtype=torch.float64)
-    found = heat.levels(part, heat.blocks(1, 2, 9, 9), tensors.statistics(part)).scale
+    found = pixels.levels(part, pixels.blocks(1, 2, 9, 9), tensors.statistics(part)).scale
     assert found == (pytest.approx(scale[0]), pytest.approx(scale[1]), scale[2])
 
 
 def test_what_is_not_finite_has_levels_of_its_own_and_does_not_move_the_scale() -> None:
     part = torch.tensor([[math.nan, math.inf, -math.inf, 2.0]])
-    found = heat.levels(part, heat.blocks(1, 4, 1, 4), tensors.statistics(part))
-    assert list(found.levels) == [heat.NAN, heat.INFINITY, heat.MINUS_INFINITY, 15]
+    found = pixels.levels(part, pixels.blocks(1, 4, 1, 4), tensors.statistics(part))
+    assert list(found.levels) == [pixels.NAN, pixels.INFINITY, pixels.MINUS_INFINITY, 15]
     assert found.scale == (0.0, 2.0, False)
-    pooled = heat.levels(part, heat.blocks(1, 4, 1, 2), tensors.statistics(part))
-    assert list(pooled.levels) == [heat.NAN, heat.MINUS_INFINITY]
+    pooled = pixels.levels(part, pixels.blocks(1, 4, 1, 2), tensors.statistics(part))
+    assert list(pooled.levels) == [pixels.NAN, pixels.MINUS_INFINITY]
 
 
 def test_means_have_a_scale_of_their_own() -> None:
     part = torch.tensor([[10.0, -10.0, 1.0, 1.0]])
-    divided = heat.blocks(1, 4, 1, 2)
-    assert heat.levels(part, divided, tensors.statistics(part)).levels[0] in (0, 15)
-    found = heat.levels(part, divided, tensors.statistics(part), "mean")
+    divided = pixels.blocks(1, 4, 1, 2)
+    assert pixels.levels(part, divided, tensors.statistics(part)).levels[0] in (0, 15)
+    found = pixels.levels(part, divided, tensors.statistics(part), "mean")
     assert found.scale == (0.0, 1.0, False)
     assert list(found.levels) == [0, 15]
 
 
 def test_of_a_huge_slice_only_some_elements_are_looked_at() -> None:
     part = torch.zeros(1).expand(200_000, 2_000)
-    found = heat.levels(part, heat.blocks(200_000, 2_000, 32, 64), Statistics(0.0, 1.0))
+    found = pixels.levels(part, pixels.blocks(200_000, 2_000, 32, 64), Statistics(0.0, 1.0))
     assert found.sampled
     assert len(found.levels) == 32 * 63
 
@@ -91,7 +92,7 @@ def test_of_a_huge_slice_only_some_elements_are_looked_at() -> None:
 @pytest.mark.parametrize("dtype", [torch.bool, torch.int64, torch.bfloat16, torch.float16, torch.uint8])
 def test_every_dtype_has_a_map(dtype: torch.dtype) -> None:
     part = torch.tensor([[0, 1], [1, 0]]).to(dtype)
-    assert list(heat.levels(part, heat.blocks(2, 2, 8, 8), tensors.statistics(part)).levels) == [0, 15, 15, 0]
+    assert list(pixels.levels(part, pixels.blocks(2, 2, 8, 8), tensors.statistics(part)).levels) == [0, 15, 15, 0]
 
 
 def test_the_leading_dimensions_choose_the_slice() -> None:
@@ -110,7 +111,9 @@ def test_small_slices_come_as_a_page_of_tiles_unpooled() -> None:
     assert (found.first, found.tiles, found.block_rows, found.block_columns) == (4, 2, 1, 1)
     (only,) = found.maps
     assert (only.rows, only.columns) == (4, 5)
-    expected = [heat.levels(one, heat.blocks(4, 5, 4, 5), tensors.statistics(kernels)).levels for one in kernels[1, 1:]]
+    expected = [
+        pixels.levels(one, pixels.blocks(4, 5, 4, 5), tensors.statistics(kernels)).levels for one in kernels[1, 1:]
+    ]
     assert only.levels == b"".join(expected)
 
 
@@ -124,8 +127,8 @@ def test_a_pixel_for_each_element_is_a_window_around_the_cursor_that_moves_by_ha
         assert (found.top, found.left, found.block_rows, found.block_columns) == (top, left, 1, 1)
         one = found.maps[0]
         assert (one.rows, one.columns, one.here) == (20, 20, float(weight[row, column]))
-        exact = heat.levels(
-            weight[top : top + 20, left : left + 20], heat.Blocks(20, 20, 1, 1), Statistics(0.0, 5999.0)
+        exact = pixels.levels(
+            weight[top : top + 20, left : left + 20], pixels.Blocks(20, 20, 1, 1), Statistics(0.0, 5999.0)
         )
         assert one.levels == exact.levels
 

@@ -15,10 +15,10 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects import before_copies as copies
 from stepdbg.tracer.effects import differences, fingerprints
 from stepdbg.tracer.foresight import moves, parts
-from stepdbg.tracer.inspect import heatmaps as heat
 from stepdbg.tracer.tensors import (
     batched_norms as many_norms,
 )
+from stepdbg.tracer.tensors import levels as pixels
 from stepdbg.tracer.tensors import (
     pieces,
     readable,
@@ -110,7 +110,7 @@ COSTS = {
     ),
     "heat map": Cost(
         lambda: torch.randn(2 * K, 2 * K),
-        lambda tensor: heat.levels(tensor, heat.blocks(2 * K, 2 * K, 40, 80), None), 2, 20, 40,
+        lambda tensor: pixels.levels(tensor, pixels.blocks(2 * K, 2 * K, 40, 80), None), 2, 20, 40,
     ),
     "search for a NaN": Cost(
         lambda: torch.randn(M),
