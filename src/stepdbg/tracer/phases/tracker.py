@@ -84,7 +84,7 @@ class PhaseTracker(StaysHere):
             now_ns: The time.
             optimizer: Whose phase it is.
             silent: Nothing lies between this boundary and the one before: they are one.
-            turn: What the user's loops tell, if they do (`tracer/rounds.py`).
+            turn: What the user's loops tell, if they do (`rounds`).
 
         Returns:
             The phase done, and the number of the update that opens here.

@@ -2,7 +2,7 @@
 
 At first that is the thread which has imported torch. Many programs train in another (a server, a notebook, an
 executor): the first thread in which training shows takes its place, as long as the one that is followed has not trained
-itself, or has ended. What further threads train is beside it (`tracer/other_threads.py`).
+itself, or has ended. What further threads train is beside it (`objects/other_threads.py`).
 
 A forked child inherits what belongs to its parent: the socket and the shared page, which are let go of at once. Most
 forked children prepare batches and never train: they stay silent, and nothing of theirs is sent. One in which training
