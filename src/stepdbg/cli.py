@@ -285,4 +285,4 @@ def _obey(request: Request) -> int:
     with _without_tls():
         from stepdbg.tui.run_app import run_app
 
-    return run_app(folder, ascii_only=options.ascii_only, remarks=remarks, guided=guided)
+    return run_app(folder, ascii_only=options.ascii_only, notices=remarks, guided=guided)

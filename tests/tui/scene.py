@@ -77,19 +77,19 @@ class Scene:
             app.hub.send(RemoveBreakpoint(one.number))
         await self.until(lambda: not app.snapshot.session.breakpoints, "no breakpoints")
         app.snapshot = msgspec.structs.replace(app.snapshot, console=(), frame=None, unfolded=False)
-        furniture = app.furniture
-        furniture.at("effects").show_matrix()
-        furniture.at("optimizer").show_list()
-        furniture.at("source").on_variables = False
+        layout = app.panel_layout
+        layout.at("effects").show_matrix()
+        layout.at("optimizer").show_list()
+        layout.at("source").on_variables = False
         tensor = self.here.tensor
-        furniture.put(tensor)
+        layout.put(tensor)
         tensor.look_at(WEIGHT)
         tensor.part, tensor.mode, tensor.pool = "value", None, "mean"
         tensor.side, tensor.cut, tensor.marked = "now", "", ""
         tensor.cursor = tensor.top = tensor.column = tensor.left = 0
-        if furniture.zoomed:
-            furniture.zoom()
-        furniture.restore([*PANELS.values()], zoomed=False)
+        if layout.zoomed:
+            layout.zoom()
+        layout.restore([*PANELS.values()], zoomed=False)
         model = self.here.panel("model")
         await self.until(lambda: app.snapshot.answer(OBJECTS) is not None, "the objects")
         model.find_clear()
@@ -97,7 +97,7 @@ class Scene:
         await self.until(lambda: WEIGHT in names_of(app), "the tensor's row")
         await self.settle()
         model.cursor, model.top = names_of(app).index(WEIGHT), 0
-        if (line := furniture.at("console").input) is not None:
+        if (line := layout.at("console").input) is not None:
             line.done()
             line.past.clear()
         app.clear_notifications()
@@ -125,11 +125,11 @@ class Scene:
 
     async def at(self, panel: str) -> None:
         """In a panel."""
-        self.app.furniture.go_to(panel)
+        self.app.panel_layout.go_to(panel)
         await self.settle()
 
     def in_front(self, panel: str) -> bool:
-        return self.app.furniture.focused_name() == panel and self.app.furniture.is_shown(panel)
+        return self.app.panel_layout.focused_name() == panel and self.app.panel_layout.is_shown(panel)
 
     @property
     def dialog(self) -> type[Dialog[object]]:

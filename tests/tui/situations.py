@@ -161,7 +161,7 @@ async def on_a_branch(scene: Scene) -> None:
     await scene.at("tensor")
     panel = scene.here.graph
     panel.show_graph("", anew=True)
-    scene.app.furniture.put(panel)
+    scene.app.panel_layout.put(panel)
     graph = lambda: scene.app.snapshot.answer(GRAPH)  # noqa: E731
     kinds = lambda: [row.kind for row in graph().rows] if graph() and (graph().asked, graph().top) == ("", 0) else []  # noqa: E731
     await scene.until(lambda: "branch" in kinds(), "the graph")
@@ -178,7 +178,7 @@ async def a_frame_up(scene: Scene) -> None:
 
 async def much_output(scene: Scene) -> None:
     await scene.at("output")
-    scene.app.hub.take(Output(0, b"".join(b"line %d\r\n" % number for number in range(200))))
+    scene.app.hub.receive(Output(0, b"".join(b"line %d\r\n" % number for number in range(200))))
     panel = scene.here.panel("output")
 
     def scrolled_back() -> bool:
@@ -190,7 +190,7 @@ async def much_output(scene: Scene) -> None:
 
 
 async def on_the_rail(scene: Scene) -> None:
-    scene.app.furniture.go_to_rail()
+    scene.app.panel_layout.go_to_rail()
     scene.here.top.select_named("loss")
     await scene.settle()
 
@@ -320,10 +320,10 @@ PLAYED: dict[str, Played] = {
         f"panel_{name}": Played(at("tensor" if name == "model" else "model"), in_front(name), title(name))
         for name in PANELS.values()
     },
-    "rail": Played(home, lambda scene: scene.app.furniture.focused_name() == "rail", target=PhaseTarget("loss")),
+    "rail": Played(home, lambda scene: scene.app.panel_layout.focused_name() == "rail", target=PhaseTarget("loss")),
     "focus_next": Played(home, in_front("tensor"), title("tensor")),
     "focus_previous": Played(at("tensor"), in_front("model"), title("model")),
-    "zoom": Played(home, lambda scene: scene.app.furniture.zoomed, columns=True),
+    "zoom": Played(home, lambda scene: scene.app.panel_layout.zoomed, columns=True),
     "up": Played(second_row, lambda scene: model_row(scene) == -1, row(-1)),
     "down": Played(home, lambda scene: model_row(scene) == 1, row(1)),
     "left": Played(on_the_rail, rail_phase("forward"), target=PhaseTarget("forward")),

@@ -50,7 +50,7 @@ class Stage:
     async def press(self, *keys: str) -> None:
         """Press keys, and wait until they are dealt with."""
         await self.pilot.press(*keys)
-        await self.until(lambda: self.app.keys_in_turn.idle or self.app._exit, f"the end of {keys}")
+        await self.until(lambda: self.app.key_queue.idle or self.app._exit, f"the end of {keys}")
 
     async def step(self, key: str = "n") -> None:
         """Press a key that moves training, and wait for the next stop on the screen."""
@@ -86,22 +86,22 @@ class Stage:
 
     @property
     def top(self) -> Top:
-        return self.app.furniture.top
+        return self.app.panel_layout.top
 
     @property
     def footer(self) -> str:
         return self.app.screen_stack[0].query_one(Footer).text()
 
     def panel(self, name: str) -> Panel:
-        return self.app.furniture.at(name)
+        return self.app.panel_layout.at(name)
 
     @property
     def tensor(self) -> TensorPanel:
-        return self.app.furniture.panel(TensorPanel)
+        return self.app.panel_layout.panel(TensorPanel)
 
     @property
     def graph(self) -> GraphPanel:
-        return self.app.furniture.panel(GraphPanel)
+        return self.app.panel_layout.panel(GraphPanel)
 
     @property
     def graphed(self) -> bool:
@@ -148,14 +148,14 @@ async def stage(
     ascii_only: bool = False,
     ranks: int = 1,
     config: Config | None = None,
-    remarks: Sequence[str] = (),
+    notices: Sequence[str] = (),
     guided: bool = False,
     **how: object,
 ) -> AsyncIterator[Stage]:
     """The app at its first stop. `how` goes to each of the fake debuggees, `readonly` and `kept` to the session."""
     session = {name: how.pop(name) for name in ("readonly", "kept") if name in how}
     async with hub_here(**session) as hub:
-        app = StepdbgApp(hub.folder, ascii_only=ascii_only, config=config, remarks=remarks, guided=guided)
+        app = StepdbgApp(hub.folder, ascii_only=ascii_only, config=config, notices=notices, guided=guided)
         with at_once():
             async with app.run_test(size=size) as pilot:
                 fakes = [

@@ -74,17 +74,17 @@ async def test_the_digits_go_to_the_panels_and_tab_goes_round() -> None:
     async with stage() as here:
         for digit, name in PANELS.items():
             await here.press(digit)
-            assert here.app.furniture.focused_name() == name
-            assert [panel.panel for panel in here.app.furniture.visible()] == [name]
+            assert here.app.panel_layout.focused_name() == name
+            assert [panel.panel for panel in here.app.panel_layout.visible()] == [name]
         await here.press("escape", "1")  # out of the prompt of the console, which takes what is typed
         order = []
         for _ in range(len(PANELS) + 1):
-            order.append(here.app.furniture.focused_name())
+            order.append(here.app.panel_layout.focused_name())
             await here.press("tab")
         assert order == [*PANELS.values(), "rail"]
-        assert here.app.furniture.focused_name() == "model"
+        assert here.app.panel_layout.focused_name() == "model"
         await here.press("shift+tab")
-        assert here.app.furniture.focused_name() == "rail"
+        assert here.app.panel_layout.focused_name() == "rail"
 
 
 async def test_clicks_on_tabs_phases_rows_and_footer_do_what_the_keys_do() -> None:
@@ -97,7 +97,7 @@ async def test_clicks_on_tabs_phases_rows_and_footer_do_what_the_keys_do() -> No
         model = here.panel("model")
         assert model.tensor_at_hand() == "model.fc2.weight"
         await here.click_on("backward")
-        assert here.app.furniture.focused_name() == "rail"
+        assert here.app.panel_layout.focused_name() == "rail"
         assert here.top.phase() == "backward"
         before = here.app.snapshot.boundary
         await here.click_on("n next")
@@ -110,7 +110,7 @@ async def test_a_double_click_on_a_parameter_opens_it() -> None:
             if " bias " in line:
                 await here.pilot.click(offset=(line.index("bias"), y), times=2)
                 break
-        await here.until(lambda: here.app.furniture.focused_name() == "tensor", "the tensor panel")
+        await here.until(lambda: here.app.panel_layout.focused_name() == "tensor", "the tensor panel")
         assert here.tensor.object == "model.fc1.bias"
 
 
@@ -294,11 +294,11 @@ async def test_an_exception_shows_the_users_line_and_its_message_at_once(size: t
     async with stage(size, fail_at=(2, "forward")) as here:
         await here.press("c")
         await here.until_seen("PAUSED on", "mat1 and mat2 shapes", "… !", "forward of model.fc1", "x 8×12")
-        assert here.app.furniture.is_shown("source")
-        assert here.app.furniture.chosen[0] == "model", "what is kept of the layout is what the user wanted"
+        assert here.app.panel_layout.is_shown("source")
+        assert here.app.panel_layout.chosen[0] == "model", "what is kept of the layout is what the user wanted"
         await here.press("1")
         await here.until_seen("fc1")
-        assert here.app.furniture.chosen[0] == "model"
+        assert here.app.panel_layout.chosen[0] == "model"
 
 
 async def test_the_end_of_the_script_is_a_stop_and_its_loss_a_last_word() -> None:
@@ -323,7 +323,7 @@ async def test_resizing_keeps_selection_and_panel(size: tuple[int, int]) -> None
             await here.pilot.resize_terminal(width, height)
             await here.pilot.pause()
         assert here.panel("model").cursor == cursor
-        assert here.app.furniture.current == "tensor"
+        assert here.app.panel_layout.current == "tensor"
         assert (here.tensor.cursor, here.tensor.column) == (1, 1)
         await here.step()
 
@@ -333,7 +333,7 @@ async def test_any_size_shows_the_state_and_says_what_is_hidden(size: tuple[int,
     async with stage(size) as here:
         assert "PAUSED" in here.text
         assert len(here.text.splitlines()) == size[1]
-        assert ("hidden: panels" in here.text) == (not here.app.furniture.visible())
+        assert ("hidden: panels" in here.text) == (not here.app.panel_layout.visible())
         await here.step()
 
 
@@ -430,7 +430,7 @@ def test_a_key_of_another_panel_names_that_panel_before_all_else_it_says() -> No
                 said = why_nothing(keys[action], ActionContext(snapshot, panel, actions=ACTIONS))
                 assert said.startswith(f"{key_name(keys[action])}: go to panel {digit} ("), (panel, action, said)
     said = why_nothing("D", ActionContext(snapshot, "model", actions=ACTIONS))
-    assert text(footer.remark(said, ActionContext(snapshot, "model", actions=ACTIONS), 80)).endswith("…  ? help ")
+    assert text(footer.status(said, ActionContext(snapshot, "model", actions=ACTIONS), 80)).endswith("…  ? help ")
 
 
 def test_what_is_offered_only_at_times_has_a_panel_where_that_is() -> None:

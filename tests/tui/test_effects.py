@@ -30,7 +30,7 @@ async def test_enter_leads_from_a_count_to_its_names_to_the_tensor_and_escape_ba
         await here.press("down", "escape")
         assert panel(here).view == "matrix"
         await here.press("enter", "down", "enter")
-        assert here.app.furniture.focused_name() == "tensor"
+        assert here.app.panel_layout.focused_name() == "tensor"
         assert here.tensor.object == "model.fc1.bias.grad"
 
 
@@ -57,7 +57,7 @@ async def test_a_key_ahead_of_the_first_drawing_moves_from_the_phase_just_done()
         await here.step_to("step")
         effects, snapshot = panel(here), here.app.seen
         effects.total = effects.cursor = 0  # as before it is drawn for the first time
-        effects.took(None, snapshot)
+        effects.snapshot_changed(None, snapshot)
         effects.move(-2)
         assert effects.cursor == 2  # forward, two above backward
 
@@ -75,7 +75,7 @@ async def test_a_from_the_model_shows_one_tensor_and_its_two_owners(size: tuple[
         await here.step()
         await here.until(lambda: ".grad  " in text() and "None until the next" not in text(), "the gradient on it")
         await here.press("escape")
-        assert here.app.furniture.focused_name() == "model"
+        assert here.app.panel_layout.focused_name() == "model"
         assert panel(here).view == "matrix"
 
 
@@ -102,7 +102,7 @@ async def test_the_key_of_the_panel_shows_the_matrix_and_no_owners_of_long_ago(s
         await here.step()
         await here.press("3")
         assert panel(here).view == "matrix"
-        assert here.app.furniture.focused_name() == "effects"
+        assert here.app.panel_layout.focused_name() == "effects"
 
 
 async def test_in_the_matrix_the_tensor_at_hand_is_behind_the_count_under_the_cursor() -> None:
@@ -185,7 +185,7 @@ async def test_clicks_select_a_cell_list_its_names_and_open_what_hangs_on_a_tens
         await here.click_on("a owners")
         await here.until_seen("ONE tensor", "├─ .grad")
         await here.click_on("├─ .grad")
-        await here.until(lambda: here.app.furniture.focused_name() == "tensor", "the tensor panel")
+        await here.until(lambda: here.app.panel_layout.focused_name() == "tensor", "the tensor panel")
         assert here.tensor.object == "model.fc1.weight.grad"
 
 

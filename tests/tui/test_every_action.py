@@ -69,7 +69,7 @@ async def test_what_needs_ranks_or_hints_takes_effect(size: tuple[int, int]) -> 
         for way in WAYS:
             here.app.hub.look_at_rank(0)
             here.app.guide.place = 0
-            here.app.furniture.arrange_anew()
+            here.app.panel_layout.arrange_anew()
             await play(here, ELSEWHERE, way)
 
 

@@ -130,13 +130,13 @@ async def test_what_step_would_do_is_shown_by_key_and_checked_after_it(size: tup
         await here.step_to("step")
         await here.press("1", "W")
         await here.until_seen("together", "running")
-        assert here.app.furniture.current == "optimizer"
+        assert here.app.panel_layout.current == "optimizer"
         await here.step()
         await here.until_seen("as foretold: step 1 ")
         await here.step_to("step")
         await here.until_seen("momentum", "weight")
         await here.press("escape")
-        assert here.app.furniture.focused_name() == "model"
+        assert here.app.panel_layout.focused_name() == "model"
         await here.press("4", "W")
         await here.until_seen("together")
         await here.press("W")

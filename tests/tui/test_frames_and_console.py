@@ -195,7 +195,7 @@ async def test_enter_on_a_variable_that_is_a_tensor_opens_it(size: tuple[int, in
         assert panel.chosen() == "logits"
         await here.press("enter")
         await here.until(lambda: here.tensor.view is not None and here.tensor.view.object == "logits", "the tensor")
-        assert here.app.furniture.focused_name() == "tensor"
+        assert here.app.panel_layout.focused_name() == "tensor"
 
 
 async def test_a_double_click_on_a_variable_opens_it() -> None:
@@ -207,7 +207,7 @@ async def test_a_double_click_on_a_variable_opens_it() -> None:
             if line.startswith("   logits "):
                 await here.pilot.click(offset=(line.index("logits"), y), times=2)
                 break
-        await here.until(lambda: here.app.furniture.focused_name() == "tensor", "the tensor panel")
+        await here.until(lambda: here.app.panel_layout.focused_name() == "tensor", "the tensor panel")
         assert here.tensor.object == "logits"
 
 

@@ -157,7 +157,7 @@ async def test_b_shows_the_graph_enter_opens_a_branch_and_leads_on_to_a_paramete
         await here.press("7", "B")  # nothing is selected there: the loss's
         await here.until(lambda: "● NllLossBackward0" in words(here), "the graph")
         assert "8 nodes · 4 parameters reached" in words(here)
-        assert here.app.furniture.focused_name() == "tensor"
+        assert here.app.panel_layout.focused_name() == "tensor"
         await here.press(*["down"] * 7)
         assert kind(here) == "branch"
         await here.press("enter")

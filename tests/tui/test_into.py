@@ -236,7 +236,7 @@ async def test_the_effects_panel_lists_the_tensors_and_a_click_or_enter_opens_on
         await here.press("down", "enter")
         await here.until(lambda: here.tensor.object == "x", "the input, by its own name")
         await here.press("3")
-        await here.until(lambda: here.app.furniture.focused_name() == "effects", "the table")
+        await here.until(lambda: here.app.panel_layout.focused_name() == "effects", "the table")
         await here.click_on("output ", start=True)
         await here.until(lambda: here.tensor.object == "output of model.fc1", "the output")
         await here.press("3", "3")

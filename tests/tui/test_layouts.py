@@ -67,7 +67,7 @@ def test_panels_that_the_program_does_not_have_are_left_out_and_their_room_is_sh
     found = boxes("wide", 160, 42, ["model", "tensor", "loss", "breaks"])
     assert set(found) == {"model", "tensor", "loss"}
     assert found["loss"].height == 42
-    assert found["loss"].beside == ("loss", "breaks")
+    assert found["loss"].slot_panels == ("loss", "breaks")
     assert found["model"].width + found["loss"].width == 159
 
 
@@ -87,7 +87,7 @@ def test_the_tabs_fit_and_name_the_panel_in_front(width: int, zoomed: bool) -> N
 
 def hidden_beside(here) -> list[str]:  # type: ignore[no-untyped-def]
     """The panels that stand behind others."""
-    seen = {panel.panel for panel in here.app.furniture.visible()}
+    seen = {panel.panel for panel in here.app.panel_layout.visible()}
     return [name for name in PANELS.values() if name not in seen]
 
 
@@ -99,8 +99,8 @@ async def test_a_digit_brings_its_panel_to_the_front_and_each_hidden_one_is_name
         for digit, name in PANELS.items():
             await here.press(digit)
             await here.pilot.pause()
-            assert here.app.furniture.is_shown(name)
-            assert here.app.furniture.focused_name() == name
+            assert here.app.panel_layout.is_shown(name)
+            assert here.app.panel_layout.focused_name() == name
             assert here.panel(name).size.height > 1
             for hidden in hidden_beside(here):
                 assert f"{DIGITS[hidden]} {NAMES[hidden][:5]}" in here.text
@@ -114,21 +114,21 @@ async def test_a_click_on_a_name_in_a_title_brings_that_panel_to_the_front(size:
         assert hidden
         for name in hidden:
             await here.click_on(f"{DIGITS[name]} {NAMES[name][:5]}")
-            await here.until(lambda name=name: here.app.furniture.is_shown(name), name)
-            assert here.app.furniture.focused_name() == name
+            await here.until(lambda name=name: here.app.panel_layout.is_shown(name), name)
+            assert here.app.panel_layout.focused_name() == name
 
 
 @three_sizes
 async def test_z_shows_one_panel_and_all_again_where_there_is_room(size: tuple[int, int]) -> None:
     async with stage(size) as here:
         await here.press("5")
-        before = [panel.panel for panel in here.app.furniture.visible()]
+        before = [panel.panel for panel in here.app.panel_layout.visible()]
         await here.press("z")
-        assert [panel.panel for panel in here.app.furniture.visible()] == ["loss"]
+        assert [panel.panel for panel in here.app.panel_layout.visible()] == ["loss"]
         await here.pilot.pause()
         assert ("z: all panels" in here.text) == (size != (80, 24))
         await here.press("z")
-        assert [panel.panel for panel in here.app.furniture.visible()] == before
+        assert [panel.panel for panel in here.app.panel_layout.visible()] == before
 
 
 async def test_resizing_keeps_focus_selection_and_what_is_in_front() -> None:
@@ -140,8 +140,8 @@ async def test_resizing_keeps_focus_selection_and_what_is_in_front() -> None:
         for size in ((100, 30), (80, 24), (12, 4), (100, 30), (160, 50)):
             await here.pilot.resize_terminal(*size)
             await here.pilot.pause()
-            assert here.app.furniture.focused_name() == "model"
+            assert here.app.panel_layout.focused_name() == "model"
             assert here.panel("model").cursor == cursor
             assert size == (12, 4) or here.panel("model").has_focus
-        assert here.app.furniture.is_shown("breaks")
+        assert here.app.panel_layout.is_shown("breaks")
         assert (here.tensor.cursor, here.tensor.column) == (1, 1)

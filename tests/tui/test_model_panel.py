@@ -115,7 +115,7 @@ async def test_rows_drawn_late_leave_the_cursor_of_the_next_rows_on_a_tensor() -
         here.app.hub.questions._connection = Slow()
         await here.press("backspace")
         await here.until(lambda: panel(here).filter == "fc2 bias", "the filter")
-        panel(here).took(before, here.app.snapshot)  # as where a frame comes after the next letter
+        panel(here).snapshot_changed(before, here.app.snapshot)  # as where a frame comes after the next letter
         late.set()
         await here.until(lambda: "1 tensor " in panel(here).text(), "the rows of the filter")
         await settled(here)

@@ -45,9 +45,9 @@ class Painted:
         calm = [False] * ROUNDS
 
         def over() -> bool:
-            panels = here.app.furniture.visible()
+            panels = here.app.panel_layout.visible()
             drawn = all(panel.size.height and panel._drawn_for == tuple(panel.size) for panel in panels)
-            calm[:] = [*calm[1:], drawn and pace._promise is None and not hub.busy and not hub.arriving]
+            calm[:] = [*calm[1:], drawn and pace._timer is None and not hub.busy and not hub.arriving]
             return all(calm)
 
         await here.until(over, "the last painting")

@@ -55,7 +55,7 @@ async def test_without_colour_the_panel_in_focus_is_told_by_a_heavy_rule_and_a_s
         await here.press("4")
         await here.until(lambda: "━━━" in here.panel("optimizer").text(), "the heavy rule")
         assert here.panel("optimizer").text().startswith("›4 Optimizer")
-        for name, panel in here.app.furniture.panels.items():
-            if here.app.furniture.is_shown(name) and name != "optimizer":
+        for name, panel in here.app.panel_layout.panels.items():
+            if here.app.panel_layout.is_shown(name) and name != "optimizer":
                 assert "━" not in panel.text().splitlines()[0]
                 assert not panel.text().startswith("›")

@@ -37,7 +37,7 @@ def test_every_folder_has_a_row_and_no_two_rows_share_a_name_a_key_or_a_class() 
 @pytest.mark.parametrize("spec", OWN_PLACE, ids=lambda spec: spec.name)
 async def test_a_panel_is_made_when_it_is_first_gone_to(spec: PanelSpec) -> None:
     async with stage((80, 24)) as here:
-        assert set(here.app.furniture.panels) == {"model"}
+        assert set(here.app.panel_layout.panels) == {"model"}
         await here.press(spec.digit)
-        assert set(here.app.furniture.panels) == {"model", spec.name}
-        assert here.app.furniture.focused_name() == spec.name
+        assert set(here.app.panel_layout.panels) == {"model", spec.name}
+        assert here.app.panel_layout.focused_name() == spec.name

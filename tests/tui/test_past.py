@@ -116,7 +116,7 @@ async def test_the_past_is_gone_through_by_updates_and_breakpoints_too() -> None
 async def test_escape_leads_back_the_way_one_came_and_then_out_of_the_past(size: tuple[int, int]) -> None:
     async with stage(size) as here:
         await here.step_to("forward")
-        focused = here.app.furniture.focused_name
+        focused = here.app.panel_layout.focused_name
         await here.press("1", "enter")
         await here.until(lambda: focused() == "tensor", "the tensor")
         await here.press("6", "escape")

@@ -19,7 +19,7 @@ async def program(*argv: str) -> AsyncIterator[Stage]:
         app = StepdbgApp(folder)
         async with app.run_test(size=(80, 24)) as pilot:
             here = Stage(app, pilot, None, None)  # type: ignore[arg-type]
-            await here.until(lambda: app.furniture.panels and app.hub.questions, "the panels")
+            await here.until(lambda: app.panel_layout.panels and app.hub.questions, "the panels")
             yield here
 
 
@@ -45,7 +45,7 @@ async def test_r_asks_while_training_is_alive_and_not_after_its_end() -> None:
         await paused_in_run(here, 2)
         await here.until_seen("PAUSED before data")
         assert here.app.snapshot.losses == ()
-        assert here.app.furniture.focused_name() == "tensor"
+        assert here.app.panel_layout.focused_name() == "tensor"
         await here.until(lambda: here.tensor.editable(), "the numbers of the new run")
         await here.press("c")
         await here.until_seen("PAUSED at the end of the script")

@@ -217,7 +217,7 @@ async def test_the_prompt_takes_what_is_typed_however_the_console_was_come_to(tm
             console.input.done()
         assert here.app.snapshot.boundary == boundary, "a letter that was typed has stepped"
         await here.press("9", "escape", "6", "escape")
-        assert here.app.furniture.focused_name() == "console"
+        assert here.app.panel_layout.focused_name() == "console"
         await here.press("a", "k")
         assert not console.typing, "who leaves by escape goes on leaving"
         assert console.input.text == ""

@@ -25,7 +25,7 @@ from textual.screen import Screen
 
 from stepdbg.protocol.messages import SessionState
 from stepdbg.tui.actions.action import Action, ActionContext, applicable, main_keys, shown_keys
-from stepdbg.tui.actions.key_queue import KeysInTurn
+from stepdbg.tui.actions.key_queue import KeyQueue
 from stepdbg.tui.actions.registry import BY_ID
 from stepdbg.tui.actions.why_not import why_nothing
 from stepdbg.tui.conversation import Conversation
@@ -33,7 +33,7 @@ from stepdbg.tui.drawing.lines import ASCII, UNICODE
 from stepdbg.tui.drawing.pace import TICK, TOGETHER, TYPED_AHEAD, Pace
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
-from stepdbg.tui.files.script_memory import Memory
+from stepdbg.tui.files.script_state_store import ScriptStateStore
 from stepdbg.tui.layout.bars import Footer, HintLine, Tabs
 from stepdbg.tui.layout.panels import PanelLayout
 from stepdbg.tui.onboarding.guide import Guide
@@ -84,7 +84,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         *,
         ascii_only: bool = False,
         config: Config | None = None,
-        remarks: Sequence[str] = (),
+        notices: Sequence[str] = (),
         guided: bool = False,
     ) -> None:
         """The screen of the session in `folder`.
@@ -93,7 +93,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
             folder: Where its hub listens.
             ascii_only: Draw with plain characters, whatever the settings say.
             config: The user's settings.
-            remarks: What is to be told first.
+            notices: What is to be told first.
             guided: Show the hints for newcomers, if the settings do not forbid it.
         """
         super().__init__(ansi_color="NO_COLOR" in os.environ or None)
@@ -102,7 +102,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         signs = UNICODE._replace(half_blocks="NO_COLOR" not in os.environ)
         self.glyphs = ASCII if ascii_only or self.config.ascii else signs
         self.set_class(not self.glyphs.braille, "-plain")
-        self.remarks = (*self.config.problems, *remarks)
+        self.notices = (*self.config.problems, *notices)
         """What is told first."""
         for key in {key for action in self.config.actions for key in action.keys}:
             self.bind(key, f"press('{key}')", show=False)
@@ -117,11 +117,11 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         self.hub = Conversation(self, folder)
         self.at_first_frame: Callable[[], object] = lambda: None
         """Called once, when the first frame is on the screen."""
-        self.furniture = PanelLayout(self)
-        self.memory = Memory(self)
-        self.keys_in_turn = KeysInTurn(self, super().on_event)
+        self.panel_layout = PanelLayout(self)
+        self.script_state_store = ScriptStateStore(self)
+        self.key_queue = KeyQueue(self, super().on_event)
         self.guide = Guide(self, wanted=guided and self.config.hints)
-        self.said = ("", 0)
+        self.status = ("", 0)
         """What was said quietly last, and the boundary at which it was."""
         self._asking = Asking()
         self._pace = Pace(self.paint)
@@ -160,10 +160,10 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """Connect, and mount the panels after the first frame."""
         heed_signals(self)
         self.theme_changed_signal.subscribe(self, lambda _: self._recolour())
-        for remark in self.remarks:
+        for remark in self.notices:
             self.notify(remark, severity="warning", timeout=12, markup=False)
-        self.furniture.arrange(self.size)
-        self.run_worker(self.hub.hold(), exit_on_error=True)
+        self.panel_layout.arrange(self.size)
+        self.run_worker(self.hub.run(), exit_on_error=True)
         self.set_interval(TICK, self._tick)
         self.call_after_refresh(self._painted)
 
@@ -171,11 +171,11 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """The first frame is on the screen: now all that it need not wait for."""
         self.at_first_frame()
         self.guide.begin()
-        await self.furniture.mount_panels()
+        await self.panel_layout.mount_panels()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size may be another arrangement; selections stay where they are."""
-        self.furniture.arrange(event.size)
+        self.panel_layout.arrange(event.size)
         self.hub.tell_terminal_size()
         self.paint()
 
@@ -183,7 +183,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         palette = self.palette()
         for sheet in self.screen_stack[0].query(Sheet):
             sheet.recolour(palette)
-        self.memory.look()
+        self.script_state_store.save_if_changed()
 
     @property
     def chosen_theme(self) -> str:
@@ -197,12 +197,12 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
 
     def welcomed(self) -> None:
         """The hub has said which session this is: what is kept of its script comes back."""
-        self.memory.begin(self.snapshot.session.kept)
+        self.script_state_store.open(self.snapshot.session.kept)
 
     @property
     def history(self) -> list[str]:
         """Lines that were typed into the console, oldest first; what is appended is kept with the script."""
-        return self.memory.history
+        return self.script_state_store.history
 
     @property
     def hinted(self) -> bool:
@@ -234,12 +234,12 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
 
     def paint(self) -> None:
         """Have every visible sheet draw the snapshot; each repaints only what differs."""
-        self._pace.kept()
+        self._pace.cancel()
         if self.is_running and self.screen_stack:
-            self.furniture.show(self.seen, arriving=self.hub.arriving)
+            self.panel_layout.show(self.seen, arriving=self.hub.arriving)
             if self.hub.arriving:
                 self.call_after_refresh(self.hub.shown)
-            self.memory.look()
+            self.script_state_store.save_if_changed()
 
     def _tick(self) -> None:
         """Only times that pass need it: a start, or a long phase whose rank says nothing, or waits for a line."""
@@ -254,28 +254,28 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
     async def on_event(self, event: events.Event) -> None:
         """What the terminal sends; keys one at a time."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            await self.keys_in_turn.take(event)
+            await self.key_queue.receive(event)
         else:
             await super().on_event(event)
 
     def action_context(self) -> ActionContext:
         """What the applicability of actions is judged by."""
-        panel, name = self.furniture.in_focus(), self.furniture.focused_name()
+        panel, name = self.panel_layout.in_focus(), self.panel_layout.focused_name()
         return ActionContext(
             self.snapshot,
             name,
             editable=panel is not None and panel.may_edit(),
             selected=panel is not None and panel.has_selection(),
             offers=panel.offers() if panel is not None else frozenset({"copy"}),
-            columns=self.furniture.has_columns,
+            columns=self.panel_layout.has_columns,
             hinted=self.hinted,
             actions=self.config.actions,
             view=panel.showing() if panel is not None else "",
             ownable=panel is not None and self._knows_owners_of(panel.tensor_at_hand()),
             came_from=panel.came_from if panel is not None else "",
             typing=panel is not None and panel.typing,
-            opened_from=self.furniture.trail.opened_from(name, in_past=self.snapshot.past_at is not None),
-            left=name == "rail" or self.furniture.trail.last(name) is not None,
+            opened_from=self.panel_layout.trail.opened_from(name, in_past=self.snapshot.past_at is not None),
+            left=name == "rail" or self.panel_layout.trail.last(name) is not None,
         )
 
     def _knows_owners_of(self, name: str) -> bool:
@@ -292,7 +292,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         await self._catch_up(key)
         here = self.action_context()
         action = applicable(key, here)
-        self.remark("" if action is not None else why_nothing(key, here))
+        self.show_status("" if action is not None else why_nothing(key, here))
         if action is not None:
             await self.do(action)
 
@@ -302,7 +302,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """
         if self.hub.questions is None or not self.hub.busy or not self.snapshot.paused:
             return
-        here, panel = self.action_context(), self.furniture.in_focus()
+        here, panel = self.action_context(), self.panel_layout.in_focus()
         if (panel is not None and panel.to_come()) or (applicable(key, here) is None and why_nothing(key, here)):
             await self.hub.questions.idle(TYPED_AHEAD)
             self.paint()
@@ -311,22 +311,22 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         """A key that nothing is bound to, and that no input has taken."""
         bound = any(event.key in action.keys for action in self.config.actions)
         if len(self.screen_stack) == 1 and not bound:
-            self.remark(why_nothing(event.key, self.action_context()))
+            self.show_status(why_nothing(event.key, self.action_context()))
 
-    def remark(self, words: str) -> None:
+    def show_status(self, words: str) -> None:
         """Say something quietly, in the last line, until another key is pressed or training has moved."""
-        self.said = (words, self.snapshot.boundary)
+        self.status = (words, self.snapshot.boundary)
         if self.is_running and self.screen_stack:
-            self.furniture.show_status()
+            self.panel_layout.paint_status()
 
-    async def on_sheet_picked(self, event: Sheet.Picked) -> None:
+    async def on_sheet_target_clicked(self, event: Sheet.TargetClicked) -> None:
         """Something was clicked that stands for something."""
         if not isinstance(event.target, ActionTarget):
             self.handlers.clicked(event.target)
         elif (action := BY_ID[event.target.action]).applies(self.action_context()):  # its keys do not matter
             await self.do(action)
 
-    def on_panel_looked(self, event: Panel.Looked) -> None:
+    def on_panel_cursor_moved(self, event: Panel.CursorMoved) -> None:
         """A cursor or a window has moved."""
         self.hub.ask()
         self.paint_within(TOGETHER)

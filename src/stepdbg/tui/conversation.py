@@ -31,11 +31,11 @@ from stepdbg.protocol.messages import (
 from stepdbg.tui.drawing.pace import AHEAD, FLICKER, REST, TOGETHER
 from stepdbg.tui.host import Host
 from stepdbg.tui.state.answers import IDENTITY, PAST_STOP, STOPS, Arrived
-from stepdbg.tui.state.attention import wanted
+from stepdbg.tui.state.attention import panel_to_show
+from stepdbg.tui.state.panel_queries import PanelQuery, recalled
 from stepdbg.tui.state.questions import Questions
 from stepdbg.tui.state.reducer import reduced
 from stepdbg.tui.state.snapshot import Lost, looking_at, looking_at_stop
-from stepdbg.tui.state.wants import Want, recalled
 
 
 class Conversation:
@@ -58,7 +58,7 @@ class Conversation:
         """Whether answers are still to come."""
         return self.questions is not None and self.questions.busy
 
-    async def hold(self) -> None:
+    async def run(self) -> None:
         """Connect, and take what the hub says until it says nothing any more."""
         app = self._app
         try:
@@ -68,16 +68,16 @@ class Conversation:
             app.exit(2)
             return
         self.questions = Questions(self.connection, self._answered, self._settled)
-        self.take(self.connection.welcome)
+        self.receive(self.connection.welcome)
         app.welcomed()
         self.tell_terminal_size()
         async for message in self.connection:
-            self.take(message)
+            self.receive(message)
         from stepdbg.tui.state.ending import what_became
 
-        self.take(what_became(self._folder, app.snapshot.session.ranks))
+        self.receive(what_became(self._folder, app.snapshot.session.ranks))
 
-    def take(self, message: ToClient | Lost) -> None:
+    def receive(self, message: ToClient | Lost) -> None:
         """A message of the hub."""
         app = self._app
         if isinstance(message, Notice):
@@ -89,9 +89,9 @@ class Conversation:
             return
         if after.session.run != before.session.run and self.questions is not None:
             self.questions.forget()
-            app.furniture.put_back()
-        if panel := wanted(before, after):
-            app.furniture.bring(panel)
+            app.panel_layout.restore_front()
+        if panel := panel_to_show(before, after):
+            app.panel_layout.bring_to_front(panel)
         if app.snapshot.state == "running":
             # Until the next stop, or for a moment: a mixture of the last stop and what runs would only confuse.
             self.arriving = False
@@ -119,7 +119,7 @@ class Conversation:
         before = self._app.snapshot
         self._app.snapshot = looking_at_stop(before, boundary)
         if self._app.snapshot is not before:
-            self._app.furniture.trail.look_back(already=before.past_at is not None)
+            self._app.panel_layout.trail.look_back(already=before.past_at is not None)
             self._look_elsewhere()
 
     def _look_elsewhere(self) -> None:
@@ -136,8 +136,8 @@ class Conversation:
         if wanted_at is not None and app.snapshot.past_at is None:
             app.notify("that stop is not kept any more; this is now", severity="warning", markup=False)
         seen = app.seen
-        for panel in app.furniture.informed():
-            panel.took(panel.snapshot, seen) if panel.snapshot is not seen else None
+        for panel in app.panel_layout.informed():
+            panel.snapshot_changed(panel.snapshot, seen) if panel.snapshot is not seen else None
         self.ask()
 
     def _settled(self) -> None:
@@ -155,22 +155,22 @@ class Conversation:
         snapshot, seen = app.snapshot, app.seen
         if snapshot.stop is not None and not (snapshot.stops and snapshot.stops[-1].boundary >= snapshot.boundary):
             listed = snapshot.stops[-1].boundary if snapshot.stops else 0
-            stops = Want(STOPS, ListStops(listed), snapshot.boundary)
-            self.questions.want([stops], snapshot.boundary, snapshot.rank)
+            stops = PanelQuery(STOPS, ListStops(listed), snapshot.boundary)
+            self.questions.ask_for([stops], snapshot.boundary, snapshot.rank)
         if snapshot.past_at is not None:
-            past = Want(PAST_STOP, ReadStop(snapshot.past_at), snapshot.past_at)
-            self.questions.want([past], snapshot.past_at, snapshot.rank)
-        panels = sorted(app.furniture.visible(), key=lambda panel: panel.costly)
+            past = PanelQuery(PAST_STOP, ReadStop(snapshot.past_at), snapshot.past_at)
+            self.questions.ask_for([past], snapshot.past_at, snapshot.rank)
+        panels = sorted(app.panel_layout.visible(), key=lambda panel: panel.costly)
         if self.arriving:
             panels = [panel for panel in panels if panel.in_focus]
-        wants = [want for panel in panels for want in panel.wants(seen)]
+        queries = [want for panel in panels for want in panel.queries(seen)]
         if seen.looking_back:
-            panel = app.furniture.in_focus()
+            panel = app.panel_layout.in_focus()
             name = panel.tensor_at_hand() if panel is not None else ""
-            if name and all(want.slot != IDENTITY for want in wants):  # whether there is anything that `a` can show
-                wants.append(Want(IDENTITY, Identify(name), seen.boundary))
-            wants = recalled(wants, seen.boundary)
-        self.questions.want(wants, seen.boundary, snapshot.rank)
+            if name and all(want.slot != IDENTITY for want in queries):  # whether there is anything that `a` can show
+                queries.append(PanelQuery(IDENTITY, Identify(name), seen.boundary))
+            queries = recalled(queries, seen.boundary)
+        self.questions.ask_for(queries, seen.boundary, snapshot.rank)
 
     def shown(self) -> None:
         """What the user's eyes are on at a new stop is on the screen: now the rest."""
@@ -216,7 +216,7 @@ class Conversation:
         if self.questions is not None:
             await self.questions.idle(seconds)
 
-    async def hang_up(self) -> None:
+    async def close(self) -> None:
         """Give up on all questions and close the connection."""
         if self.questions is not None:
             self.questions.close()
@@ -225,5 +225,5 @@ class Conversation:
 
     def tell_terminal_size(self) -> None:
         """The script prints for the width that its output is shown at."""
-        columns, rows = self._app.furniture.output_size(self._app.size)
+        columns, rows = self._app.panel_layout.output_size(self._app.size)
         self.send(ResizeTerminal(columns, rows))

@@ -72,7 +72,7 @@ class Hub(Protocol):
         """Have the script print for the width that its output is shown at."""
         ...
 
-    async def hang_up(self) -> None:
+    async def close(self) -> None:
         """Give up on all questions and close the connection."""
         ...
 
@@ -170,11 +170,11 @@ class Layout(Protocol):
         """One panel alone, or all again."""
         ...
 
-    def bring(self, name: str) -> None:
+    def bring_to_front(self, name: str) -> None:
         """Have a panel seen, where it is not; what the user had in front is not forgotten."""
         ...
 
-    def put_back(self) -> None:
+    def restore_front(self) -> None:
         """What came to the front by itself has had its time."""
         ...
 
@@ -221,7 +221,7 @@ class Host(Protocol):
         ...
 
     @property
-    def furniture(self) -> Layout:
+    def panel_layout(self) -> Layout:
         """The panels on the screen."""
         ...
 
@@ -251,7 +251,7 @@ class Host(Protocol):
         ...
 
     @property
-    def remarks(self) -> Sequence[str]:
+    def notices(self) -> Sequence[str]:
         """What was told when the screen opened."""
         ...
 
@@ -300,7 +300,7 @@ class Host(Protocol):
         """A notice in the corner."""
         ...
 
-    def remark(self, words: str) -> None:
+    def show_status(self, words: str) -> None:
         """Say something quietly, in the last line, until another key is pressed or training has moved."""
         ...
 

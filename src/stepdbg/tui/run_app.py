@@ -18,13 +18,13 @@ from stepdbg.tui.settings.config import read_config
 from stepdbg.tui.settings.terminal_abilities import why_plain
 
 
-def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = (), guided: bool = False) -> int:
+def run_app(folder: Path, *, ascii_only: bool = False, notices: Sequence[str] = (), guided: bool = False) -> int:
     """Open the screen on the session in `folder`, and stay until the user leaves it.
 
     Args:
         folder: The session's.
         ascii_only: Draw with plain characters, whatever the settings say.
-        remarks: What is to be told first.
+        notices: What is to be told first.
         guided: Show the hints for newcomers.
 
     Returns:
@@ -32,11 +32,11 @@ def run_app(folder: Path, *, ascii_only: bool = False, remarks: Sequence[str] = 
     """
     config = read_config(config_file(), BUILTIN_THEMES)
     if not ascii_only and config.ascii is None and (why := why_plain(os.environ, _encoding())):
-        ascii_only, remarks = True, (*remarks, why)
-    app = StepdbgApp(folder, ascii_only=ascii_only, config=config, remarks=remarks, guided=guided)
+        ascii_only, notices = True, (*notices, why)
+    app = StepdbgApp(folder, ascii_only=ascii_only, config=config, notices=notices, guided=guided)
     app.at_first_frame = _collect_again
     status = app.run(size=terminal_size())
-    app.memory.end()
+    app.script_state_store.close()
     if app.left:
         from stepdbg.tui.words.last_words import last_words
 

@@ -29,7 +29,7 @@ _QUIET = 2
 _WAYS_OUT = ("escape", "ctrl+c", "ctrl+q")
 
 
-class KeysInTurn:
+class KeyQueue:
     """Takes the keys and pastes of the terminal, and hands them on one by one."""
 
     def __init__(self, app: App[int], hand_on: Callable[[Typed], Awaitable[None]]) -> None:
@@ -60,7 +60,7 @@ class KeysInTurn:
         """Whether the last key is known to be done with, so that the next one goes on at once."""
         return self._before is None
 
-    async def take(self, event: Typed) -> None:
+    async def receive(self, event: Typed) -> None:
         """Hand it on: at once, if the one before is done with."""
         self._waiting.append(event)
         if self.idle:

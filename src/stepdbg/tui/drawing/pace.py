@@ -24,23 +24,23 @@ class Pace:
 
     def __init__(self, paint: Callable[[], None]) -> None:
         self._paint = paint
-        self._promise: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
         """When it will be painted, if nothing else has it painted before."""
 
     def within(self, seconds: float) -> None:
         """Paint no later than that; an earlier promise holds."""
         loop = asyncio.get_running_loop()
         due = loop.time() + seconds
-        if self._promise is not None and self._promise.when() <= due and seconds > 0:
+        if self._timer is not None and self._timer.when() <= due and seconds > 0:
             return
-        self.kept()
+        self.cancel()
         if seconds <= 0:
             self._paint()
         else:
-            self._promise = loop.call_at(due, self._paint)
+            self._timer = loop.call_at(due, self._paint)
 
-    def kept(self) -> None:
+    def cancel(self) -> None:
         """It is being painted: nothing is promised any more."""
-        if self._promise is not None:
-            self._promise.cancel()
-            self._promise = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -34,7 +34,7 @@ class Sheet(Widget):
     Sheet { width: 1fr; height: 1; background: $background; }
     """
 
-    class Picked(Message):
+    class TargetClicked(Message):
         """Something on the sheet was clicked that stands for something."""
 
         def __init__(self, sheet: Sheet, target: Target) -> None:
@@ -105,7 +105,7 @@ class Sheet(Widget):
     def on_click(self, event: events.Click) -> None:
         """Tell what was clicked, where the line says what it is."""
         if event.y < len(self._lines) and (target := target_at(self._lines[event.y], event.x)) is not None:
-            self.post_message(self.Picked(self, target))
+            self.post_message(self.TargetClicked(self, target))
 
 
 def cells_of(line: Line, width: int) -> list[Cell]:

@@ -48,11 +48,11 @@ class CopyAndSave:
     def copy(self, *, more: bool) -> None:
         """What is under the cursor, or more of it, to the terminal's clipboard; and say what."""
         app = self._app
-        panel = app.furniture.in_focus()
+        panel = app.panel_layout.in_focus()
         if panel is not None:
             found = panel.copied_more() if more else panel.copied()
         elif more:
-            found = Copied("header, rail and sentence", app.furniture.top.text())
+            found = Copied("header, rail and sentence", app.panel_layout.top.text())
         else:
             found = Copied("the sentence", header.below(app.seen))
         if found is None or not found.words:
@@ -73,9 +73,9 @@ class CopyAndSave:
 
         app = self._app
         snapshot = app.snapshot
-        name = app.furniture.focused_name()
-        panel = app.furniture.in_focus()
-        chosen = (panel.selected_object() if panel is not None else "") or app.furniture.selected_object()
+        name = app.panel_layout.focused_name()
+        panel = app.panel_layout.in_focus()
+        chosen = (panel.selected_object() if panel is not None else "") or app.panel_layout.selected_object()
         dialog = SaveDialog(
             saving.choices(snapshot, name, chosen),
             saving.directory(snapshot),
@@ -127,7 +127,7 @@ class CopyAndSave:
         if choice.what == "screen":
             return _picture(app)
         if choice.name not in tables.TABLES:
-            return printable_lines(app.furniture.panel_text(choice.name))
+            return printable_lines(app.panel_layout.panel_text(choice.name))
         snapshot = app.snapshot
         if choice.name == "model" and snapshot.paused:
             snapshot = await self._whole_model(snapshot)

@@ -71,7 +71,7 @@ class Box(NamedTuple):
     y: int
     width: int
     height: int
-    beside: tuple[str, ...] = ()
+    slot_panels: tuple[str, ...] = ()
     """All panels of its slot, itself among them, where there are several."""
 
 

@@ -43,20 +43,20 @@ class Footer(Sheet):
         self.here = here
         self.hidden = ""
         """What there is no room for, in words."""
-        self.remark = ""
+        self.status = ""
         """Why the key pressed last did nothing; in place of the keys."""
 
-    def show(self, here: ActionContext, hidden: str = "", remark: str = "") -> None:
+    def show(self, here: ActionContext, hidden: str = "", status: str = "") -> None:
         """Another situation."""
-        self.here, self.hidden, self.remark = here, hidden, remark
+        self.here, self.hidden, self.status = here, hidden, status
         self.repaint()
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The footer."""
         if self.hidden:
             return [cropped((Span(f" {self.hidden}", "warning"),), width)]
-        if self.remark:
-            return [footer.remark(self.remark, self.here, width, self.glyphs)]
+        if self.status:
+            return [footer.status(self.status, self.here, width, self.glyphs)]
         return [footer.draw(self.here, width)]
 
 

@@ -64,7 +64,7 @@ def _entries(actions: list[Action], before: str, after: str) -> Line:
     return tuple(spans)
 
 
-def remark(words: str, here: ActionContext, width: int, glyphs: Glyphs = UNICODE) -> Line:
+def status(words: str, here: ActionContext, width: int, glyphs: Glyphs = UNICODE) -> Line:
     """Why a key did nothing, with the way to the keys that do something."""
     ways = (Span(_help(here), "key", ActionTarget("help")),)
     room = width - width_of(ways) - 2

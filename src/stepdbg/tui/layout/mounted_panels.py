@@ -104,7 +104,7 @@ class MountedPanels:
         if (panel := self._made.get(spec.name)) is None:
             app = self._app
             panel = self._made[spec.name] = panel_class(spec)(app.palette(), app.glyphs)
-            panel.take(app.seen)
+            panel.set_snapshot(app.seen)
             panel.element_at_hand = self._element_at_hand
             panel.styles.position = "absolute"
             panel.add_class("hidden")  # until it has its place

@@ -29,7 +29,7 @@ class LayoutHost(PaintingHost, Protocol):
     """The app, as far as it says what the lines at the bottom show."""
 
     @property
-    def said(self) -> tuple[str, int]:
+    def status(self) -> tuple[str, int]:
         """What was said quietly last, and the boundary at which it was."""
         ...
 
@@ -56,7 +56,7 @@ class PanelLayout:
         """The panels as they were gone to, the newest first: it is the one that has the focus, or had it last."""
         self.trail = Trail()
         """The panels that were left for others."""
-        self._brought = ""
+        self._came_forward = ""
         """The panel that came to the front by itself."""
         self._before: list[str] = []
         """The order that the user had before it did."""
@@ -115,7 +115,7 @@ class PanelLayout:
             panel.set_class(panel not in seen, "hidden")
             panel.alone = tabbed
             if box is not None:
-                panel.beside = box.beside
+                panel.slot_panels = box.slot_panels
                 panel.room = Size(box.width, box.height)
                 panel.styles.offset = (box.x, box.y)
                 panel.styles.width, panel.styles.height = box.width, box.height
@@ -193,7 +193,7 @@ class PanelLayout:
                 panel.show(snapshot)
                 for behind in self._mounted.all:
                     if behind.panel == panel.panel:
-                        behind.take(snapshot)
+                        behind.set_snapshot(snapshot)
         if self.arrangement.kind == "tabs":
             news = snapshot.news
             unzoom = self._app.snapshot.key("zoom") if self.zoomed and self.has_columns else ""
@@ -209,12 +209,12 @@ class PanelLayout:
 
     def _status(self) -> str:
         """What was said quietly last, unless training has moved since."""
-        words, at = self._app.said
+        words, at = self._app.status
         return words if at == self._app.snapshot.boundary else ""
 
-    def show_status(self) -> None:
+    def paint_status(self) -> None:
         """Draw the last line, if something else than before is to be said there; all else is as it was."""
-        if self._app.screen_stack[0].query_one(Footer).remark != self._status():
+        if self._app.screen_stack[0].query_one(Footer).status != self._status():
             self._show_footer(self._app.seen)
 
     def _hidden(self, snapshot: Snapshot) -> str:
@@ -277,17 +277,17 @@ class PanelLayout:
     @property
     def chosen(self) -> list[str]:
         """The panels as the user went to them, without what came to the front by itself and is there still."""
-        return self._before if self._brought and self._brought == self.current else self.recent
+        return self._before if self._came_forward and self._came_forward == self.current else self.recent
 
-    def bring(self, name: str) -> None:
+    def bring_to_front(self, name: str) -> None:
         """Have that panel seen, where it is not; what the user had in front is not forgotten."""
         if not self.is_shown(name):
-            self._before, self._brought = list(self.chosen), name
+            self._before, self._came_forward = list(self.chosen), name
             self.go_to(name)
 
-    def put_back(self) -> None:
+    def restore_front(self) -> None:
         """What came to the front by itself has had its time."""
-        before, self._brought = self.chosen, ""
+        before, self._came_forward = self.chosen, ""
         if before is not self.recent:
             self.recent = before
             self.go_to(self.current, noted=False)

@@ -40,7 +40,7 @@ class Guide:
         """What the hint says now; goes on to the next one where the user has done what it says."""
         if not self.active:
             return ""
-        snapshot, panel = self._app.snapshot, self._app.furniture.focused_name()
+        snapshot, panel = self._app.snapshot, self._app.panel_layout.focused_name()
         if snapshot.paused and not (snapshot.stop is not None and snapshot.stop.inner is not None):
             if self._since is None or snapshot.boundary < self._since[0]:  # the script runs again
                 self._begin(snapshot.boundary, panel)
@@ -50,7 +50,7 @@ class Guide:
                 self._begin(snapshot.boundary, panel)
                 if not self.active:
                     self.dismiss()
-        focused = self._app.furniture.in_focus()
+        focused = self._app.panel_layout.in_focus()
         typing = focused is not None and focused.typing  # keys are letters then
         return "" if typing else words(self.place, snapshot)
 
@@ -59,9 +59,9 @@ class Guide:
         self._since, self._stops = (boundary, panel), {boundary}
 
     def _moment(self, snapshot: Snapshot, panel: str) -> Moment:
-        furniture = self._app.furniture
-        beside = frozenset(one.panel for one in furniture.visible()) if furniture.has_columns else frozenset()
-        owners = furniture.is_shown("effects") and furniture.owners_asked_for()
+        layout = self._app.panel_layout
+        beside = frozenset(one.panel for one in layout.visible()) if layout.has_columns else frozenset()
+        owners = layout.is_shown("effects") and layout.owners_asked_for()
         boundary, from_panel = self._since or (snapshot.boundary, panel)
         return Moment(snapshot, panel, boundary, from_panel, len(self._stops) - 1, beside, owners)
 
@@ -69,7 +69,7 @@ class Guide:
         """No more of them, now or later."""
         self.place = len(HINTS)
         self._note(finished=True)
-        self._app.call_later(self._app.furniture.arrange_anew)
+        self._app.call_later(self._app.panel_layout.arrange_anew)
 
     def _note(self, *, finished: bool) -> None:
         asyncio.get_running_loop().run_in_executor(None, lambda: note_use(finished=finished))

@@ -1,7 +1,7 @@
 """The base of all panels: a title, a head that stays, a body that scrolls under a cursor.
 
 A panel is a thin thing: it turns keys, clicks and the wheel into a cursor, and leaves the drawing to its view. What it
-needs to know it says as `wants`; whoever owns it asks.
+needs to know it says as `queries`; whoever owns it asks.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from stepdbg.tui.drawing.marks import sign_of_news
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.panel_base.registry import DIGITS, NAMES, SHORT_NAMES
+from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import PanelTarget
-from stepdbg.tui.state.wants import Want
 
 
 class Panel(Sheet, can_focus=True):
@@ -40,7 +40,7 @@ class Panel(Sheet, can_focus=True):
     costly = False
     """Whether its answers may take long: then they are asked for last."""
 
-    class Looked(Message):
+    class CursorMoved(Message):
         """The cursor or the window has moved: other things are to be asked."""
 
         def __init__(self, panel: Panel) -> None:
@@ -65,7 +65,7 @@ class Panel(Sheet, can_focus=True):
         self.total = 0
         self.alone = False
         """Whether the tabs name the panel already."""
-        self.beside: tuple[str, ...] = ()
+        self.slot_panels: tuple[str, ...] = ()
         """The panels that share its slot, itself among them; empty where it has one of its own."""
         self.room = Size(0, 0)
         """The size that it has, or will have as soon as it is on the screen."""
@@ -81,7 +81,7 @@ class Panel(Sheet, can_focus=True):
         """What the view makes of the snapshot."""
         raise NotImplementedError
 
-    def wants(self, snapshot: Snapshot) -> list[Want]:
+    def queries(self, snapshot: Snapshot) -> list[PanelQuery]:
         """What it needs to know to be drawn."""
         return []
 
@@ -160,7 +160,7 @@ class Panel(Sheet, can_focus=True):
         """The name of the tensor that is selected here, to be saved; empty where none is."""
         return self.chosen()
 
-    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+    def snapshot_changed(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """Called before a new snapshot is drawn: keep the selection where it belongs."""
 
     # drawing
@@ -175,22 +175,22 @@ class Panel(Sheet, can_focus=True):
         """Whether the keys come here."""
         return self.has_focus
 
-    def take(self, snapshot: Snapshot) -> None:
+    def set_snapshot(self, snapshot: Snapshot) -> None:
         """Take a new snapshot; what it draws is another matter."""
         before, self.snapshot = self.snapshot, snapshot
         if before is not snapshot:
-            self.took(before, snapshot)
+            self.snapshot_changed(before, snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
         """Take a new snapshot and repaint what has changed. A cursor or a view that has changed was repainted then."""
-        self.take(snapshot)
+        self.set_snapshot(snapshot)
         (drawn, *around), (current, *now) = self._drawn, self._draws_from()
         if drawn is not current or around != now:
             self.repaint()
 
     def _draws_from(self) -> tuple[Snapshot | None, bool, bool, tuple[str, ...]]:
         """The snapshot, whether the keys come here, and what the title says of the panels around."""
-        return self.snapshot, self.in_focus, self.alone, self.beside
+        return self.snapshot, self.in_focus, self.alone, self.slot_panels
 
     def frame(self, width: int, height: int) -> Frame:
         """Where to draw."""
@@ -245,7 +245,7 @@ class Panel(Sheet, can_focus=True):
     def _names(self, focused: str) -> Line:
         """Its number and name, among those of the panels that it stands in front of."""
         spans = []
-        for name in self.beside or (self.panel,):
+        for name in self.slot_panels or (self.panel,):
             role = f"title{focused}" if name == self.panel else "tab"
             here = self.glyphs.cursor if focused and name == self.panel else " "
             if name == "output" != self.panel and self.snapshot is not None:
@@ -253,8 +253,8 @@ class Panel(Sheet, can_focus=True):
                 spans.append(Span(news, "warning", PanelTarget("output")))
                 here = ""
             words = NAMES[name] if name == self.panel else SHORT_NAMES.get(name, NAMES[name])
-            spans.append(Span(f"{here}{DIGITS[name]} {words} ", role, PanelTarget(name) if self.beside else None))
-        if self.beside:
+            spans.append(Span(f"{here}{DIGITS[name]} {words} ", role, PanelTarget(name) if self.slot_panels else None))
+        if self.slot_panels:
             spans.append(Span(f"{self.glyphs.column} ", "rule"))
         return tuple(spans)
 
@@ -277,7 +277,7 @@ class Panel(Sheet, can_focus=True):
     def moved(self) -> None:
         """Repaint, and say that other things may be needed."""
         self.repaint()
-        self.post_message(self.Looked(self))
+        self.post_message(self.CursorMoved(self))
 
     def scrolled(self, rows: int) -> None:
         """Scroll the body, and take the cursor along."""
@@ -287,7 +287,7 @@ class Panel(Sheet, can_focus=True):
             self.cursor = max(self.top, min(self.cursor, self.top + self.body_rows - 1))
             self.moved()
 
-    def picked_row(self, row: int) -> None:
+    def row_clicked(self, row: int) -> None:
         """A row of the body was clicked."""
         if row < self.total:
             self.cursor = row
@@ -311,14 +311,14 @@ class Panel(Sheet, can_focus=True):
         row = event.y - 1 - self._head
         if row >= 0:
             if row < self.body_rows:
-                self.picked_row(self.top + row)
+                self.row_clicked(self.top + row)
             if event.chain == 2 and (name := self.chosen()):
                 self.post_message(self.Opened(name))
 
     def on_resize(self, event: events.Resize) -> None:
         """Other rows are in view, and must be asked for. (Textual calls this of every base class, `Sheet` last.)"""
         self.repaint()
-        self.post_message(self.Looked(self))
+        self.post_message(self.CursorMoved(self))
 
     def come_back(self) -> None:
         """It is about to be come back to by the key that leads out of the panels opened from it."""

@@ -47,5 +47,5 @@ class Reading(Panel):
         lines = [line for line in self.text().splitlines()[1:] if line.strip()]
         return Copied("the last line", lines[-1].strip()) if lines else None
 
-    def picked_row(self, row: int) -> None:
+    def row_clicked(self, row: int) -> None:
         """There is no cursor."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from stepdbg.tui.state.snapshot import Snapshot
 
 
-def wanted(before: Snapshot, after: Snapshot) -> str:
+def panel_to_show(before: Snapshot, after: Snapshot) -> str:
     """The panel to be seen from now on; empty where nothing has happened that calls for one."""
     stop = after.stop
     if stop is None:

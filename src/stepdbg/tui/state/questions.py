@@ -13,7 +13,7 @@ from typing import Protocol
 from stepdbg.errors import StepdbgError
 from stepdbg.protocol.messages import Query, Result
 from stepdbg.tui.state.answers import Arrived, Slot
-from stepdbg.tui.state.wants import Want
+from stepdbg.tui.state.panel_queries import PanelQuery
 
 
 class Asks(Protocol):
@@ -38,10 +38,10 @@ class Questions:
         self._connection = connection
         self._answered = answered
         self._settled = settled
-        self._asked: dict[Slot[Result], tuple[Want, int]] = {}
+        self._asked: dict[Slot[Result], tuple[PanelQuery, int]] = {}
         """What was asked of which rank."""
         self._under_way: dict[Slot[Result], asyncio.Task[None]] = {}
-        self._next: dict[Slot[Result], tuple[Want, int, int]] = {}
+        self._next: dict[Slot[Result], tuple[PanelQuery, int, int]] = {}
 
     @property
     def busy(self) -> bool:
@@ -55,9 +55,9 @@ class Questions:
                 while self._under_way:
                     await asyncio.wait(list(self._under_way.values()))
 
-    def want(self, wants: list[Want], boundary: int, rank: int) -> None:
+    def ask_for(self, queries: list[PanelQuery], boundary: int, rank: int) -> None:
         """Ask what is new among these."""
-        for want in wants:
+        for want in queries:
             if self._asked.get(want.slot) == (want, rank):
                 continue
             self._asked[want.slot] = (want, rank)
@@ -66,11 +66,11 @@ class Questions:
                 self._under_way[want.slot] = asyncio.create_task(self._ask(want.slot))
 
     def forget(self) -> None:
-        """Ask everything again at the next `want`."""
+        """Ask everything again at the next `ask_for`."""
         self._asked.clear()
 
     def forget_stale(self) -> None:
-        """Ask again at the next `want` what an edit has changed."""
+        """Ask again at the next `ask_for` what an edit has changed."""
         self._asked = {slot: asked for slot, asked in self._asked.items() if slot.past or not slot.stale_after_edit}
 
     def forget_past(self) -> None:

@@ -25,7 +25,7 @@ class Editing:
         from stepdbg.tui.dialogs.edit import EditDialog
 
         host = self._host
-        panel = host.furniture.in_focus()
+        panel = host.panel_layout.in_focus()
         target = panel.editable() if panel is not None else None
         if panel is not None and target is None:
             await host.hub.idle(PATIENCE)

@@ -63,7 +63,7 @@ class Handlers:
     @property
     def layout(self) -> Layout:
         """The panels, where they stand, and which of them keys go to."""
-        return self.host.furniture
+        return self.host.panel_layout
 
     @property
     def model(self) -> ModelPanel:

@@ -19,17 +19,17 @@ class Opening:
     def open(self, name: str) -> None:
         """Show an object in the Tensor panel."""
         self._show_numbers()
-        self._host.furniture.panel(TensorPanel).look_at(name)
-        self._host.furniture.go_to("tensor", "tensor")
+        self._host.panel_layout.panel(TensorPanel).look_at(name)
+        self._host.panel_layout.go_to("tensor", "tensor")
 
     def _show_numbers(self) -> None:
         """The Tensor panel instead of a graph."""
-        layout = self._host.furniture
+        layout = self._host.panel_layout
         layout.put(layout.panel(TensorPanel))
 
     def open_chosen(self) -> None:
         """Show the object under the cursor in the Tensor panel."""
-        panel = self._host.furniture.in_focus()
+        panel = self._host.panel_layout.in_focus()
         if panel is not None and (name := panel.chosen()):
             self.open(name)
 
@@ -41,7 +41,7 @@ class Opening:
 
     def show_owners(self) -> None:
         """Show who owns what is under the cursor."""
-        layout = self._host.furniture
+        layout = self._host.panel_layout
         panel = layout.in_focus()
         if panel is not None and (name := panel.tensor_at_hand()):
             layout.panel(EffectsPanel).identify(name, panel.panel)
@@ -49,7 +49,7 @@ class Opening:
 
     def show_graph(self) -> None:
         """Show the graph behind what is under the cursor; where nothing is, the loss's."""
-        layout = self._host.furniture
+        layout = self._host.panel_layout
         panel, graph = layout.in_focus(), layout.panel(GraphPanel)
         name = panel.tensor_at_hand() if panel is not None else ""
         graph.show_graph(name, anew=layout.at("tensor") is not graph)
@@ -58,7 +58,7 @@ class Opening:
 
     def foresee(self) -> None:
         """Show what step would do to what is under the cursor; there again: back to the list."""
-        layout = self._host.furniture
+        layout = self._host.panel_layout
         panel, optimizer = layout.in_focus(), layout.panel(OptimizerPanel)
         if panel is optimizer and optimizer.view == "foresight":
             self.back()
@@ -68,13 +68,13 @@ class Opening:
 
     def find(self) -> None:
         """Type a filter in the Model panel."""
-        layout = self._host.furniture
+        layout = self._host.panel_layout
         layout.go_to("model", "find")
         layout.panel(ModelPanel).find()
 
     def back(self) -> None:
         """One thing at a time: out of a list or graph and to where it was opened from, then out of the past."""
-        layout, past = self._host.furniture, self._host.snapshot.past_at is not None
+        layout, past = self._host.panel_layout, self._host.snapshot.past_at is not None
         effects, graph, optimizer = layout.panel(EffectsPanel), layout.panel(GraphPanel), layout.panel(OptimizerPanel)
         panel = layout.in_focus()
         opened = layout.trail.opened(layout.focused_name(), in_past=past)

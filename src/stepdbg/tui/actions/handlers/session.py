@@ -66,5 +66,5 @@ class SessionActions:
             }[how]
         elif (status := host.snapshot.session.exit_status) is not None and status != 0:
             host.farewell = f"{host.snapshot.session.script} ended {exit_words(status)}"
-        await host.hub.hang_up()
+        await host.hub.close()
         host.exit(0)

@@ -38,9 +38,9 @@ class Steering:
         host.hub.look_at_stop(where)
         key, back = host.snapshot.key(order), host.snapshot.key("back")
         if host.snapshot.past_at is None:
-            host.remark(f"this is now again: from here {key} steers training")
+            host.show_status(f"this is now again: from here {key} steers training")
         else:
-            host.remark(f"{key} moves among the stops of the past; {back} goes to now, to steer training")
+            host.show_status(f"{key} moves among the stops of the past; {back} goes to now, to steer training")
 
     def pause(self) -> None:
         """Pause; when a second one is asked for while nothing has stopped, show where it hangs."""

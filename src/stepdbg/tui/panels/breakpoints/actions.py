@@ -17,11 +17,11 @@ class BreakpointActions:
         """Ask how to stop at the phase that is selected, or at that of the line under the cursor."""
         from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
 
-        host, panel = self._host, self._host.furniture.in_focus()
+        host, panel = self._host, self._host.panel_layout.in_focus()
         if panel is not None and (why := panel.no_phase()):
-            host.remark(f"{host.snapshot.key('break')}: {why}")
+            host.show_status(f"{host.snapshot.key('break')}: {why}")
             return
-        phase = (panel.phase() if panel is not None else None) or host.furniture.top.phase()
+        phase = (panel.phase() if panel is not None else None) or host.panel_layout.top.phase()
         if phase is None:
             host.notify("there is no phase to stop at yet", severity="warning")
             return
@@ -41,4 +41,4 @@ class BreakpointActions:
             self._host.hub.send(RemoveBreakpoint(one.number))
 
     def _under_cursor(self) -> Breakpoint | None:
-        return self._host.furniture.panel(BreaksPanel).breakpoint()
+        return self._host.panel_layout.panel(BreaksPanel).breakpoint()

@@ -19,17 +19,17 @@ class ConsoleActions:
 
     @property
     def _panel(self) -> ConsolePanel:
-        return self._host.furniture.panel(ConsolePanel)
+        return self._host.panel_layout.panel(ConsolePanel)
 
     async def open(self) -> None:
         """Go to the console, and have the keys go to its input."""
-        self._host.furniture.go_to("console", "console")
+        self._host.panel_layout.go_to("console", "console")
         await self.begin()
 
     def leave(self) -> None:
         """Leave the input, so that keys step again."""
         self._panel.rests = True
-        self._host.furniture.go_to("console", noted=False)
+        self._host.panel_layout.go_to("console", noted=False)
 
     def clear(self) -> None:
         """Clear the console, but for what still runs."""

@@ -15,8 +15,8 @@ from stepdbg.tui.panels.effects import matrix as effects
 from stepdbg.tui.panels.effects import names as effect_names
 from stepdbg.tui.panels.effects import owners as identity
 from stepdbg.tui.state.answers import IDENTITY, OVERVIEW
+from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.wants import Want
 from stepdbg.tui.words import inside_phase as inner
 
 IDENTITY_ROWS = 12
@@ -122,7 +122,7 @@ class EffectsPanel(Panel):
     def _matrix_row(self) -> int:
         return self.cursor if self.showing() == "matrix" else self._row
 
-    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+    def snapshot_changed(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """At another stop the cursor is on the phase just done, in a column that it did something to."""
         if before is not None and before.stop is not None and before.boundary == snapshot.boundary:
             return
@@ -172,21 +172,21 @@ class EffectsPanel(Panel):
         found = effects.rows(snapshot)
         return found[min(self._row, len(found) - 1)]
 
-    def wants(self, snapshot: Snapshot) -> list[Want]:
+    def queries(self, snapshot: Snapshot) -> list[PanelQuery]:
         """The names of an earlier phase under the cursor, and the owners of the tensor where they are shown."""
         stop = snapshot.stop
         if stop is None or not snapshot.paused:
             return []
-        wants = [Want(OVERVIEW, ListObjects(count=0), stop.registry)]
+        wants = [PanelQuery(OVERVIEW, ListObjects(count=0), stop.registry)]
         found = effects.rows(snapshot)
         row = found[min(self._matrix_row(), len(found) - 1)] if found else None
         if row is not None and row.asked is not None and row.box.record is not None and row.box.record.effects:
-            wants.append(Want(effects.PHASE, row.asked, snapshot.boundary))
+            wants.append(PanelQuery(effects.PHASE, row.asked, snapshot.boundary))
         if row is not None and (window := self._window(snapshot, row)) is not None:
-            wants.append(Want(effect_names.EFFECT_NAMES, window, snapshot.boundary))
+            wants.append(PanelQuery(effect_names.EFFECT_NAMES, window, snapshot.boundary))
         name = self._owned(snapshot)
         if name and (self.view == "identity" or self._roomy):
-            wants.append(Want(IDENTITY, Identify(name), snapshot.boundary))
+            wants.append(PanelQuery(IDENTITY, Identify(name), snapshot.boundary))
         return wants
 
     def _window(self, snapshot: Snapshot, row: effects.Row) -> ListEffects | None:
@@ -248,7 +248,7 @@ class EffectsPanel(Panel):
         else:
             super().move(rows)
 
-    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+    def on_sheet_target_clicked(self, event: Sheet.TargetClicked) -> None:
         """A cell of the matrix was clicked; its row is picked as any row is."""
         if isinstance(event.target, effects.KindTarget):
             event.stop()

@@ -8,8 +8,8 @@ from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.graph import view as graph
+from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.wants import Want
 
 
 class GraphPanel(Panel):
@@ -54,14 +54,14 @@ class GraphPanel(Panel):
         """The tree."""
         return graph.draw(snapshot, frame, self.root)
 
-    def wants(self, snapshot: Snapshot) -> list[Want]:
+    def queries(self, snapshot: Snapshot) -> list[PanelQuery]:
         """The rows in view; as long as the graph is not walked to its end, again and again."""
         if not snapshot.paused or snapshot.looking_back:
             return []
         query = ReadGraph(self.root, self.top, max(1, self.room.height), tuple(sorted(self.opened)), self._walked)
-        return [Want(graph.GRAPH, query, snapshot.boundary)]
+        return [PanelQuery(graph.GRAPH, query, snapshot.boundary)]
 
-    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+    def snapshot_changed(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """The walk goes on."""
         known = snapshot.answer(graph.GRAPH)
         if known is not None and known.asked == self.root and not known.complete:
@@ -102,7 +102,7 @@ class GraphPanel(Panel):
             return
         self.moved()
 
-    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+    def on_sheet_target_clicked(self, event: Sheet.TargetClicked) -> None:
         """A row that opens was clicked."""
         if isinstance(event.target, graph.RowTarget):
             event.stop()

@@ -16,10 +16,10 @@ from stepdbg.tui.panels.model import view as model
 from stepdbg.tui.panels.model.filter_input import typed
 from stepdbg.tui.panels.model.rows import FoldTarget, SortTarget
 from stepdbg.tui.state.answers import OBJECTS, SUMMARIES
+from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.subject import model_of, moved_to
-from stepdbg.tui.state.wants import Want
 
 
 class ModelPanel(Panel):
@@ -61,7 +61,7 @@ class ModelPanel(Panel):
         listing = model.Listing(self.order, self.filter, self._typed, self._problem)
         return model.draw(snapshot, frame, listing)
 
-    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+    def snapshot_changed(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """The cursor stays on its object when rows come and go; at first it is on the first tensor. Of several models
         it goes to the one that the phase just done was about.
         """
@@ -109,19 +109,19 @@ class ModelPanel(Panel):
             missing = (snapshot.answer(OBJECTS), self.top, self.body_rows)
             if missing != self._missed and not all(model.rows_from(*missing)):
                 self._missed = missing
-                self.post_message(self.Looked(self))
+                self.post_message(self.CursorMoved(self))
         return drawn
 
-    def wants(self, snapshot: Snapshot) -> list[Want]:
+    def queries(self, snapshot: Snapshot) -> list[PanelQuery]:
         """The rows when they have become others, and figures of those in view."""
         stop = snapshot.stop
         if stop is None or not snapshot.paused:
             return []
         moves = self.order not in ("tree", "name", "size") or understood(self.filter).moves
         holds_for = (stop.registry, snapshot.boundary if moves else None)
-        found = [Want(OBJECTS, self._question(snapshot, holds_for), holds_for)]
+        found = [PanelQuery(OBJECTS, self._question(snapshot, holds_for), holds_for)]
         if names := model.visible_tensors(snapshot, self.top, self.body_rows):
-            found.append(Want(SUMMARIES, Summarise(names), snapshot.boundary))
+            found.append(PanelQuery(SUMMARIES, Summarise(names), snapshot.boundary))
         return found
 
     def _question(self, snapshot: Snapshot, holds_for: object) -> ListObjects:
@@ -244,7 +244,7 @@ class ModelPanel(Panel):
         self._anew = self.order != "tree"
         self.moved()
 
-    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+    def on_sheet_target_clicked(self, event: Sheet.TargetClicked) -> None:
         """The sign of a module, or the heading of a column, was clicked."""
         match event.target:
             case FoldTarget(module=name):

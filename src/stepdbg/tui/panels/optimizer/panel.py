@@ -12,9 +12,9 @@ from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.optimizer import next_step as foresight
 from stepdbg.tui.panels.optimizer import view as optimizer
 from stepdbg.tui.panels.optimizer.view import CellTarget, ConstantsTarget
+from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.wants import Want
 
 ROOMY = 26
 """Rows from which on the foresight has a place below the list."""
@@ -88,7 +88,7 @@ class OptimizerPanel(Panel):
         known = optimizer.optimizers_of(snapshot)
         return self.object or next((row.parameter for one in known for row in one.ledger), "")
 
-    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+    def snapshot_changed(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """At first the cursor is on the first figure that can be edited."""
         fresh = before is None or before.answer(optimizer.OPTIMIZERS) is None
         if snapshot.answer(optimizer.OPTIMIZERS) and fresh and not self.cursor:
@@ -99,14 +99,14 @@ class OptimizerPanel(Panel):
             else:
                 self._row = row
 
-    def wants(self, snapshot: Snapshot) -> list[Want]:
+    def queries(self, snapshot: Snapshot) -> list[PanelQuery]:
         """All optimizers, at every stop; the foresight where it is shown."""
         if not snapshot.paused:
             return []
-        found = [Want(optimizer.OPTIMIZERS, ListOptimizers(), snapshot.boundary)]
+        found = [PanelQuery(optimizer.OPTIMIZERS, ListOptimizers(), snapshot.boundary)]
         name = self._foreseen(snapshot)
         if name and (self.view == "foresight" or self._roomy):
-            found.append(Want(foresight.FORESIGHT, Foresee(name, self._element(name)), snapshot.boundary))
+            found.append(PanelQuery(foresight.FORESIGHT, Foresee(name, self._element(name)), snapshot.boundary))
         return found
 
     def _element(self, name: str) -> tuple[int, ...] | None:
@@ -139,7 +139,7 @@ class OptimizerPanel(Panel):
             self._unfolded ^= {name}
             self.moved()
 
-    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+    def on_sheet_target_clicked(self, event: Sheet.TargetClicked) -> None:
         """A cell of the table of states was clicked, whose row is picked as any row is, or the constants of a group."""
         match event.target:
             case CellTarget(column=column):

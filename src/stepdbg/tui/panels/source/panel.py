@@ -11,9 +11,9 @@ from stepdbg.tui.panels.source import variables
 from stepdbg.tui.panels.source import view as source
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.answers import SOURCE
+from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.selection import Editable
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.wants import Want
 
 
 class SourcePanel(Panel):
@@ -40,7 +40,7 @@ class SourcePanel(Panel):
         cursor = variables.Cursor(self._row, self._top_row, self.on_variables and self.in_focus)
         return code._replace(foot=variables.draw(snapshot, frame.width, below, cursor, frame.glyphs))
 
-    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+    def snapshot_changed(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """A new place brings its line into view, with some lines around it."""
         where = source.place(snapshot)
         if where is None:
@@ -58,12 +58,12 @@ class SourcePanel(Panel):
             if not self.top + 2 <= self.cursor < self.top + rows - 2:
                 self.top = max(0, self.cursor - rows // 2)
 
-    def wants(self, snapshot: Snapshot) -> list[Want]:
+    def queries(self, snapshot: Snapshot) -> list[PanelQuery]:
         """The text of the file, and the variables."""
         where = source.place(snapshot)
-        found = [Want(SOURCE, ReadSource(where[0]), where[0])] if where else []
+        found = [PanelQuery(SOURCE, ReadSource(where[0]), where[0])] if where else []
         if snapshot.paused and not snapshot.looking_back:
-            found.append(Want(variables.LOCALS, ListLocals(frames.chosen(snapshot)), snapshot.boundary))
+            found.append(PanelQuery(variables.LOCALS, ListLocals(frames.chosen(snapshot)), snapshot.boundary))
         return found
 
     def phase(self) -> str | None:
@@ -87,7 +87,7 @@ class SourcePanel(Panel):
         self.on_variables = not self.on_variables
         self.repaint()
 
-    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+    def on_sheet_target_clicked(self, event: Sheet.TargetClicked) -> None:
         """A variable was clicked."""
         if isinstance(event.target, variables.VariableTarget):
             event.stop()
@@ -128,10 +128,10 @@ class SourcePanel(Panel):
         else:
             super().go_to(end)
 
-    def picked_row(self, row: int) -> None:
+    def row_clicked(self, row: int) -> None:
         """A line of code was clicked."""
         self.on_variables = False
-        super().picked_row(row)
+        super().row_clicked(row)
 
     def _variables(self) -> tuple[Local, ...]:
         return variables.rows(self.snapshot) if self.snapshot else ()

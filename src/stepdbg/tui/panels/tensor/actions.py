@@ -23,7 +23,7 @@ class ElementActions:
         self._host.run_worker(self._find(backwards=backwards))
 
     def _panel(self) -> TensorPanel:
-        return self._host.furniture.panel(TensorPanel)
+        return self._host.panel_layout.panel(TensorPanel)
 
     def jump(self) -> None:
         """Ask where to go, or what slice to show."""

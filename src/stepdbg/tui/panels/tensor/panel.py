@@ -23,10 +23,10 @@ from stepdbg.tui.panels.tensor.conditions import ODD, parsed
 from stepdbg.tui.panels.tensor.layout import Layout, Mode, divided, modes
 from stepdbg.tui.panels.tensor.slots import MAPS, TENSOR
 from stepdbg.tui.panels.tensor.targets import CellTarget, PartTarget, SideTarget
+from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.subject import changed_names, moved_to
-from stepdbg.tui.state.wants import Want
 
 POOLS: tuple[Pool, ...] = ("mean", "extreme", "element")
 
@@ -230,7 +230,7 @@ class TensorPanel(Panel):
             self.object = follower
             self.top = self.cursor = self.left = self.column = 0
 
-    def took(self, before: Snapshot | None, snapshot: Snapshot) -> None:
+    def snapshot_changed(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """At first the first parameter is shown; a part that has gone gives way to the value."""
         if not self.object:
             self.object = snapshot.leading
@@ -269,7 +269,7 @@ class TensorPanel(Panel):
         frame = Frame(width, height - 1, glyphs=self.glyphs)
         return divided(frame, view, self.part, self.mode, total, self.side_shown(snapshot))
 
-    def wants(self, snapshot: Snapshot) -> list[Want]:
+    def queries(self, snapshot: Snapshot) -> list[PanelQuery]:
         """The figures of all parts, and of the one that is shown what is in view: numbers, maps, pictures."""
         if not self.object or not snapshot.paused:
             return []
@@ -278,7 +278,7 @@ class TensorPanel(Panel):
             self.side_shown(snapshot), self.cut,
         )  # fmt: skip
         whole = self.part == "value" or tensor.is_missing(snapshot.answer(TENSOR), self.part)
-        return queries.wanted(snapshot, at, self._layout(snapshot), whole=whole)
+        return queries.queries(snapshot, at, self._layout(snapshot), whole=whole)
 
     def move(self, rows: int, columns: int = 0) -> None:
         """Move the cursor over the numbers, pixel by pixel over a map, or from picture to picture."""
@@ -325,7 +325,7 @@ class TensorPanel(Panel):
         if self.column >= self.left + across:
             self.left = self.column - across + 1
 
-    def on_sheet_picked(self, event: Sheet.Picked) -> None:
+    def on_sheet_target_clicked(self, event: Sheet.TargetClicked) -> None:
         """A part, a side, or an element was clicked."""
         match event.target:
             case PartTarget(label=label):
@@ -347,7 +347,7 @@ class TensorPanel(Panel):
         self.top = self.kept_in_view()
         self.moved()
 
-    def picked_row(self, row: int) -> None:
+    def row_clicked(self, row: int) -> None:
         """Rows are picked by their numbers."""
 
     def tensor_at_hand(self) -> str:

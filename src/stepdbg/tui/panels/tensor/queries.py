@@ -10,8 +10,8 @@ from stepdbg.tui.panels.tensor import heatmap as heat
 from stepdbg.tui.panels.tensor.images import Strip
 from stepdbg.tui.panels.tensor.layout import Layout
 from stepdbg.tui.panels.tensor.slots import BESIDE, MAPS, PART, PICTURES, TENSOR
+from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.wants import Want
 
 
 class Place(NamedTuple):
@@ -34,7 +34,7 @@ class Place(NamedTuple):
     """The slice that is shown; empty for the whole."""
 
 
-def wanted(snapshot: Snapshot, at: Place, layout: Layout, *, whole: bool) -> list[Want]:
+def queries(snapshot: Snapshot, at: Place, layout: Layout, *, whole: bool) -> list[PanelQuery]:
     """The figures of all parts, and of the one that is shown what is in view: numbers, maps, pictures.
 
     Args:
@@ -44,12 +44,12 @@ def wanted(snapshot: Snapshot, at: Place, layout: Layout, *, whole: bool) -> lis
         whole: The part that is shown is the tensor itself.
     """
     if whole:
-        found = [Want(TENSOR, _look(at.object, at, layout), snapshot.boundary)]
+        found = [PanelQuery(TENSOR, _look(at.object, at, layout), snapshot.boundary)]
     else:
         part = _look(at.part, at, layout, statistics=False)
         found = [
-            Want(TENSOR, LookAt(at.object, cut=at.cut), snapshot.boundary),
-            Want(PART, part, snapshot.boundary),
+            PanelQuery(TENSOR, LookAt(at.object, cut=at.cut), snapshot.boundary),
+            PanelQuery(PART, part, snapshot.boundary),
         ]
     view = snapshot.answer(TENSOR)
     if view is None or view.object != at.object:
@@ -59,13 +59,13 @@ def wanted(snapshot: Snapshot, at: Place, layout: Layout, *, whole: bool) -> lis
         names = tuple(part.object for part in layout.maps.parts)
         maps = layout.maps
         query = LookAtMaps(names, index, maps.tiles, maps.rows, maps.columns, row, at.column, at.pool, at.side, at.cut)
-        found.append(Want(MAPS, query, snapshot.boundary))
+        found.append(PanelQuery(MAPS, query, snapshot.boundary))
     if layout.mode == "beside":
         shown = tuple((name, side) for _, name, side in beside.columns(view))
         look = LookBeside(shown, at.top, layout.rows, at.column, at.cut)
-        found.append(Want(BESIDE, look, snapshot.boundary))
+        found.append(PanelQuery(BESIDE, look, snapshot.boundary))
     if layout.strip is not None:
-        found.append(Want(PICTURES, _images(at, layout.strip), snapshot.boundary))
+        found.append(PanelQuery(PICTURES, _images(at, layout.strip), snapshot.boundary))
     return found
 
 

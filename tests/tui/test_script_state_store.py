@@ -39,8 +39,8 @@ async def test_breakpoints_layout_and_theme_are_written_when_they_change_and_the
         assert (state.panels[:2], state.zoomed, state.theme) == (("breaks", "tensor"), True, "textual-light")
         assert [(one.phase, one.enabled) for one in state.breakpoints] == [("backward", True)]
     async with stage((160, 50), kept=str(file)) as here:
-        await here.until(lambda: here.app.furniture.focused_name() == "breaks", "the panel")
-        assert [panel.panel for panel in here.app.furniture.visible()] == ["breaks"]
+        await here.until(lambda: here.app.panel_layout.focused_name() == "breaks", "the panel")
+        assert [panel.panel for panel in here.app.panel_layout.visible()] == ["breaks"]
         assert here.app.theme == "textual-light"
         await here.press("exclamation_mark", "up")
         await here.until_seen("1+2")
@@ -53,16 +53,16 @@ async def test_a_panel_that_is_empty_at_the_start_is_not_what_a_script_comes_up_
             await here.press(key)
             await here.until(lambda file=file: file.exists() and read_state(file)[0].panels, "the file")
         async with stage(kept=str(file)) as here:
-            assert here.app.furniture.focused_name() == ("model" if name == "output" else name)
-            assert name in here.app.furniture.recent[:2]
+            assert here.app.panel_layout.focused_name() == ("model" if name == "output" else name)
+            assert name in here.app.panel_layout.recent[:2]
 
 
 async def test_without_a_file_nothing_is_kept() -> None:
     async with stage() as here:
         await here.press("8")
-        here.app.memory.look()
-        here.app.memory.end()
-        assert here.app.furniture.focused_name() == "breaks"
+        here.app.script_state_store.save_if_changed()
+        here.app.script_state_store.close()
+        assert here.app.panel_layout.focused_name() == "breaks"
         assert notices(here) == []
 
 
@@ -82,7 +82,7 @@ async def test_a_home_that_cannot_be_written_costs_one_notice(tmp_path: Path) ->
     async with stage(kept=str(tmp_path / "scripts" / "textbook.toml")) as here:
         for key in ("5", "1", "8"):
             await here.press(key)
-            await here.until(lambda: here.app.memory.idle, "the attempt")
+            await here.until(lambda: here.app.script_state_store.idle, "the attempt")
         assert ["not kept" in notice for notice in notices(here)] == [True]
         await here.step()
 
@@ -97,9 +97,9 @@ async def test_the_footer_help_and_palette_show_the_users_keys_and_the_old_ones_
         await here.pilot.pause()
         assert here.app.snapshot.boundary == before
         assert len(here.app.screen_stack) == 1
-        assert here.app.furniture.focused_name() == "model"
+        assert here.app.panel_layout.focused_name() == "model"
         await here.press("ctrl+n")
-        assert here.app.furniture.focused_name() == "tensor"
+        assert here.app.panel_layout.focused_name() == "tensor"
         await here.step("f8")
         assert any(one.title.startswith("next (F8)") for one in here.app.get_system_commands(here.app.screen))
         await here.press("X", "slash", *"run the next phase")
@@ -124,7 +124,7 @@ async def test_sentences_lessons_and_the_guided_first_run_name_the_users_keys() 
 
 
 async def test_what_is_wrong_with_the_settings_is_told_on_the_screen() -> None:
-    async with stage(config=Config(problems=("config.toml: there is no theme 'x'",)), remarks=("a remark",)) as here:
+    async with stage(config=Config(problems=("config.toml: there is no theme 'x'",)), notices=("a remark",)) as here:
         assert notices(here) == ["config.toml: there is no theme 'x'", "a remark"]
 
 

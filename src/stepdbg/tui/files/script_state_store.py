@@ -24,7 +24,7 @@ EMPTY_AT_FIRST = frozenset(spec.name for spec in SPECS if spec.empty_at_first)
 """The panels that have nothing to show when a script starts."""
 
 
-class Memory:
+class ScriptStateStore:
     """What is kept of the script of one screen."""
 
     def __init__(self, app: Host) -> None:
@@ -42,7 +42,7 @@ class Memory:
         """Whether nothing is being written."""
         return self._writing is None
 
-    def begin(self, file: str) -> None:
+    def open(self, file: str) -> None:
         """The session is known: read what is kept of its script, and restore the layout."""
         if not file or self._file is not None or self._cannot:
             return
@@ -55,12 +55,12 @@ class Memory:
         self._file = Path(file)
         self.state, remark = read_state(self._file)
         self.history = list(self.state.history)
-        if remark and remark not in app.remarks:
+        if remark and remark not in app.notices:
             app.notify(remark, severity="warning", timeout=10, markup=False)
         if self.state.panels:
-            app.furniture.restore(self._worth_a_start(self.state.panels), zoomed=self.state.zoomed)
+            app.panel_layout.restore(self._worth_a_start(self.state.panels), zoomed=self.state.zoomed)
         else:
-            self.state = replace(self.state, panels=tuple(app.furniture.recent))
+            self.state = replace(self.state, panels=tuple(app.panel_layout.recent))
         if self.state.theme:
             app.chosen_theme = self.state.theme
 
@@ -70,12 +70,12 @@ class Memory:
             return ("model", *(panel for panel in panels if panel != "model"))
         return panels
 
-    def look(self) -> None:
+    def save_if_changed(self) -> None:
         """Called when something may have changed: write it soon, if it has."""
         if self._file is not None and self._writing is None and not self._cannot and self._now() != self.state:
             self._writing = asyncio.get_running_loop().create_task(self._write_soon())
 
-    def end(self) -> None:
+    def close(self) -> None:
         """The screen closes: write what has not been written."""
         if self._file is None or self._cannot or (state := self._now()) == self.state:
             return
@@ -99,18 +99,18 @@ class Memory:
             self._app.notify(why, severity="warning", markup=False)
         self.state = state
         self._writing = None
-        self.look()
+        self.save_if_changed()
 
     def _now(self) -> ScriptState:
         """What is to be kept as things stand."""
         app = self._app
         points = tuple(msgspec.structs.replace(one, number=0, hits=0) for one in app.snapshot.session.breakpoints)
-        furniture = app.furniture
+        layout = app.panel_layout
         return replace(
             self.state,
             breakpoints=points,
-            panels=tuple(furniture.chosen),
-            zoomed=furniture.zoomed,
+            panels=tuple(layout.chosen),
+            zoomed=layout.zoomed,
             history=tuple(self.history[-MOST_HISTORY:]),
             theme=app.chosen_theme,
         )

@@ -10,7 +10,7 @@ from textual.widgets import Input, OptionList
 from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol.messages import Query, Result
-from stepdbg.tui.actions import key_queue as keys_in_turn
+from stepdbg.tui.actions import key_queue
 from stepdbg.tui.actions.action import Action
 from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
 from stepdbg.tui.dialogs.edit import EditDialog
@@ -44,7 +44,7 @@ async def test_a_key_behind_the_end_of_a_filter_is_none_of_its_letters() -> None
     async with stage() as here:
         await here.press("1", "slash")
         burst(here, "fc2\r2")
-        await here.until(lambda: here.app.furniture.current == "tensor", "the Tensor panel")
+        await here.until(lambda: here.app.panel_layout.current == "tensor", "the Tensor panel")
         assert "/ fc2 " in here.panel("model").text()
         assert "fc22" not in here.panel("model").text()
 
@@ -55,7 +55,7 @@ async def test_a_place_is_jumped_to_and_the_dialog_is_left_before_the_next_key(s
         await here.press("2")
         await here.until(lambda: here.tensor.editable(), "the numbers")
         burst(here, "@1, 1\rz")
-        await here.until(lambda: here.app.furniture.zoomed or size[0] < 100, "the zoom")
+        await here.until(lambda: here.app.panel_layout.zoomed or size[0] < 100, "the zoom")
         await here.until(lambda: here.tensor.editable().element == (1, 1), "the cursor on [1, 1]")
         assert len(here.app.screen_stack) == 1
 
@@ -125,7 +125,7 @@ async def asked_in_vain(here: Stage, typed: str = "5\r") -> EditDialog:
 
 
 async def test_a_dialog_that_gets_no_answer_is_left_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys_in_turn, "PATIENCE", 1_000)
+    monkeypatch.setattr(key_queue, "PATIENCE", 1_000)
     async with stage() as here:
         await asked_in_vain(here)
         await here.press("escape")
@@ -133,7 +133,7 @@ async def test_a_dialog_that_gets_no_answer_is_left_all_the_same(monkeypatch: py
 
 
 async def test_keys_do_not_wait_for_ever_behind_a_question_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys_in_turn, "PATIENCE", 0.05)
+    monkeypatch.setattr(key_queue, "PATIENCE", 0.05)
     async with stage() as here:
         dialog = await asked_in_vain(here)
         burst(here, "67")
@@ -141,7 +141,7 @@ async def test_keys_do_not_wait_for_ever_behind_a_question_without_an_answer(mon
 
 
 async def test_a_click_does_not_wait_behind_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys_in_turn, "PATIENCE", 1_000)
+    monkeypatch.setattr(key_queue, "PATIENCE", 1_000)
     async with stage((160, 50)) as here:
         dialog = await asked_in_vain(here, "5\r6")
         await here.click_on("part of it")
@@ -152,7 +152,7 @@ async def test_a_click_does_not_wait_behind_keys(monkeypatch: pytest.MonkeyPatch
 async def test_a_key_alone_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The step that it asks for is asked for before anything is sent after the key; the next key finds it done with."""
     async with stage() as here:
-        turns, do = here.app.keys_in_turn, here.app.do
+        turns, do = here.app.key_queue, here.app.do
         hops: list[int] = []
 
         async def watched(action: Action) -> None:
