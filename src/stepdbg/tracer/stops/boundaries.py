@@ -27,6 +27,7 @@ from stepdbg.tracer.stops.decide import Arrival, StopPolicy
 from stepdbg.tracer.stops.location import placed, stack_around
 from stepdbg.tracer.stops.stop import StopServer
 from stepdbg.tracer.stops.tracing import Trace
+from stepdbg.tracer.stops.watch import PhaseWatch
 
 if TYPE_CHECKING:
     from stepdbg.tracer.session.losses import Losses
@@ -53,8 +54,17 @@ class Looking(Protocol):
 class Boundaries:
     """Decides at each boundary that is looked at, and tells a trace of it."""
 
-    def __init__(self, tracer: Looking, rank: Rank, policy: StopPolicy, server: StopServer, returns: Returns) -> None:
+    def __init__(
+        self,
+        tracer: Looking,
+        rank: Rank,
+        policy: StopPolicy,
+        server: StopServer,
+        watch: PhaseWatch,
+        returns: Returns,
+    ) -> None:
         self._tracer, self._rank, self._policy, self._server = tracer, rank, policy, server
+        self._watch = watch
         self._returns = returns
         self._phases = returns.phases
         self._trace: Trace | None = None
@@ -96,7 +106,7 @@ class Boundaries:
         Raises:
             HubLost: nobody is there any more.
         """
-        server, policy, phases = self._server, self._policy, self._phases
+        watch, policy, phases = self._watch, self._policy, self._phases
         if self._rank.page is None:
             if being_prepared() or self._tracer.following.stays_silent(name, owner):
                 return
@@ -114,14 +124,14 @@ class Boundaries:
             policy.stopped()
             self._rank.say_where(phases, following, monotonic_ns())
             boundary = msgspec.structs.replace(placed(boundary, frame), rank=self._rank.number)
-            server.wait(boundary, Cause(*why, stack_around(frame), returning=returning, coming=owner))
-        elif policy.until == "finish" and server.watching:
+            self._server.wait(boundary, Cause(*why, stack_around(frame), returning=returning, coming=owner))
+        elif policy.until == "finish" and watch.watching:
             if not silent:
-                server.pass_by(boundary, done, stack_around(frame), returning)
+                watch.pass_by(boundary, done, stack_around(frame), returning)
         elif policy.until not in STEPPING:
-            server.stop_watching()
-        if not server.watching and policy.is_due(boundary):
-            server.foresee(boundary.next, stack_around(frame), returning)
+            watch.stop_watching()
+        if not watch.watching and policy.is_due(boundary):
+            watch.foresee(boundary.next, stack_around(frame), returning)
 
     def inside(self, cause: Cause, frame: FrameType | None) -> None:
         """Stop at an inner boundary.

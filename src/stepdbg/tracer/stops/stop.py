@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from types import FrameType
 from typing import Any
 
 import msgspec
@@ -11,8 +10,6 @@ import msgspec
 from stepdbg.listing.effect_names import counted
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects import effects
-from stepdbg.tracer.effects.before_copies import BeforeCopies
-from stepdbg.tracer.effects.phase_effects import PhaseEffects
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.effects.step_progress import midstep
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
@@ -21,7 +18,6 @@ from stepdbg.tracer.handler import AtStop
 from stepdbg.tracer.inspect.inspector import Inspector
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
-from stepdbg.tracer.objects.outliving import KeptAlive
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.session.connection import HubLost
@@ -32,6 +28,7 @@ from stepdbg.tracer.stops.callers import Names, PhaseOwner
 from stepdbg.tracer.stops.cause import STEPPING, Cause
 from stepdbg.tracer.stops.decide import StopPolicy
 from stepdbg.tracer.stops.remarks import Remarks, modes
+from stepdbg.tracer.stops.watch import PhaseWatch
 from stepdbg.tracer.tensors import devices
 from stepdbg.tracer.tensors import window as tensors
 
@@ -45,73 +42,29 @@ class StopServer:
     def __init__(
         self,
         rank: Rank,
-        registry: Registry,
+        returns: Returns,
+        watch: PhaseWatch,
         gradient_scaling: GradientScaling,
         handlers: Handlers,
-        returns: Returns,
         policy: StopPolicy,
     ) -> None:
         self._policy = policy
         self._rank = rank
-        self._phases = returns.phases
-        self._registry = registry
-        self._copies = BeforeCopies()
-        self._scaling = gradient_scaling
+        self._phases, self._registry = returns.phases, returns.registry
         self._handlers = handlers
         self._returns = returns
-        self._effects = PhaseEffects(returns)
+        self._watch, self._effects = watch, watch.effects
         self._inspector = Inspector(
-            registry, self._copies, gradient_scaling, lambda number: rank.link.send(m.Interruptible(number))
+            self._registry, watch.copies, gradient_scaling, lambda number: rank.link.send(m.Interruptible(number))
         )
         self._notices: set[str] = set()
         """The notices on what cannot be seen that were sent already."""
         self._remarks = Remarks()
-        self._kept_alive = KeptAlive()
-        """Models and optimizers kept alive while somebody steps: the last step of a function can then still be looked
-        at."""
 
     def begin(self, welcome: m.RankWelcome) -> None:
         """The session has been entered."""
         self._inspector.readonly = welcome.readonly
-        self._copies.share = welcome.keep / 100
-
-    @property
-    def watching(self) -> bool:
-        """Whether the phase that runs will be held against a snapshot from before it."""
-        return self._effects.watching
-
-    def foresee(self, following: str | None, stack: list[FrameType], returning: FrameType | None) -> None:
-        """Training will stop at the end of the phase that begins: take the snapshot from before it."""
-        with Unobserved(), uncollected():
-            self._registry.refresh(stack, returning, pending_backward=self._phases.pending_backward)
-            before = effects.take(self._registry)
-            self._effects.keep_snapshot(before)
-            self._copies.before(following, self._registry, before)
-            if following == "clip":
-                self._scaling.before_clip(self._registry)
-        self._registry.release()
-
-    def pass_by(
-        self, boundary: m.Boundary, done: Phase | None, stack: list[FrameType], returning: FrameType | None
-    ) -> None:
-        """Training goes on here, to the end of its update: what the phase done did is recorded as if it had stopped."""
-        if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
-            return
-        with Unobserved(), uncollected():
-            self._effects.find_batch(boundary, stack)
-            self._registry.refresh(stack, returning, pending_backward=self._phases.pending_backward)
-            after = effects.take(self._registry)
-            before, found = self._effects.before, list[m.Effect]()
-            if done is not None and before is not None:
-                found = self._effects.since(done, before, after)
-                self._effects.record(done, found, "fingerprint")
-            self._copies.after(boundary, before, after, found)
-            self._effects.keep_snapshot(after)
-            if boundary.next is not None:
-                self._copies.before(boundary.next, self._registry, after)
-            if boundary.next == "clip":
-                self._scaling.before_clip(self._registry)
-        self._registry.release()
+        self._watch.copies.share = welcome.keep / 100
 
     def wait(self, boundary: m.Boundary, cause: Cause) -> None:
         """Say what there is to see, then serve until told to go on.
@@ -132,26 +85,12 @@ class StopServer:
     def let_go(self) -> None:
         """Keep nothing."""
         self._effects.forget()
-        self._kept_alive.forget()
         self._let_go_of_names()
 
     def _let_go_of_names(self) -> None:
         """Nobody steps: keep no copies, no names and no rows."""
-        self._copies.let_go()
-        self._registry.forget_names()
+        self._watch.let_go()
         self._inspector.let_go()
-
-    def pass_unseen(self) -> None:
-        """Training goes on here, and nothing may be looked at: what the phases do cannot be told."""
-        self._effects.forget()
-
-    def stop_watching(self) -> None:
-        """Nobody will look at the phase that runs: drop the snapshot from before it."""
-        self._effects.stop_watching()
-
-    def out_of_memory(self) -> None:
-        """Training has found no memory on a device: keep no copies there."""
-        self._copies.out_of_memory()
 
     def _described(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         """The stop. It stands even where nothing can be read: with the stack and the traceback, and a word on why."""
@@ -169,7 +108,7 @@ class StopServer:
     def _bare(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         """A stop at which nothing is known but where training stands."""
         self._effects.forget()
-        self._copies.let_go()
+        self._watch.copies.let_go()
         self._registry.release()
         self._inspector.open(
             AtStop(boundary, cause.stack, gradients=gradients, pending_backward=self._phases.pending_backward)
@@ -209,14 +148,11 @@ class StopServer:
         if ended is not None and before is not None and basis is not None:
             self._effects.record(ended, named, basis)
         if cause.inner is None:
-            self._copies.after(boundary, before, after, named)
-            if boundary.next == "clip":
-                self._scaling.before_clip(registry)
-            self._effects.keep_snapshot(after)
+            self._watch.arrived(boundary, after, named)
         elif before is not None:
             named = self._effects.so_far(before, after)
             found = counted(named, "fingerprint")
-        self._kept_alive.keep(registry.named)
+        self._watch.kept_alive.keep(registry.named)
         made_in = phases.made_in()
         if registry.newest.at_backward or phases.pending_backward:
             if not registry.newest.called.undecided:
@@ -336,17 +272,16 @@ class StopServer:
 
     def _resume(self, until: m.Go, boundary: m.Boundary, cause: Cause) -> None:
         self._policy.go_on(until)
-        gone = cause.inner is None and self._kept_alive.let_go(self._registry.named)
+        gone = cause.inner is None and self._watch.kept_alive.let_go(self._registry.named)
         if self._inspector.edited or gone:  # neither is an effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             self._effects.edited(effects.take(self._registry), inner=cause.inner is not None)
         watching = until in (*STEPPING, "finish")
         self._effects.go_on(stepping=until in STEPPING, watching=watching)
         if not watching:
-            self._kept_alive.forget()
             self._let_go_of_names()
         elif boundary.next is not None and self._effects.before is not None and cause.inner is None:
-            self._copies.before(boundary.next, self._registry, self._effects.before)
+            self._watch.copies.before(boundary.next, self._registry, self._effects.before)
 
 
 def _in_words(error: Exception) -> str:

@@ -44,6 +44,7 @@ from stepdbg.tracer.stops.decide import StopPolicy
 from stepdbg.tracer.stops.following import Following
 from stepdbg.tracer.stops.left import Left
 from stepdbg.tracer.stops.stop import StopServer
+from stepdbg.tracer.stops.watch import PhaseWatch
 from stepdbg.tracer.tensors import devices
 
 
@@ -67,15 +68,16 @@ class Tracer(StaysHere):
         self.closures = Closures()
         self._returns = Returns(self.registry, self.lagging, self.gave_up)
         self._policy = StopPolicy(self.lagging, self.closures, self._hit)
+        self._watch = PhaseWatch(self._returns, self.gradient_scaling)
         self._stop_server = StopServer(
-            self._rank, self.registry, self.gradient_scaling, self.handlers, self._returns, self._policy
+            self._rank, self._returns, self._watch, self.gradient_scaling, self.handlers, self._policy
         )
-        self.give_back = self._stop_server.out_of_memory
+        self.give_back = self._watch.copies.out_of_memory
         self.free_run = FreeRunLog(self.lagging, self.registry, self._rank, self.losses)
         self._stepper = Stepper(self, self._policy)
         self.following = Following(self, self._rank, self.losses)
         self.rounds = Rounds(self.lagging)
-        self._boundaries = Boundaries(self, self._rank, self._policy, self._stop_server, self._returns)
+        self._boundaries = Boundaries(self, self._rank, self._policy, self._stop_server, self._watch, self._returns)
         self._faulty = False
         """Whether a boundary was given up."""
         self._left = Left()
@@ -185,7 +187,7 @@ class Tracer(StaysHere):
             now = monotonic_ns()
         phases = self.phases
         phases.leave(phase, now)
-        if (self._returns.watching or self._stop_server.watching) and self.listening():
+        if (self._returns.watching or self._watch.watching) and self.listening():
             self._returns.note(phase)
         if phases.open is not None:
             return
@@ -315,7 +317,7 @@ class Tracer(StaysHere):
             if not predicted and at is None:
                 owner = see_call(self.registry, name, sys._getframe(2), by_hand=phases.epoch is None)
             if devices.capturing():
-                self._stop_server.pass_unseen()
+                self._watch.pass_unseen()
             else:
                 with self.following.turn:
                     self._boundaries.between(
