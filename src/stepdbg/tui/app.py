@@ -109,7 +109,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         if self.config.theme:
             self.theme = self.config.theme
         self.configured_theme = self.theme
-        """The one that is in force until the user chooses another."""
+        """The theme that is in force until the user chooses another."""
         script = folder.name.rpartition("-")[0] or folder.name
         starting = SessionState(folder.name, "", script, "starting", since=time.time())
         self.snapshot = Snapshot(starting, keys=main_keys(self.config.actions))
@@ -174,7 +174,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         await self.panel_layout.mount_panels()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Another size may be another arrangement; selections stay where they are."""
+        """Arrange the panels for the new size; selections stay where they are."""
         self.panel_layout.arrange(event.size)
         self.hub.tell_terminal_size()
         self.paint()
@@ -242,7 +242,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
             self.script_state_store.save_if_changed()
 
     def _tick(self) -> None:
-        """Only times that pass need it: a start, or a long phase whose rank says nothing, or waits for a line."""
+        """Paint what changes with no message: the seconds of a start, and whether a silent rank waits for input."""
         if (looked := self._asking.looked(self.snapshot)) is not self.snapshot:
             self.snapshot = looked
             self.paint()
@@ -279,7 +279,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         )
 
     def _knows_owners_of(self, name: str) -> bool:
-        """Whether they can be shown: now they can be asked for, in the past they were recorded or not."""
+        """Whether a tensor's owners can be shown: now they can be asked for, in the past they were recorded or not."""
         if not name or self.snapshot.past_at is None:
             return bool(name)
         from stepdbg.tui.panels.effects.owners import belongs
@@ -348,7 +348,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         self.run_worker(self.handlers.console.complete(event.text))
 
     def on_descendant_focus(self) -> None:
-        """Another panel, other keys."""
+        """The focus has arrived in another panel, which has other keys."""
         self.paint()
 
     def action_focus_next(self) -> None:

@@ -123,7 +123,7 @@ class Conversation:
             self._look_elsewhere()
 
     def _look_elsewhere(self) -> None:
-        """Another stop is looked at; when this one is come back to, what it shows is to be asked anew."""
+        """Ask and paint for another stop or rank; when that before is come back to, its answers are asked for anew."""
         if self.questions is not None:
             self.questions.forget_past()
         self.ask()
@@ -141,7 +141,7 @@ class Conversation:
         self.ask()
 
     def _settled(self) -> None:
-        """All that belongs to a stop is here: one frame shows it."""
+        """Paint a stop's answers in one frame, now that the last of them is here."""
         if self._app.snapshot.state != "running":
             self._app.paint()
 

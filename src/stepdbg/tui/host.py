@@ -111,7 +111,7 @@ class Layout(Protocol):
 
     @property
     def chosen(self) -> Sequence[str]:
-        """The same without what came to the front by itself and is there still."""
+        """The panels as the user went to them, newest first, without one that came to the front by itself."""
         ...
 
     @property
@@ -155,7 +155,7 @@ class Layout(Protocol):
         ...
 
     def go_back(self, origin: str = "") -> None:
-        """To where the panel in focus was come to from; to `origin`, where that is known better."""
+        """Go to where the panel in focus was come to from; to `origin`, where that is known better."""
         ...
 
     def go_to_rail(self) -> None:
@@ -163,11 +163,11 @@ class Layout(Protocol):
         ...
 
     def cycle(self, step: int) -> None:
-        """To the next panel by number, then the rail, and round again."""
+        """Go to the next panel by number (or, for -1, the one before), then the rail, and round again."""
         ...
 
     def zoom(self) -> None:
-        """One panel alone, or all again."""
+        """Show one panel alone, or all again."""
         ...
 
     def bring_to_front(self, name: str) -> None:
@@ -237,7 +237,7 @@ class Host(Protocol):
 
     @property
     def size(self) -> Size:
-        """Of the screen, in cells."""
+        """The size of the screen, in cells."""
         ...
 
     @property

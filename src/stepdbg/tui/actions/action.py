@@ -66,7 +66,7 @@ class Action(Struct, frozen=True):
 
     id: str
     keys: tuple[str, ...]
-    """As Textual names them; the first is the one that is shown."""
+    """The keys, as Textual names them; the first is the one that is shown."""
     label: str
     """A word or two, for the footer."""
     help: str
@@ -79,10 +79,10 @@ class Action(Struct, frozen=True):
     """Whether the footer shows it where it applies."""
     palette: bool = True
     typing: bool | None = False
-    """Whether it is for while something is typed: then only, never, or (None) then as well."""
+    """Whether the action is for while something is typed: only then (True), never then (False), then as well (None)."""
 
     def applies(self, here: ActionContext) -> bool:
-        """Whether it does something here."""
+        """Whether the action does something here."""
         return self.typing in (None, here.typing) and self.where(here)
 
 

@@ -55,7 +55,7 @@ def moves(here: ActionContext) -> bool:
 
 
 def goes_on(here: ActionContext) -> bool:
-    """The same, and there is something for training to go on to."""
+    """Training stands, and there is something for it to go on to."""
     if in_the_past(here):
         return True
     stop = here.snapshot.stop

@@ -29,7 +29,7 @@ RANKS = (
 )
 """Told where several processes train; as in a panel's row, `{next}` is the key of the action `next`."""
 RANKS_TOLD = 8
-"""So many ranks are listed with their processes."""
+"""The most ranks that are listed with their processes."""
 
 
 SIGNS = "* changed  ~ same value  + created  - freed  ! not finite"

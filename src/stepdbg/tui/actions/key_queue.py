@@ -49,7 +49,7 @@ class KeyQueue:
         self._left = _QUIET
         """How often a callback is still to go round, if the focus stays where it is."""
         self._walk = 0
-        """Which of the callbacks counts; those before are late."""
+        """The number of the callback that counts; those with a lower one are late."""
         self._on_its_way = False
         self.hops = 0
         """What the callbacks have passed so far, in all: as long as it grows, something moves."""

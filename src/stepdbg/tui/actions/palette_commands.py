@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.system_commands import SystemCommandsProvider
 
 _MEANT = 500.0
-"""Of what is meant by the words, however it is called."""
+"""The score of a command that the typed words mean, whatever the command is called."""
 _LEAST = 3
 """Letters from which on words are looked for by their meaning."""
 _CALLED_SO = 1_000.0

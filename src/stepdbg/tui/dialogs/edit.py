@@ -107,7 +107,7 @@ class EditDialog(Dialog[Edit]):
         super().action_dismiss_dialog()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Another expression, or another part, has not been previewed."""
+        """Forget the preview: the expression, or the part that it is for, is another."""
         if event.input.id == "where":
             self._where = event.value.strip()
             if self._preview is None:

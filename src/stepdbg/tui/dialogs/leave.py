@@ -56,7 +56,7 @@ class LeaveDialog(Dialog[How]):
         ]
 
     def action_leave(self, how: How) -> None:
-        """One of the keys."""
+        """Leave in the way that the pressed key stands for."""
         self.dismiss(how)
 
     def on_mount(self) -> None:

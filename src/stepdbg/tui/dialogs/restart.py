@@ -43,7 +43,7 @@ class RestartDialog(Dialog[bool]):
         ]
 
     def action_answer(self, again: bool) -> None:
-        """One of the keys."""
+        """Give the answer that the pressed key stands for."""
         self.dismiss(again)
 
     def on_mount(self) -> None:

@@ -35,7 +35,7 @@ class Glyphs(NamedTuple):
 
     rule: str = "─"
     rule_focused: str = "━"
-    """Of the panel in focus, so that it is told without colour."""
+    """The sign of the title's rule of the panel in focus, so that the focus is seen without colour."""
     arrow: str = "▶"
     loop: str = "↻"
     dot: str = "·"
@@ -92,15 +92,15 @@ class Drawing(NamedTuple):
     """What a panel shows: a title, lines that stay, and the part of its body that is in view."""
 
     title: Line = ()
-    """Follows the panel's number and name."""
+    """The words of the title behind the panel's number and name."""
     head: tuple[Line, ...] = ()
-    """Stays on top while the body scrolls."""
+    """The lines between title and body, which stay while the body scrolls."""
     body: tuple[Line, ...] = ()
     """The rows from `Frame.top`, no more than fit."""
     total: int = 0
     """Rows of the whole body."""
     foot: tuple[Line, ...] = ()
-    """Stays at the bottom while the body scrolls."""
+    """The lines below the body, which stay while the body scrolls."""
 
 
 def text(line: Line) -> str:
@@ -109,7 +109,7 @@ def text(line: Line) -> str:
 
 
 def width_of(line: Line) -> int:
-    """Its width in cells of the terminal."""
+    """The line's width in cells of the terminal."""
     return sum(cell_len(span.text) for span in line)
 
 

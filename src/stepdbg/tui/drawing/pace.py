@@ -25,7 +25,7 @@ class Pace:
     def __init__(self, paint: Callable[[], None]) -> None:
         self._paint = paint
         self._timer: asyncio.TimerHandle | None = None
-        """When it will be painted, if nothing else has it painted before."""
+        """The timer of the next painting; None while none is due."""
 
     def within(self, seconds: float) -> None:
         """Paint no later than that; an earlier promise holds."""
@@ -40,7 +40,7 @@ class Pace:
             self._timer = loop.call_at(due, self._paint)
 
     def cancel(self) -> None:
-        """It is being painted: nothing is promised any more."""
+        """Cancel the painting that is due: the screen is being painted now."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

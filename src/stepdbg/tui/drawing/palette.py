@@ -33,7 +33,7 @@ _NAMES = tuple(
     for bright in ("", "bright_")
     for name in ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 )
-"""The same as the terminal has them."""
+"""The names of the 16 colours that the terminal itself defines."""
 
 
 class Palette:

@@ -13,7 +13,7 @@ from rich.terminal_theme import SVG_EXPORT_THEME, TerminalTheme
 from stepdbg.tui.drawing.cells import cell_len
 
 WIDTH, HEIGHT, FONT = 8.43, 18, 14
-"""Of a cell, and of the letters, in pixels."""
+"""A cell's width and height and the letters' size, in pixels."""
 MARGIN = 12
 
 

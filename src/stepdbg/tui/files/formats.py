@@ -27,7 +27,7 @@ class Choice(NamedTuple):
 
     what: What
     suffix: str
-    """Of the file, without the dot."""
+    """The file's suffix, without the dot."""
     words: str
     """For the dialog."""
     name: str

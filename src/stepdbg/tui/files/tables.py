@@ -39,7 +39,7 @@ def as_csv(rows: Table) -> str:
 
 
 def as_text(rows: Table) -> str:
-    """In columns."""
+    """The table as text, in aligned columns."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines) + "\n"

@@ -26,7 +26,7 @@ class Slot(NamedTuple):
     """A stretch of a column."""
 
     panels: tuple[str, ...]
-    """Those that share it, in the order of its title; those that the program does not have are left out."""
+    """The panels that share the slot, in the order in which its title names them."""
     share: int
     """How much of the column's height it takes."""
 
@@ -72,7 +72,7 @@ class Box(NamedTuple):
     width: int
     height: int
     slot_panels: tuple[str, ...] = ()
-    """All panels of its slot, itself among them, where there are several."""
+    """The panels that share the slot, the one that is seen among them; empty where there is only that one."""
 
 
 class Arrangement(NamedTuple):

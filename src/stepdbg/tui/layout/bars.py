@@ -21,7 +21,7 @@ class Tabs(Sheet):
         self.news = ""
 
     def show(self, current: str, *, zoomed: str = "", news: str = "") -> None:
-        """Another panel is in front, or something was printed."""
+        """Draw the tabs with another panel in front, or a sign of new output."""
         self.current, self.zoomed, self.news = current, zoomed, news
         self.repaint()
 
@@ -47,7 +47,7 @@ class Footer(Sheet):
         """Why the key pressed last did nothing; in place of the keys."""
 
     def show(self, here: ActionContext, hidden: str = "", status: str = "") -> None:
-        """Another situation."""
+        """Draw the keys that apply in another situation."""
         self.here, self.hidden, self.status = here, hidden, status
         self.repaint()
 

@@ -57,9 +57,9 @@ class PanelLayout:
         self.trail = Trail()
         """The panels that were left for others."""
         self._came_forward = ""
-        """The panel that came to the front by itself."""
+        """The panel that came to the front by itself; empty when none has."""
         self._before: list[str] = []
-        """The order that the user had before it did."""
+        """The panels in the user's order, newest first, before one came to the front by itself."""
         self.zoomed = False
         self.arrangement = Arrangement("tabs", 7)
         self._boxes: dict[str, Box] = {}
@@ -259,7 +259,7 @@ class PanelLayout:
                 self.go_to(self.current, noted=False)
 
     def go_back(self, origin: str = "") -> None:
-        """To where the panel in focus was come to from; to `origin`, where that is known better."""
+        """Go to where the panel in focus was come to from; to `origin`, where that is known better."""
         here = self.focused_name()
         if here == "rail":
             self.go_to(self.current, noted=False)
@@ -297,7 +297,7 @@ class PanelLayout:
         self._app.screen_stack[0].set_focus(self.top)
 
     def zoom(self) -> None:
-        """One panel alone, or all again."""
+        """Show one panel alone, or all again."""
         self.zoomed = not self.zoomed
         self.go_to(self.current, noted=False)
 

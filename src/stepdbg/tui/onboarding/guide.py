@@ -55,7 +55,7 @@ class Guide:
         return "" if typing else words(self.place, snapshot)
 
     def _begin(self, boundary: int, panel: str) -> None:
-        """Another hint is shown from here on."""
+        """Count from here on for another hint."""
         self._since, self._stops = (boundary, panel), {boundary}
 
     def _moment(self, snapshot: Snapshot, panel: str) -> Moment:

@@ -60,7 +60,7 @@ class Hint(NamedTuple):
     text: str
     over: Callable[[Moment], bool]
     patience: int = 2
-    """So many further stops it stays for somebody who does something else."""
+    """The number of further stops that the hint stays for somebody who does something else."""
 
 
 def _done(*phases: str) -> Callable[[Moment], bool]:
@@ -95,7 +95,7 @@ HINTS = (
     ),
     Hint("{help} shows every key, {quit} leaves; no hints from here on", lambda moment: moment.moved),
 )
-"""In the order in which they are shown."""
+"""The hints, in the order in which they are shown."""
 
 
 def advanced(place: int, moment: Moment) -> int:

@@ -32,13 +32,13 @@ class Panel(Sheet, can_focus=True):
     Panel { width: 1fr; height: 1fr; }
     """
     panel = ""
-    """Its name: that of its place on the screen, where another panel may stand in for it."""
+    """The name of the panel's place on the screen, in which another panel may stand in for it."""
     of_the_moment = True
-    """Whether what it shows is of one stop; then its title says when that is a past one."""
+    """Whether what the panel shows is of one stop; then its title says when that is a past one."""
     shows_answers = False
-    """Whether it shows little but answers: at a new stop it is drawn when they are here, unless it is in focus."""
+    """Whether the panel shows little but answers: at a new stop it is drawn when they are here, or at once in focus."""
     costly = False
-    """Whether its answers may take long: then they are asked for last."""
+    """Whether the panel's answers may take long: then they are asked for last."""
 
     class CursorMoved(Message):
         """The cursor or the window has moved: other things are to be asked."""
@@ -66,9 +66,9 @@ class Panel(Sheet, can_focus=True):
         self.alone = False
         """Whether the tabs name the panel already."""
         self.slot_panels: tuple[str, ...] = ()
-        """The panels that share its slot, itself among them; empty where it has one of its own."""
+        """The panels that share this panel's slot, this one among them; empty where the slot is its own."""
         self.room = Size(0, 0)
-        """The size that it has, or will have as soon as it is on the screen."""
+        """The panel's size in cells, or the size that it will have as soon as it is on the screen."""
         self.element_at_hand: Callable[[], Editable | None] = lambda: None
         """Gives the element that is edited where the Tensor panel is in focus, for panels that show more of it."""
         self._head = 0
@@ -82,7 +82,7 @@ class Panel(Sheet, can_focus=True):
         raise NotImplementedError
 
     def queries(self, snapshot: Snapshot) -> list[PanelQuery]:
-        """What it needs to know to be drawn."""
+        """The questions whose answers the panel needs to be drawn."""
         return []
 
     def editable(self) -> Editable | None:
@@ -106,7 +106,7 @@ class Panel(Sheet, can_focus=True):
         return self.chosen()
 
     def showing(self) -> str:
-        """Which of its views it shows; empty where it has only one."""
+        """The name of the view that is shown; empty where the panel has only one."""
         return ""
 
     @property
@@ -115,10 +115,10 @@ class Panel(Sheet, can_focus=True):
         return ""
 
     def show_first(self) -> None:
-        """Its key was pressed: show the first of its views, where it has several."""
+        """Show the panel's first view, where there are several: the panel's key was pressed."""
 
     def selected_view(self) -> str:
-        """Which of its views was chosen, be it shown beside another."""
+        """The name of the view that was chosen, be it shown beside another."""
         return self.showing()
 
     def breakpoint(self) -> Breakpoint | None:
@@ -237,13 +237,13 @@ class Panel(Sheet, can_focus=True):
         return (*left, rule, Span(position, "dim"))
 
     def position(self) -> str:
-        """Which rows are in view, for the title; empty where all are."""
+        """The rows in view, in words for the title; empty where all are."""
         if self.total <= self.body_rows:
             return ""
         return f" {self.top + 1}-{min(self.total, self.top + self.body_rows)} of {self.total} "
 
     def _names(self, focused: str) -> Line:
-        """Its number and name, among those of the panels that it stands in front of."""
+        """The panel's number and name, among those of the panels that it stands in front of."""
         spans = []
         for name in self.slot_panels or (self.panel,):
             role = f"title{focused}" if name == self.panel else "tab"
@@ -270,7 +270,7 @@ class Panel(Sheet, can_focus=True):
         self.move(pages * max(1, self.body_rows - 1))
 
     def go_to(self, end: int) -> None:
-        """To the first row (0) or the last (-1)."""
+        """Move the cursor to the first row (0) or the last (-1)."""
         self.cursor = 0 if end == 0 else max(0, self.total - 1)
         self.moved()
 
@@ -321,7 +321,7 @@ class Panel(Sheet, can_focus=True):
         self.post_message(self.CursorMoved(self))
 
     def come_back(self) -> None:
-        """It is about to be come back to by the key that leads out of the panels opened from it."""
+        """Prepare for the focus: the key that leads out of a panel comes back to this one."""
 
     def watch_has_focus(self, has_focus: bool) -> None:
         """The cursor shows while the panel has the focus, and fades when it has gone elsewhere."""

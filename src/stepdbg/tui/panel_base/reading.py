@@ -28,11 +28,11 @@ class Reading(Panel):
         return last if self.follows else min(self.top, last)
 
     def move(self, rows: int, columns: int = 0) -> None:
-        """There is no cursor: scroll."""
+        """Scroll by rows: there is no cursor."""
         self.scrolled(rows)
 
     def go_to(self, end: int) -> None:
-        """To the oldest line, or back to following the end."""
+        """Scroll to the oldest line (0), or go back to following the end (-1)."""
         self.scrolled(-self.total if end == 0 else self.total)
 
     def scrolled(self, rows: int) -> None:
@@ -48,4 +48,4 @@ class Reading(Panel):
         return Copied("the last line", lines[-1].strip()) if lines else None
 
     def row_clicked(self, row: int) -> None:
-        """There is no cursor."""
+        """Do nothing: there is no cursor that a click could put on a row."""

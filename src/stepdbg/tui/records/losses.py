@@ -24,7 +24,7 @@ class Point(NamedTuple):
 
 
 class Series(Struct, frozen=True):
-    """One loss over the updates, oldest first."""
+    """The values of one loss over the updates, oldest first."""
 
     name: str
     points: tuple[Point, ...] = ()

@@ -27,7 +27,7 @@ class Slot(Struct, Generic[A], frozen=True):
     problem_of: str = ""
     """The slot that a refusal is told for, where it is not this one."""
     past: bool = False
-    """Whether it is about the earlier stop that is looked at."""
+    """Whether the question is about the earlier stop that is looked at."""
 
 
 class Answer(Struct, frozen=True):
@@ -42,12 +42,12 @@ class Arrived(Struct, frozen=True):
     """A question was answered."""
 
     slot: Slot[Result]
-    """What it was asked for."""
+    """The slot of the question that is answered."""
     boundary: int
     """The index of the boundary at which it was asked."""
     result: Result
     rank: int = 0
-    """Who was asked."""
+    """The number of the rank that has answered."""
 
 
 OBJECTS = Slot("objects", Objects, kept_when_refused=True)
@@ -61,6 +61,6 @@ SOURCE = Slot("source", SourceText, kept_when_refused=True)
 STOPS = Slot("stops", Stops, kept_when_refused=True)
 """The stops since those that are known."""
 IDENTITY = Slot("identity", Identity, stale_after_edit=True)
-"""Who holds the tensor whose owners were asked for, and what hangs on it."""
+"""The owners of the tensor that they were asked for, and what hangs on it."""
 PAST_STOP = Slot("stop", PastStop, past=True)
 """The earlier stop that is looked at."""

@@ -14,7 +14,7 @@ from stepdbg.tui.state.snapshot import Snapshot
 _READ = {"x86_64": "0", "aarch64": "63", "arm64": "63"}.get(os.uname().machine)
 """The number of the system call `read`, as Linux has it."""
 QUIET = 3
-"""So many looks in a row at which nothing was printed, where only the prompt tells."""
+"""The number of looks in a row with nothing printed after which a prompt counts as waiting."""
 _PROMPTS = ("?", ":", ">", "]", ")")
 
 

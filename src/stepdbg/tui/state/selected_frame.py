@@ -49,13 +49,13 @@ def innermost(stop: Stop | None) -> int:
 
 
 def chosen_frame(snapshot: Snapshot) -> Frame | None:
-    """That frame."""
+    """The frame that is looked at."""
     place = chosen(snapshot)
     return snapshot.stop.frames[place] if snapshot.stop and place != NONE else None
 
 
 def walked(snapshot: Snapshot, step: int) -> Snapshot:
-    """So many frames outwards (inwards, if negative); at the ends it stays."""
+    """The snapshot with another frame in view, `step` frames outwards (inwards, if negative)."""
     places = shown(snapshot)
     if not places:
         return snapshot
@@ -64,7 +64,7 @@ def walked(snapshot: Snapshot, step: int) -> Snapshot:
 
 
 def looking_at_frame(snapshot: Snapshot, place: int) -> Snapshot:
-    """That frame, until the next stop."""
+    """The snapshot with the frame at a place of `Stop.frames` in view, until the next stop."""
     return replace(snapshot, frame=place, frame_at=snapshot.boundary)
 
 

@@ -12,11 +12,11 @@ class Editable(NamedTuple):
     element: tuple[int, ...] | None = None
     """The index of one element, or None for the whole."""
     sliceable: bool = True
-    """Whether it is a tensor, of which a slice can be edited."""
+    """Whether the object is a tensor, of which a slice can be edited."""
     frame: int | None = None
     """The place of the frame that `object` is a variable of, to be bound anew."""
     missing: bool = False
-    """Whether it is a gradient that is None: it can be made."""
+    """Whether the object is a gradient that is None, which an edit can make."""
 
 
 class Copied(NamedTuple):

@@ -43,7 +43,7 @@ class Snapshot(Struct, frozen=True):
     rank: int = 0
     """The rank that is looked at. All that follows, but for output and sources, is of that one."""
     chosen: bool = False
-    """Whether the user wants that one; if not, it is the lowest there is."""
+    """Whether the user has chosen the rank in view; if not, it is the lowest there is."""
     others: dict[int, Snapshot] = field(default_factory=dict)
     """What is known of the ranks that are not looked at; never changed in place."""
     progress: Progress | None = None
@@ -90,7 +90,7 @@ class Snapshot(Struct, frozen=True):
     lost: str = ""
     """Why the hub is gone; empty while it is there."""
     ended: bool = False
-    """Whether it is gone because the session was ended."""
+    """Whether the connection is gone because the session was ended."""
 
     def answer(self, slot: Slot[A]) -> A | None:
         """The newest answer to the question of a slot; None before there is one."""
@@ -135,7 +135,7 @@ class Snapshot(Struct, frozen=True):
         return self.keys[action]
 
     def with_output_read(self) -> Snapshot:
-        """The same, once all of the output was on the screen."""
+        """The snapshot once all of the output has been on the screen."""
         return replace(self, read_to=self.output.end)
 
     def of_rank(self, rank: int) -> Snapshot:

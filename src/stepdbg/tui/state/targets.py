@@ -9,7 +9,7 @@ class ActionTarget(Target, frozen=True):
     """An action is to be done, as by its key."""
 
     action: str
-    """Its id."""
+    """The id of the action that a click does."""
 
 
 class PanelTarget(Target, frozen=True):
@@ -22,7 +22,7 @@ class ObjectTarget(Target, frozen=True):
     """An object is to be shown in the Tensor panel."""
 
     object: str
-    """Its name."""
+    """The name of the object that a click opens."""
 
 
 class PhaseTarget(Target, frozen=True):

@@ -20,7 +20,7 @@ class Box(NamedTuple):
     predicted: bool = False
     depth: int = 0
     of: str = ""
-    """Whose phase it is, where there are several models or optimizers."""
+    """The model or optimizer whose phase this is, where there are several; else empty."""
     inner: Inner | None = None
     """Where in the phase training waits."""
 

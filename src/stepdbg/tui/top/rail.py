@@ -129,7 +129,7 @@ def _bracketed(box: Box, tall: bool, glyphs: Glyphs, room: int = 1_000) -> tuple
 
 
 def _fitting(words: str, room: int, glyphs: Glyphs) -> str:
-    """As many whole words as fit."""
+    """The first words of a text, as many as fit whole."""
     if cell_len(words) <= room:
         return words
     kept = words.split(" ")

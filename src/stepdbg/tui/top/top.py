@@ -36,7 +36,7 @@ class Top(Sheet, can_focus=True):
             self.repaint()
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """As many of its lines as fit, the most needed first."""
+        """The lines of header, rail, strip and sentence, as many as fit, the most needed first."""
         self._drawn = (id(self.snapshot), self.selected)
         top = [header.draw(self.snapshot, width, time.time(), self.glyphs)]
         if ranks.several(self.snapshot) and height > 3:

@@ -59,7 +59,7 @@ def label(inner: Inner, glyphs: Glyphs = UNICODE) -> str:
 
 
 def on_the_rail(inner: Inner, glyphs: Glyphs = UNICODE) -> tuple[str, str]:
-    """Two lines below it."""
+    """The two lines that stand below a phase that training waits inside of."""
     of = f" {inner.place} of {inner.total}" if inner.total else ""
     match inner.unit:
         case "module":
@@ -150,12 +150,12 @@ def _figures(one: InnerTensor | None, *wanted: str) -> str:
 
 
 def _single(one: InnerTensor) -> bool:
-    """Whether it is one number, which needs no figures beside itself."""
+    """Whether the tensor is one number, which needs no figures beside itself."""
     return math.prod(one.shape) == 1
 
 
 def _the_value(found: Statistics) -> str:
-    """That number; the mean of one NaN is not known."""
+    """The number of a tensor of one element; NaN where its mean is not known."""
     return "NaN" if found.nan else figure(found.mean)
 
 

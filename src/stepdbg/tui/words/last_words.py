@@ -7,9 +7,9 @@ from stepdbg.tui.drawing.lines import text
 from stepdbg.tui.state.snapshot import Snapshot
 
 MOST_LINES = 200
-"""Of a traceback: its end says what happened."""
+"""The most lines of a traceback that are told: its end says what happened."""
 FEW_LINES = 10
-"""Of the output, where a script failed with no traceback: its usage, or why it would not go on."""
+"""The lines of output that are told where a script failed with no traceback: its usage, or why it would not go on."""
 _BEGINS = "Traceback (most recent call last):"
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 

@@ -16,7 +16,7 @@ _CALLS = ("forward", "eval")
 _BRIEF = 64
 """Cells of the exception's own words where there is no room for all of them."""
 _FEW = 3
-"""So many of what it was raised on are told there."""
+"""The most objects that are told of those that the exception was raised on."""
 
 
 def sentence(stop: Stop, failure: Failure, glyphs: Glyphs, *, brief: bool) -> str:
@@ -41,7 +41,7 @@ def sentence(stop: Stop, failure: Failure, glyphs: Glyphs, *, brief: bool) -> st
 
 
 def _words(failure: Failure) -> str:
-    """What it says; of one that a worker has sent, its own words, which stand below a whole traceback."""
+    """The exception's message; of one that a worker has sent, its own words, which stand below a whole traceback."""
     if (sent := _SENT.match(failure.message)) is not None:
         kind, _, words = failure.message.strip().splitlines()[-1].partition(": ")
         if words and kind.rpartition(".")[2] == sent[1]:

@@ -16,7 +16,7 @@ from stepdbg.tui.words import inside_phase as inner
 from stepdbg.tui.words import raised
 
 FEW = 3
-"""So many names are spelled out."""
+"""The most names that are spelled out."""
 _STILL_THERE = "; the gradients are still there"
 NOUNS = {
     "parameter": ("parameter", "parameters"),

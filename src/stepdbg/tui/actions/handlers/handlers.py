@@ -97,5 +97,5 @@ class Handlers:
 
     @property
     def folding(self) -> ModelPanel | OptimizerPanel:
-        """Of the two panels with rows that fold the one in focus."""
+        """The panel in focus, of the two whose rows fold."""
         return self.optimizer if self.layout.focused_name() == "optimizer" else self.model

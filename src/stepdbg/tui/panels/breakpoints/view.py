@@ -28,7 +28,7 @@ class Item(NamedTuple):
 
 
 def items(snapshot: Snapshot) -> list[Item]:
-    """All rows, top to bottom."""
+    """The rows of the panel, top to bottom."""
     session = snapshot.session
     found = [Item(breakpoint=one) for one in session.breakpoints]
     if not found:

@@ -129,7 +129,7 @@ class ConsoleInput(TextArea):
         return self.cursor_location[0] == self.document.line_count - 1 and self.recall(-1)
 
     def recall(self, step: int) -> bool:
-        """So many commands further back."""
+        """Show the command that stands so many further back."""
         back = self._back + step
         if not 0 <= back <= len(self.past):
             return True

@@ -14,7 +14,7 @@ from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ActionTarget
 
 PROMPT, GOES_ON = ">>> ", "... "
-"""As Python writes them."""
+"""The prompts of the first line of a command and of the lines that follow, as Python writes them."""
 READONLY = "This session is read-only, and Python can change anything: start it without --readonly to use the console."
 _LESSON = (
     "Python in the frame that is looked at ({frame_up} and {frame_down} walk through the frames). model, optimizer, "

@@ -25,15 +25,15 @@ class Names(NamedTuple):
 
     total: int = 0
     first: int = 0
-    """Of those that are known."""
+    """The place of the first of `effects` in the list of all, from 0."""
     effects: tuple[Effect, ...] = ()
     boundary: int = 0
-    """At which they are to be asked for; 0 where they are all here."""
+    """The index of the boundary at which the names are to be asked for; 0 where all of them are here."""
     problem: str = ""
     """Why there are none, or not yet."""
 
     def at(self, place: int) -> Effect | None:
-        """One of them; None where it is not known."""
+        """The effect in a place of the list of all; None where it is not known."""
         place -= self.first
         return self.effects[place] if 0 <= place < len(self.effects) else None
 

@@ -36,11 +36,11 @@ WIDEST_BOX = 44
 ROOMY = 60
 """Cells from which on things have their long names, and each owner a word on what it is."""
 SOME_PHASE = "some phase"
-"""In place of the phase done, where several have run since the last stop."""
+"""What is said in place of the phase done, where several phases have run since the last stop."""
 TALL = 14
 """Lines from which on the word on an owner may take one of its own."""
 MOST_OWNERS = 6
-"""So many owners are drawn with a line of their own."""
+"""The most owners that are drawn with a line of their own."""
 
 
 class Strokes(NamedTuple):

@@ -20,7 +20,7 @@ from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.words import inside_phase as inner
 
 IDENTITY_ROWS = 12
-"""With so many lines below the matrix the owners of a tensor are shown there, and do not take its place."""
+"""Lines below the matrix from which on a tensor's owners are shown there, instead of in the matrix's place."""
 
 
 class EffectsPanel(Panel):
@@ -47,15 +47,15 @@ class EffectsPanel(Panel):
     # what it shows
 
     def showing(self) -> str:
-        """Its view; the owners below the matrix leave the keys to the matrix."""
+        """The view that keys are for; owners shown below the matrix leave the keys to the matrix."""
         return "matrix" if self.view == "identity" and self._roomy else self.view
 
     def selected_view(self) -> str:
-        """Its view; the owners also where they stand below the matrix."""
+        """The view that was chosen: `identity` also where the owners stand below the matrix."""
         return self.view
 
     def show_matrix(self) -> None:
-        """Back from the names or the owners."""
+        """Show the matrix again, in place of the names or the owners."""
         self._left = None
         if self.view != "matrix":
             roomy = self.showing() == "matrix"
@@ -84,7 +84,7 @@ class EffectsPanel(Panel):
         return left[0] if left is not None and left[0] != self.panel else ""
 
     def show_first(self) -> None:
-        """Its first view: the matrix; at an inner stop the tensors that it is about, and, once there, both by turns."""
+        """Show the matrix; at an inner stop show the tensors that it is about, and, once there, both by turns."""
         stop = self.snapshot.stop if self.snapshot is not None else None
         if stop is None or stop.inner is None or (self.view == "inner" and self.in_focus):
             self.show_matrix()
@@ -94,7 +94,7 @@ class EffectsPanel(Panel):
         self.moved()
 
     def list_names(self) -> None:
-        """The names behind the cell under the cursor; where that is empty, behind the nearest of its row that is not.
+        """Show the names behind the cell under the cursor or, where that is empty, the nearest filled one of its row.
 
         Of what is nowhere in the row there is nothing to list, and the panel says so.
         """
@@ -105,7 +105,7 @@ class EffectsPanel(Panel):
         self.moved()
 
     def identify(self, name: str, came_from: str = "") -> None:
-        """Who owns that tensor; asked from that panel."""
+        """Show who owns a tensor; the panel that this is asked from is come back to."""
         self.object = name
         if self.view != "identity":
             self._left = (came_from or self.panel, self.view, self.cursor, self.top)
@@ -238,7 +238,7 @@ class EffectsPanel(Panel):
         return found[self.cursor].box.name if self.cursor < len(found) else None
 
     def move(self, rows: int, columns: int = 0) -> None:
-        """Over the cells of the matrix, or along the list."""
+        """Move the cursor over the cells of the matrix, or along the list."""
         if columns and self.showing() == "matrix" and self.snapshot is not None:
             shown = [kind for kind, _, _ in effects.columns(effects.rows(self.snapshot), self.size.width).kinds]
             here = shown.index(self.kind) if self.kind in shown else 0

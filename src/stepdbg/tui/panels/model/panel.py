@@ -40,15 +40,15 @@ class ModelPanel(Panel):
         self._base = "auto"
         self._toggled: frozenset[str] = frozenset()
         self._query: ListObjects | None = None
-        """The question for rows that stands."""
+        """The newest question for rows; None before the first."""
         self._stood_for: object = None
-        """How the rows were listed, and of what set of objects they were, when it was made."""
+        """The filter, order, folds, set of objects and rank that `_query` was made for."""
         self._missed: tuple[Objects | None, int, int] = (None, 0, 0)
         """What was in view when rows were last found to be missing."""
         self._placed = True
-        """Whether the cursor is where that question wants it."""
+        """Whether the cursor has gone to the row that the answer to the question names."""
         self._wanted = ""
-        """The row that the cursor is to go to."""
+        """The name of the row that the cursor is to go to; empty where it stays."""
         self._left_at: dict[str, str] = {}
         """The row that the cursor was on, of each model that it was led away from."""
         self._anew = False
@@ -102,7 +102,7 @@ class ModelPanel(Panel):
         return self.typing and (here is None or here.node not in TENSORS)
 
     def lines(self, width: int, height: int) -> list[Line]:
-        """As any panel's; rows that have come into view meanwhile are asked for."""
+        """The lines of any panel; rows that have come into view meanwhile are asked for."""
         drawn = super().lines(width, height)
         snapshot = self.snapshot
         if snapshot is not None and snapshot.paused and not snapshot.looking_back:
@@ -125,7 +125,7 @@ class ModelPanel(Panel):
         return found
 
     def _question(self, snapshot: Snapshot, holds_for: object) -> ListObjects:
-        """The one that was asked, for as long as its answer has what is in view."""
+        """The question that was asked last, for as long as its answer has the rows in view; else the next one."""
         known = snapshot.answer(OBJECTS)
         standing = (self.filter, self.order, self._base, self._toggled, holds_for, snapshot.rank)
         here = model.row_at(known, self.cursor)
@@ -160,7 +160,7 @@ class ModelPanel(Panel):
         return model.row_at(self.snapshot.answer(OBJECTS), self.cursor) if self.snapshot is not None else None
 
     def to_come(self) -> bool:
-        """Those of another filter or order."""
+        """Whether the rows of another filter or order are asked for and not here yet."""
         return not self._placed
 
     def chosen(self) -> str:
@@ -175,7 +175,7 @@ class ModelPanel(Panel):
         return next((row.name for row in below if row is not None and row.node in TENSORS), "")
 
     def selected_object(self) -> str:
-        """The same."""
+        """The tensor under the cursor, or the first one below the module that is; empty where there is none."""
         return self.tensor_at_hand()
 
     def copied(self) -> Copied | None:
@@ -190,7 +190,7 @@ class ModelPanel(Panel):
         return Editable(here.name) if here is not None and here.node in TENSORS else None
 
     def move(self, rows: int, columns: int = 0) -> None:
-        """Up and down; left folds a module or goes to the one around, right unfolds it or goes into it."""
+        """Move up or down; left folds a module or goes to the one around, right unfolds it or goes into it."""
         if columns:
             self._fold_or_leave() if columns < 0 else self._unfold_or_enter()
         else:
@@ -232,7 +232,7 @@ class ModelPanel(Panel):
             self.toggle(here.name)
 
     def fold_all(self, *, fold: bool) -> None:
-        """All modules."""
+        """Fold or unfold all modules."""
         self._base, self._toggled = "closed" if fold else "open", frozenset()
         self.moved()
 

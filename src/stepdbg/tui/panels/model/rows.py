@@ -27,7 +27,7 @@ from stepdbg.tui.drawing.marks import SIGNS
 from stepdbg.tui.drawing.numbers import figure, shape, size
 
 MOST_REMARKED = 22
-"""So many cells a name with a remark beside it takes from the figures."""
+"""The most cells that a name with a remark beside it takes from the figures."""
 ROOMY = 72
 """Cells from which on figures have room around them."""
 LEAST = 7
@@ -52,7 +52,7 @@ class FoldTarget(Target, frozen=True):
     """A module is to be folded or unfolded."""
 
     module: str
-    """Its name."""
+    """The name of the module that a click folds or unfolds."""
 
 
 class Columns(NamedTuple):
@@ -69,7 +69,7 @@ class Columns(NamedTuple):
 
 
 def _orphan(row: ObjectRow) -> bool:
-    """Whether it is a parameter that no step will ever change."""
+    """Whether the row is a parameter that no step will ever change."""
     return row.node == "parameter" and row.trainable and not row.owner
 
 
@@ -286,7 +286,7 @@ def _remark(row: ObjectRow, wide: Columns) -> str:
 
 
 def _labels(row: ObjectRow) -> bool:
-    """Whether it holds labels, indices or masks, of which a norm says nothing."""
+    """Whether the tensor holds labels, indices or masks, of which a norm says nothing."""
     return row.node == "variable" and row.elements > 1 and row.dtype.startswith(("int", "uint", "bool"))
 
 

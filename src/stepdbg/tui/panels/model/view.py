@@ -60,7 +60,7 @@ def rows_from(objects: Objects | None, top: int, height: int) -> list[ObjectRow 
 
 
 def row_at(objects: Objects | None, place: int) -> ObjectRow | None:
-    """One row, by its place among all; None where it is not known."""
+    """The row in a place among all rows, from 0; None where it is not known."""
     found = rows_from(objects, place, 1)
     return found[0] if found else None
 
@@ -163,7 +163,7 @@ def _filter_line(objects: Objects, listing: Listing, snapshot: Snapshot, frame: 
 
 
 def _marks_of(row: ObjectRow, snapshot: Snapshot, seen: Marked) -> Marks:
-    """As the stop itself tells them by name, or, where it could not name all, as the figures do."""
+    """The signs of a row's changes: those that the stop names or, where it could not name all, those of the figures."""
     if row.node not in TENSORS and not row.folded:
         return Marks()
     if row.name in seen:

@@ -78,7 +78,7 @@ def lines(snapshot: Snapshot, frame: Frame, name: str) -> tuple[Line, ...]:
 
 
 def _told(snapshot: Snapshot, frame: Frame, known: Foresight) -> tuple[Line, ...]:
-    """Of one optimizer."""
+    """The lines on one optimizer: what came of the step before, and what its next one would do to the parameter."""
     drawn: list[Line] = []
     if known.kept is not None:
         drawn += _kept(known.kept, known, frame)

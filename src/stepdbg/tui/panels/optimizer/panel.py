@@ -32,9 +32,9 @@ class OptimizerPanel(Panel):
         super().__init__(palette, glyphs)
         self.view: Literal["list", "foresight"] = "list"
         self.object = ""
-        """The parameter whose next step is shown; empty: the first of the ledger."""
+        """The parameter whose next step is shown; empty for the first of the state table."""
         self._row = 0
-        """The row of the list, while the foresight has the cursor."""
+        """The row of the list that the cursor left for the next step's lines."""
         self._roomy = False
         self._unfolded: frozenset[str] = frozenset()
         """The groups whose constants have rows."""
@@ -44,7 +44,7 @@ class OptimizerPanel(Panel):
     # what it shows
 
     def showing(self) -> str:
-        """Its view."""
+        """The view that is shown: `list` or `foresight`."""
         return self.view
 
     def foresee(self, name: str) -> None:
@@ -60,7 +60,7 @@ class OptimizerPanel(Panel):
         return self._foreseen(self.snapshot) if self.snapshot is not None else ""
 
     def show_list(self) -> None:
-        """Back to groups and ledger."""
+        """Show groups and state table again."""
         if self.view == "foresight":
             self.view, self.cursor, self.top = "list", self._row, 0
             self.moved()
@@ -89,7 +89,7 @@ class OptimizerPanel(Panel):
         return self.object or next((row.parameter for one in known for row in one.ledger), "")
 
     def snapshot_changed(self, before: Snapshot | None, snapshot: Snapshot) -> None:
-        """At first the cursor is on the first figure that can be edited."""
+        """Put the cursor on the first figure that can be edited, when the first answer is here."""
         fresh = before is None or before.answer(optimizer.OPTIMIZERS) is None
         if snapshot.answer(optimizer.OPTIMIZERS) and fresh and not self.cursor:
             rows = optimizer.items(snapshot, self._unfolded)
@@ -100,7 +100,7 @@ class OptimizerPanel(Panel):
                 self._row = row
 
     def queries(self, snapshot: Snapshot) -> list[PanelQuery]:
-        """All optimizers, at every stop; the foresight where it is shown."""
+        """The question for all optimizers, at every stop, and the one for the next step where that is shown."""
         if not snapshot.paused:
             return []
         found = [PanelQuery(optimizer.OPTIMIZERS, ListOptimizers(), snapshot.boundary)]
@@ -117,7 +117,7 @@ class OptimizerPanel(Panel):
     # the cursor
 
     def move(self, rows: int, columns: int = 0) -> None:
-        """Over the list, or through the lines."""
+        """Move the cursor over the list, or scroll the lines of the next step."""
         if self.view == "foresight":
             self.scrolled(rows)
             return

@@ -35,7 +35,7 @@ class ConstantsTarget(Target, frozen=True):
     """The constants of a group are to be folded or unfolded."""
 
     group: str
-    """Its name."""
+    """The name of the group whose constants a click folds or unfolds."""
 
 
 class CellTarget(Target, frozen=True):

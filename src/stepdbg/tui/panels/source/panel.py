@@ -83,7 +83,7 @@ class SourcePanel(Panel):
     # the variables
 
     def switch(self) -> None:
-        """From the code to the variables, or back."""
+        """Put the cursor on the variables, or back on the code."""
         self.on_variables = not self.on_variables
         self.repaint()
 
@@ -122,7 +122,7 @@ class SourcePanel(Panel):
         self.move(pages * max(1, (self._room if self.on_variables else self.body_rows) - 1))
 
     def go_to(self, end: int) -> None:
-        """To the first row or the last."""
+        """Move the cursor to the first row (0) or the last (-1)."""
         if self.on_variables:
             self.move(-self._row if end == 0 else len(self._variables()))
         else:

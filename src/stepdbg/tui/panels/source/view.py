@@ -96,7 +96,7 @@ def _left_at(snapshot: Snapshot) -> str:
 
 
 def _from(snapshot: Snapshot, file: str) -> str:
-    """Its path as the user would type it: seen from where the script was started, if it lies below."""
+    """The file's path as the user would type it: relative to where the script was started, if it lies below."""
     directory = snapshot.session.directory
     return file.removeprefix(directory.rstrip("/") + "/") if directory else file
 

@@ -18,20 +18,20 @@ OVERHEAD = 3
 LARGEST = 6
 """Cells across that one element takes at most."""
 THREAD = 4
-"""So many times as many rows as columns make a map a thread."""
+"""The ratio of rows to columns from which on a map would be a thread."""
 WIDEST, HIGHEST = 96, 64
 """Pixels of one map at most, for the bytes that they cost over a slow link."""
 TILE = 16
 """Rows and columns up to which slices are shown as tiles: the kernels of a convolution."""
 _MANY = 16
-"""So many tiles are wanted at once before each is made larger."""
+"""The number of tiles that are to be seen at once before each is made larger."""
 
 
 class Plan(NamedTuple):
     """How maps are laid out in a place: what to ask for, and how large to draw it."""
 
     parts: tuple[TensorPart, ...]
-    """Those that have a map, left to right."""
+    """The parts that have a map, left to right."""
     width: int
     """Cells for each."""
     rows: int
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     high: int
     """Rows of pixels (half lines, or lines without half blocks) that it takes."""
     lines: int
-    """With everything around the pixels."""
+    """The height in lines, with everything around the pixels."""
     across: int = 1
     """Slices side by side, where they are so small that several are shown as tiles."""
     down: int = 1

@@ -13,7 +13,7 @@ from stepdbg.tui.panels.tensor.targets import CellTarget
 SMALLEST, LARGEST = 8, 512
 """Height and width of what counts as an image."""
 _ENOUGH = 4
-"""So many pictures are wanted at once before each is made larger."""
+"""The number of pictures that are to be seen at once before each is made larger."""
 _LEAST = 12
 """Pixels of height below which a digit is not told any more."""
 _GAP = 1
@@ -41,7 +41,7 @@ class Strip(NamedTuple):
     """Pictures side by side."""
     down: int
     lines: int
-    """Of one picture, without its label."""
+    """The height of one picture in lines, without its label."""
 
     @property
     def number(self) -> int:

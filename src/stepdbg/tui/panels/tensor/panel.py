@@ -41,9 +41,9 @@ class TensorPanel(Panel):
     def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
         super().__init__(palette, glyphs)
         self.object = ""
-        """The object that is looked at."""
+        """The name of the object that is looked at; empty until one is known."""
         self._by_itself = True
-        """Whether it was chosen by no user."""
+        """Whether the panel has chosen the object itself, since the user has chosen none."""
         self.part = "value"
         """The label of the part whose numbers are shown."""
         self.left = 0
@@ -56,7 +56,7 @@ class TensorPanel(Panel):
         """What a pixel of a heat map shows of the elements that it stands for."""
         self._columns = 1
         self.side: Side = "now"
-        """Whether it is shown as it is, as it was before its last change, or the difference."""
+        """Whether the tensor is shown as it is, as it was before its last change, or as the difference of both."""
         self.cut = ""
         """The slice that is shown; empty for the whole."""
         self.marked = ""
@@ -85,12 +85,12 @@ class TensorPanel(Panel):
             self.show_part(labels[(labels.index(here) + 1) % len(labels)] if here in labels else labels[0])
 
     def show_side(self, side: Side) -> None:
-        """As it is, as it was, or the difference."""
+        """Show the tensor as it is, as it was, or as the difference of both."""
         self.side = side
         self.moved()
 
     def next_side(self) -> None:
-        """As it is, as it was, the difference, and round again."""
+        """Go on from the tensor as it is to the tensor as it was, to the difference, and round again."""
         self.show_side(SIDES[(SIDES.index(self.side_shown()) + 1) % len(SIDES)])
 
     def side_shown(self, snapshot: Snapshot | None = None) -> Side:
@@ -109,7 +109,7 @@ class TensorPanel(Panel):
         return parsed(self.marked) if self.marked else ODD
 
     def whole_shape(self) -> tuple[int, ...]:
-        """Of the tensor, whatever slice of it is shown."""
+        """The shape of the tensor, whatever slice of it is shown."""
         view = self.view
         return () if view is None else view.whole if view.cut else view.shape
 
@@ -141,12 +141,12 @@ class TensorPanel(Panel):
         self.pick_cell(*divmod(number, across))
 
     def element_number(self) -> int:
-        """Of the element under the cursor, in row-major order of what is shown."""
+        """The number of the element under the cursor, in row-major order of what is shown."""
         view = self.view
         return self.cursor * (view.shape[-1] if view is not None and view.shape else 1) + self.column
 
     def elements(self) -> int:
-        """Of what is shown."""
+        """The number of elements of what is shown."""
         return math.prod(self.view.shape) if self.view is not None else 0
 
     def next_mode(self) -> None:
@@ -164,7 +164,7 @@ class TensorPanel(Panel):
         self.moved()
 
     def step_slice(self, step: int) -> None:
-        """To the next or the previous slice of a heat map, or picture of a batch."""
+        """Show the next (1) or the previous (-1) slice of a heat map, or picture of a batch."""
         layout = self._layout()
         if layout.strip is not None:
             self._to_image(step, layout)
@@ -208,7 +208,7 @@ class TensorPanel(Panel):
         return view if view is not None and view.object == self.object else None
 
     def _labels(self, snapshot: Snapshot | None = None) -> list[str]:
-        """Of all parts, of a gradient that is None as well."""
+        """The labels of all parts, of a gradient that is None as well."""
         snapshot = snapshot or self.snapshot
         view = snapshot.answer(TENSOR) if snapshot else None
         return [part.label for part in heat.parts_of(view)] if view else []
@@ -231,7 +231,7 @@ class TensorPanel(Panel):
             self.top = self.cursor = self.left = self.column = 0
 
     def snapshot_changed(self, before: Snapshot | None, snapshot: Snapshot) -> None:
-        """At first the first parameter is shown; a part that has gone gives way to the value."""
+        """Show the first parameter at first, and the value in place of a part that has gone."""
         if not self.object:
             self.object = snapshot.leading
         elif self._by_itself and before is not None and before.boundary != snapshot.boundary:
@@ -252,7 +252,7 @@ class TensorPanel(Panel):
         return drawing
 
     def position(self) -> str:
-        """Which rows of numbers are in view, or which image is under the cursor."""
+        """The rows of numbers in view, or the number of the image under the cursor, in words for the title."""
         layout = self._layout()
         if layout.strip is not None:
             images = layout.strip.images
@@ -320,7 +320,7 @@ class TensorPanel(Panel):
             self.step_slice(1 if rows > 0 else -1)
 
     def on_resize(self, event: object) -> None:
-        """Another size shows another window; the cursor stays in it."""
+        """Keep the cursor in the window of numbers, which is as large as the panel."""
         across = self._layout().columns
         if self.column >= self.left + across:
             self.left = self.column - across + 1

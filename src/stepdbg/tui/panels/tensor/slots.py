@@ -12,6 +12,6 @@ PART = Slot("part", TensorView, stale_after_edit=True, kept_when_refused=True, p
 MAPS = Slot("maps", HeatMaps, stale_after_edit=True)
 """Heat maps of its parts."""
 PICTURES = Slot("pictures", Pictures, stale_after_edit=True)
-"""Its images, where it holds some."""
+"""The images of the tensor that is looked at, where it holds some."""
 BESIDE = Slot("beside", Beside, stale_after_edit=True)
-"""The same elements of all its parts."""
+"""The same elements of the tensor's value, gradient and optimizer state."""

@@ -12,7 +12,7 @@ from stepdbg.tui.state.snapshot import Snapshot
 
 @lru_cache(maxsize=4)
 def rows(transcript: Transcript, width: int) -> tuple[Line, ...]:
-    """Its lines broken at a width, without the empty one that the cursor waits on."""
+    """The transcript's lines broken at a width, without the empty one that the cursor waits on."""
     found = wrapped_rows(transcript, max(1, width))
     while found and not found[-1]:
         found.pop()
