@@ -41,7 +41,8 @@ _NAN = float("nan")
 BELL = 8
 """The place of the bell in `Page.memory`."""
 _STARTS = struct.Struct(f"={PHASE_NAMES}q")
-"""When each phase was begun last (ns, monotonic): one number is written at each boundary, and the newest one tells."""
+"""The times at which each phase was begun last (ns, monotonic): one number is written at each boundary, and the newest
+one tells."""
 _STARTS_AT = 16
 _PHASES_AT = _STARTS_AT + _STARTS.size
 """What the phases are called."""
@@ -58,7 +59,7 @@ SIZE = _POINTS_AT + RING * _POINT.size
 
 
 class Status(NamedTuple):
-    """Where a training process is."""
+    """The phase and update that a training process is in."""
 
     update: int
     epoch: int | None
@@ -97,7 +98,7 @@ class Page:
         finally:
             os.close(descriptor)
         self.starts = self.memory[_STARTS_AT:_PHASES_AT].cast("q")
-        """When each phase began last, by its place: `enter` for whoever cannot afford a call."""
+        """The times at which each phase began last, by its place: `enter` for whoever cannot afford a call."""
         self.places = {name: place for place, name in enumerate(USUAL_PHASES)}
         """The places of phases on the page, by name."""
         if create:
@@ -160,7 +161,7 @@ class Page:
         self.memory[BELL] = 1
 
     def status(self) -> Status:
-        """Where the training process is; fields may be of two neighbouring boundaries."""
+        """The status of the training process; fields may be of two neighbouring boundaries."""
         starts = _STARTS.unpack_from(self.memory, _STARTS_AT)
         since_ns = max(starts)
         phase = self._read_name(_PHASES_AT, starts.index(since_ns)) if since_ns else ""

@@ -91,7 +91,7 @@ class TargetExited(Message, frozen=True):
 
 
 class LossPoint(Part, frozen=True, array_like=True):
-    """One value of one loss."""
+    """A value of a loss, or of what the script watches."""
 
     update: int
     loss: int

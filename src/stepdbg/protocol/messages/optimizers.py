@@ -10,7 +10,7 @@ class ListOptimizers(Question, frozen=True):
 
 
 class Hyperparameter(Part, frozen=True):
-    """One entry of a parameter group."""
+    """A hyperparameter: an entry of a parameter group."""
 
     name: str
     value: str
@@ -23,7 +23,7 @@ class Hyperparameter(Part, frozen=True):
 
 
 class ParameterGroup(Part, frozen=True):
-    """One entry of `optimizer.param_groups`."""
+    """A parameter group: an entry of `optimizer.param_groups`."""
 
     index: int
     hyperparameters: tuple[Hyperparameter, ...]
@@ -32,7 +32,7 @@ class ParameterGroup(Part, frozen=True):
 
 
 class StateEntry(Part, frozen=True):
-    """One entry of an optimizer's state of one parameter."""
+    """An entry of an optimizer's state of a parameter."""
 
     key: str
     object: str

@@ -47,7 +47,7 @@ class Boundary(Part, frozen=True):
 
 
 class PhaseRecord(Part, frozen=True):
-    """One phase of one update as it went: what the rail draws a box of."""
+    """A phase of an update as it went: what the rail draws a box of."""
 
     name: str
     ms: float | None = None
@@ -61,7 +61,7 @@ class PhaseRecord(Part, frozen=True):
 
 
 class Frame(Part, frozen=True):
-    """One frame of the training thread's stack."""
+    """A frame of the training thread's stack."""
 
     file: str
     line: int

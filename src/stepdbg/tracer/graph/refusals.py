@@ -54,7 +54,7 @@ class _Saved(NamedTuple):
 
 
 class Refusal:
-    """One backward that autograd has refused."""
+    """A backward that autograd has refused, and why."""
 
     def __init__(self, stack: Sequence[FrameType], registry: Registry, phases: PhaseTracker) -> None:
         self._registry, self._phases = registry, phases

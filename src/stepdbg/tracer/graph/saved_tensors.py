@@ -117,7 +117,7 @@ def _failure(unpack: Callable[[], Any]) -> str | None:
 
 
 def _alone(raw: Any, now: int | None) -> tuple[SavedState, int | None]:
-    """One of several saved tensors by itself: newer versions of torch can, but not for what a node has made."""
+    """A saved tensor among several by itself: newer versions of torch can, but not for what a node has made."""
     unpack = getattr(raw, "unpack", None)
     if unpack is None:
         return "unknown", None

@@ -76,7 +76,7 @@ class Registry:
     newest: NewestTensors = field(init=False)
     """The newest batch, outputs and loss."""
     _of_models: int = 0
-    """So many of what is alive are the models' own."""
+    """The number of objects alive that are the models' own."""
 
     def __post_init__(self) -> None:
         self.newest = NewestTensors(self.earlier)

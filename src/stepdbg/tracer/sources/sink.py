@@ -44,7 +44,7 @@ class Sink(Protocol):
     listeners: Listeners
     """Who of the sources is told of what."""
     lagging: PhaseTracker
-    """Where training is; in a free run, where it was some moments ago."""
+    """The phase tracker; in a free run as it was some moments ago."""
     registry: Registry
     """What is alive."""
     gradient_scaling: GradientScaling
@@ -62,7 +62,7 @@ class Sink(Protocol):
 
     @property
     def phases(self) -> PhaseTracker:
-        """Where training is."""
+        """The phase tracker, up to now."""
 
     @property
     def following(self) -> Follows:

@@ -51,7 +51,7 @@ class Followed(Protocol):
     free_run: FreeRunLog
     """The phases of a free run that are only noted."""
     lagging: PhaseTracker
-    """Where training is; in a free run, where it was some moments ago."""
+    """The phase tracker; in a free run as it was some moments ago."""
 
     @property
     def thread(self) -> int:

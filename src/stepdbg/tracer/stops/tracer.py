@@ -59,7 +59,7 @@ class Tracer(StaysHere):
         """True while a generator loop runs: only its yields make boundaries."""
         self.listeners = Listeners()
         self.lagging = PhaseTracker()
-        """Where training is; in a free run, where it was some moments ago: for what is no matter of phases."""
+        """The phase tracker; in a free run as it was some moments ago: for what is no matter of phases."""
         self.registry = Registry(earlier=Earlier(self.lagging))
         self.registry.others.tell = partial(self.tell, severity="warning")
         self._rank = Rank(link, folder)
@@ -86,7 +86,7 @@ class Tracer(StaysHere):
 
     @property
     def phases(self) -> PhaseTracker:
-        """Where training is."""
+        """The phase tracker, up to now."""
         if self.free_run.notes:
             self.free_run.replay()
         return self.lagging

@@ -21,7 +21,7 @@ NAN, INFINITY, MINUS_INFINITY = 16, 17, 18
 _MOST = 1 << 20
 """The number of elements of a slice that are looked at."""
 _MOST_SCATTERED = 1 << 18
-"""That number where not whole rows are looked at, but elements here and there."""
+"""The number of elements where not whole rows are looked at, but elements here and there."""
 _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 """The ends of a scale are such numbers times a power of ten."""
 
