@@ -18,6 +18,7 @@ from stepdbg.tui.drawing.lines import ASCII, Frame, text, width_of
 from stepdbg.tui.layout.bars import Footer, HintLine
 from stepdbg.tui.records.losses import Point, Series
 from stepdbg.tui.top import header, phases, rail
+from stepdbg.tui.top.session_sentence import session_sentence
 from stepdbg.tui.words import inside_phase as inner
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -36,7 +37,7 @@ def within(phase: str, one: m.Inner, *, previous: bool = True) -> m.Stop:
 
 
 def words(phase: str, one: m.Inner) -> str:
-    return header.below(at(within(phase, one)))
+    return session_sentence(at(within(phase, one)))
 
 
 # the views, as text
@@ -155,7 +156,7 @@ def test_plain_terminals_get_plain_characters() -> None:
     drawn = inner.draw(snapshot, Frame(60, 12, glyphs=ASCII))
     lines = [*rail.draw(snapshot, 100, glyphs=ASCII), *drawn.head, *drawn.body, *drawn.foot, drawn.title]
     assert all(text(line).isascii() for line in lines)
-    assert header.below(snapshot, ASCII).isascii()
+    assert session_sentence(snapshot, ASCII).isascii()
 
 
 @pytest.mark.parametrize("width", [20, 36, 78])

@@ -53,10 +53,10 @@ from stepdbg.tui.records.exchanges import Exchange
 from stepdbg.tui.records.losses import MOST_POINTS, Point, Series, grown
 from stepdbg.tui.records.transcript import Transcript
 from stepdbg.tui.state.answers import OBJECTS
-from stepdbg.tui.state.attention import wanted
+from stepdbg.tui.state.attention import panel_to_show
 from stepdbg.tui.state.reducer import reduced
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.top import header
+from stepdbg.tui.top.session_sentence import session_sentence
 from stepdbg.tui.words.edits import edit_words
 
 VIEWS = (model, tensor, optimizer, loss, source, output, breaks, console)
@@ -166,14 +166,14 @@ def test_what_a_script_said_before_it_ended_without_training_is_where_the_user_l
     )
     ended = msgspec.structs.replace(begun.session, state="exited", exit_status=2)
     after = reduced(begun, SessionChanged(ended))
-    assert header.below(after) == (
+    assert session_sentence(after) == (
         "mnist.py ended with status 2 before it trained: x: error: no --lr (q to leave, R to run it again)"
     )
-    assert wanted(begun, after) == "output"
-    assert wanted(after, after) == ""
+    assert panel_to_show(begun, after) == "output"
+    assert panel_to_show(after, after) == ""
     well = reduced(begun, SessionChanged(msgspec.structs.replace(ended, exit_status=0)))
-    assert wanted(begun, well) == ""
-    assert "it never trained: no training loop was seen" in header.below(well)
+    assert panel_to_show(begun, well) == ""
+    assert "it never trained: no training loop was seen" in session_sentence(well)
 
 
 def test_a_tensor_of_one_number_shows_that_number_and_any_other_its_norm() -> None:

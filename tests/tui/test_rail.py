@@ -33,6 +33,7 @@ from stepdbg.tui.records.losses import Point, Series
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import PhaseTarget
 from stepdbg.tui.top import header, rail
+from stepdbg.tui.top.session_sentence import session_sentence
 from stepdbg.tui.top.top import Top
 from stepdbg.tui.words.sentence import sentence
 
@@ -337,7 +338,7 @@ def test_the_phase_that_an_exception_has_left_is_told_from_one_that_is_done() ->
     labels = [span for span in rail.draw(snapshot, 100)[0] if span.text.strip() == "backward"]
     assert [span.role for span in labels] == ["error"]
     over = msgspec.structs.replace(snapshot.session, state="exited", exit_status=1)
-    said = header.below(msgspec.structs.replace(snapshot, session=over))
+    said = session_sentence(msgspec.structs.replace(snapshot, session=over))
     assert said.startswith("ValueError in backward: no")
     assert "ended with status 1" in said
 
@@ -353,11 +354,11 @@ def test_after_its_last_stop_nothing_is_said_to_train(reason: str) -> None:
     ended = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, next=None, opens=None))
     snapshot = msgspec.structs.replace(at(ended, "running"), progress=Progress(0, "step", 3.0, 42, None, None, None))
     assert header.state_words(snapshot, 0.0) == ("RUNNING", "to the end of the script")
-    assert header.below(snapshot).startswith("nothing trains any more")
-    assert "press p" not in header.below(snapshot)
+    assert session_sentence(snapshot).startswith("nothing trains any more")
+    assert "press p" not in session_sentence(snapshot)
     headless = msgspec.structs.replace(snapshot, session=msgspec.structs.replace(snapshot.session, terminal=False))
-    assert header.below(snapshot).endswith("its output is in panel 7")
-    assert "panel" not in header.below(headless)
+    assert session_sentence(snapshot).endswith("its output is in panel 7")
+    assert "panel" not in session_sentence(headless)
     late = msgspec.structs.replace(snapshot, progress=Progress(0, "step", 3.0, 38, None, 9.0, 25.0))
     assert "update 42 · loss 0.4312" in text(header.draw(late, 100, 0.0)), "what was told last is not the newest"
     assert why_nothing("n", ActionContext(snapshot, "model", actions=ACTIONS)) == (
@@ -369,7 +370,7 @@ def test_a_script_that_ended_by_an_exception_says_so_to_the_last() -> None:
     stop = stop_after("loss", reason="exception", failure=Failure("IndexError", "Target 2 is\nout of bounds.", ""))
     ended = at(stop, "exited")
     ended = msgspec.structs.replace(ended, session=msgspec.structs.replace(ended.session, exit_status=1))
-    assert header.below(ended) == (
+    assert session_sentence(ended) == (
         "IndexError after loss: Target 2 is out of bounds; mnist.py ended with status 1. "
         "Press q to leave, R to run it again"
     )

@@ -25,6 +25,7 @@ from stepdbg.tui.state.answers import OBJECTS
 from stepdbg.tui.state.reducer import reduced
 from stepdbg.tui.state.snapshot import Snapshot, looking_at, next_rank
 from stepdbg.tui.top import header, ranks
+from stepdbg.tui.top.session_sentence import session_sentence
 
 both_sizes = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 
@@ -77,11 +78,11 @@ def test_no_width_overflows_however_mixed_the_ranks_are(width: int, glyphs: obje
 
 def test_a_rank_that_runs_while_others_are_paused_is_explained_in_two_lines_of_80() -> None:
     snapshot = Snapshot(session("paused", first="running"), keys=KEYS)
-    words = header.below(snapshot)
+    words = session_sentence(snapshot)
     assert "rank 0 runs, rank 1 is paused" in words
     assert "waits for all" in words
     assert len(words) <= 150
-    many = header.below(Snapshot(session("paused", "running", "paused", first="running"), keys=KEYS))
+    many = session_sentence(Snapshot(session("paused", "running", "paused", first="running"), keys=KEYS))
     assert "ranks 1 and 3 are paused" in many
 
 
@@ -90,7 +91,7 @@ def test_a_rank_that_waits_on_an_exception_is_said_to() -> None:
     failed = msgspec.structs.replace(stop_after("data"), reason="exception", failure=Failure("RuntimeError", "no", ""))
     first, other = snapshot.session.ranks
     members = (first, msgspec.structs.replace(other, stop=failed))
-    words = header.below(Snapshot(msgspec.structs.replace(snapshot.session, ranks=members), keys=KEYS))
+    words = session_sentence(Snapshot(msgspec.structs.replace(snapshot.session, ranks=members), keys=KEYS))
     assert words.startswith("rank 0 runs, rank 1 is paused on RuntimeError; a collective call")
     assert len(words) <= 160
 
@@ -99,10 +100,10 @@ def test_a_pause_that_is_asked_for_is_said_until_training_stops() -> None:
     asked = session("running", first="running")
     members = (msgspec.structs.replace(asked.ranks[0], pausing=True), asked.ranks[1])
     snapshot = Snapshot(msgspec.structs.replace(asked, ranks=members), keys=KEYS)
-    assert header.below(snapshot) == (
+    assert session_sentence(snapshot) == (
         "training pauses at the next boundary between two phases; press p again to see where it hangs"
     )
-    assert header.below(looking_at(snapshot, 1)).startswith("training runs; press p to pause it")
+    assert session_sentence(looking_at(snapshot, 1)).startswith("training runs; press p to pause it")
 
 
 def test_before_the_first_rank_r_does_not_say_that_there_is_only_one() -> None:
@@ -119,7 +120,7 @@ def test_before_the_first_rank_r_does_not_say_that_there_is_only_one() -> None:
 def test_a_rank_that_has_ended_says_that_others_have_not() -> None:
     snapshot = Snapshot(session("paused", first="exited"), keys=KEYS)
     assert not snapshot.over
-    assert "rank 0 has ended, others have not" in header.below(snapshot)
+    assert "rank 0 has ended, others have not" in session_sentence(snapshot)
     assert Snapshot(session("exited", first="exited"), keys=KEYS).over
 
 

@@ -32,7 +32,7 @@ from stepdbg.tui.state.awaiting_input import prompt, reads_input
 from stepdbg.tui.state.reducer import reduced
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.subject import moved_to
-from stepdbg.tui.top import header
+from stepdbg.tui.top.session_sentence import session_sentence
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True, width=32), st.integers(6, 9))
@@ -93,8 +93,8 @@ def test_new_output_and_a_warning_have_a_sign_in_the_tabs_at_every_width(glyphs:
             assert f"{sign}7" in words or "7" not in plain
     snapshot = reduced(at(stop_after("loss")), Output(0, b"x.py:1: UserWarning: mind the gap\n"))
     assert snapshot.news == "warning"
-    assert header.below(snapshot).startswith("! a warning was printed, see Output (7). ")
-    assert header.below(snapshot.with_output_read()) == header.below(at(stop_after("loss")))
+    assert session_sentence(snapshot).startswith("! a warning was printed, see Output (7). ")
+    assert session_sentence(snapshot.with_output_read()) == session_sentence(at(stop_after("loss")))
 
 
 async def test_a_script_that_waits_for_a_line_says_so_and_i_types_it_from_anywhere() -> None:

@@ -28,7 +28,7 @@ from stepdbg.tui.host import Host
 from stepdbg.tui.state.answers import OBJECTS, Answer
 from stepdbg.tui.state.selection import Copied
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.top import header
+from stepdbg.tui.top.session_sentence import session_sentence
 
 if TYPE_CHECKING:
     from stepdbg.tui.files.save_dialog import Wish
@@ -54,7 +54,7 @@ class CopyAndSave:
         elif more:
             found = Copied("header, rail and sentence", app.panel_layout.top.text())
         else:
-            found = Copied("the sentence", header.below(app.seen))
+            found = Copied("the sentence", session_sentence(app.seen))
         if found is None or not found.words:
             return
         try:

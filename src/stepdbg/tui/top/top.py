@@ -9,6 +9,7 @@ from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.top import header, phases, rail, ranks, timeline
+from stepdbg.tui.top.session_sentence import session_sentence, suspicion
 
 
 class Top(Sheet, can_focus=True):
@@ -47,7 +48,7 @@ class Top(Sheet, can_focus=True):
             strip.append(timeline.draw(self.snapshot, width, self.glyphs))
             height -= 1
         drawn = rail.draw(self.snapshot, width, self.selected, self.has_focus, self.glyphs)
-        told, doubt = header.below(self.snapshot, self.glyphs), header.suspicion(self.snapshot)
+        told, doubt = session_sentence(self.snapshot, self.glyphs), suspicion(self.snapshot)
         wide = max(1, width - 2)
         room = 1
         if height > 1 + rail.HEIGHT:
@@ -57,7 +58,7 @@ class Top(Sheet, can_focus=True):
                 room += 1
         doubts = wrapped(f"! {doubt}", wide, max(1, room - 1), self.glyphs.ellipsis) if doubt else []
         if len(wrapped(told, wide, height)) > room - len(doubts):
-            told = header.below(self.snapshot, self.glyphs, brief=True)
+            told = session_sentence(self.snapshot, self.glyphs, brief=True)
         words = by_clauses(told, wide, room - len(doubts), self.glyphs.ellipsis)
         if not self.glyphs.braille:
             words = [line.replace("—", "-") for line in words]

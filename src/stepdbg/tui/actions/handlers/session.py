@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stepdbg.protocol.messages import Leave, Restart, SendInput
 from stepdbg.tui.host import Host
-from stepdbg.tui.top.header import exit_words
+from stepdbg.tui.top.session_sentence import exit_words
 
 
 class SessionActions:

@@ -31,7 +31,7 @@ from stepdbg.tui.drawing.numbers import plural
 from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.top import phases
-from stepdbg.tui.top.header import model_name
+from stepdbg.tui.top.session_sentence import model_name
 from stepdbg.tui.words.inside_phase import position
 from stepdbg.tui.words.sentence import NOUNS, sentence
 
