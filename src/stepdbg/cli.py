@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from stepdbg.commands.nearest import brief, did_you_mean
 from stepdbg.commands.printing import hush, put, say
 from stepdbg.commands.usage import SYNOPSES, usage
 from stepdbg.errors import StepdbgError, UsageError
+from stepdbg.listing.nearest import brief, did_you_mean
 
 
 class RunOptions(Struct, frozen=True):

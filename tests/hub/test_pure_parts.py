@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,12 +14,12 @@ from hypothesis import strategies as st
 
 from stepdbg.errors import UsageError
 from stepdbg.hub.breakpoints.table import BreakpointTable
-from stepdbg.hub.breakpoints.text import describe, parse
 from stepdbg.hub.history.source_files import read_source
 from stepdbg.hub.history.timeline import LossHistory, Timeline
 from stepdbg.hub.session.notices import why_no_training
 from stepdbg.hub.target import output as output_module
 from stepdbg.hub.target.output import OutputTail
+from stepdbg.protocol.breakpoint_text import describe, parse
 from stepdbg.protocol.messages import Boundary, Breakpoint, LossPoint, PhaseRecord, Stop, Tick
 
 PLACES = {
@@ -28,6 +30,18 @@ PLACES = {
     "before backward at update 40": Breakpoint(0, "backward", "before", 40),
     "  after   my-phase  at  update  7 ": Breakpoint(0, "my-phase", "after", 7),
     "update": Breakpoint(0, "update"),
+    "step of opt_g": Breakpoint(0, "step", of="opt_g"),
+    "forward of model.layers.*.attn every 10 updates": Breakpoint(0, "forward", of="model.layers.*.attn", every=10),
+    "update every 100": Breakpoint(0, every=100),
+    "epoch 3": Breakpoint(0, epoch=3),
+    "epoch 3 on rank 1": Breakpoint(0, epoch=3, rank=1),
+    "backward if loss > 2": Breakpoint(0, "backward", condition="loss > 2"),
+    "before step if update == 7": Breakpoint(0, "step", condition="update == 7"),
+    "after step ignore 3 once in epoch 2": Breakpoint(0, "step", "after", ignore=3, once=True, epoch=2),
+    "train.py:48": Breakpoint(0, file="train.py", line=48),
+    "/home/a b/train.py:48 if i == 3": Breakpoint(0, file="/home/a b/train.py", line=48, condition="i == 3"),
+    "step log 'at {lr}' if loss < 1": Breakpoint(0, "step", log="at {lr}", condition="loss < 1"),
+    'step log "he said \\"{lr}\\""': Breakpoint(0, "step", log='he said "{lr}"'),
 }
 
 
@@ -36,21 +50,72 @@ def test_a_place_is_read_as_people_write_it(text: str) -> None:
     assert parse(text) == PLACES[text]
 
 
-@pytest.mark.parametrize("text", ["", "  ", "before", "after", "backward at", "foo bar", "update 0", "x at update 0"])
-def test_what_is_no_place_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(UsageError, match=r"update|write"):
+WRONG = {
+    "": "write",
+    "  ": "write",
+    "before": "write",
+    "after": "write",
+    "backward at": "write",
+    "foo bar": "write",
+    "update 0": "updates count from 1",
+    "x at update 0": "updates count from 1",
+    "step every 0": "updates count from 1",
+    "epoch 0": "epochs count from 1",
+    "train.py:0": "lines count from 1",
+    "update 3 of net": "write",
+    "step of": "write",
+    "step of if": "write",
+    "step ignore": "write",
+    "step log loss": "write",
+    "step if": "nothing after `if`",
+    "step if loss >": "no expression of Python",
+    "step if loss = 2": "compare with ==",
+    "step if loss > 2 once": "stands before `if`",
+    'step log "{loss"': "cannot be filled in",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_no_breakpoint_is_refused_in_one_line_that_says_why(text: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(WRONG[text])) as refused:
         parse(text)
+    assert "\n" not in str(refused.value)
+
+
+COUNT = st.one_of(st.none(), st.integers(1, 10**9))
 
 
 @given(
-    st.one_of(st.none(), st.sampled_from(["data", "zero_grad", "step", "update", "ema"])),
-    st.sampled_from(["before", "after"]),
-    st.one_of(st.none(), st.integers(1, 10**9)),
+    place=st.one_of(
+        st.builds(
+            lambda phase, when, of: {"phase": phase, "when": when, "of": of},
+            st.sampled_from(["data", "zero_grad", "step", "update", "ema"]),
+            st.sampled_from(["before", "after"]),
+            st.sampled_from(["", "opt_g", "nets[0]", "model.layers.*.attn"]),
+        ),
+        st.builds(
+            lambda file, line: {"file": file, "line": line},
+            st.sampled_from(["train.py", "/a b/c.py", "x:1.py"]),
+            st.integers(1, 10**6),
+        ),
+        st.just({}),
+    ),
+    update=COUNT,
+    every=COUNT,
+    epoch=COUNT,
+    rank=st.one_of(st.none(), st.integers(0, 99)),
+    ignore=st.integers(0, 99),
+    once=st.booleans(),
+    log=st.one_of(
+        st.just(""),
+        st.text(st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="{}\\\"'"), min_size=1),
+    ),
+    condition=st.sampled_from(["", "loss > 2", "a if b else c", "x['at update 3'] == 1", "finite(x) and update > 3"]),
 )
-def test_a_described_breakpoint_reads_back(phase: str | None, when: str, update: int | None) -> None:
-    if phase is None and update is None:
+def test_a_described_breakpoint_reads_back(place: dict[str, Any], **how: Any) -> None:
+    if not place and how["update"] is how["every"] is how["epoch"] is None:
         return
-    breakpoint = Breakpoint(0, phase, when if phase else "before", update)  # type: ignore[arg-type]
+    breakpoint = Breakpoint(0, **place, **how)
     assert parse(describe(breakpoint)) == breakpoint
 
 
@@ -63,7 +128,7 @@ def test_breakpoints_are_numbered_once_and_never_again() -> None:
     table.switch(1, False)
     table.add(Breakpoint(7, "step", enabled=False, hits=9))
     assert table.all[0] == Breakpoint(1, "step")
-    assert not table.add(Breakpoint(0))
+    assert "needs a phase" in table.add(Breakpoint(0))
 
 
 def stop(index: int) -> Stop:

@@ -17,6 +17,7 @@ from stepdbg.protocol.messages import (
     AddBreakpoint,
     Breakpoint,
     Leave,
+    Noted,
     Output,
     ResizeTerminal,
     Restart,
@@ -269,3 +270,43 @@ async def test_a_target_that_ignores_its_end_is_killed_and_run_again() -> None:
         await screen.until(lambda s: s.session.run == 2 and b"ready" in s.output)
         assert screen.output.count(b"ready") == 1
         assert screen.session.state == "starting"
+
+
+async def test_a_condition_that_never_ends_is_interrupted_and_its_breakpoint_switched_off(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(TRAINING)
+    endless = Breakpoint(0, "step", condition="[one for one in iter(int, 1)]")
+    async with real_hub(str(script), breakpoints=(endless,), go="continue") as folder:
+        screen = await Screen.open(folder)
+        await screen.until(lambda s: s.session.ranks and s.session.ranks[0].stop, 60)
+        assert "interrupted" in screen.stop.detail
+        (point,) = screen.session.breakpoints
+        assert not point.enabled
+        assert "did not end" in point.problem
+        screen.connection.send(Steer("continue", 0))
+        await screen.until(lambda s: s.stop.reason == "exit", 60)
+
+
+async def test_what_a_breakpoint_notes_reaches_screens_and_those_that_come_later(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(TRAINING)
+    noting = Breakpoint(0, "step", log="i is {i}")
+    async with real_hub(str(script), breakpoints=(noting,), go="continue") as folder:
+        first = await Screen.open(folder)
+        await first.until(lambda s: s.session.ranks and s.session.ranks[0].stop, 60)
+        late = await Screen.open(folder)
+        for screen in (first, late):
+            await screen.until(lambda s: len([one for one in s.heard if isinstance(one, Noted)]) == 5)
+            assert [one.words for one in screen.heard if isinstance(one, Noted)] == [f"i is {i}" for i in range(5)]
+        await first.until(lambda s: s.session.breakpoints[0].hits == 5)
+
+
+TRAINING = """
+import torch
+net = torch.nn.Linear(2, 1)
+opt = torch.optim.SGD(net.parameters(), lr=0.1)
+for i in range(5):
+    opt.zero_grad()
+    net(torch.ones(3, 2)).sum().backward()
+    opt.step()
+"""

@@ -26,6 +26,7 @@ from stepdbg.protocol.messages import (
     LookAt,
     Objects,
     PreviewEdit,
+    Progress,
     ReadSource,
     Refusal,
     RemoveBreakpoint,
@@ -127,7 +128,7 @@ async def test_a_pause_that_has_to_wait_for_a_boundary_is_told_to_all_screens() 
     async with hub_here(go="continue") as hub:
         FakeDebuggee(hub.folder, updates=2, pace=2.0).start()
         screen, other = await Screen.open(hub.folder), await Screen.open(hub.folder)
-        await screen.until(lambda s: s.session.ranks and s.session.state == "running")
+        await screen.until(lambda s: any(isinstance(one, Progress) for one in s.heard))  # the first phase has begun
         screen.connection.send(Steer("pause"))
         await other.until(lambda s: s.session.ranks and s.session.ranks[0].pausing)
         await other.until_state("paused")

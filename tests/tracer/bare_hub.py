@@ -43,6 +43,7 @@ class Debuggee:
         self.folder = folder
         self.said: list[dict[str, Any]] = []
         self.notices: list[str] = []
+        self.noted: list[m.Noted] = []
         self.hello: m.RankHello | None = None
         self.interrupt_signal: int | None = None
         self._go, self._breakpoints, self._readonly, self._trace = go, breakpoints, readonly, trace
@@ -93,6 +94,8 @@ class Debuggee:
                 self.send(m.RankWelcome(m.PROTOCOL_VERSION, self._go, self._breakpoints, self._readonly, self._trace))
             elif isinstance(message, m.Notice):
                 self.notices.append(message.text)
+            elif isinstance(message, m.Noted):
+                self.noted.append(message)
             elif isinstance(message, m.Traced):
                 self.traced.append(message)
             elif isinstance(message, m.Stopped):

@@ -156,7 +156,7 @@ def test_a_value_that_is_distributed_itself_is_refused_with_its_remedy(mesh: Dev
 def test_every_look_is_at_the_shard_says_so_and_asks_no_other_rank(mesh: DeviceMesh) -> None:
     stop = Stop(mesh)
     copies = BeforeCopies()
-    inspector = Inspector(stop.registry, copies, GradientScaling(), lambda number: None)
+    inspector = Inspector(stop.registry, copies, GradientScaling(), Interruptions(lambda number: None))
     with CommDebugMode() as asked, torch.no_grad():
         before = take(stop.registry)
         copies.before("step", stop.registry, before)

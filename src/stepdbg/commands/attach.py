@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stepdbg.commands.nearest import brief, did_you_mean
 from stepdbg.commands.run import need_terminal
 from stepdbg.errors import SessionError
 from stepdbg.hub.process.session_file import hub_listens, living_sessions
+from stepdbg.listing.nearest import brief, did_you_mean
 from stepdbg.protocol.runtime_folder import session_folder, sessions
 
 

@@ -7,14 +7,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from stepdbg.commands.nearest import nearest
 from stepdbg.commands.target import Target
 from stepdbg.errors import UsageError
-from stepdbg.hub.breakpoints.text import parse
+from stepdbg.listing.nearest import nearest
+from stepdbg.protocol.breakpoint_text import PHASES, parse
 from stepdbg.protocol.messages import Breakpoint
 
-PHASES = ("data", "zero_grad", "forward", "eval", "loss", "backward", "unscale", "clip", "step", "scheduler")
-"""What stepdbg itself calls phases. A script may name more: `stepdbg.phase("ema")`, a generator's `yield "ema"`."""
 _MOST_FILES = 200
 _MOST_BYTES = 1 << 20
 

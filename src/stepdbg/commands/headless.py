@@ -20,10 +20,12 @@ from stepdbg.errors import ProtocolError, UsageError
 from stepdbg.hub.launch import Launch, start_hub, target_variables
 from stepdbg.hub.process.peers import is_ours
 from stepdbg.protocol import frames
+from stepdbg.protocol.breakpoint_text import noted_words
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
     ClientHello,
     FromClient,
+    Noted,
     Notice,
     SessionChanged,
     SessionState,
@@ -186,6 +188,8 @@ class HubLine:
                     self._tell(message)
                     if isinstance(message, Notice):
                         say(message.text)
+                    elif isinstance(message, Noted):
+                        say(noted_words(message, several=len(self.session.ranks) > 1))
                     elif isinstance(message, SessionChanged):
                         self.session = message.session
                         self._mention_stop(message.session)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from stepdbg.commands.nearest import did_you_mean
 from stepdbg.errors import UsageError
+from stepdbg.listing.nearest import did_you_mean
 
 OLDEST_TORCH = (2, 4)
 PROBE_SECONDS = 60.0

@@ -12,8 +12,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from stepdbg.commands.interpreter import check_interpreter, find_interpreter
-from stepdbg.commands.nearest import brief, did_you_mean
 from stepdbg.errors import UsageError
+from stepdbg.listing.nearest import brief, did_you_mean
 
 _GENERATOR = r"(?P<file>.+\.py):(?P<name>[^/:]*)\Z"
 COMMANDS = ("run", "trace", "ls", "attach", "stop")

@@ -31,7 +31,7 @@ Options come before TARGET; `--` may stand between them.
 _OPTIONS = """\
 options
   -b, --break SPEC  stop there; may be repeated. SPEC: backward, "before backward", "after step", "update 40",
-                    "before backward at update 40"
+                    "backward if loss > 2", "step of opt every 10", 'step log "{loss}"': docs/breakpoints.md
   --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)
   --readonly        forbid edits
   --keep PERCENT    of the free memory, for what tensors were before a phase changed them (default: 25; 0: none)

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from stepdbg.errors import SettingsError, UsageError
 from stepdbg.home.toml_files import read_toml, write_toml
-from stepdbg.hub.breakpoints.text import describe, parse
+from stepdbg.protocol.breakpoint_text import describe, parse
 from stepdbg.protocol.messages import Breakpoint
 
 MOST_HISTORY = 500

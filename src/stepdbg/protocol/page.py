@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-MAGIC = b"stepdbg3"
+MAGIC = b"stepdbg4"
 RING = 4096
 """Losses that the ring holds: at 5 readings a second enough for 20,000 losses a second."""
 LOSS_NAMES = 16
@@ -52,7 +52,10 @@ _PROGRESS_AT = _PHASES_AT + PHASE_NAMES * NAME_BYTES
 _SEQUENCE = struct.Struct("<qd")
 """How many entries the ring has had, and the newest loss (watched values share the ring)."""
 _SEQUENCE_AT = _PROGRESS_AT + _PROGRESS.size
-_NAMES_AT = _SEQUENCE_AT + _SEQUENCE.size
+_EVALUATING = struct.Struct("<q")
+"""Since when a condition of a breakpoint is being evaluated (ns, monotonic); 0 while none is."""
+_EVALUATING_AT = _SEQUENCE_AT + _SEQUENCE.size
+_NAMES_AT = _EVALUATING_AT + _EVALUATING.size
 _POINT = struct.Struct("<qqd")  # update, index of the loss, value
 _POINTS_AT = _NAMES_AT + (LOSS_NAMES + WATCH_NAMES) * NAME_BYTES
 SIZE = _POINTS_AT + RING * _POINT.size
@@ -146,6 +149,10 @@ class Page:
                 self._loss = value
         _SEQUENCE.pack_into(memory, _SEQUENCE_AT, self._written, self._loss)
 
+    def evaluating(self, since_ns: int) -> None:
+        """Say that a condition is being evaluated since then; 0 when it has been."""
+        _EVALUATING.pack_into(self.memory, _EVALUATING_AT, since_ns)
+
     def bell(self) -> bool:
         """Whether there is mail on the socket."""
         return self.memory[BELL] != 0
@@ -168,6 +175,11 @@ class Page:
         update, epoch = _PROGRESS.unpack_from(self.memory, _PROGRESS_AT)
         _, loss = _SEQUENCE.unpack_from(self.memory, _SEQUENCE_AT)
         return Status(update, None if epoch < 0 else epoch, since_ns, loss, phase)
+
+    def evaluating_since(self) -> int:
+        """Since when a condition is being evaluated (ns, monotonic); 0 while none is."""
+        since: int = _EVALUATING.unpack_from(self.memory, _EVALUATING_AT)[0]
+        return since
 
     def loss_names(self) -> tuple[str, ...]:
         """The names of losses given so far."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 import msgspec
 
+from stepdbg.errors import UsageError
+from stepdbg.protocol.breakpoint_text import check_condition, check_log, same_place
 from stepdbg.protocol.messages import Breakpoint
 
 MOST = 500
 """Breakpoints of one session."""
-LONGEST_PHASE = 1000
-"""Characters of a phase's name."""
+LONGEST = 4000
+"""Characters of a phase's name, another name, a condition and a message together."""
 
 
 class BreakpointTable:
@@ -21,38 +26,62 @@ class BreakpointTable:
         for breakpoint in first:
             self.add(breakpoint)
 
-    def add(self, wanted: Breakpoint) -> bool:
-        """Add one, or switch on the one that is at that place already. False for no place, and for one too many."""
-        if (wanted.phase is None and wanted.update is None) or len(wanted.phase or "") > LONGEST_PHASE:
-            return False
+    def add(self, wanted: Breakpoint) -> str:
+        """Add one, or switch on the one that is there already.
+
+        Returns:
+            Why it was not added; empty where it was.
+        """
+        places = (wanted.phase, wanted.update, wanted.every, wanted.epoch, wanted.file or None)
+        if all(place is None for place in places):
+            return "a breakpoint needs a phase, an update, an epoch or a line"
+        if sum(len(words) for words in (wanted.phase or "", wanted.of, wanted.condition, wanted.log)) > LONGEST:
+            return f"a breakpoint of more than {LONGEST:,} characters is not set"
+        try:
+            if wanted.condition:
+                check_condition(wanted.condition)
+            if wanted.log:
+                check_log(wanted.log)
+        except UsageError as error:
+            return str(error)
         for breakpoint in self.all:
-            if (breakpoint.phase, breakpoint.when, breakpoint.update) == (wanted.phase, wanted.when, wanted.update):
-                self.switch(breakpoint.number, True)
-                return True
+            if same_place(breakpoint, wanted):
+                self._change(breakpoint.number, enabled=True, ignore=wanted.ignore, once=wanted.once)
+                return ""
         if len(self.all) >= MOST:
-            return False
-        self.all += (msgspec.structs.replace(wanted, number=self._next, hits=0),)
+            return f"{MOST} breakpoints are the most"
+        fresh = {"number": self._next, "hits": 0, "problem": "", "met_nothing": False}
+        self.all += (msgspec.structs.replace(wanted, **fresh),)
         self._next += 1
-        return True
+        return ""
 
     def switch(self, number: int, enabled: bool) -> None:
         """Switch one on or off."""
-        self.all = tuple(
-            msgspec.structs.replace(breakpoint, enabled=enabled) if breakpoint.number == number else breakpoint
-            for breakpoint in self.all
-        )
+        self._change(number, enabled=enabled)
 
     def remove(self, number: int) -> None:
         """Forget one."""
         self.all = tuple(breakpoint for breakpoint in self.all if breakpoint.number != number)
 
-    def hit(self, number: int) -> None:
-        """Count a stop at one."""
+    def hit(self, number: int, *, stopped: bool = True) -> None:
+        """Count that one was met; a temporary one that has `stopped` training is removed."""
         self.all = tuple(
-            msgspec.structs.replace(breakpoint, hits=breakpoint.hits + 1) if breakpoint.number == number else breakpoint
-            for breakpoint in self.all
+            msgspec.structs.replace(one, hits=one.hits + 1) if one.number == number else one
+            for one in self.all
+            if not (one.number == number and one.once and stopped)
         )
 
-    def forget_hits(self) -> None:
-        """A new run counts from 0."""
-        self.all = tuple(msgspec.structs.replace(breakpoint, hits=0) for breakpoint in self.all)
+    def note_problem(self, number: int, problem: str) -> None:
+        """Keep why one cannot be met, or what its condition has raised."""
+        self._change(number, problem=problem)
+
+    def note_unmet(self, numbers: Collection[int]) -> None:
+        """What these name has not been met in this run; what all others name has."""
+        self.all = tuple(msgspec.structs.replace(one, met_nothing=one.number in numbers) for one in self.all)
+
+    def begin_anew(self) -> None:
+        """A new run counts from 0, and knows of no problem."""
+        self.all = tuple(msgspec.structs.replace(one, hits=0, problem="", met_nothing=False) for one in self.all)
+
+    def _change(self, number: int, **how: Any) -> None:
+        self.all = tuple(msgspec.structs.replace(one, **how) if one.number == number else one for one in self.all)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from stepdbg.protocol.messages import Notice, SessionChanged, Severity, ToClient
+from stepdbg.protocol.messages import Noted, Notice, SessionChanged, Severity, ToClient
 
 _UNSEEN = 20
 """Notices that are kept for the next screen."""
+_NOTED = 500
+"""Messages of breakpoints that are kept for screens to come, the newest."""
 _log = logging.getLogger("stepdbg.hub")
 
 
@@ -41,6 +44,7 @@ class Clients:
         self._later, self._describe, self._anybody_runs = later, describe, anybody_runs
         self.clients: list[Client] = []
         self._unseen: list[Notice] = []
+        self._noted: deque[Noted] = deque(maxlen=_NOTED)
         self._due = self._due_if_running = False
 
     @property
@@ -72,8 +76,16 @@ class Clients:
         if not self.screens:
             self._unseen = [*self._unseen, notice][-_UNSEEN:]
 
+    def note(self, message: Noted) -> None:
+        """Pass on what a breakpoint notes: to the screens, now and later, and to a launcher's stderr."""
+        self._noted.append(message)
+        self.tell_screens(message)
+        self.tell_launchers(message)
+
     def catch_up(self, screen: Client) -> None:
-        """Give a screen the notices that nobody has seen."""
+        """Give a screen what breakpoints have noted, and the notices that nobody has seen."""
+        for message in self._noted:
+            screen.send(message)
         for notice in self._unseen:
             screen.send(notice)
         self._unseen.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from stepdbg.hub.breakpoints.table import BreakpointTable
 from stepdbg.hub.launch import Launch
 from stepdbg.hub.ranks.questions import Questions, refuse_all
 from stepdbg.hub.ranks.rank import Peer, Rank, numbered
-from stepdbg.hub.ranks.signals import signal_processes
+from stepdbg.hub.ranks.signals import interrupt, signal_processes
 from stepdbg.hub.ranks.table import RankTable
 from stepdbg.hub.session.clients import Clients
 from stepdbg.hub.session.notices import NOBODY_BORN, why_no_training
@@ -22,10 +23,12 @@ from stepdbg.hub.target.output import OutputTail
 from stepdbg.hub.target.terminal import Target
 from stepdbg.protocol.messages import (
     Answer,
+    BreakpointFailed,
     BreakpointHit,
     Disarm,
     FromRank,
     Interruptible,
+    Noted,
     Notice,
     Output,
     RankHello,
@@ -40,6 +43,8 @@ RUNNING_SECONDS = 0.03
 """A resumed process that stops again within this is never shown as running, which spares the terminal a repaint."""
 GRACE_SECONDS = 0.7
 """After a process hangs up without a word, so long is waited for news of its exit before it is called lost."""
+CONDITION_NS = 2_000_000_000
+"""A breakpoint's condition that is evaluated for longer than this is interrupted."""
 _log = logging.getLogger("stepdbg.hub")
 
 
@@ -146,8 +151,22 @@ class Run:
                     clients.changed()
             case Interruptible(signal=number):
                 rank.interrupt_signal = number
-            case BreakpointHit(number=number):
-                self._breakpoints.hit(number)
+            case BreakpointHit(number=number, stopped=stopped):
+                before = len(self._breakpoints.all)
+                self._breakpoints.hit(number, stopped=stopped)
+                if len(self._breakpoints.all) != before:
+                    self.send_breakpoints()
+                elif not stopped:
+                    clients.changed(RUNNING_SECONDS)
+            case BreakpointFailed(number=number, problem=problem, off=off):
+                self._breakpoints.note_problem(number, problem)
+                if off:
+                    self._breakpoints.switch(number, False)
+                    self.send_breakpoints()
+                clients.changed()
+            case Noted(boundary=boundary):
+                boundary = msgspec.structs.replace(boundary, rank=rank.number)
+                clients.note(msgspec.structs.replace(message, boundary=boundary))
             case Traced(boundary=boundary):
                 boundary = msgspec.structs.replace(boundary, rank=rank.number)
                 clients.tell_launchers(msgspec.structs.replace(message, boundary=boundary))
@@ -225,6 +244,9 @@ class Run:
         for rank in self.ranks:
             if rank.state == "running" and rank.peer is not None:
                 self._pass_on_losses(rank)
+                since = rank.page.evaluating_since()
+                if since and time.monotonic_ns() - since > CONDITION_NS:
+                    interrupt(rank)
                 if clients.screens and not rank.at_end and rank.page.status().phase:
                     clients.tell_screens(rank.progress())
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from stepdbg.hub.breakpoints.table import MOST, BreakpointTable
+from stepdbg.hub.breakpoints.table import BreakpointTable
 from stepdbg.hub.launch import Launch
 from stepdbg.hub.ranks.rank import Rank
 from stepdbg.hub.ranks.signals import interrupt, show_stacks
@@ -86,7 +86,7 @@ class Session:
     def begin(self, terminal: Target | None, output: OutputTail) -> None:
         """The target is about to be started anew: nothing is known of this run yet."""
         self.restarting = False
-        self.breakpoints.forget_hits()
+        self.breakpoints.begin_anew()
         self.run = self._new_run(self.run.number + 1, terminal, output)
         self.run.is_being_ended = self.stopping
         self._clients.changed()
@@ -186,10 +186,10 @@ class Session:
             case Steer(action=action, rank=number):
                 self._steer(action, number)
             case AddBreakpoint(breakpoint=breakpoint):
-                if self.breakpoints.add(breakpoint):
-                    self.run.send_breakpoints()
+                if why_not := self.breakpoints.add(breakpoint):
+                    client.send(Notice(why_not, "warning"))
                 else:
-                    client.send(Notice(f"a breakpoint needs a phase or an update; {MOST} are the most", "warning"))
+                    self.run.send_breakpoints()
             case SwitchBreakpoint(number=number, enabled=enabled):
                 self.breakpoints.switch(number, enabled)
                 self.run.send_breakpoints()

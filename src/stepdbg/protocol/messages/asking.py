@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stepdbg.protocol.messages.base import Message
+from stepdbg.protocol.messages.breakpoints import BreakpointChecked, CheckBreakpoint
 from stepdbg.protocol.messages.console import Complete, Completions, Evaluate, Evaluated, ListLocals, Locals
 from stepdbg.protocol.messages.edits import ApplyEdit, EditDone, EditPreview, PreviewEdit, UndoEdit
 from stepdbg.protocol.messages.effects import EffectNames, ListEffects
@@ -54,6 +55,7 @@ Query = (
     | ListLocals
     | Evaluate
     | Complete
+    | CheckBreakpoint
 )
 Result = (
     Objects
@@ -77,6 +79,7 @@ Result = (
     | Locals
     | Evaluated
     | Completions
+    | BreakpointChecked
     | Refusal
 )
 

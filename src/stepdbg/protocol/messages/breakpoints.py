@@ -4,16 +4,68 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Part
+from stepdbg.protocol.messages.base import Message, Part, Question
 
 
 class Breakpoint(Part, frozen=True):
-    """Where to stop: at a phase, at an update, or at a phase of one update."""
+    """Where to stop, when, and what to do there instead: all that is given has to hold."""
 
     number: int
     """From 1, given by the hub; 0 in a request."""
     phase: str | None = None
+    """The phase; `gradient` for that of a parameter. None for the opening of an update, and for a line."""
     when: Literal["before", "after"] = "before"
     update: int | None = None
+    """Only in the update of that number, from 1."""
     enabled: bool = True
     hits: int = 0
+    """How often it was met: every part of it held. What was ignored is counted too."""
+    of: str = ""
+    """Only that of this model, optimizer or loss; a module within a forward, or a parameter of a gradient. A name as
+    the screen shows it, or a pattern of such names (`model.layers.*.attn`); empty for any."""
+    every: int | None = None
+    """Only in each update whose number this divides."""
+    epoch: int | None = None
+    """Only in the epoch of that number, from 1."""
+    rank: int | None = None
+    """Only in the training process of that number, from 0."""
+    condition: str = ""
+    """A Python expression that has to be true there; empty for none."""
+    ignore: int = 0
+    """So often it is met without a stop."""
+    once: bool = False
+    """Whether it is removed when it has stopped."""
+    log: str = ""
+    """What is noted there instead of a stop: words with `{expressions}` in them; empty for a stop."""
+    file: str = ""
+    """The file of a line, as it is written or absolute; empty for a phase or an update."""
+    line: int = 0
+    """The number of the line in that file, from 1."""
+    problem: str = ""
+    """Why it cannot be met as it is written, or what its condition has raised; empty where nothing is known."""
+    met_nothing: bool = False
+    """Whether what it names (a phase, a name, a file) has not been met yet in this run."""
+
+
+class CheckBreakpoint(Question, frozen=True):
+    """What would that breakpoint match, and what is its condition here and now? Answer: `BreakpointChecked`."""
+
+    text: str
+    """As people write it."""
+
+
+class BreakpointChecked(Message, frozen=True):
+    """A breakpoint held against what is alive at this stop."""
+
+    meant: str
+    """The breakpoint in its full form: `before backward if loss > 2`."""
+    matches: tuple[str, ...] = ()
+    """What its name or pattern fits, by name, no more than a few."""
+    more: int = 0
+    """How many more it fits."""
+    unknown: str = ""
+    """What it names that has not been met yet, with the nearest name that has; empty where all is known."""
+    value: str = ""
+    """What its condition gives here, or its message says; empty where it has none, or where it fails."""
+    problem: str = ""
+    """Why its condition or its message cannot be evaluated here."""

@@ -8,7 +8,7 @@ from stepdbg.protocol.messages.asking import Answer, Ask
 from stepdbg.protocol.messages.base import Message, Part
 from stepdbg.protocol.messages.breakpoints import Breakpoint
 from stepdbg.protocol.messages.edits import Edit
-from stepdbg.protocol.messages.ranks import Notice, Traced
+from stepdbg.protocol.messages.ranks import Noted, Notice, Traced
 from stepdbg.protocol.messages.stops import Stop
 
 State = Literal["starting", "running", "paused", "replaying", "exited", "lost"]
@@ -203,4 +203,4 @@ FromClient = (
     | Leave
     | TargetExited
 )
-ToClient = Welcome | SessionChanged | Progress | LossPoints | Output | Traced | Notice | Answer
+ToClient = Welcome | SessionChanged | Progress | LossPoints | Output | Traced | Noted | Notice | Answer

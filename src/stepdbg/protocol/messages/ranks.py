@@ -89,6 +89,26 @@ class BreakpointHit(Message, frozen=True):
     """A breakpoint was met; precedes the `Stopped` that it causes."""
 
     number: int
+    stopped: bool = True
+    """Whether training stops for it: not where it is to be ignored so many times, or notes a message."""
+
+
+class BreakpointFailed(Message, frozen=True):
+    """A breakpoint's condition, or its message, could not be evaluated; precedes the `Stopped` that this causes."""
+
+    number: int
+    problem: str
+    """What went wrong, in a line."""
+    off: bool = False
+    """Whether the breakpoint is not looked at any more."""
+
+
+class Noted(Message, frozen=True):
+    """A breakpoint was met that notes a message. From a rank to the hub, and from the hub to its clients."""
+
+    number: int
+    boundary: Boundary
+    words: str
 
 
 class Interruptible(Message, frozen=True):
@@ -124,5 +144,7 @@ class Disarm(Message, frozen=True):
     """Go on, and never stop or report again: the session has ended."""
 
 
-FromRank = RankHello | Stopped | Resumed | BreakpointHit | Traced | Interruptible | Notice | Answer
+FromRank = (
+    RankHello | Stopped | Resumed | BreakpointHit | BreakpointFailed | Noted | Traced | Interruptible | Notice | Answer
+)
 ToRank = RankWelcome | Resume | Pause | SetBreakpoints | Disarm | Ask

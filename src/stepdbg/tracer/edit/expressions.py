@@ -7,16 +7,13 @@ ours makes a phase of what the expression calls.
 from __future__ import annotations
 
 import math
-import random
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
 import torch
 
 from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.randomness import undisturbed_randomness
 from stepdbg.tracer.python.console import nothing_stops
 from stepdbg.tracer.python.interruptions import Interrupted, Interruptions
 from stepdbg.tracer.refused import Refused
@@ -64,22 +61,3 @@ def names_in(code: CodeType) -> set[str]:
     """All names that the code reads, those of functions in it among them."""
     inner = [names_in(one) for one in code.co_consts if isinstance(one, CodeType)]
     return set(code.co_names).union(*inner)
-
-
-@contextmanager
-def undisturbed_randomness() -> Iterator[None]:
-    """Put every generator that training may draw from back as it was."""
-    state, torch_state = random.getstate(), torch.get_rng_state()
-    on_device = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]  # is_available() would spoil a later fork
-    device_states = torch.cuda.get_rng_state_all() if on_device else None
-    numpy_random = sys.modules.get("numpy.random")
-    numpy_state = numpy_random.get_state() if numpy_random is not None else None
-    try:
-        yield
-    finally:
-        random.setstate(state)
-        torch.set_rng_state(torch_state)
-        if device_states is not None:
-            torch.cuda.set_rng_state_all(device_states)
-        if numpy_random is not None:
-            numpy_random.set_state(numpy_state)

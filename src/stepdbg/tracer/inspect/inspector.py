@@ -5,11 +5,11 @@ Every look happens in the training thread, under `no_grad`, and changes nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.messages.base import Question
+from stepdbg.tracer.breakpoints.check import BreakpointChecks
 from stepdbg.tracer.edit.editor import Editor
 from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.foresight.foresight import UpdatePreview
@@ -43,13 +43,13 @@ class Inspector:
         registry: Registry,
         copies: BeforeCopies,
         gradient_scaling: GradientScaling,
-        tell_signal: Callable[[int], None],
+        interruptions: Interruptions,
+        checks: BreakpointChecks | None = None,
     ) -> None:
         self.readonly = False
         self._registry = registry
         self._copies = copies
         self._at: AtStop | None = None
-        interruptions = Interruptions(tell_signal)
         figures = Figures()
         tree = ModelTree(registry)
         self._variables = Variables(registry)
@@ -71,6 +71,7 @@ class Inspector:
             self._editor,
             self._variables,
             self._console,
+            *((checks,) if checks is not None else ()),
         )
         self._by_question: dict[type[Any], Handler] = {
             question: handler for handler in self._handlers for question in handler.answers

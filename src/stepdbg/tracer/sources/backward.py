@@ -109,8 +109,9 @@ class Backward:
             try:
                 if (
                     outermost
-                    and (now := monotonic_ns()) < log.due
+                    and (now := monotonic_ns()) < log.backward_due
                     and log.open is None
+                    and len(log.notes) < log.most
                     and args
                     and type(loss := args[0]) is torch.Tensor
                     and not _function_modes_are_on()
@@ -128,6 +129,7 @@ class Backward:
                     and not known.variable
                     and get_ident() == log.thread
                     and type(value := loss.item()) is float
+                    and ((holds := log.loss_holds) is None or (known.name == "loss" and not holds(value)))
                 ):  # the usual one, in a free run: see free_run.py
                     log.open, phase = "backward", NOTED
                     log.notes += ("backward", known.name, now)

@@ -165,8 +165,9 @@ class Models(StaysHere):
                         torchs.__call__ = below
                 elif (
                     models._open is None
-                    and (now := monotonic_ns()) < log.due
+                    and (now := monotonic_ns()) < log.forward_due
                     and log.open is None
+                    and len(log.notes) < log.most
                     and not lagging.pending_backward
                     and (known := models._known.get(id(self))) is not None
                     and known() is self
@@ -200,7 +201,7 @@ class Models(StaysHere):
                 if (
                     models._open_phase is models.noted
                     and log.phase is None
-                    and (now := monotonic_ns()) < log.due
+                    and (now := monotonic_ns()) < log.loss_due
                     and type(result) is torch.Tensor
                     and not models.function_modes_are_on()
                     and result.requires_grad

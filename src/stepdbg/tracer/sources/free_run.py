@@ -11,8 +11,9 @@ Noted are phases at the level of the script itself; whatever happens inside one 
 
 from __future__ import annotations
 
+import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from threading import get_ident
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
@@ -57,17 +58,24 @@ class FreeRunLog(StaysHere):
         "_rank",
         "_registry",
         "_values",
+        "backward_due",
         "due",
+        "forward_due",
         "key",
         "loss",
+        "loss_due",
+        "loss_holds",
         "losses",
         "memory",
+        "most",
         "notes",
         "open",
         "output",
         "phase",
         "starts",
+        "step_due",
         "thread",
+        "zero_grad_due",
     )  # fmt: skip
 
     def __init__(self, phases: PhaseTracker, registry: Registry, rank: Rank, losses: Losses) -> None:
@@ -78,7 +86,13 @@ class FreeRunLog(StaysHere):
         self.notes: list[Any] = []
         """`_FIELDS` after `_FIELDS`, in the order of what happened; one fewer for a phase whose call is open."""
         self.due = 0
-        """The time until which phases are noted (ns, monotonic); 0 while they are not."""
+        """The time until which phases are noted (ns, monotonic), 0 while they are not; the usual ones have each their
+        own."""
+        self.zero_grad_due = self.forward_due = self.loss_due = self.backward_due = self.step_due = 0
+        self.most = 0
+        """So many entries the notes may have before somebody looks: an update that is waited for may open then."""
+        self.loss_holds: Callable[[float], bool] | None = None
+        """Whether training is to be looked at before a `backward` that is called on a loss of that value."""
         self.open: str | None = None
         """The phase noted whose call is open."""
         self.phase: Phase | None = None
@@ -106,7 +120,8 @@ class FreeRunLog(StaysHere):
 
     def begin_anew(self) -> None:
         """Nothing is noted, and this thread is the one that trains."""
-        self.notes, self.losses, self.due = [], [], 0
+        self.notes, self.losses = [], []
+        self.disarm()
         self.open = self.phase = self.key = self.output = self.loss = None
         self._lost_in = self._phases.update
         self.thread = get_ident()
@@ -120,17 +135,37 @@ class FreeRunLog(StaysHere):
         now = monotonic_ns()
         if now > self.due or self.open is not None or self.memory[BELL] or get_ident() != self.thread:
             return False
+        if len(self.notes) >= self.most:
+            return False
         self.notes += (name, optimizer, now) if call else (name, optimizer, now, 0)
         if call:
             self.open = name
         self._page.enter(now, name)
         return True
 
-    def arm(self, now_ns: int) -> None:
-        """Nobody looks, and no call is open: from now on phases are noted."""
+    def arm(self, now_ns: int, watched: Container[str] = (), phases: int | None = None) -> None:
+        """Nobody looks, and no call is open: from now on phases are noted.
+
+        Args:
+            now_ns: The time.
+            watched: The names of phases that are not.
+            phases: So many are noted at most; None for no limit.
+        """
         page = self._rank.page
-        if page is not None:
-            self._page, self.memory, self.starts, self.due = page, page.memory, page.starts, now_ns + LAG_NS
+        if page is None:
+            return
+        self._page, self.memory, self.starts = page, page.memory, page.starts
+        self.due = due = now_ns + LAG_NS
+        self.zero_grad_due = 0 if "zero_grad" in watched else due
+        self.forward_due = 0 if "forward" in watched else due
+        self.loss_due = 0 if "loss" in watched else due
+        self.backward_due = 0 if "backward" in watched else due
+        self.step_due = 0 if "step" in watched else due
+        self.most = sys.maxsize if phases is None else len(self.notes) + phases * _FIELDS
+
+    def disarm(self) -> None:
+        """Phases are not noted any more."""
+        self.due = self.zero_grad_due = self.forward_due = self.loss_due = self.backward_due = self.step_due = 0
 
     def replay(self) -> None:
         """Replay the notes into the phase tracker."""

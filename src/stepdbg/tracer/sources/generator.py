@@ -26,7 +26,8 @@ def drive(tracer: Sink, generator: Generator[object, Any, Any]) -> Any:
         from stepdbg.api import run
 
         return run(generator)
-    tracer.driving, tracer.free_run.due = True, 0
+    tracer.driving = True
+    tracer.free_run.disarm()
     phase: Phase | None = None
     try:
         while True:

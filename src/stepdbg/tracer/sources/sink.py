@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Protocol
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.breakpoints.phases import Closures
+from stepdbg.tracer.breakpoints.closures import Closures
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase

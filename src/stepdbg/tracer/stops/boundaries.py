@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.breakpoints.arrival import Arrival
+from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.phases.phase import Phase
@@ -23,7 +25,7 @@ from stepdbg.tracer.session.connection import HubLost
 from stepdbg.tracer.session.rank import Rank, being_prepared
 from stepdbg.tracer.stops.callers import PhaseOwner
 from stepdbg.tracer.stops.cause import STEPPING, Cause
-from stepdbg.tracer.stops.decide import Arrival, StopPolicy
+from stepdbg.tracer.stops.decide import StopPolicy
 from stepdbg.tracer.stops.location import placed, stack_around
 from stepdbg.tracer.stops.stop import StopServer
 from stepdbg.tracer.stops.tracing import Trace
@@ -62,10 +64,11 @@ class Boundaries:
         server: StopServer,
         watch: PhaseWatch,
         returns: Returns,
+        points: Breakpoints,
     ) -> None:
         self._tracer, self._rank, self._policy, self._server = tracer, rank, policy, server
         self._watch = watch
-        self._returns = returns
+        self._returns, self._points = returns, points
         self._phases = returns.phases
         self._trace: Trace | None = None
         self._last_index = 0
@@ -117,8 +120,16 @@ class Boundaries:
         boundary = phases.boundary(following, done, opens, monotonic_ns(), predicted=predicted)
         if self._trace is not None and not silent:
             self._trace_boundary(self._trace, placed(boundary, frame), stack_around(frame), returning)
+        arrival = Arrival(
+            msgspec.structs.replace(boundary, rank=self._rank.number),
+            silent,
+            following == name,
+            frame,
+            owner,
+            *_of(done),
+        )
         again = silent and self._last_index == phases.index
-        why = None if again else policy.why(Arrival(boundary, silent, following == name))
+        why = None if again else policy.why(arrival)
         if why is not None:
             self._last_index = phases.index
             policy.stopped()
@@ -182,6 +193,8 @@ class Boundaries:
         with self._tracer.following.turn:
             if self._trace is not None:
                 self._trace_boundary(self._trace, boundary, cause.stack, end=cause)
+            if self._points.any:  # for what they note: training stops in any case
+                self._points.met(Arrival(boundary, False, False, next(iter(cause.stack), None), None, *_of(done)))
             self._server.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
 
     def goes_on_after_end(self) -> None:
@@ -213,6 +226,7 @@ class Boundaries:
         """
         welcome = self._rank.join()
         self._tracer.losses.joined()
+        self._points.rank = self._rank.number
         self._policy.begin(welcome)
         self._server.begin(welcome)
         if welcome.trace is not None:
@@ -240,3 +254,8 @@ class Boundaries:
                     self._rank.link.send(m.Answer(number, refusal))
                 case m.Disarm():
                     raise HubLost("the session has ended")
+
+
+def _of(done: Phase | None) -> tuple[PhaseOwner, str | None]:
+    """Whose the phase done was, and of what loss."""
+    return (done.owner, done.loss) if done is not None else (None, None)

@@ -6,26 +6,16 @@ at a boundary at all (`StopPolicy.free`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.breakpoints import phases as breakpoints
+from stepdbg.tracer.breakpoints.arrival import Arrival
+from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.stops.cause import STEPPING
 
 Why = tuple[m.Reason, str]
 """The reason to stop, and a detail in words."""
-
-
-class Arrival(NamedTuple):
-    """A boundary that training has come to."""
-
-    boundary: m.Boundary
-    silent: bool
-    """Whether nothing lies between this boundary and the one before: the two are one."""
-    sure: bool
-    """Whether it is known what comes next; else that is a guess."""
 
 
 class Policy(Protocol):
@@ -45,29 +35,26 @@ class Policy(Protocol):
 class BreakpointPolicy:
     """Stops where a breakpoint is met."""
 
-    def __init__(self, phases: PhaseTracker, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
-        self.points = breakpoints.Breakpoints()
-        self._phases, self._closures, self._hit = phases, closures, hit
+    def __init__(self, phases: PhaseTracker, points: Breakpoints) -> None:
+        self._phases, self._points = phases, points
 
     @property
     def idle(self) -> bool:
-        """Whether no breakpoint is switched on."""
-        return not self.points.any
+        """Always: where one may be met is asked at each boundary that is not only noted (`Breakpoints.may_be_met`)."""
+        return True
 
     def why(self, at: Arrival) -> Why | None:
         """The breakpoint that is met, whose hit is counted."""
-        point = self.points.met(at.boundary, sure=at.sure) if self.points.any else None
-        if point is None or self._closures.defer(point, at.boundary):
-            return None
-        self._hit(point.number)
-        return "breakpoint", breakpoints.in_words(point)
+        reason = self._points.met(at) if self._points.any else ""
+        return ("breakpoint", reason) if reason else None
 
     def foresees(self, phase: str, boundary: m.Boundary) -> bool:
-        """Whether a breakpoint is met after the phase, or before what is foretold to follow on it."""
+        """Whether a breakpoint stands at the end of the phase, or before what is foretold to follow on it."""
         phases = self._phases
         last = phase == "step" or phases.is_last(phase)
         update = boundary.opens or phases.update
-        return self.points.any and self.points.foreseen(phase, phases.foretell(phase, begins=True), update, last)
+        following = phases.foretell(phase, begins=True)
+        return self._points.any and self._points.places.foreseen(phase, following, update, last)
 
 
 class PausePolicy:
@@ -126,15 +113,15 @@ class OrderPolicy:
 class StopPolicy:
     """All policies, in the order in which they are asked."""
 
-    def __init__(self, phases: PhaseTracker, closures: breakpoints.Closures, hit: Callable[[int], object]) -> None:
+    def __init__(self, phases: PhaseTracker, points: Breakpoints) -> None:
         self.free = False
-        """Whether nothing can make training stop but the bell: nobody needs to look at a boundary."""
+        """Whether nothing but the bell and breakpoints can make training stop: not every boundary is looked at."""
         self.traced = False
         """Whether each boundary is told of."""
         self._order = OrderPolicy(phases)
         self._pause = PausePolicy()
-        self._breakpoints = BreakpointPolicy(phases, closures, hit)
-        self.policies: tuple[Policy, ...] = (self._breakpoints, self._pause, self._order)
+        self._points = points
+        self.policies: tuple[Policy, ...] = (BreakpointPolicy(phases, points), self._pause, self._order)
 
     @property
     def until(self) -> m.Go | None:
@@ -149,7 +136,7 @@ class StopPolicy:
 
     def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
         """Take these breakpoints in the place of those that held so far."""
-        self._breakpoints.points = breakpoints.Breakpoints(points)
+        self._points.hold(points)
         self.settle()
 
     def go_on(self, until: m.Go) -> None:

@@ -9,6 +9,8 @@ import msgspec
 
 from stepdbg.listing.effect_names import counted
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.breakpoints.check import BreakpointChecks
+from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.effects import effects
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.effects.step_progress import midstep
@@ -47,6 +49,7 @@ class StopServer:
         gradient_scaling: GradientScaling,
         handlers: Handlers,
         policy: StopPolicy,
+        points: Breakpoints,
     ) -> None:
         self._policy = policy
         self._rank = rank
@@ -54,9 +57,9 @@ class StopServer:
         self._handlers = handlers
         self._returns = returns
         self._watch, self._effects = watch, watch.effects
-        self._inspector = Inspector(
-            self._registry, watch.copies, gradient_scaling, lambda number: rank.link.send(m.Interruptible(number))
-        )
+        checks = BreakpointChecks(points, returns.phases)
+        interruptions = points.listener.interruptions
+        self._inspector = Inspector(self._registry, watch.copies, gradient_scaling, interruptions, checks)
         self._notices: set[str] = set()
         """The notices on what cannot be seen that were sent already."""
         self._remarks = Remarks()

@@ -18,7 +18,10 @@ from types import FrameType
 from stepdbg import api
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import BELL
-from stepdbg.tracer.breakpoints.phases import Closures
+from stepdbg.tracer.breakpoints.closures import Closures
+from stepdbg.tracer.breakpoints.holding import Breakpoints
+from stepdbg.tracer.breakpoints.owners import OwnerNames
+from stepdbg.tracer.breakpoints.reports import BreakpointReports
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.introspect import stack as frames
@@ -38,11 +41,13 @@ from stepdbg.tracer.stays_here import StaysHere
 from stepdbg.tracer.stepping.orders import Describes
 from stepdbg.tracer.stepping.stepper import Stepper
 from stepdbg.tracer.stops.boundaries import Boundaries
-from stepdbg.tracer.stops.callers import see_call
+from stepdbg.tracer.stops.breakpoints_ahead import BreakpointsAhead
+from stepdbg.tracer.stops.callers import call_at, owner_of, see_call
 from stepdbg.tracer.stops.cause import Cause, caused_by
 from stepdbg.tracer.stops.decide import StopPolicy
 from stepdbg.tracer.stops.following import Following
 from stepdbg.tracer.stops.left import Left
+from stepdbg.tracer.stops.location import stack_around
 from stepdbg.tracer.stops.stop import StopServer
 from stepdbg.tracer.stops.watch import PhaseWatch
 from stepdbg.tracer.tensors import devices
@@ -67,17 +72,22 @@ class Tracer(StaysHere):
         self.handlers = Handlers(self.tell)
         self.closures = Closures()
         self._returns = Returns(self.registry, self.lagging, self.gave_up)
-        self._policy = StopPolicy(self.lagging, self.closures, self._hit)
+        reports = BreakpointReports(self._rank)
+        points = Breakpoints(self.registry, OwnerNames(self.registry, stack_around), self.closures, reports)
+        self._policy = StopPolicy(self.lagging, points)
         self._watch = PhaseWatch(self._returns, self.gradient_scaling)
         self._stop_server = StopServer(
-            self._rank, self._returns, self._watch, self.gradient_scaling, self.handlers, self._policy
+            self._rank, self._returns, self._watch, self.gradient_scaling, self.handlers, self._policy, points
         )
+        self._ahead = BreakpointsAhead(self, points, self._rank)
         self.give_back = self._watch.copies.out_of_memory
         self.free_run = FreeRunLog(self.lagging, self.registry, self._rank, self.losses)
         self._stepper = Stepper(self, self._policy)
         self.following = Following(self, self._rank, self.losses)
         self.rounds = Rounds(self.lagging)
-        self._boundaries = Boundaries(self, self._rank, self._policy, self._stop_server, self._watch, self._returns)
+        self._boundaries = Boundaries(
+            self, self._rank, self._policy, self._stop_server, self._watch, self._returns, points
+        )
         self._faulty = False
         """Whether a boundary was given up."""
         self._left = Left()
@@ -149,14 +159,17 @@ class Tracer(StaysHere):
             tell: Told of the update that the phase is part of, before anybody looks.
         """
         log = self.free_run
-        if in_order and not silent and log.enter(name, optimizer, call):
+        ahead = self._ahead
+        if in_order and not silent and not ahead.forbids_noting(name) and log.enter(name, optimizer, call):
             if tell is not None:
                 tell(self.lagging.update_of(name))
             return NOTED
-        log.due, now = 0, monotonic_ns()
+        log.disarm()
+        now = monotonic_ns()
         self.following.say_beside()
         page = self._rank.page
-        if page is None or not self._policy.free or page.memory[BELL]:
+        if page is None or not self._policy.free or page.memory[BELL] or (ahead.any and ahead.may_stop(name, at)):
+            ahead.ended = ""
             with self.handlers:
                 return self._look_and_begin(name, optimizer, call, in_order, silent, predicted, returning, at, tell)
         phases = self.phases
@@ -168,6 +181,10 @@ class Tracer(StaysHere):
         self._rank.say_where(phases, name, now)
         if phases.update != update and self.listeners.update is not None:
             self.listeners.update()
+        if not call:
+            ahead.phase_ended(name)
+        if ahead.names_owner(name):
+            phase.owner = owner_of(call_at(sys._getframe(1)))
         return phase
 
     def end(self, phase: Phase) -> None:
@@ -187,13 +204,14 @@ class Tracer(StaysHere):
             now = monotonic_ns()
         phases = self.phases
         phases.leave(phase, now)
+        self._ahead.phase_ended(phase.name)
         if (self._returns.watching or self._watch.watching) and self.listening():
             self._returns.note(phase)
         if phases.open is not None:
             return
         if self._policy.free and self.lagging.optimizers.regular and self._may_pass():
             self.rounds.forget()
-            log.arm(now)
+            self._ahead.arm(log, phases, now)
         elif not (self.driving or self.quiet):
             self.listeners.call_ended(phase.name)
 
@@ -276,7 +294,7 @@ class Tracer(StaysHere):
     def _stop_within(self, cause: Cause, frame: FrameType | None) -> None:
         """Stop at an inner boundary. The time that the user takes there is no part of the phase's."""
         phases = self.phases
-        self.free_run.due = 0
+        self.free_run.disarm()
         phases.index += 1
         began = monotonic_ns()
         try:
@@ -372,13 +390,10 @@ class Tracer(StaysHere):
             fault = f"{type(error).__name__}: {in_words(error)} ({frames.place_of(error)})"
             self.tell(f"a boundary could not be looked at and is left out. Please report: {fault}", "warning")
 
-    def _hit(self, number: int) -> None:
-        """A breakpoint has been met."""
-        self._rank.link.send(m.BreakpointHit(number))
-
     def disarm(self) -> None:
         """The hub is gone, or this process is none of the session's: never stop or report again."""
-        self.quiet, self.free_run.due = True, 0
+        self.quiet = True
+        self.free_run.disarm()
         api.tracer = None
         self._stop_server.let_go()
         self._rank.leave()

@@ -1,40 +1,79 @@
-"""A breakpoint on a phase: before it or after it, every time or at one update."""
+"""A breakpoint: before or after a phase, or written out; with all that has to hold, and what it would match here."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
+from textual import work
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from stepdbg.hub.breakpoints.text import describe
-from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, RemoveBreakpoint
+from stepdbg.errors import StepdbgError, UsageError
+from stepdbg.protocol.breakpoint_text import describe, parse
+from stepdbg.protocol.messages import (
+    AddBreakpoint,
+    Breakpoint,
+    BreakpointChecked,
+    CheckBreakpoint,
+    Query,
+    Refusal,
+    RemoveBreakpoint,
+    Result,
+)
 from stepdbg.tui.dialogs.dialog import Dialog
 from stepdbg.tui.drawing.lines import Glyphs, plain
+from stepdbg.tui.drawing.numbers import plural
+
+WRITTEN = "as written below: any phase, update or epoch"
+"""The choice that takes the field for the whole breakpoint."""
+_BEFORE, _AFTER = "before", "after"
 
 
 class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
     """Asks where exactly to stop."""
 
-    def __init__(self, phase: str, there: tuple[Breakpoint, ...], update: int, glyphs: Glyphs) -> None:
-        super().__init__(f"Breakpoint on {phase}", glyphs)
+    def __init__(
+        self,
+        phase: str | None,
+        there: tuple[Breakpoint, ...],
+        update: int,
+        glyphs: Glyphs,
+        ask: Callable[[Query], Awaitable[Result]] | None,
+    ) -> None:
+        """Ask.
+
+        Args:
+            phase: The phase that is selected; None where there is none yet.
+            there: The breakpoints of the session.
+            update: The update that training is in.
+            glyphs: The characters there are.
+            ask: Asks the training process; None while training cannot answer.
+        """
+        super().__init__(f"Breakpoint on {phase}" if phase else "Breakpoint", glyphs)
         self._phase = phase
-        self._there = [one for one in there if one.phase == phase]
+        self._there = [one for one in there if phase and one.phase == phase]
         self._update = update
+        self._ask = ask
 
     def fill(self) -> list[Widget]:
-        """The ways to stop there, and those that are set already, to be removed."""
-        options = [
-            Option(f"stop before {plain(self._phase)}", id="before"),
-            Option(f"stop after {plain(self._phase)}", id="after"),
-            *(Option(f"remove: {plain(describe(one))}", id=f"remove {one.number}") for one in self._there),
-        ]
+        """The ways to stop there, those that are set already, to be removed, and the field."""
+        phase = plain(self._phase or "")
+        ways = [Option(f"stop before {phase}", id=_BEFORE), Option(f"stop after {phase}", id=_AFTER)]
         return [
-            OptionList(*options, markup=False),
-            Static("only at update (empty: at every one)", classes="hint", markup=False),
-            Input(placeholder=f"for example {self._update + 1}", type="integer", id="update"),
+            OptionList(
+                *(ways if phase else []),
+                Option(WRITTEN, id="written"),
+                *(Option(f"remove: {plain(describe(one))}", id=f"remove {one.number}") for one in self._there),
+                markup=False,
+            ),
+            Static('only: at update 41, every 10, of opt, once, ignore 3, log "{loss}", if loss > 2', classes="hint",
+                   markup=False),
+            Input(placeholder=f"if loss > 2, or {self._update + 1} for that update; empty: every time", id="field"),
+            Static("", id="check", markup=False),
             Static("", id="problem", classes="problem", markup=False),
-            Static("enter sets it, tab goes to the update, escape cancels", classes="hint", markup=False),
-        ]
+            Static("enter sets it, tab goes to the field, escape cancels", classes="hint", markup=False),
+        ]  # fmt: skip
 
     def on_mount(self) -> None:
         """The first line is chosen until another one is."""
@@ -44,19 +83,84 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
         """Enter or a click on a line."""
         self._choose(event.option_id or "")
 
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Another line means another breakpoint."""
+        self._look()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Something else is written."""
+        self._look()
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the field of the update: as the highlighted line says."""
+        """Enter in the field: as the highlighted line says."""
+        self._choose(self._choice)
+
+    @property
+    def _choice(self) -> str:
+        """The highlighted line."""
         options = self.query_one(OptionList)
         index = options.highlighted
-        self._choose(options.get_option_at_index(index).id or "" if index is not None else "before")
+        return options.get_option_at_index(index).id or "" if index is not None else "written"
+
+    def _text(self, choice: str) -> str:
+        """The breakpoint as it is written out; a number by itself is an update."""
+        words = self.query_one("#field", Input).value.strip()
+        if choice not in (_BEFORE, _AFTER):
+            return f"update {words}" if words.isdigit() else words
+        rest = f"at update {words}" if words.isdigit() else words
+        return f"{choice} {self._phase} {rest}".strip()
 
     def _choose(self, choice: str) -> None:
         if choice.startswith("remove "):
             self.dismiss(RemoveBreakpoint(int(choice.removeprefix("remove "))))
             return
-        words = self.query_one(Input).value.strip()
-        update = int(words) if words.isdigit() else None
-        if words and not update:
-            self.query_one("#problem", Static).update("updates count from 1")
+        try:
+            self.dismiss(AddBreakpoint(parse(self._text(choice))))
+        except UsageError as error:
+            self._say("", str(error))
+
+    def _look(self) -> None:
+        """Say what the breakpoint would match, or what is wrong with it, as far as it is written."""
+        if not self.is_mounted:
             return
-        self.dismiss(AddBreakpoint(Breakpoint(0, self._phase, "after" if choice == "after" else "before", update)))
+        text = self._text(self._choice)
+        if self._choice.startswith("remove ") or not text:
+            self._say("", "")
+            return
+        try:
+            meant = describe(parse(text))
+        except UsageError:
+            self._say("", "")  # it is still being written
+            return
+        self._say(meant, "")
+        if self._ask is not None:
+            self._check(text)
+
+    @work(exclusive=True)
+    async def _check(self, text: str) -> None:
+        assert self._ask is not None
+        try:
+            result = await self._ask(CheckBreakpoint(text))
+        except StepdbgError:
+            return
+        if isinstance(result, BreakpointChecked) and text == self._text(self._choice):
+            self._say(_in_words(result), result.problem and f"here: {result.problem}")
+        elif isinstance(result, Refusal):
+            self._say("", "")
+
+    def _say(self, check: str, problem: str) -> None:
+        self.query_one("#check", Static).update(plain(check))
+        self.query_one("#problem", Static).update(plain(problem))
+
+
+def _in_words(checked: BreakpointChecked) -> str:
+    """What a breakpoint means, matches and gives here, in a line."""
+    parts = [checked.meant]
+    if checked.matches:
+        more = f" and {plural(checked.more, 'other')}" if checked.more else ""
+        parts.append(f"it fits {', '.join(checked.matches)}{more}")
+    if checked.unknown:
+        parts.append(checked.unknown)
+    if checked.value:
+        parts.append(f"here: {checked.value}")
+    return "; ".join(parts)

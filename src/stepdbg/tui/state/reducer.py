@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from stepdbg.protocol.messages import (
     LISTED_STOPS,
     LossPoints,
+    Noted,
     Notice,
     Output,
     PastStop,
@@ -24,7 +25,9 @@ from stepdbg.tui.records.phase_lines import latest, learned
 from stepdbg.tui.state.answers import OBJECTS, PAST_STOP, Answer, Arrived
 from stepdbg.tui.state.snapshot import Lost, Snapshot, looking_at, looking_at_stop, standing_at
 
-FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Notice
+FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Noted | Notice
+MOST_NOTED = 500
+"""What breakpoints have noted is kept, so much of it, the newest."""
 _WARNING = b"Warning: "
 """How a line begins or goes on that Python's `warnings` have printed."""
 
@@ -58,6 +61,8 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost | Typed | Repl
             output = snapshot.output.fed(message.start, message.data)
             warned = output.end if _WARNING in message.data else snapshot.warned_at
             return replace(snapshot, output=output, warned_at=warned, asking=False)
+        case Noted():
+            return replace(snapshot, noted=(*snapshot.noted, message)[-MOST_NOTED:])
         case Typed() | Replied() | Cleared():
             return replace(snapshot, console=after(snapshot.console, message))
         case Lost(why=why, ended=ended):

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from stepdbg.protocol.messages import (
+    Noted,
     Progress,
     RankState,
     Result,
@@ -85,6 +86,8 @@ class Snapshot(Struct, frozen=True):
     """Whether the script waits for a line of input."""
     read_to: int = 0
     """Bytes of the output that were on the screen."""
+    noted: tuple[Noted, ...] = ()
+    """What breakpoints have noted, the oldest first."""
     warned_at: int = 0
     """Bytes of the output up to the newest warning in it."""
     lost: str = ""
@@ -210,6 +213,7 @@ class Snapshot(Struct, frozen=True):
             asking=self.asking,
             read_to=self.read_to,
             warned_at=self.warned_at,
+            noted=self.noted,
             sources=self.sources,
             stops=self.stops,
             phase_lines=self.phase_lines,
@@ -273,6 +277,7 @@ def looking_at(snapshot: Snapshot, rank: int) -> Snapshot:
         asking=snapshot.asking,
         read_to=snapshot.read_to,
         warned_at=snapshot.warned_at,
+        noted=snapshot.noted,
         sources=snapshot.sources,
         lost=snapshot.lost,
         ended=snapshot.ended,

@@ -42,7 +42,8 @@ class CompiledUpdates:
                 function = args[0] if args else kwargs.get("model")
                 if function is not None and not is_a(function, nn.Module) and not tracer.quiet:
                     hooks._names.append(str(getattr(function, "__qualname__", type(function).__name__)))
-                    tracer.listeners.update, tracer.free_run.due = hooks._say_what_is_hidden, 0
+                    tracer.listeners.update = hooks._say_what_is_hidden
+                    tracer.free_run.disarm()
             except Exception as error:
                 tracer.gave_up(error)
             try:

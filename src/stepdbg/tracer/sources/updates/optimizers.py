@@ -73,7 +73,10 @@ class Optimizers(StaysHere):
             phase: Phase | None = None
             try:
                 if (
-                    (now := monotonic_ns()) < log.due and log.open is None and get_ident() == log.thread
+                    (now := monotonic_ns()) < log.zero_grad_due
+                    and log.open is None
+                    and len(log.notes) < log.most
+                    and get_ident() == log.thread
                 ):  # in a free run: see free_run.py
                     log.open, phase = "zero_grad", hooks.noted
                     log.notes += ("zero_grad", hooks.key_of(args[0]) if args else None, now)
@@ -154,8 +157,9 @@ class Optimizers(StaysHere):
             outermost = False
             try:
                 if (
-                    (now := monotonic_ns()) < log.due
+                    (now := monotonic_ns()) < log.step_due
                     and log.open is None
+                    and len(log.notes) < log.most
                     and len(args) == 1
                     and not kwargs
                     and (used := hooks._used) is not None

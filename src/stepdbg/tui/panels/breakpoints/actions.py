@@ -22,12 +22,10 @@ class BreakpointActions:
             host.show_status(f"{host.snapshot.key('break')}: {why}")
             return
         phase = (panel.phase() if panel is not None else None) or host.panel_layout.top.phase()
-        if phase is None:
-            host.notify("there is no phase to stop at yet", severity="warning")
-            return
         stop = host.snapshot.stop
         update = stop.boundary.update if stop else 0
-        dialog = BreakpointDialog(phase, host.snapshot.session.breakpoints, update, host.glyphs)
+        ask = host.hub.answer if host.snapshot.paused else None
+        dialog = BreakpointDialog(phase, host.snapshot.session.breakpoints, update, host.glyphs, ask)
         host.push_screen(dialog, lambda message: host.hub.send(message) if message is not None else None)
 
     def switch(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stepdbg.hub.breakpoints.text import describe
-from stepdbg.protocol.messages import Breakpoint, Edit
+from stepdbg.protocol.breakpoint_text import describe, noted_words
+from stepdbg.protocol.messages import Breakpoint, Edit, Noted
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line, Span, Target, plain, shortened, shortened_name
 from stepdbg.tui.drawing.numbers import plural
@@ -19,11 +19,16 @@ class SwitchTarget(Target, frozen=True):
     number: int
 
 
+_EDITS, _NOTED = "edits", "noted, the newest first"
+"""The headings."""
+
+
 class Item(NamedTuple):
     """A row of the panel."""
 
     breakpoint: Breakpoint | None = None
     edit: Edit | None = None
+    noted: Noted | None = None
     words: str = ""
 
 
@@ -34,8 +39,11 @@ def items(snapshot: Snapshot) -> list[Item]:
     if not found:
         found.append(Item(words=f"No breakpoints. Press {snapshot.key('break')} on a phase."))
     if session.edits:
-        found.append(Item(words="edits"))
+        found.append(Item(words=_EDITS))
         found += [Item(edit=one) for one in session.edits]
+    if snapshot.noted:
+        found.append(Item(words=_NOTED))
+        found += [Item(noted=one) for one in reversed(snapshot.noted)]
     return found
 
 
@@ -57,24 +65,27 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     if session.edits:
         title += f", {plural(sum(not (edit.undone or edit.lapsed) for edit in session.edits), 'edit')}"
     body = tuple(
-        _line(item, index == frame.cursor, frame)
+        _line(item, index == frame.cursor, frame, several=len(session.ranks) > 1)
         for index, item in enumerate(rows[frame.top : frame.top + frame.height], frame.top)
     )
     return Drawing((Span(title, "dim"),), (), body, len(rows))
 
 
-def _line(item: Item, here: bool, frame: Frame) -> Line:
+def _line(item: Item, here: bool, frame: Frame, *, several: bool) -> Line:
     glyphs = frame.glyphs
     cursor = Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim")
     emphasis = "here" if here and frame.focused else ""
     if item.breakpoint is not None:
         one = item.breakpoint
         sign = glyphs.breakpoint if one.enabled else glyphs.switched_off
-        hits = f"  met {plural(one.hits, 'time')}" if one.hits else ""
-        off = "" if one.enabled else "  off"
+        hits = f"  met {plural(one.hits, 'time')}" if one.hits else "  not met yet" if one.met_nothing else ""
+        off = "" if one.enabled else "off"
+        tail = shortened(plain(one.problem) or f"{off}{hits}".strip(), max(0, frame.width - 12), glyphs.ellipsis)
+        words = shortened(plain(describe(one)), max(8, frame.width - cell_len(tail) - 6), glyphs.ellipsis)
         return (
             cursor, Span(f" {sign} ", "breakpoint" if one.enabled else "dim", SwitchTarget(one.number)),
-            Span(plain(describe(one)), emphasis or ("" if one.enabled else "dim")), Span(off + hits, "dim"),
+            Span(words, emphasis or ("" if one.enabled else "dim")),
+            Span(f"  {tail}" if tail else "", "error" if one.problem else "dim"),
         )  # fmt: skip
     if item.edit is not None:
         after = f"  update {item.edit.update}"
@@ -82,4 +93,7 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
         words = _fitting(item.edit, max(4, frame.width - len(after) - 4), glyphs)
         stands = not (item.edit.undone or item.edit.lapsed)
         return (cursor, Span(f"   {words}", emphasis or ("" if stands else "dim")), Span(after, "dim"))
-    return (cursor, Span(f" {item.words}", "heading" if item.words == "edits" else "dim"))
+    if item.noted is not None:
+        words = noted_words(item.noted, several=several)
+        return (cursor, Span(f"   {shortened(plain(words), frame.width - 4, glyphs.ellipsis)}", emphasis))
+    return (cursor, Span(f" {item.words}", "heading" if item.words in (_EDITS, _NOTED) else "dim"))

@@ -1,0 +1,247 @@
+"""Breakpoints as people write them, and as they are told: one grammar for command line, dialog, kept file and screen.
+
+    [before | after] PHASE [of NAME] [CLAUSES] [if CONDITION]
+    FILE:LINE [CLAUSES] [if CONDITION]
+    update N | update every K | epoch N
+
+Clauses, in any order: `at update N`, `every K`, `in epoch N`, `on rank R`, `ignore N`, `once`, `log "words {loss}"`.
+`backward`, `after step of opt_g`, `before backward at update 40`, `step every 9 if grad_norm() > 1`, `train.py:48`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from stepdbg.errors import UsageError
+from stepdbg.protocol.messages import Breakpoint, Noted
+
+# Compiled at first use: the first paint waits for this module.
+_WORD = r"\s*(\S+)"
+_LINE = r"\s*(?P<file>\S.*?\.\w+):(?P<line>\d+)(?=\s|\Z)"
+_STRING = r"""\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_COUNTED = {"at": ("update", "update"), "in": ("epoch", "epoch"), "on": ("rank", "rank")}
+"""The word that a clause begins with: the one that follows on it, before a number, and what the number is of."""
+_CLAUSES = (*_COUNTED, "of", "every", "ignore", "once", "log", "if")
+PHASES = ("data", "zero_grad", "forward", "eval", "loss", "backward", "unscale", "clip", "step", "scheduler")
+"""What stepdbg itself calls phases. A script may name more: `stepdbg.phase("ema")`, a generator's `yield "ema"`."""
+EXAMPLES = "`backward`, `after step of opt`, `update 40`, `train.py:48`, `backward if loss > 2`"
+
+
+class _Scanner:
+    """Takes a text apart from its beginning on."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.at = 0
+
+    @property
+    def rest(self) -> str:
+        """What has not been taken yet, without blanks around it."""
+        return self._text[self.at :].strip()
+
+    def take(self, pattern: str) -> re.Match[str] | None:
+        """What matches here, which is taken then."""
+        match = re.compile(pattern).match(self._text, self.at)
+        if match is not None:
+            self.at = match.end()
+        return match
+
+    def word(self) -> str:
+        """The next word, which is taken; empty at the end."""
+        match = self.take(_WORD)
+        return match[1] if match else ""
+
+    def next_word(self) -> str:
+        """The next word, which stays."""
+        match = re.compile(_WORD).match(self._text, self.at)
+        return match[1] if match else ""
+
+    def number(self) -> int | None:
+        """The number that comes next; None where there is none."""
+        match = self.take(r"\s*(\d+)(?=\s|\Z)")
+        return int(match[1]) if match else None
+
+
+def parse(text: str) -> Breakpoint:
+    """The breakpoint that `text` describes, not yet numbered.
+
+    Raises:
+        UsageError: the text describes none; says which part, or gives examples.
+    """
+    scanner = _Scanner(text)
+    found: dict[str, Any] = {}
+    if match := scanner.take(_LINE):
+        found["file"], found["line"] = match["file"], int(match["line"])
+    elif not _is_of_updates(scanner, found):
+        _read_phase(scanner, found, text)
+    while word := scanner.word():
+        if word == "if":
+            found["condition"] = condition = scanner.rest
+            check_condition(condition)
+            break
+        if word not in _CLAUSES or not _read_clause(word, scanner, found):
+            raise _unreadable(text)
+    for name, what in (("update", "updates"), ("epoch", "epochs"), ("every", "updates"), ("line", "lines")):
+        if found.get(name) == 0:
+            raise UsageError(f"the breakpoint {text!r} is never met: {what} count from 1")
+    return Breakpoint(0, **found)
+
+
+def _is_of_updates(scanner: _Scanner, found: dict[str, Any]) -> bool:
+    """Read `update 40`, `update every 10` or `epoch 3`, where that comes next."""
+    for name in ("update", "epoch"):
+        if match := scanner.take(rf"\s*{name}\s+(\d+)(?=\s|\Z)"):
+            found[name] = int(match[1])
+            return True
+    if match := scanner.take(r"\s*update\s+every\s+(\d+)(?=\s|\Z)"):
+        found["every"] = int(match[1])
+        return True
+    return False
+
+
+def _read_phase(scanner: _Scanner, found: dict[str, Any], text: str) -> None:
+    """Read the phase, and before or after it."""
+    word = scanner.word()
+    if word in ("before", "after"):
+        found["when"] = word
+        word = scanner.word()
+    if not word or word in ("before", "after", *_CLAUSES):
+        raise _unreadable(text)
+    found["phase"] = word
+
+
+def _read_clause(word: str, scanner: _Scanner, found: dict[str, Any]) -> bool:
+    """Read what follows on the word that a clause begins with; False where that makes no sense."""
+    if word == "once":
+        found["once"] = True
+        return True
+    if word == "of":
+        found["of"] = scanner.word()
+        return "phase" in found and found["of"] not in ("", *_CLAUSES)
+    if word == "log":
+        match = scanner.take(_STRING)
+        if match is None:
+            return False
+        found["log"] = _unquoted(match[1])
+        check_log(found["log"])
+        return True
+    name = word
+    if word in _COUNTED:
+        expected, name = _COUNTED[word]
+        if scanner.word() != expected:
+            return False
+    number = scanner.number()
+    found[name] = number
+    if word == "every":
+        scanner.take(r"\s*updates?(?=\s|\Z)")
+    return number is not None
+
+
+def _unreadable(text: str) -> UsageError:
+    return UsageError(f"cannot read the breakpoint {text!r}; write for example {EXAMPLES}")
+
+
+def check_condition(condition: str) -> None:
+    """See that a condition can be evaluated.
+
+    Raises:
+        UsageError: it is no expression of Python; says what is wrong with it.
+    """
+    if not condition:
+        raise UsageError("there is nothing after `if`; write for example `backward if loss > 2`")
+    try:
+        compile(condition, "<condition>", "eval", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        what = error.msg if isinstance(error, SyntaxError) else type(error).__name__
+        hint = ""
+        if re.search(r"\s(once|ignore \d+|log [\"'].*|at update \d+|every \d+|of \S+)\Z", condition):
+            hint = "; everything else stands before `if`"
+        elif re.search(r"(?<![=!<>:])=(?!=)", condition) and "(" not in condition:
+            hint = "; compare with =="
+        raise UsageError(f"the condition {condition!r} is no expression of Python: {what}{hint}") from error
+
+
+def check_log(words: str) -> None:
+    """See that the words of a log message can be filled in.
+
+    Raises:
+        UsageError: what stands between braces is no expression of Python.
+    """
+    try:
+        compile(log_source(words), "<log>", "eval", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        what = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise UsageError(f"the message {words!r} cannot be filled in: {what}") from error
+
+
+def log_source(words: str) -> str:
+    """The expression of Python that fills in a log message: an f-string."""
+    quote = '"""' if '"""' not in words and not words.endswith('"') else "'''"
+    return f"f{quote}{words}{quote}" if "\\" not in words else f"f{words!r}"
+
+
+def describe(point: Breakpoint) -> str:
+    """The text that `parse` reads back to the same breakpoint."""
+    parts = [*_place(point)]
+    if point.of:
+        parts.append(f"of {point.of}")
+    opens = point.phase is None and not point.file
+    if point.update is not None and not opens:
+        parts.append(f"at update {point.update}")
+    if point.every is not None and not (opens and point.update is None):
+        parts.append(f"every {point.every}")
+    if point.epoch is not None and not (opens and point.update is None and point.every is None):
+        parts.append(f"in epoch {point.epoch}")
+    if point.rank is not None:
+        parts.append(f"on rank {point.rank}")
+    if point.ignore:
+        parts.append(f"ignore {point.ignore}")
+    if point.once:
+        parts.append("once")
+    if point.log:
+        parts.append(f"log {_quoted(point.log)}")
+    if point.condition:
+        parts.append(f"if {point.condition}")
+    return " ".join(parts)
+
+
+def _quoted(words: str) -> str:
+    """A message between double quotes."""
+    return '"' + words.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def _unquoted(words: str) -> str:
+    """What stands between quotes; a backslash takes the character after it as it is, but for an n and a t."""
+    return re.sub(r"\\(.)", lambda one: {"n": "\n", "t": "\t"}.get(one[1], one[1]), words[1:-1])
+
+
+def _place(point: Breakpoint) -> list[str]:
+    """What a breakpoint begins with."""
+    if point.file:
+        return [f"{point.file}:{point.line}"]
+    if point.phase is not None:
+        return [f"{point.when} {point.phase}"]
+    if point.update is not None:
+        return [f"update {point.update}"]
+    return [f"update every {point.every}"] if point.every is not None else [f"epoch {point.epoch}"]
+
+
+def noted_words(noted: Noted, *, several: bool = False) -> str:
+    """A line of what a breakpoint has noted: `update 12, before step: loss 0.31`; with the rank, of `several`."""
+    at = noted.boundary
+    where = f"before {at.next}" if at.next else f"after {at.done}"
+    who = f"rank {at.rank} " if several else ""
+    return f"{who}update {at.opens or at.update}, {where}: {noted.words}"
+
+
+def same_place(one: Breakpoint, other: Breakpoint) -> bool:
+    """Whether both are of the same place: they differ in nothing that is written but whether they stop or note."""
+    return _identity(one) == _identity(other)
+
+
+def _identity(point: Breakpoint) -> tuple[str | int | Literal["before", "after"] | None, ...]:
+    return (
+        point.phase, point.when, point.update, point.of, point.every, point.epoch, point.rank, point.condition,
+        point.file, point.line, point.log,
+    )  # fmt: skip

@@ -1,0 +1,27 @@
+"""A boundary that training has come to, with all that decides whether to stop there."""
+
+from __future__ import annotations
+
+import weakref
+from types import FrameType
+from typing import Any, NamedTuple
+
+from stepdbg.protocol import messages as m
+
+
+class Arrival(NamedTuple):
+    """A boundary that training has come to."""
+
+    boundary: m.Boundary
+    silent: bool
+    """Whether nothing lies between this boundary and the one before: the two are one."""
+    sure: bool
+    """Whether it is known what comes next; else that is a guess."""
+    frame: FrameType | None = None
+    """The user's own innermost frame, from which the phase that comes next is called."""
+    coming: weakref.ref[Any] | None = None
+    """The model or optimizer whose phase comes next, where that is known."""
+    done: weakref.ref[Any] | None = None
+    """The model or optimizer whose phase is done, where that is known."""
+    loss_done: str | None = None
+    """What the loss is called that the backward just done was called on."""

@@ -1,0 +1,93 @@
+"""A breakpoint that is being written, held against what is alive: what it matches, and what its condition is now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+import msgspec
+from torch import nn
+
+from stepdbg.errors import UsageError
+from stepdbg.listing.nearest import nearest
+from stepdbg.protocol.breakpoint_text import PHASES, describe, parse
+from stepdbg.protocol.messages import Breakpoint, BreakpointChecked, CheckBreakpoint, Result
+from stepdbg.tracer.breakpoints.arrival import Arrival
+from stepdbg.tracer.breakpoints.holding import Breakpoints
+from stepdbg.tracer.breakpoints.owners import fits
+from stepdbg.tracer.handler import AtStop, Handler
+from stepdbg.tracer.phases.tracker import PhaseTracker
+from stepdbg.tracer.refused import Refused
+
+_FEW = 6
+"""So many names that are matched are told."""
+
+
+class BreakpointChecks(Handler):
+    """Answers what a breakpoint would match.
+
+    Args:
+        points: Evaluate a condition as they would, and know the names of what is alive.
+        tracker: The phases that have been met.
+    """
+
+    answers = (CheckBreakpoint,)
+
+    def __init__(self, points: Breakpoints, tracker: PhaseTracker) -> None:
+        self._points, self._tracker = points, tracker
+        self._at: AtStop | None = None
+
+    def open(self, at: AtStop) -> None:
+        """Training has stopped."""
+        self._at = at
+
+    def close(self) -> None:
+        """Training goes on."""
+        self._at = None
+
+    def answer(self, query: CheckBreakpoint) -> Result:
+        """What that breakpoint would match here.
+
+        Raises:
+            Refused: the text is no breakpoint.
+        """
+        try:
+            point = parse(query.text)
+        except UsageError as error:
+            raise Refused(str(error)) from error
+        assert self._at is not None
+        names = sorted(name for name in self._names(point) if fits(name, point.of)) if point.of else []
+        value, problem = "", ""
+        if point.condition or point.log:
+            value, problem = self._points.try_out(point, self._arrival(self._at))
+        return BreakpointChecked(
+            describe(point), tuple(names[:_FEW]), max(0, len(names) - _FEW), self._unknown(point, names), value, problem
+        )
+
+    def _arrival(self, at: AtStop) -> Arrival:
+        frame = next(iter(at.stack), None)
+        return Arrival(msgspec.structs.replace(at.boundary), False, True, frame)
+
+    def _names(self, point: Breakpoint) -> Iterator[str]:
+        """All that the name of that breakpoint may fit."""
+        if point.phase in ("loss", "backward"):
+            phases = chain(self._tracker.before, self._tracker.done)
+            yield from {phase.loss for phase in phases if phase.loss}
+            return
+        models = point.phase in ("forward", "eval")
+        for name, held in self._points.owners.everything():
+            if isinstance(held, nn.Module) == models:
+                yield name
+
+    def _unknown(self, point: Breakpoint, names: list[str]) -> str:
+        if point.phase is not None:
+            known = [*PHASES, *(phase.name for phase in chain(self._tracker.before, self._tracker.done))]
+            if point.phase not in known:
+                return _not_met(f"no phase is called {point.phase}", nearest(point.phase, known))
+        if point.of and not names:
+            return _not_met(f"nothing is called {point.of}", nearest(point.of, self._names(point)))
+        return ""
+
+
+def _not_met(what: str, like: str) -> str:
+    return f"{what} yet" + (f"; did you mean {like}?" if like else "")

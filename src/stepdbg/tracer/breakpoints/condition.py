@@ -1,0 +1,147 @@
+"""A condition of a breakpoint, or the words of its log message: compiled once, evaluated in the user's frame.
+
+What is evaluated sees the variables of the frame, and beside them the vocabulary. A name that the frame gives to a
+number or a tensor means that, unless it is called; any other word of the vocabulary (`loss`, which may be a function of
+the user's) means the vocabulary's.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable, Mapping
+from numbers import Number
+from types import CodeType, FrameType
+from typing import Any
+
+import torch
+
+from stepdbg.protocol.breakpoint_text import log_source
+from stepdbg.tracer.breakpoints.words import VOCABULARY
+from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.introspect.stack import local_variables
+
+Words = Mapping[str, Callable[[], Any]]
+"""The vocabulary: by its name what gives a value, or a function to call."""
+
+
+class Condition:
+    """One expression.
+
+    Args:
+        source: An expression of Python.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.code = compile(source, "<condition>", "eval", dont_inherit=True)
+        self.names = names_in(self.code)
+        """All names that the expression reads."""
+        calls = [node.func for node in ast.walk(ast.parse(source, mode="eval")) if isinstance(node, ast.Call)]
+        self.calls = frozenset(one.id for one in calls if isinstance(one, ast.Name))
+        """The names that the expression calls."""
+        called = {one.id if isinstance(one, ast.Name) else getattr(one, "attr", "") for one in calls}
+        self.may_draw = not called <= _CALM | VOCABULARY.keys()
+        """Whether the expression calls more than the vocabulary and what is known to draw no random numbers."""
+
+    @classmethod
+    def of_log(cls, words: str) -> Condition:
+        """The words of a log message, whose value is the message."""
+        return cls(log_source(words))
+
+    def value(self, frame: FrameType | None, words: Words) -> Any:
+        """What the expression gives in that frame, with these words beside its variables."""
+        return eval(self.code, Namespace(frame, words, self.calls))
+
+
+class Namespace(dict[str, Any]):
+    """What an expression sees. (`eval` takes a dictionary for its globals, whose `__missing__` Python asks.)"""
+
+    def __init__(self, frame: FrameType | None, words: Words, calls: frozenset[str] = frozenset()) -> None:
+        super().__init__(__builtins__=builtins)
+        self._calls = calls
+        self._frame = frame
+        self._words = words
+        self._own: Mapping[str, Any] | None = None
+
+    def __missing__(self, name: str) -> Any:
+        own = self._variable(name)
+        given = own is not _NONE
+        if given and is_value(own) and not (name in self._calls and name in self._words):
+            return own
+        if name in self._words:
+            return self._words[name]()
+        if given:
+            return own
+        raise KeyError(name)
+
+    def _variable(self, name: str) -> Any:
+        frame = self._frame
+        if frame is None:
+            return _NONE
+        if self._own is None:
+            self._own = local_variables(frame)
+        if name in self._own:
+            return self._own[name]
+        return frame.f_globals.get(name, _NONE)
+
+
+_NONE = object()
+
+
+_CALM = frozenset(
+    [
+        "abs",
+        "all",
+        "any",
+        "float",
+        "int",
+        "len",
+        "max",
+        "mean",
+        "min",
+        "norm",
+        "round",
+        "sum",
+        "item",
+        "std",
+        "var",
+        "isfinite",
+        "isnan",
+        "isinf",
+        "numel",
+        "size",
+        "square",
+        "sqrt",
+        "detach",
+        "argmax",
+        "argmin",
+        "count_nonzero",
+        "dim",
+    ]
+)
+"""Functions and methods that draw no random numbers."""
+
+
+def is_value(one: object) -> bool:
+    """Whether that is a number or a tensor, and so may be meant where a word of the vocabulary stands."""
+    return is_a(one, (Number, torch.Tensor)) and not is_a(one, bool)
+
+
+def names_in(code: CodeType) -> frozenset[str]:
+    """All names that the code reads, those of functions in it among them."""
+    inner = [names_in(one) for one in code.co_consts if isinstance(one, CodeType)]
+    return frozenset(code.co_names).union(*inner)
+
+
+def is_true(value: object) -> bool:
+    """Whether a condition with that value holds.
+
+    Raises:
+        ValueError: it is a tensor of several elements, of which some are true and some are not.
+    """
+    if is_a(value, torch.Tensor) and value.numel() > 1:  # type: ignore[attr-defined]
+        raise ValueError(
+            f"the condition gives {value.numel()} values, not one;"  # type: ignore[attr-defined]
+            " put .any() or .all() around what is compared"
+        )
+    return bool(value)

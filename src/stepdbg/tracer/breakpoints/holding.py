@@ -1,0 +1,282 @@
+"""Which breakpoints are met at a boundary: all that is written of one holds there. What is met is told to the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
+
+from stepdbg.protocol.breakpoint_text import describe
+from stepdbg.protocol.messages import Boundary, Breakpoint
+from stepdbg.tracer.breakpoints.arrival import Arrival
+from stepdbg.tracer.breakpoints.closures import Closures
+from stepdbg.tracer.breakpoints.condition import Condition, is_true
+from stepdbg.tracer.breakpoints.owners import OwnerNames
+from stepdbg.tracer.breakpoints.places import Places
+from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
+from stepdbg.tracer.introspect.randomness import undisturbed_randomness
+from stepdbg.tracer.introspect.unobserved import Unobserved, as_the_user, uncollected
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.python.interruptions import Interrupted, Interruptions
+
+_OF_THE_ORDER = frozenset(("update", "epoch"))
+"""Words whose value depends on what opens at the boundary."""
+LONGEST_LOG = 2000
+"""Characters of a message that is noted."""
+
+
+class Listener(Protocol):
+    """Who is told what breakpoints have met."""
+
+    interruptions: Interruptions
+    """What lets an evaluation that never ends be interrupted."""
+
+    def hit(self, number: int, *, stopped: bool) -> None:
+        """A breakpoint was met, and has stopped training or not."""
+
+    def noted(self, number: int, boundary: Boundary, words: str) -> None:
+        """A breakpoint was met that notes a message."""
+
+    def failed(self, number: int, problem: str, *, off: bool) -> None:
+        """A condition or a message could not be evaluated; `off` where the breakpoint is switched off for it."""
+
+    def evaluating(self) -> AbstractContextManager[None]:
+        """What runs within is interrupted when it takes too long."""
+
+
+class _Problem(Exception):
+    """An expression has raised; the text says what."""
+
+    def __init__(self, what: str, *, endless: bool = False) -> None:
+        super().__init__(what)
+        self.endless = endless
+        """Whether it did not end by itself."""
+
+
+class Breakpoints:
+    """The breakpoints that hold in this process."""
+
+    def __init__(self, registry: Registry, owners: OwnerNames, closures: Closures, listener: Listener) -> None:
+        self._registry, self.owners, self._closures, self.listener = registry, owners, closures, listener
+        self.places = Places()
+        self.rank = 0
+        """The number of this training process."""
+        self._states: dict[int, _State] = {}
+        self.reads_loss = False
+        """Whether any condition or message reads the loss."""
+        self.loss_holds: Callable[[float], bool] | None = None
+        """Where all that training may stop for before a `backward` are conditions on the loss alone: whether any holds
+        for a loss of that value."""
+
+    @property
+    def any(self) -> bool:
+        """Whether any is switched on."""
+        return self.places.any
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The phases that training may stop before or after."""
+        return self.places.watched
+
+    @property
+    def unnoted(self) -> frozenset[str]:
+        """Those of them that must not be only noted in a free run: not `backward`, where its loss decides alone."""
+        return self.places.watched - {"backward"} if self.loss_holds is not None else self.places.watched
+
+    def phases_ahead(self, update: int) -> int | None:
+        """So many phases can begin from now on, in that update, before an update opens that is waited for.
+
+        An update has one phase at least. None where no update is waited for.
+        """
+        return self.places.updates_ahead(update)
+
+    def hold(self, points: Iterable[Breakpoint]) -> None:
+        """Those of these breakpoints that are of this process hold from now on."""
+        points = [point for point in points if point.rank in (None, self.rank)]
+        self.places = Places(points)
+        before, self._states = self._states, {}
+        for point in points:
+            state = before.get(point.number)
+            same = state is not None and describe(state.point) == describe(point)
+            self._states[point.number] = state if same and state is not None else _State(point)
+            self._states[point.number].point = point
+        states = [state for state in self._states.values() if state.condition is not None or state.message is not None]
+        self.reads_loss = any("loss" in state.reads for state in states)
+        self.loss_holds = self._loss_condition()
+
+    def met(self, at: Arrival) -> str:
+        """Why training stops at that boundary, in words; empty where no breakpoint makes it."""
+        reason = ""
+        for point in self.places.at(at.boundary, sure=at.sure):
+            state = self._states[point.number]
+            if state.seen_at == at.boundary.index or state.over or not self.owners.is_of(point, at):
+                continue
+            if self._closures.defer(point, at.boundary):
+                continue
+            state.seen_at = at.boundary.index
+            try:
+                if self._is_met(state, at):
+                    reason = reason or in_words(point)
+            except _Problem as problem:
+                reason = self._has_failed(state, problem) or reason
+        return reason
+
+    def may_be_met(self, name: str, ended: str, at: Arrival) -> bool:
+        """Whether any breakpoint may be met as that phase begins; where not, that is certain.
+
+        A condition that holds is not evaluated again at the same boundary.
+
+        Args:
+            name: The phase.
+            ended: The phase that has just ended, if it is one of those watched.
+            at: The boundary, as far as is known: neither what opens there nor whose phase it is.
+        """
+        return any(
+            self._may_be_met(self._states[point.number], at)
+            for point in self.places.near(name, ended, at.boundary.update)
+        )
+
+    def try_out(self, point: Breakpoint, at: Arrival) -> tuple[str, str]:
+        """What the condition of a breakpoint gives at a stop (or its message, where it has no condition), in words, and
+        what is wrong with it; nothing is kept.
+        """
+        state = _State(point)
+        what = state.condition or state.message
+        if what is None:
+            return "", ""
+        try:
+            return repr(self._evaluate(state, what, at, truth=state.condition is not None)), ""
+        except _Problem as problem:
+            return "", str(problem)
+
+    def _may_be_met(self, state: _State, at: Arrival) -> bool:
+        point = state.point
+        if state.over:
+            return False
+        if state.condition is None or point.of or not state.reads.isdisjoint(_OF_THE_ORDER):
+            return True
+        if "loss" in state.reads and (point.phase, point.when) == ("backward", "before"):
+            return True  # it is being made into the newest loss
+        try:
+            state.verdict = (at.boundary.index, bool(self._evaluate(state, state.condition, at, truth=True)))
+        except _Problem as problem:
+            state.verdict = (at.boundary.index, problem)
+            return not state.failed or problem.endless
+        return bool(state.verdict[1])
+
+    def _loss_condition(self) -> Callable[[float], bool] | None:
+        """The condition of all breakpoints before `backward` together, where each is one on the loss alone."""
+        states = [self._states[point.number] for point in self.places.before("backward")]
+        simple = [one for one in states if one.reads == {"loss"} and describe(one.point) == _of_loss(one.point)]
+        if not states or len(simple) != len(states) or "backward" in self.places.followed:
+            return None
+        holds = " or ".join(f"({one.point.condition})" for one in states)
+        function: Callable[[float], bool] = eval(compile(f"lambda loss: {holds}", "<condition>", "eval"), {})
+        return function
+
+    def _is_met(self, state: _State, at: Arrival) -> bool:
+        """Whether training stops for that breakpoint, whose place this is.
+
+        Raises:
+            _Problem: its condition or its message cannot be evaluated.
+        """
+        point, listener = state.point, self.listener
+        if state.condition is not None and not self._verdict(state, state.condition, at):
+            return False
+        state.met += 1
+        if state.met <= point.ignore:
+            listener.hit(point.number, stopped=False)
+            return False
+        if state.message is not None:
+            words = str(self._evaluate(state, state.message, at))
+            listener.hit(point.number, stopped=False)
+            listener.noted(point.number, at.boundary, words[:LONGEST_LOG])
+            return False
+        state.over = point.once
+        listener.hit(point.number, stopped=True)
+        return True
+
+    def _verdict(self, state: _State, condition: Condition, at: Arrival) -> bool:
+        """Whether a condition holds at that boundary.
+
+        Raises:
+            _Problem: it has raised.
+        """
+        index, verdict = state.verdict
+        state.verdict = (0, False)
+        if index != at.boundary.index:
+            return bool(self._evaluate(state, condition, at, truth=True))
+        if isinstance(verdict, _Problem):
+            raise verdict
+        return verdict
+
+    def _evaluate(self, state: _State, what: Condition, at: Arrival, *, truth: bool = False) -> Any:
+        """The value of a condition (whether it is true), or of a message.
+
+        Raises:
+            _Problem: it has raised.
+        """
+        state.memory.begin()
+        boundary = at.boundary
+        update = boundary.update if state.point.when == "after" else boundary.opens or boundary.update
+        words = Vocabulary(self._registry, self.owners, at, state.memory, update).words()
+        try:
+            calm = undisturbed_randomness() if what.may_draw else nullcontext()
+            with Unobserved(), as_the_user(), uncollected(), calm, self.listener.evaluating():
+                value = what.value(at.frame, words)
+                return is_true(value) if truth else value
+        except Interrupted:
+            problem_words = "it did not end, and was interrupted; the breakpoint is switched off"
+            raise _Problem(problem_words, endless=True) from None
+        except BaseException as error:  # also what is no Exception: it is the condition's, not training's
+            raise _Problem(f"{type(error).__name__}: {_first_line(error)}") from None
+
+    def _has_failed(self, state: _State, problem: _Problem) -> str:
+        """Tell of a problem, and stop for it once: why, in words. What never ends is not evaluated again."""
+        again, state.failed = state.failed, True
+        if again and not problem.endless:
+            return ""
+        state.over = problem.endless
+        self.listener.failed(state.point.number, str(problem), off=problem.endless)
+        return f"{in_words(state.point)}: {problem}"
+
+
+class _State:
+    """What is known of one breakpoint while it holds."""
+
+    def __init__(self, point: Breakpoint) -> None:
+        self.point = point
+        self.condition = Condition(point.condition) if point.condition else None
+        self.message = Condition.of_log(point.log) if point.log else None
+        self.memory = Memory()
+        self.reads = (self.condition.names if self.condition else frozenset()) | (
+            self.message.names if self.message else frozenset()
+        )
+        """All names that its condition and its message read."""
+        self.verdict: tuple[int, bool | _Problem] = (0, False)
+        """At which boundary, by its index, the condition was evaluated ahead, and what it gave."""
+        self.met = 0
+        """How often all of it held, without a stop for what is to be ignored."""
+        self.seen_at = 0
+        """The boundary, by its index, at which this breakpoint was looked at last."""
+        self.failed = False
+        """Whether its condition has raised, and training has stopped for that."""
+        self.over = False
+        """Whether it is not met any more: it was temporary, or never ends."""
+
+
+def _of_loss(point: Breakpoint) -> str:
+    """How a breakpoint is written that is before `backward` and on its condition alone."""
+    return f"before backward if {point.condition}"
+
+
+def in_words(point: Breakpoint) -> str:
+    """`breakpoint 2: before backward at update 40`."""
+    return f"breakpoint {point.number}: {describe(point)}"
+
+
+def _first_line(error: BaseException) -> str:
+    try:
+        return str(error).partition("\n")[0] or "no reason given"
+    except Exception:
+        return "its text cannot be read"

@@ -1,0 +1,94 @@
+"""Breakpoints in a free run: which phases must not be only noted, and at which boundary one may be met.
+
+What can be told without a look at the boundary is told here, so that waiting for a breakpoint costs next to nothing: a
+phase that no breakpoint is at goes by as ever, a condition that does not hold ends the matter, and an update that is
+waited for limits how many phases may be noted before somebody looks.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Protocol
+
+from stepdbg.protocol import messages as m
+from stepdbg.tracer.breakpoints.arrival import Arrival
+from stepdbg.tracer.breakpoints.holding import Breakpoints
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.phases.tracker import PhaseTracker
+from stepdbg.tracer.session.losses import Losses
+from stepdbg.tracer.session.rank import Rank
+from stepdbg.tracer.session.signal_handlers import Handlers
+from stepdbg.tracer.sources.free_run import FreeRunLog
+
+
+class FreeRunning(Protocol):
+    """The tracer, as far as it is asked before a boundary is looked at."""
+
+    losses: Losses
+    """The losses, of which one may still be on its way from a device."""
+    handlers: Handlers
+    """A context in which no signal handler of the script's runs."""
+
+    @property
+    def phases(self) -> PhaseTracker:
+        """Where training is."""
+
+    def gave_up(self, error: Exception) -> None:
+        """A boundary could not be looked at."""
+
+
+class BreakpointsAhead:
+    """The breakpoints of this process, as the free run asks for them."""
+
+    def __init__(self, tracer: FreeRunning, points: Breakpoints, rank: Rank) -> None:
+        self._tracer, self._points, self._rank = tracer, points, rank
+        self.ended = ""
+        """A phase that has ended, after which a breakpoint may be met as the next one begins; empty for none."""
+
+    @property
+    def any(self) -> bool:
+        """Whether any breakpoint is switched on."""
+        return self._points.any
+
+    def forbids_noting(self, name: str) -> bool:
+        """Whether a phase that begins must not be only noted."""
+        return bool(self.ended) or name in self._points.watched
+
+    def names_owner(self, name: str) -> bool:
+        """Whether it matters after that phase whose it was."""
+        return name in self._points.places.owned
+
+    def phase_ended(self, name: str) -> None:
+        """A phase has ended, or begun as one that ends where the next begins."""
+        if name in self._points.watched:
+            self.ended = name
+
+    def may_stop(self, name: str, at: FrameType | None) -> bool:
+        """Whether a breakpoint may be met as that phase begins, with nothing else to stop for; if not, that is certain.
+
+        Args:
+            name: The phase; it is not part of the order yet.
+            at: The user's frame, where it is not on the stack.
+        """
+        ended, self.ended = self.ended, ""
+        tracer, points = self._tracer, self._points
+        phases = tracer.phases
+        with tracer.handlers:
+            try:
+                if points.reads_loss:
+                    tracer.losses.settle(wait=True)
+                index, rank = phases.index + 1, self._rank.number
+                boundary = m.Boundary(index, phases.update, epoch=phases.epoch, loss=phases.loss, rank=rank)
+                frame = frames.user_frame(at or sys._getframe(2))
+                return points.may_be_met(name, ended, Arrival(boundary, False, True, frame))
+            except Exception as error:
+                tracer.gave_up(error)
+                return True
+
+    def arm(self, log: FreeRunLog, phases: PhaseTracker, now_ns: int) -> None:
+        """From now on phases are noted, but for those that breakpoints are at."""
+        if self.ended:
+            return
+        log.loss_holds = self._points.loss_holds
+        log.arm(now_ns, self._points.unnoted, self._points.phases_ahead(phases.update))

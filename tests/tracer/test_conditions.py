@@ -1,0 +1,176 @@
+"""Conditions and messages of breakpoints: what they see, what they say, and that they do no harm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from tracer.bare_hub import bare, debuggee, write
+
+from stepdbg.protocol.breakpoint_text import parse
+from stepdbg.protocol.messages import BreakpointChecked, CheckBreakpoint, Stop
+
+TRAIN = """
+import torch
+from torch import nn, optim
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 1))
+opt = optim.SGD(net.parameters(), lr=0.05)
+x = torch.randn(12, 4); y = x.sum(1, keepdim=True)
+def train(updates):
+    for i in range(updates):
+        opt.zero_grad()
+        loss = (net(x + 0.01 * torch.randn(12, 4)) - y).square().mean()
+        loss.backward()
+        if i == 4:
+            norm = torch.nn.utils.clip_grad_norm_(net.parameters(), 1e9)
+            print("norm", norm.item(), "loss", loss.item(), "weight", net[0].weight.norm().item())
+        opt.step()
+    print("end", loss.item())
+train(10)
+"""
+
+
+def points(*texts: str) -> tuple:
+    return tuple(msgspec.structs.replace(parse(text), number=number) for number, text in enumerate(texts, 1))
+
+
+def stops(tmp_path: Path, *texts: str) -> list[Stop]:
+    """The stops of the training, let run, with these breakpoints; it ends as it does without them."""
+    script = write(tmp_path, TRAIN)
+    with debuggee(script, go="continue", breakpoints=points(*texts)) as training:
+        found = list(training.stops("continue"))
+        assert training.end() == bare(script)
+    assert found[-1].reason == "exit"
+    return found[:-1]
+
+
+def updates(found: list[Stop]) -> list[int]:
+    return [stop.boundary.update for stop in found]
+
+
+def test_a_condition_reads_the_variables_of_the_frame_it_is_called_from(tmp_path: Path) -> None:
+    assert updates(stops(tmp_path, "backward if i == 3 and x.shape[0] == 12")) == [4]
+
+
+def test_a_name_that_the_script_gives_to_something_else_means_the_vocabulary_s_word(tmp_path: Path) -> None:
+    """`norm` is a number of the script's in the fifth update and a word before."""
+    found = stops(tmp_path, "clip once if norm(net[0].weight) > 0", "step if update == 5 and norm > 0")
+    assert updates(found) == [5, 5]
+
+
+def test_a_condition_that_raises_stops_there_once_and_says_why(tmp_path: Path) -> None:
+    found = stops(tmp_path, "backward if nothing > 2")
+    assert updates(found) == [1]
+    assert found[0].detail.endswith("NameError: name 'nothing' is not defined")
+
+
+@pytest.mark.parametrize(
+    ("condition", "why"),
+    [
+        ("x > 0", "the condition gives 48 values, not one; put .any() or .all() around what is compared"),
+        ("grad_norm('nett.*') > 0", "LookupError: no parameter's name fits nett.*"),
+        ("norm(None) > 0", "ValueError: it is None: there is no tensor"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("exit()", "SystemExit"),
+        ("(lambda f: f(f))(lambda f: f(f))", "RecursionError"),
+    ],
+)
+def test_what_a_condition_raises_never_reaches_training(condition: str, why: str, tmp_path: Path) -> None:
+    (stop,) = stops(tmp_path, f"backward if {condition}")
+    assert why in stop.detail
+
+
+def test_a_breakpoint_is_ignored_so_often_and_a_temporary_one_stops_once(tmp_path: Path) -> None:
+    found = stops(tmp_path, "step ignore 7", "backward once")
+    assert [(stop.boundary.update, stop.boundary.next) for stop in found] == [
+        (1, "backward"), (8, "step"), (9, "step"), (10, "step"),
+    ]  # fmt: skip
+
+
+def test_a_message_is_noted_with_what_torch_computes_and_training_goes_on(tmp_path: Path) -> None:
+    script = write(tmp_path, TRAIN)
+    words = "norm {grad_norm()} loss {loss} weight {norm(net[0].weight)} {lr} {finite('net.*.grad')}"
+    with debuggee(script, go="continue", breakpoints=points(f'step at update 5 log "{words}"')) as training:
+        found = list(training.stops("continue"))
+        code, output, _ = training.end()
+    assert [stop.reason for stop in found] == ["exit"]
+    (noted,) = training.noted
+    assert (noted.boundary.update, noted.boundary.next) == (5, "step")
+    printed = output.split("\n")[0].split()
+    told = noted.words.split()
+    assert told[::2][:3] == printed[::2] == ["norm", "loss", "weight"]
+    assert [float(one) for one in told[1:6:2]] == pytest.approx([float(one) for one in printed[1::2]], rel=1e-6)
+    assert told[6:8] == ["0.05", "True"]
+    assert code == 0
+
+
+def test_conditions_keep_what_they_compare_with_the_time_before(tmp_path: Path) -> None:
+    assert updates(stops(tmp_path, "after step if changed(net[0].weight)")) == [*range(2, 10)]
+    assert updates(stops(tmp_path, "after step if changed(x)")) == []
+    assert updates(stops(tmp_path, "step if ratio(net[0].weight) < 1")) == [*range(2, 11)]
+
+
+def test_a_condition_that_draws_random_numbers_leaves_those_of_the_script(tmp_path: Path) -> None:
+    assert (
+        updates(stops(tmp_path, "backward if torch.rand(()) > 2", "step if net(torch.randn(3, 4)).sum() > 1e9")) == []
+    )
+
+
+def test_a_breakpoint_of_another_rank_is_not_met(tmp_path: Path) -> None:
+    assert updates(stops(tmp_path, "step on rank 1", "step on rank 0 at update 2")) == [2]
+
+
+TWO = """
+import torch
+from torch import nn, optim
+torch.manual_seed(0)
+D, G = nn.Sequential(nn.Linear(4, 1)), nn.Linear(2, 4)
+opt_d, opt_g = optim.SGD(D.parameters(), lr=0.05), optim.SGD(G.parameters(), lr=0.05)
+for i in range(3):
+    opt_d.zero_grad()
+    loss_d = D(G(torch.randn(8, 2)).detach()).mean()
+    loss_d.backward()
+    opt_d.step()
+    opt_g.zero_grad()
+    loss_g = -D(G(torch.randn(8, 2))).mean()
+    loss_g.backward()
+    opt_g.step()
+"""
+WHOSE = {
+    "step of opt_g": ["step"] * 3,
+    "after step of opt_d at update 2": ["zero_grad"],
+    "forward of D": ["forward"] * 6,
+    "forward of G every 2": ["forward"] * 2,
+    "backward of loss_*": ["backward"] * 6,
+    "backward of loss_g": ["backward"] * 3,
+    "zero_grad of opt_? at update 3": ["zero_grad"] * 2,
+    "after forward of G at update 1": ["loss"] * 2,
+    "step of nothing": [],
+}
+
+
+@pytest.mark.parametrize("text", WHOSE)
+def test_a_breakpoint_is_of_the_model_optimizer_or_loss_that_it_names(text: str, tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, TWO), go="continue", breakpoints=points(text)) as training:
+        found = [stop for stop in training.stops("continue") if stop.reason == "breakpoint"]
+    nexts = [stop.boundary.next for stop in found]
+    assert nexts == WHOSE[text]
+    if text == "step of opt_g":
+        assert [stop.next_of for stop in found] == ["opt_g"] * 3
+
+
+def test_a_breakpoint_is_checked_before_it_is_set(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, TWO)) as training:
+        for stop in training.stops():
+            if stop.boundary.next == "backward":
+                break
+        ask = lambda text: training.ask(CheckBreakpoint(text))  # noqa: E731
+        assert ask("step of opt_*") == BreakpointChecked("before step of opt_*", ("opt_d", "opt_g"))
+        assert ask("forward of H").unknown == "nothing is called H yet"
+        assert ask("bakward").unknown == "no phase is called bakward yet; did you mean backward?"
+        assert ask("backward if loss > 100").value == "False"
+        assert ask("backward if los > 100").problem == "NameError: name 'los' is not defined"
+        assert ask('step log "{i}"').value == "'0'"
+        assert "no expression of Python" in ask("step if (").problem
