@@ -24,7 +24,7 @@ from stepdbg.protocol.messages import (
 from stepdbg.tui.actions.action import main_keys
 from stepdbg.tui.actions.registry import ACTIONS
 from stepdbg.tui.drawing.lines import Line, text, width_of
-from stepdbg.tui.panels.effects.matrix import PHASE
+from stepdbg.tui.panels.effects.phase_rows import PHASE
 from stepdbg.tui.panels.graph.view import GRAPH
 from stepdbg.tui.panels.optimizer.next_step import FORESIGHT
 from stepdbg.tui.panels.optimizer.view import OPTIMIZERS

@@ -12,7 +12,7 @@ from stepdbg.protocol.messages import Edit, Hanging, Identity, Owner, PastStop, 
 from stepdbg.tui.drawing.lines import ASCII, Drawing, Frame, text
 from stepdbg.tui.layout.arrangement import boxes, order
 from stepdbg.tui.panel_base.registry import PANELS
-from stepdbg.tui.panels.effects import matrix
+from stepdbg.tui.panels.effects import matrix, phase_rows
 from stepdbg.tui.panels.effects import names as effect_names
 from stepdbg.tui.panels.effects import owners as identity
 from stepdbg.tui.state.snapshot import Snapshot
@@ -84,13 +84,13 @@ def test_what_nobody_recorded_says_so() -> None:
     words = drawn(matrix.draw(snapshot, Frame(80, 16, cursor=3), "grad"))
     assert "not recorded" in " ".join(row(words, "loss"))
     assert "since nobody looked before it" in words
-    found = matrix.rows(snapshot)
+    found = phase_rows.rows(snapshot)
     assert "not recorded" in effect_names.names(snapshot, found[3], "grad").problem
 
 
 def test_the_names_of_the_phase_done_are_at_hand_and_those_of_others_are_asked_for() -> None:
     snapshot = at(stop_after("backward"))
-    found = matrix.rows(snapshot)
+    found = phase_rows.rows(snapshot)
     done = next(row for row in found if row.just_done)
     told = effect_names.names(snapshot, done, "grad").effects
     assert [one.object for one in told] == [f"{name}.grad" for name in PARAMETERS]
@@ -107,7 +107,7 @@ def test_the_names_of_the_phase_done_are_at_hand_and_those_of_others_are_asked_f
 def test_the_second_phase_of_a_name_is_asked_for_as_the_second() -> None:
     stop = stop_after("backward")
     twice = (*stop.phases, *stop.phases[2:])
-    found = matrix.rows(at(msgspec.structs.replace(stop, phases=twice)))
+    found = phase_rows.rows(at(msgspec.structs.replace(stop, phases=twice)))
     asked = [(row.box.name, row.asked.ordinal) for row in found if row.asked and row.asked.update == 42]
     assert asked[2:] == [("forward", 1), ("loss", 1), ("backward", 1), ("forward", 2), ("loss", 2)]
 
@@ -116,7 +116,7 @@ def test_where_there_is_little_room_kinds_that_nothing_was_done_to_give_way() ->
     words = drawn(matrix.draw(at(stop_after("backward")), Frame(42, 16), "grad"))
     assert "hyp" not in words
     assert row(words, "step")[0] == "*8"
-    kinds = [kind for kind, _, _ in matrix.columns(matrix.rows(at(stop_after("backward"))), 42).kinds]
+    kinds = [kind for kind, _, _ in matrix.columns(phase_rows.rows(at(stop_after("backward"))), 42).kinds]
     assert kinds == ["parameter", "grad", "buffer", "state", "loss", "output", "batch"]
 
 
@@ -133,11 +133,11 @@ def test_headings_are_whole_words_by_turns_on_two_lines_where_the_column_is_narr
     assert "grd" in text(only)
 
 
-@given(st.integers(1, 170), st.integers(1, 40), st.integers(0, 7), st.sampled_from(matrix.KINDS))
+@given(st.integers(1, 170), st.integers(1, 40), st.integers(0, 7), st.sampled_from(phase_rows.KINDS))
 def test_matrix_names_and_owners_draw_at_any_size(width: int, height: int, cursor: int, kind: str) -> None:
     snapshot = knowing(at(stop_after("backward")), KNOWN)
     frame = Frame(width, height, cursor=cursor, focused=True)
-    found = matrix.rows(snapshot)
+    found = phase_rows.rows(snapshot)
     for drawing in (
         matrix.draw(snapshot, frame, kind),  # type: ignore[arg-type]
         matrix.draw(at(None, "starting"), frame, kind),  # type: ignore[arg-type]

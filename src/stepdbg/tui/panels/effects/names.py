@@ -11,7 +11,8 @@ from stepdbg.protocol.messages import Effect, EffectNames, Kind
 from stepdbg.tui.drawing.lines import Drawing, Frame, Line, Span, lesson, padded, plain, shortened_name
 from stepdbg.tui.drawing.marks import SIGNS
 from stepdbg.tui.drawing.numbers import plural
-from stepdbg.tui.panels.effects.matrix import NOT_RECORDED, PHASE, Row, cell, stop_after
+from stepdbg.tui.panels.effects.matrix import NOT_RECORDED
+from stepdbg.tui.panels.effects.phase_rows import PHASE, Row, cell, stop_after
 from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.words.sentence import NOUNS

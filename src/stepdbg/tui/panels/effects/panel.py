@@ -14,6 +14,7 @@ from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.effects import matrix as effects
 from stepdbg.tui.panels.effects import names as effect_names
 from stepdbg.tui.panels.effects import owners as identity
+from stepdbg.tui.panels.effects import phase_rows
 from stepdbg.tui.state.answers import IDENTITY, OVERVIEW
 from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.snapshot import Snapshot
@@ -100,7 +101,7 @@ class EffectsPanel(Panel):
         """
         self._row, self.view = self._matrix_row(), "names"
         if self.snapshot is not None:
-            self.kind = effects.nearest_counted(self._named_row(self.snapshot).box, self.kind)
+            self.kind = phase_rows.nearest_counted(self._named_row(self.snapshot).box, self.kind)
         self.cursor = self.top = 0
         self.moved()
 
@@ -136,13 +137,13 @@ class EffectsPanel(Panel):
             self.view = "inner"
         if self.view == "inner":
             self.cursor = self.top = 0
-        self._row = effects.row_done(snapshot)
-        found = effects.rows(snapshot)
+        self._row = phase_rows.row_done(snapshot)
+        found = phase_rows.rows(snapshot)
         if self.showing() == "matrix":
             self.cursor, self.total = self._row, len(found)  # known before it is drawn: keys may come ahead of that
         if found:
             box = found[self._row].box
-            told = [kind for kind in effects.KINDS if effects.cell(box, kind)]
+            told = [kind for kind in phase_rows.KINDS if phase_rows.cell(box, kind)]
             if told and self.kind not in told:
                 self.kind = told[0]
 
@@ -168,8 +169,8 @@ class EffectsPanel(Panel):
         """The tensor whose owners are shown: the first parameter, until another one is chosen."""
         return self.object or snapshot.leading
 
-    def _named_row(self, snapshot: Snapshot) -> effects.Row:
-        found = effects.rows(snapshot)
+    def _named_row(self, snapshot: Snapshot) -> phase_rows.Row:
+        found = phase_rows.rows(snapshot)
         return found[min(self._row, len(found) - 1)]
 
     def queries(self, snapshot: Snapshot) -> list[PanelQuery]:
@@ -178,10 +179,10 @@ class EffectsPanel(Panel):
         if stop is None or not snapshot.paused:
             return []
         wants = [PanelQuery(OVERVIEW, ListObjects(count=0), stop.registry)]
-        found = effects.rows(snapshot)
+        found = phase_rows.rows(snapshot)
         row = found[min(self._matrix_row(), len(found) - 1)] if found else None
         if row is not None and row.asked is not None and row.box.record is not None and row.box.record.effects:
-            wants.append(PanelQuery(effects.PHASE, row.asked, snapshot.boundary))
+            wants.append(PanelQuery(phase_rows.PHASE, row.asked, snapshot.boundary))
         if row is not None and (window := self._window(snapshot, row)) is not None:
             wants.append(PanelQuery(effect_names.EFFECT_NAMES, window, snapshot.boundary))
         name = self._owned(snapshot)
@@ -189,7 +190,7 @@ class EffectsPanel(Panel):
             wants.append(PanelQuery(IDENTITY, Identify(name), snapshot.boundary))
         return wants
 
-    def _window(self, snapshot: Snapshot, row: effects.Row) -> ListEffects | None:
+    def _window(self, snapshot: Snapshot, row: phase_rows.Row) -> ListEffects | None:
         """What is to be asked for the names in view, with a margin around them; None where nothing is."""
         if self.view != "names" or row.box.record is None:
             return None
@@ -223,10 +224,10 @@ class EffectsPanel(Panel):
         """The object under the cursor, the first behind the count under it, or the one whose owners were shown last."""
         if self.view in ("names", "inner") or self.snapshot is None:
             return self.chosen()
-        if self.showing() == "matrix" and self.snapshot.stop is not None and effects.rows(self.snapshot):
-            here = effects.rows(self.snapshot)
+        if self.showing() == "matrix" and self.snapshot.stop is not None and phase_rows.rows(self.snapshot):
+            here = phase_rows.rows(self.snapshot)
             row = here[min(self._matrix_row(), len(here) - 1)]
-            stop = effects.stop_after(self.snapshot, row) if row.box.record is not None else None
+            stop = phase_rows.stop_after(self.snapshot, row) if row.box.record is not None else None
             named = stop.effects.named if stop is not None and stop.effects is not None else ()
             if (first := next((one.object for one in named if one.kind == self.kind), "")) != "":
                 return first
@@ -234,13 +235,13 @@ class EffectsPanel(Panel):
 
     def phase(self) -> str | None:
         """The phase of the matrix's row."""
-        found = effects.rows(self.snapshot) if self.snapshot is not None and self.showing() == "matrix" else []
+        found = phase_rows.rows(self.snapshot) if self.snapshot is not None and self.showing() == "matrix" else []
         return found[self.cursor].box.name if self.cursor < len(found) else None
 
     def move(self, rows: int, columns: int = 0) -> None:
         """Move the cursor over the cells of the matrix, or along the list."""
         if columns and self.showing() == "matrix" and self.snapshot is not None:
-            shown = [kind for kind, _, _ in effects.columns(effects.rows(self.snapshot), self.size.width).kinds]
+            shown = [kind for kind, _, _ in effects.columns(phase_rows.rows(self.snapshot), self.size.width).kinds]
             here = shown.index(self.kind) if self.kind in shown else 0
             self.kind = shown[max(0, min(here + columns, len(shown) - 1))]
         if self.showing() == "identity":
