@@ -11,7 +11,7 @@ INSTALLED := .venv/.installed
 GPU := .venv-gpu
 INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt
 
-.PHONY: demo test quick lint format serve bench gpu pictures keys wheel clean
+.PHONY: demo test quick lint format serve record bench gpu pictures keys wheel clean
 
 demo: $(RUNS)  ## the screen, on digits being learned
 	$(BIN)/stepdbg demos/mnist.py
@@ -34,6 +34,9 @@ format: $(INSTALLED)
 
 serve: $(INSTALLED)  ## the screen in Textual's development mode, on a fake debuggee; no torch
 	$(BIN)/textual run --dev -c $(BIN)/python -m stepdbg.tui.serve
+
+record: $(INSTALLED)  ## what the fake debuggee replays: answers of the real tracer, from a run of tests/recording/textbook.py
+	PYTHONPATH=tests $(BIN)/python tests/recording/record.py
 
 bench: $(INSTALLED)  ## every budget, measured side by side on a real terminal; overhead also beside other tools
 	$(INSTALL) -e '.[peers]'

@@ -35,7 +35,7 @@ LONG = {"frameworks": 300.0}
 """The same by folder, for tests that run a program several times which imports half of a library each time."""
 PROCESSES = ("commands", "demos", "e2e", "frameworks", "scripts")
 """Folders of tests that start programs."""
-STARTING = ("Popen", "Place", "bare", "debuggee", "real_hub", "subprocess", "keeper")
+STARTING = ("Popen", "Place", "bare", "debuggee", "real_hub", "subprocess", "keeper", "Recorder")
 """What a file of tests names that starts programs."""
 
 

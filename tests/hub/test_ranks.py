@@ -19,6 +19,8 @@ from stepdbg.protocol.messages import (
 )
 from stepdbg.testing import FakeDebuggee
 
+WEIGHT = "model.fc1.weight"
+
 
 def states(screen: Screen) -> list[str]:
     return [rank.state for rank in screen.session.ranks]
@@ -94,10 +96,11 @@ async def test_edits_of_two_ranks_stand_side_by_side_in_the_journal() -> None:
         fakes = [FakeDebuggee(hub.folder, rank=rank, world=2).start() for rank in (0, 1)]
         await screen.until(lambda s: states(s) == ["paused", "paused"])
         ask = screen.connection.ask
-        before = fakes[0].weights()
+        before = fakes[0].values(WEIGHT)
+        bias, weight = PreviewEdit("model.fc2.bias", "5", (1,)), PreviewEdit(WEIGHT, "old * 1.5", (0, 0))
         numbers = []
-        for rank, expression in ((0, "old * 2"), (1, "old * 3"), (0, "old * 5")):
-            preview = await ask(PreviewEdit("model.fc1.weight", expression, (0, 1)), rank)
+        for rank, query in ((0, bias), (1, weight), (0, weight)):
+            preview = await ask(query, rank)
             assert isinstance(preview, EditPreview)
             done = await ask(ApplyEdit(preview.token), rank)
             assert isinstance(done, EditDone)
@@ -106,10 +109,10 @@ async def test_edits_of_two_ranks_stand_side_by_side_in_the_journal() -> None:
         await screen.until(lambda s: len(s.session.edits) == 3)
         undone = await ask(UndoEdit(), 1)
         assert isinstance(undone, EditDone)
-        assert (undone.edit.number, undone.edit.expression) == (2, "old * 3")
+        assert (undone.edit.number, undone.edit.expression) == (2, "old * 1.5")
         await screen.until(lambda s: [edit.undone for edit in s.session.edits] == [False, True, False])
         assert [(edit.rank, edit.expression) for edit in screen.session.edits] == [
-            (0, "old * 2"), (1, "old * 3"), (0, "old * 5"),
+            (0, "5"), (1, "old * 1.5"), (0, "old * 1.5"),
         ]  # fmt: skip
-        assert fakes[1].weights() == before
-        assert fakes[0].weights() != before
+        assert fakes[1].values(WEIGHT) == before
+        assert fakes[0].values(WEIGHT) != before

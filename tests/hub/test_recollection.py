@@ -124,7 +124,7 @@ async def test_what_was_asked_before_an_edit_is_not_shown_as_if_it_were_so_after
         index = screen.stop.boundary.index
         assert isinstance(await ask(LookAt(WEIGHT)), TensorView)
         assert isinstance(await ask(ListOptimizers()), Optimizers)
-        preview = await ask(PreviewEdit(WEIGHT, "old * 2"))
+        preview = await ask(PreviewEdit(WEIGHT, "old*2"))
         await ask(ApplyEdit(preview.token))
         assert isinstance(await ask(Recall(index, LookAt(WEIGHT))), Refusal)
         now = await ask(LookAt(WEIGHT))

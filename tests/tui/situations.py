@@ -24,7 +24,6 @@ from stepdbg.protocol.messages import (
     PreviewEdit,
     Steer,
 )
-from stepdbg.testing.network import Tensor
 from stepdbg.tui.actions.help_dialog import HelpDialog
 from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
 from stepdbg.tui.dialogs.dialog import Dialog
@@ -45,7 +44,7 @@ from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.snapshot import neighbour
 from stepdbg.tui.state.targets import ActionTarget, PhaseTarget, RankTarget
 
-LARGE = (40, 400)
+LARGE = (40, 160)
 """Rows and columns of a matrix whose heat map needs more pixels than the widest of the screens has."""
 
 
@@ -140,9 +139,8 @@ async def marked(scene: Scene) -> None:
 
 async def on_a_large_map(scene: Scene) -> None:
     """Of a tensor of several slices, each larger than the screen."""
-    scene.here.fake._inspection.variables["x"] = Tensor((3, *LARGE))
     await scene.at("tensor")
-    scene.here.tensor.look_at("x")
+    scene.here.tensor.look_at("images")
     scene.here.tensor.mode = "map"
     scene.app.hub.ask()
     maps = lambda: scene.here.tensor.view is not None and scene.app.snapshot.answer(MAPS)  # noqa: E731

@@ -50,7 +50,7 @@ async def test_m_shows_maps_and_numbers_in_turn_and_the_cursor_is_one(size: tupl
         await here.press("down", "right")
         row = here.app.snapshot.answer(MAPS).block_rows  # a step over a map is a pixel
         await here.until(lambda: here.tensor.editable().element == (row, 1), "the next pixel")
-        value = here.fake.model.parameters["fc1.weight"].values[12 * row + 1]
+        value = here.fake.values("model.fc1.weight")[12 * row + 1]
         await here.until_seen(f"[{row}, 1]", "▌▌▌▌▌▌▌▌", f"value {value:.4f}")
         await here.press("e")
         await here.until_seen(f"model.fc1.weight[{row}, 1]")
@@ -108,7 +108,7 @@ async def test_y_copies_what_is_under_the_cursor_and_says_so(monkeypatch: pytest
             assert told(here) == "copied the name: model.fc1.weight"
             await opened(here)
             await here.press("down", "y")
-            assert float(decoded(written[-1])) == pytest.approx(here.fake.model.parameters["fc1.weight"].values[12])
+            assert float(decoded(written[-1])) == pytest.approx(here.fake.values("model.fc1.weight")[12])
             await here.press("Y")
             assert decoded(written[-1]).startswith("model.fc1.weight: min -")
             await here.press("0", "y")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from textual import events
@@ -9,7 +11,6 @@ from tui.builders import at, knowing, shown, stop_after, widest
 from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol.messages import Breakpoint, Evaluated, Frame, Interrupt, Local, Locals, Refusal, SourceText
-from stepdbg.testing import textbook
 from stepdbg.tui.drawing.lines import ASCII, UNICODE
 from stepdbg.tui.drawing.lines import Frame as Place
 from stepdbg.tui.panels.console import view as console
@@ -172,11 +173,11 @@ async def test_the_source_panel_follows_the_frame_and_lists_its_variables() -> N
         await here.until_seen("loss.backward()", "+1 of libraries (U)", "logits")
         assert "float32" in here.text
         await here.press("u")
-        await here.until_seen("textbook.py:1 ", "optimizer  Adam")
+        await here.until_seen("textbook.py:94 ", "FEATURES     12")
         assert "logits" not in here.panel("source").text()
         await here.press("U", "d")
-        await here.until_seen("debuggee.py:0")
-        await here.click_on("train:2", start=True)
+        await here.until_seen("_contextlib.py:124")
+        await here.click_on("train:73", start=True)
         await here.until(lambda: frames.chosen(here.app.snapshot) == 0, "the innermost frame by the mouse")
         await here.step()
         await here.until_seen("optimizer.step()")
@@ -216,9 +217,9 @@ async def test_b_on_a_line_sets_a_breakpoint_on_its_phase_and_the_margin_shows_i
         await here.step_to("step")
         await here.press("6")
         panel = here.panel("source")
-        line = next(n for n, text in enumerate(_lines()) if "loss = model.cross" in text)
+        line = next(n for n, text in enumerate(_lines(here)) if "loss = functional" in text)
         await here.until(lambda: panel.total > line, "the code")
-        await here.click_on("loss = model.cross")
+        await here.click_on("loss = functional")
         assert panel.cursor == line
         await here.press("b")
         await here.until_seen("Breakpoint on loss")
@@ -226,9 +227,8 @@ async def test_b_on_a_line_sets_a_breakpoint_on_its_phase_and_the_margin_shows_i
         await here.until(lambda: "●loss" in panel.text(), "the mark in the margin")
 
 
-def _lines() -> list[str]:
-    with open(textbook.__file__) as file:
-        return file.read().splitlines()
+def _lines(here: Stage) -> list[str]:
+    return Path(here.app.snapshot.stop.boundary.file).read_text().splitlines()
 
 
 async def type_in(here: Stage, words: str) -> None:
@@ -253,7 +253,7 @@ async def test_python_is_typed_run_recalled_and_left(size: tuple[int, int]) -> N
         await type_in(here, "print(n + 70)")
         await here.press("enter", "enter")
         await here.until(lambda: "\n 70\n 71" in here.panel("console").text(), "what the block has printed")
-        assert here.fake._inspection.evaluated == ["epoch + 41", "for n in range(2):\n    print(n + 70)"]
+        assert here.fake.evaluated == ["epoch + 41", "for n in range(2):\n    print(n + 70)"]
         await here.press("up", "up", "up", "up")
         line = here.panel("console").input
         assert line.text == "epoch + 41"

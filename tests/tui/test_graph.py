@@ -156,7 +156,7 @@ async def test_b_shows_the_graph_enter_opens_a_branch_and_leads_on_to_a_paramete
         await here.step_to("backward")
         await here.press("7", "B")  # nothing is selected there: the loss's
         await here.until(lambda: "● NllLossBackward0" in words(here), "the graph")
-        assert "8 nodes · 4 parameters reached" in words(here)
+        assert "14 nodes · 4 parameters reached" in words(here)
         assert here.app.panel_layout.focused_name() == "tensor"
         await here.press(*["down"] * 7)
         assert kind(here) == "branch"
@@ -205,7 +205,7 @@ async def test_it_is_reached_by_mouse_and_by_the_palette(size: tuple[int, int]) 
 async def test_from_a_parameter_the_cursor_goes_to_where_the_graph_ends_at_it() -> None:
     async with stage() as here:
         await here.press("B")
-        await here.until_seen("No graph: the loss has none")
+        await here.until_seen("No graph:", "the loss has none until forward")
         await here.step_to("backward")
         await here.until_seen("model.fc1.weight is a leaf", "here backward adds the gradient")
         await here.press("escape", "B")

@@ -196,7 +196,7 @@ async def at_forward(here: Stage) -> None:
 async def test_s_goes_through_the_modules_and_n_to_the_end_of_the_phase(size: tuple[int, int]) -> None:
     async with stage(size) as here:
         await at_forward(here)
-        for name, cls in (("fc1", "Linear"), ("norm", "BatchNorm1d"), ("fc2", "Linear")):
+        for name, cls in (("fc1", "Linear"), ("norm", "Norm"), ("fc2", "Linear")):
             await here.step("s")
             await here.until_seen(f"inside forward, after model.{name}", f"{cls} model.{name}: ")
         await here.step("s")
@@ -219,7 +219,7 @@ async def test_what_came_out_is_opened_by_key_and_the_tensor_panel_follows() -> 
         await here.step("s")
         await here.press("V")
         await here.until(lambda: here.tensor.view and here.tensor.view.shape == (8, 16), "the output")
-        assert [part.label for part in here.tensor.view.parts] == ["output"]
+        assert [part.label for part in here.tensor.view.parts] == ["output", "input"]
         await here.step("s")
         await here.until(lambda: here.tensor.object == "output of model.norm", "the next output")
         await here.until(lambda: here.tensor.view and len(here.tensor.view.parts) == 2, "output and input")

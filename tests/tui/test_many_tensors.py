@@ -43,7 +43,7 @@ async def answered(here: Stage) -> None:
 
 
 async def test_letters_are_seen_before_there_is_an_answer_and_only_the_newest_filter_is_asked_for_then() -> None:
-    async with stage((100, 30), blocks=BLOCKS) as here:
+    async with stage((100, 30), recording="large") as here:
         between = Between(here)
         between.open.clear()
         line = "blocks.123.weight"
@@ -60,7 +60,7 @@ async def test_letters_are_seen_before_there_is_an_answer_and_only_the_newest_fi
 
 
 async def test_rows_and_figures_are_asked_for_by_windows_wherever_one_scrolls() -> None:
-    async with stage((100, 30), blocks=BLOCKS) as here:
+    async with stage((100, 30), recording="large") as here:
         between = Between(here)
         panel = cast("ModelPanel", here.panel("model"))
         await here.press("1", "z", "plus")
@@ -80,7 +80,7 @@ async def test_rows_and_figures_are_asked_for_by_windows_wherever_one_scrolls() 
 
 
 async def test_the_names_behind_a_count_are_asked_for_by_windows_and_all_can_be_gone_to() -> None:
-    async with stage((100, 30), blocks=BLOCKS) as here:
+    async with stage((100, 30), recording="large") as here:
         await here.step_to("step")
         panel = cast("EffectsPanel", here.panel("effects"))
         between = Between(here)
@@ -110,7 +110,7 @@ async def test_the_names_behind_a_count_are_asked_for_by_windows_and_all_can_be_
 
 
 async def test_of_a_past_phase_the_names_can_be_listed_too() -> None:
-    async with stage((100, 30), blocks=BLOCKS) as here:
+    async with stage((100, 30), recording="large") as here:
         await here.step_to("step")
         await here.step()
         panel = cast("EffectsPanel", here.panel("effects"))

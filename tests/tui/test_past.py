@@ -27,7 +27,7 @@ async def look(here: Stage, key: str, *words: str) -> None:
 @both_sizes
 async def test_earlier_stops_are_shown_as_they_were_and_training_stays_where_it_is(size: tuple[int, int]) -> None:
     async with stage(size) as here:
-        await here.until(lambda: "2.390" in here.panel("model").text(), "the figures")
+        await here.until(lambda: "2.185" in here.panel("model").text(), "the figures")
         figures = here.panel("model").text().splitlines()[1:]
         await here.step_to("step")
         await here.step()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from tui.stage import SIZES, stage
+from tui.stage import SIZES, Stage, stage
 
 from stepdbg.errors import ConditionError
-from stepdbg.protocol.messages import Condition
+from stepdbg.protocol.messages import ApplyEdit, Condition, EditPreview, PreviewEdit
 from stepdbg.tui.panels.tensor.conditions import ODD, holds, parsed
 from stepdbg.tui.panels.tensor.slots import BESIDE, TENSOR
 
@@ -36,10 +36,10 @@ async def test_what_was_before_the_step_and_what_it_changed_are_shown(size: tupl
         await here.until_seen("norm")
         assert "before" not in here.panel("tensor").text()
         assert here.fake is not None
-        before = list(here.fake.model.parameters["fc1.weight"].values)
+        before = here.fake.values("model.fc1.weight")
         await here.step()
         await here.until_seen("[now] before", "step changed all")
-        now = list(here.fake.model.parameters["fc1.weight"].values)
+        now = here.fake.values("model.fc1.weight")
         await here.press("D")
         await here.until(lambda: here.app.snapshot.answer(TENSOR).side == "before", "what was before")
         await here.until_seen("[before]")
@@ -74,12 +74,21 @@ async def test_one_goes_to_an_element_and_cuts_a_slice(size: tuple[int, int]) ->
         await here.until(lambda: here.app.snapshot.answer(TENSOR).cut == "", "the whole")
 
 
+async def edit(here: Stage, expression: str, index: tuple[int, int]) -> None:
+    """Change an element of the first weight."""
+    done = len(here.app.snapshot.session.edits)
+    preview = await here.app.hub.connection.ask(PreviewEdit("model.fc1.weight", expression, index), 0)
+    assert isinstance(preview, EditPreview), preview
+    await here.app.hub.connection.ask(ApplyEdit(preview.token), 0)
+    await here.until(lambda: len(here.app.snapshot.session.edits) > done, "the edit")
+    here.app.hub.questions.forget()
+
+
 async def test_elements_are_marked_and_gone_to_one_after_the_other() -> None:
     async with stage((100, 30)) as here:
         await here.step_to("step")
-        values = here.fake.model.parameters["fc1.weight"].values
-        values[30], values[100] = math.nan, math.inf
-        here.app.hub.questions.forget()
+        await edit(here, "float('nan')", (2, 6))
+        await edit(here, "float('inf')", (8, 4))
         here.app.handlers.opening.open("model.fc1.weight")
         await here.until(lambda: here.app.snapshot.answer(TENSOR).statistics.nan == 1, "the NaN")
         await here.press("greater_than_sign")
@@ -90,7 +99,7 @@ async def test_elements_are_marked_and_gone_to_one_after_the_other() -> None:
         await here.until_seen("[2, 6]")
         await here.press("less_than_sign")
         await here.until_seen("[8, 4]")
-        values[50] = 7.5
+        await edit(here, "7.5", (4, 2))
         await here.press("asterisk", *"7..8", "enter")
         await here.until_seen("[4, 2]", "*7.500")
         await here.press("asterisk", *["backspace"] * 4, *"< -1e9", "enter")
@@ -112,8 +121,8 @@ async def test_value_gradient_and_state_stand_beside_each_other(size: tuple[int,
         await here.until(lambda: here.app.snapshot.answer(BESIDE) is not None, "the numbers")
         await here.press("down", "right")
         await here.until_seen("› [1, 1]")
-        grad = here.fake.model.parameters["fc1.weight"].grad
+        grad = here.fake.values("model.fc1.weight.grad")
         assert grad is not None
         row = next(line for line in here.text.splitlines() if "› [1, 1]" in line)
-        await here.until(lambda: f"{grad.values[13]:.4f}" in here.text, "the gradient of the element")
+        await here.until(lambda: f"{grad[13]:.4f}" in here.text, "the gradient of the element")
         assert "none" not in row

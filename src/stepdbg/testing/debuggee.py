@@ -1,4 +1,4 @@
-"""A training process that is none: a thread which trains in plain Python and speaks the protocol of a rank.
+"""A training process that is none: a thread which goes through a recorded training and speaks the protocol of a rank.
 
 It stops, resumes, answers and can fail just as the boundary of the tracer does, over blocking sockets, so that
 asynchronous tests can drive it.
@@ -7,23 +7,18 @@ asynchronous tests can drive it.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import platform
 import sys
 import threading
 import time
-import traceback
 import weakref
-from array import array
 from pathlib import Path
-from types import FrameType
 from typing import TextIO
 
-import msgspec
+from msgspec.structs import replace
 
 from stepdbg.errors import ProtocolError
-from stepdbg.listing.effect_names import counted
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
@@ -32,12 +27,9 @@ from stepdbg.protocol.messages import (
     Breakpoint,
     BreakpointHit,
     Disarm,
-    Effect,
-    Effects,
+    Evaluate,
     Failure,
-    Frame,
     Go,
-    Inner,
     Operand,
     Pause,
     PhaseRecord,
@@ -50,15 +42,15 @@ from stepdbg.protocol.messages import (
     Stop,
     Stopped,
     ToRank,
+    Unit,
 )
 from stepdbg.protocol.page import LOSS_NAMES, Page
-from stepdbg.testing import textbook
-from stepdbg.testing.comparing import Fingerprints, effects_between, fingerprints, meets
-from stepdbg.testing.inside import Inside
-from stepdbg.testing.inspection import Inspection
 from stepdbg.testing.line import Line
-from stepdbg.testing.network import Adam, Decay, Loader, Network
+from stepdbg.testing.recording import Place, load
+from stepdbg.testing.replay import Replay, moved_on
 
+SCRIPT = "textbook.py"
+"""What the recordings call the script."""
 _started: weakref.WeakSet[FakeDebuggee] = weakref.WeakSet()
 
 
@@ -75,15 +67,15 @@ class FakeDebuggee:
     """Trains `updates` updates under the hub of `folder`.
 
     Args:
-        folder: the session's.
-        updates: after so many the script ends.
-        batches: per epoch; after each epoch come a scheduler and an eval phase.
-        rank: its own, of `world`.
-        fail_at: an update and a phase in which the script raises.
-        pace: seconds that each phase is made to last, so that a free run can be watched.
-        echo: where a line per update is printed.
-        watch: the name under which it watches the number of the update, negated; empty: it watches nothing.
-        blocks: so many further modules the model has, with a parameter each.
+        folder: The session's.
+        updates: After so many the script ends; those past the recorded ones repeat an epoch of them.
+        rank: Its own, of `world`.
+        world: How many ranks there are.
+        fail_at: An update and a phase in which the script raises.
+        pace: Seconds that each phase is made to last, so that a free run can be watched.
+        echo: Where a line per update is printed.
+        watch: The name under which it watches the number of the update, negated; empty: it watches nothing.
+        recording: The training that is replayed: `textbook`, or `large`, whose model has 600 further modules.
     """
 
     def __init__(
@@ -91,37 +83,35 @@ class FakeDebuggee:
         folder: Path,
         *,
         updates: int = 100,
-        batches: int = 10,
         rank: int = 0,
         world: int = 1,
         fail_at: tuple[int, str] | None = None,
         pace: float = 0.0,
         echo: TextIO | None = None,
         watch: str = "",
-        blocks: int = 0,
+        recording: str = "textbook",
     ) -> None:
         self.folder, self.updates, self.rank, self.world = folder, updates, rank, world
         self.fail_at, self.pace, self.echo, self.watch = fail_at, pace, echo, watch
-        self.model = Network(blocks=blocks)
-        self.optimizer = Adam(self.model.parameters)
         self.ended = threading.Event()
         """Set when the thread has ended, for whatever reason."""
         self.crash: BaseException | None = None
         """What ended the thread, where it should not have."""
-        self._loop = textbook.train(self.model, self.optimizer, Decay(self.optimizer), Loader(batches))
-        self._inspection = Inspection(self.model, self.optimizer)
-        self._inside = Inside(self.model, self.optimizer, self._inspection, self._stop_inside)
+        self.evaluated: list[str] = []
+        """What the console has sent, oldest first."""
+        self._recording = load(recording)
+        self._replay = Replay(self._recording)
         self._line = Line()
-        self._at_boundary = Boundary(0, 1)
-        """The last one between two phases."""
+        self._index = self._update = 0
+        """Of the last boundary."""
         self._go: Go | None = "continue"
         self._asked_to_pause = False
         self._disarmed = False
         self._breakpoints: tuple[Breakpoint, ...] = ()
-        self._phases: list[PhaseRecord] = []
+        self._looked = False
+        """Whether training has waited where the phase that runs began: then its effects are known."""
+        self._phases: tuple[PhaseRecord, ...] = ()
         self._previous: tuple[PhaseRecord, ...] = ()
-        self._before: Fingerprints | None = None
-        self._values_before: dict[str, array[float]] = {}
         self._gone = threading.Event()
         """Set when it vanishes: its thread ends at the next phase, as a killed process would."""
         self._thread = threading.Thread(target=self._run, name=f"fake-rank-{rank}", daemon=True)
@@ -151,9 +141,10 @@ class FakeDebuggee:
         self._gone.set()
         self._line.hang_up()
 
-    def weights(self) -> bytes:
-        """All parameters, to compare runs bit by bit."""
-        return b"".join(parameter.values.tobytes() for parameter in self.model.parameters.values())
+    def values(self, name: str) -> list[float] | None:
+        """The elements of a tensor where training waits, with what was edited there; None where there is none."""
+        found = self._replay.known.tensors.get(name)
+        return None if found is None else [*found]
 
     def train(self) -> None:
         """Run in this thread, to the end."""
@@ -175,6 +166,9 @@ class FakeDebuggee:
             self.ended.set()
 
     def _connect(self) -> None:
+        self._script = str(self.folder / SCRIPT)
+        if not os.path.exists(self._script):
+            Path(self._script).write_text(self._recording.source)
         self._line.connect(self.folder)
         self._line.say(
             {
@@ -183,7 +177,7 @@ class FakeDebuggee:
                     "ppid": os.getppid(),
                     "python": platform.python_version(),
                     "executable": sys.executable,
-                    "argv": ["textbook.py"],
+                    "argv": [SCRIPT],
                     "cwd": os.getcwd(),
                     "version": PROTOCOL_VERSION,
                 }
@@ -206,90 +200,100 @@ class FakeDebuggee:
             self._disarmed = True
             welcome = RankWelcome(PROTOCOL_VERSION, "continue")
         self._go, self._breakpoints = welcome.go, welcome.breakpoints
-        self._inspection.readonly = welcome.readonly
+        self._replay.readonly = welcome.readonly
 
     def _train(self) -> None:
-        boundary = Boundary(0, 1)
-        line: int | None = None
+        places, again = self._recording.places, self._recording.again
+        first, last = (places[place].stop.boundary for place in (again, -1))
+        updates, epochs = last.update - first.update, (last.epoch or 0) - (first.epoch or 0)
+        at = laps = 0
+        ms: float | None = None
         while not self._gone.is_set():
-            failing = self.fail_at == (boundary.opens or boundary.update, boundary.next) and boundary.index > 0
+            if self._pass(places[at], updates * laps, epochs * laps, ms):
+                break
             began = time.perf_counter()
-            self._at_boundary = boundary
-            self._inside.enter((boundary.next or "") if self._go in ("into", "operator") else "")
-            try:
-                next_phase = self._raise_inside() if failing else next(self._loop)
-            except RuntimeError as error:
-                self._stop_at_exception(self._at_boundary, error)
-                break
-            if self.pace and boundary.index:
+            self._inside(places[at], updates * laps, epochs * laps)
+            if self.pace:
                 self._gone.wait(self.pace)
-            ms = (time.perf_counter() - began) * 1000 if boundary.index else None
-            boundary = self._next_boundary(self._at_boundary, next_phase, ms)
-            if boundary.opens == self.updates + 1:
-                ended = Boundary(
-                    boundary.index,
-                    boundary.update,
-                    boundary.done,
-                    ms=ms,
-                    loss=boundary.loss,
-                    epoch=boundary.epoch,
-                    file=textbook.__file__,
-                    line=boundary.line,
-                    rank=self.rank,
-                )
-                self._wait_at(ended, "exit", line, "the script has ended")
-                break
-            self._at(boundary, line)
-            line = boundary.line
+            ms = (time.perf_counter() - began) * 1000
+            at += 1
+            if at == len(places) - 1:
+                at, laps = again, laps + 1
         if self._armed:
             self._line.say({"exiting": True})
 
-    def _raise_inside(self) -> str:
-        return str(self._loop.throw(RuntimeError("mat1 and mat2 shapes cannot be multiplied (8x12 and 13x16)")))
-
-    def _next_boundary(self, last: Boundary, next_phase: str, ms: float | None) -> Boundary:
-        done = last.next
-        frame = self._frame()
-        self._inspection.variables = variables = dict(frame.f_locals)
-        update = last.opens or last.update
-        if done is not None:
-            if last.opens:
-                self._previous, self._phases = tuple(self._phases), []
-            self._phases.append(PhaseRecord(done, ms))
-        loss = variables["loss"].values[0] if done in ("loss", "backward", "step") else None
-        if done == "loss":
-            self._page.add_loss(update, 0, loss or 0.0)
+    def _pass(self, place: Place, updates: int, epochs: int, ms: float | None) -> bool:
+        """A boundary; whether it is the last one."""
+        stop = self._described(place, updates, epochs, ms)
+        boundary = stop.boundary
+        opening = boundary.opens or boundary.update
+        self._page.progress(opening, boundary.epoch)
+        self._page.enter(time.monotonic_ns(), boundary.next or "")
+        if boundary.done == "loss":
+            self._page.add_loss(boundary.update, 0, boundary.loss or 0.0)
             if self.watch:
-                self._page.add_loss(update, LOSS_NAMES, -float(update))
-        if done == "step" and self.echo is not None:
-            print(f"update {update}  loss {variables['loss'].values[0]:.4f}", file=self.echo, flush=True)
-        opens = None
-        if next_phase == "data":
-            opens = 1 if done is None else update + 1
-        boundary = Boundary(
-            last.index + 1,
-            update,
-            done,
-            next_phase,
-            opens=opens,
-            rank=self.rank,
-            epoch=variables["epoch"],
-            file=textbook.__file__,
-            line=frame.f_lineno + 1,
-            ms=ms,
-            loss=loss,
-        )
-        self._inspection.pending_backward = next_phase == "backward" or done == "forward"
-        self._inspection.step_is_next = next_phase == "step"
-        self._inspection.boundary, self._inspection.update = boundary.index, update
-        self._page.progress(opens or update, boundary.epoch)
-        self._page.enter(time.monotonic_ns(), next_phase)
-        return boundary
+                self._page.add_loss(boundary.update, LOSS_NAMES, -float(boundary.update))
+        if boundary.done == "step" and self.echo is not None:
+            print(f"update {boundary.update}  loss {boundary.loss:.4f}", file=self.echo, flush=True)
+        if self._page.bell():
+            self._page.clear_bell()
+            self._read_what_is_there()
+        ends, fails = boundary.opens == self.updates + 1, self.fail_at == (opening, boundary.next)
+        reason, detail = ("exit", "the script has ended") if ends else self._reason(boundary)
+        self._looked = reason is not None
+        if self._looked or fails:
+            self._replay.arrive(place, boundary, updates, epochs)
+        if ends:
+            stop = replace(stop, boundary=replace(boundary, next=None, opens=None, line=None), line_next=None)
+        if reason is not None:
+            self._wait_at(stop, reason, detail)
+        if fails and not self._gone.is_set():
+            self._fail(stop)
+        return ends or fails
 
-    def _frame(self) -> FrameType:
-        frame: FrameType | None = getattr(self._loop, "gi_frame", None)
-        assert frame is not None, "the textbook loop never ends by itself"
-        return frame
+    def _described(self, place: Place, updates: int, epochs: int, ms: float | None) -> Stop:
+        """The recorded stop as it comes about here."""
+        self._index += 1
+        stop = moved_on(place.stop, updates, epochs)
+        effects = stop.effects if self._looked else None
+        if stop.boundary.update != self._update:
+            self._update, self._previous, self._phases = stop.boundary.update, self._phases, ()
+        for record in stop.phases[len(self._phases) :]:
+            self._phases += (replace(record, ms=ms, effects=record.effects if effects else None),)
+        files = {SCRIPT: self._script}
+        line_done, line_next = (one and (files.get(one[0], one[0]), one[1]) for one in (stop.line_done, stop.line_next))
+        file = self._script if stop.boundary.file else None
+        return replace(
+            stop,
+            boundary=replace(stop.boundary, index=self._index, rank=self.rank, ms=ms, file=file),
+            effects=effects,
+            phases=self._phases,
+            previous=self._previous,
+            frames=tuple(replace(frame, file=files.get(frame.file, frame.file)) for frame in stop.frames),
+            line_done=line_done,
+            line_next=line_next,
+        )
+
+    def _inside(self, place: Place, updates: int, epochs: int) -> None:
+        """The inner stops of the phase that runs, while it is stepped into."""
+        passed: dict[Go | None, tuple[Unit, ...]] = {"into": ("operator", "node"), "operator": ("parameter",)}
+        for inner in place.inside:
+            if self._go in passed and inner.stop.inner and inner.stop.inner.unit not in passed[self._go]:
+                stop = self._described(inner, updates, epochs, None)
+                self._replay.arrive(inner, stop.boundary, updates, epochs)
+                self._wait_at(stop, "step")
+
+    def _fail(self, stop: Stop) -> None:
+        self._index += 1
+        last = stop.boundary
+        boundary = Boundary(self._index, last.opens or last.update, inside=(last.next or "",), rank=self.rank,
+                            epoch=last.epoch, file=last.file, line=last.line)  # fmt: skip
+        words = "mat1 and mat2 shapes cannot be multiplied (8x12 and 13x16)"
+        text = f'Traceback (most recent call last):\n  File "{last.file}", line {last.line}, in train\n'
+        operands = (Operand("x", (8, 12), "float32", "cpu"), Operand("model.fc1.weight", (16, 13), "float32", "cpu"))
+        failure = Failure("RuntimeError", words, f"{text}RuntimeError: {words}\n", "model.fc1", operands)
+        raised = replace(stop, boundary=boundary, line_done=None, line_next=None, failure=failure)
+        self._wait_at(raised, "exception", f"RuntimeError: {words}")
 
     # ------------------------------------------------------------ stopping
 
@@ -297,21 +301,11 @@ class FakeDebuggee:
     def _armed(self) -> bool:
         return not (self._disarmed or self._line.broken)
 
-    def _at(self, boundary: Boundary, line_done: int | None) -> None:
-        if self._page.bell():
-            self._page.clear_bell()
-            self._read_what_is_there()
-        reason, detail = self._reason(boundary)
-        if reason is None:
-            self._before = None
-        else:
-            self._wait_at(boundary, reason, line_done, detail)
-
     def _reason(self, boundary: Boundary) -> tuple[Reason | None, str]:
         if not self._armed:
             return None, ""
         for breakpoint in self._breakpoints:
-            if breakpoint.enabled and meets(breakpoint, boundary):
+            if breakpoint.enabled and _meets(breakpoint, boundary):
                 self._line.send(BreakpointHit(breakpoint.number))
                 return "breakpoint", f"breakpoint {breakpoint.number}"
         if self._asked_to_pause:
@@ -320,106 +314,18 @@ class FakeDebuggee:
             return "step", ""
         return None, ""
 
-    def _wait_at(
-        self,
-        boundary: Boundary,
-        reason: Reason,
-        line_done: int | None,
-        detail: str = "",
-        failure: Failure | None = None,
-        inner: Inner | None = None,
-    ) -> None:
+    def _wait_at(self, stop: Stop, reason: Reason, detail: str = "") -> None:
         if not self._armed:
             return
         self._asked_to_pause = False
-        before = self._before
-        found = self._effects()
-        effects = counted(found, "fingerprint") if found is not None else None
-        self._inspection.effects = tuple(found or ())
-        self._inspection.newest.keep(boundary.index, self._inspection.effects)
-        if self._phases and effects is not None and inner is None:
-            last = self._phases[-1]
-            self._phases[-1] = PhaseRecord(last.name, last.ms, effects=Effects(effects.basis, effects.counts))
-        frame = self._frame() if failure is None and inner is None else None
-        stack: tuple[Frame, ...] = (Frame(__file__, 0, "train", True),)
-        if boundary.file and boundary.line:
-            stack = (Frame(boundary.file, boundary.line, "train"), *stack, Frame(boundary.file, 1, "<module>"))
-        self._line.send(
-            Stopped(
-                Stop(
-                    boundary,
-                    reason,
-                    detail,
-                    effects,
-                    tuple(self._phases),
-                    self._previous,
-                    stack,
-                    (textbook.__file__, line_done) if line_done else None,
-                    (textbook.__file__, frame.f_lineno + 1) if frame and boundary.next else None,
-                    self._inspection.census(),
-                    1 if "loss" not in self._inspection.variables else 2,
-                    self._inspection.pending_backward,
-                    "loss" if "loss" in self._inspection.variables else None,
-                    failure,
-                    made_in=self._made_in(boundary.update),
-                    inner=inner,
-                )
-            )
-        )
+        self._line.send(Stopped(replace(stop, reason=reason, detail=detail)))
         while self._armed:
             message = self._line.receive()
             if isinstance(message, Resume):
                 self._go = message.until
-                self._line.send(Resumed(boundary.index, message.until))
+                self._line.send(Resumed(stop.boundary.index, message.until))
                 break
             self._obey(message)
-        if inner is not None:
-            self._before = before
-            return
-        self._before = fingerprints(self._inspection.objects())
-        self._values_before = {name: array("d", p.values) for name, p in self.model.parameters.items()}
-
-    def _stop_inside(self, inner: Inner) -> None:
-        """Wait after one unit of the phase that runs."""
-        if self._go not in ("into", "operator"):
-            return
-        last = self._at_boundary
-        line = self._frame().f_lineno
-        boundary = Boundary(last.index + 1, last.opens or last.update, inside=(last.next or "",), rank=self.rank,
-                            epoch=last.epoch, file=textbook.__file__, line=line)  # fmt: skip
-        self._at_boundary = msgspec.structs.replace(last, index=boundary.index)
-        self._inspection.boundary = boundary.index
-        self._wait_at(boundary, "step", None, inner=inner)
-
-    def _made_in(self, update: int) -> dict[str, int]:
-        """The update that batch, output and loss are of."""
-        done = {record.name for record in self._phases}
-        makers = {"batch": "data", "output": "forward", "loss": "loss"}
-        return {kind: update - (maker not in done) for kind, maker in makers.items() if maker in done or update > 1}
-
-    def _stop_at_exception(self, last: Boundary, error: RuntimeError) -> None:
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        lines = [
-            entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == textbook.__file__
-        ]
-        line = lines[-1] if lines else None
-        boundary = Boundary(last.index + 1, last.opens or last.update, inside=(last.next or "",), rank=self.rank,
-                            epoch=last.epoch, file=textbook.__file__, line=line)  # fmt: skip
-        operands = (Operand("x", (8, 12), "float32", "cpu"), Operand("model.fc1.weight", (16, 13), "float32", "cpu"))
-        failure = Failure(type(error).__name__, str(error), text, "model.fc1", operands)
-        self._wait_at(boundary, "exception", None, f"{failure.type}: {failure.message}", failure)
-
-    def _effects(self) -> list[Effect] | None:
-        before, self._before = self._before, None
-        if before is None:
-            return None
-        effects = effects_between(before, self._inspection.objects())
-        if any(effect.kind == "parameter" for effect in effects):
-            self._inspection.ratios = {
-                f"model.{name}": math.dist(self._values_before[name], parameter.values) / math.hypot(*parameter.values)
-                for name, parameter in self.model.parameters.items()
-            }
-        return effects
 
     # ------------------------------------------------------------ talking
 
@@ -432,10 +338,22 @@ class FakeDebuggee:
             case Disarm():
                 self._disarmed = True
             case Ask(number=number, query=query):
-                self._line.send(Answer(number, self._inspection.answer(query)))
+                if isinstance(query, Evaluate):
+                    self.evaluated.append(query.source)
+                self._line.send(Answer(number, self._replay.answer(query)))
             case Resume(until=until):
                 self._go = until
 
     def _read_what_is_there(self) -> None:
         for message in self._line.pending():
             self._obey(message)
+
+
+def _meets(breakpoint: Breakpoint, boundary: Boundary) -> bool:
+    """Whether training stops for `breakpoint` at `boundary`."""
+    opening = boundary.opens or boundary.update
+    if breakpoint.phase is None:
+        return breakpoint.update is not None and boundary.opens == breakpoint.update
+    if breakpoint.when == "before":
+        return boundary.next == breakpoint.phase and breakpoint.update in (None, opening)
+    return boundary.done == breakpoint.phase and breakpoint.update in (None, boundary.update)

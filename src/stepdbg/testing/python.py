@@ -1,29 +1,28 @@
-"""Python in the fake debuggee's frames: their variables listed, expressions evaluated, names completed."""
+"""Python in the frames of the fake debuggee, as far as a list of variables allows it."""
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
 import traceback
-from typing import Any
 
-from stepdbg.protocol.messages import Completions, Evaluated, Local, Locals
-from stepdbg.testing.network import Tensor
+from stepdbg.protocol.messages import Completions, Evaluated, Locals
 
 
-def variables_of(frame: int, inner: dict[str, Any]) -> dict[str, Any]:
-    """The variables of a frame: the loop's own, or those that the program around it has."""
-    return inner if frame == 0 else {name: inner[name] for name in ("model", "optimizer", "loader") if name in inner}
+def variables_of(known: Locals) -> dict[str, object]:
+    """What the variables hold: numbers and strings themselves, of all else the description."""
+    found: dict[str, object] = {}
+    for row in known.rows:
+        try:
+            found[row.name] = ast.literal_eval(row.text)
+        except (ValueError, SyntaxError):
+            found[row.name] = row.text
+    return found
 
 
-def list_locals(frame: int, variables: dict[str, Any], alive: set[str]) -> Locals:
-    """The variables in a few words each; tensors that are alive can be looked at."""
-    rows = [_local(name, value, name in alive) for name, value in variables.items()]
-    return Locals(frame, tuple(sorted(rows, key=lambda row: row.shape is None)))
-
-
-def evaluate(source: str, variables: dict[str, Any]) -> Evaluated:
+def evaluate(source: str, variables: dict[str, object]) -> Evaluated:
     """Run it; assignments reach the console's own variables only."""
     output = io.StringIO()
     value = failure = ""
@@ -39,20 +38,8 @@ def evaluate(source: str, variables: dict[str, Any]) -> Evaluated:
     return Evaluated(value, output.getvalue(), failure)
 
 
-def complete(text: str, variables: dict[str, Any]) -> Completions:
-    """The variables, or the attributes of one."""
-    found = re.search(r"(?:(\w+)\.)?(\w*)\Z", text)
+def complete(text: str, names: list[str]) -> Completions:
+    """The variables whose names begin as the text ends."""
+    found = re.search(r"\w*\Z", text)
     assert found is not None
-    base, start = found.groups()
-    names = sorted(vars(variables[base])) if base in variables else sorted(variables) if base is None else []
-    return Completions(found.start(2), tuple(name for name in names if name.startswith(start) and name[0] != "_"))
-
-
-def _local(name: str, value: object, is_alive: bool) -> Local:
-    if not isinstance(value, Tensor):
-        return Local(name, repr(value) if type(value) in (int, float, str) else type(value).__name__)
-    low, high = min(value.values), max(value.values)
-    known_as = name if is_alive else ""
-    if not value.shape:
-        return Local(name, f"{low:.6g}", (), value.dtype, "cpu", object=known_as)
-    return Local(name, "", value.shape, value.dtype, "cpu", low, high, known_as)
+    return Completions(found.start(), tuple(sorted(name for name in names if name.startswith(found[0]))))

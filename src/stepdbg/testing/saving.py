@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stepdbg.errors import SaveError
 from stepdbg.new_file import new_file
 from stepdbg.protocol.messages import Refusal, Save, Saved
-from stepdbg.testing.network import Tensor
 
 
-def save(query: Save, alive: dict[str, Tensor]) -> Saved | Refusal:
+def save(query: Save, tensors: Mapping[str, Sequence[float]]) -> Saved | Refusal:
     """Write one tensor or all, a line for each."""
-    if query.object and query.object not in alive:
+    if query.object and query.object not in tensors:
         return Refusal(f"{query.object} is not there at this stop; nothing was saved")
-    names = [query.object] if query.object else list(alive)
+    names = [query.object] if query.object else list(tensors)
     try:
         with new_file(Path(query.path)) as file:
             for name in names:
-                file.write(f"{name} {' '.join(map(repr, alive[name].values))}\n".encode())
+                file.write(f"{name} {' '.join(map(repr, tensors[name]))}\n".encode())
             size = file.tell()
     except SaveError as error:
         return Refusal(str(error))
