@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from stepdbg.hub.history.timeline import LossHistory, Timeline
 from stepdbg.hub.session.notices import why_no_training
 from stepdbg.hub.target import output as output_module
 from stepdbg.hub.target.output import OutputTail
-from stepdbg.protocol.breakpoint_text import describe, parse
+from stepdbg.protocol.breakpoint_text import describe, destination, parse
 from stepdbg.protocol.messages import Boundary, Breakpoint, LossPoint, PhaseRecord, Stop, Tick
 
 PLACES = {
@@ -117,6 +118,31 @@ def test_a_described_breakpoint_reads_back(place: dict[str, Any], **how: Any) ->
         return
     breakpoint = Breakpoint(0, **place, **how)
     assert parse(describe(breakpoint)) == breakpoint
+
+
+DESTINATIONS = {
+    "400": "update 400",
+    "epoch 3": "epoch 3",
+    "step of opt": "before step of opt",
+    "loss < 0.1": "before backward if loss < 0.1",
+    "if update > 7": "before backward if update > 7",
+    "not finite(x)": "before backward if not finite(x)",
+    "after backward every 5": "after backward every 5",
+}
+
+
+@pytest.mark.parametrize("text", DESTINATIONS)
+def test_where_to_run_is_a_breakpoint_that_is_met_once(text: str) -> None:
+    point = destination(text, 7)
+    assert point.once
+    assert describe(msgspec.structs.replace(point, once=False)) == DESTINATIONS[text]
+
+
+@pytest.mark.parametrize(("text", "why"), [("7", "is behind"), ("", "cannot read"), ("nowhere near", "cannot read"),
+                                           ("loss <", "no expression")])  # fmt: skip
+def test_where_nobody_can_run_to_is_said(text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        destination(text, 7)
 
 
 def test_breakpoints_are_numbered_once_and_never_again() -> None:

@@ -263,6 +263,7 @@ PLAYED: dict[str, Played] = {
     "came_out": Played(inside_forward, lambda scene: scene.here.tensor.object == "output of model.fc1"),
     "finish": Played(home, stepped("finish")),
     "continue": Played(home, sent(Steer("continue", 0))),
+    "run_to": Played(home, asks(LineDialog)),
     "console_interrupt": Played(evaluating, sent(Interrupt(0))),
     "pause": Played(runs, lambda scene: Steer("pause", 0) in scene.sent and scene.app.snapshot.paused),
     "break": Played(home, asks(BreakpointDialog)),

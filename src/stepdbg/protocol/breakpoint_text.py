@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
+import msgspec
+
 from stepdbg.errors import UsageError
 from stepdbg.protocol.messages import Breakpoint, Noted
 
@@ -233,6 +235,30 @@ def noted_words(noted: Noted, *, several: bool = False) -> str:
     where = f"before {at.next}" if at.next else f"after {at.done}"
     who = f"rank {at.rank} " if several else ""
     return f"{who}update {at.opens or at.update}, {where}: {noted.words}"
+
+
+def destination(text: str, update: int) -> Breakpoint:
+    """The temporary breakpoint that training is to run to: `400` is an update, `loss < 0.1` one before backward.
+
+    Args:
+        text: As people write it.
+        update: The update that training is in.
+
+    Raises:
+        UsageError: the text describes none, or one that is behind.
+    """
+    words = text.strip()
+    if words.isdigit():
+        words = f"update {words}"
+    try:
+        point = parse(f"backward {words}" if words.startswith("if ") else words)
+    except UsageError:
+        if not re.search(r"[<>=]|\w\(", words):
+            raise
+        point = parse(f"backward if {words}")
+    if point.update is not None and point.update <= update and point.phase is None:
+        raise UsageError(f"update {point.update} is behind: this is update {update}")
+    return msgspec.structs.replace(point, once=True)
 
 
 def same_place(one: Breakpoint, other: Breakpoint) -> bool:

@@ -54,6 +54,11 @@ def moves(here: ActionContext) -> bool:
     return here.snapshot.paused or in_the_past(here)
 
 
+def goes_on_now(here: ActionContext) -> bool:
+    """Training stands, there is something for it to go on to, and the present is looked at."""
+    return not in_the_past(here) and goes_on(here)
+
+
 def goes_on(here: ActionContext) -> bool:
     """Training stands, and there is something for it to go on to."""
     if in_the_past(here):

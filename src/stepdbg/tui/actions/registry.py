@@ -28,6 +28,8 @@ ACTIONS: tuple[Action, ...] = (
            lambda on: on.steering.go("finish"), applies.goes_on, footer=True),
     Action("continue", ("c", "f5"), "continue", "run until a breakpoint or the end", "Steer",
            lambda on: on.steering.go("continue"), applies.moves, footer=True),
+    Action("run_to", ("t",), "run to", "run to an update, an epoch, a phase or a condition", "Steer",
+           lambda on: on.breakpoints.run_to(), applies.goes_on_now),
     Action("console_interrupt", ("ctrl+c",), "interrupt", "interrupt what the console runs", "Console",
            lambda on: on.console.interrupt(), applies.evaluates, footer=True, typing=None),
     Action("pause", ("p", "ctrl+c"), "pause",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from stepdbg.errors import StepdbgError
 from stepdbg.tui.dialogs.dialog import Dialog
 from stepdbg.tui.drawing.lines import Glyphs
 
@@ -23,7 +24,7 @@ class LineDialog(Dialog[str]):
             title: For what.
             example: What the empty field shows.
             hint: What the keys do.
-            check: Raises a `ValueError` that says what is wrong with the line.
+            check: Raises a `ValueError` or a `StepdbgError` that says what is wrong with the line.
             glyphs: The characters there are.
             value: What the field begins with.
         """
@@ -42,7 +43,7 @@ class LineDialog(Dialog[str]):
         """Take it, if it can be read."""
         try:
             self._check(event.value)
-        except ValueError as error:
+        except (ValueError, StepdbgError) as error:
             self.query_one("#problem", Static).update(str(error))
             return
         self.dismiss(event.value.strip())

@@ -65,6 +65,18 @@ def milliseconds(ms: float | None) -> str:
     return f"{ms / 1000:.1f} s"
 
 
+def span(seconds: float) -> str:
+    """A time in its two largest units: `8 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
 def shape(sizes: tuple[int, ...], times: str = "×") -> str:
     """`32×16`; one dimension reads as `[8]`, so that it is no value, none as `scalar`, and a size that is no single
     number as `?`.

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from stepdbg.protocol.messages import SessionState, Stop
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, plain, shortened
-from stepdbg.tui.drawing.numbers import count, figure, plural, size
+from stepdbg.tui.drawing.numbers import count, figure, plural, size, span
 from stepdbg.tui.records.losses import Series
 from stepdbg.tui.state.snapshot import Snapshot, neighbour
 from stepdbg.tui.top.ranks import LONG, several
@@ -175,6 +175,19 @@ def _given(snapshot: Snapshot, room: int, most: int, glyphs: Glyphs) -> str:
     return shortened(words, room, glyphs.ellipsis) if room >= min(cell_len(words), SOME) else ""
 
 
+def _time_left(snapshot: Snapshot, update: int, rate: float) -> list[str]:
+    """How long it takes to the update that training is to run to, if it runs to one."""
+    ahead = [
+        one.update
+        for one in snapshot.session.breakpoints
+        if one.once and one.enabled and one.phase is None and one.update is not None and one.update > update
+    ]
+    if not ahead:
+        return []
+    seconds = (min(ahead) - update) / rate
+    return [f"{span(seconds)} to update {count(min(ahead))}"]
+
+
 def _middle(snapshot: Snapshot) -> list[str]:
     """Epoch, update and loss, of the stop or of what runs."""
     stop = snapshot.stop
@@ -187,6 +200,7 @@ def _middle(snapshot: Snapshot) -> list[str]:
             parts.append(_loss(series.name if series is not None else "", progress.loss))
         if progress.updates_per_second:
             parts.append(f"{figure(progress.updates_per_second)}/s")
+            parts += _time_left(snapshot, progress.update, progress.updates_per_second)
         return parts
     if stop is None:
         return []

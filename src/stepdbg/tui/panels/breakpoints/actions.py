@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages import Breakpoint, RemoveBreakpoint, SwitchBreakpoint
+from stepdbg.protocol.breakpoint_text import destination
+from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, RemoveBreakpoint, Steer, SwitchBreakpoint
 from stepdbg.tui.host import Host
 from stepdbg.tui.panels.breakpoints.panel import BreaksPanel
 
@@ -27,6 +28,28 @@ class BreakpointActions:
         ask = host.hub.answer if host.snapshot.paused else None
         dialog = BreakpointDialog(phase, host.snapshot.session.breakpoints, update, host.glyphs, ask)
         host.push_screen(dialog, lambda message: host.hub.send(message) if message is not None else None)
+
+    def run_to(self) -> None:
+        """Ask how far to run, and run there: to a breakpoint that is met once."""
+        from stepdbg.tui.dialogs.line import LineDialog
+
+        host = self._host
+        stop, rank = host.snapshot.stop, host.snapshot.rank
+        update = (stop.boundary.opens or stop.boundary.update) if stop is not None else 0
+        dialog = LineDialog(
+            "Run to",
+            f"{update + 100}, epoch 3, step of opt, loss < 0.1",
+            "an update, an epoch, a phase or a condition; enter runs there, escape cancels",
+            lambda text: destination(text, update),
+            host.glyphs,
+        )
+
+        def go(text: str | None) -> None:
+            if text is not None:
+                host.hub.send(AddBreakpoint(destination(text, update)))
+                host.hub.send(Steer("continue", rank))
+
+        host.push_screen(dialog, go)
 
     def switch(self) -> None:
         """Switch the breakpoint under the cursor on or off."""
