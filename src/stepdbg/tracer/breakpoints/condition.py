@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from numbers import Number
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -21,8 +21,13 @@ from stepdbg.tracer.breakpoints.words import VOCABULARY
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.stack import local_variables
 
-Words = Mapping[str, Callable[[], Any]]
-"""The vocabulary: by its name what gives a value, or a function to call."""
+
+class Words(Protocol):
+    """The vocabulary."""
+
+    def __contains__(self, name: object) -> bool: ...
+
+    def __getitem__(self, name: str) -> Any: ...
 
 
 class Condition:
@@ -69,7 +74,7 @@ class Namespace(dict[str, Any]):
         if given and is_value(own) and not (name in self._calls and name in self._words):
             return own
         if name in self._words:
-            return self._words[name]()
+            return self._words[name]
         if given:
             return own
         raise KeyError(name)

@@ -78,10 +78,10 @@ class Breakpoints:
         """The phases that training may stop before or after."""
         return self.places.watched
 
-    @property
-    def unnoted(self) -> frozenset[str]:
+    def unnoted(self, update: int) -> frozenset[str]:
         """Those of them that must not be only noted in a free run: not `backward`, where its loss decides alone."""
-        return self.places.watched - {"backward"} if self.loss_holds is not None else self.places.watched
+        watched = self.places.watched_near(update)
+        return watched - {"backward"} if self.loss_holds is not None else watched
 
     def phases_ahead(self, update: int) -> int | None:
         """So many phases can begin from now on, in that update, before an update opens that is waited for.
@@ -219,7 +219,7 @@ class Breakpoints:
         state.memory.begin()
         boundary = at.boundary
         update = boundary.update if state.point.when == "after" else boundary.opens or boundary.update
-        words = Vocabulary(self._registry, self.owners, at, state.memory, update).words()
+        words = Vocabulary(self._registry, self.owners, at, state.memory, update)
         try:
             calm = undisturbed_randomness() if what.may_draw else nullcontext()
             with Unobserved(), as_the_user(), uncollected(), calm, self.listener.evaluating():

@@ -13,7 +13,7 @@ from torch import nn
 
 from stepdbg.protocol.messages import Breakpoint
 from stepdbg.tracer.breakpoints.arrival import Arrival
-from stepdbg.tracer.introspect.layout import modules_of
+from stepdbg.tracer.introspect.layout import modules_of, parameters_in
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.objects import unwrap
 from stepdbg.tracer.objects.module_tensors import parameters_of
@@ -51,7 +51,7 @@ class OwnerNames:
         if not point.of:
             return True
         if point.phase in ("loss", "backward"):
-            name = at.loss_done if point.when == "after" else self._registry.newest.loss_name()
+            name = at.loss_done if point.when == "after" else self._registry.newest.called_on()
             return name is not None and fits(name, point.of)
         owner = at.done if point.when == "after" else at.coming
         held = owner() if owner is not None else None
@@ -71,6 +71,13 @@ class OwnerNames:
                 if id(parameter) not in seen and (not pattern or fits(name, pattern)):
                     seen.add(id(parameter))
                     yield name, parameter
+
+    def all_parameters(self) -> list[torch.Tensor]:
+        """The parameters of all models, each once."""
+        models = [model for _, model in self._registry.models()]
+        if len(models) == 1:
+            return [*parameters_in(models[0])]
+        return [*{id(one): one for model in models for one in parameters_in(model)}.values()]
 
     def find(self, frame: FrameType | None) -> None:
         """Look for the names that are not known yet, as seen from that frame."""

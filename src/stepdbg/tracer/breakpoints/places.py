@@ -15,11 +15,16 @@ class Places:
         self._after: dict[str, list[Breakpoint]] = {}
         self._opening: list[Breakpoint] = []
         """Those of updates and epochs."""
+        self._foretold: list[Breakpoint] = []
+        """Those of phases at which training stops whatever holds there: the phase before is looked at too, since a stop
+        tells what it did."""
         for point in breakpoints:
             if not point.enabled or point.file:
                 continue
             if point.phase is not None:
                 (self._before if point.when == "before" else self._after).setdefault(point.phase, []).append(point)
+                if _is_plain(point):
+                    self._foretold.append(point)
             else:
                 self._opening.append(point)
         self.any = bool(self._before or self._after or self._opening)
@@ -45,30 +50,32 @@ class Places:
                     yield point
 
     def near(self, name: str, ended: str, update: int) -> Iterator[Breakpoint]:
-        """Those whose place may be where that phase begins, as far as is known without a look at the order of phases.
+        """Those whose place may be where that phase begins, as far as is known without a look at the order of phases;
+        and those that may be met where it ends, if that is to be foretold.
 
         Args:
             name: The phase that begins.
             ended: One that has just ended, of those that are watched; empty for none.
             update: The update that training is in: the phase may open the next one.
         """
-        for point in (*self._before.get(name, ()), *self._after.get(ended, ()), *self._opening):
+        here = (*self._before.get(name, ()), *self._after.get(ended, ()))
+        for point in (*here, *self._opening, *self._foretold):
             if any(_counts(point, one, point.epoch) for one in (update, update + 1)):
                 yield point
 
     def updates_ahead(self, update: int) -> int | None:
-        """How many updates can open after that one before the place of one comes; None where there is no limit."""
-        ahead = None
-        for point in self._opening:
-            if point.update is not None:
-                left = point.update - update if point.update > update else None
-            elif point.every is not None:
-                left = point.every - update % point.every
-            else:
-                left = 1  # an epoch may begin with any update
-            if left is not None and (ahead is None or left < ahead):
-                ahead = left
-        return None if ahead is None else ahead - 1
+        """How many updates can open after that one before one is near; None where there is no limit."""
+        lefts = [left for point in self._opening if (left := _left(point, update, opens=True)) is not None]
+        lefts += [left for point in self._foretold if (left := _left(point, update, opens=False)) is not None]
+        return max(0, min(lefts) - 1) if lefts else None
+
+    def watched_near(self, update: int) -> frozenset[str]:
+        """The phases that must not be only noted from now on, while no more than `updates_ahead` updates open."""
+        near = set[str]()
+        for name, points in (*self._before.items(), *self._after.items()):
+            if any(not _is_plain(point) or not _left(point, update, opens=False) for point in points):
+                near.add(name)
+        return frozenset(near)
 
     def before(self, phase: str) -> tuple[Breakpoint, ...]:
         """Those before that phase."""
@@ -102,3 +109,20 @@ def _counts(point: Breakpoint, update: int, epoch: int | None) -> bool:
 def _is_plain(point: Breakpoint) -> bool:
     """Whether nothing but its place decides whether training stops for that breakpoint."""
     return not (point.condition or point.log)
+
+
+def _left(point: Breakpoint, update: int, *, opens: bool) -> int | None:
+    """How many updates open until the one that a breakpoint is for; None where that one is behind.
+
+    Args:
+        point: The breakpoint; any update may be its own where it names none.
+        update: The update that training is in.
+        opens: Whether it is met where an update opens, and so not in this one any more.
+    """
+    if point.update is not None:
+        left = point.update - update
+        return left if left > 0 or (left == 0 and not opens) else None
+    if point.every is not None:
+        rest = update % point.every
+        return point.every - rest if rest or opens else 0
+    return 0

@@ -9,14 +9,13 @@ condition.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.owners import OwnerNames, is_pattern
+from stepdbg.tracer.breakpoints.words import VOCABULARY
 from stepdbg.tracer.introspect.layout import groups_of
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.objects.other_threads import gradients
@@ -63,23 +62,30 @@ class Vocabulary:
     def __init__(self, registry: Registry, owners: OwnerNames, at: Arrival, memory: Memory, update: int) -> None:
         self._registry, self._owners, self._at, self._memory, self._update = registry, owners, at, memory, update
 
-    def words(self) -> dict[str, Callable[[], Any]]:
-        """By each word what gives its value."""
-        boundary = self._at.boundary
+    def __contains__(self, name: object) -> bool:
+        return name in VOCABULARY
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of a word, or the function that it is."""
+        match name:
+            case "loss":
+                return float(_there(self._at.boundary.loss, "there is no loss yet"))
+            case "update":
+                return self._update
+            case "epoch":
+                return _there(self._at.boundary.epoch, "no loader is iterated over yet, so there is no epoch")
+            case "rank":
+                return self._at.boundary.rank
+            case "lr":
+                return self._lr()
+            case "batch":
+                return _there(self._registry.newest.batch(), "there is no batch yet")
         functions = (self.grad_norm, self.norm, self.mean, self.finite, self.changed, self.ratio, self.ema)
-        return {
-            "loss": self._loss,
-            "update": lambda: self._update,
-            "epoch": lambda: _there(boundary.epoch, "no loader is iterated over yet, so there is no epoch"),
-            "rank": lambda: boundary.rank,
-            "lr": self._lr,
-            "batch": lambda: _there(self._registry.newest.batch(), "there is no batch yet"),
-            **{one.__name__: partial(_itself, one) for one in functions},
-        }
+        return next(one for one in functions if one.__name__ == name)
 
     def grad_norm(self, pattern: str = "") -> float:
         """The 2-norm of the gradients of the parameters that fit; of all that have one, without a pattern."""
-        found = self._parameters(pattern) if pattern else [tensor for _, tensor in self._owners.parameters()]
+        found = self._parameters(pattern) if pattern else self._owners.all_parameters()
         return total_norm([grad for grad in gradients(found) if grad is not None])
 
     def norm(self, x: Any) -> float:
@@ -128,9 +134,6 @@ class Vocabulary:
         memory.swap((average, times + 1))
         return average / (1 - keep ** (times + 1))
 
-    def _loss(self) -> float:
-        return float(_there(self._at.boundary.loss, "there is no loss yet"))
-
     def _lr(self) -> Any:
         owner = self._at.coming or self._at.done
         held = owner() if owner is not None else None
@@ -177,11 +180,6 @@ def total_norm(tensors: list[torch.Tensor]) -> float:
     if len({(one.device, one.dtype) for one in plain}) == 1 and all(one.layout is torch.strided for one in plain):
         return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(plain, 2.0))))
     return math.sqrt(sum(float(torch.linalg.vector_norm(one.to_dense().double())) ** 2 for one in plain))
-
-
-def _itself(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of the vocabulary, which is called by the condition."""
-    return function
 
 
 def _equal(before: list[torch.Tensor], now: list[torch.Tensor]) -> bool:

@@ -131,6 +131,11 @@ class NewestTensors:
         slots = self._slots.get("loss")
         return slots[0].name or None if slots and not self.called.undecided else None
 
+    def called_on(self) -> str | None:
+        """What the loss is called that `backward` was called on last; at its entry, the one that it is called on."""
+        slots = self._slots.get("loss")
+        return slots[0].name or None if slots else None
+
     def find_loss(
         self, reachable: Reachable | None, before: Mapping[int, weakref.ref[torch.Tensor]], stack: list[FrameType]
     ) -> None:

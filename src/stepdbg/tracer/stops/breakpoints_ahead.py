@@ -91,4 +91,4 @@ class BreakpointsAhead:
         if self.ended:
             return
         log.loss_holds = self._points.loss_holds
-        log.arm(now_ns, self._points.unnoted, self._points.phases_ahead(phases.update))
+        log.arm(now_ns, self._points.unnoted(phases.update), self._points.phases_ahead(phases.update))
