@@ -208,6 +208,12 @@ def stepped(action: str) -> Holds:
     return lambda scene: Steer(action, 0) in scene.sent and scene.app.snapshot.boundary > scene.boundary
 
 
+def continued(scene: Scene) -> bool:
+    """The hub has heard it: what is played next begins where training stands again."""
+    gone = scene.hub_runs() or scene.app.snapshot.boundary > scene.boundary
+    return Steer("continue", 0) in scene.sent and gone
+
+
 def asks(dialog: type[Dialog[object]]) -> Holds:
     return lambda scene: scene.dialog is dialog and scene.app.screen.is_mounted
 
@@ -262,7 +268,7 @@ PLAYED: dict[str, Played] = {
     "operator": Played(before_forward, stepped("operator")),
     "came_out": Played(inside_forward, lambda scene: scene.here.tensor.object == "output of model.fc1"),
     "finish": Played(home, stepped("finish")),
-    "continue": Played(home, sent(Steer("continue", 0))),
+    "continue": Played(home, continued),
     "run_to": Played(home, asks(LineDialog)),
     "console_interrupt": Played(evaluating, sent(Interrupt(0))),
     "pause": Played(runs, lambda scene: Steer("pause", 0) in scene.sent and scene.app.snapshot.paused),
