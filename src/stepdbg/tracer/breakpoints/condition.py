@@ -45,6 +45,11 @@ class Condition:
         self.calls = frozenset(one.id for one in calls if isinstance(one, ast.Name))
         """The names that the expression calls."""
         called = {one.id if isinstance(one, ast.Name) else getattr(one, "attr", "") for one in calls}
+        loops = (ast.comprehension, ast.Lambda, ast.NamedExpr, ast.Await)
+        looped = any(isinstance(node, loops) for node in ast.walk(ast.parse(source, mode="eval")))
+        self.is_simple = self.names <= _CALM | VOCABULARY.keys() and not looped
+        """Whether the expression reads nothing but the vocabulary and a few functions of Python's: it ends, and runs
+        nobody's code."""
         self.may_draw = not called <= _CALM | VOCABULARY.keys()
         """Whether the expression calls more than the vocabulary and what is known to draw no random numbers."""
 

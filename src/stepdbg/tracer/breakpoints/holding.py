@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
+import torch
+
 from stepdbg.protocol.breakpoint_text import describe
 from stepdbg.protocol.messages import Boundary, Breakpoint
 from stepdbg.tracer.breakpoints.arrival import Arrival
@@ -15,7 +17,7 @@ from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.places import Places
 from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
 from stepdbg.tracer.introspect.randomness import undisturbed_randomness
-from stepdbg.tracer.introspect.unobserved import Unobserved, as_the_user, uncollected
+from stepdbg.tracer.introspect.unobserved import Unobserved, as_the_user, observed, uncollected, unseen
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.python.interruptions import Interrupted, Interruptions
 
@@ -72,6 +74,12 @@ class Breakpoints:
     def any(self) -> bool:
         """Whether any is switched on."""
         return self.places.any
+
+    def is_simple_at(self, name: str, ended: str) -> bool:
+        """Whether all that is evaluated where that phase begins, after one that has ended, runs nobody's code."""
+        here = (*self.places.before(name), *self.places.after(ended))
+        states = [self._states[point.number] for point in here]
+        return all(state.condition is None or state.condition.is_simple for state in states)
 
     @property
     def watched(self) -> frozenset[str]:
@@ -221,6 +229,10 @@ class Breakpoints:
         update = boundary.update if state.point.when == "after" else boundary.opens or boundary.update
         words = Vocabulary(self._registry, self.owners, at, state.memory, update)
         try:
+            if what.is_simple and not observed() and not torch._C._is_any_autocast_enabled():
+                with unseen():
+                    value = what.value(at.frame, words)
+                    return is_true(value) if truth else value
             calm = undisturbed_randomness() if what.may_draw else nullcontext()
             with Unobserved(), as_the_user(), uncollected(), calm, self.listener.evaluating():
                 value = what.value(at.frame, words)

@@ -30,6 +30,8 @@ class Places:
         self.any = bool(self._before or self._after or self._opening)
         self.watched = frozenset((*self._before, *self._after))
         """The phases of which there are any."""
+        self.followed = frozenset(self._after)
+        """The phases that have any after them."""
         self.owned = frozenset(name for name, those in self._after.items() if any(point.of for point in those))
         """The phases that have any after them which is of an owner of that name only."""
 
@@ -81,10 +83,9 @@ class Places:
         """Those before that phase."""
         return tuple(self._before.get(phase, ()))
 
-    @property
-    def followed(self) -> frozenset[str]:
-        """The phases that have one after them."""
-        return frozenset(self._after)
+    def after(self, phase: str) -> tuple[Breakpoint, ...]:
+        """Those after that phase."""
+        return tuple(self._after.get(phase, ()))
 
     def foreseen(self, phase: str, following: str | None, update: int, last: bool) -> bool:
         """Whether training will stop at the end of `phase` for one of them, if `following` comes next.

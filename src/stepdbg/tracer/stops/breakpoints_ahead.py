@@ -8,6 +8,7 @@ waited for limits how many phases may be noted before somebody looks.
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from types import FrameType
 from typing import Protocol
 
@@ -61,7 +62,7 @@ class BreakpointsAhead:
 
     def phase_ended(self, name: str) -> None:
         """A phase has ended, or begun as one that ends where the next begins."""
-        if name in self._points.watched:
+        if name in self._points.places.followed:
             self.ended = name
 
     def may_stop(self, name: str, at: FrameType | None) -> bool:
@@ -74,7 +75,7 @@ class BreakpointsAhead:
         ended, self.ended = self.ended, ""
         tracer, points = self._tracer, self._points
         phases = tracer.phases
-        with tracer.handlers:
+        with nullcontext() if points.is_simple_at(name, ended) else tracer.handlers:
             try:
                 if points.reads_loss:
                     tracer.losses.settle(wait=True)

@@ -1,0 +1,98 @@
+"""What it costs to wait for a breakpoint that is never met, beside pdb with an equal condition; writes
+`docs/benchmarks.md`.
+
+All run at once, a stretch each in turn. Limits: `loss > c` at most 15 µs per update beyond a free run; `grad_norm()`
+within 1.3 times of computing `torch.nn.utils.get_total_norm` once, which the table gives too.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import timeit
+from importlib.metadata import version
+
+import torch
+from harness.place import STEPDBG
+from torch import nn
+
+from measure import Row, median, table
+from overhead import BARE, FREE, LOOP, Way, launched
+from page import write_section
+
+SIZES = ("0.4ms", "5ms")
+NEVER = 1e9
+CONDITIONS = {
+    "backward if loss > c": f"backward if loss > {NEVER}",
+    "step if grad_norm() > c": f"step if grad_norm() > {NEVER}",
+    "before step at update N": "before step at update 1000000000",
+    "update N": "update 1000000000",
+    "every update noted on the way: step log": 'step every 1000 log "{loss}"',
+}
+PDB = "pdb, loss > c at the line of backward"
+
+
+def ways() -> list[Way]:
+    """Bare python, a free run, one with each of the breakpoints, and pdb."""
+    lines = LOOP.read_text().splitlines()
+    line = next(number for number, line in enumerate(lines, 1) if line.strip() == "loss.backward()")
+    pdb = (sys.executable, "-m", "pdb", "-c", f"break {LOOP}:{line}, loss > {NEVER}", "-c", "continue")
+    headless = (str(STEPDBG), "run", "--headless")
+    return [
+        Way(BARE, (sys.executable,), "bare"),
+        Way(FREE, headless, "bare"),
+        *(Way(name, (*headless, "-b", text), "bare") for name, text in CONDITIONS.items()),
+        Way(PDB, pdb, "bare"),
+    ]
+
+
+def total_norm_us(size: str) -> float:
+    """Microseconds of `get_total_norm` of the loop's gradients."""
+    width, depth = {"0.4ms": (64, 4), "5ms": (256, 2)}[size]
+    torch.set_num_threads(1)
+    layers = [layer for _ in range(depth) for layer in (nn.Linear(width, width), nn.ReLU())]
+    grads = [torch.randn_like(one) for one in nn.Sequential(*layers).parameters()]
+    return min(timeit.repeat(lambda: float(nn.utils.get_total_norm(grads)), number=50, repeat=20)) / 50 * 1e6
+
+
+def main() -> int:
+    """Measure, print, write, and say by the exit status whether the limits hold."""
+    found = {size: launched(size, ways()) for size in SIZES}
+    beyond = {
+        size: {
+            name: median([mine - free for mine, free in zip(seconds, times[FREE], strict=True)]) * 1e6
+            for name, seconds in times.items()
+            if name not in (BARE, FREE)
+        }
+        for size, times in found.items()
+    }
+    norms = {size: total_norm_us(size) for size in SIZES}
+    lines = [
+        "Written by `make bench` (`benchmarks/breakpoints.py`): microseconds per update beyond a free run, while a",
+        "breakpoint that is never met is waited for; pdb's are beyond a free run too, though it costs more than bare.",
+        "",
+        f"| | {' | '.join(f'updates of {size}' for size in SIZES)} |",
+        f"| --- | {' | '.join('---' for _ in SIZES)} |",
+        *(f"| {name} | {' | '.join(f'{beyond[size][name]:+.0f} µs' for size in SIZES)} |" for name in beyond["0.4ms"]),
+        f"| `get_total_norm` once | {' | '.join(f'{norms[size]:.0f} µs' for size in SIZES)} |",
+        "",
+        f"Python {platform.python_version()}, torch {version('torch')}, {os.cpu_count()} cores.",
+    ]
+    write_section("What it costs to wait for a breakpoint", lines)
+    rows = [Row(f"{size}, {name}", us, "µs") for size in SIZES for name, us in beyond[size].items()]
+    rows += [Row(f"{size}, get_total_norm", norms[size], "µs") for size in SIZES]
+    rows += [
+        Row("loss > c, 0.4 ms", beyond["0.4ms"]["backward if loss > c"], "µs", 15),
+        Row(
+            "grad_norm() > c, 5 ms, of get_total_norm",
+            beyond["5ms"]["step if grad_norm() > c"] / norms["5ms"],
+            "×",
+            1.3,
+        ),
+    ]
+    return table("What it costs to wait for a breakpoint, beyond a free run", rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
