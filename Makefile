@@ -11,12 +11,15 @@ INSTALLED := .venv/.installed
 GPU := .venv-gpu
 INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt
 
-.PHONY: demo test quick lint format serve record bench gpu pictures keys wheel clean
+.PHONY: demo test test-nightly quick lint format serve record bench gpu pictures keys wheel clean
 
 demo: $(RUNS)  ## the screen, on digits being learned
 	$(BIN)/stepdbg demos/mnist.py
 
-test: $(INSTALLED)  ## the whole suite
+test: $(INSTALLED)  ## all that must hold
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not nightly" tests
+
+test-nightly: $(INSTALLED)  ## the same, and again in every size, with each demo, by each command
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests
 
 quick: $(INSTALLED)  ## what can be seen in a minute: all that starts no program, and one story on a pty

@@ -31,8 +31,8 @@ settings.load_profile("stepdbg")
 
 TIMEOUT = 120.0
 """Seconds that one test may take on a quiet machine, with room for one that is shared."""
-LONG = {"frameworks": 300.0}
-"""The same by folder, for tests that run a program several times which imports half of a library each time."""
+LONG = {"frameworks": 300.0, "scripts": 300.0}
+"""The same by folder, for tests that run a program several times which imports half of a library, or compiles."""
 PROCESSES = ("commands", "demos", "e2e", "frameworks", "scripts")
 """Folders of tests that start programs."""
 STARTING = ("Popen", "Place", "bare", "debuggee", "real_hub", "subprocess", "keeper", "Recorder")
@@ -41,6 +41,20 @@ STARTING = ("Popen", "Place", "bare", "debuggee", "real_hub", "subprocess", "kee
 
 A_STORY = "test_each_phase_shows_what_it_did_and_nothing_else[plain.py-80x24]"
 """The one test on a pty that belongs to `make quick`."""
+
+
+REPEATS = {"160x50": "80x24", "100x30": "80x24", "[plain.py-": "[mnist.py-", "[trace]": "[headless]"}
+"""What a test of `make test-nightly` alone has in its name, and what the one has in its place that `make test` runs:
+another size, another demo, another command of ours that goes the same way."""
+
+
+def is_repeat(item: pytest.Item, names: set[str]) -> bool:
+    """Whether a test that starts programs, or plays every action, does again what another one does."""
+    if item.get_closest_marker("process") is None and item.path.name != "test_every_action.py":
+        return False
+    return any(
+        repeated in item.nodeid and item.nodeid.replace(repeated, first) in names for repeated, first in REPEATS.items()
+    )
 
 
 def tier(item: pytest.Item) -> str:
@@ -53,8 +67,11 @@ def tier(item: pytest.Item) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with what it costs, and let every one take as long as the machine needs."""
+    names = {item.nodeid for item in items}
     for item in items:
         item.add_marker(tier(item))
+        if is_repeat(item, names):
+            item.add_marker("nightly")
         if item.name == A_STORY:
             item.add_marker("quick")
         if item.get_closest_marker("timeout") is None:

@@ -96,7 +96,7 @@ def test_a_generator_that_the_file_does_not_have(place: Place) -> None:
 
 def test_a_breakpoint_that_cannot_be_read(place: Place) -> None:
     said = refused(place, place.stepdbg("--break", "somewhere over there", DEMOS / "plain.py"))
-    assert "before backward at update 40" in said
+    assert "`backward if loss > 2`" in said
 
 
 def test_no_such_session(place: Place) -> None:

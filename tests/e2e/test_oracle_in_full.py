@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from harness.deadline import deadline
 from harness.place import DEMOS, Place
 from harness.stepping import Shown, leave, move, printed, wait_stop
 from harness.terminal import Terminal
@@ -138,6 +139,7 @@ def parts_and_pictures(trained: bool) -> list[tuple[str, str]]:
     return [*views, *sides, *modes, ("MMM", r"▌"), *parts, *search]
 
 
+@pytest.mark.timeout(deadline(300))
 @pytest.mark.parametrize("demo", [MNIST, CHARLM], ids=lambda demo: demo.name)
 def test_inspected_in_full_stepped_into_and_with_every_panel_opened_it_ends_in_the_same_bits(
     place: Place, demo: Demo, tmp_path: Path

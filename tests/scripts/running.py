@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from harness.deadline import deadline
 from harness.place import STEPDBG, Place
 from tracer.bare_hub import Debuggee, bare, debuggee
 
@@ -20,7 +21,7 @@ from stepdbg.protocol.page import Page
 from stepdbg.traces import line as trace_line
 
 PROGRAMS = Path(__file__).parent / "programs"
-SECONDS = 100
+SECONDS = deadline(100)
 """The longest that the traced run may take; inductor compiles."""
 Look = Callable[[Debuggee, m.Stop], None]
 """What a test does at a stop: ask the debuggee whatever it likes."""

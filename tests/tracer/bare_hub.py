@@ -24,6 +24,8 @@ from stepdbg.protocol import messages as m
 
 INJECT = Path(stepdbg.__file__).parent / "tracer" / "inject"
 DEADLINE = deadline(60)
+COMPILING = deadline(150)
+"""The longest that a whole program may take: inductor compiles, and others use the machine."""
 """Seconds that a test waits for the next message."""
 
 
@@ -162,7 +164,7 @@ def bare(*arguments: str, cold: bool = False) -> tuple[int, str, str]:
     """
     with _start(list(arguments), dict(os.environ), cold) as process:
         try:
-            out, err = process.communicate(timeout=DEADLINE)
+            out, err = process.communicate(timeout=COMPILING)
         finally:
             process.kill()
     return process.wait(), out, err
