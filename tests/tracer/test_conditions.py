@@ -174,3 +174,11 @@ def test_a_breakpoint_is_checked_before_it_is_set(tmp_path: Path) -> None:
         assert ask("backward if los > 100").problem == "NameError: name 'los' is not defined"
         assert ask('step log "{i}"').value == "'0'"
         assert "no expression of Python" in ask("step if (").problem
+
+
+def test_what_a_breakpoint_names_and_nobody_has_met_is_told_once_the_order_is_known(tmp_path: Path) -> None:
+    texts = ("step of opt_g", "clip", "forward of H", "backward if loss > 1e9", "update 400")
+    with debuggee(write(tmp_path, TWO), breakpoints=points(*texts)) as training:
+        told = [(stop.boundary.update, stop.unmet) for stop in training.stops()]
+    assert told[0] == (1, ())
+    assert told[-1] == (3, (2, 3))

@@ -1,11 +1,10 @@
 """Breakpoints as people write them, and as they are told: one grammar for command line, dialog, kept file and screen.
 
     [before | after] PHASE [of NAME] [CLAUSES] [if CONDITION]
-    FILE:LINE [CLAUSES] [if CONDITION]
     update N | update every K | epoch N
 
 Clauses, in any order: `at update N`, `every K`, `in epoch N`, `on rank R`, `ignore N`, `once`, `log "words {loss}"`.
-`backward`, `after step of opt_g`, `before backward at update 40`, `step every 9 if grad_norm() > 1`, `train.py:48`.
+`backward`, `after step of opt_g`, `before backward at update 40`, `step every 9 if grad_norm() > 1`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _COUNTED = {"at": ("update", "update"), "in": ("epoch", "epoch"), "on": ("rank",
 _CLAUSES = (*_COUNTED, "of", "every", "ignore", "once", "log", "if")
 PHASES = ("data", "zero_grad", "forward", "eval", "loss", "backward", "unscale", "clip", "step", "scheduler")
 """What stepdbg itself calls phases. A script may name more: `stepdbg.phase("ema")`, a generator's `yield "ema"`."""
-EXAMPLES = "`backward`, `after step of opt`, `update 40`, `train.py:48`, `backward if loss > 2`"
+EXAMPLES = "`backward`, `after step of opt`, `update 40`, `backward if loss > 2`"
 
 
 class _Scanner:
@@ -73,9 +72,9 @@ def parse(text: str) -> Breakpoint:
     """
     scanner = _Scanner(text)
     found: dict[str, Any] = {}
-    if match := scanner.take(_LINE):
-        found["file"], found["line"] = match["file"], int(match["line"])
-    elif not _is_of_updates(scanner, found):
+    if scanner.take(_LINE):
+        raise UsageError(f"{text!r} is a line, where this version cannot stop; put `stepdbg.breakpoint()` there")
+    if not _is_of_updates(scanner, found):
         _read_phase(scanner, found, text)
     while word := scanner.word():
         if word == "if":
@@ -84,7 +83,7 @@ def parse(text: str) -> Breakpoint:
             break
         if word not in _CLAUSES or not _read_clause(word, scanner, found):
             raise _unreadable(text)
-    for name, what in (("update", "updates"), ("epoch", "epochs"), ("every", "updates"), ("line", "lines")):
+    for name, what in (("update", "updates"), ("epoch", "epochs"), ("every", "updates")):
         if found.get(name) == 0:
             raise UsageError(f"the breakpoint {text!r} is never met: {what} count from 1")
     return Breakpoint(0, **found)
@@ -188,7 +187,7 @@ def describe(point: Breakpoint) -> str:
     parts = [*_place(point)]
     if point.of:
         parts.append(f"of {point.of}")
-    opens = point.phase is None and not point.file
+    opens = point.phase is None
     if point.update is not None and not opens:
         parts.append(f"at update {point.update}")
     if point.every is not None and not (opens and point.update is None):
@@ -220,8 +219,6 @@ def _unquoted(words: str) -> str:
 
 def _place(point: Breakpoint) -> list[str]:
     """What a breakpoint begins with."""
-    if point.file:
-        return [f"{point.file}:{point.line}"]
     if point.phase is not None:
         return [f"{point.when} {point.phase}"]
     if point.update is not None:
@@ -269,5 +266,5 @@ def same_place(one: Breakpoint, other: Breakpoint) -> bool:
 def _identity(point: Breakpoint) -> tuple[str | int | Literal["before", "after"] | None, ...]:
     return (
         point.phase, point.when, point.update, point.of, point.every, point.epoch, point.rank, point.condition,
-        point.file, point.line, point.log,
+        point.log,
     )  # fmt: skip

@@ -32,9 +32,9 @@ class BreakpointTable:
         Returns:
             Why it was not added; empty where it was.
         """
-        places = (wanted.phase, wanted.update, wanted.every, wanted.epoch, wanted.file or None)
+        places = (wanted.phase, wanted.update, wanted.every, wanted.epoch)
         if all(place is None for place in places):
-            return "a breakpoint needs a phase, an update, an epoch or a line"
+            return "a breakpoint needs a phase, an update or an epoch"
         if sum(len(words) for words in (wanted.phase or "", wanted.of, wanted.condition, wanted.log)) > LONGEST:
             return f"a breakpoint of more than {LONGEST:,} characters is not set"
         try:

@@ -139,6 +139,7 @@ class Run:
             case Stopped(stop=stop):
                 self._pass_on_losses(rank)
                 self.pass_on_output()
+                self._breakpoints.note_unmet(stop.unmet)
                 rank_goes_on = rank.stopped(numbered(stop, rank.number))
                 if self.is_being_ended:
                     rank.send(Disarm())

@@ -13,7 +13,7 @@ class Breakpoint(Part, frozen=True):
     number: int
     """From 1, given by the hub; 0 in a request."""
     phase: str | None = None
-    """The phase; `gradient` for that of a parameter. None for the opening of an update, and for a line."""
+    """The phase. None for the opening of an update or epoch."""
     when: Literal["before", "after"] = "before"
     update: int | None = None
     """Only in the update of that number, from 1."""
@@ -21,8 +21,8 @@ class Breakpoint(Part, frozen=True):
     hits: int = 0
     """How often it was met: every part of it held. What was ignored is counted too."""
     of: str = ""
-    """Only that of this model, optimizer or loss; a module within a forward, or a parameter of a gradient. A name as
-    the screen shows it, or a pattern of such names (`model.layers.*.attn`); empty for any."""
+    """Only that of this model, optimizer or loss: a name as the screen shows it, or a pattern of such names (`opt_*`);
+    empty for any."""
     every: int | None = None
     """Only in each update whose number this divides."""
     epoch: int | None = None
@@ -37,14 +37,10 @@ class Breakpoint(Part, frozen=True):
     """Whether it is removed when it has stopped."""
     log: str = ""
     """What is noted there instead of a stop: words with `{expressions}` in them; empty for a stop."""
-    file: str = ""
-    """The file of a line, as it is written or absolute; empty for a phase or an update."""
-    line: int = 0
-    """The number of the line in that file, from 1."""
     problem: str = ""
     """Why it cannot be met as it is written, or what its condition has raised; empty where nothing is known."""
     met_nothing: bool = False
-    """Whether what it names (a phase, a name, a file) has not been met yet in this run."""
+    """Whether what it names (a phase, a model, an optimizer, a loss) has not been met yet in this run."""
 
 
 class CheckBreakpoint(Question, frozen=True):

@@ -197,6 +197,8 @@ class Stop(Part, frozen=True):
     """The owner of the phase that comes next, as in `PhaseRecord.of`."""
     done_of: str = ""
     """The owner of the phase done, as in `PhaseRecord.of`, where it has no record: a single evaluation."""
+    unmet: tuple[int, ...] = ()
+    """The breakpoints, by number, that name what has not been met yet in this run."""
     evaluations: int = 1
     """How many evaluations in a row the phase done stands for, where it is one."""
     suspicion: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 import msgspec
@@ -19,6 +19,8 @@ from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.refused import Refused
 
+_LEARNED = 3
+"""From this update on, the phases of two whole ones are known."""
 _FEW = 6
 """So many names that are matched are told."""
 
@@ -63,6 +65,20 @@ class BreakpointChecks(Handler):
         return BreakpointChecked(
             describe(point), tuple(names[:_FEW]), max(0, len(names) - _FEW), self._unknown(point, names), value, problem
         )
+
+    def unmet(self, points: Iterable[Breakpoint]) -> tuple[int, ...]:
+        """The numbers of those that name what has not been met yet: a phase in the updates so far, or an owner."""
+        if self._tracker.update < _LEARNED:
+            return ()
+        return tuple(point.number for point in points if point.enabled and self._is_unmet(point))
+
+    def _is_unmet(self, point: Breakpoint) -> bool:
+        if point.phase is None:
+            return False
+        seen = {phase.name for phase in chain(self._tracker.before, self._tracker.done)}
+        if point.phase not in seen:
+            return True
+        return bool(point.of) and not any(fits(name, point.of) for name in self._names(point))
 
     def _arrival(self, at: AtStop) -> Arrival:
         frame = next(iter(at.stack), None)

@@ -71,6 +71,11 @@ class Breakpoints:
         for a loss of that value."""
 
     @property
+    def all(self) -> list[Breakpoint]:
+        """The breakpoints of this process."""
+        return [state.point for state in self._states.values()]
+
+    @property
     def any(self) -> bool:
         """Whether any is switched on."""
         return self.places.any

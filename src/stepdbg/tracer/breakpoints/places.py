@@ -19,7 +19,7 @@ class Places:
         """Those of phases at which training stops whatever holds there: the phase before is looked at too, since a stop
         tells what it did."""
         for point in breakpoints:
-            if not point.enabled or point.file:
+            if not point.enabled:
                 continue
             if point.phase is not None:
                 (self._before if point.when == "before" else self._after).setdefault(point.phase, []).append(point)

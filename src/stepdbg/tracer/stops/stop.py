@@ -57,9 +57,9 @@ class StopServer:
         self._handlers = handlers
         self._returns = returns
         self._watch, self._effects = watch, watch.effects
-        checks = BreakpointChecks(points, returns.phases)
+        self._points, self._checks = points, BreakpointChecks(points, returns.phases)
         interruptions = points.listener.interruptions
-        self._inspector = Inspector(self._registry, watch.copies, gradient_scaling, interruptions, checks)
+        self._inspector = Inspector(self._registry, watch.copies, gradient_scaling, interruptions, self._checks)
         self._notices: set[str] = set()
         """The notices on what cannot be seen that were sent already."""
         self._remarks = Remarks()
@@ -194,6 +194,7 @@ class StopServer:
             next_of=names.loss(registry.newest.loss_name()) if boundary.next == "backward" else names.of(cause.coming),
             done_of=names.of(done.owner) if done is not None and not done.in_order and evaluations == 1 else "",
             evaluations=evaluations,
+            unmet=self._checks.unmet(self._points.all),
             frames=described,
             line_done=(os.path.abspath(done.place[0]), done.place[1]) if done and done.place else None,
             line_next=(mine.file, frames.line_after(cause.returning) or mine.line) if mine and boundary.next else None,
