@@ -10,8 +10,9 @@ from pathlib import Path
 from stepdbg.commands.target import Target
 from stepdbg.errors import UsageError
 from stepdbg.listing.nearest import nearest
-from stepdbg.protocol.breakpoint_text import PHASES, parse
+from stepdbg.protocol.breakpoint_text import parse
 from stepdbg.protocol.messages import Breakpoint
+from stepdbg.protocol.phases import PHASES
 
 _MOST_FILES = 200
 _MOST_BYTES = 1 << 20

@@ -24,8 +24,6 @@ _STRING = r"""\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
 _COUNTED = {"at": ("update", "update"), "in": ("epoch", "epoch"), "on": ("rank", "rank")}
 """The word that a clause begins with: the one that follows on it, before a number, and what the number is of."""
 _CLAUSES = (*_COUNTED, "of", "every", "ignore", "once", "log", "if")
-PHASES = ("data", "zero_grad", "forward", "eval", "loss", "backward", "unscale", "clip", "step", "scheduler")
-"""What stepdbg itself calls phases. A script may name more: `stepdbg.phase("ema")`, a generator's `yield "ema"`."""
 EXAMPLES = "`backward`, `after step of opt`, `update 40`, `backward if loss > 2`"
 
 

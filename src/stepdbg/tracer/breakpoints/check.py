@@ -10,8 +10,9 @@ from torch import nn
 
 from stepdbg.errors import UsageError
 from stepdbg.listing.nearest import nearest
-from stepdbg.protocol.breakpoint_text import PHASES, describe, parse
+from stepdbg.protocol.breakpoint_text import describe, parse
 from stepdbg.protocol.messages import Breakpoint, BreakpointChecked, CheckBreakpoint, Result
+from stepdbg.protocol.phases import PHASES
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.breakpoints.owners import fits

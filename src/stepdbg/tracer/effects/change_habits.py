@@ -6,22 +6,12 @@ from collections.abc import Set
 from itertools import chain
 
 from stepdbg.protocol.messages import Kind
+from stepdbg.protocol.phases import KINDS
 from stepdbg.tracer.effects.effects import ObjectSnapshot
 
 CHANGEABLE: tuple[Kind, ...] = ("parameter", "grad", "buffer", "state")
 """The kinds of objects that a phase may change."""
-_USUAL = {
-    "forward": ("buffer",),
-    "eval": ("buffer",),
-    "zero_grad": ("grad",),
-    "backward": ("grad", "buffer"),
-    "unscale": ("grad",),
-    "clip": ("grad",),
-    "step": ("parameter", "state", "buffer"),
-    "loss": (),
-    "data": (),
-    "scheduler": (),
-}
+_USUAL = {kind.name: kind.changes for kind in KINDS}
 """The kinds that a phase usually changes; a phase that is not named here may change any."""
 _IDLE = 4
 """The number of times in a row that a phase may leave a tensor as it is before it is expected not to change it."""

@@ -17,6 +17,7 @@ import torch
 
 from stepdbg.listing.effect_names import counted
 from stepdbg.protocol.messages import Effect
+from stepdbg.protocol.phases import KINDS
 from stepdbg.tracer.effects import effects
 from stepdbg.tracer.introspect.layout import optimized_by
 from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
@@ -29,14 +30,7 @@ SLOW_NS = 25_000_000
 """A snapshot that takes longer is not taken a second time for nothing (50 ms are from a key to the painted stop)."""
 _MAKING = ("data", "forward", "eval")
 """Phases whose call makes batches and outputs."""
-_FOREIGN = {
-    "zero_grad": ("parameter", "buffer", "state", "hyperparameter"),
-    "backward": ("parameter", "state", "hyperparameter"),
-    "unscale": ("parameter", "buffer", "state", "hyperparameter"),
-    "clip": ("parameter", "buffer", "state", "hyperparameter"),
-    "step": ("buffer", "hyperparameter"),
-    "scheduler": ("parameter", "grad", "buffer", "state"),
-}
+_FOREIGN = {kind.name: kind.never for kind in KINDS if kind.never is not None}
 """Kinds that the call of a phase does not change; a step changes no parameter but those of its optimizer."""
 
 

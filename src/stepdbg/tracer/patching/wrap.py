@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) -> None:
-    """Put a wrapper in the place of `owner.attribute`; `make` gets the original and gives the wrapper."""
+    """Put a wrapper in the place of `owner.attribute`; `make` gets the original and gives the wrapper.
+
+    Where torch has bound the name a second time (`torch.nn.utils.clip_grad_norm_`), that is to be set too.
+    """
     original = getattr(owner, attribute)
     setattr(owner, attribute, wrapper_of(original, make(original)))
 

@@ -13,13 +13,14 @@ from typing import Any
 from msgspec import Struct
 
 from stepdbg.protocol.messages import Boundary, PhaseRecord
+from stepdbg.protocol.phases import KINDS
 from stepdbg.tracer.phases.optimizers_in_use import OptimizersInUse
 from stepdbg.tracer.phases.order import follows, last_of, names_at
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.turns import Turn
 from stepdbg.tracer.stays_here import StaysHere
 
-_CLOSED = frozenset({"data", "forward", "eval", "backward", "unscale", "clip", "step", "scheduler"})
+_CLOSED = frozenset(kind.name for kind in KINDS if kind.is_call)
 """Calls of torch's in which no update opens. (A `with stepdbg.phase(…)` may hold whole updates.)"""
 
 BY_HAND = "by hand"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from stepdbg.protocol.phases import KINDS
+
 Turn = Literal["next", "again", "over", "inner"]
 """Since the newest step, the loop of updates has gone round (`next`), or not: training goes on in the same round
 (`again`), or nothing in it trains any more (`over`); or only a loop inside of a round has gone round (`inner`)."""
 
-_AFTERWARDS = ("eval", "loss", "unscale", "clip", "scheduler")
+_AFTERWARDS = frozenset(kind.name for kind in KINDS if not kind.opens)
 """What opens no update: it belongs to the one before, or to one that is open."""
 
 

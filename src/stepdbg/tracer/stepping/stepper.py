@@ -16,6 +16,7 @@ import torch
 from msgspec.structs import replace
 
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.phases import KINDS
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.stepping.gradients import GradientHooks
 from stepdbg.tracer.stepping.modules import ModuleHooks
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from stepdbg.tracer.stepping.host import Host, Ordered
     from stepdbg.tracer.stepping.unit_hooks import UnitHooks
 
-_NOTHING_INSIDE = frozenset({"data", "zero_grad", "unscale", "clip", "scheduler"})
+_NOTHING_INSIDE = frozenset(kind.name for kind in KINDS if not kind.has_inside)
 """Phases that are one call of torch's or of a loader's."""
 
 

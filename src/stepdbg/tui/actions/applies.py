@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from stepdbg.protocol.phases import KINDS
 from stepdbg.tui.actions.action import ActionContext, Applies
 from stepdbg.tui.records.exchanges import under_way
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.snapshot import neighbour
 
-_CLOSED = ("data", "zero_grad", "unscale", "clip", "scheduler")
-"""Phases that have no operators worth a stop."""
+_CLOSED = frozenset(kind.name for kind in KINDS if not kind.has_inside)
+"""Phases that have nothing inside."""
 
 
 def in_panel(*panels: str) -> Applies:

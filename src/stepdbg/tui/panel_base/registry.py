@@ -34,11 +34,12 @@ class PanelSpec(NamedTuple):
     wide: Place
     """The slot in the layout of three columns; panels that share one are named in the order of these rows."""
     medium: Place
-    """The slot in the layout of two columns."""
+    """The slot in the layout of two columns. (The title of the slot (1, 1) has no room for a further name.)"""
     help: str
     """What the help says of the panel; `{next}` stands for the key of the action `next`."""
     short_title: str = ""
-    """The title where the tabs of all panels are to fit into 80 columns; empty where `title` is short enough."""
+    """The title where the tabs of all panels are to fit into 80 columns, which keeps the first five letters of `title`;
+    empty where that is short enough."""
     sideways: bool = False
     """Whether the keys left and right do something in the panel."""
     empty_at_first: bool = False

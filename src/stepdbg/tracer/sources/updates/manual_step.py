@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 import xxhash
 
+from stepdbg.protocol.phases import KINDS
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import parameters_in
 from stepdbg.tracer.introspect.safe_access import is_a
@@ -35,7 +36,7 @@ _PIECES, _PIECE = 64, 256
 """The number of pieces that are compared of a larger tensor, and their size in bytes."""
 _FETCHED = 32
 """The number of elements that are compared of a tensor on a device."""
-_FOLLOWED_BY_A_STEP = ("clip", "unscale", "eval", "scheduler")
+_FOLLOWED_BY_A_STEP = frozenset(kind.name for kind in KINDS if kind.precedes_step)
 """What a script may do between backward and its step."""
 
 
