@@ -414,7 +414,7 @@ async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
         assert "n next" in here.footer
         await here.press("O")
         assert "O: go to panel 1 (sort by the next column, or as the modules hold" in here.footer
-        await here.press("I", "t", "9")
+        await here.press("I", "Q", "9")
         await here.pilot.pause()
         assert here.app.snapshot.boundary == before
         assert len(here.app.screen_stack) == 1
