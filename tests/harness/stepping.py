@@ -48,7 +48,7 @@ def wait_stop(terminal: Terminal, seconds: float = 60.0) -> Shown:
 
 
 def _read(terminal: Terminal) -> Shown:
-    """The stop on the screen. What reads as no phase of stepdbg's may be half a frame, whose rest is waited for then."""
+    """The stop on the screen. What reads as no phase of stepdbg may be half a frame, whose rest is waited for then."""
     stop = shown(terminal)
     if stop is None or stop.next not in (None, *PHASES):
         terminal.finish_frame()
