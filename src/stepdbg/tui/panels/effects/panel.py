@@ -241,7 +241,7 @@ class EffectsPanel(Panel):
     def move(self, rows: int, columns: int = 0) -> None:
         """Move the cursor over the cells of the matrix, or along the list."""
         if columns and self.showing() == "matrix" and self.snapshot is not None:
-            shown = [kind for kind, _, _ in effects.columns(phase_rows.rows(self.snapshot), self.size.width).kinds]
+            shown = [kind for kind, _, _ in effects.columns(phase_rows.rows(self.snapshot), self.room.width).kinds]
             here = shown.index(self.kind) if self.kind in shown else 0
             self.kind = shown[max(0, min(here + columns, len(shown) - 1))]
         if self.showing() == "identity":

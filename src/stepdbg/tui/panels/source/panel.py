@@ -53,7 +53,7 @@ class SourcePanel(Panel):
         if where[0] in snapshot.sources:
             self.total = max(self.total, where[1])
             self.cursor = where[1] - 1
-            height = self.size.height - 1
+            height = self.room.height - 1
             rows = max(1, height - variables.height_of(snapshot, height))
             if not self.top + 2 <= self.cursor < self.top + rows - 2:
                 self.top = max(0, self.cursor - rows // 2)
