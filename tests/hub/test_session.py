@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import socket
 
 import msgspec
 import pytest
@@ -33,10 +36,11 @@ from stepdbg.protocol.messages import (
     SourceText,
     Steer,
     SwitchBreakpoint,
+    TargetExited,
     TensorView,
     UndoEdit,
 )
-from stepdbg.protocol.runtime_folder import OUTPUT_LOG
+from stepdbg.protocol.runtime_folder import OUTPUT_LOG, RANK_SOCKET
 from stepdbg.testing import FakeDebuggee
 
 PHASES = ["data", "zero_grad", "forward", "loss", "backward", "step"]
@@ -226,6 +230,19 @@ async def test_a_screen_is_welcomed_before_it_gets_the_output_that_nobody_has_re
         (hub.folder / OUTPUT_LOG).write_bytes(b"the last words")
         screen = await Screen.open(hub.folder)
         await screen.until(lambda screen: screen.output == b"the last words")
+
+
+async def test_a_process_that_ended_as_soon_as_it_was_born_is_heard_before_its_target_s_end() -> None:
+    async with hub_here() as hub:
+        screen = await Screen.open(hub.folder)
+        launcher = await Screen.open(hub.folder, "launcher")
+        with socket.socket(socket.AF_UNIX) as process:
+            process.connect(str(hub.folder / RANK_SOCKET))
+            process.sendall(json.dumps({"born": {"pid": os.getpid(), "argv": ["x.py"]}}).encode() + b"\n")
+        launcher.connection.send(TargetExited(0))
+        await screen.until(lambda s: s.session.exit_status is not None)
+        await screen.until(lambda s: s.notices)
+        assert screen.notices == ["textbook.py ended and never trained: no forward, backward or step was seen"]
 
 
 async def test_a_killed_screen_leaves_training_as_it_was() -> None:

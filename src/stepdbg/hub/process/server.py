@@ -54,6 +54,8 @@ MOST_CLIENTS = 64
 LONGEST_HELLO = 4096
 LONGEST_FROM_CLIENT = 4 * 1024 * 1024
 """Bytes: what is pasted for the script to read is the longest that a client has to say."""
+_ROUNDS = 50
+"""Rounds of the loop in which what waits at a listener is let in and read, many times over."""
 _log = logging.getLogger("stepdbg.hub")
 
 
@@ -76,6 +78,8 @@ class Hub:
         self._serving: set[asyncio.Task[None]] = set()
         self._hearing: set[asyncio.Task[None]] = set()
         """The tasks that listen, one for each process of the target that has not hung up."""
+        self._exiting: asyncio.Task[None] | None = None
+        """Has the exit told that the keeper has reported."""
         self._trace_flow = TraceFlow(self._links, self._hearing)
         self._orphans = Orphans()
         self.session = Session(
@@ -190,8 +194,10 @@ class Hub:
                 message = await _from_client(reader)
                 if isinstance(message, ClientHello):
                     raise ProtocolError("a second hello")
-                if isinstance(message, TargetExited) and self.launch.trace is not None:
-                    await self._trace_flow.finish()
+                if isinstance(message, TargetExited):
+                    await self._hear_births()
+                    if self.launch.trace is not None:
+                        await self._trace_flow.finish()
                 self.session.hear(link, message)
                 if any(one.unread > MOST_UNHEARD for one in self._links if isinstance(one, ProcessLink)):
                     raise ProtocolError("more than a process of the target can hear")
@@ -282,12 +288,24 @@ class Hub:
         elif isinstance(pid := message.get("started"), int):
             self._orphans.await_end(pid, self._target_ended_as_orphan)
         elif isinstance(status := message.get("exit"), int):
-            self.session.run.exited(status)
+            self._exiting = asyncio.create_task(self._target_exited(status))
         elif "cannot" in message:
             self.session.run.cannot_start(str(message["cannot"]))
 
     def _keeper_gone(self) -> None:
-        self.session.run.keeper_lost(adopted=self._orphans.adopted)
+        if self._exiting is None or self._exiting.done():
+            self.session.run.keeper_lost(adopted=self._orphans.adopted)
+
+    async def _target_exited(self, status: int) -> None:
+        await self._hear_births()
+        self.session.run.exited(status)
+
+    async def _hear_births(self) -> None:
+        """Let a process be heard that has ended as soon as it was born: it may still wait to be let in."""
+        for _ in range(_ROUNDS):
+            if self.session.run.ranks.anybody_born:
+                return
+            await asyncio.sleep(0)
 
     def _target_ended_as_orphan(self, status: int) -> None:
         """The target has outlived its keeper, and now has ended; what it wrote last is on its way into the log."""
