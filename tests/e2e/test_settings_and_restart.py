@@ -66,7 +66,7 @@ def test_breakpoints_and_layout_come_back_hints_do_not_and_fresh_begins_without_
 def test_r_runs_the_script_again_after_a_crash_with_what_has_been_mended(place: Place, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(CRASHES)
-    terminal = place.stepdbg(script, cwd=tmp_path, MARK="kept")
+    terminal = place.stepdbg(script, size=(80, 40), cwd=tmp_path, MARK="kept")
     step_to(terminal, "backward")
     terminal.press("b")
     terminal.wait_for("stop before backward")
