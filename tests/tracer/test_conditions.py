@@ -182,3 +182,41 @@ def test_what_a_breakpoint_names_and_nobody_has_met_is_told_once_the_order_is_kn
         told = [(stop.boundary.update, stop.unmet) for stop in training.stops()]
     assert told[0] == (1, ())
     assert told[-1] == (3, (2, 3))
+
+
+def test_a_condition_on_the_loss_that_raises_costs_no_boundary(tmp_path: Path) -> None:
+    """It is evaluated within the wrapper of `backward`, where nothing may go wrong."""
+    with debuggee(write(tmp_path, TRAIN), go="continue", breakpoints=points("backward if loss > 'a'")) as training:
+        stop, last = training.stops("continue")
+        assert "TypeError" in stop.detail
+        assert (last.reason, last.boundary.update) == ("exit", 10)
+        assert not training.notices
+
+
+def test_what_is_compared_with_the_time_before_is_asked_at_its_own_updates_only(tmp_path: Path) -> None:
+    assert updates(stops(tmp_path, "after step every 4 if changed(net[0].weight)")) == [8]
+
+
+LIBRARY = """
+import torch
+from torch import nn, optim
+from torch.optim.swa_utils import update_bn
+net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3))
+opt = optim.SGD(net.parameters(), lr=0.1)
+def train():
+    marker = 5
+    for _ in range(2):
+        opt.zero_grad()
+        net(torch.randn(6, 4)).sum().backward()
+        opt.step()
+    update_bn([torch.randn(6, 4)], net)
+train()
+"""
+
+
+def test_a_breakpoint_is_checked_in_the_frame_that_it_would_be_evaluated_in(tmp_path: Path) -> None:
+    """A library may stand between the user's frame and the phase."""
+    with debuggee(write(tmp_path, LIBRARY)) as training:
+        stop = next(stop for stop in training.stops() if stop.frames and stop.frames[0].library)
+        checked = training.ask(CheckBreakpoint(f"{stop.boundary.next or stop.boundary.done} if marker == 5"))
+    assert (checked.value, checked.problem) == ("True", "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-import msgspec
 from torch import nn
 
 from stepdbg.errors import UsageError
@@ -17,6 +16,7 @@ from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.breakpoints.owners import fits
 from stepdbg.tracer.handler import AtStop, Handler
+from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.refused import Refused
 
@@ -82,8 +82,7 @@ class BreakpointChecks(Handler):
         return bool(point.of) and not any(fits(name, point.of) for name in self._names(point))
 
     def _arrival(self, at: AtStop) -> Arrival:
-        frame = next(iter(at.stack), None)
-        return Arrival(msgspec.structs.replace(at.boundary), False, True, frame)
+        return Arrival(at.boundary, False, True, frames.user_frame(next(iter(at.stack), None)))
 
     def _names(self, point: Breakpoint) -> Iterator[str]:
         """All that the name of that breakpoint may fit."""

@@ -11,7 +11,7 @@ import ast
 import builtins
 from collections.abc import Mapping
 from numbers import Number
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -20,6 +20,7 @@ from stepdbg.protocol.breakpoint_text import log_source
 from stepdbg.tracer.breakpoints.words import VOCABULARY
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.stack import local_variables
+from stepdbg.tracer.python.namespace import names_in
 
 
 class Words(Protocol):
@@ -41,12 +42,13 @@ class Condition:
         self.code = compile(source, "<condition>", "eval", dont_inherit=True)
         self.names = names_in(self.code)
         """All names that the expression reads."""
-        calls = [node.func for node in ast.walk(ast.parse(source, mode="eval")) if isinstance(node, ast.Call)]
+        nodes = [*ast.walk(ast.parse(source, mode="eval"))]
+        calls = [node.func for node in nodes if isinstance(node, ast.Call)]
         self.calls = frozenset(one.id for one in calls if isinstance(one, ast.Name))
         """The names that the expression calls."""
         called = {one.id if isinstance(one, ast.Name) else getattr(one, "attr", "") for one in calls}
         loops = (ast.comprehension, ast.Lambda, ast.NamedExpr, ast.Await)
-        looped = any(isinstance(node, loops) for node in ast.walk(ast.parse(source, mode="eval")))
+        looped = any(isinstance(node, loops) for node in nodes)
         self.is_simple = self.names <= _CALM | VOCABULARY.keys() and not looped
         """Whether the expression reads nothing but the vocabulary and a few functions of Python's: it ends, and runs
         nobody's code."""
@@ -135,12 +137,6 @@ _CALM = frozenset(
 def is_value(one: object) -> bool:
     """Whether that is a number or a tensor, and so may be meant where a word of the vocabulary stands."""
     return is_a(one, (Number, torch.Tensor)) and not is_a(one, bool)
-
-
-def names_in(code: CodeType) -> frozenset[str]:
-    """All names that the code reads, those of functions in it among them."""
-    inner = [names_in(one) for one in code.co_consts if isinstance(one, CodeType)]
-    return frozenset(code.co_names).union(*inner)
 
 
 def is_true(value: object) -> bool:

@@ -23,6 +23,8 @@ from stepdbg.tracer.python.interruptions import Interrupted, Interruptions
 
 _OF_THE_ORDER = frozenset(("update", "epoch"))
 """Words whose value depends on what opens at the boundary."""
+_KEEPING = frozenset(("changed", "ratio", "ema"))
+"""Words that compare with the time before: asked at another boundary, they would tell something else."""
 LONGEST_LOG = 2000
 """Characters of a message that is noted."""
 
@@ -67,8 +69,8 @@ class Breakpoints:
         self.reads_loss = False
         """Whether any condition or message reads the loss."""
         self.loss_holds: Callable[[float], bool] | None = None
-        """Where all that training may stop for before a `backward` are conditions on the loss alone: whether any holds
-        for a loss of that value."""
+        """Where all that training may stop for before a `backward` are conditions on the loss alone: whether any holds,
+        or raises, for a loss of that value."""
 
     @property
     def all(self) -> list[Breakpoint]:
@@ -168,6 +170,9 @@ class Breakpoints:
             return False
         if state.condition is None or point.of or not state.reads.isdisjoint(_OF_THE_ORDER):
             return True
+        limited = (point.update, point.every, point.epoch) != (None, None, None)
+        if limited and not state.reads.isdisjoint(_KEEPING):  # which update this is, is not known yet
+            return True
         if "loss" in state.reads and (point.phase, point.when) == ("backward", "before"):
             return True  # it is being made into the newest loss
         try:
@@ -184,8 +189,15 @@ class Breakpoints:
         if not states or len(simple) != len(states) or "backward" in self.places.followed:
             return None
         holds = " or ".join(f"({one.point.condition})" for one in states)
-        function: Callable[[float], bool] = eval(compile(f"lambda loss: {holds}", "<condition>", "eval"), {})
-        return function
+        function = eval(compile(f"lambda loss: {holds}", "<condition>", "eval"), {})
+
+        def may_hold(loss: float) -> bool:
+            try:
+                return bool(function(loss))
+            except Exception:  # told where it is evaluated in full
+                return True
+
+        return may_hold
 
     def _is_met(self, state: _State, at: Arrival) -> bool:
         """Whether training stops for that breakpoint, whose place this is.
@@ -234,7 +246,7 @@ class Breakpoints:
         update = boundary.update if state.point.when == "after" else boundary.opens or boundary.update
         words = Vocabulary(self._registry, self.owners, at, state.memory, update)
         try:
-            if what.is_simple and not observed() and not torch._C._is_any_autocast_enabled():
+            if what.is_simple and _nothing_around():
                 with unseen():
                     value = what.value(at.frame, words)
                     return is_true(value) if truth else value
@@ -280,6 +292,12 @@ class _State:
         """Whether its condition has raised, and training has stopped for that."""
         self.over = False
         """Whether it is not met any more: it was temporary, or never ends."""
+
+
+def _nothing_around() -> bool:
+    """Whether nothing of the script's sees or changes what is computed here: no mode, profiler, autocast, transform."""
+    transformed = torch._C._functorch.peek_interpreter_stack() is not None
+    return not (transformed or observed() or torch._C._is_any_autocast_enabled())
 
 
 def _of_loss(point: Breakpoint) -> str:

@@ -15,6 +15,7 @@ from stepdbg.protocol.messages import Breakpoint
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.introspect.layout import modules_of, parameters_in
 from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
 from stepdbg.tracer.objects import unwrap
 from stepdbg.tracer.objects.module_tensors import parameters_of
 from stepdbg.tracer.objects.registry import Registry
@@ -83,8 +84,13 @@ class OwnerNames:
         """Look for the names that are not known yet, as seen from that frame."""
         registry = self._registry
         if any(not named.name and named.ref() is not None for named in registry.named):
-            registry.refresh(self._stack(frame))
-            registry.release()
+            self._look(frame)
+
+    def _look(self, frame: FrameType | None) -> None:
+        """Have the registry find names, unseen by the script's own modes."""
+        with Unobserved(), uncollected():
+            self._registry.refresh(self._stack(frame))
+        self._registry.release()
 
     def _names_of(self, owner: Any, frame: FrameType | None) -> list[str]:
         """All that the owner is called."""
@@ -92,8 +98,7 @@ class OwnerNames:
         found = self._known(owner)
         if not found and owner not in self._looked:
             self._looked.add(owner)
-            self._registry.refresh(self._stack(frame))
-            self._registry.release()
+            self._look(frame)
             found = self._known(owner)
         return found
 

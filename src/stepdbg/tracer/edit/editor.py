@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from stepdbg.errors import SliceError
 from stepdbg.protocol import messages as m
 from stepdbg.protocol import slices
-from stepdbg.tracer.edit.expressions import compiled, evaluated, names_in
+from stepdbg.tracer.edit.expressions import compiled, evaluated
 from stepdbg.tracer.edit.fit import fitted, fitted_value, misgivings, numbers_of, shard_in_words
 from stepdbg.tracer.edit.targets import (
     Gone,
@@ -37,6 +37,7 @@ from stepdbg.tracer.introspect.plain import key_in_words, plain
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.python.interruptions import Interruptions
+from stepdbg.tracer.python.namespace import names_in
 from stepdbg.tracer.refused import Refused
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.readable import local, stored_bytes

@@ -55,9 +55,3 @@ def evaluated(code: CodeType, stack: list[FrameType], own: dict[str, Any], inter
         raise Refused("the expression was interrupted; nothing was changed") from None
     except BaseException as error:  # also KeyboardInterrupt, GeneratorExit: they are the expression's, not training's
         raise Refused(f"{type(error).__name__}: {error}") from error
-
-
-def names_in(code: CodeType) -> set[str]:
-    """All names that the code reads, those of functions in it among them."""
-    inner = [names_in(one) for one in code.co_consts if isinstance(one, CodeType)]
-    return set(code.co_names).union(*inner)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from stepdbg.tracer.introspect import live_variables
@@ -111,3 +111,9 @@ class ConsoleNamespace(dict[str, Any]):
             del self._variables[name]
         else:
             del self._module[name]
+
+
+def names_in(code: CodeType) -> frozenset[str]:
+    """All names that a piece of code reads, those of functions in it among them."""
+    inner = [names_in(one) for one in code.co_consts if isinstance(one, CodeType)]
+    return frozenset(code.co_names).union(*inner)

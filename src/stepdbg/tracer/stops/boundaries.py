@@ -194,7 +194,8 @@ class Boundaries:
             if self._trace is not None:
                 self._trace_boundary(self._trace, boundary, cause.stack, end=cause)
             if self._points.any:  # for what they note: training stops in any case
-                self._points.met(Arrival(boundary, False, False, next(iter(cause.stack), None), None, *_of(done)))
+                frame = frames.user_frame(next(iter(cause.stack), None))
+                self._points.met(Arrival(boundary, False, False, frame, None, *_of(done)))
             self._server.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
 
     def goes_on_after_end(self) -> None:
