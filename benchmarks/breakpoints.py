@@ -2,22 +2,27 @@
 `docs/benchmarks.md`.
 
 All run at once, a stretch each in turn. Limits: `loss > c` at most 15 µs per update beyond a free run; `grad_norm()`
-within 1.3 times of computing `torch.nn.utils.get_total_norm` once, which the table gives too.
+within 1.3 times of computing `torch.nn.utils.get_total_norm` once, which the table gives too; a line of the loop costs
+less than pdb with the same condition. On newer Pythons, which have no torch here, a loop as long as these updates,
+with a line of it waited for, takes at most 1.05 times the bare loop.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import subprocess
 import sys
 import timeit
 from importlib.metadata import version
 
 import torch
-from harness.place import STEPDBG
+from harness.interpreters import interpreter
+from harness.place import ROOT, STEPDBG
 from torch import nn
 
-from measure import Row, median, table
+from measure import PROGRAMS, Row, median, table
 from overhead import BARE, FREE, LOOP, Way, launched
 from page import write_section
 
@@ -30,21 +35,39 @@ CONDITIONS = {
     "update N": "update 1000000000",
     "every update noted on the way: step log": 'step every 1000 log "{loss}"',
 }
+LINE = "the line of backward if loss > c"
 PDB = "pdb, loss > c at the line of backward"
+NEWER = ("3.12", "3.13", "3.14")
+UPDATE_OF = {"0.4ms": 700, "5ms": 8800}
+"""The size of the loop without torch whose update takes that long."""
 
 
 def ways() -> list[Way]:
     """Bare python, a free run, one with each of the breakpoints, and pdb."""
     lines = LOOP.read_text().splitlines()
     line = next(number for number, line in enumerate(lines, 1) if line.strip() == "loss.backward()")
+    conditions = {**CONDITIONS, LINE: f"{LOOP}:{line} if loss > {NEVER}"}
     pdb = (sys.executable, "-m", "pdb", "-c", f"break {LOOP}:{line}, loss > {NEVER}", "-c", "continue")
     headless = (str(STEPDBG), "run", "--headless")
     return [
         Way(BARE, (sys.executable,), "bare"),
         Way(FREE, headless, "bare"),
-        *(Way(name, (*headless, "-b", text), "bare") for name, text in CONDITIONS.items()),
+        *(Way(name, (*headless, "-b", text), "bare") for name, text in conditions.items()),
         Way(PDB, pdb, "bare"),
     ]
+
+
+def on_newer_pythons() -> dict[tuple[str, str], float]:
+    """How many times the bare loop a loop takes with a line of it waited for, by version and size."""
+    found = {}
+    for version_, size in ((one, size) for one in NEWER for size in SIZES):
+        if (python := interpreter(version_)) is not None:
+            command = [python, str(PROGRAMS / "watched_loop.py"), "20", str(UPDATE_OF[size])]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+            done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+            times = json.loads(done.stdout)
+            found[version_, size] = times["watched"] / times["bare"]
+    return found
 
 
 def total_norm_us(size: str) -> float:
@@ -68,6 +91,7 @@ def main() -> int:
         for size, times in found.items()
     }
     norms = {size: total_norm_us(size) for size in SIZES}
+    newer = on_newer_pythons()
     lines = [
         "Written by `make bench` (`benchmarks/breakpoints.py`): microseconds per update beyond a free run, while a",
         "breakpoint that is never met is waited for; pdb's are beyond a free run too, though it costs more than bare.",
@@ -76,6 +100,10 @@ def main() -> int:
         f"| --- | {' | '.join('---' for _ in SIZES)} |",
         *(f"| {name} | {' | '.join(f'{beyond[size][name]:+.0f} µs' for size in SIZES)} |" for name in beyond["0.4ms"]),
         f"| `get_total_norm` once | {' | '.join(f'{norms[size]:.0f} µs' for size in SIZES)} |",
+        "",
+        "A line of a loop without torch that is waited for, against the bare loop: "
+        + ", ".join(f"{ratio:.3f} times on Python {one} (updates of {size})" for (one, size), ratio in newer.items())
+        + ".",
         "",
         f"Python {platform.python_version()}, torch {version('torch')}, {os.cpu_count()} cores.",
     ]
@@ -90,6 +118,8 @@ def main() -> int:
             "×",
             1.3,
         ),
+        *(Row(f"{size}, a line, of pdb's", beyond[size][LINE] / beyond[size][PDB], "×", 1) for size in SIZES),
+        *(Row(f"a line on Python {one}, {size}", ratio, "×", 1.05) for (one, size), ratio in newer.items()),
     ]
     return table("What it costs to wait for a breakpoint, beyond a free run", rows)
 

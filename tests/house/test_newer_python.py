@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
+from harness.interpreters import interpreter
 from harness.place import ROOT
 
 VERSIONS = ("3.12", "3.13", "3.14")
-
-
-def interpreter(version: str) -> str | None:
-    candidates = [
-        shutil.which(f"python{version}"),
-        *Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"),
-    ]
-    for candidate in filter(None, candidates):
-        if subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return str(candidate)
-    return None
 
 
 @pytest.mark.parametrize("version", VERSIONS)

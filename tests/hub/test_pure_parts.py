@@ -35,6 +35,11 @@ PLACES = {
     "forward of model.layers.*.attn every 10 updates": Breakpoint(0, "forward", of="model.layers.*.attn", every=10),
     "update every 100": Breakpoint(0, every=100),
     "epoch 3": Breakpoint(0, epoch=3),
+    "train.py:48": Breakpoint(0, file="train.py", line=48),
+    "/home/a b/train.py:48 once if i == 3": Breakpoint(
+        0, file="/home/a b/train.py", line=48, once=True, condition="i == 3"
+    ),
+    "backward log 'see v.a:3 {loss}'": Breakpoint(0, "backward", log="see v.a:3 {loss}"),
     "epoch 3 on rank 1": Breakpoint(0, epoch=3, rank=1),
     "backward if loss > 2": Breakpoint(0, "backward", condition="loss > 2"),
     "before step if update == 7": Breakpoint(0, "step", condition="update == 7"),
@@ -60,8 +65,8 @@ WRONG = {
     "x at update 0": "updates count from 1",
     "step every 0": "updates count from 1",
     "epoch 0": "epochs count from 1",
-    "train.py:48": "is a line, where this version cannot stop",
-    "/home/a b/train.py:48 if i == 3": "is a line, where this version cannot stop",
+    "before train.py:48": "training stops before a line runs; write train.py:48",
+    "train.py:0": "lines count from 1",
     "update 3 of net": "write",
     "step of": "write",
     "step of if": "write",
@@ -93,6 +98,11 @@ COUNT = st.one_of(st.none(), st.integers(1, 10**9))
             st.sampled_from(["before", "after"]),
             st.sampled_from(["", "opt_g", "nets[0]", "model.layers.*.attn"]),
         ),
+        st.builds(
+            lambda file, line: {"file": file, "line": line},
+            st.sampled_from(["train.py", "src/net.py", "/home/a b/train.py"]),
+            st.integers(1, 10**6),
+        ),
         st.just({}),
     ),
     update=COUNT,
@@ -122,6 +132,7 @@ DESTINATIONS = {
     "if update > 7": "before backward if update > 7",
     "not finite(x)": "before backward if not finite(x)",
     "after backward every 5": "after backward every 5",
+    "train.py:48 at update 3": "train.py:48 at update 3",
 }
 
 

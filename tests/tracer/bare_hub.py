@@ -19,6 +19,7 @@ from harness import warm
 from harness.deadline import deadline
 
 import stepdbg
+from stepdbg.hub.breakpoints.early import leave_word
 from stepdbg.protocol import frames
 from stepdbg.protocol import messages as m
 
@@ -59,6 +60,7 @@ class Debuggee:
         listener.listen()
         listener.settimeout(DEADLINE)
         env = dict(os.environ, STEPDBG_SESSION=str(folder), PYTHONPATH=str(INJECT))
+        leave_word(folder, breakpoints)
         self.process = _start(arguments, env, cold)
         self.socket, _ = listener.accept()
         self.socket.settimeout(DEADLINE)

@@ -1,4 +1,6 @@
-"""The breakpoints of the command line, held against what phases there are: a slip would let the whole run go by."""
+"""The breakpoints of the command line, held against what phases and files there are: a slip would let the whole run go
+by.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from stepdbg.commands.line_breakpoints import check_line
 from stepdbg.commands.target import Target
 from stepdbg.errors import UsageError
 from stepdbg.listing.nearest import nearest
@@ -19,14 +22,18 @@ _MOST_BYTES = 1 << 20
 
 
 def read_breakpoints(texts: Sequence[str], target: Target) -> tuple[tuple[Breakpoint, ...], tuple[str, ...]]:
-    """The breakpoints that the texts describe, and a remark on each whose phase may never come.
+    """The breakpoints that the texts describe, and a remark on each whose phase or file may never come.
 
     Raises:
-        UsageError: one describes none, or a phase that is nearly one of ours and that the script does not mention.
+        UsageError: one describes none, or a phase that is nearly one of ours and that the script does not mention, or a
+            line without code.
     """
     points = tuple(parse(text) for text in texts)
     remarks = []
     for point in points:
+        if point.line is not None:
+            remarks += [remark] if (remark := check_line(point.file, point.line, target)) else []
+            continue
         name = point.phase
         if name is None or name in PHASES or _mentioned(name, target):
             continue

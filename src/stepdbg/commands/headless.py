@@ -213,6 +213,8 @@ class HubLine:
             where = f"before {boundary.next}" if boundary.next else f"after {boundary.done}"
             if rank.stop.inner is not None:
                 where = f"inside {boundary.inside[-1]}" if boundary.inside else "at stepdbg.breakpoint()"
+                if rank.stop.inner.name and rank.stop.inner.unit == "line":
+                    where = f"at {rank.stop.inner.name}" + (f", {where}" if boundary.inside else "")
             update = boundary.opens or boundary.update
             who = f"rank {rank.rank} " if len(session.ranks) > 1 else ""
             say(f"{who}stopped {where} (update {update}); look at it with `stepdbg attach {self.folder.name}`")

@@ -2,20 +2,23 @@
 
     [before | after] PHASE [of NAME] [CLAUSES] [if CONDITION]
     update N | update every K | epoch N
+    FILE:LINE [CLAUSES] [if CONDITION]
 
 Clauses, in any order: `at update N`, `every K`, `in epoch N`, `on rank R`, `ignore N`, `once`, `log "words {loss}"`.
-`backward`, `after step of opt_g`, `before backward at update 40`, `step every 9 if grad_norm() > 1`.
+`backward`, `after step of opt_g`, `before backward at update 40`, `step every 9 if grad_norm() > 1`,
+`train.py:48 once`.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 from typing import Any, Literal
 
 import msgspec
 
 from stepdbg.errors import UsageError
-from stepdbg.protocol.messages import Breakpoint, Noted
+from stepdbg.protocol.messages import Boundary, Breakpoint, Noted
 
 # Compiled at first use: the first paint waits for this module.
 _WORD = r"\s*(\S+)"
@@ -24,7 +27,7 @@ _STRING = r"""\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
 _COUNTED = {"at": ("update", "update"), "in": ("epoch", "epoch"), "on": ("rank", "rank")}
 """The word that a clause begins with: the one that follows on it, before a number, and what the number is of."""
 _CLAUSES = (*_COUNTED, "of", "every", "ignore", "once", "log", "if")
-EXAMPLES = "`backward`, `after step of opt`, `update 40`, `backward if loss > 2`"
+EXAMPLES = "`backward`, `after step of opt`, `update 40`, `train.py:48`, `backward if loss > 2`"
 
 
 class _Scanner:
@@ -70,9 +73,7 @@ def parse(text: str) -> Breakpoint:
     """
     scanner = _Scanner(text)
     found: dict[str, Any] = {}
-    if scanner.take(_LINE):
-        raise UsageError(f"{text!r} is a line, where this version cannot stop; put `stepdbg.breakpoint()` there")
-    if not _is_of_updates(scanner, found):
+    if not _is_line(scanner, found, text) and not _is_of_updates(scanner, found):
         _read_phase(scanner, found, text)
     while word := scanner.word():
         if word == "if":
@@ -85,6 +86,21 @@ def parse(text: str) -> Breakpoint:
         if found.get(name) == 0:
             raise UsageError(f"the breakpoint {text!r} is never met: {what} count from 1")
     return Breakpoint(0, **found)
+
+
+def _is_line(scanner: _Scanner, found: dict[str, Any], text: str) -> bool:
+    """Read `train.py:48`, where that comes next."""
+    match = scanner.take(_LINE)
+    if match is None or re.search(rf"[\"']|\s({'|'.join(_CLAUSES)})\s", match["file"]):
+        scanner.at = 0
+        return False
+    found["file"], found["line"] = match["file"], int(match["line"])
+    word = re.match(r"(before|after)\s+(.*)", match["file"])
+    if word is not None:
+        raise UsageError(f"training stops before a line runs; write {word[2]}:{match['line']}")
+    if not found["line"]:
+        raise UsageError(f"the breakpoint {text!r} is never met: lines count from 1")
+    return True
 
 
 def _is_of_updates(scanner: _Scanner, found: dict[str, Any]) -> bool:
@@ -185,7 +201,7 @@ def describe(point: Breakpoint) -> str:
     parts = [*_place(point)]
     if point.of:
         parts.append(f"of {point.of}")
-    opens = point.phase is None
+    opens = point.phase is None and point.line is None
     if point.update is not None and not opens:
         parts.append(f"at update {point.update}")
     if point.every is not None and not (opens and point.update is None):
@@ -217,6 +233,8 @@ def _unquoted(words: str) -> str:
 
 def _place(point: Breakpoint) -> list[str]:
     """What a breakpoint begins with."""
+    if point.line is not None:
+        return [f"{point.file}:{point.line}"]
     if point.phase is not None:
         return [f"{point.when} {point.phase}"]
     if point.update is not None:
@@ -227,9 +245,16 @@ def _place(point: Breakpoint) -> list[str]:
 def noted_words(noted: Noted, *, several: bool = False) -> str:
     """A line of what a breakpoint has noted: `update 12, before step: loss 0.31`; with the rank, of `several`."""
     at = noted.boundary
-    where = f"before {at.next}" if at.next else f"after {at.done}"
+    where = f"before {at.next}" if at.next else f"after {at.done}" if at.done else line_of(at)
     who = f"rank {at.rank} " if several else ""
     return f"{who}update {at.opens or at.update}, {where}: {noted.words}"
+
+
+def line_of(at: Boundary) -> str:
+    """`at train.py:48`: where a boundary lies that is none between phases; without a line, within which phase."""
+    if at.file and at.line:
+        return f"at {PurePath(at.file).name}:{at.line}"
+    return f"inside {at.inside[-1]}" if at.inside else "at a line"
 
 
 def destination(text: str, update: int) -> Breakpoint:
@@ -251,7 +276,7 @@ def destination(text: str, update: int) -> Breakpoint:
         if not re.search(r"[<>=]|\w\(", words):
             raise
         point = parse(f"backward if {words}")
-    if point.update is not None and point.update <= update and point.phase is None:
+    if point.update is not None and point.update <= update and point.phase is None and point.line is None:
         raise UsageError(f"update {point.update} is behind: this is update {update}")
     return msgspec.structs.replace(point, once=True)
 
@@ -264,5 +289,5 @@ def same_place(one: Breakpoint, other: Breakpoint) -> bool:
 def _identity(point: Breakpoint) -> tuple[str | int | Literal["before", "after"] | None, ...]:
     return (
         point.phase, point.when, point.update, point.of, point.every, point.epoch, point.rank, point.condition,
-        point.log,
+        point.log, point.file, point.line,
     )  # fmt: skip

@@ -21,6 +21,8 @@ CLIENT_SOCKET = "hub.sock"
 RANK_SOCKET = "rank.sock"
 OUTPUT_LOG = "output.log"
 HUB_LOG = "hub.log"
+LINES_FILE = "lines.json"
+"""The breakpoints on lines, for a process that has not entered the session yet."""
 SESSION_FILE = "session.json"
 """What `stepdbg ls` reads of a session without asking its hub."""
 _LONGEST = 104

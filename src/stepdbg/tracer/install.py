@@ -27,6 +27,7 @@ def install(connection: Connection, folder: str) -> Tracer:
     tracer = Tracer(Link(connection), Path(folder))
     api.tracer = ScriptApi(tracer)
     hooks.install(tracer)
+    tracer.lines.begin(Path(folder))
     os.register_at_fork(after_in_child=tracer.following.forked)
     atexit.register(tracer.finish)
     _watch_exceptions(tracer)

@@ -49,7 +49,7 @@ class ScriptApi:
     def stop_here(self) -> None:
         """`stepdbg.breakpoint()`: an inner boundary, at which training stops."""
         if self._tracer.listening() and not devices.capturing():
-            self._tracer.stop_at_line("stepdbg.breakpoint()", frames.user_frame(sys._getframe(1)))
+            self._tracer.inner_stops.at_line("stepdbg.breakpoint()", frames.user_frame(sys._getframe(1)))
 
     def watch(self, name: str, value: object) -> None:
         """`stepdbg.watch(name, value)`: a number, or a tensor of one, for the chart."""

@@ -14,7 +14,7 @@ from stepdbg.protocol.messages import Breakpoint
 MOST = 500
 """Breakpoints of one session."""
 LONGEST = 4000
-"""Characters of a phase's name, another name, a condition and a message together."""
+"""Characters of a phase's name, another name, a condition, a message and a file together."""
 
 
 class BreakpointTable:
@@ -32,10 +32,11 @@ class BreakpointTable:
         Returns:
             Why it was not added; empty where it was.
         """
-        places = (wanted.phase, wanted.update, wanted.every, wanted.epoch)
+        places = (wanted.phase, wanted.update, wanted.every, wanted.epoch, wanted.line)
         if all(place is None for place in places):
-            return "a breakpoint needs a phase, an update or an epoch"
-        if sum(len(words) for words in (wanted.phase or "", wanted.of, wanted.condition, wanted.log)) > LONGEST:
+            return "a breakpoint needs a phase, an update, an epoch or a line"
+        words = (wanted.phase or "", wanted.of, wanted.condition, wanted.log, wanted.file)
+        if sum(len(one) for one in words) > LONGEST:
             return f"a breakpoint of more than {LONGEST:,} characters is not set"
         try:
             if wanted.condition:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from stepdbg.hub.breakpoints.early import leave_word
 from stepdbg.hub.breakpoints.table import BreakpointTable
 from stepdbg.hub.launch import Launch
 from stepdbg.hub.ranks.questions import Questions, refuse_all
@@ -87,7 +88,9 @@ class Run:
         self.doing = f"starting {launch.script}" + (" again" if number > 1 else "")
         """What is done until the first boundary."""
         self._abandoned = self._keeper_gone = self._end_unknown = False
+        self._folder = folder
         self._breakpoints_hold = True
+        leave_word(folder, self._breakpoints_in_force())
 
     @property
     def is_over(self) -> bool:
@@ -217,7 +220,8 @@ class Run:
         return self._breakpoints.all if self._breakpoints_hold else ()
 
     def send_breakpoints(self) -> None:
-        """Send every rank the breakpoints that are in force."""
+        """Send every rank the breakpoints that are in force, and leave word of them for those yet to come."""
+        leave_word(self._folder, self._breakpoints_in_force())
         for rank in self.ranks:
             rank.send(SetBreakpoints(self._breakpoints_in_force()))
         self._clients.changed()

@@ -13,7 +13,7 @@ class Breakpoint(Part, frozen=True):
     number: int
     """From 1, given by the hub; 0 in a request."""
     phase: str | None = None
-    """The phase. None for the opening of an update or epoch."""
+    """The phase. None for the opening of an update or epoch, and for a line."""
     when: Literal["before", "after"] = "before"
     update: int | None = None
     """Only in the update of that number, from 1."""
@@ -40,7 +40,11 @@ class Breakpoint(Part, frozen=True):
     problem: str = ""
     """Why it cannot be met as it is written, or what its condition has raised; empty where nothing is known."""
     met_nothing: bool = False
-    """Whether what it names (a phase, a model, an optimizer, a loss) has not been met yet in this run."""
+    """Whether what it names (a phase, a model, an optimizer, a loss, a file) has not been met yet in this run."""
+    file: str = ""
+    """The source file of a line, as it was written: a path, relative to where the user started, or the end of one."""
+    line: int | None = None
+    """The line of that file before which training stops, from 1; None for a breakpoint that is on no line."""
 
 
 class CheckBreakpoint(Question, frozen=True):

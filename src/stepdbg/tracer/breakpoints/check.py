@@ -9,6 +9,7 @@ from torch import nn
 
 from stepdbg.errors import UsageError
 from stepdbg.listing.nearest import nearest
+from stepdbg.listing.source_lines import lines_of
 from stepdbg.protocol.breakpoint_text import describe, parse
 from stepdbg.protocol.messages import Breakpoint, BreakpointChecked, CheckBreakpoint, Result
 from stepdbg.protocol.phases import PHASES
@@ -17,6 +18,7 @@ from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.breakpoints.owners import fits
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.unobserved import uncollected
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.refused import Refused
 
@@ -59,6 +61,8 @@ class BreakpointChecks(Handler):
         except UsageError as error:
             raise Refused(str(error)) from error
         assert self._at is not None
+        if point.line is not None:
+            return self._line(point, self._at)
         names = sorted(name for name in self._names(point) if fits(name, point.of)) if point.of else []
         value, problem = "", ""
         if point.condition or point.log:
@@ -67,14 +71,28 @@ class BreakpointChecks(Handler):
             describe(point), tuple(names[:_FEW]), max(0, len(names) - _FEW), self._unknown(point, names), value, problem
         )
 
+    def _line(self, point: Breakpoint, at: AtStop) -> BreakpointChecked:
+        """Where that line is, and what the condition is here, if training stands in its function."""
+        lines = self._points.lines
+        with uncollected():
+            function, problem = lines.function(point), lines.problem(point)
+        value = ""
+        frame = frames.user_frame(next(iter(at.stack), None))
+        here = frame is not None and point.line in lines_of(frame.f_code).lines and lines.names(point, frame)
+        if here and (point.condition or point.log) and not problem:
+            value, problem = self._points.try_out(point, self._arrival(at))
+        return BreakpointChecked(
+            describe(point), (function,) if function else (), 0, lines.unknown(point), value, problem
+        )
+
     def unmet(self, points: Iterable[Breakpoint]) -> tuple[int, ...]:
-        """The numbers of those that name what has not been met yet: a phase in the updates so far, or an owner."""
-        if self._tracker.update < _LEARNED:
-            return ()
+        """The numbers of those that name what has not been met yet: a phase in the updates so far, an owner, a file."""
         return tuple(point.number for point in points if point.enabled and self._is_unmet(point))
 
     def _is_unmet(self, point: Breakpoint) -> bool:
-        if point.phase is None:
+        if point.line is not None:
+            return not self._points.lines.is_loaded(point)
+        if point.phase is None or self._tracker.update < _LEARNED:
             return False
         seen = {phase.name for phase in chain(self._tracker.before, self._tracker.done)}
         if point.phase not in seen:

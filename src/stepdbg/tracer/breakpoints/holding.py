@@ -13,9 +13,11 @@ from stepdbg.protocol.messages import Boundary, Breakpoint
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.closures import Closures
 from stepdbg.tracer.breakpoints.condition import Condition, is_true
+from stepdbg.tracer.breakpoints.line_points import LinePoints
 from stepdbg.tracer.breakpoints.owners import OwnerNames
-from stepdbg.tracer.breakpoints.places import Places
+from stepdbg.tracer.breakpoints.places import Places, counts
 from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
+from stepdbg.tracer.breakpoints.words import VOCABULARY
 from stepdbg.tracer.introspect.randomness import undisturbed_randomness
 from stepdbg.tracer.introspect.unobserved import Unobserved, as_the_user, observed, uncollected, unseen
 from stepdbg.tracer.objects.registry import Registry
@@ -63,6 +65,7 @@ class Breakpoints:
     def __init__(self, registry: Registry, owners: OwnerNames, closures: Closures, listener: Listener) -> None:
         self._registry, self.owners, self._closures, self.listener = registry, owners, closures, listener
         self.places = Places()
+        self.lines = LinePoints()
         self.rank = 0
         """The number of this training process."""
         self._states: dict[int, _State] = {}
@@ -84,9 +87,7 @@ class Breakpoints:
 
     def is_simple_at(self, name: str, ended: str) -> bool:
         """Whether all that is evaluated where that phase begins, after one that has ended, runs nobody's code."""
-        here = (*self.places.before(name), *self.places.after(ended))
-        states = [self._states[point.number] for point in here]
-        return all(state.condition is None or state.condition.is_simple for state in states)
+        return self.is_simple((*self.places.before(name), *self.places.after(ended)))
 
     @property
     def watched(self) -> frozenset[str]:
@@ -118,6 +119,7 @@ class Breakpoints:
         states = [state for state in self._states.values() if state.condition is not None or state.message is not None]
         self.reads_loss = any("loss" in state.reads for state in states)
         self.loss_holds = self._loss_condition()
+        self.lines.hold(points)
 
     def met(self, at: Arrival) -> str:
         """Why training stops at that boundary, in words; empty where no breakpoint makes it."""
@@ -135,6 +137,36 @@ class Breakpoints:
             except _Problem as problem:
                 reason = self._has_failed(state, problem) or reason
         return reason
+
+    def met_at_line(self, points: Iterable[Breakpoint], at: Arrival) -> str:
+        """Why training stops before a line that these breakpoints are on, in words; empty where none of them makes
+        it.
+        """
+        reason = ""
+        for point in points:
+            state = self._states[point.number]
+            if state.over or not counts(point, at.boundary.update, at.boundary.epoch):
+                continue
+            try:
+                if self._is_met(state, at):
+                    reason = reason or in_words(point)
+            except _Problem as problem:
+                reason = self._has_failed(state, problem) or reason
+        return reason
+
+    def reads_place(self, points: Iterable[Breakpoint]) -> bool:
+        """Whether it matters for any of these breakpoints where training is, beside the variables of the frame."""
+        return any(
+            (point.update, point.every, point.epoch) != (None, None, None)
+            or point.log
+            or not self._states[point.number].reads.isdisjoint(VOCABULARY)
+            for point in points
+        )
+
+    def is_simple(self, points: Iterable[Breakpoint]) -> bool:
+        """Whether all that is evaluated for these breakpoints runs nobody's code."""
+        states = [self._states[point.number] for point in points]
+        return all(state.condition is None or state.condition.is_simple for state in states)
 
     def may_be_met(self, name: str, ended: str, at: Arrival) -> bool:
         """Whether any breakpoint may be met as that phase begins; where not, that is certain.
@@ -228,7 +260,7 @@ class Breakpoints:
             _Problem: it has raised.
         """
         index, verdict = state.verdict
-        state.verdict = (0, False)
+        state.verdict = (-1, False)
         if index != at.boundary.index:
             return bool(self._evaluate(state, condition, at, truth=True))
         if isinstance(verdict, _Problem):
@@ -282,8 +314,8 @@ class _State:
             self.message.names if self.message else frozenset()
         )
         """All names that its condition and its message read."""
-        self.verdict: tuple[int, bool | _Problem] = (0, False)
-        """At which boundary, by its index, the condition was evaluated ahead, and what it gave."""
+        self.verdict: tuple[int, bool | _Problem] = (-1, False)
+        """At which boundary, by its index, the condition was evaluated ahead, and what it gave; -1 for none."""
         self.met = 0
         """How often all of it held, without a stop for what is to be ignored."""
         self.seen_at = 0

@@ -19,7 +19,7 @@ class Places:
         """Those of phases at which training stops whatever holds there: the phase before is looked at too, since a stop
         tells what it did."""
         for point in breakpoints:
-            if not point.enabled:
+            if not point.enabled or point.line is not None:
                 continue
             if point.phase is not None:
                 (self._before if point.when == "before" else self._after).setdefault(point.phase, []).append(point)
@@ -39,16 +39,16 @@ class Places:
         """Those whose place this is; one *before* a phase is not where that phase is only a guess."""
         if boundary.opens is not None:
             for point in self._opening:
-                if _counts(point, boundary.opens, boundary.epoch):
+                if counts(point, boundary.opens, boundary.epoch):
                     yield point
         coming = boundary.opens or boundary.update
         if sure and boundary.next is not None and not (boundary.next == boundary.done == "eval"):
             for point in self._before.get(boundary.next, ()):
-                if _counts(point, coming, boundary.epoch):
+                if counts(point, coming, boundary.epoch):
                     yield point
         if boundary.done is not None:
             for point in self._after.get(boundary.done, ()):
-                if _counts(point, boundary.update, boundary.epoch):
+                if counts(point, boundary.update, boundary.epoch):
                     yield point
 
     def near(self, name: str, ended: str, update: int) -> Iterator[Breakpoint]:
@@ -62,7 +62,7 @@ class Places:
         """
         here = (*self._before.get(name, ()), *self._after.get(ended, ()))
         for point in (*here, *self._opening, *self._foretold):
-            if any(_counts(point, one, point.epoch) for one in (update, update + 1)):
+            if any(counts(point, one, point.epoch) for one in (update, update + 1)):
                 yield point
 
     def updates_ahead(self, update: int) -> int | None:
@@ -93,12 +93,12 @@ class Places:
         What has a condition, or only notes a message, is not foreseen: to look before each phase costs too much.
         """
         points = [*self._after.get(phase, ()), *(self._before.get(following, ()) if following else ())]
-        if any(_is_plain(point) and _counts(point, update, point.epoch) for point in points):
+        if any(_is_plain(point) and counts(point, update, point.epoch) for point in points):
             return True
-        return last and any(_is_plain(point) and _counts(point, update + 1, point.epoch) for point in self._opening)
+        return last and any(_is_plain(point) and counts(point, update + 1, point.epoch) for point in self._opening)
 
 
-def _counts(point: Breakpoint, update: int, epoch: int | None) -> bool:
+def counts(point: Breakpoint, update: int, epoch: int | None) -> bool:
     """Whether the update and the epoch are those that the breakpoint is for."""
     if point.update is not None and point.update != update:
         return False

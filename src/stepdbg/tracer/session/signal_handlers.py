@@ -56,6 +56,11 @@ class Handlers:
         """The signals that the user was told of, at this stop."""
         self._bells: list[_Bell] = []
 
+    @property
+    def held(self) -> bool:
+        """Whether this context is entered: code of ours runs, or training stands."""
+        return self._depth > 0
+
     def __enter__(self) -> None:
         self._depth += 1
         if self._depth > 1 or get_ident() != threading.main_thread().ident:

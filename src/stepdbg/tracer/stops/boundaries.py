@@ -21,6 +21,7 @@ from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.phases.phase import Phase
+from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import HubLost
 from stepdbg.tracer.session.rank import Rank, being_prepared
 from stepdbg.tracer.stops.callers import PhaseOwner
@@ -36,6 +37,16 @@ if TYPE_CHECKING:
     from stepdbg.tracer.stops.following import Following
 
 
+class Entering(Protocol):
+    """What is told when the session is entered, and when it ends."""
+
+    def entered(self) -> None:
+        """The session was entered."""
+
+    def let_go(self) -> None:
+        """The last boundary has come."""
+
+
 class Looking(Protocol):
     """The tracer, as far as a boundary that is looked at needs it."""
 
@@ -45,6 +56,13 @@ class Looking(Protocol):
     """The losses, for the chart."""
     following: Following
     """Which thread of which process is debugged."""
+
+    lines: Entering
+    """The breakpoints on lines."""
+
+    @property
+    def phases(self) -> PhaseTracker:
+        """The phase tracker, up to now."""
 
     def finish(self) -> None:
         """The script has come to its end."""
@@ -150,28 +168,46 @@ class Boundaries:
         Raises:
             HubLost: nobody is there any more.
         """
-        phases = self._phases
-        inside = phases.inside if phases.running is None else (*phases.inside, phases.running.name)
-        current = phases.current
+        current = self._phases.current
         cause = replace(cause, coming=current.owner if current is not None else None)
-        boundary = m.Boundary(
-            phases.index, phases.update, inside=inside, epoch=phases.epoch, loss=phases.loss, rank=self._rank.number
-        )
-        if self._rank.page is None:
-            self._tracer.following.stays_silent("line", None)
-            self._join()
+        self.enter_at_line()
+        boundary = self.here(frame)
         if self._trace is not None:
-            self._trace_boundary(self._trace, placed(boundary, frame), cause.stack, end=cause)
+            self._trace_boundary(self._trace, boundary, cause.stack, end=cause)
         else:
             self._policy.stopped()
             with self._tracer.following.turn:
-                self._server.wait(placed(boundary, frame), cause)
+                self._server.wait(boundary, cause)
+
+    def enter_at_line(self) -> None:
+        """Enter the session, where that has not been done, at a line of the script's.
+
+        Raises:
+            HubLost: this process is none that trains, or nobody is there any more.
+        """
+        if self._rank.page is None:
+            self._tracer.following.stays_silent("line", None)
+            self._join()
+
+    def here(self, frame: FrameType | None) -> m.Boundary:
+        """Where training is, within a phase or between two of them.
+
+        Args:
+            frame: The user's frame.
+        """
+        phases = self._tracer.phases
+        inside = phases.inside if phases.running is None else (*phases.inside, phases.running.name)
+        boundary = m.Boundary(
+            phases.index, phases.update, inside=inside, epoch=phases.epoch, loss=phases.loss, rank=self._rank.number
+        )
+        return placed(boundary, frame)
 
     def ends(self) -> bool:
         """The last boundary comes; whether it is to be looked at, which it is once."""
         if self._ended or self._tracer.quiet or self._rank.page is None:
             return False
         self._ended = True
+        self._tracer.lines.let_go()
         return True
 
     def at_end(self, cause: Cause) -> None:
@@ -232,6 +268,7 @@ class Boundaries:
         self._server.begin(welcome)
         if welcome.trace is not None:
             self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self._tracer.gave_up)
+        self._tracer.lines.entered()
         self._tracer.following.stay_here()
         if multiprocessing.process.parent_process() is not None:  # it ends by os._exit, and runs no atexit
             multiprocessing.util.Finalize(None, self._tracer.finish, exitpriority=100)

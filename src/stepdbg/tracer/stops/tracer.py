@@ -50,6 +50,8 @@ from stepdbg.tracer.stops.left import Left
 from stepdbg.tracer.stops.location import stack_around
 from stepdbg.tracer.stops.stop import StopServer
 from stepdbg.tracer.stops.watch import PhaseWatch
+from stepdbg.tracer.stops.within.inner_stops import InnerStops
+from stepdbg.tracer.stops.within.line_stops import LineStops
 from stepdbg.tracer.tensors import devices
 
 
@@ -88,6 +90,8 @@ class Tracer(StaysHere):
         self._boundaries = Boundaries(
             self, self._rank, self._policy, self._stop_server, self._watch, self._returns, points
         )
+        self.inner_stops = InnerStops(self, self._boundaries, self._stepper, self._policy)
+        self.lines = LineStops(self, self._rank, points, self._boundaries, self.inner_stops)
         self._faulty = False
         """Whether a boundary was given up."""
         self._left = Left()
@@ -130,6 +134,7 @@ class Tracer(StaysHere):
         """Nothing has happened yet in this process, which is a forked child."""
         self._stepper.over(broken=True)
         self._boundaries.begin_anew()
+        self.lines.let_go()
         self.driving = False
 
     def begin(
@@ -212,6 +217,7 @@ class Tracer(StaysHere):
         if self._policy.free and self.lagging.optimizers.regular and self._may_pass():
             self.rounds.forget()
             self._ahead.arm(log, phases, now)
+            self.lines.check()
         elif not (self.driving or self.quiet):
             self.listeners.call_ended(phase.name)
 
@@ -257,6 +263,7 @@ class Tracer(StaysHere):
 
     def finish(self) -> None:
         """The script has come to its end: the last boundary."""
+        self.lines.end()
         self._end_of_script(Cause("exit", "the script has ended", []))
 
     def failed(self, error: BaseException, *, last: bool = True) -> None:
@@ -265,47 +272,9 @@ class Tracer(StaysHere):
         if not last:
             self._boundaries.goes_on_after_end()
 
-    # stops inside a phase
-
-    def stop_at_line(self, detail: str, frame: FrameType | None) -> None:
-        """Stop at a line of the script's, wherever that is.
-
-        Args:
-            detail: What has asked for it.
-            frame: The user's frame.
-        """
-        current = self.phases.current
-        line = m.Inner("line", phase=current.name if current is not None else "")
-        self._stop_within(Cause("breakpoint", detail, frames.stack(frame), inner=lambda _: line), frame)
-        current = self.phases.current
-        if self._stepper.phase is None and current is not None:
-            self._stepper.begins(current)
-
     def stop_inside(self, inner: Describes, frame: FrameType | None) -> None:
-        """Stop at the inner boundary after a unit of a phase.
-
-        Args:
-            inner: Describes it.
-            frame: The innermost frame of the training thread.
-        """
-        self._stop_within(Cause("step", "", frames.stack(frame), inner=inner), frames.user_frame(frame))
-
-    @without_handlers
-    def _stop_within(self, cause: Cause, frame: FrameType | None) -> None:
-        """Stop at an inner boundary. The time that the user takes there is no part of the phase's."""
-        phases = self.phases
-        self.free_run.disarm()
-        phases.index += 1
-        began = monotonic_ns()
-        try:
-            self._boundaries.inside(cause, frame)
-        except HubLost:
-            self.disarm()
-        except Exception as error:
-            self.gave_up(error)
-        phases.waited(monotonic_ns() - began)
-        if self._stepper.phase is not None:  # it is taken out at the end of the phase, which must not go by unnoticed
-            self._policy.look()
+        """Stop at the inner boundary after a unit of a phase."""
+        self.inner_stops.inside(inner, frame)
 
     def _look_and_begin(
         self,
@@ -396,4 +365,5 @@ class Tracer(StaysHere):
         self.free_run.disarm()
         api.tracer = None
         self._stop_server.let_go()
+        self.lines.let_go()
         self._rank.leave()

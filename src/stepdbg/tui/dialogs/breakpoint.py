@@ -25,9 +25,9 @@ from stepdbg.tui.dialogs.dialog import Dialog
 from stepdbg.tui.drawing.lines import Glyphs, plain
 from stepdbg.tui.drawing.numbers import plural
 
-WRITTEN = "as written below: any phase, update or epoch"
+WRITTEN = "as written below: any phase, update, epoch or line"
 """The choice that takes the field for the whole breakpoint."""
-_BEFORE, _AFTER = "before", "after"
+_BEFORE, _AFTER, _LINE = "before", "after", "line"
 
 
 class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
@@ -40,6 +40,7 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
         update: int,
         glyphs: Glyphs,
         ask: Callable[[Query], Awaitable[Result]] | None,
+        line: str = "",
     ) -> None:
         """Ask.
 
@@ -49,10 +50,13 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
             update: The update that training is in.
             glyphs: The characters there are.
             ask: Asks the training process; None while training cannot answer.
+            line: The line under the cursor, `train.py:48`; empty for none.
         """
-        super().__init__(f"Breakpoint on {phase}" if phase else "Breakpoint", glyphs)
-        self._phase = phase
-        self._there = [one for one in there if phase and one.phase == phase]
+        place = f" on {phase}" if phase else f" at {line}" if line else ""
+        super().__init__(f"Breakpoint{place}", glyphs)
+        self._phase, self._line = phase, line
+        at_line = [f"{one.file}:{one.line}" == line for one in there]
+        self._there = [one for one, here in zip(there, at_line, strict=True) if here or (phase and one.phase == phase)]
         self._update = update
         self._ask = ask
 
@@ -63,6 +67,7 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
         return [
             OptionList(
                 *(ways if phase else []),
+                *([Option(f"stop before {plain(self._line)}", id=_LINE)] if self._line else []),
                 Option(WRITTEN, id="written"),
                 *(Option(f"remove: {plain(describe(one))}", id=f"remove {one.number}") for one in self._there),
                 markup=False,
@@ -105,10 +110,11 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
     def _text(self, choice: str) -> str:
         """The breakpoint as it is written out; a number by itself is an update."""
         words = self.query_one("#field", Input).value.strip()
-        if choice not in (_BEFORE, _AFTER):
+        if choice not in (_BEFORE, _AFTER, _LINE):
             return f"update {words}" if words.isdigit() else words
         rest = f"at update {words}" if words.isdigit() else words
-        return f"{choice} {self._phase} {rest}".strip()
+        place = self._line if choice == _LINE else f"{choice} {self._phase}"
+        return f"{place} {rest}".strip()
 
     def _choose(self, choice: str) -> None:
         if choice.startswith("remove "):

@@ -108,6 +108,8 @@ def advanced(place: int, moment: Moment) -> int:
 
 def inside(stop: Stop, inner: Inner) -> str:
     """How one goes on from a stop within a phase."""
+    if not stop.boundary.inside and inner.name:
+        return "training stands at a line, between two phases; {next} goes to the next phase"
     if not stop.boundary.inside:
         return "stepdbg.breakpoint() has stopped training here; {next} goes on"
     phase = plain(stop.boundary.inside[-1]).replace("{", "{{").replace("}", "}}")

@@ -129,8 +129,12 @@ class Panel(Sheet, can_focus=True):
         """The phase under the cursor, that `b` sets a breakpoint on; None where the rail's is meant."""
         return None
 
-    def no_phase(self) -> str:
-        """Why there is none to set a breakpoint on, where one would be looked for under the cursor."""
+    def line(self) -> tuple[str, int] | None:
+        """The file, as the user would write it, and the number of the line of code under the cursor."""
+        return None
+
+    def no_line(self) -> str:
+        """Why training cannot be stopped at the line under the cursor."""
         return ""
 
     def switchable(self) -> bool:

@@ -43,6 +43,8 @@ def boxes(snapshot: Snapshot) -> list[Box]:
         so_far = PhaseRecord(boundary.inside[-1], inside=boundary.inside[:-1], effects=stop.effects)
         inside = Box(so_far.name, "inside", so_far, depth=len(so_far.inside), inner=stop.inner)
         return [*found, inside, *_to_come(stop)]
+    if stop.inner is not None:  # at a line between two phases: which one comes next is not known before it begins
+        return [*found, *_to_come(stop)] or [Box(name, "unknown") for name in TEXTBOOK]
     if stop.failure is not None and found and boundary.inside and found[-1].name == boundary.inside[-1]:
         found[-1] = found[-1]._replace(when="inside")
     if boundary.next is None:
@@ -81,16 +83,18 @@ def _foretold(stop: Stop, name: str) -> PhaseRecord | None:
 
 
 def _to_come(stop: Stop) -> list[Box]:
-    """What follows the next phase, or the one that training waits in, as the last complete update has taught it."""
-    name = stop.boundary.next or stop.boundary.inside[-1]
+    """What follows the next phase, or the one that training waits in, as the last complete update has taught it; at a
+    line between two phases, what follows the one done.
+    """
+    seen = [record.name for record in stop.phases]
+    name = stop.boundary.next or next(iter((*stop.boundary.inside[-1:], *seen[-1:])), "")
     if not stop.previous:
         if name not in TEXTBOOK:
             return []
-        seen = {record.name for record in stop.phases}
         rest = TEXTBOOK[TEXTBOOK.index(name) + 1 :]
         return [Box(other, "unknown") for other in rest if other not in seen]
     position = 0
-    for passed in [*(record.name for record in stop.phases), name]:
+    for passed in seen if stop.inner is not None and not stop.boundary.inside else [*seen, name]:
         ahead = [index for index in range(position, len(stop.previous)) if stop.previous[index].name == passed]
         if ahead:
             position = ahead[0] + 1

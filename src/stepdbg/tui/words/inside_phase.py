@@ -49,6 +49,8 @@ def position(stop: Stop) -> str:
     if inner is None:
         return ""
     within = stop.boundary.inside[-1] if stop.boundary.inside else ""
+    if inner.unit == "line" and inner.name:
+        return f"at {plain(inner.name)}" + (f", inside {plain(within)}" if within else "")
     words = [f"inside {plain(within)}" if within else "at stepdbg.breakpoint()", after(inner)]
     return ", ".join(word for word in words if word)
 
@@ -100,8 +102,7 @@ def sentence(stop: Stop, glyphs: Glyphs = UNICODE) -> str:
     of = f" ({inner.place} of {inner.total})" if inner.total else ""
     match inner.unit:
         case "line":
-            inside = f" inside {' > '.join(stop.boundary.inside)}" if stop.boundary.inside else ""
-            return f"stepdbg.breakpoint() was called{inside}"
+            return _line(stop, name)
         case "gradient":
             if inner.how == "gone":
                 return f"the gradient of {name}{of} has arrived, and a hook of the script's has freed it"
@@ -118,6 +119,16 @@ def sentence(stop: Stop, glyphs: Glyphs = UNICODE) -> str:
     again = f", call {inner.nth}" if inner.nth > 1 else ""
     cls = "" if inner.cls == name else f"{plain(inner.cls)} "
     return f"{cls}{name}{again}: {flow(inner, glyphs)}{_figures(first, 'mean', 'std')}"
+
+
+def _line(stop: Stop, name: str) -> str:
+    """What asks for a stop at a line of the user's code."""
+    inside = f" inside {plain(' > '.join(stop.boundary.inside))}" if stop.boundary.inside else ""
+    if not name:
+        return f"stepdbg.breakpoint() was called{inside}"
+    frame = next((frame for frame in stop.frames if not frame.library), None)
+    function = f", in {plain(frame.function)}()" if frame is not None and frame.function[:1] != "<" else ""
+    return f"{plain(stop.detail) or 'a line'}: {name} is about to run{function}{inside}"
 
 
 def _written(inner: Inner, name: str, of: str) -> str:

@@ -15,18 +15,21 @@ class BreakpointActions:
         self._host = host
 
     def ask(self) -> None:
-        """Ask how to stop at the phase that is selected, or at that of the line under the cursor."""
+        """Ask how to stop at the phase that is selected, or at the line under the cursor and its phase."""
         from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
 
         host, panel = self._host, self._host.panel_layout.in_focus()
-        if panel is not None and (why := panel.no_phase()):
+        if panel is not None and (why := panel.no_line()):
             host.show_status(f"{host.snapshot.key('break')}: {why}")
             return
-        phase = (panel.phase() if panel is not None else None) or host.panel_layout.top.phase()
+        line = panel.line() if panel is not None else None
+        phase = panel.phase() if panel is not None else None
+        phase = phase if phase or line else host.panel_layout.top.phase()
         stop = host.snapshot.stop
         update = stop.boundary.update if stop else 0
         ask = host.hub.answer if host.snapshot.paused else None
-        dialog = BreakpointDialog(phase, host.snapshot.session.breakpoints, update, host.glyphs, ask)
+        there = host.snapshot.session.breakpoints
+        dialog = BreakpointDialog(phase, there, update, host.glyphs, ask, _in_words(line))
         host.push_screen(dialog, lambda message: host.hub.send(message) if message is not None else None)
 
     def run_to(self) -> None:
@@ -38,10 +41,11 @@ class BreakpointActions:
         update = (stop.boundary.opens or stop.boundary.update) if stop is not None else 0
         dialog = LineDialog(
             "Run to",
-            f"{update + 100}, epoch 3, step of opt, loss < 0.1",
-            "an update, an epoch, a phase or a condition; enter runs there, escape cancels",
+            f"{update + 100}, epoch 3, step of opt, train.py:48, loss < 0.1",
+            "an update, an epoch, a phase, a line or a condition; enter runs there, escape cancels",
             lambda text: destination(text, update),
             host.glyphs,
+            self._line_to_run_to(),
         )
 
         def go(text: str | None) -> None:
@@ -50,6 +54,11 @@ class BreakpointActions:
                 host.hub.send(Steer("continue", rank))
 
         host.push_screen(dialog, go)
+
+    def _line_to_run_to(self) -> str:
+        """The line under the cursor, where it has code; empty where the cursor is on none."""
+        panel = self._host.panel_layout.in_focus()
+        return _in_words(panel.line()) if panel is not None and not panel.no_line() else ""
 
     def switch(self) -> None:
         """Switch the breakpoint under the cursor on or off."""
@@ -63,3 +72,8 @@ class BreakpointActions:
 
     def _under_cursor(self) -> Breakpoint | None:
         return self._host.panel_layout.panel(BreaksPanel).breakpoint()
+
+
+def _in_words(line: tuple[str, int] | None) -> str:
+    """`train.py:48`; empty for none."""
+    return f"{line[0]}:{line[1]}" if line is not None else ""

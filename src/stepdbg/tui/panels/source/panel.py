@@ -11,6 +11,7 @@ from stepdbg.tui.panels.source import variables
 from stepdbg.tui.panels.source import view as source
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.answers import SOURCE
+from stepdbg.tui.state.line_breakpoints import line_without_code, written
 from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.selection import Editable
 from stepdbg.tui.state.snapshot import Snapshot
@@ -70,15 +71,18 @@ class SourcePanel(Panel):
         """The phase of the line under the cursor."""
         return source.phase_at(self.snapshot, self.cursor) if self.snapshot and not self.on_variables else None
 
-    def no_phase(self) -> str:
-        """On a line where no phase was seen to begin; the lines that have one are named."""
+    def line(self) -> tuple[str, int] | None:
+        """The file, as the user would write it, and the number of the line under the cursor."""
         where = source.place(self.snapshot) if self.snapshot else None
-        if self.snapshot is None or where is None or self.on_variables or self.phase() is not None:
-            return ""
-        known = sorted(line for file, line in self.snapshot.phase_lines if file == where[0])
-        lines = ", ".join(map(str, known[:6])) + (", and others" if len(known) > 6 else "")
-        some = f"; phases begin at {lines}" if known else ""
-        return f"no phase was seen to begin at line {self.cursor + 1}{some}"
+        if self.snapshot is None or where is None or self.on_variables:
+            return None
+        return written(self.snapshot, where[0]), self.cursor + 1
+
+    def no_line(self) -> str:
+        """Where there is no code at the line under the cursor; the nearest line that has some is named."""
+        where, here = source.place(self.snapshot) if self.snapshot else None, self.line()
+        text = self.snapshot.sources.get(where[0]) if self.snapshot is not None and where is not None else None
+        return line_without_code(text.text, here[1]) if text is not None and here is not None else ""
 
     # the variables
 

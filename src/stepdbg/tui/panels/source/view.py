@@ -5,6 +5,7 @@ from __future__ import annotations
 from stepdbg.tui.drawing.lines import NAME, Drawing, Frame, Span, clipped, lesson, padded, plain
 from stepdbg.tui.drawing.python_code import highlighted
 from stepdbg.tui.state import selected_frame as frames
+from stepdbg.tui.state.line_breakpoints import breakpoints_at, written
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import PanelTarget
 
@@ -59,7 +60,7 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     file, line = where
     source = snapshot.sources.get(file)
     title = (
-        Span(plain(_from(snapshot, file)), NAME),
+        Span(plain(written(snapshot, file)), NAME),
         Span(f":{line}", "dim"),
         *([Span(f"  ended; {_left_at(snapshot)} was here", "warning")] if _ended(snapshot) else []),
     )
@@ -95,16 +96,11 @@ def _left_at(snapshot: Snapshot) -> str:
     return "the last phase" if stop is not None and stop.line_done else "the last stop before"
 
 
-def _from(snapshot: Snapshot, file: str) -> str:
-    """The file's path as the user would type it: relative to where the script was started, if it lies below."""
-    directory = snapshot.session.directory
-    return file.removeprefix(directory.rstrip("/") + "/") if directory else file
-
-
 def _breakpoint(snapshot: Snapshot, file: str, number: int, frame: Frame) -> Span:
-    """A mark at the line of a phase that has a breakpoint."""
+    """A mark at a line that has a breakpoint, or whose phase has one."""
     names = snapshot.phase_lines.get((file, number), ())
     there = [one for one in snapshot.session.breakpoints if one.phase in names] if names else []
+    there += breakpoints_at(snapshot, file, number)
     if any(one.enabled for one in there):
         return Span(frame.glyphs.breakpoint, "breakpoint", PanelTarget("breaks"))
     return Span(frame.glyphs.switched_off if there else " ", "dim")
@@ -126,6 +122,8 @@ def _margin(snapshot: Snapshot, file: str, number: int, line: int, frame: Frame)
     if here:
         if _ended(snapshot):
             return (known[0] if known else ""), " ", "faint" if known else ""
-        name = "inside" if stop.inner is not None else known[0] if known else "called"
+        name = "inside" if stop.boundary.inside else known[0] if known else "called"
+        if stop.inner is not None and not stop.boundary.inside:
+            name = "here"
         return name, frame.glyphs.arrow, "accent"
     return (known[0] if known else ""), " ", "faint" if known else ""
