@@ -25,6 +25,9 @@ class RunOptions(Struct, frozen=True):
     target: tuple[str, ...] = ()
     python: str | None = None
     breakpoints: tuple[str, ...] = ()
+    watches: tuple[str, ...] = ()
+    watch_file: str | None = None
+    """The file that a headless run writes the values of its watches to; None for stderr."""
     readonly: bool = False
     keep: int = 25
     ascii_only: bool = False
@@ -50,7 +53,10 @@ class Request(Struct, frozen=True):
 
 
 _SESSION_COMMANDS = ("ls", "attach", "stop")
-_VALUED = {"run": ("--break", "-b", "--python", "--keep"), "trace": ("--python", "-o", "--output", "--updates")}
+_VALUED = {
+    "run": ("--break", "-b", "--watch", "-w", "--watch-csv", "--python", "--keep"),
+    "trace": ("--python", "-o", "--output", "--updates"),
+}
 """The options of each command that take a value."""
 _FLAGS = {
     "run": ("--readonly", "--ascii", "--headless", "--fresh", "--no-hints"),
@@ -139,6 +145,10 @@ def _parse_run(command: str, words: list[str], named: str) -> Request:
         match word:
             case "--break" | "-b":
                 options = replace(options, breakpoints=(*options.breakpoints, value))
+            case "--watch" | "-w":
+                options = replace(options, watches=(*options.watches, value))
+            case "--watch-csv":
+                options = replace(options, watch_file=value)
             case "--python":
                 options = replace(options, python=value)
             case "--readonly":
@@ -270,13 +280,20 @@ def _obey(request: Request) -> int:
                     options.target,
                     python=options.python,
                     breaks=options.breakpoints,
+                    watches=options.watches,
+                    watch_file=options.watch_file,
                     readonly=options.readonly,
                     keep=options.keep,
+                )
+            if options.watch_file is not None:
+                raise UsageError(
+                    "--watch-csv is for `stepdbg run --headless`; on the screen ctrl+s saves what is watched"
                 )
             started = start_session(
                 options.target,
                 python=options.python,
                 breaks=options.breakpoints,
+                watches=options.watches,
                 readonly=options.readonly,
                 keep=options.keep,
                 fresh=options.fresh,

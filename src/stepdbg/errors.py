@@ -18,6 +18,7 @@ Exceptions that never leave the process they are raised in, each defined beside 
 Refused                   a question that has no answer at this stop: its text is the answer (tracer/refused.py)
 HubLost                   nobody is there to serve a stop for any more (tracer/session/connection.py)
 Unreadable                the values of this tensor cannot be read (tracer/tensors/readable.py)
+Problem                   a condition or a watch has raised, or did not end (tracer/breakpoints/evaluation.py)
 CannotForesee             the next step cannot be worked out ahead (tracer/foresight/parts.py)
 Gone                      what was edited is not there any more (tracer/edit/targets.py)
 Interrupted               the user has interrupted what the console evaluates: a KeyboardInterrupt

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from harness import warm
 from harness.deadline import deadline
 
@@ -42,6 +43,7 @@ class Debuggee:
         readonly: bool = False,
         cold: bool = False,
         trace: m.Tracing | None = None,
+        watches: tuple[str, ...] = (),
     ):
         self.folder = folder
         self.said: list[dict[str, Any]] = []
@@ -50,6 +52,8 @@ class Debuggee:
         self.hello: m.RankHello | None = None
         self.interrupt_signal: int | None = None
         self._go, self._breakpoints, self._readonly, self._trace = go, breakpoints, readonly, trace
+        self._watches = tuple(m.Watch(number, words) for number, words in enumerate(watches, 1))
+        self.failures: list[m.WatchFailed] = []
         self.traced: list[m.Traced] = []
         self._splitter = frames.Splitter("FromRank")
         self._messages: list[Any] = []
@@ -95,11 +99,14 @@ class Debuggee:
         while (message := self.next_message()) is not None:
             if isinstance(message, m.RankHello):
                 self.hello = message
-                self.send(m.RankWelcome(m.PROTOCOL_VERSION, self._go, self._breakpoints, self._readonly, self._trace))
+                welcome = m.RankWelcome(m.PROTOCOL_VERSION, self._go, self._breakpoints, self._readonly, self._trace)
+                self.send(msgspec.structs.replace(welcome, watches=self._watches))
             elif isinstance(message, m.Notice):
                 self.notices.append(message.text)
             elif isinstance(message, m.Noted):
                 self.noted.append(message)
+            elif isinstance(message, m.WatchFailed):
+                self.failures.append(message)
             elif isinstance(message, m.Traced):
                 self.traced.append(message)
             elif isinstance(message, m.Stopped):
@@ -145,10 +152,11 @@ def debuggee(
     readonly: bool = False,
     cold: bool = False,
     trace: m.Tracing | None = None,
+    watches: tuple[str, ...] = (),
 ) -> Iterator[Debuggee]:
     """A training process that is gone when the test is; `cold` as for `bare`."""
     folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="sd-"))
-    training = Debuggee(list(arguments), folder, go, breakpoints, readonly, cold, trace)
+    training = Debuggee(list(arguments), folder, go, breakpoints, readonly, cold, trace, watches)
     try:
         yield training
     finally:

@@ -81,6 +81,7 @@ class Scene:
         layout.at("effects").show_matrix()
         layout.at("optimizer").show_list()
         layout.at("source").on_variables = False
+        layout.at("loss").logarithmic = False
         tensor = self.here.tensor
         layout.put(tensor)
         tensor.look_at(WEIGHT)

@@ -32,6 +32,7 @@ from stepdbg.tui.dialogs.leave import LeaveDialog
 from stepdbg.tui.dialogs.line import LineDialog
 from stepdbg.tui.dialogs.restart import RestartDialog
 from stepdbg.tui.dialogs.script_input import InputDialog
+from stepdbg.tui.dialogs.watch import WatchDialog
 from stepdbg.tui.drawing.lines import Target
 from stepdbg.tui.files.save_dialog import SaveDialog
 from stepdbg.tui.panel_base.registry import DIGITS, NAMES, PANELS
@@ -273,6 +274,7 @@ PLAYED: dict[str, Played] = {
     "console_interrupt": Played(evaluating, sent(Interrupt(0))),
     "pause": Played(runs, lambda scene: Steer("pause", 0) in scene.sent and scene.app.snapshot.paused),
     "break": Played(home, asks(BreakpointDialog)),
+    "watch": Played(home, asks(WatchDialog)),
     "switch": Played(on_a_breakpoint, breakpoints(False)),
     "remove": Played(on_a_breakpoint, breakpoints()),
     "edit": Played(numbers, edits(whole=False)),
@@ -282,6 +284,7 @@ PLAYED: dict[str, Played] = {
     "leave_panel": Played(at("loss"), in_front("model")),
     "open": Played(home, lambda scene: scene.in_front("tensor") and scene.here.tensor.object == WEIGHT, row(0, 2)),
     "names": Played(at("effects"), lambda scene: scene.here.panel("effects").showing() == "names"),
+    "log_axis": Played(at("loss"), lambda scene: scene.here.panel("loss").logarithmic),
     "graph": Played(home, lambda scene: scene.in_front("tensor") and scene.here.graphed),
     "graph_row": Played(
         on_a_branch,

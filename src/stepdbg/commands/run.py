@@ -17,7 +17,7 @@ from stepdbg.home.first_run import wants_hints
 from stepdbg.home.folders import script_file
 from stepdbg.home.script_state import read_state
 from stepdbg.hub.launch import Launch, start_hub
-from stepdbg.protocol.messages import Breakpoint
+from stepdbg.protocol.messages import Breakpoint, Watch
 from stepdbg.terminal_size import terminal_size
 
 
@@ -38,6 +38,19 @@ def _leads_to_terminal(stream: TextIO | None) -> bool:
         return stream is not None and stream.isatty()
     except ValueError:  # closed
         return False
+
+
+def _watches(texts: Sequence[str]) -> tuple[Watch, ...]:
+    """The watches of the command line.
+
+    Raises:
+        UsageError: one of the texts is no expression.
+    """
+    if not texts:
+        return ()
+    from stepdbg.protocol.watch_text import read_watch
+
+    return tuple(Watch(0, read_watch(text)) for text in texts)
 
 
 def _breakpoints(texts: Sequence[str], target: Target) -> tuple[tuple[Breakpoint, ...], tuple[str, ...]]:
@@ -63,6 +76,7 @@ def start_session(
     *,
     python: str | None = None,
     breaks: Sequence[str] = (),
+    watches: Sequence[str] = (),
     readonly: bool = False,
     keep: int = 25,
     fresh: bool = False,
@@ -73,6 +87,7 @@ def start_session(
         words: TARGET and its arguments.
         python: The interpreter of `--python`.
         breaks: Breakpoints as they are written on the command line.
+        watches: Expressions to be watched.
         readonly: Edits are refused.
         keep: Percent of the free memory for what was before a phase.
         fresh: What is kept of the script is neither read nor written.
@@ -82,13 +97,14 @@ def start_session(
     """
     target = find_target(words, python)
     breakpoints, flagged = _breakpoints(breaks, target)
+    watched = _watches(watches)
     need_terminal()
     columns, rows = terminal_size()
     kept, remarks = "", list[str]()
     if not fresh:
         file = script_file(target.identity, target.script)
         state, remark = read_state(file)
-        breakpoints = (*state.breakpoints, *breakpoints)
+        breakpoints, watched = (*state.breakpoints, *breakpoints), (*state.watches, *watched)
         kept, remarks = str(file), [remark] if remark else []
     launch = Launch(
         target.argv,
@@ -100,6 +116,7 @@ def start_session(
         kept=kept,
         columns=max(20, columns),
         rows=max(5, rows),
+        watches=watched,
     )
     return Started(start_hub(launch), (*flagged, *remarks), wants_hints(target.identity))
 
@@ -109,10 +126,21 @@ def run_headless(
     *,
     python: str | None = None,
     breaks: Sequence[str] = (),
+    watches: Sequence[str] = (),
+    watch_file: str | None = None,
     readonly: bool = False,
     keep: int = 25,
 ) -> int:
     """Run the target freely as our own child, with our stdin, stdout and stderr; a breakpoint met stops it.
+
+    Args:
+        words: TARGET and its arguments.
+        python: The interpreter of `--python`.
+        breaks: Breakpoints as they are written on the command line.
+        watches: Expressions to be watched.
+        watch_file: Where their values are written; None for lines on stderr.
+        readonly: Edits are refused.
+        keep: Percent of the free memory for what was before a phase.
 
     Returns:
         The target's exit status. Where a signal ended it, the same signal ends this process too.
@@ -121,9 +149,13 @@ def run_headless(
         UsageError: the target cannot run, or there is no place for the session.
     """
     from stepdbg.commands.headless import end_likewise, run_target
+    from stepdbg.commands.watches import WatchLog
 
     target = find_target(words, python)
     breakpoints, flagged = _breakpoints(breaks, target)
+    watched = _watches(watches)
+    if watch_file is not None and not watches:
+        raise UsageError("--watch-csv needs something to write; add for example `--watch 'grad_norm()'`")
     for remark in flagged:
         say(remark)
     launch = Launch(
@@ -135,5 +167,9 @@ def run_headless(
         readonly=readonly,
         keep=keep,
         terminal=False,
+        watches=watched,
     )
-    return end_likewise(run_target(target, launch))
+    log = WatchLog([watch.expression for watch in watched], watch_file, target.files)
+    status = run_target(target, launch, log.hear)
+    log.close()
+    return end_likewise(status)

@@ -32,11 +32,16 @@ _OPTIONS = """\
 options
   -b, --break SPEC  stop there; may be repeated. SPEC: backward, "before backward", "after step", "update 40",
                     "backward if loss > 2", "step of opt every 10", 'step log "{loss}"': docs/breakpoints.md
+  -w, --watch EXPR  evaluate that at each stop and, in a free run, after the step of some updates; may be repeated.
+                    EXPR: acc, "grad_norm()", 'ratio("model.fc1.weight")': docs/watches.md
   --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)
   --readonly        forbid edits
   --keep PERCENT    of the free memory, for what tensors were before a phase changed them (default: 25; 0: none)
 """
-_HEADLESS = "  --headless        with no screen; without it `stepdbg run` is `stepdbg`\n"
+_HEADLESS = """\
+  --headless        with no screen; without it `stepdbg run` is `stepdbg`
+  --watch-csv FILE  write what is watched there (update, watch, value), not as lines on stderr
+"""
 _SCREEN_OPTIONS = """\
   --fresh           begin without what was kept of this script (breakpoints, layout), and keep nothing
   --ascii           draw with plain characters only

@@ -1,4 +1,4 @@
-"""What is kept of a script from one session to the next: breakpoints, the layout, the console's history.
+"""What is kept of a script from one session to the next: breakpoints, watches, the layout, the console's history.
 
 The file is for people to read: a breakpoint stands in it as it is written on the command line. Edits are not kept.
 """
@@ -16,7 +16,8 @@ from msgspec import Struct
 from stepdbg.errors import SettingsError, UsageError
 from stepdbg.home.toml_files import read_toml, write_toml
 from stepdbg.protocol.breakpoint_text import describe, parse
-from stepdbg.protocol.messages import Breakpoint
+from stepdbg.protocol.messages import Breakpoint, Watch
+from stepdbg.protocol.watch_text import read_watch
 
 MOST_HISTORY = 500
 """Lines of the console that are kept, the newest."""
@@ -34,10 +35,17 @@ class ScriptState(Struct, frozen=True):
     """Textual's name of it, where the user has chosen one for this script; else empty."""
     history: tuple[str, ...] = ()
     """Lines of the console, oldest first."""
+    watches: tuple[Watch, ...] = ()
+    """Without numbers and problems: those are the session's."""
 
 
 class _Point(msgspec.Struct, forbid_unknown_fields=True):
     at: str
+    enabled: bool = True
+
+
+class _Watched(msgspec.Struct, forbid_unknown_fields=True):
+    expression: str
     enabled: bool = True
 
 
@@ -56,6 +64,7 @@ class _File(msgspec.Struct):
 
     script: str = ""
     breakpoints: tuple[_Point, ...] = ()
+    watches: tuple[_Watched, ...] = ()
     layout: _Layout = msgspec.field(default_factory=_Layout)
     console: _Console = msgspec.field(default_factory=_Console)
 
@@ -85,6 +94,8 @@ def write_state(path: Path, state: ScriptState, script: str) -> None:
     document: dict[str, Any] = {"script": script}
     if state.breakpoints:
         document["breakpoints"] = [_document(one) for one in state.breakpoints]
+    if state.watches:
+        document["watches"] = [_document_of_watch(one) for one in state.watches]
     layout = {"panels": list(state.panels), "zoomed": state.zoomed}
     document["layout"] = {**layout, "theme": state.theme} if state.theme else layout
     if state.history:
@@ -101,16 +112,20 @@ def _document(breakpoint: Breakpoint) -> dict[str, Any]:
     return at if breakpoint.enabled else {**at, "enabled": False}
 
 
+def _document_of_watch(watch: Watch) -> dict[str, Any]:
+    kept = {"expression": watch.expression}
+    return kept if watch.enabled else {**kept, "enabled": False}
+
+
 def _state(document: dict[str, Any]) -> ScriptState:
     """The state that a file says.
 
     Raises:
         ValidationError: something in it has the wrong type; says where.
-        UsageError: a breakpoint cannot be understood.
+        UsageError: a breakpoint or a watch cannot be understood.
     """
     file = msgspec.convert(document, _File)
     points = [msgspec.structs.replace(parse(point.at), enabled=point.enabled) for point in file.breakpoints]
-    layout = file.layout
-    return ScriptState(
-        tuple(points), tuple(layout.panels), layout.zoomed, layout.theme, tuple(file.console.history[-MOST_HISTORY:])
-    )
+    watches = [Watch(0, read_watch(watch.expression), watch.enabled) for watch in file.watches]
+    layout, history = file.layout, file.console.history[-MOST_HISTORY:]
+    return ScriptState(tuple(points), tuple(layout.panels), layout.zoomed, layout.theme, tuple(history), tuple(watches))

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from stepdbg.errors import UsageError
-from stepdbg.protocol.messages import PROTOCOL_VERSION, Breakpoint, Go, RankWelcome, Tracing
+from stepdbg.protocol.messages import PROTOCOL_VERSION, Breakpoint, Go, RankWelcome, Tracing, Watch
 from stepdbg.protocol.runtime_folder import CLIENT_SOCKET, HUB_LOG, RUNTIME_VARIABLE, SESSION_VARIABLE, new_session
 
 LAUNCH = "launch.json"
@@ -43,10 +43,11 @@ class Launch(msgspec.Struct, frozen=True):
     """The file in which screens keep breakpoints and layout of this script; empty: nothing is kept."""
     columns: int = 80
     rows: int = 24
+    watches: tuple[Watch, ...] = ()
 
-    def welcome(self, go: Go | None, breakpoints: tuple[Breakpoint, ...]) -> RankWelcome:
+    def welcome(self, go: Go | None, breakpoints: tuple[Breakpoint, ...], watches: tuple[Watch, ...]) -> RankWelcome:
         """How a training process that enters is to begin."""
-        return RankWelcome(PROTOCOL_VERSION, go, breakpoints, self.readonly, self.trace, self.keep)
+        return RankWelcome(PROTOCOL_VERSION, go, breakpoints, self.readonly, self.trace, self.keep, watches)
 
     @property
     def target(self) -> str:

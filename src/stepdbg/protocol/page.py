@@ -31,6 +31,8 @@ LOSS_NAMES = 16
 """Losses that have a name of their own; further ones share the last."""
 WATCH_NAMES = 16
 """Watched values that have one. In the ring they are counted from `LOSS_NAMES` on."""
+WATCHES = LOSS_NAMES + WATCH_NAMES
+"""From here on the ring counts what the user watches, by its number in the session."""
 USUAL_PHASES = ("zero_grad", "forward", "loss", "backward", "step")
 """The phases whose names have the first places of the page."""
 PHASE_NAMES = 64

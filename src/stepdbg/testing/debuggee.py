@@ -39,12 +39,16 @@ from stepdbg.protocol.messages import (
     Resume,
     Resumed,
     SetBreakpoints,
+    SetWatches,
     Stop,
     Stopped,
     ToRank,
     Unit,
+    Watch,
+    WatchesRead,
 )
-from stepdbg.protocol.page import LOSS_NAMES, Page
+from stepdbg.protocol.page import LOSS_NAMES, WATCHES, Page
+from stepdbg.testing import watching
 from stepdbg.testing.line import Line
 from stepdbg.testing.recording import Place, load
 from stepdbg.testing.replay import Replay, moved_on
@@ -108,6 +112,7 @@ class FakeDebuggee:
         self._asked_to_pause = False
         self._disarmed = False
         self._breakpoints: tuple[Breakpoint, ...] = ()
+        self._watches: tuple[Watch, ...] = ()
         self._looked = False
         """Whether training has waited where the phase that runs began: then its effects are known."""
         self._phases: tuple[PhaseRecord, ...] = ()
@@ -199,7 +204,7 @@ class FakeDebuggee:
                 raise ProtocolError(f"a {type(welcome).__name__} came before the welcome")
             self._disarmed = True
             welcome = RankWelcome(PROTOCOL_VERSION, "continue")
-        self._go, self._breakpoints = welcome.go, welcome.breakpoints
+        self._go, self._breakpoints, self._watches = welcome.go, welcome.breakpoints, welcome.watches
         self._replay.readonly = welcome.readonly
 
     def _train(self) -> None:
@@ -233,6 +238,11 @@ class FakeDebuggee:
             self._page.add_loss(boundary.update, 0, boundary.loss or 0.0)
             if self.watch:
                 self._page.add_loss(boundary.update, LOSS_NAMES, -float(boundary.update))
+        if boundary.done == "step":
+            found = watching.values(self._watches, boundary)
+            self._page.add_losses(
+                (boundary.update, WATCHES + one.watch, one.value) for one in found if one.value is not None
+            )
         if boundary.done == "step" and self.echo is not None:
             print(f"update {boundary.update}  loss {boundary.loss:.4f}", file=self.echo, flush=True)
         if self._page.bell():
@@ -318,7 +328,8 @@ class FakeDebuggee:
         if not self._armed:
             return
         self._asked_to_pause = False
-        self._line.send(Stopped(replace(stop, reason=reason, detail=detail)))
+        watched = watching.values(self._watches, stop.boundary)
+        self._line.send(Stopped(replace(stop, reason=reason, detail=detail, watched=watched)))
         while self._armed:
             message = self._line.receive()
             if isinstance(message, Resume):
@@ -326,6 +337,8 @@ class FakeDebuggee:
                 self._line.send(Resumed(stop.boundary.index, message.until))
                 break
             self._obey(message)
+            if isinstance(message, SetWatches):
+                self._line.send(WatchesRead(watching.values(self._watches, stop.boundary)))
 
     # ------------------------------------------------------------ talking
 
@@ -333,6 +346,8 @@ class FakeDebuggee:
         match message:
             case SetBreakpoints(breakpoints=breakpoints):
                 self._breakpoints = breakpoints
+            case SetWatches(watches=watches):
+                self._watches = watches
             case Pause():
                 self._asked_to_pause = True
             case Disarm():

@@ -16,6 +16,7 @@ from stepdbg.protocol.messages import (
     ApplyEdit,
     Beside,
     Boundary,
+    CheckWatch,
     Complete,
     EditDone,
     Effect,
@@ -46,8 +47,9 @@ from stepdbg.protocol.messages import (
     Summary,
     TensorView,
     UndoEdit,
+    WatchChecked,
 )
-from stepdbg.testing import python
+from stepdbg.testing import python, watching
 from stepdbg.testing.editing import Editor
 from stepdbg.testing.looking import Numbers, found_in, maps_of, numbers_of, part_of, window_of
 from stepdbg.testing.recording import WHOLE, Place, Recording, State, whole_graph, whole_map, whole_tensor
@@ -122,6 +124,7 @@ class Replay:
         self._editor = Editor(recording)
         self._newest = Newest()
         self._boundary = self._updates = self._epochs = 0
+        self._at: Boundary | None = None
         self.readonly = False
 
     def arrive(self, place: Place, boundary: Boundary, updates: int, epochs: int) -> None:
@@ -134,6 +137,7 @@ class Replay:
             epochs: Likewise.
         """
         self._boundary, self._updates, self._epochs = boundary.index, updates, epochs
+        self._at = boundary
         self._editor.arrive(place.state, boundary)
         self._newest.keep(boundary.index, self.known.effects)
 
@@ -194,6 +198,8 @@ class Replay:
                 return python.evaluate(source, self._variables(frame))
             case Complete(frame=frame, text=text):
                 return python.complete(text, list(self._variables(frame)))
+            case CheckWatch(expression=expression) if self._at is not None:
+                return WatchChecked(watching.value(0, expression, self._at))
             case _:
                 return known.answers.get(query)
 

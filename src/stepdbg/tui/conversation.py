@@ -27,6 +27,7 @@ from stepdbg.protocol.messages import (
     ResizeTerminal,
     Result,
     ToClient,
+    WatchPoints,
 )
 from stepdbg.tui.drawing.pace import AHEAD, FLICKER, REST, TOGETHER
 from stepdbg.tui.host import Host
@@ -102,7 +103,7 @@ class Conversation:
             return
         self.arriving |= app.snapshot.paused and (app.snapshot.boundary, True) != (before.boundary, before.paused)
         self.ask()
-        if isinstance(message, LossPoints | Output | Progress):
+        if isinstance(message, LossPoints | WatchPoints | Output | Progress):
             app.paint_within(AHEAD)
         else:
             app.paint_within(TOGETHER if self.busy else 0)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 
 from stepdbg.commands.headless import end_likewise, run_target
+from stepdbg.commands.line_file import LineFile
 from stepdbg.commands.target import find_target
 from stepdbg.commands.trace.ending import Endings
-from stepdbg.commands.trace.file import TraceFile
 from stepdbg.commands.trace.stacks import show_stacks
 from stepdbg.hub.launch import Launch
 from stepdbg.protocol.messages import SessionChanged, ToClient, Traced, Tracing
@@ -31,7 +31,7 @@ def trace(words: Sequence[str], wanted: Tracing, *, python: str | None = None, o
         UsageError: the target cannot run, the file cannot be written, or there is no place for the session.
     """
     target = find_target(words, python)
-    file = TraceFile(output, target.files)
+    file = LineFile(output, target.files, "trace", "-o", "untraced")
     endings = Endings(wanted.updates)
 
     def hear(message: ToClient) -> None:

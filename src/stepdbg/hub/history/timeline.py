@@ -55,6 +55,11 @@ class Timeline:
         while len(self._stops) > 1 and (len(self._stops) > self._most_stops or self._bytes > self._most_bytes):
             self._bytes -= len(self._stops.popleft().encoded)
 
+    def amend(self, stop: Stop) -> None:
+        """The newest stop is known better now."""
+        self._bytes -= len(self._stops.pop().encoded)
+        self.append(stop)
+
     def ticks(self, after: int = 0) -> tuple[Tick, ...]:
         """The stops after the boundary of that index, in short."""
         newest = itertools.takewhile(lambda record: record.tick.boundary > after, reversed(self._stops))

@@ -12,6 +12,7 @@ import msgspec
 
 from stepdbg.hub.history.answers import AnswerHistory
 from stepdbg.hub.history.timeline import LossHistory, Timeline
+from stepdbg.hub.history.watches import WatchHistory
 from stepdbg.hub.pace import Pace
 from stepdbg.protocol.messages import (
     Answer,
@@ -28,8 +29,11 @@ from stepdbg.protocol.messages import (
     State,
     Stop,
     ToRank,
+    WatchPoint,
+    WatchPoints,
+    WatchValue,
 )
-from stepdbg.protocol.page import LOSS_NAMES, Page
+from stepdbg.protocol.page import LOSS_NAMES, WATCHES, Page
 
 
 class Peer(Protocol):
@@ -69,6 +73,8 @@ class Rank:
         self.losses = LossHistory()
         self.watches = LossHistory()
         """The values of `stepdbg.watch`."""
+        self.watched = WatchHistory()
+        """What the user's watches gave."""
         self.said_exiting = False
         self.recollection = AnswerHistory()
         self.asked: dict[int, Asked] = {}
@@ -153,30 +159,43 @@ class Rank:
         """Answers to somebody who has gone go nowhere."""
         self.asked = {number: asked for number, asked in self.asked.items() if asked.asker is not asker}
 
-    def new_losses(self) -> list[LossPoints]:
-        """What has been added to the page's ring since the last look: losses, and watched values."""
+    def read_watches(self, values: tuple[WatchValue, ...]) -> None:
+        """The watches, or what they read, were changed where the process waits: this is what they give there now."""
+        if self.state == "paused" and self.stop is not None:
+            self.stop = msgspec.structs.replace(self.stop, watched=values)
+            self.timeline.amend(self.stop)
+
+    def new_losses(self) -> list[LossPoints | WatchPoints]:
+        """What has been added to the page's ring since the last look: losses, watched values, and values of watches."""
         self._sequence, entries = self.page.losses_since(self._sequence)
         self.losses.names, self.watches.names = self.page.loss_names(), self.page.watch_names()
-        found = []
+        found: list[LossPoints | WatchPoints] = []
         for history, first, watched in ((self.losses, 0, False), (self.watches, LOSS_NAMES, True)):
             last = max(0, len(history.names) - 1)
             points = [
                 LossPoint(update, min(index - first, last), value)
                 for update, index, value in entries
-                if (index >= LOSS_NAMES) == watched
+                if index < WATCHES and (index >= LOSS_NAMES) == watched
             ]
             if points:
                 history.extend(points)
                 found.append(LossPoints(self.number, history.names, tuple(points), watched))
+        values = [WatchPoint(update, index - WATCHES, value) for update, index, value in entries if index >= WATCHES]
+        if values:
+            self.watched.extend(values)
+            found.append(WatchPoints(self.number, tuple(values)))
         return found
 
-    def all_losses(self) -> list[LossPoints]:
-        """The losses and the watched values so far."""
-        return [
+    def all_losses(self) -> list[LossPoints | WatchPoints]:
+        """The losses, the watched values and those of watches so far."""
+        found: list[LossPoints | WatchPoints] = [
             LossPoints(self.number, history.names, tuple(history.points), watched)
             for history, watched in ((self.losses, False), (self.watches, True))
             if history.points
         ]
+        if points := self.watched.points:
+            found.append(WatchPoints(self.number, points))
+        return found
 
     def progress(self) -> Progress:
         """The phase and update that the process is in just now, read off its page."""

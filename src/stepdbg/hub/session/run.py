@@ -22,6 +22,7 @@ from stepdbg.hub.session.clients import Clients
 from stepdbg.hub.session.notices import NOBODY_BORN, why_no_training
 from stepdbg.hub.target.output import OutputTail
 from stepdbg.hub.target.terminal import Target
+from stepdbg.hub.watches.table import WatchTable
 from stepdbg.protocol.messages import (
     Answer,
     BreakpointFailed,
@@ -35,9 +36,13 @@ from stepdbg.protocol.messages import (
     RankHello,
     Resumed,
     SetBreakpoints,
+    SetWatches,
     State,
     Stopped,
     Traced,
+    WatchesRead,
+    WatchFailed,
+    WatchPoints,
 )
 
 RUNNING_SECONDS = 0.03
@@ -60,6 +65,7 @@ class Run:
         output: the log of that terminal.
         clients: those who are told what happens.
         breakpoints: the session's.
+        watches: the session's.
         later: calls a function in so many seconds.
         over: called when the run is over.
     """
@@ -73,11 +79,12 @@ class Run:
         output: OutputTail,
         clients: Clients,
         breakpoints: BreakpointTable,
+        watches: WatchTable,
         later: Callable[[float, Callable[[], None]], object],
         over: Callable[[], None],
     ) -> None:
         self.number, self.terminal, self.output = number, terminal, output
-        self._launch, self._clients, self._breakpoints = launch, clients, breakpoints
+        self._launch, self._clients, self._breakpoints, self._watches = launch, clients, breakpoints, watches
         self._later, self._over = later, over
         self.ranks = RankTable(folder, launch.go)
         self.questions = Questions(readonly=launch.readonly)
@@ -131,7 +138,7 @@ class Run:
         """
         rank = self.ranks.joined(peer, hello)
         launch = self._launch
-        rank.send(launch.welcome(self.ranks.go, self._breakpoints_in_force()))
+        rank.send(launch.welcome(self.ranks.go, self._breakpoints_in_force(), self._watches.all))
         self._clients.changed(RUNNING_SECONDS if launch.trace is None else 0)  # a traced process never stops at once
         return rank
 
@@ -167,6 +174,14 @@ class Run:
                 if off:
                     self._breakpoints.switch(number, False)
                     self.send_breakpoints()
+                clients.changed()
+            case WatchesRead(values=values):
+                rank.read_watches(values)
+                clients.changed()
+            case WatchFailed(number=number, problem=problem, off=off):
+                self._watches.failed(number, problem, off=off)
+                if off:
+                    self.send_watches()
                 clients.changed()
             case Noted(boundary=boundary):
                 boundary = msgspec.structs.replace(boundary, rank=rank.number)
@@ -226,6 +241,13 @@ class Run:
             rank.send(SetBreakpoints(self._breakpoints_in_force()))
         self._clients.changed()
 
+    def send_watches(self) -> None:
+        """Send every rank the watches."""
+        for rank in self.ranks:
+            rank.watched.keep_only(watch.number for watch in self._watches.all)
+            rank.send(SetWatches(self._watches.all))
+        self._clients.changed()
+
     def hold_breakpoints(self) -> None:
         """Breakpoints stop training again, where `go_on` has put them out of force."""
         if not self._breakpoints_hold:
@@ -247,11 +269,12 @@ class Run:
         """Five times a second: read what running processes have left on their pages, and pass it on."""
         clients = self._clients
         for rank in self.ranks:
-            if rank.state == "running" and rank.peer is not None:
-                self._pass_on_losses(rank)
+            if rank.peer is not None and rank.state in ("running", "paused"):  # an expression may be tried at a stop
                 since = rank.page.evaluating_since()
                 if since and time.monotonic_ns() - since > CONDITION_NS:
                     interrupt(rank)
+            if rank.state == "running" and rank.peer is not None:
+                self._pass_on_losses(rank)
                 if clients.screens and not rank.at_end and rank.page.status().phase:
                     clients.tell_screens(rank.progress())
 
@@ -276,6 +299,8 @@ class Run:
     def _pass_on_losses(self, rank: Rank) -> None:
         for points in rank.new_losses():
             self._clients.tell_screens(points)
+            if isinstance(points, WatchPoints):
+                self._clients.tell_launchers(points)
 
     # ------------------------------------------------------------ the end
 

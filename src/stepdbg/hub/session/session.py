@@ -16,9 +16,11 @@ from stepdbg.hub.session.clients import Client, Clients
 from stepdbg.hub.session.run import RUNNING_SECONDS, Run
 from stepdbg.hub.target.output import OutputTail
 from stepdbg.hub.target.terminal import Target
+from stepdbg.hub.watches.table import WatchTable
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
     AddBreakpoint,
+    AddWatch,
     Ask,
     Disarm,
     FromClient,
@@ -27,6 +29,7 @@ from stepdbg.protocol.messages import (
     Notice,
     Output,
     RemoveBreakpoint,
+    RemoveWatch,
     ResizeTerminal,
     Restart,
     SendInput,
@@ -37,6 +40,7 @@ from stepdbg.protocol.messages import (
     State,
     Steer,
     SwitchBreakpoint,
+    SwitchWatch,
     TargetExited,
     Welcome,
 )
@@ -74,6 +78,7 @@ class Session:
         self._later, self._end, self._run_again, self._state_changed = later, end, run_again, state_changed
         self._clients = Clients(later, self._state_to_tell, lambda: self.run.ranks.anybody_runs)
         self.breakpoints = BreakpointTable(launch.breakpoints)
+        self.watches = WatchTable(launch.watches)
         self.size = (launch.columns, launch.rows)
         """Columns and rows of the target's terminal, as a screen has told last."""
         self.stopping = self.restarting = False
@@ -87,6 +92,7 @@ class Session:
         """The target is about to be started anew: nothing is known of this run yet."""
         self.restarting = False
         self.breakpoints.begin_anew()
+        self.watches.begin_anew()
         self.run = self._new_run(self.run.number + 1, terminal, output)
         self.run.is_being_ended = self.stopping
         self._clients.changed()
@@ -100,6 +106,7 @@ class Session:
             output,
             self._clients,
             self.breakpoints,
+            self.watches,
             self._later,
             self._run_is_over,
         )
@@ -140,6 +147,7 @@ class Session:
             self.launch.cwd,
             self.launch.kept,
             self.run.number,
+            self.watches.all,
         )
 
     # ------------------------------------------------------------ clients
@@ -196,6 +204,17 @@ class Session:
             case RemoveBreakpoint(number=number):
                 self.breakpoints.remove(number)
                 self.run.send_breakpoints()
+            case AddWatch(expression=expression):
+                if why_not := self.watches.add(expression):
+                    client.send(Notice(why_not, "warning"))
+                else:
+                    self.run.send_watches()
+            case SwitchWatch(number=number, enabled=enabled):
+                self.watches.switch(number, enabled)
+                self.run.send_watches()
+            case RemoveWatch(number=number):
+                self.watches.remove(number)
+                self.run.send_watches()
             case SendInput(data=data):
                 if self.run.terminal is not None:
                     self.run.terminal.type(data)

@@ -24,3 +24,4 @@ from stepdbg.protocol.messages.past import *
 from stepdbg.protocol.messages.ranks import *
 from stepdbg.protocol.messages.stops import *
 from stepdbg.protocol.messages.tensors import *
+from stepdbg.protocol.messages.watches import *

@@ -24,6 +24,7 @@ from stepdbg.protocol.messages.past import (
     Stops,
 )
 from stepdbg.protocol.messages.tensors import Beside, Find, Found, LookAt, LookBeside, Save, Saved, TensorView
+from stepdbg.protocol.messages.watches import CheckWatch, WatchChecked
 
 
 class Refusal(Message, frozen=True):
@@ -56,6 +57,7 @@ Query = (
     | Evaluate
     | Complete
     | CheckBreakpoint
+    | CheckWatch
 )
 Result = (
     Objects
@@ -80,6 +82,7 @@ Result = (
     | Evaluated
     | Completions
     | BreakpointChecked
+    | WatchChecked
     | Refusal
 )
 

@@ -10,6 +10,7 @@ from stepdbg.protocol.messages.breakpoints import Breakpoint
 from stepdbg.protocol.messages.edits import Edit
 from stepdbg.protocol.messages.ranks import Noted, Notice, Traced
 from stepdbg.protocol.messages.stops import Stop
+from stepdbg.protocol.messages.watches import AddWatch, RemoveWatch, SwitchWatch, Watch, WatchPoints
 
 State = Literal["starting", "running", "paused", "replaying", "exited", "lost"]
 
@@ -143,6 +144,7 @@ class SessionState(Part, frozen=True):
     """The file in which screens keep breakpoints and layout of the script; empty: nothing is kept."""
     run: int = 1
     """How often the target was started. What is known of an earlier run is of no use for a later one."""
+    watches: tuple[Watch, ...] = ()
 
 
 class Welcome(Message, frozen=True):
@@ -195,6 +197,9 @@ FromClient = (
     | AddBreakpoint
     | SwitchBreakpoint
     | RemoveBreakpoint
+    | AddWatch
+    | SwitchWatch
+    | RemoveWatch
     | SendInput
     | ResizeTerminal
     | ShowStack
@@ -203,4 +208,4 @@ FromClient = (
     | Leave
     | TargetExited
 )
-ToClient = Welcome | SessionChanged | Progress | LossPoints | Output | Traced | Noted | Notice | Answer
+ToClient = Welcome | SessionChanged | Progress | LossPoints | WatchPoints | Output | Traced | Noted | Notice | Answer

@@ -9,6 +9,7 @@ from stepdbg.protocol.messages.base import Message, Part
 from stepdbg.protocol.messages.breakpoints import Breakpoint
 from stepdbg.protocol.messages.effects import Effect
 from stepdbg.protocol.messages.stops import Boundary, Failure, Stop
+from stepdbg.protocol.messages.watches import SetWatches, Watch, WatchesRead, WatchFailed
 
 TraceReason = Literal["exit", "exception", "breakpoint", "updates"]
 Go = Literal["next", "into", "operator", "finish", "continue"]
@@ -53,6 +54,7 @@ class RankWelcome(Message, frozen=True):
     """Each boundary is told of in a `Traced`, whether training stops there or not; None: none is."""
     keep: int = 25
     """Percent of the free memory that copies of what was before a phase may take."""
+    watches: tuple[Watch, ...] = ()
 
 
 class Stopped(Message, frozen=True):
@@ -145,6 +147,17 @@ class Disarm(Message, frozen=True):
 
 
 FromRank = (
-    RankHello | Stopped | Resumed | BreakpointHit | BreakpointFailed | Noted | Traced | Interruptible | Notice | Answer
+    RankHello
+    | Stopped
+    | Resumed
+    | BreakpointHit
+    | BreakpointFailed
+    | Noted
+    | WatchesRead
+    | WatchFailed
+    | Traced
+    | Interruptible
+    | Notice
+    | Answer
 )
-ToRank = RankWelcome | Resume | Pause | SetBreakpoints | Disarm | Ask
+ToRank = RankWelcome | Resume | Pause | SetBreakpoints | SetWatches | Disarm | Ask

@@ -7,6 +7,7 @@ from typing import Literal
 from stepdbg.protocol.messages.base import Part
 from stepdbg.protocol.messages.effects import Effects
 from stepdbg.protocol.messages.tensors import Statistics
+from stepdbg.protocol.messages.watches import WatchValue
 
 Reason = Literal["step", "breakpoint", "pause", "exception", "exit"]
 
@@ -213,3 +214,5 @@ class Stop(Part, frozen=True):
     walked_from: str | None = None
     """The name of the loss that the backward just done was called on; empty where that was no loss (a derivative by
     `torch.autograd.grad`), None where nobody can say."""
+    watched: tuple[WatchValue, ...] = ()
+    """What the watches give here."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 from collections.abc import Mapping
 from numbers import Number
 from types import FrameType
@@ -88,8 +89,9 @@ class Namespace(dict[str, Any]):
 
     def _variable(self, name: str) -> Any:
         frame = self._frame
-        if frame is None:
-            return _NONE
+        if frame is None:  # the script has ended
+            main = sys.modules.get("__main__")
+            return vars(main).get(name, _NONE) if main is not None else _NONE
         if self._own is None:
             self._own = local_variables(frame)
         if name in self._own:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
-
-import torch
 
 from stepdbg.protocol.breakpoint_text import describe
 from stepdbg.protocol.messages import Boundary, Breakpoint
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.closures import Closures
 from stepdbg.tracer.breakpoints.condition import Condition, is_true
+from stepdbg.tracer.breakpoints.evaluation import Evaluation, Problem
 from stepdbg.tracer.breakpoints.line_points import LinePoints
 from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.places import Places, counts
-from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
+from stepdbg.tracer.breakpoints.vocabulary import Memory
 from stepdbg.tracer.breakpoints.words import VOCABULARY
-from stepdbg.tracer.introspect.randomness import undisturbed_randomness
-from stepdbg.tracer.introspect.unobserved import Unobserved, as_the_user, observed, uncollected, unseen
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.python.interruptions import Interrupted, Interruptions
+from stepdbg.tracer.python.interruptions import Interruptions
 
 _OF_THE_ORDER = frozenset(("update", "epoch"))
 """Words whose value depends on what opens at the boundary."""
@@ -50,20 +47,12 @@ class Listener(Protocol):
         """What runs within is interrupted when it takes too long."""
 
 
-class _Problem(Exception):
-    """An expression has raised; the text says what."""
-
-    def __init__(self, what: str, *, endless: bool = False) -> None:
-        super().__init__(what)
-        self.endless = endless
-        """Whether it did not end by itself."""
-
-
 class Breakpoints:
     """The breakpoints that hold in this process."""
 
     def __init__(self, registry: Registry, owners: OwnerNames, closures: Closures, listener: Listener) -> None:
-        self._registry, self.owners, self._closures, self.listener = registry, owners, closures, listener
+        self.owners, self._closures, self.listener = owners, closures, listener
+        self.evaluation = Evaluation(registry, owners, listener.evaluating)
         self.places = Places()
         self.lines = LinePoints()
         self.rank = 0
@@ -134,7 +123,7 @@ class Breakpoints:
             try:
                 if self._is_met(state, at):
                     reason = reason or in_words(point)
-            except _Problem as problem:
+            except Problem as problem:
                 reason = self._has_failed(state, problem) or reason
         return reason
 
@@ -150,7 +139,7 @@ class Breakpoints:
             try:
                 if self._is_met(state, at):
                     reason = reason or in_words(point)
-            except _Problem as problem:
+            except Problem as problem:
                 reason = self._has_failed(state, problem) or reason
         return reason
 
@@ -193,7 +182,7 @@ class Breakpoints:
             return "", ""
         try:
             return repr(self._evaluate(state, what, at, truth=state.condition is not None)), ""
-        except _Problem as problem:
+        except Problem as problem:
             return "", str(problem)
 
     def _may_be_met(self, state: _State, at: Arrival) -> bool:
@@ -209,7 +198,7 @@ class Breakpoints:
             return True  # it is being made into the newest loss
         try:
             state.verdict = (at.boundary.index, bool(self._evaluate(state, state.condition, at, truth=True)))
-        except _Problem as problem:
+        except Problem as problem:
             state.verdict = (at.boundary.index, problem)
             return not state.failed or problem.endless
         return bool(state.verdict[1])
@@ -235,7 +224,7 @@ class Breakpoints:
         """Whether training stops for that breakpoint, whose place this is.
 
         Raises:
-            _Problem: its condition or its message cannot be evaluated.
+            Problem: its condition or its message cannot be evaluated.
         """
         point, listener = state.point, self.listener
         if state.condition is not None and not self._verdict(state, state.condition, at):
@@ -257,13 +246,13 @@ class Breakpoints:
         """Whether a condition holds at that boundary.
 
         Raises:
-            _Problem: it has raised.
+            Problem: it has raised.
         """
         index, verdict = state.verdict
         state.verdict = (-1, False)
         if index != at.boundary.index:
             return bool(self._evaluate(state, condition, at, truth=True))
-        if isinstance(verdict, _Problem):
+        if isinstance(verdict, Problem):
             raise verdict
         return verdict
 
@@ -271,28 +260,18 @@ class Breakpoints:
         """The value of a condition (whether it is true), or of a message.
 
         Raises:
-            _Problem: it has raised.
+            Problem: it has raised.
         """
-        state.memory.begin()
         boundary = at.boundary
         update = boundary.update if state.point.when == "after" else boundary.opens or boundary.update
-        words = Vocabulary(self._registry, self.owners, at, state.memory, update)
         try:
-            if what.is_simple and _nothing_around():
-                with unseen():
-                    value = what.value(at.frame, words)
-                    return is_true(value) if truth else value
-            calm = undisturbed_randomness() if what.may_draw else nullcontext()
-            with Unobserved(), as_the_user(), uncollected(), calm, self.listener.evaluating():
-                value = what.value(at.frame, words)
-                return is_true(value) if truth else value
-        except Interrupted:
-            problem_words = "it did not end, and was interrupted; the breakpoint is switched off"
-            raise _Problem(problem_words, endless=True) from None
-        except BaseException as error:  # also what is no Exception: it is the condition's, not training's
-            raise _Problem(f"{type(error).__name__}: {_first_line(error)}") from None
+            return self.evaluation.value(what, at, state.memory, update, is_true if truth else _as_it_is)
+        except Problem as problem:
+            if problem.endless:
+                raise Problem(f"{problem}; the breakpoint is switched off", endless=True) from None
+            raise
 
-    def _has_failed(self, state: _State, problem: _Problem) -> str:
+    def _has_failed(self, state: _State, problem: Problem) -> str:
         """Tell of a problem, and stop for it once: why, in words. What never ends is not evaluated again."""
         again, state.failed = state.failed, True
         if again and not problem.endless:
@@ -314,7 +293,7 @@ class _State:
             self.message.names if self.message else frozenset()
         )
         """All names that its condition and its message read."""
-        self.verdict: tuple[int, bool | _Problem] = (-1, False)
+        self.verdict: tuple[int, bool | Problem] = (-1, False)
         """At which boundary, by its index, the condition was evaluated ahead, and what it gave; -1 for none."""
         self.met = 0
         """How often all of it held, without a stop for what is to be ignored."""
@@ -326,10 +305,8 @@ class _State:
         """Whether it is not met any more: it was temporary, or never ends."""
 
 
-def _nothing_around() -> bool:
-    """Whether nothing of the script's sees or changes what is computed here: no mode, profiler, autocast, transform."""
-    transformed = torch._C._functorch.peek_interpreter_stack() is not None
-    return not (transformed or observed() or torch._C._is_any_autocast_enabled())
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _of_loss(point: Breakpoint) -> str:
@@ -340,10 +317,3 @@ def _of_loss(point: Breakpoint) -> str:
 def in_words(point: Breakpoint) -> str:
     """`breakpoint 2: before backward at update 40`."""
     return f"breakpoint {point.number}: {describe(point)}"
-
-
-def _first_line(error: BaseException) -> str:
-    try:
-        return str(error).partition("\n")[0] or "no reason given"
-    except Exception:
-        return "its text cannot be read"

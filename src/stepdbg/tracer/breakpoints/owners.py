@@ -13,7 +13,8 @@ from torch import nn
 
 from stepdbg.protocol.messages import Breakpoint
 from stepdbg.tracer.breakpoints.arrival import Arrival
-from stepdbg.tracer.introspect.layout import modules_of, parameters_in
+from stepdbg.tracer.introspect.layout import members_of, modules_of, parameters_in, states_of
+from stepdbg.tracer.introspect.plain import key_in_words
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
 from stepdbg.tracer.objects import unwrap
@@ -72,6 +73,25 @@ class OwnerNames:
                 if id(parameter) not in seen and (not pattern or fits(name, pattern)):
                     seen.add(id(parameter))
                     yield name, parameter
+
+    def states(self, pattern: str) -> Iterator[torch.Tensor]:
+        """The tensors that optimizers keep whose name fits: `optimizer.state[model.fc1.weight].exp_avg`."""
+        owner, _, rest = pattern.partition(".state[")
+        parameter, _, key = rest.rpartition("].")
+        wanted = {id(tensor) for _, tensor in self.parameters(parameter)}
+        for named, optimizer in self._registry.optimizers():
+            if fits(named.name, owner):
+                for held, state in states_of(optimizer):
+                    found = tuple(state.items()) if id(held) in wanted else ()
+                    yield from (one for word, one in found if is_a(one, torch.Tensor) and fits(key_in_words(word), key))
+
+    def buffers(self, pattern: str) -> Iterator[torch.Tensor]:
+        """The buffers of all models whose name fits."""
+        for model, module in self._registry.models():
+            for path, part in modules_of(module):
+                for key, buffer in members_of(part)[1].items():
+                    if buffer is not None and fits(f"{model}.{path}{key}", pattern):
+                        yield buffer
 
     def all_parameters(self) -> list[torch.Tensor]:
         """The parameters of all models, each once."""

@@ -34,6 +34,12 @@ class Memory:
         """Another evaluation begins."""
         self._next = 0
 
+    def copy(self) -> Memory:
+        """The same, for an evaluation of which nothing is to be kept. (What is kept is never changed in place.)"""
+        found = Memory()
+        found._kept = [*self._kept]
+        return found
+
     def peek(self) -> Any:
         """What was kept at this place of the condition the time before; None at first."""
         return self._kept[self._next] if self._next < len(self._kept) else None
@@ -146,10 +152,7 @@ class Vocabulary:
     def _tensors(self, x: Any) -> list[torch.Tensor]:
         """A tensor as it can be read here, several of them, or all that a name fits."""
         if isinstance(x, str):
-            gradient = x.endswith(".grad")
-            found = self._parameters(x.removesuffix(".grad"))
-            found = [one for one in gradients(found) if one is not None] if gradient else found
-            return [local(one)[0].detach() for one in found]
+            return [local(one)[0].detach() for one in self._named(x)]
         if is_a(x, torch.Tensor):
             return [local(x)[0].detach()]
         if is_a(x, (tuple, list)):
@@ -157,6 +160,20 @@ class Vocabulary:
         if x is None:
             raise ValueError("it is None: there is no tensor")
         return [torch.as_tensor(x, device="cpu")]
+
+    def _named(self, name: str) -> list[torch.Tensor]:
+        """All tensors that a name fits: gradients, parameters, or else what optimizers keep, or buffers.
+
+        Raises:
+            LookupError: there is none.
+        """
+        if name.endswith(".grad"):
+            return [one for one in gradients(self._parameters(name.removesuffix(".grad"))) if one is not None]
+        owners = self._owners
+        owners.find(self._at.frame)
+        found = [tensor for _, tensor in owners.parameters(name)]
+        found = found or [*(owners.states(name) if ".state[" in name else owners.buffers(name))]
+        return found or self._parameters(name)
 
     def _parameters(self, pattern: str) -> list[torch.Tensor]:
         """The parameters that fit.

@@ -5,11 +5,11 @@ Every look happens in the training thread, under `no_grad`, and changes nothing 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.messages.base import Question
-from stepdbg.tracer.breakpoints.check import BreakpointChecks
 from stepdbg.tracer.edit.editor import Editor
 from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.foresight.foresight import UpdatePreview
@@ -44,8 +44,17 @@ class Inspector:
         copies: BeforeCopies,
         gradient_scaling: GradientScaling,
         interruptions: Interruptions,
-        checks: BreakpointChecks | None = None,
+        further: Iterable[Handler] = (),
     ) -> None:
+        """Answer what is asked.
+
+        Args:
+            registry: What is alive.
+            copies: What was before a phase.
+            gradient_scaling: What was done to the gradients.
+            interruptions: Have what does not end interrupted.
+            further: Handlers from above this folder.
+        """
         self.readonly = False
         self._registry = registry
         self._copies = copies
@@ -71,7 +80,7 @@ class Inspector:
             self._editor,
             self._variables,
             self._console,
-            *((checks,) if checks is not None else ()),
+            *further,
         )
         self._by_question: dict[type[Any], Handler] = {
             question: handler for handler in self._handlers for question in handler.answers

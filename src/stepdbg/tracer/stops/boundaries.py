@@ -85,7 +85,7 @@ class Boundaries:
         points: Breakpoints,
     ) -> None:
         self._tracer, self._rank, self._policy, self._server = tracer, rank, policy, server
-        self._watch = watch
+        self._watch, self._watches = watch, server.watches
         self._returns, self._points = returns, points
         self._phases = returns.phases
         self._trace: Trace | None = None
@@ -97,6 +97,7 @@ class Boundaries:
     def begin_anew(self) -> None:
         """Nothing has happened yet in this process, which is a forked child."""
         self._server.let_go()
+        self._watches.begin_anew()
         self._policy.stopped()
         self._policy.look()
         self._trace, self._last_index, self._ended = None, 0, False
@@ -146,6 +147,7 @@ class Boundaries:
             owner,
             *_of(done),
         )
+        self._sample(arrival, done)
         again = silent and self._last_index == phases.index
         why = None if again else policy.why(arrival)
         if why is not None:
@@ -229,10 +231,17 @@ class Boundaries:
         with self._tracer.following.turn:
             if self._trace is not None:
                 self._trace_boundary(self._trace, boundary, cause.stack, end=cause)
+            frame = frames.user_frame(next(iter(cause.stack), None))
+            arrival = Arrival(boundary, False, False, frame, None, *_of(done))
+            self._sample(arrival, done)
             if self._points.any:  # for what they note: training stops in any case
-                frame = frames.user_frame(next(iter(cause.stack), None))
-                self._points.met(Arrival(boundary, False, False, frame, None, *_of(done)))
+                self._points.met(arrival)
             self._server.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
+
+    def _sample(self, at: Arrival, done: Phase | None) -> None:
+        """Take a sample of the watches, if an update is done."""
+        if self._watches.any and done is not None and done.name == "step" and done.outer is None:
+            self._watches.sample(Arrival(at.boundary, at.silent, at.sure, at.frame), free=self._policy.free)
 
     def goes_on_after_end(self) -> None:
         """What has ended was not the script but a thread of it: further boundaries may come."""
@@ -265,6 +274,7 @@ class Boundaries:
         self._tracer.losses.joined()
         self._points.rank = self._rank.number
         self._policy.begin(welcome)
+        self._watches.hold(welcome.watches)
         self._server.begin(welcome)
         if welcome.trace is not None:
             self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self._tracer.gave_up)
@@ -287,6 +297,8 @@ class Boundaries:
                     self._policy.pause()
                 case m.SetBreakpoints(breakpoints=points):
                     self._policy.set_breakpoints(points)
+                case m.SetWatches(watches=watches):
+                    self._watches.hold(watches)
                 case m.Ask(number=number):
                     refusal = m.Refusal("training is running; press p to pause it")
                     self._rank.link.send(m.Answer(number, refusal))

@@ -1,4 +1,4 @@
-"""Breakpoints in a free run: which phases must not be only noted, and at which boundary one may be met.
+"""Breakpoints and watches in a free run: which phases must not be only noted, and at which boundary one may be met.
 
 What can be told without a look at the boundary is told here, so that waiting for a breakpoint costs next to nothing: a
 phase that no breakpoint is at goes by as ever, a condition that does not hold ends the matter, and an update that is
@@ -21,6 +21,7 @@ from stepdbg.tracer.session.losses import Losses
 from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.session.signal_handlers import Handlers
 from stepdbg.tracer.sources.free_run import FreeRunLog
+from stepdbg.tracer.watches.watches import Watches
 
 
 class FreeRunning(Protocol):
@@ -40,17 +41,18 @@ class FreeRunning(Protocol):
 
 
 class BreakpointsAhead:
-    """The breakpoints of this process, as the free run asks for them."""
+    """The breakpoints and watches of this process, as the free run asks for them."""
 
-    def __init__(self, tracer: FreeRunning, points: Breakpoints, rank: Rank) -> None:
-        self._tracer, self._points, self._rank = tracer, points, rank
+    def __init__(self, tracer: FreeRunning, points: Breakpoints, watches: Watches, rank: Rank) -> None:
+        self._tracer, self._points, self._watches, self._rank = tracer, points, watches, rank
         self.ended = ""
-        """A phase that has ended, after which a breakpoint may be met as the next one begins; empty for none."""
+        """A phase that has ended, after which a breakpoint may be met as the next one begins, or which is a step after
+        which watches are to be sampled; empty for none."""
 
     @property
     def any(self) -> bool:
-        """Whether any breakpoint is switched on."""
-        return self._points.any
+        """Whether any breakpoint or watch is switched on."""
+        return self._points.any or self._watches.any
 
     def forbids_noting(self, name: str) -> bool:
         """Whether a phase that begins must not be only noted."""
@@ -62,7 +64,7 @@ class BreakpointsAhead:
 
     def phase_ended(self, name: str) -> None:
         """A phase has ended, or begun as one that ends where the next begins."""
-        if name in self._points.places.followed:
+        if name in self._points.places.followed or (name == "step" and self._watches.due):
             self.ended = name
 
     def may_stop(self, name: str, at: FrameType | None) -> bool:
@@ -75,6 +77,10 @@ class BreakpointsAhead:
         ended, self.ended = self.ended, ""
         tracer, points = self._tracer, self._points
         phases = tracer.phases
+        if ended == "step" and self._watches.due:
+            self._sample(phases, at or sys._getframe(2))
+        if not points.any:
+            return False
         with nullcontext() if points.is_simple_at(name, ended) else tracer.handlers:
             try:
                 if points.reads_loss:
@@ -87,9 +93,30 @@ class BreakpointsAhead:
                 tracer.gave_up(error)
                 return True
 
+    def _sample(self, phases: PhaseTracker, at: FrameType) -> None:
+        """Take a sample of the watches, if the step that has ended is the last one of its update."""
+        tracer, watches = self._tracer, self._watches
+        with nullcontext() if watches.are_simple else tracer.handlers:
+            try:
+                if watches.reads_loss:
+                    tracer.losses.settle(wait=True)
+                boundary = m.Boundary(
+                    phases.index + 1, phases.update, epoch=phases.epoch, loss=phases.loss, rank=self._rank.number
+                )
+                watches.sample(Arrival(boundary, False, True, frames.user_frame(at)), free=True)
+            except Exception as error:
+                tracer.gave_up(error)
+
     def arm(self, log: FreeRunLog, phases: PhaseTracker, now_ns: int) -> None:
         """From now on phases are noted, but for those that breakpoints are at."""
         if self.ended:
             return
         log.loss_holds = self._points.loss_holds
-        log.arm(now_ns, self._points.unnoted(phases.update), self._points.phases_ahead(phases.update))
+        watched, most = self._points.unnoted(phases.update), self._points.phases_ahead(phases.update)
+        if self._watches.any:
+            ahead = self._watches.phases_ahead()
+            if ahead is None:
+                watched |= {"step"}
+            else:
+                most = ahead if most is None else min(most, ahead)
+        log.arm(now_ns, watched, most)

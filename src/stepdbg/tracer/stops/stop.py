@@ -33,6 +33,8 @@ from stepdbg.tracer.stops.remarks import Remarks, modes
 from stepdbg.tracer.stops.watch import PhaseWatch
 from stepdbg.tracer.tensors import devices
 from stepdbg.tracer.tensors import window as tensors
+from stepdbg.tracer.watches.at_stop import WatchesAtStop
+from stepdbg.tracer.watches.watches import Watches
 
 _UNSEEN = "the values cannot be read at this stop, only where training stands"
 """What is said of a stop that cannot be described."""
@@ -58,8 +60,12 @@ class StopServer:
         self._returns = returns
         self._watch, self._effects = watch, watch.effects
         self._points, self._checks = points, BreakpointChecks(points, returns.phases)
+        self.watches = Watches(points.evaluation, returns.phases, rank)
+        """What the user watches."""
+        self._watched = WatchesAtStop(self.watches)
         interruptions = points.listener.interruptions
-        self._inspector = Inspector(self._registry, watch.copies, gradient_scaling, interruptions, self._checks)
+        further = (self._checks, self._watched)
+        self._inspector = Inspector(self._registry, watch.copies, gradient_scaling, interruptions, further)
         self._notices: set[str] = set()
         """The notices on what cannot be seen that were sent already."""
         self._remarks = Remarks()
@@ -203,6 +209,7 @@ class StopServer:
             pending_backward=phases.pending_backward,
             loss_name=registry.newest.loss_name(),
             walked_from=done.loss if done is not None else None,
+            watched=self._watched.values(),
             failure=self._failure(cause, seen=basis == "fingerprint"),
             made_in=made_in,
             inner=inner,
@@ -267,8 +274,13 @@ class StopServer:
                     return
                 case m.Ask(number=number, query=query):
                     link.send(m.Answer(number, self._inspector.answer(query)))
+                    if self.watches.any and isinstance(query, m.ApplyEdit | m.UndoEdit | m.Evaluate):
+                        link.send(m.WatchesRead(self._watched.values()))
                 case m.SetBreakpoints(breakpoints=points):
                     self._policy.set_breakpoints(points)
+                case m.SetWatches(watches=watches):
+                    self.watches.hold(watches)
+                    link.send(m.WatchesRead(self._watched.values()))
                 case m.Disarm():
                     raise HubLost("the session has ended")
                 case _:

@@ -81,7 +81,7 @@ class Tracer(StaysHere):
         self._stop_server = StopServer(
             self._rank, self._returns, self._watch, self.gradient_scaling, self.handlers, self._policy, points
         )
-        self._ahead = BreakpointsAhead(self, points, self._rank)
+        self._ahead = BreakpointsAhead(self, points, self._stop_server.watches, self._rank)
         self.give_back = self._watch.copies.out_of_memory
         self.free_run = FreeRunLog(self.lagging, self.registry, self._rank, self.losses)
         self._stepper = Stepper(self, self._policy)

@@ -104,7 +104,7 @@ def restartable(here: ActionContext) -> bool:
 
 
 def on_breakpoint(here: ActionContext) -> bool:
-    """The cursor is on a breakpoint."""
+    """The cursor is on a breakpoint or a watch."""
     return here.panel == "breaks" and here.selected
 
 

@@ -1,4 +1,4 @@
-"""Remembers breakpoints and layout of the script: read when the screen opens, written when they have changed.
+"""Remembers breakpoints, watches and layout of the script: read when the screen opens, written when they have changed.
 
 Writing happens in a thread, one file at a time, since a home directory may be slow. Where it cannot be done, that is
 said once and nothing else is different.
@@ -105,10 +105,12 @@ class ScriptStateStore:
         """What is to be kept as things stand."""
         app = self._app
         points = tuple(msgspec.structs.replace(one, number=0, hits=0) for one in app.snapshot.session.breakpoints)
+        watches = tuple(msgspec.structs.replace(one, number=0, problem="") for one in app.snapshot.session.watches)
         layout = app.panel_layout
         return replace(
             self.state,
             breakpoints=points,
+            watches=watches,
             panels=tuple(layout.chosen),
             zoomed=layout.zoomed,
             history=tuple(self.history[-MOST_HISTORY:]),

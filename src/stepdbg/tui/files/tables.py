@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 
 from stepdbg.listing.search import TENSORS
 from stepdbg.printable import printable
 from stepdbg.tui.panels.optimizer.view import optimizers_of
+from stepdbg.tui.records.losses import Series
 from stepdbg.tui.state.answers import OBJECTS
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.watched import readings
 
 Table = list[list[str]]
 """The first row is the heading."""
-TABLES = ("model", "optimizer", "loss")
+TABLES = ("model", "optimizer", "loss", "breaks")
 """Panels that hold one."""
 
 
@@ -23,9 +26,11 @@ def table(panel: str, snapshot: Snapshot) -> Table:
             rows = _model(snapshot)
         case "optimizer":
             rows = _optimizer(snapshot)
+        case "breaks":
+            rows = [["watch", "update", "value"], *_points(one.series for one in readings(snapshot))]
         case _:
-            rows = [[one.name, str(point.update), repr(point.value)] for one in snapshot.losses for point in one.points]
-            rows = [["loss", "update", "value"], *rows]
+            watched = [one.series for one in readings(snapshot)]
+            rows = [["loss", "update", "value"], *_points((*snapshot.losses, *snapshot.watches, *watched))]
     return [[printable(cell) for cell in row] for row in rows]
 
 
@@ -77,6 +82,10 @@ def _optimizer(snapshot: Snapshot) -> Table:
                 for entry in row.state
             ]
     return found
+
+
+def _points(series: Iterable[Series]) -> Table:
+    return [[one.name, str(point.update), repr(point.value)] for one in series for point in one.points]
 
 
 def _number(value: float | None) -> str:

@@ -85,7 +85,9 @@ class Arrangement(NamedTuple):
     """What there is no room for, in words."""
 
 
-def arranged(width: int, height: int, zoomed: bool = False, *, ranks: bool = False) -> Arrangement:
+def arranged(
+    width: int, height: int, zoomed: bool = False, *, ranks: bool = False, watches: bool = False
+) -> Arrangement:
     """The arrangement for a terminal of that size; it never refuses.
 
     Args:
@@ -93,16 +95,18 @@ def arranged(width: int, height: int, zoomed: bool = False, *, ranks: bool = Fal
         height: Rows.
         zoomed: One panel alone, however much room there is.
         ranks: The top has a line more, for the ranks.
+        watches: The top has a line more, for what is watched, where there is room for a sentence.
     """
+    more = ranks + (watches and height >= 14)
     strip = height >= STRIP
     if width >= WIDE[0] and height >= WIDE[1]:
-        return Arrangement("tabs" if zoomed else "wide", 7 + strip + ranks)
+        return Arrangement("tabs" if zoomed else "wide", 7 + strip + more)
     if width >= MEDIUM[0] and height >= MEDIUM[1]:
-        return Arrangement("tabs" if zoomed else "medium", 7 + strip + ranks)
+        return Arrangement("tabs" if zoomed else "medium", 7 + strip + more)
     if height >= 20:
-        return Arrangement("tabs", 7 + strip + ranks)
+        return Arrangement("tabs", 7 + strip + more)
     if height >= 9 and width >= 24:
-        return Arrangement("tabs", (3 if height < 14 else 6) + ranks)
+        return Arrangement("tabs", (3 if height < 14 else 6) + more)
     hidden = f"hidden: panels ({width}x{height})" if width >= 28 else "hidden: panels"
     return Arrangement("tiny", max(1, height - 1), hidden)
 

@@ -19,6 +19,7 @@ from stepdbg.tui.state.selection import Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.top.ranks import several
 from stepdbg.tui.top.top import Top
+from stepdbg.tui.top.watches import watched
 
 P = TypeVar("P", bound=Panel)
 HINTED = 20
@@ -64,8 +65,8 @@ class PanelLayout:
         self.arrangement = Arrangement("tabs", 7)
         self._boxes: dict[str, Box] = {}
         """Where each panel stands that is seen."""
-        self._ranks = False
-        """Whether there is room for the line of the ranks."""
+        self._lines = (False, False)
+        """Whether the top has a line for the ranks, and one for what is watched."""
 
     async def mount_panels(self) -> None:
         """Have the panels that there is room for mounted. The first frame is on the screen by now, or the app has ended
@@ -94,8 +95,9 @@ class PanelLayout:
 
     def arrange(self, size: Size) -> None:
         """Divide the screen for a size."""
-        self._ranks = several(self._app.snapshot)
-        self.arrangement = arrangement = arranged(size.width, size.height, self.zoomed, ranks=self._ranks)
+        self._lines = _lines_of_top(self._app.snapshot)
+        ranks, watches = self._lines
+        self.arrangement = arrangement = arranged(size.width, size.height, self.zoomed, ranks=ranks, watches=watches)
         tabbed = arrangement.kind == "tabs"
         hinted = self._app.hinted and size.height >= HINTED and arrangement.kind != "tiny"
         room = size.height - arrangement.top - tabbed - hinted - 1
@@ -182,7 +184,7 @@ class PanelLayout:
         shown, which have not been asked for yet.
         """
         base = self._app.screen_stack[0]
-        if several(snapshot) != self._ranks:
+        if _lines_of_top(snapshot) != self._lines:
             self.arrange(self._app.size)
         if self.is_shown("output") and snapshot.read_to < snapshot.output.end:
             self._app.snapshot = self._app.snapshot.with_output_read()
@@ -354,3 +356,8 @@ class PanelLayout:
         if self.arrangement.kind == "medium":
             return size.width // 2 - 1, max(2, size.height // 4)
         return max(2, size.width - 1), max(2, size.height - 10)
+
+
+def _lines_of_top(snapshot: Snapshot) -> tuple[bool, bool]:
+    """Whether the top has a line for the ranks, and one for what is watched."""
+    return several(snapshot), watched(snapshot)

@@ -23,6 +23,7 @@ from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import PanelTarget
+from stepdbg.tui.state.watched import watch_of
 
 
 class Panel(Sheet, can_focus=True):
@@ -136,6 +137,11 @@ class Panel(Sheet, can_focus=True):
     def no_line(self) -> str:
         """Why training cannot be stopped at the line under the cursor."""
         return ""
+
+    def watchable(self) -> str:
+        """The expression that `w` proposes to watch, for what is under the cursor; empty where that is nothing."""
+        name = self.selected_object() or self.tensor_at_hand()
+        return watch_of(name, self.snapshot) if self.snapshot is not None else ""
 
     def switchable(self) -> bool:
         """Whether the cursor is on something that is on or off."""

@@ -94,7 +94,9 @@ SPECS = (
     ),
     PanelSpec(
         "loss", "Loss", "5", "text.panel:LossPanel", wide=Place(2, 2), medium=Place(1, 1),
-        help="Each loss over the updates.",
+        help="Each loss over the updates, and beside it what is watched, each value from its own lowest to its own "
+        "highest ({watch} watches the loss, or anything else); {log_axis} makes the axis logarithmic. ! is NaN, ^ and "
+        "v are infinities. {save} saves it all as CSV.",
     ),
     PanelSpec(
         "source", "Source", "6", "source.panel:SourcePanel", wide=Place(0, 0), medium=Place(0, 0),
@@ -108,7 +110,10 @@ SPECS = (
     ),
     PanelSpec(
         "breaks", "Breaks", "8", "breakpoints.panel:BreaksPanel", wide=Place(2, 2), medium=Place(0, 0),
-        help="Breakpoints, and the edits made.",
+        help="Breakpoints, what is watched, and the edits made; {switch} switches the one under the cursor on or off, "
+        "{remove} removes it. A watch is evaluated at each stop; its history has a value for each update, taken after "
+        "its last step. In a free run only every so many updates are sampled, so that this costs less than a hundredth "
+        "of the time.",
     ),
     PanelSpec(
         "console", "Console", "9", "console.panel:ConsolePanel", wide=Place(0, 1), medium=Place(0, 1),

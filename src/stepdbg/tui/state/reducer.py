@@ -17,15 +17,18 @@ from stepdbg.protocol.messages import (
     SourceText,
     Stops,
     Summaries,
+    WatchPoints,
     Welcome,
 )
 from stepdbg.tui.records.exchanges import Cleared, Replied, Typed, after
 from stepdbg.tui.records.losses import grown
 from stepdbg.tui.records.phase_lines import latest, learned
+from stepdbg.tui.records.watches import grown as watched_grown
+from stepdbg.tui.records.watches import without_removed
 from stepdbg.tui.state.answers import OBJECTS, PAST_STOP, Answer, Arrived
 from stepdbg.tui.state.snapshot import Lost, Snapshot, looking_at, looking_at_stop, standing_at
 
-FromHub = Welcome | SessionChanged | Progress | LossPoints | Output | Noted | Notice
+FromHub = Welcome | SessionChanged | Progress | LossPoints | WatchPoints | Output | Noted | Notice
 MOST_NOTED = 500
 """What breakpoints have noted is kept, so much of it, the newest."""
 _WARNING = b"Warning: "
@@ -45,10 +48,11 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost | Typed | Repl
                 fresh,
                 phase_lines=learned(fresh.phase_lines, fresh.stop),
                 last_line=latest(fresh.last_line, fresh.stop),
+                watched=without_removed(fresh.watched, (watch.number for watch in session.watches)),
             )
-        case Progress(rank=rank) | LossPoints(rank=rank) | Typed(rank=rank) | Replied(rank=rank) if (
-            rank != snapshot.rank
-        ):
+        case (
+            Progress(rank=rank) | LossPoints(rank=rank) | WatchPoints(rank=rank) | Typed(rank=rank) | Replied(rank=rank)
+        ) if rank != snapshot.rank:
             other = reduced(snapshot.of_rank(rank), message)
             return replace(snapshot, others={**snapshot.others, rank: other})
         case Progress():
@@ -57,6 +61,8 @@ def reduced(snapshot: Snapshot, message: FromHub | Arrived | Lost | Typed | Repl
             return replace(snapshot, watches=grown(snapshot.watches, message))
         case LossPoints():
             return replace(snapshot, losses=grown(snapshot.losses, message))
+        case WatchPoints():
+            return replace(snapshot, watched=watched_grown(snapshot.watched, message))
         case Output():
             output = snapshot.output.fed(message.start, message.data)
             warned = output.end if _WARNING in message.data else snapshot.warned_at

@@ -26,6 +26,7 @@ from stepdbg.tui.records.exchanges import Exchange
 from stepdbg.tui.records.losses import Series
 from stepdbg.tui.records.phase_lines import PhaseLines, Place
 from stepdbg.tui.records.transcript import Transcript
+from stepdbg.tui.records.watches import WatchSeries
 from stepdbg.tui.state.answers import OBJECTS, OVERVIEW, A, Answer, Slot
 
 
@@ -51,6 +52,8 @@ class Snapshot(Struct, frozen=True):
     losses: tuple[Series, ...] = ()
     watches: tuple[Series, ...] = ()
     """The values that the script hands to `stepdbg.watch`."""
+    watched: WatchSeries = field(default_factory=dict)
+    """The values of what the user watches."""
     output: Transcript = field(default_factory=Transcript)
     answers: Mapping[str, Answer] = field(default_factory=dict)
     """What the questions of the panels were answered, by the name of their slot; never changed in place."""
@@ -209,6 +212,8 @@ class Snapshot(Struct, frozen=True):
             session=standing_at(self.session, past.rank, past.stop),
             others=self.others,
             losses=self.losses,
+            watches=self.watches,
+            watched=self.watched,
             output=self.output,
             asking=self.asking,
             read_to=self.read_to,

@@ -5,7 +5,6 @@ What does not fit is left out whole, the least needed first; nothing is cut in t
 
 from __future__ import annotations
 
-import math
 from pathlib import PurePath
 
 from stepdbg.protocol.messages import SessionState, Stop
@@ -16,6 +15,7 @@ from stepdbg.tui.records.losses import Series
 from stepdbg.tui.state.snapshot import Snapshot, neighbour
 from stepdbg.tui.top.ranks import LONG, several
 from stepdbg.tui.top.session_sentence import exit_words
+from stepdbg.tui.top.sparkline import sparkline
 from stepdbg.tui.words.inside_phase import position
 
 SOME = 12
@@ -82,24 +82,6 @@ def _way_back(snapshot: Snapshot) -> str:
     if neighbour(snapshot, 1) in (None, newest):
         return f"{later} goes back to now"
     return f"{later} later, {snapshot.key('back')} now"
-
-
-def sparkline(series: Series, width: int, glyphs: Glyphs = UNICODE) -> str:
-    """The newest values of a loss as bars; a value that is not finite is a `!`."""
-    values = [point.value for point in series.points[-width:]]
-    finite = [value for value in values if math.isfinite(value)]
-    if len(values) < 2 or not finite:
-        return ""
-    low, high = min(finite), max(finite)
-    steps = len(glyphs.bars) - 1
-    bars = []
-    for value in values:
-        if not math.isfinite(value):
-            bars.append("!")
-        else:
-            level = (value - low) / (high - low) if high > low else 0.5
-            bars.append(glyphs.bars[1 + min(steps - 1, int(level * steps))])
-    return "".join(bars)
 
 
 def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -> Line:

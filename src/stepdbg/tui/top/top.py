@@ -8,7 +8,7 @@ from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, by_clauses, c
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.top import header, phases, rail, ranks, timeline
+from stepdbg.tui.top import header, phases, rail, ranks, timeline, watches
 from stepdbg.tui.top.session_sentence import session_sentence, suspicion
 
 
@@ -42,6 +42,9 @@ class Top(Sheet, can_focus=True):
         top = [header.draw(self.snapshot, width, time.time(), self.glyphs)]
         if ranks.several(self.snapshot) and height > 3:
             top.append(ranks.draw(self.snapshot, width, self.glyphs))
+            height -= 1
+        if watches.watched(self.snapshot) and height > 3:
+            top.append(watches.draw(self.snapshot, width, self.glyphs))
             height -= 1
         strip: list[Line] = []
         if height >= rail.HEIGHT + 4:

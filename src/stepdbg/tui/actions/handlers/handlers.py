@@ -22,6 +22,7 @@ from stepdbg.tui.panels.source.panel import SourcePanel
 from stepdbg.tui.panels.source.variables import FrameTarget
 from stepdbg.tui.panels.tensor.actions import ElementActions
 from stepdbg.tui.panels.tensor.panel import TensorPanel
+from stepdbg.tui.panels.text.panel import LossPanel
 from stepdbg.tui.state.targets import ObjectTarget, PanelTarget, PhaseTarget, RankTarget, StopTarget
 
 
@@ -89,6 +90,11 @@ class Handlers:
     def optimizer(self) -> OptimizerPanel:
         """The Optimizer panel."""
         return self.layout.panel(OptimizerPanel)
+
+    @property
+    def loss(self) -> LossPanel:
+        """The Loss panel."""
+        return self.layout.panel(LossPanel)
 
     @property
     def source(self) -> SourcePanel:

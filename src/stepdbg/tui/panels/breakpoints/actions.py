@@ -1,15 +1,22 @@
-"""What sets, switches and removes a breakpoint."""
+"""What sets, switches and removes a breakpoint or a watch."""
 
 from __future__ import annotations
 
 from stepdbg.protocol.breakpoint_text import destination
-from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, RemoveBreakpoint, Steer, SwitchBreakpoint
+from stepdbg.protocol.messages import (
+    AddBreakpoint,
+    RemoveBreakpoint,
+    RemoveWatch,
+    Steer,
+    SwitchBreakpoint,
+    SwitchWatch,
+)
 from stepdbg.tui.host import Host
 from stepdbg.tui.panels.breakpoints.panel import BreaksPanel
 
 
 class BreakpointActions:
-    """Acts on the phase that is selected, or on the breakpoint under the cursor."""
+    """Acts on the phase that is selected, or on the breakpoint or the watch under the cursor."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -60,18 +67,31 @@ class BreakpointActions:
         panel = self._host.panel_layout.in_focus()
         return _in_words(panel.line()) if panel is not None and not panel.no_line() else ""
 
+    def ask_watch(self) -> None:
+        """Ask what to watch; the field begins with what is under the cursor."""
+        from stepdbg.tui.dialogs.watch import WatchDialog
+
+        host, panel = self._host, self._host.panel_layout.in_focus()
+        expression = panel.watchable() if panel is not None else ""
+        ask = host.hub.answer if host.snapshot.paused else None
+        dialog = WatchDialog(expression, host.snapshot.session.watches, host.glyphs, ask)
+        host.push_screen(dialog, lambda message: host.hub.send(message) if message is not None else None)
+
     def switch(self) -> None:
-        """Switch the breakpoint under the cursor on or off."""
-        if (one := self._under_cursor()) is not None:
-            self._host.hub.send(SwitchBreakpoint(one.number, not one.enabled))
+        """Switch the breakpoint or the watch under the cursor on or off."""
+        panel = self._host.panel_layout.panel(BreaksPanel)
+        if (point := panel.breakpoint()) is not None:
+            self._host.hub.send(SwitchBreakpoint(point.number, not point.enabled))
+        elif (watch := panel.watch_at_hand()) is not None:
+            self._host.hub.send(SwitchWatch(watch.number, not watch.enabled))
 
     def remove(self) -> None:
-        """Remove the breakpoint under the cursor."""
-        if (one := self._under_cursor()) is not None:
-            self._host.hub.send(RemoveBreakpoint(one.number))
-
-    def _under_cursor(self) -> Breakpoint | None:
-        return self._host.panel_layout.panel(BreaksPanel).breakpoint()
+        """Remove the breakpoint or the watch under the cursor."""
+        panel = self._host.panel_layout.panel(BreaksPanel)
+        if (point := panel.breakpoint()) is not None:
+            self._host.hub.send(RemoveBreakpoint(point.number))
+        elif (watch := panel.watch_at_hand()) is not None:
+            self._host.hub.send(RemoveWatch(watch.number))
 
 
 def _in_words(line: tuple[str, int] | None) -> str:

@@ -1,4 +1,4 @@
-"""Panel 8: the breakpoints, and the edits made, newest last."""
+"""Panel 8: the breakpoints, what is watched, and the edits made, newest last."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from stepdbg.protocol.messages import Breakpoint, Edit, Noted
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line, Span, Target, plain, shortened, shortened_name
 from stepdbg.tui.drawing.numbers import plural
+from stepdbg.tui.panels.breakpoints.watches import watch_line
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.watched import WatchReading, readings
 from stepdbg.tui.words.edits import change_words, object_words
 
 
 class SwitchTarget(Target, frozen=True):
-    """A breakpoint is to be switched on or off."""
+    """A breakpoint or a watch is to be switched on or off."""
 
     number: int
 
 
-_EDITS, _NOTED = "edits", "noted, the newest first"
+_WATCHED, _EDITS, _NOTED = "watched", "edits", "noted, the newest first"
 """The headings."""
 
 
@@ -27,6 +29,7 @@ class Item(NamedTuple):
     """A row of the panel."""
 
     breakpoint: Breakpoint | None = None
+    watch: WatchReading | None = None
     edit: Edit | None = None
     noted: Noted | None = None
     words: str = ""
@@ -38,6 +41,11 @@ def items(snapshot: Snapshot) -> list[Item]:
     found = [Item(breakpoint=one) for one in session.breakpoints]
     if not found:
         found.append(Item(words=f"No breakpoints. Press {snapshot.key('break')} on a phase."))
+    if watches := readings(snapshot):
+        found.append(Item(words=_WATCHED))
+        found += [Item(watch=one) for one in watches]
+    else:
+        found.append(Item(words=f"Nothing is watched. Press {snapshot.key('watch')} on a tensor or a variable."))
     if session.edits:
         found.append(Item(words=_EDITS))
         found += [Item(edit=one) for one in session.edits]
@@ -62,6 +70,8 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     rows = items(snapshot)
     session = snapshot.session
     title = plural(len(session.breakpoints), "breakpoint") if session.breakpoints else "none"
+    if session.watches:
+        title += f", {plural(len(session.watches), 'watch', 'watches')}"
     if session.edits:
         title += f", {plural(sum(not (edit.undone or edit.lapsed) for edit in session.edits), 'edit')}"
     body = tuple(
@@ -87,6 +97,9 @@ def _line(item: Item, here: bool, frame: Frame, *, several: bool) -> Line:
             Span(words, emphasis or ("" if one.enabled else "dim")),
             Span(f"  {tail}" if tail else "", "error" if one.problem else "dim"),
         )  # fmt: skip
+    if item.watch is not None:
+        target = SwitchTarget(item.watch.watch.number)
+        return (cursor, *watch_line(item.watch, frame.width - 1, emphasis, target, glyphs))
     if item.edit is not None:
         after = f"  update {item.edit.update}"
         after += "  undone" if item.edit.undone else "  gone" if item.edit.lapsed else ""
@@ -96,4 +109,5 @@ def _line(item: Item, here: bool, frame: Frame, *, several: bool) -> Line:
     if item.noted is not None:
         words = noted_words(item.noted, several=several)
         return (cursor, Span(f"   {shortened(plain(words), frame.width - 4, glyphs.ellipsis)}", emphasis))
-    return (cursor, Span(f" {item.words}", "heading" if item.words in (_EDITS, _NOTED) else "dim"))
+    role = "heading" if item.words in (_WATCHED, _EDITS, _NOTED) else "dim"
+    return (cursor, Span(f" {shortened(item.words, frame.width - 2, glyphs.ellipsis)}", role))

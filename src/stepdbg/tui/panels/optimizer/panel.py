@@ -15,6 +15,7 @@ from stepdbg.tui.panels.optimizer.view import CellTarget, ConstantsTarget
 from stepdbg.tui.state.panel_queries import PanelQuery
 from stepdbg.tui.state.selection import Copied, Editable
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.state.watched import watch_of
 
 ROOMY = 26
 """Rows from which on the foresight has a place below the list."""
@@ -171,6 +172,14 @@ class OptimizerPanel(Panel):
         if item is not None and item.kind == "hyperparameter":
             return Copied(item.words, item.value)
         return Copied("the name", item.object) if item is not None and item.object else super().copied()
+
+    def watchable(self) -> str:
+        """The hyperparameter under the cursor, or the norm of what the cell of the ledger stands for."""
+        item = self._item()
+        if item is not None and item.kind == "hyperparameter":
+            return item.object
+        cell = optimizer.cell_object(item, self.column) if item is not None and item.kind == "ledger" else ""
+        return watch_of(cell or self.chosen(), self.snapshot) if self.snapshot is not None else ""
 
     def editable(self) -> Editable | None:
         """The hyperparameter under the cursor, or what the cell of the ledger stands for."""

@@ -113,6 +113,14 @@ class SourcePanel(Panel):
         rows = self._variables()
         return rows[self._row].object if self.on_variables and self._row < len(rows) else ""
 
+    def watchable(self) -> str:
+        """The variable under the cursor; of a tensor of several elements its norm."""
+        rows = self._variables()
+        if not self.on_variables or self._row >= len(rows):
+            return ""
+        row = rows[self._row]
+        return f"norm({row.name})" if row.shape not in (None, ()) else row.name
+
     def move(self, rows: int, columns: int = 0) -> None:
         """Move the cursor, wherever it is."""
         if self.on_variables:

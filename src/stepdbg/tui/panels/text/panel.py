@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stepdbg.tui.drawing.lines import Drawing, Frame
+from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs
+from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panel_base.reading import Reading
 from stepdbg.tui.panels.text import loss, output
@@ -16,9 +17,23 @@ class LossPanel(Panel):
     panel = "loss"
     of_the_moment = False
 
+    def __init__(self, palette: Palette, glyphs: Glyphs) -> None:
+        super().__init__(palette, glyphs)
+        self.logarithmic = False
+        """Whether the vertical axis is logarithmic."""
+
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
         """The chart."""
-        return loss.draw(snapshot, frame)
+        return loss.draw(snapshot, frame, log=self.logarithmic)
+
+    def switch_axis(self) -> None:
+        """Have the vertical axis logarithmic, or linear again."""
+        self.logarithmic = not self.logarithmic
+        self.repaint()
+
+    def watchable(self) -> str:
+        """The loss."""
+        return "loss"
 
     def copied(self) -> Copied | None:
         """The newest loss."""

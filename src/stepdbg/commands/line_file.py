@@ -1,4 +1,4 @@
-"""Where the lines of a trace go: a file, or stderr."""
+"""Where the lines of a run with no screen go: a file, or stderr."""
 
 from __future__ import annotations
 
@@ -11,28 +11,33 @@ from stepdbg.commands.printing import say
 from stepdbg.errors import UsageError
 
 
-class TraceFile:
-    """Takes whole lines. Where it can take no more it says so once, and training goes on untraced.
+class LineFile:
+    """Takes whole lines. Where it can take no more it says so once, and training goes on without.
 
     Args:
         path: the file, which is emptied; None for stderr.
         spared: files that it must not be.
+        what: what is written.
+        option: the option that names the file.
+        otherwise: how training goes on where no more can be written.
 
     Raises:
         UsageError: it cannot be written.
     """
 
-    def __init__(self, path: str | None, spared: Iterable[str] = ()) -> None:
-        self._path = path
+    def __init__(self, path: str | None, spared: Iterable[str], what: str, option: str, otherwise: str) -> None:
+        self._path, self._what, self._otherwise = path, what, otherwise
         self._descriptor: int | None = 2
         if path is not None:
             if any(_same(path, file) for file in spared):
-                raise UsageError(f"the trace would overwrite {path}, which is the target itself; name another with -o")
+                raise UsageError(
+                    f"the {what} would overwrite {path}, which is the target itself; name another with {option}"
+                )
             try:
                 self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
             except OSError as error:
                 raise UsageError(
-                    f"cannot write the trace to {path} ({error.strerror}); name another with -o"
+                    f"cannot write the {what} to {path} ({error.strerror}); name another with {option}"
                 ) from error
 
     def write(self, line: bytes) -> None:
@@ -47,7 +52,10 @@ class TraceFile:
             self._take_back(written)
             self.close()
             if self._path is not None:
-                say(f"cannot write more of the trace to {self._path} ({error.strerror}); training goes on untraced")
+                say(
+                    f"cannot write more of the {self._what} to {self._path} ({error.strerror}); "
+                    f"training goes on {self._otherwise}"
+                )
 
     def _take_back(self, written: int) -> None:
         """No half line is left at the end of a file on a full disk."""

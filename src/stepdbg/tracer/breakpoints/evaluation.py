@@ -1,0 +1,85 @@
+"""An expression evaluated where training stands: nothing of the script's notices, and what is raised stays here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+import torch
+
+from stepdbg.tracer.breakpoints.arrival import Arrival
+from stepdbg.tracer.breakpoints.condition import Condition
+from stepdbg.tracer.breakpoints.owners import OwnerNames
+from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
+from stepdbg.tracer.introspect.randomness import undisturbed_randomness
+from stepdbg.tracer.introspect.unobserved import Unobserved, as_the_user, observed, uncollected, unseen
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.python.console import nothing_stops
+from stepdbg.tracer.python.interruptions import Interrupted
+
+T = TypeVar("T")
+
+
+class Problem(Exception):
+    """An expression has raised; the text says what."""
+
+    def __init__(self, what: str, *, endless: bool = False) -> None:
+        super().__init__(what)
+        self.endless = endless
+        """Whether it did not end by itself."""
+
+
+class Evaluation:
+    """Evaluates expressions.
+
+    Args:
+        registry: Knows what is alive.
+        owners: Knows it by name.
+        evaluating: A context in which what takes too long is interrupted.
+    """
+
+    def __init__(
+        self, registry: Registry, owners: OwnerNames, evaluating: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._registry, self._owners, self._evaluating = registry, owners, evaluating
+
+    def value(self, what: Condition, at: Arrival, memory: Memory, update: int, reading: Callable[[Any], T]) -> T:
+        """What an expression gives at a boundary, as it is read.
+
+        Args:
+            what: The expression.
+            at: The boundary.
+            memory: What the expression has kept from the times before, and keeps from this one.
+            update: The update that is meant.
+            reading: Makes of what the expression gives what the caller wants; may run code of the script's.
+
+        Raises:
+            Problem: it has raised, or did not end.
+        """
+        memory.begin()
+        words = Vocabulary(self._registry, self._owners, at, memory, update)
+        try:
+            if what.is_simple and _nothing_around():
+                with unseen():
+                    return reading(what.value(at.frame, words))
+            calm = undisturbed_randomness() if what.may_draw else nullcontext()
+            with Unobserved(), as_the_user(), uncollected(), nothing_stops(), calm, self._evaluating():
+                return reading(what.value(at.frame, words))
+        except Interrupted:
+            raise Problem("it did not end, and was interrupted", endless=True) from None
+        except BaseException as error:  # also what is no Exception: it is the expression's, not training's
+            raise Problem(f"{type(error).__name__}: {_first_line(error)}") from None
+
+
+def _nothing_around() -> bool:
+    """Whether nothing of the script's sees or changes what is computed here: no mode, profiler, autocast, transform."""
+    transformed = torch._C._functorch.peek_interpreter_stack() is not None
+    return not (transformed or observed() or torch._C._is_any_autocast_enabled())
+
+
+def _first_line(error: BaseException) -> str:
+    try:
+        return str(error).partition("\n")[0] or "no reason given"
+    except Exception:
+        return "its text cannot be read"
