@@ -33,6 +33,8 @@ CONDITIONS = {
     "step if grad_norm() > c": f"step if grad_norm() > {NEVER}",
     "before step at update N": "before step at update 1000000000",
     "update N": "update 1000000000",
+    "a parameter of 4,096 elements watched": "when model.0.weight is not finite",
+    "a module's forward": f"after forward of model.2 if loss > {NEVER}",
     "every update noted on the way: step log": 'step every 1000 log "{loss}"',
 }
 LINE = "the line of backward if loss > c"

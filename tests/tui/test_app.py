@@ -462,3 +462,19 @@ def test_the_app_imports_neither_torch_nor_numpy_nor_a_highlighter() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=deadline(60)
     )
     assert result.stdout.strip() == "[]"
+
+
+async def test_b_proposes_to_watch_the_value_under_the_cursor_and_to_stop_at_the_module() -> None:
+    async with stage() as here:
+        model = here.panel("model")
+        await here.until(lambda: model.chosen() == "model.fc1.weight", "the first parameter under the cursor")
+        await here.press("b")
+        await here.until_seen("stop when model.fc1.weight changes", "stop at the gradient of model.fc1.weight")
+        await here.press("down", "down", "enter")
+        await here.until(lambda: here.app.snapshot.session.breakpoints, "a watchpoint")
+        (one,) = here.app.snapshot.session.breakpoints
+        assert (one.watch.name, one.watch.how) == ("model.fc1.weight", "changes")
+        await here.press("8")
+        await here.until_seen("when model.fc1.weight changes")
+        await here.press("1", "up", "b")
+        await here.until_seen("stop before forward of model.fc1", "stop after forward of model.fc1")

@@ -55,6 +55,14 @@ def test_the_state_line_says_which_phase_and_which_unit() -> None:
     assert header.state_words(at(within("loss", line_alone)), 0.0) == ("PAUSED", "inside loss")
 
 
+def test_a_breakpoint_before_a_module_says_what_is_about_to_be_called() -> None:
+    ahead = m.Inner("module", "model.fc1", "Linear", "", (INPUT,), phase="forward", ahead=True)
+    detail = "breakpoint 1: before forward of model.fc1"
+    stop = msgspec.structs.replace(within("forward", ahead), reason="breakpoint", detail=detail)
+    assert header.state_words(at(stop), 0.0) == ("PAUSED", "inside forward, before model.fc1")
+    assert session_sentence(at(stop)) == f"{detail}: Linear model.fc1 is about to be called with 64×784"
+
+
 def test_the_bars_of_the_loss_go_with_its_figure_where_the_unit_leaves_no_room() -> None:
     losses = (Series("loss", tuple(Point(update, 2.3 - update / 10) for update in range(1, 5))),)
     weight = m.Inner("parameter", "model.norm.weight", "Adam")

@@ -13,7 +13,7 @@ from stepdbg.commands.line_breakpoints import check_line
 from stepdbg.commands.target import Target
 from stepdbg.errors import UsageError
 from stepdbg.listing.nearest import nearest
-from stepdbg.protocol.breakpoint_text import parse
+from stepdbg.protocol.breakpoint_text import is_gradient, parse
 from stepdbg.protocol.messages import Breakpoint
 from stepdbg.protocol.phases import PHASES
 
@@ -35,7 +35,7 @@ def read_breakpoints(texts: Sequence[str], target: Target) -> tuple[tuple[Breakp
             remarks += [remark] if (remark := check_line(point.file, point.line, target)) else []
             continue
         name = point.phase
-        if name is None or name in PHASES or _mentioned(name, target):
+        if name is None or is_gradient(name, point.of) or name in PHASES or _mentioned(name, target):
             continue
         like = nearest(name.rpartition(".")[2], PHASES)
         if like and target.is_script:

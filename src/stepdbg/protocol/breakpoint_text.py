@@ -3,27 +3,37 @@
     [before | after] PHASE [of NAME] [CLAUSES] [if CONDITION]
     update N | update every K | epoch N
     FILE:LINE [CLAUSES] [if CONDITION]
+    [before | after] forward of MODULE | gradient of PARAMETER
+    when NAME changes | when NAME leaves LOW to HIGH | when NAME is not finite | when NAME stays K updates
 
 Clauses, in any order: `at update N`, `every K`, `in epoch N`, `on rank R`, `ignore N`, `once`, `log "words {loss}"`.
 `backward`, `after step of opt_g`, `before backward at update 40`, `step every 9 if grad_norm() > 1`,
-`train.py:48 once`.
+`train.py:48 once`, `after forward of model.layers.*.attn`, `gradient of model.fc1.weight`,
+`when model.fc1.weight[3, 7] leaves -1 to 1`.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from stepdbg.errors import UsageError
-from stepdbg.protocol.messages import Boundary, Breakpoint, Noted
+from stepdbg.protocol.messages import Boundary, Breakpoint, Noted, Watched
 
 # Compiled at first use: the first paint waits for this module.
 _WORD = r"\s*(\S+)"
 _LINE = r"\s*(?P<file>\S.*?\.\w+):(?P<line>\d+)(?=\s|\Z)"
 _STRING = r"""\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_WATCH = (
+    r"\s*when\s+(?P<name>\S.*?)\s+(?:(?P<changes>changes)|leaves\s+(?P<low>\S+)\s+to\s+(?P<high>\S+)"
+    r"|(?P<finite>is\s+not\s+finite)|stays\s+(?P<updates>\d+)(?:\s+updates?)?)(?=\s|\Z)"
+)
+_WATCHES = (
+    "`when model.fc1.weight changes`, `when w[3, 7] leaves -1 to 1`, `when w is not finite`, `when w stays 5 updates`"
+)
 _COUNTED = {"at": ("update", "update"), "in": ("epoch", "epoch"), "on": ("rank", "rank")}
 """The word that a clause begins with: the one that follows on it, before a number, and what the number is of."""
 _CLAUSES = (*_COUNTED, "of", "every", "ignore", "once", "log", "if")
@@ -73,7 +83,9 @@ def parse(text: str) -> Breakpoint:
     """
     scanner = _Scanner(text)
     found: dict[str, Any] = {}
-    if not _is_line(scanner, found, text) and not _is_of_updates(scanner, found):
+    if scanner.next_word() == "when":
+        found["watch"], found["when"] = _read_watch(scanner, text), "after"
+    elif not _is_line(scanner, found, text) and not _is_of_updates(scanner, found):
         _read_phase(scanner, found, text)
     while word := scanner.word():
         if word == "if":
@@ -82,6 +94,10 @@ def parse(text: str) -> Breakpoint:
             break
         if word not in _CLAUSES or not _read_clause(word, scanner, found):
             raise _unreadable(text)
+    if is_gradient(found.get("phase"), found.get("of", "")):
+        if found.get("when") == "before":
+            raise UsageError(f"a gradient is stopped at where it has arrived: write `gradient of {found['of']}`")
+        found["when"] = "after"
     for name, what in (("update", "updates"), ("epoch", "epochs"), ("every", "updates")):
         if found.get(name) == 0:
             raise UsageError(f"the breakpoint {text!r} is never met: {what} count from 1")
@@ -101,6 +117,55 @@ def _is_line(scanner: _Scanner, found: dict[str, Any], text: str) -> bool:
     if not found["line"]:
         raise UsageError(f"the breakpoint {text!r} is never met: lines count from 1")
     return True
+
+
+def _read_watch(scanner: _Scanner, text: str) -> Watched:
+    """Read what is watched, and what it is to do.
+
+    Raises:
+        UsageError: the text says no such thing.
+    """
+    match = scanner.take(_WATCH)
+    if match is None:
+        raise UsageError(f"cannot read what {text!r} watches; write for example {_WATCHES}")
+    name = match["name"]
+    if match["changes"]:
+        return Watched(name)
+    if match["finite"]:
+        return Watched(name, "not finite")
+    if match["updates"]:
+        if not int(match["updates"]):
+            raise UsageError(f"{text!r} waits for no update; write for example `when {name} stays 5 updates`")
+        return Watched(name, "stays", updates=int(match["updates"]))
+    try:
+        low, high = float(match["low"]), float(match["high"])
+    except ValueError:
+        low, high = 1.0, 0.0
+    if not low <= high:
+        raise UsageError(f"{text!r} names no range; write for example `when {name} leaves -1 to 1`")
+    return Watched(name, "leaves", low, high)
+
+
+def _watch_words(watch: Watched) -> str:
+    """What is watched, and what it is to do."""
+    match watch.how:
+        case "leaves":
+            return f"when {watch.name} leaves {_short(watch.low)} to {_short(watch.high)}"
+        case "not finite":
+            return f"when {watch.name} is not finite"
+        case "stays":
+            return f"when {watch.name} stays {watch.updates} update{'' if watch.updates == 1 else 's'}"
+    return f"when {watch.name} changes"
+
+
+def _short(number: float) -> str:
+    """A number as people write it: `1`, not `1.0`."""
+    return repr(number).removesuffix(".0")
+
+
+def is_gradient(phase: str | None, of: str) -> bool:
+    """Whether `PHASE of NAME` is a parameter's gradient, which is no phase."""
+    return phase == "gradient" and bool(of)
 
 
 def _is_of_updates(scanner: _Scanner, found: dict[str, Any]) -> bool:
@@ -201,7 +266,7 @@ def describe(point: Breakpoint) -> str:
     parts = [*_place(point)]
     if point.of:
         parts.append(f"of {point.of}")
-    opens = point.phase is None and point.line is None
+    opens = point.phase is None and point.line is None and point.watch is None
     if point.update is not None and not opens:
         parts.append(f"at update {point.update}")
     if point.every is not None and not (opens and point.update is None):
@@ -235,6 +300,10 @@ def _place(point: Breakpoint) -> list[str]:
     """What a breakpoint begins with."""
     if point.line is not None:
         return [f"{point.file}:{point.line}"]
+    if point.watch is not None:
+        return [_watch_words(point.watch)]
+    if is_gradient(point.phase, point.of):
+        return ["gradient"]
     if point.phase is not None:
         return [f"{point.when} {point.phase}"]
     if point.update is not None:
@@ -276,7 +345,8 @@ def destination(text: str, update: int) -> Breakpoint:
         if not re.search(r"[<>=]|\w\(", words):
             raise
         point = parse(f"backward if {words}")
-    if point.update is not None and point.update <= update and point.phase is None and point.line is None:
+    opens = point.phase is None and point.line is None and point.watch is None
+    if point.update is not None and point.update <= update and opens:
         raise UsageError(f"update {point.update} is behind: this is update {update}")
     return msgspec.structs.replace(point, once=True)
 
@@ -286,8 +356,8 @@ def same_place(one: Breakpoint, other: Breakpoint) -> bool:
     return _identity(one) == _identity(other)
 
 
-def _identity(point: Breakpoint) -> tuple[str | int | Literal["before", "after"] | None, ...]:
+def _identity(point: Breakpoint) -> tuple[Any, ...]:
     return (
         point.phase, point.when, point.update, point.of, point.every, point.epoch, point.rank, point.condition,
-        point.log, point.file, point.line,
+        point.log, point.file, point.line, point.watch,
     )  # fmt: skip

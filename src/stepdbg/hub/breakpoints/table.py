@@ -32,10 +32,11 @@ class BreakpointTable:
         Returns:
             Why it was not added; empty where it was.
         """
-        places = (wanted.phase, wanted.update, wanted.every, wanted.epoch, wanted.line)
+        places = (wanted.phase, wanted.update, wanted.every, wanted.epoch, wanted.line, wanted.watch)
         if all(place is None for place in places):
-            return "a breakpoint needs a phase, an update, an epoch or a line"
-        words = (wanted.phase or "", wanted.of, wanted.condition, wanted.log, wanted.file)
+            return "a breakpoint needs a phase, an update, an epoch, a line or a value to watch"
+        watched = wanted.watch.name if wanted.watch is not None else ""
+        words = (wanted.phase or "", wanted.of, wanted.condition, wanted.log, wanted.file, watched)
         if sum(len(one) for one in words) > LONGEST:
             return f"a breakpoint of more than {LONGEST:,} characters is not set"
         try:

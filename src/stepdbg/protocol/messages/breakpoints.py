@@ -7,13 +7,29 @@ from typing import Literal
 from stepdbg.protocol.messages.base import Message, Part, Question
 
 
+class Watched(Part, frozen=True):
+    """A value that is watched, and what it is to do for training to stop."""
+
+    name: str
+    """A name as the screen shows it, a variable of the script's, or a pattern of names in which `*` and `?` stand for
+    anything; an element or a slice may follow: `model.fc1.weight[3, 7]`."""
+    how: Literal["changes", "leaves", "not finite", "stays"] = "changes"
+    """What it is to do: become another; come to lie outside of a range; come to be NaN or infinite; not change."""
+    low: float = 0.0
+    high: float = 0.0
+    """The range that it leaves, both ends included."""
+    updates: int | None = None
+    """So many whole updates it does not change."""
+
+
 class Breakpoint(Part, frozen=True):
     """Where to stop, when, and what to do there instead: all that is given has to hold."""
 
     number: int
     """From 1, given by the hub; 0 in a request."""
     phase: str | None = None
-    """The phase. None for the opening of an update or epoch, and for a line."""
+    """The phase. None for the opening of an update or epoch, for a line, and where a value is watched; `gradient`
+    with a name in `of` for that of a parameter."""
     when: Literal["before", "after"] = "before"
     update: int | None = None
     """Only in the update of that number, from 1."""
@@ -21,8 +37,8 @@ class Breakpoint(Part, frozen=True):
     hits: int = 0
     """How often it was met: every part of it held. What was ignored is counted too."""
     of: str = ""
-    """Only that of this model, optimizer or loss: a name as the screen shows it, or a pattern of such names (`opt_*`);
-    empty for any."""
+    """Only that of this model, module within a model, optimizer, loss or parameter: a name as the screen shows it, or a
+    pattern of such names (`opt_*`); empty for any."""
     every: int | None = None
     """Only in each update whose number this divides."""
     epoch: int | None = None
@@ -40,11 +56,14 @@ class Breakpoint(Part, frozen=True):
     problem: str = ""
     """Why it cannot be met as it is written, or what its condition has raised; empty where nothing is known."""
     met_nothing: bool = False
-    """Whether what it names (a phase, a model, an optimizer, a loss, a file) has not been met yet in this run."""
+    """Whether what it names (a phase, a model, an optimizer, a loss, a file, a value) has not been met yet in this
+    run."""
     file: str = ""
     """The source file of a line, as it was written: a path, relative to where the user started, or the end of one."""
     line: int | None = None
     """The line of that file before which training stops, from 1; None for a breakpoint that is on no line."""
+    watch: Watched | None = None
+    """The value that is watched: it is met at the first boundary after that has done what is waited for."""
 
 
 class CheckBreakpoint(Question, frozen=True):

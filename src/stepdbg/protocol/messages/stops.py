@@ -163,6 +163,8 @@ class Inner(Part, frozen=True):
     """2-norm of what a step has changed of a parameter; None where the parameter was too large to keep."""
     phase: str = ""
     """The phase that the unit is part of."""
+    ahead: bool = False
+    """True where the unit is about to be done: a breakpoint before a module's call, whose tensors are its inputs."""
 
 
 class Stop(Part, frozen=True):

@@ -7,20 +7,24 @@ from itertools import chain
 
 from torch import nn
 
-from stepdbg.errors import UsageError
+from stepdbg.errors import SliceError, UsageError
 from stepdbg.listing.nearest import nearest
 from stepdbg.listing.source_lines import lines_of
-from stepdbg.protocol.breakpoint_text import describe, parse
+from stepdbg.protocol.breakpoint_text import describe, is_gradient, parse
 from stepdbg.protocol.messages import Breakpoint, BreakpointChecked, CheckBreakpoint, Result
 from stepdbg.protocol.phases import PHASES
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
+from stepdbg.tracer.breakpoints.inner import OF_MODULES
 from stepdbg.tracer.breakpoints.owners import fits
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.unobserved import uncollected
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.refused import Refused
+from stepdbg.tracer.tensors.readable import Unreadable
+from stepdbg.tracer.watchpoints.names import ABSENT
+from stepdbg.tracer.watchpoints.readings import now
 
 _LEARNED = 3
 """From this update on, the phases of two whole ones are known."""
@@ -63,6 +67,8 @@ class BreakpointChecks(Handler):
         assert self._at is not None
         if point.line is not None:
             return self._line(point, self._at)
+        if point.watch is not None:
+            return self._watch_checked(point)
         names = sorted(name for name in self._names(point) if fits(name, point.of)) if point.of else []
         value, problem = "", ""
         if point.condition or point.log:
@@ -89,14 +95,46 @@ class BreakpointChecks(Handler):
         """The numbers of those that name what has not been met yet: a phase in the updates so far, an owner, a file."""
         return tuple(point.number for point in points if point.enabled and self._is_unmet(point))
 
+    def _watch_checked(self, point: Breakpoint) -> BreakpointChecked:
+        """What a watchpoint would watch, and how that is now."""
+        assert self._at is not None
+        assert point.watch is not None
+        arrival = self._arrival(self._at)
+        watchpoint = self._points.watchpoints.anew(point)
+        watchpoint.find(arrival.frame, arrival.boundary.update)
+        names, value, problem = sorted(watchpoint.names), "", ""
+        try:
+            if len(names) == 1:
+                _, place, index = watchpoint.values[0]
+                found = place.value(arrival.frame)
+                value = "" if found is ABSENT else now(found, index)
+        except (Unreadable, SliceError) as error:
+            problem = str(error)
+        if point.condition or point.log:
+            value, problem = self._points.try_out(point, arrival)
+        unknown = ""
+        if not names:
+            wanted = point.watch.name
+            unknown = _not_met(f"nothing is called {wanted}", nearest(wanted, self._points.watchpoints.all_names()))
+        shown = names if len(names) > 1 else ()
+        return BreakpointChecked(
+            describe(point), tuple(shown[:_FEW]), max(0, len(shown) - _FEW), unknown, value, problem
+        )
+
     def _is_unmet(self, point: Breakpoint) -> bool:
         if point.line is not None:
             return not self._points.lines.is_loaded(point)
-        if point.phase is None or self._tracker.update < _LEARNED:
+        if self._tracker.update < _LEARNED:
             return False
-        seen = {phase.name for phase in chain(self._tracker.before, self._tracker.done)}
-        if point.phase not in seen:
-            return True
+        if point.watch is not None:
+            watchpoint = self._points.watchpoints.of(point.number)
+            return watchpoint is not None and not watchpoint.names
+        if point.phase is None:
+            return False
+        if not is_gradient(point.phase, point.of):
+            seen = {phase.name for phase in chain(self._tracker.before, self._tracker.done)}
+            if point.phase not in seen:
+                return True
         return bool(point.of) and not any(fits(name, point.of) for name in self._names(point))
 
     def _arrival(self, at: AtStop) -> Arrival:
@@ -108,13 +146,18 @@ class BreakpointChecks(Handler):
             phases = chain(self._tracker.before, self._tracker.done)
             yield from {phase.loss for phase in phases if phase.loss}
             return
-        models = point.phase in ("forward", "eval")
+        if is_gradient(point.phase, point.of):
+            yield from self._points.inner.names(point)
+            return
+        models = point.phase in OF_MODULES
         for name, held in self._points.owners.everything():
             if isinstance(held, nn.Module) == models:
                 yield name
+        if models:
+            yield from self._points.inner.names(point)
 
     def _unknown(self, point: Breakpoint, names: list[str]) -> str:
-        if point.phase is not None:
+        if point.phase is not None and not is_gradient(point.phase, point.of):
             known = [*PHASES, *(phase.name for phase in chain(self._tracker.before, self._tracker.done))]
             if point.phase not in known:
                 return _not_met(f"no phase is called {point.phase}", nearest(point.phase, known))

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from stepdbg.protocol.breakpoint_text import describe
+from stepdbg.protocol.breakpoint_text import describe, is_gradient
 from stepdbg.protocol.messages import Boundary, Breakpoint
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.closures import Closures
 from stepdbg.tracer.breakpoints.condition import Condition, is_true
 from stepdbg.tracer.breakpoints.evaluation import Evaluation, Problem
+from stepdbg.tracer.breakpoints.inner import InnerPoints
 from stepdbg.tracer.breakpoints.line_points import LinePoints
 from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.places import Places, counts
@@ -19,6 +20,7 @@ from stepdbg.tracer.breakpoints.vocabulary import Memory
 from stepdbg.tracer.breakpoints.words import VOCABULARY
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.python.interruptions import Interruptions
+from stepdbg.tracer.watchpoints.watchpoints import Watchpoints
 
 _OF_THE_ORDER = frozenset(("update", "epoch"))
 """Words whose value depends on what opens at the boundary."""
@@ -55,6 +57,9 @@ class Breakpoints:
         self.evaluation = Evaluation(registry, owners, listener.evaluating)
         self.places = Places()
         self.lines = LinePoints()
+        self.inner = InnerPoints(owners)
+        """Those within a phase."""
+        self.watchpoints = Watchpoints(registry, owners.find)
         self.rank = 0
         """The number of this training process."""
         self._states: dict[int, _State] = {}
@@ -72,7 +77,7 @@ class Breakpoints:
     @property
     def any(self) -> bool:
         """Whether any is switched on."""
-        return self.places.any
+        return self.places.any or self.inner.any or self.watchpoints.any
 
     def is_simple_at(self, name: str, ended: str) -> bool:
         """Whether all that is evaluated where that phase begins, after one that has ended, runs nobody's code."""
@@ -80,13 +85,13 @@ class Breakpoints:
 
     @property
     def watched(self) -> frozenset[str]:
-        """The phases that training may stop before or after."""
-        return self.places.watched
+        """The phases that training may stop before, after or within."""
+        return self.places.watched | self.inner.phases
 
     def unnoted(self, update: int) -> frozenset[str]:
         """Those of them that must not be only noted in a free run: not `backward`, where its loss decides alone."""
         watched = self.places.watched_near(update)
-        return watched - {"backward"} if self.loss_holds is not None else watched
+        return (watched - {"backward"} if self.loss_holds is not None else watched) | self.inner.phases
 
     def phases_ahead(self, update: int) -> int | None:
         """So many phases can begin from now on, in that update, before an update opens that is waited for.
@@ -98,7 +103,11 @@ class Breakpoints:
     def hold(self, points: Iterable[Breakpoint]) -> None:
         """Those of these breakpoints that are of this process hold from now on."""
         points = [point for point in points if point.rank in (None, self.rank)]
-        self.places = Places(points)
+        self.places = Places(
+            point for point in points if point.watch is None and not is_gradient(point.phase, point.of)
+        )
+        self.inner.hold(points)
+        self.watchpoints.hold(points)
         before, self._states = self._states, {}
         for point in points:
             state = before.get(point.number)
@@ -112,7 +121,7 @@ class Breakpoints:
 
     def met(self, at: Arrival) -> str:
         """Why training stops at that boundary, in words; empty where no breakpoint makes it."""
-        reason = ""
+        reason = self._watched(at) if self.watchpoints.any else ""
         for point in self.places.at(at.boundary, sure=at.sure):
             state = self._states[point.number]
             if state.seen_at == at.boundary.index or state.over or not self.owners.is_of(point, at):
@@ -127,14 +136,35 @@ class Breakpoints:
                 reason = self._has_failed(state, problem) or reason
         return reason
 
-    def met_at_line(self, points: Iterable[Breakpoint], at: Arrival) -> str:
-        """Why training stops before a line that these breakpoints are on, in words; empty where none of them makes
-        it.
+    def _watched(self, at: Arrival) -> str:
+        """Why training stops for a value that is watched, in words; empty where none makes it."""
+        reason, boundary = "", at.boundary
+        if boundary.opens is not None:
+            self.watchpoints.ends(boundary.opens - 1)
+        for number, state in self._states.items():
+            watchpoint = self.watchpoints.of(number)
+            if watchpoint is None:
+                continue
+            if problem := watchpoint.take_problem():
+                reason = self._has_failed(state, Problem(problem)) or reason
+            words = watchpoint.take()
+            if not words or state.over or not counts(state.point, boundary.update, boundary.epoch):
+                continue
+            try:
+                if self._is_met(state, at):
+                    reason = reason or f"{in_words(state.point)}: {words}"
+            except Problem as failed:
+                reason = self._has_failed(state, failed) or reason
+        return reason
+
+    def met_within(self, points: Iterable[Breakpoint], at: Arrival) -> str:
+        """Why training stops at a line, or at a unit of a phase, that these breakpoints are on, in words; empty where
+        none of them makes it.
         """
         reason = ""
         for point in points:
-            state = self._states[point.number]
-            if state.over or not counts(point, at.boundary.update, at.boundary.epoch):
+            state = self._states.get(point.number)
+            if state is None or state.over or not counts(point, at.boundary.update, at.boundary.epoch):
                 continue
             try:
                 if self._is_met(state, at):
@@ -165,10 +195,12 @@ class Breakpoints:
         Args:
             name: The phase.
             ended: The phase that has just ended, if it is one of those watched.
-            at: The boundary, as far as is known: neither what opens there nor whose phase it is.
+            at: The boundary, as far as is known: not what opens there; of phases whose call is a model's, whose it is.
         """
         return any(
-            self._may_be_met(self._states[point.number], at)
+            self._may_be_met(
+                self._states[point.number], at, here=point.phase == (name if point.when == "before" else ended)
+            )
             for point in self.places.near(name, ended, at.boundary.update)
         )
 
@@ -185,9 +217,17 @@ class Breakpoints:
         except Problem as problem:
             return "", str(problem)
 
-    def _may_be_met(self, state: _State, at: Arrival) -> bool:
+    def _may_be_its_place(self, point: Breakpoint, at: Arrival, *, here: bool) -> bool:
+        """Whether a breakpoint on a model's call, or on that of a module within one, may be met at a boundary between
+        phases; `here` where it is one at which its phase begins or has ended. True for any other breakpoint.
+        """
+        if not self.inner.may_name_module(point):
+            return True
+        return self.owners.is_of(point, at) if here else not self.inner.names_module(point)
+
+    def _may_be_met(self, state: _State, at: Arrival, *, here: bool) -> bool:
         point = state.point
-        if state.over:
+        if state.over or not self._may_be_its_place(point, at, here=here):
             return False
         if state.condition is None or point.of or not state.reads.isdisjoint(_OF_THE_ORDER):
             return True

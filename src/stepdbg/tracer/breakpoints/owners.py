@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -47,6 +48,8 @@ class OwnerNames:
         self._stack = stack
         self._looked: weakref.WeakSet[Any] = weakref.WeakSet()
         """Owners that were looked for without a name being found."""
+        self._parts: dict[int, tuple[weakref.ref[Any], list[tuple[str, int]], list[str]]] = {}
+        """What models and parts of models are called, and by which models that was found."""
 
     def is_of(self, point: Breakpoint, at: Arrival) -> bool:
         """Whether the phase of that breakpoint is of the owner that the breakpoint names."""
@@ -58,6 +61,10 @@ class OwnerNames:
         owner = at.done if point.when == "after" else at.coming
         held = owner() if owner is not None else None
         return held is not None and any(fits(name, point.of) for name in self._names_of(held, at.frame))
+
+    def models(self) -> list[tuple[str, nn.Module]]:
+        """All models, by name."""
+        return self._registry.models()
 
     def everything(self) -> Iterator[tuple[str, Any]]:
         """All models and optimizers, by name."""
@@ -122,13 +129,21 @@ class OwnerNames:
             found = self._known(owner)
         return found
 
+    def _forget(self, owner: int, _: Any) -> None:
+        self._parts.pop(owner, None)
+
     def _known(self, owner: Any) -> list[str]:
-        registry, found = self._registry, []
-        held = owner
+        registry = self._registry
+        key = [(name, id(model)) for name, model in registry.models()]
+        kept = self._parts.get(id(owner))
+        if kept is not None and kept[0]() is owner and kept[1] == key:
+            return kept[2]
+        found, held = list[str](), owner
         while held is not None:
             found += [named.name for named in registry.named if named.ref() is held and named.name]
             held = unwrap.wrapped(held) if is_a(held, nn.Module) else None
         if is_a(owner, nn.Module):
             for name, model in registry.models():
                 found += [f"{name}.{path}".rstrip(".") for path, part in modules_of(model) if part is owner and path]
+            self._parts[id(owner)] = (weakref.ref(owner, partial(self._forget, id(owner))), key, found)
         return found

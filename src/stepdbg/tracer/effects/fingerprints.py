@@ -126,20 +126,20 @@ def _of_parts(tensor: torch.Tensor) -> int | None:
     return xxhash.xxh3_64_intdigest("\n".join(words).encode())
 
 
-def small_bytes(tensor: torch.Tensor) -> bytes | None:
-    """A copy of what a small tensor on the CPU holds; None of any other.
+def small_bytes(tensor: torch.Tensor, most: int = _SMALL) -> bytes | None:
+    """A copy of what a tensor on the CPU holds that has no more than so many bytes; None of any other.
 
     There may be hundreds of thousands of those, and each question to a tensor costs a tenth of a microsecond.
     """
     if type(tensor) in ORDINARY and tensor.is_cpu and tensor.layout is torch.strided and not tensor.is_quantized:
         size = tensor.nbytes
-        if 0 < size <= _SMALL and tensor.is_contiguous():
+        if 0 < size <= most and tensor.is_contiguous():
             try:
                 address = tensor.data_ptr()
             except RuntimeError:  # nobody may ask any more
                 return None
             # A tensor whose memory has been freed says where it would begin after the address 0.
-            if address > _SMALL and (address >> 36 or tensor.untyped_storage().nbytes()):
+            if address > most and (address >> 36 or tensor.untyped_storage().nbytes()):
                 return ctypes.string_at(address, size)
     return None
 

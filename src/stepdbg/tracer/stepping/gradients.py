@@ -1,7 +1,8 @@
 """Into a backward, by gradients: a stop where that of a parameter has arrived, in the order of arrival; by operators, a
 stop after each node of the graph, with the gradients that it was given and those that it has worked out.
 
-The graph is walked where torch starts its engine. A parameter gets a hook that runs once its `.grad` is written (it
+The graph is walked where torch starts its engine; not where nothing but breakpoints name parameters: these alone get
+hooks then. A parameter gets a hook that runs once its `.grad` is written (it
 counts as no reference, so that a gradient which is taken over as it is, is taken over as ever), a node one that runs
 after it; both are gone when the engine returns. Gradients on a GPU arrive in a thread of the engine's, while the
 training thread waits for it.
@@ -10,6 +11,7 @@ training thread waits for it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +28,7 @@ from stepdbg.tracer.tensors.autograd_nodes import walked
 from stepdbg.tracer.tensors.readable import shape_of
 
 if TYPE_CHECKING:
-    from stepdbg.tracer.stepping.host import Inside
+    from stepdbg.tracer.stepping.host import Inside, NamedUnit
 
 _autograd: Any = torch.autograd
 
@@ -41,15 +43,25 @@ class GradientHooks:
         self._wrapper: Any = None
         self._hooked: list[_Hooked] = []
         """The graphs that are gone through: a reentrant checkpoint goes through one inside another."""
+        self._named: Mapping[int, NamedUnit] = {}
+        """The parameters that breakpoints name, by `id`."""
 
     def enter(self) -> None:
         """Have the engine's start seen."""
+        phase = self._inside.phase
+        if phase is not None and phase.name == "backward" and self._inside.points.any_in("backward"):
+            self._named = self._inside.points.parameters()
+            if not (self._named or self._inside.stepping):
+                return
         self._plain = _autograd._engine_run_backward
         self._wrapper = self._wrapped(self._plain)
         _autograd._engine_run_backward = self._wrapper
 
     def ordered(self) -> None:
-        """Have nodes seen, if those are to be stepped by."""
+        """Have all gradients seen, if those are to be stepped by, and nodes."""
+        if self._inside.stepping:
+            for hooked in self._hooked:
+                hooked.hook_all()
         if self._inside.stepped_by("operator"):
             for hooked in self._hooked:
                 hooked.hook_nodes()
@@ -70,7 +82,7 @@ class GradientHooks:
         def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
             if is_compiling() or inside.phase is None or not inside.sees():
                 return original(t_outputs, *args, **kwargs)
-            hooked = _Hooked(inside, t_outputs, sys._getframe(), nested=bool(way._hooked))
+            hooked = _Hooked(inside, t_outputs, sys._getframe(), way._named, nested=bool(way._hooked))
             way._hooked.append(hooked)
             way.ordered()
             try:
@@ -86,27 +98,56 @@ class GradientHooks:
 
 
 class _Hooked:
-    """A graph whose nodes and leaves are hooked, from its outputs to its leaves.
+    """A graph whose nodes and leaves are hooked, from its outputs to its leaves; or of which breakpoints name some.
 
     Args:
         inside: The phase that is stepped into.
         outputs: Where the engine starts.
         frame: That calls it.
+        named: The parameters that breakpoints name, by `id`.
         nested: It is part of what another graph does: its leaves that are no parameters are inputs of that part.
     """
 
-    def __init__(self, inside: Inside, outputs: Any, frame: FrameType, *, nested: bool) -> None:
+    def __init__(
+        self, inside: Inside, outputs: Any, frame: FrameType, named: Mapping[int, NamedUnit], *, nested: bool
+    ) -> None:
         self._inside = inside
+        self._outputs = outputs
         self._frame: FrameType | None = frame
-        self._nodes, leaves = walked(outputs)
-        if nested:
-            leaves = [leaf for leaf in leaves if isinstance(leaf, torch.nn.Parameter)]
-        self._total = len(leaves)
+        self._named = named
+        self._nested = nested
+        self._nodes: list[Any] = []
+        self._total = 0
+        """The number of leaves; 0 where not all are hooked from the start."""
         self._arrived = 0
+        self._leaves: set[int] = set()
+        """The leaves that are hooked, by `id`."""
         self._handles: list[Any] = []
-        self._bare = [leaf for leaf in leaves if leaf._post_accumulate_grad_hooks is None]
-        """The nodes that had no such hook, and are left as they were."""
+        self._bare: list[torch.Tensor] = []
+        """The leaves that had no such hook, and are left as they were."""
+        if inside.stepping:
+            self.hook_all()
+            self._total = len(self._leaves)
+        else:
+            self._hook([leaf for one in named.values() if (leaf := one.ref()) is not None and leaf.requires_grad])
+
+    def hook_all(self) -> None:
+        """Stop after the gradient of each leaf of the graph that has not arrived yet."""
+        if self._outputs is None:
+            return
+        self._nodes, leaves = walked(self._outputs)
+        self._outputs = None
+        if self._nested:
+            leaves = [leaf for leaf in leaves if isinstance(leaf, torch.nn.Parameter)]
+        self._hook(leaves)
+
+    def _hook(self, leaves: list[torch.Tensor]) -> None:
         for leaf in leaves:
+            if id(leaf) in self._leaves:
+                continue
+            self._leaves.add(id(leaf))
+            if leaf._post_accumulate_grad_hooks is None:
+                self._bare.append(leaf)
             hook = partial(self._gradient, had=gradient(leaf) is not None)
             self._handles.append(leaf.register_post_accumulate_grad_hook(hook))  # type: ignore[no-untyped-call]
 
@@ -123,12 +164,13 @@ class _Hooked:
         for leaf in self._bare:
             if not leaf._post_accumulate_grad_hooks:
                 leaf._post_accumulate_grad_hooks = None  # type: ignore[assignment]
-        self._handles, self._bare, self._nodes, self._frame = [], [], [], None
+        self._handles, self._bare, self._nodes, self._frame, self._outputs = [], [], [], None, None
 
     def _gradient(self, leaf: torch.Tensor, *, had: bool) -> None:
         """The gradient of a leaf of the graph has been written."""
         self._arrived += 1
-        place, total = self._arrived, self._total
+        place, total = (self._arrived, self._total) if self._total else (0, 0)
+        named = self._named.get(id(leaf))
 
         def describe(registry: Registry) -> m.Inner:
             name = next((name for name, one in registry.alive.items() if one.tensor is leaf), "")
@@ -138,7 +180,7 @@ class _Hooked:
             how = "gone" if grad is None else "added" if had else "written"
             return m.Inner("gradient", name, "", "", described, left_out, place=place, total=total, how=how)  # type: ignore[arg-type]
 
-        self._inside.stop("gradient", "", describe, self._frame)
+        self._inside.stop("gradient", "", describe, self._frame, named)
 
     def _node(self, name: str, number: int, computed: Any, given: Any) -> None:
         """A node of the graph has run."""

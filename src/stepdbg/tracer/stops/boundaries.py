@@ -163,6 +163,8 @@ class Boundaries:
             watch.stop_watching()
         if not watch.watching and policy.is_due(boundary):
             watch.foresee(boundary.next, stack_around(frame), returning)
+        if self._points.watchpoints.any:
+            self._points.watchpoints.keep(frame, opens - 1 if opens is not None else phases.update)
 
     def inside(self, cause: Cause, frame: FrameType | None) -> None:
         """Stop at an inner boundary.
@@ -178,8 +180,14 @@ class Boundaries:
             self._trace_boundary(self._trace, boundary, cause.stack, end=cause)
         else:
             self._policy.stopped()
+            watchpoints = self._points.watchpoints
+            if watchpoints.any:
+                within = boundary.inside[-1] if boundary.inside else ""
+                watchpoints.look(frame, self._phases.update, lambda: f"in {within}" if within else "before this line")
             with self._tracer.following.turn:
                 self._server.wait(boundary, cause)
+            if watchpoints.any:
+                watchpoints.keep(frame, self._phases.update)
 
     def enter_at_line(self) -> None:
         """Enter the session, where that has not been done, at a line of the script's.

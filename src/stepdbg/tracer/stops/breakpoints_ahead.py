@@ -7,20 +7,26 @@ waited for limits how many phases may be noted before somebody looks.
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from types import FrameType
 from typing import Protocol
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
+from stepdbg.tracer.breakpoints.inner import OF_MODULES
 from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.losses import Losses
 from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.session.signal_handlers import Handlers
 from stepdbg.tracer.sources.free_run import FreeRunLog
+from stepdbg.tracer.stops.callers import call_at, owner_of
 from stepdbg.tracer.watches.watches import Watches
 
 
@@ -56,11 +62,11 @@ class BreakpointsAhead:
 
     def forbids_noting(self, name: str) -> bool:
         """Whether a phase that begins must not be only noted."""
-        return bool(self.ended) or name in self._points.watched
+        return bool(self.ended) or self._points.watchpoints.any or name in self._points.watched
 
     def names_owner(self, name: str) -> bool:
-        """Whether it matters after that phase whose it was."""
-        return name in self._points.places.owned
+        """Whether it matters in that phase, or after it, whose it is."""
+        return name in self._points.places.owned or name in self._points.inner.phases
 
     def phase_ended(self, name: str) -> None:
         """A phase has ended, or begun as one that ends where the next begins."""
@@ -81,6 +87,8 @@ class BreakpointsAhead:
             self._sample(phases, at or sys._getframe(2))
         if not points.any:
             return False
+        if points.watchpoints.any and points.watchpoints.may_stop(phases.update):
+            return True
         with nullcontext() if points.is_simple_at(name, ended) else tracer.handlers:
             try:
                 if points.reads_loss:
@@ -88,7 +96,9 @@ class BreakpointsAhead:
                 index, rank = phases.index + 1, self._rank.number
                 boundary = m.Boundary(index, phases.update, epoch=phases.epoch, loss=phases.loss, rank=rank)
                 frame = frames.user_frame(at or sys._getframe(2))
-                return points.may_be_met(name, ended, Arrival(boundary, False, True, frame))
+                coming = owner_of(call_at(sys._getframe(2))) if name in OF_MODULES and points.inner.any else None
+                done = phases.last.owner if phases.last is not None else None
+                return points.may_be_met(name, ended, Arrival(boundary, False, True, frame, coming, done))
             except Exception as error:
                 tracer.gave_up(error)
                 return True
@@ -107,9 +117,31 @@ class BreakpointsAhead:
             except Exception as error:
                 tracer.gave_up(error)
 
+    def look_before(self, frame: FrameType | None) -> None:
+        """A phase begins, or the script ends: see what has become of the values watched since the last phase.
+
+        Args:
+            frame: The innermost frame of the training thread.
+        """
+        if self._points.watchpoints.any:
+            self._look(frames.user_frame(frame), partial(_since, self._tracer.phases))
+
+    def call_ended(self, phase: Phase) -> None:
+        """The call of that phase has returned: see what has become of the values watched."""
+        self.phase_ended(phase.name)
+        if self._points.watchpoints.any:
+            frame = frames.user_frame(sys._getframe(1))
+            self._look(frame, lambda _: f"in {phase.name}{_line(frame)}")
+
+    def _look(self, frame: FrameType | None, where: Callable[[FrameType | None], str]) -> None:
+        try:
+            self._points.watchpoints.look(frame, self._tracer.phases.update, partial(where, frame))
+        except Exception as error:
+            self._tracer.gave_up(error)
+
     def arm(self, log: FreeRunLog, phases: PhaseTracker, now_ns: int) -> None:
         """From now on phases are noted, but for those that breakpoints are at."""
-        if self.ended:
+        if self.ended or self._points.watchpoints.any:
             return
         log.loss_holds = self._points.loss_holds
         watched, most = self._points.unnoted(phases.update), self._points.phases_ahead(phases.update)
@@ -120,3 +152,21 @@ class BreakpointsAhead:
             else:
                 most = ahead if most is None else min(most, ahead)
         log.arm(now_ns, watched, most)
+
+
+def _since(phases: PhaseTracker, frame: FrameType | None) -> str:
+    """What has been done since the last phase, where the next one is about to begin."""
+    if phases.running is not None:
+        return f"in {phases.running.name}"
+    before = f", before{_line(frame, ' {}')}" if frame is not None else ""
+    within = f" within {phases.open.name}" if phases.open is not None else ""
+    if phases.last is not None:
+        return f"after {phases.last.name}{within}{before}"
+    return f"{within.lstrip() or 'ahead of all phases'}{before}"
+
+
+def _line(frame: FrameType | None, form: str = " ({})") -> str:
+    """` (train.py:48)`: the line that a frame of the user's is at; empty where there is none."""
+    if frame is None:
+        return ""
+    return form.format(f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}")

@@ -52,6 +52,7 @@ from stepdbg.tracer.stops.stop import StopServer
 from stepdbg.tracer.stops.watch import PhaseWatch
 from stepdbg.tracer.stops.within.inner_stops import InnerStops
 from stepdbg.tracer.stops.within.line_stops import LineStops
+from stepdbg.tracer.stops.within.named_units import BreakpointUnits
 from stepdbg.tracer.tensors import devices
 
 
@@ -84,7 +85,7 @@ class Tracer(StaysHere):
         self._ahead = BreakpointsAhead(self, points, self._stop_server.watches, self._rank)
         self.give_back = self._watch.copies.out_of_memory
         self.free_run = FreeRunLog(self.lagging, self.registry, self._rank, self.losses)
-        self._stepper = Stepper(self, self._policy)
+        self._stepper = Stepper(self, self._policy, BreakpointUnits(self, points))
         self.following = Following(self, self._rank, self.losses)
         self.rounds = Rounds(self.lagging)
         self._boundaries = Boundaries(
@@ -163,13 +164,13 @@ class Tracer(StaysHere):
             at: The user's frame, where it is not on the stack (a suspended generator).
             tell: Told of the update that the phase is part of, before anybody looks.
         """
-        log = self.free_run
-        ahead = self._ahead
+        log, ahead = self.free_run, self._ahead
         if in_order and not silent and not ahead.forbids_noting(name) and log.enter(name, optimizer, call):
             if tell is not None:
                 tell(self.lagging.update_of(name))
             return NOTED
         log.disarm()
+        ahead.look_before(at or sys._getframe(1))
         now = monotonic_ns()
         self.following.say_beside()
         page = self._rank.page
@@ -177,8 +178,8 @@ class Tracer(StaysHere):
             ahead.ended = ""
             with self.handlers:
                 return self._look_and_begin(name, optimizer, call, in_order, silent, predicted, returning, at, tell)
-        phases = self.phases
-        update = phases.update
+        self._stepper.over()
+        update = (phases := self.phases).update
         turn = self.rounds.begins(name, optimizer, at or sys._getframe(1))
         phase = phases.pass_by(name, optimizer, now, call, in_order, silent, turn)
         if tell is not None:
@@ -190,6 +191,7 @@ class Tracer(StaysHere):
             ahead.phase_ended(name)
         if ahead.names_owner(name):
             phase.owner = owner_of(call_at(sys._getframe(1)))
+        self._stepper.begins(phase)
         return phase
 
     def end(self, phase: Phase) -> None:
@@ -203,13 +205,12 @@ class Tracer(StaysHere):
             phase, log.phase = log.phase, None
             if phase.name == "step":
                 self.lagging.optimizers.note_step(log.key)
-        now = monotonic_ns()
         if self._stepper.phase is phase:
             self._stepper.over()
-            now = monotonic_ns()
+        now = monotonic_ns()
+        self._ahead.call_ended(phase)
         phases = self.phases
         phases.leave(phase, now)
-        self._ahead.phase_ended(phase.name)
         if (self._returns.watching or self._watch.watching) and self.listening():
             self._returns.note(phase)
         if phases.open is not None:
@@ -272,9 +273,9 @@ class Tracer(StaysHere):
         if not last:
             self._boundaries.goes_on_after_end()
 
-    def stop_inside(self, inner: Describes, frame: FrameType | None) -> None:
-        """Stop at the inner boundary after a unit of a phase."""
-        self.inner_stops.inside(inner, frame)
+    def stop_inside(self, inner: Describes, frame: FrameType | None, breakpoint: str = "") -> None:
+        """Stop at an inner boundary, after a unit of a phase or for a breakpoint."""
+        self.inner_stops.inside(inner, frame, breakpoint)
 
     def _look_and_begin(
         self,
@@ -337,6 +338,7 @@ class Tracer(StaysHere):
             self._stepper.over()
             if self.free_run.notes:
                 self.free_run.replay()
+            self._ahead.look_before(next(iter(cause.stack), None))
             self._boundaries.at_end(cause)
         except HubLost:
             self.disarm()

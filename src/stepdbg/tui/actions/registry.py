@@ -38,7 +38,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("rank", ("r",), "next rank", "show and steer the next rank; no other moves", "Steer",
            lambda on: on.steering.show_next_rank(), applies.several_ranks, footer=True),
     Action("break", ("b", "f9"), "break",
-           "set a breakpoint on the selected phase, or on the line under the cursor", "Breakpoints",
+           "set a breakpoint on the selected phase, or on the line, module or value under the cursor", "Breakpoints",
            lambda on: on.breakpoints.ask(), applies.alive, footer=True),
     Action("watch", ("w",), "watch", "watch what is under the cursor, or any expression, at every stop and update",
            "Breakpoints",

@@ -1,4 +1,6 @@
-"""A breakpoint: before or after a phase, or written out; with all that has to hold, and what it would match here."""
+"""A breakpoint: before or after a phase, on what is under the cursor, or written out; with all that has to hold, and
+what it would match here.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +43,9 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
         glyphs: Glyphs,
         ask: Callable[[Query], Awaitable[Result]] | None,
         line: str = "",
+        here: tuple[str, ...] = (),
+        *,
+        here_first: bool = False,
     ) -> None:
         """Ask.
 
@@ -51,22 +56,26 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
             glyphs: The characters there are.
             ask: Asks the training process; None while training cannot answer.
             line: The line under the cursor, `train.py:48`; empty for none.
+            here: Breakpoints on what is under the cursor, as they are written: `when model.fc1.weight changes`.
+            here_first: Whether these come before those of the phase.
         """
         place = f" on {phase}" if phase else f" at {line}" if line else ""
         super().__init__(f"Breakpoint{place}", glyphs)
         self._phase, self._line = phase, line
-        at_line = [f"{one.file}:{one.line}" == line for one in there]
-        self._there = [one for one, here in zip(there, at_line, strict=True) if here or (phase and one.phase == phase)]
+        self._here, self._here_first = here, here_first
+        known = (*here, *([line] if line else ()))
+        self._there = [one for one in there if (phase and one.phase == phase) or describe(one).startswith(known)]
         self._update = update
         self._ask = ask
 
     def fill(self) -> list[Widget]:
         """The ways to stop there, those that are set already, to be removed, and the field."""
         phase = plain(self._phase or "")
-        ways = [Option(f"stop before {phase}", id=_BEFORE), Option(f"stop after {phase}", id=_AFTER)]
+        ways = [Option(f"stop before {phase}", id=_BEFORE), Option(f"stop after {phase}", id=_AFTER)] if phase else []
+        here = [Option(_way(one), id=f"here {place}") for place, one in enumerate(self._here)]
         return [
             OptionList(
-                *(ways if phase else []),
+                *((*here, *ways) if self._here_first else (*ways, *here)),
                 *([Option(f"stop before {plain(self._line)}", id=_LINE)] if self._line else []),
                 Option(WRITTEN, id="written"),
                 *(Option(f"remove: {plain(describe(one))}", id=f"remove {one.number}") for one in self._there),
@@ -110,9 +119,11 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
     def _text(self, choice: str) -> str:
         """The breakpoint as it is written out; a number by itself is an update."""
         words = self.query_one("#field", Input).value.strip()
+        rest = f"at update {words}" if words.isdigit() else words
+        if choice.startswith("here "):
+            return f"{self._here[int(choice.removeprefix('here '))]} {rest}".strip()
         if choice not in (_BEFORE, _AFTER, _LINE):
             return f"update {words}" if words.isdigit() else words
-        rest = f"at update {words}" if words.isdigit() else words
         place = self._line if choice == _LINE else f"{choice} {self._phase}"
         return f"{place} {rest}".strip()
 
@@ -157,6 +168,11 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
     def _say(self, check: str, problem: str) -> None:
         self.query_one("#check", Static).update(plain(check))
         self.query_one("#problem", Static).update(plain(problem))
+
+
+def _way(text: str) -> str:
+    """The line of a breakpoint on what is under the cursor."""
+    return f"stop {plain(text if text.startswith(('when ', 'before ', 'after ')) else f'at the {text}')}"
 
 
 def _in_words(checked: BreakpointChecked) -> str:

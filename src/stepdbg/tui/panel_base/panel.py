@@ -130,6 +130,10 @@ class Panel(Sheet, can_focus=True):
         """The phase under the cursor, that `b` sets a breakpoint on; None where the rail's is meant."""
         return None
 
+    def module(self) -> str:
+        """The module within a model that is under the cursor; empty for none."""
+        return ""
+
     def line(self) -> tuple[str, int] | None:
         """The file, as the user would write it, and the number of the line of code under the cursor."""
         return None

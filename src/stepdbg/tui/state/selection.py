@@ -17,6 +17,8 @@ class Editable(NamedTuple):
     """The place of the frame that `object` is a variable of, to be bound anew."""
     missing: bool = False
     """Whether the object is a gradient that is None, which an edit can make."""
+    trained: bool = False
+    """Whether the object is a parameter that gets a gradient."""
 
 
 class Copied(NamedTuple):

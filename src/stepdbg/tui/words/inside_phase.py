@@ -36,11 +36,12 @@ _WIDE = 10
 
 
 def after(inner: Inner) -> str:
-    """`after model.fc1`; empty where nothing but a line of the user's has been reached."""
+    """`after model.fc1`, `before model.fc1`; empty where nothing but a line of the user's has been reached."""
     if inner.unit == "line":
         return ""
     name = plain(inner.name) + (".grad" if inner.unit == "gradient" and inner.tensors else "")
-    return f"after {name}" + (f" (call {inner.nth})" if inner.nth > 1 and inner.unit == "module" else "")
+    call = f" (call {inner.nth})" if inner.nth > 1 and inner.unit == "module" else ""
+    return f"{'before' if inner.ahead else 'after'} {name}{call}"
 
 
 def position(stop: Stop) -> str:
@@ -118,6 +119,9 @@ def sentence(stop: Stop, glyphs: Glyphs = UNICODE) -> str:
             return f"{name}{within}: {flow(inner, glyphs)}{_figures(first, 'mean', 'std')}"
     again = f", call {inner.nth}" if inner.nth > 1 else ""
     cls = "" if inner.cls == name else f"{plain(inner.cls)} "
+    if inner.ahead:
+        given = flow(inner, glyphs)
+        return f"{cls}{name}{again} is about to be called" + (f" with {given}" if given else "")
     return f"{cls}{name}{again}: {flow(inner, glyphs)}{_figures(first, 'mean', 'std')}"
 
 

@@ -62,14 +62,16 @@ class InnerStops:
         if self._stepper.phase is None and current is not None:
             self._stepper.begins(current)
 
-    def inside(self, inner: Describes, frame: FrameType | None) -> None:
-        """Stop at the inner boundary after a unit of a phase.
+    def inside(self, inner: Describes, frame: FrameType | None, breakpoint: str = "") -> None:
+        """Stop at an inner boundary, after a unit of a phase or for a breakpoint.
 
         Args:
-            inner: Describes it.
+            inner: Describes the unit.
             frame: The innermost frame of the training thread.
+            breakpoint: The breakpoint that is met, in words; empty where the user steps.
         """
-        self._stop(Cause("step", "", frames.stack(frame), inner=inner), frames.user_frame(frame))
+        cause = Cause("breakpoint" if breakpoint else "step", breakpoint, frames.stack(frame), inner=inner)
+        self._stop(cause, frames.user_frame(frame))
 
     @without_handlers
     def _stop(self, cause: Cause, frame: FrameType | None) -> None:

@@ -143,7 +143,7 @@ class LineStops:
                 self._boundaries.enter_at_line()
                 points = self._points.lines.at(frame.f_code.co_filename, line)
             with nullcontext() if self._points.is_simple(points) else tracer.handlers:
-                why = self._points.met_at_line(points, self._arrival(points, frame))
+                why = self._points.met_within(points, self._arrival(points, frame))
         except HubLost:
             tracer.disarm()
             return

@@ -12,7 +12,24 @@ from stepdbg.protocol.messages import (
     SwitchWatch,
 )
 from stepdbg.tui.host import Host
+from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.breakpoints.panel import BreaksPanel
+
+
+def on_what_is_under_the_cursor(panel: Panel) -> tuple[str, ...]:
+    """The breakpoints that one may want on the module or the value under the cursor, as they are written."""
+    if module := panel.module():
+        return f"before forward of {module}", f"after forward of {module}"
+    target = panel.editable()
+    if target is None:
+        return ()
+    element = f"[{', '.join(map(str, target.element))}]" if target.element else ""
+    found = [f"when {target.object}{element} changes"]
+    if target.sliceable or target.missing:
+        found.append(f"when {target.object} is not finite")
+    if panel.panel == "model" and target.trained:
+        found.append(f"gradient of {target.object}")
+    return tuple(found)
 
 
 class BreakpointActions:
@@ -36,7 +53,9 @@ class BreakpointActions:
         update = stop.boundary.update if stop else 0
         ask = host.hub.answer if host.snapshot.paused else None
         there = host.snapshot.session.breakpoints
-        dialog = BreakpointDialog(phase, there, update, host.glyphs, ask, _in_words(line))
+        here = on_what_is_under_the_cursor(panel) if panel is not None and host.snapshot.paused and not line else ()
+        first = panel is not None and panel.panel != "model"
+        dialog = BreakpointDialog(phase, there, update, host.glyphs, ask, _in_words(line), here, here_first=first)
         host.push_screen(dialog, lambda message: host.hub.send(message) if message is not None else None)
 
     def run_to(self) -> None:

@@ -187,7 +187,14 @@ class ModelPanel(Panel):
     def editable(self) -> Editable | None:
         """The whole tensor under the cursor."""
         here = self.here()
-        return Editable(here.name) if here is not None and here.node in TENSORS else None
+        if here is None or here.node not in TENSORS:
+            return None
+        return Editable(here.name, trained=here.node == "parameter" and here.trainable)
+
+    def module(self) -> str:
+        """The module within a model that is under the cursor."""
+        here = self.here()
+        return here.name if here is not None and here.node == "module" else ""
 
     def move(self, rows: int, columns: int = 0) -> None:
         """Move up or down; left folds a module or goes to the one around, right unfolds it or goes into it."""

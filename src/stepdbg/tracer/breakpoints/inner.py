@@ -1,0 +1,165 @@
+"""Breakpoints within a phase: the modules and the parameters that they name, by what is alive just now.
+
+`forward of model.fc1` names a module within a model; where the name is a whole model's, or the pattern fits one, the
+breakpoint is at that model's phase. `gradient of model.fc1.weight` names a parameter. What is named is looked up anew
+at each phase that may hold some of it, so that what has taken another's place is found: a name by its path, a pattern
+by a walk through the models.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from stepdbg.protocol.breakpoint_text import is_gradient
+from stepdbg.protocol.messages import Breakpoint
+from stepdbg.tracer.breakpoints.owners import OwnerNames, fits, is_pattern
+from stepdbg.tracer.introspect.layout import members_of, modules_of
+from stepdbg.tracer.introspect.safe_access import is_a
+
+OF_MODULES = frozenset(("forward", "eval"))
+"""Phases that are a model's call."""
+
+
+class Named(NamedTuple):
+    """A module or a parameter that breakpoints name."""
+
+    ref: weakref.ref[Any]
+    name: str
+    points: tuple[Breakpoint, ...]
+
+
+class InnerPoints:
+    """The breakpoints of this process within a phase.
+
+    Args:
+        owners: Know the models by name.
+    """
+
+    def __init__(self, owners: OwnerNames) -> None:
+        self._owners = owners
+        self._of_modules: tuple[Breakpoint, ...] = ()
+        """Those that name a module or, as it may turn out, a whole model."""
+        self._of_gradients: tuple[Breakpoint, ...] = ()
+        self.phases: frozenset[str] = frozenset()
+        """The phases that may hold any."""
+        self._verdicts: tuple[Any, dict[str, bool]] = (None, {})
+        """Which names are of modules within a model, and the models that this was told by."""
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any."""
+        return bool(self.phases)
+
+    def hold(self, points: Iterable[Breakpoint]) -> None:
+        """Those of these breakpoints that are within a phase hold from now on."""
+        points = [point for point in points if point.enabled and point.of]
+        self._of_modules = tuple(point for point in points if point.phase in OF_MODULES)
+        self._of_gradients = tuple(point for point in points if is_gradient(point.phase, point.of))
+        phases = {point.phase for point in self._of_modules if point.phase is not None}
+        self.phases = frozenset(phases | ({"backward"} if self._of_gradients else set()))
+        self._verdicts = (None, {})
+
+    def may_name_module(self, point: Breakpoint) -> bool:
+        """Whether that breakpoint is on a model's call, or on that of a module within one."""
+        return bool(point.of) and point.phase in OF_MODULES
+
+    def names_module(self, point: Breakpoint) -> bool:
+        """Whether that breakpoint is on modules within a model, and on no whole model, by the models known now."""
+        if not self.may_name_module(point):
+            return False
+        models = self._owners.models()
+        key = [(name, id(model)) for name, model in models]
+        if self._verdicts[0] != key:
+            self._verdicts = (key, {})
+        found = self._verdicts[1]
+        if point.of not in found:
+            found[point.of] = not _is_of_model(point, models) and any(True for _ in self._named(point.of, models))
+        return found[point.of]
+
+    def modules(self, phase: str, frame: FrameType | None) -> dict[int, Named]:
+        """The modules within models that breakpoints name in that phase, by `id`."""
+        self._owners.find(frame)
+        models = self._owners.models()
+        found: dict[int, Named] = {}
+        for point in self._of_modules:
+            if point.phase == phase and not _is_of_model(point, models):
+                for name, module in self._named(point.of, models):
+                    _add(found, module, name, point)
+        return found
+
+    def parameters(self, frame: FrameType | None) -> dict[int, Named]:
+        """The parameters on whose gradients breakpoints are, by `id`."""
+        self._owners.find(frame)
+        models = self._owners.models()
+        found: dict[int, Named] = {}
+        for point in self._of_gradients:
+            for name, parameter in parameters_named(point.of, models):
+                _add(found, parameter, name, point)
+        return found
+
+    def names(self, point: Breakpoint) -> Iterator[str]:
+        """The names of all that such a breakpoint may be on: parameters, or modules within models."""
+        models = self._owners.models()
+        if is_gradient(point.phase, point.of):
+            yield from (name for name, _ in parameters_named("", models))
+        elif not _is_of_model(point, models):
+            yield from (name for name, _ in self._named("", models))
+
+    def _named(self, pattern: str, models: list[tuple[str, nn.Module]]) -> Iterator[tuple[str, nn.Module]]:
+        """The modules within these models that a name or a pattern fits; all of them without one."""
+        if pattern and not is_pattern(pattern):
+            for model, module in models:
+                if model and pattern.startswith(f"{model}.") and (part := _at(module, pattern[len(model) + 1 :])):
+                    yield pattern, part
+            return
+        for model, module in models:
+            for path, part in modules_of(module):
+                if path and (not pattern or fits(f"{model}.{path}"[:-1], pattern)):
+                    yield f"{model}.{path}"[:-1], part
+
+
+def parameters_named(pattern: str, models: list[tuple[str, nn.Module]]) -> Iterator[tuple[str, torch.Tensor]]:
+    """The parameters of these models that a name or a pattern fits; all of them without one."""
+    if pattern and not is_pattern(pattern):
+        for model, module in models:
+            if model and pattern.startswith(f"{model}."):
+                path, _, key = pattern[len(model) + 1 :].rpartition(".")
+                holder = _at(module, path) if path else module
+                tensor = members_of(holder)[0].get(key) if holder is not None else None
+                if tensor is not None:
+                    yield pattern, tensor
+        return
+    for model, module in models:
+        for path, part in modules_of(module):
+            for key, tensor in members_of(part)[0].items():
+                name = f"{model}.{path}{key}"
+                if tensor is not None and (not pattern or fits(name, pattern)):
+                    yield name, tensor
+
+
+def _at(module: nn.Module, path: str) -> nn.Module | None:
+    """The module at that path within another; None where there is none."""
+    found: Any = module
+    for key in path.split("."):
+        found = dict(members_of(found)[2].items()).get(key)
+        if not is_a(found, nn.Module):
+            return None
+    return found  # type: ignore[no-any-return]
+
+
+def _is_of_model(point: Breakpoint, models: list[tuple[str, nn.Module]]) -> bool:
+    return any(name and fits(name, point.of) for name, _ in models)
+
+
+def _add(found: dict[int, Named], one: Any, name: str, point: Breakpoint) -> None:
+    before = found.get(id(one))
+    if before is None:
+        found[id(one)] = Named(weakref.ref(one), name, (point,))
+    elif point not in before.points:
+        found[id(one)] = Named(before.ref, before.name, (*before.points, point))

@@ -1,0 +1,79 @@
+"""All watchpoints of this process, looked at together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import FrameType
+
+from stepdbg.protocol.messages import Breakpoint
+from stepdbg.tracer.introspect.unobserved import unseen
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.tensors import devices
+from stepdbg.tracer.watchpoints.names import everything
+from stepdbg.tracer.watchpoints.watchpoint import Watchpoint
+
+
+class Watchpoints:
+    """The watchpoints that are switched on, by the number of their breakpoint.
+
+    Args:
+        registry: Knows what is alive.
+        find: Looks for the names of models and optimizers that have none yet, as seen from a frame.
+    """
+
+    def __init__(self, registry: Registry, find: Callable[[FrameType | None], None]) -> None:
+        self._registry, self._find = registry, find
+        self._all: dict[int, Watchpoint] = {}
+        self.any = False
+        """Whether there is any."""
+
+    def hold(self, points: Iterable[Breakpoint]) -> None:
+        """Those of these breakpoints that watch a value hold from now on; those that held before go on."""
+        before, self._all = self._all, {}
+        for point in points:
+            if point.watch is None or not point.enabled:
+                continue
+            known = before.get(point.number)
+            goes_on = known is not None and known.watched == point.watch
+            self._all[point.number] = known if known is not None and goes_on else self.anew(point)
+        self.any = bool(self._all)
+
+    def anew(self, point: Breakpoint) -> Watchpoint:
+        """The watchpoint of a breakpoint, with nothing looked at yet."""
+        assert point.watch is not None
+        return Watchpoint(point.watch, self._registry, self._find)
+
+    def all_names(self) -> list[str]:
+        """All names of what models and optimizers hold."""
+        return [name for name, _ in everything(self._registry)]
+
+    def of(self, number: int) -> Watchpoint | None:
+        """The watchpoint of the breakpoint of that number; None where that watches nothing, or is switched off."""
+        return self._all.get(number)
+
+    def look(self, frame: FrameType | None, update: int, where: Callable[[], str]) -> None:
+        """See how everything watched is now, with what has been done since in words; not while a graph is captured."""
+        if devices.capturing():
+            return
+        with unseen():
+            for one in self._all.values():
+                one.look(frame, update, where)
+
+    def keep(self, frame: FrameType | None, update: int) -> None:
+        """Training goes on from here: how everything watched is now is what later changes are told from."""
+        if devices.capturing():
+            return
+        with unseen():
+            for one in self._all.values():
+                one.look(frame, update, lambda: "where it was looked at first", by_user=True)
+
+    def may_stop(self, update: int) -> bool:
+        """Whether training may stop at the boundary that comes: something has been found, or an update may end in which
+        a value has stayed for as long as is waited for.
+        """
+        return any(one.pending or one.may_stay(update) for one in self._all.values())
+
+    def ends(self, update: int) -> None:
+        """That update has ended."""
+        for one in self._all.values():
+            one.ends(update)
