@@ -13,7 +13,7 @@ from torch import nn
 
 SIZES = {"0.4ms": (64, 64, 4), "5ms": (256, 800, 2), "100ms": (512, 4000, 2)}
 """Width, batch, layers: bound by arithmetic."""
-WAYS = ("bare", "settrace", "anomaly", "wandb", "torchlens")
+WAYS = ("bare", "settrace", "anomaly", "norm", "wandb", "torchlens")
 
 size, updates, way = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 width, batch, depth = SIZES[size]
@@ -25,11 +25,17 @@ optimizer = torch.optim.Adam(model.parameters())
 loss_fn = nn.MSELoss()
 x, y = torch.randn(batch, width), torch.randn(batch, width)
 
-look = forward = None
+look = forward = norm = None
 if way == "settrace":
     sys.settrace(lambda *_: None)
 elif way == "anomaly":
     torch.autograd.set_detect_anomaly(True)
+elif way == "norm":
+
+    def norm():
+        """The norm of all gradients, a number."""
+        return nn.utils.get_total_norm([one.grad for one in model.parameters()]).item()
+
 elif way == "wandb":
     import wandb
 
@@ -57,6 +63,8 @@ def train(count):
         y_hat = model(x)
         loss = loss_fn(y_hat, y)
         loss.backward()
+        if norm is not None:
+            norm()
         optimizer.step()
         if look is not None:
             look(loss)

@@ -118,6 +118,62 @@ def test_a_condition_that_draws_random_numbers_leaves_those_of_the_script(tmp_pa
     )
 
 
+NORMS = """
+import contextlib, torch
+from torch import nn, optim
+from torch.overrides import TorchFunctionMode
+class Seen(TorchFunctionMode):
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        seen.append(function)
+        return function(*args, **(kwargs or {}))
+seen = []
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 1))
+opt = optim.SGD(net.parameters(), lr=0.05)
+x = torch.randn(12, 4); y = x.sum(1, keepdim=True)
+for update in range(1, 41):
+    with Seen() if update % 10 == 7 else contextlib.nullcontext():
+        opt.zero_grad()
+        loss = (net(x * (1 + update % 4)) - y).square().mean()
+        loss.backward()
+        if update == 20:  # a layer that is not reached any more, and one of another type in its place
+            net[0] = nn.Linear(4, 6)
+        opt.step()
+    norm = nn.utils.get_total_norm([one.grad for one in net.parameters() if one.grad is not None]).item()
+    print(update, norm)
+print(len(seen))
+"""
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["grad_norm() > {}", "grad_norm() < {} or grad_norm() > {}", "not grad_norm() < {}", "{} < grad_norm()"],
+)
+def test_the_norm_of_the_gradients_is_told_at_each_step_however_training_goes_on(
+    condition: str, tmp_path: Path
+) -> None:
+    script = write(tmp_path, NORMS)
+    printed = [line.split() for line in bare(script)[1].splitlines()[:-1]]
+    norms = {int(update): float(norm) for update, norm in printed}
+    middle = sorted(norms.values())[len(norms) // 2]
+    c = middle * 1.000001
+    text = condition.format(*([c * 0.9, c] if condition.count("{}") == 2 else [c]))
+    wanted = [update for update, norm in norms.items() if norm > c or (condition.count("{}") == 2 and norm < c * 0.9)]
+    with debuggee(script, go="continue", breakpoints=points(f"step if {text}")) as training:
+        found = list(training.stops("continue"))[:-1]
+        assert training.end() == bare(script)
+    assert updates(found) == wanted
+    assert 5 < len(wanted) < 40
+
+
+def test_a_variable_that_bears_the_name_of_a_word_and_is_not_called_is_the_variable(tmp_path: Path) -> None:
+    script = write(tmp_path, TRAIN.replace("opt.step()", "grad_norm = torch.tensor(float(i)); opt.step()"))
+    with debuggee(script, go="continue", breakpoints=points("step if grad_norm > 7")) as training:
+        found = list(training.stops("continue"))[:-1]
+        assert training.end() == bare(script)
+    assert updates(found) == [9, 10]
+
+
 def test_a_breakpoint_of_another_rank_is_not_met(tmp_path: Path) -> None:
     assert updates(stops(tmp_path, "step on rank 1", "step on rank 0 at update 2")) == [2]
 

@@ -3,6 +3,10 @@
 What is evaluated sees the variables of the frame, and beside them the vocabulary. A name that the frame gives to a
 number or a tensor means that, unless it is called; any other word of the vocabulary (`loss`, which may be a function of
 the user's) means the vocabulary's.
+
+A condition that reads one thing alone which the wrapper of a phase has at hand in a free run (the loss that `backward`
+is called on, the norm of all gradients before a step) is decided there: where it does not hold, nothing else is looked
+at; where it holds or raises, the boundary is looked at in full, and the condition evaluated again.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Number
 from types import FrameType
 from typing import Any, Protocol
@@ -153,3 +157,57 @@ def is_true(value: object) -> bool:
             " put .any() or .all() around what is compared"
         )
     return bool(value)
+
+
+def loss_condition(conditions: Sequence[str]) -> Callable[[float], bool] | None:
+    """Whether any of these conditions may hold for a loss of that value; None where there are none.
+
+    Args:
+        conditions: Expressions that read nothing but `loss`.
+    """
+    if not conditions:
+        return None
+    holds = _any_of(conditions, "loss")
+
+    def may_hold(loss: float) -> bool:
+        try:
+            return bool(holds(loss))
+        except Exception:  # told where it is evaluated in full
+            return True
+
+    return may_hold
+
+
+def norm_condition(conditions: Sequence[str], norm: Callable[[], float]) -> Callable[[], bool] | None:
+    """Whether any of these conditions may hold just now; None where there are none, or one asks for more.
+
+    Args:
+        conditions: Expressions that read nothing but `grad_norm`.
+        norm: The norm of all gradients.
+    """
+    if not conditions or not all(map(_asks_for_all, conditions)):
+        return None
+    holds = _any_of(conditions, "grad_norm")
+
+    def may_hold() -> bool:
+        try:
+            return bool(holds(norm))
+        except Exception:  # told where it is evaluated in full
+            return True
+
+    return may_hold
+
+
+def _any_of(conditions: Sequence[str], name: str) -> Callable[..., object]:
+    """A function of what has that name: whether any of the expressions is true."""
+    holds = " or ".join(f"({one})" for one in conditions)
+    function: Callable[..., object] = eval(compile(f"lambda {name}: {holds}", "<condition>", "eval"), {})
+    return function
+
+
+def _asks_for_all(condition: str) -> bool:
+    """Whether an expression names `grad_norm` only to call it, of all gradients: once, since each call is work."""
+    nodes = [*ast.walk(ast.parse(condition, mode="eval"))]
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    calls = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    return len(names) == len(calls) == 1 and not (calls[0].args or calls[0].keywords)

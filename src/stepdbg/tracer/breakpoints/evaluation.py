@@ -60,7 +60,7 @@ class Evaluation:
         memory.begin()
         words = Vocabulary(self._registry, self._owners, at, memory, update)
         try:
-            if what.is_simple and _nothing_around():
+            if what.is_simple and nothing_around():
                 with unseen():
                     return reading(what.value(at.frame, words))
             calm = undisturbed_randomness() if what.may_draw else nullcontext()
@@ -72,7 +72,7 @@ class Evaluation:
             raise Problem(f"{type(error).__name__}: {_first_line(error)}") from None
 
 
-def _nothing_around() -> bool:
+def nothing_around() -> bool:
     """Whether nothing of the script's sees or changes what is computed here: no mode, profiler, autocast, transform."""
     transformed = torch._C._functorch.peek_interpreter_stack() is not None
     return not (transformed or observed() or torch._C._is_any_autocast_enabled())

@@ -10,14 +10,15 @@ from stepdbg.protocol.breakpoint_text import describe, is_gradient
 from stepdbg.protocol.messages import Boundary, Breakpoint
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.closures import Closures
-from stepdbg.tracer.breakpoints.condition import Condition, is_true
-from stepdbg.tracer.breakpoints.evaluation import Evaluation, Problem
+from stepdbg.tracer.breakpoints.condition import Condition, is_true, loss_condition, norm_condition
+from stepdbg.tracer.breakpoints.evaluation import Evaluation, Problem, nothing_around
 from stepdbg.tracer.breakpoints.inner import InnerPoints
 from stepdbg.tracer.breakpoints.line_points import LinePoints
 from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.places import Places, counts
-from stepdbg.tracer.breakpoints.vocabulary import Memory
+from stepdbg.tracer.breakpoints.vocabulary import Memory, norm_of_gradients
 from stepdbg.tracer.breakpoints.words import VOCABULARY
+from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.python.interruptions import Interruptions
 from stepdbg.tracer.watchpoints.watchpoints import Watchpoints
@@ -68,6 +69,8 @@ class Breakpoints:
         self.loss_holds: Callable[[float], bool] | None = None
         """Where all that training may stop for before a `backward` are conditions on the loss alone: whether any holds,
         or raises, for a loss of that value."""
+        self.norm_holds: Callable[[], bool] | None = None
+        """The same before a step, of conditions on the norm of all gradients alone."""
 
     @property
     def all(self) -> list[Breakpoint]:
@@ -89,9 +92,13 @@ class Breakpoints:
         return self.places.watched | self.inner.phases
 
     def unnoted(self, update: int) -> frozenset[str]:
-        """Those of them that must not be only noted in a free run: not `backward`, where its loss decides alone."""
+        """Those of them that must not be only noted in a free run: no `backward` that its loss decides alone, no `step`
+        that the norm of the gradients does.
+        """
         watched = self.places.watched_near(update)
-        return (watched - {"backward"} if self.loss_holds is not None else watched) | self.inner.phases
+        if self.loss_holds is not None:
+            watched -= {"backward"}
+        return (watched - {"step"} if self.norm_holds is not None else watched) | self.inner.phases
 
     def phases_ahead(self, update: int) -> int | None:
         """So many phases can begin from now on, in that update, before an update opens that is waited for.
@@ -116,7 +123,8 @@ class Breakpoints:
             self._states[point.number].point = point
         states = [state for state in self._states.values() if state.condition is not None or state.message is not None]
         self.reads_loss = any("loss" in state.reads for state in states)
-        self.loss_holds = self._loss_condition()
+        self.loss_holds = loss_condition(self._alone("backward", {"loss"}))
+        self.norm_holds = norm_condition(self._alone("step", {"grad_norm"}), self._norm)
         self.lines.hold(points)
 
     def met(self, at: Arrival) -> str:
@@ -225,6 +233,25 @@ class Breakpoints:
             return True
         return self.owners.is_of(point, at) if here else not self.inner.names_module(point)
 
+    def _alone(self, phase: str, reads: set[str]) -> list[str]:
+        """The conditions of all breakpoints before that phase, where each is one on that alone; else none."""
+        points = self.places.before(phase)
+        plain = all(describe(point) == f"before {phase} if {point.condition}" for point in points)
+        if not plain or phase in self.places.followed or any(self._states[one.number].reads != reads for one in points):
+            return []
+        return [point.condition for point in points]
+
+    def _norm(self) -> float:
+        """The norm of all gradients.
+
+        Raises:
+            LookupError: something of the script's would see or change what is computed.
+        """
+        if not nothing_around():
+            raise LookupError
+        with unseen():
+            return norm_of_gradients(self.owners.all_parameters())
+
     def _may_be_met(self, state: _State, at: Arrival, *, here: bool) -> bool:
         point = state.point
         if state.over or not self._may_be_its_place(point, at, here=here):
@@ -242,23 +269,6 @@ class Breakpoints:
             state.verdict = (at.boundary.index, problem)
             return not state.failed or problem.endless
         return bool(state.verdict[1])
-
-    def _loss_condition(self) -> Callable[[float], bool] | None:
-        """The condition of all breakpoints before `backward` together, where each is one on the loss alone."""
-        states = [self._states[point.number] for point in self.places.before("backward")]
-        simple = [one for one in states if one.reads == {"loss"} and describe(one.point) == _of_loss(one.point)]
-        if not states or len(simple) != len(states) or "backward" in self.places.followed:
-            return None
-        holds = " or ".join(f"({one.point.condition})" for one in states)
-        function = eval(compile(f"lambda loss: {holds}", "<condition>", "eval"), {})
-
-        def may_hold(loss: float) -> bool:
-            try:
-                return bool(function(loss))
-            except Exception:  # told where it is evaluated in full
-                return True
-
-        return may_hold
 
     def _is_met(self, state: _State, at: Arrival) -> bool:
         """Whether training stops for that breakpoint, whose place this is.
@@ -347,11 +357,6 @@ class _State:
 
 def _as_it_is(value: Any) -> Any:
     return value
-
-
-def _of_loss(point: Breakpoint) -> str:
-    """How a breakpoint is written that is before `backward` and on its condition alone."""
-    return f"before backward if {point.condition}"
 
 
 def in_words(point: Breakpoint) -> str:

@@ -68,6 +68,7 @@ class FreeRunLog(StaysHere):
         "losses",
         "memory",
         "most",
+        "norm_holds",
         "notes",
         "open",
         "output",
@@ -93,6 +94,8 @@ class FreeRunLog(StaysHere):
         """So many entries the notes may have before somebody looks: an update that is waited for may open then."""
         self.loss_holds: Callable[[float], bool] | None = None
         """Whether training is to be looked at before a `backward` that is called on a loss of that value."""
+        self.norm_holds: Callable[[], bool] | None = None
+        """Whether training is to be looked at before a step, by the norm of the gradients."""
         self.open: str | None = None
         """The phase noted whose call is open."""
         self.phase: Phase | None = None

@@ -143,7 +143,7 @@ class BreakpointsAhead:
         """From now on phases are noted, but for those that breakpoints are at."""
         if self.ended or self._points.watchpoints.any:
             return
-        log.loss_holds = self._points.loss_holds
+        log.loss_holds, log.norm_holds = self._points.loss_holds, self._points.norm_holds
         watched, most = self._points.unnoted(phases.update), self._points.phases_ahead(phases.update)
         if self._watches.any:
             ahead = self._watches.phases_ahead()

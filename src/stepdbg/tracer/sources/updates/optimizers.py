@@ -167,6 +167,7 @@ class Optimizers(StaysHere):
                     and mine is optimizer
                     and hooks._key is not None
                     and get_ident() == log.thread
+                    and ((holds := log.norm_holds) is None or not holds())
                 ):  # the usual one, in a free run: see free_run.py
                     key = hooks._key
                     log.open, phase = "step", NOTED
