@@ -28,6 +28,8 @@ class RunOptions(Struct, frozen=True):
     watches: tuple[str, ...] = ()
     watch_file: str | None = None
     """The file that a headless run writes the values of its watches to; None for stderr."""
+    exceptions: bool = True
+    """Whether an uncaught exception is a stop."""
     readonly: bool = False
     keep: int = 25
     ascii_only: bool = False
@@ -54,7 +56,7 @@ class Request(Struct, frozen=True):
 
 _SESSION_COMMANDS = ("ls", "attach", "stop")
 _VALUED = {
-    "run": ("--break", "-b", "--watch", "-w", "--watch-csv", "--python", "--keep"),
+    "run": ("--break", "-b", "--stop-on", "--watch", "-w", "--watch-csv", "--python", "--keep"),
     "trace": ("--python", "-o", "--output", "--updates"),
 }
 """The options of each command that take a value."""
@@ -62,6 +64,8 @@ _FLAGS = {
     "run": ("--readonly", "--ascii", "--headless", "--fresh", "--no-hints"),
     "trace": ("--effects", "--fingerprints"),
 }
+_STOP_ON = ("nan", "exception", "never")
+"""What `--stop-on` takes: the first NaN or infinity; an uncaught exception, as without it; no exception."""
 _ANYWHERE = ("--help", "--version", "--keys", "--demo")
 
 
@@ -149,6 +153,8 @@ def _parse_run(command: str, words: list[str], named: str) -> Request:
                 options = replace(options, watches=(*options.watches, value))
             case "--watch-csv":
                 options = replace(options, watch_file=value)
+            case "--stop-on":
+                options = _stop_on(value, options)
             case "--python":
                 options = replace(options, python=value)
             case "--readonly":
@@ -184,6 +190,25 @@ def _no_option(command: str, word: str, named: str) -> str:
         return f"{said} here, it is one of `{SYNOPSES[other if other == 'trace' else '']}`; {_usage(named)}"
     like = did_you_mean(word, (*_VALUED[command], *_FLAGS[command], *_ANYWHERE))
     return f"{said}{like or f'; see `stepdbg {named} --help`'.replace('  ', ' ')} (options come before TARGET)"
+
+
+def _stop_on(value: str, options: RunOptions) -> RunOptions:
+    """The options with what `--stop-on` names beside them.
+
+    Raises:
+        UsageError: it names something else, or both an exception and never.
+    """
+    words = [word.strip().lower() for word in value.split(",")]
+    if unknown := [word for word in words if word not in _STOP_ON]:
+        like = did_you_mean(unknown[0], _STOP_ON)
+        raise UsageError(
+            f"--stop-on {brief(unknown[0])}: that is nothing to stop on{like}; give one of {', '.join(_STOP_ON)}, or "
+            f"several with commas between them"
+        )
+    if {"exception", "never"} <= {*words}:
+        raise UsageError(f"--stop-on {value}: `never` is no stop on an exception, so give one of the two")
+    points = options.breakpoints if "nan" not in words else (*options.breakpoints, "nan")
+    return replace(options, breakpoints=points, exceptions="never" not in words)
 
 
 def _percent(value: str) -> int:
@@ -282,6 +307,7 @@ def _obey(request: Request) -> int:
                     breaks=options.breakpoints,
                     watches=options.watches,
                     watch_file=options.watch_file,
+                    exceptions=options.exceptions,
                     readonly=options.readonly,
                     keep=options.keep,
                 )
@@ -294,6 +320,7 @@ def _obey(request: Request) -> int:
                 python=options.python,
                 breaks=options.breakpoints,
                 watches=options.watches,
+                exceptions=options.exceptions,
                 readonly=options.readonly,
                 keep=options.keep,
                 fresh=options.fresh,

@@ -27,6 +27,9 @@ UNDERSTOOD = {
     "--python py --break backward --break=step t.py": Request(
         "run", RunOptions(("t.py",), python="py", breakpoints=("backward", "step"))
     ),
+    "--stop-on nan -b step t.py": Request("run", RunOptions(("t.py",), breakpoints=("nan", "step"))),
+    "--stop-on=NaN,never t.py": Request("run", RunOptions(("t.py",), breakpoints=("nan",), exceptions=False)),
+    "run --headless --stop-on exception t.py": Request("run", RunOptions(("t.py",), headless=True)),
     "--keep 40% t.py": Request("run", RunOptions(("t.py",), keep=40)),
     "--readonly --ascii t.py:loop": Request("run", RunOptions(("t.py:loop",), readonly=True, ascii_only=True)),
     "--fresh --no-hints t.py --fresh": Request("run", RunOptions(("t.py", "--fresh"), fresh=True, hints=False)),
@@ -124,6 +127,9 @@ def test_an_age_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
     ("line", "told"),
     [
         ("--brake backward t.py", "did you mean --break?"),
+        ("--stop-on nam t.py", "did you mean nan?"),
+        ("--stop-on exception,never t.py", "give one of the two"),
+        ("-b nan --stop-on", "--stop-on needs a value"),
         ("trace --efects t.py", "did you mean --effects?"),
         ("attach --asci", "did you mean --ascii?"),
         ("trace --break x t.py", "usage: stepdbg trace"),

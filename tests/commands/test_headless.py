@@ -104,6 +104,41 @@ def test_a_breakpoint_stops_it_for_a_screen_and_says_so_on_one_line(runtime_fold
     assert err == b""
 
 
+def test_the_first_bad_value_stops_it_and_is_told_with_what_has_made_it(runtime_folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import torch\nfrom torch import nn\n"
+        "net = nn.Linear(2, 1)\nopt = torch.optim.SGD(net.parameters(), lr=0.1)\n"
+        "for i in range(4):\n    opt.zero_grad()\n    loss = (net(torch.ones(3, 2)) / (i != 2)).sum() * (i != 2)\n"
+        "    loss.backward()\n    opt.step()\n"
+    )
+    command = [*HEADLESS, "--stop-on", "nan", str(script)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    line = running.stderr.readline()
+    (session_file,) = living_sessions()
+    assert line == (
+        "stepdbg: stopped before backward (update 3): loss is NaN. Most likely made by div; "
+        f"look at it with `stepdbg attach {session_file.name}`\n"
+    )
+    subprocess.run([*STEPDBG, "stop", session_file.name], check=True, capture_output=True)
+    running.communicate(timeout=deadline(30))
+
+
+def test_an_exception_is_no_stop_where_that_is_switched_off(runtime_folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import torch\nfrom torch import nn\nnet = nn.Linear(2, 1)\n"
+        "torch.optim.SGD(net.parameters(), lr=0.1).zero_grad()\nnet(torch.ones(1, 2)).sum().backward()\n"
+        "net(torch.ones(1, 3))\n"
+    )
+    ours = subprocess.run(
+        [*HEADLESS, "--stop-on", "never", str(script)], capture_output=True, text=True, timeout=deadline(60)
+    )
+    bare = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=deadline(60))
+    assert (ours.returncode, ours.stdout, ours.stderr) == (bare.returncode, bare.stdout, bare.stderr)
+
+
 def test_stop_ends_the_target_and_the_session(runtime_folder: Path) -> None:
     command = [*HEADLESS, "--break", "step", "-m", "stepdbg.testing"]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

@@ -217,4 +217,5 @@ class HubLine:
                     where = f"at {rank.stop.inner.name}" + (f", {where}" if boundary.inside else "")
             update = boundary.opens or boundary.update
             who = f"rank {rank.rank} " if len(session.ranks) > 1 else ""
-            say(f"{who}stopped {where} (update {update}); look at it with `stepdbg attach {self.folder.name}`")
+            why = f": {rank.stop.detail}" if rank.stop.reason == "nan" else ""
+            say(f"{who}stopped {where} (update {update}){why}; look at it with `stepdbg attach {self.folder.name}`")

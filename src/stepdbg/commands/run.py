@@ -77,6 +77,7 @@ def start_session(
     python: str | None = None,
     breaks: Sequence[str] = (),
     watches: Sequence[str] = (),
+    exceptions: bool = True,
     readonly: bool = False,
     keep: int = 25,
     fresh: bool = False,
@@ -88,6 +89,7 @@ def start_session(
         python: The interpreter of `--python`.
         breaks: Breakpoints as they are written on the command line.
         watches: Expressions to be watched.
+        exceptions: An uncaught exception is a stop.
         readonly: Edits are refused.
         keep: Percent of the free memory for what was before a phase.
         fresh: What is kept of the script is neither read nor written.
@@ -111,6 +113,7 @@ def start_session(
         target.script,
         os.getcwd(),
         breakpoints,
+        exceptions=exceptions,
         readonly=readonly,
         keep=keep,
         kept=kept,
@@ -128,6 +131,7 @@ def run_headless(
     breaks: Sequence[str] = (),
     watches: Sequence[str] = (),
     watch_file: str | None = None,
+    exceptions: bool = True,
     readonly: bool = False,
     keep: int = 25,
 ) -> int:
@@ -137,6 +141,7 @@ def run_headless(
         words: TARGET and its arguments.
         python: The interpreter of `--python`.
         breaks: Breakpoints as they are written on the command line.
+        exceptions: An uncaught exception is a stop.
         watches: Expressions to be watched.
         watch_file: Where their values are written; None for lines on stderr.
         readonly: Edits are refused.
@@ -164,6 +169,7 @@ def run_headless(
         os.getcwd(),
         breakpoints,
         go="continue",
+        exceptions=exceptions,
         readonly=readonly,
         keep=keep,
         terminal=False,

@@ -34,6 +34,8 @@ options
                     "backward if loss > 2", "step of opt every 10", 'step log "{loss}"': docs/breakpoints.md
   -w, --watch EXPR  evaluate that at each stop and, in a free run, after the step of some updates; may be repeated.
                     EXPR: acc, "grad_norm()", 'ratio("model.fc1.weight")': docs/watches.md
+  --stop-on WHAT    nan: where the first NaN or infinity turns up, and say what produced it; never: at no exception
+                    (default: exception); several with commas between them
   --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)
   --readonly        forbid edits
   --keep PERCENT    of the free memory, for what tensors were before a phase changed them (default: 25; 0: none)

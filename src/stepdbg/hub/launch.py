@@ -32,6 +32,8 @@ class Launch(msgspec.Struct, frozen=True):
     breakpoints: tuple[Breakpoint, ...] = ()
     go: Go | None = None
     """How each training process begins; None: it stops at its first boundary."""
+    exceptions: bool = True
+    """Whether an uncaught exception is a stop."""
     readonly: bool = False
     keep: int = 25
     """Percent of the free memory that a rank may take for what tensors were before a phase."""
@@ -47,7 +49,9 @@ class Launch(msgspec.Struct, frozen=True):
 
     def welcome(self, go: Go | None, breakpoints: tuple[Breakpoint, ...], watches: tuple[Watch, ...]) -> RankWelcome:
         """How a training process that enters is to begin."""
-        return RankWelcome(PROTOCOL_VERSION, go, breakpoints, self.readonly, self.trace, self.keep, watches)
+        return RankWelcome(
+            PROTOCOL_VERSION, go, breakpoints, self.readonly, self.trace, self.keep, watches, self.exceptions
+        )
 
     @property
     def target(self) -> str:

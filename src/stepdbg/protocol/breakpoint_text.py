@@ -5,6 +5,7 @@
     FILE:LINE [CLAUSES] [if CONDITION]
     [before | after] forward of MODULE | gradient of PARAMETER
     when NAME changes | when NAME leaves LOW to HIGH | when NAME is not finite | when NAME stays K updates
+    [first] nan
 
 Clauses, in any order: `at update N`, `every K`, `in epoch N`, `on rank R`, `ignore N`, `once`, `log "words {loss}"`.
 `backward`, `after step of opt_g`, `before backward at update 40`, `step every 9 if grad_norm() > 1`,
@@ -37,6 +38,8 @@ _WATCHES = (
 _COUNTED = {"at": ("update", "update"), "in": ("epoch", "epoch"), "on": ("rank", "rank")}
 """The word that a clause begins with: the one that follows on it, before a number, and what the number is of."""
 _CLAUSES = (*_COUNTED, "of", "every", "ignore", "once", "log", "if")
+_FIRST_BAD = "first nan"
+"""How the breakpoint is written that is met where the first value is not finite."""
 EXAMPLES = "`backward`, `after step of opt`, `update 40`, `train.py:48`, `backward if loss > 2`"
 
 
@@ -85,7 +88,7 @@ def parse(text: str) -> Breakpoint:
     found: dict[str, Any] = {}
     if scanner.next_word() == "when":
         found["watch"], found["when"] = _read_watch(scanner, text), "after"
-    elif not _is_line(scanner, found, text) and not _is_of_updates(scanner, found):
+    elif not (_is_line(scanner, found, text) or _is_first_bad(scanner, found) or _is_of_updates(scanner, found)):
         _read_phase(scanner, found, text)
     while word := scanner.word():
         if word == "if":
@@ -98,6 +101,10 @@ def parse(text: str) -> Breakpoint:
         if found.get("when") == "before":
             raise UsageError(f"a gradient is stopped at where it has arrived: write `gradient of {found['of']}`")
         found["when"] = "after"
+    if found.keys() - {"first_bad", "rank", "once"} and "first_bad" in found:
+        raise UsageError(
+            f"{text!r}: the first NaN is stopped at wherever it is; only `on rank R` and `once` go with it"
+        )
     for name, what in (("update", "updates"), ("epoch", "epochs"), ("every", "updates")):
         if found.get(name) == 0:
             raise UsageError(f"the breakpoint {text!r} is never met: {what} count from 1")
@@ -166,6 +173,14 @@ def _short(number: float) -> str:
 def is_gradient(phase: str | None, of: str) -> bool:
     """Whether `PHASE of NAME` is a parameter's gradient, which is no phase."""
     return phase == "gradient" and bool(of)
+
+
+def _is_first_bad(scanner: _Scanner, found: dict[str, Any]) -> bool:
+    """Read `nan` or `first nan`, where that comes next."""
+    if scanner.take(r"(?i)\s*(first\s+)?nan(?=\s|\Z)") is None:
+        return False
+    found["first_bad"] = True
+    return True
 
 
 def _is_of_updates(scanner: _Scanner, found: dict[str, Any]) -> bool:
@@ -304,6 +319,8 @@ def _place(point: Breakpoint) -> list[str]:
         return [_watch_words(point.watch)]
     if is_gradient(point.phase, point.of):
         return ["gradient"]
+    if point.first_bad:
+        return [_FIRST_BAD]
     if point.phase is not None:
         return [f"{point.when} {point.phase}"]
     if point.update is not None:
@@ -359,5 +376,5 @@ def same_place(one: Breakpoint, other: Breakpoint) -> bool:
 def _identity(point: Breakpoint) -> tuple[Any, ...]:
     return (
         point.phase, point.when, point.update, point.of, point.every, point.epoch, point.rank, point.condition,
-        point.log, point.file, point.line, point.watch,
+        point.log, point.file, point.line, point.watch, point.first_bad,
     )  # fmt: skip

@@ -8,6 +8,7 @@ Field names are the words of the design: a *boundary* is the moment between the 
 """
 
 from stepdbg.protocol.messages.asking import *
+from stepdbg.protocol.messages.bad_values import *
 from stepdbg.protocol.messages.base import *
 from stepdbg.protocol.messages.breakpoints import *
 from stepdbg.protocol.messages.clients import *

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-PROTOCOL_VERSION = 9
+PROTOCOL_VERSION = 10
 """Moves when a message changes its meaning, or comes that the other side would not know. Both sides say
 theirs in the hello and refuse another one."""
 

@@ -55,6 +55,8 @@ class Breakpoint(Part, frozen=True):
     """What is noted there instead of a stop: words with `{expressions}` in them; empty for a stop."""
     problem: str = ""
     """Why it cannot be met as it is written, or what its condition has raised; empty where nothing is known."""
+    first_bad: bool = False
+    """Whether training stops at the first NaN anywhere, or infinity where none belongs: at no place of its own."""
     met_nothing: bool = False
     """Whether what it names (a phase, a model, an optimizer, a loss, a file, a value) has not been met yet in this
     run."""

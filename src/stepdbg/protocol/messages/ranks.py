@@ -55,6 +55,8 @@ class RankWelcome(Message, frozen=True):
     keep: int = 25
     """Percent of the free memory that copies of what was before a phase may take."""
     watches: tuple[Watch, ...] = ()
+    exceptions: bool = True
+    """Whether an uncaught exception is a stop."""
 
 
 class Stopped(Message, frozen=True):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from stepdbg.protocol.messages.bad_values import BadValue
 from stepdbg.protocol.messages.base import Part
 from stepdbg.protocol.messages.effects import Effects
 from stepdbg.protocol.messages.tensors import Statistics
 from stepdbg.protocol.messages.watches import WatchValue
 
-Reason = Literal["step", "breakpoint", "pause", "exception", "exit"]
+Reason = Literal["step", "breakpoint", "pause", "nan", "exception", "exit"]
 
 
 class Boundary(Part, frozen=True):
@@ -173,7 +174,10 @@ class Stop(Part, frozen=True):
     boundary: Boundary
     reason: Reason
     detail: str = ""
-    """The breakpoint or the exception, in words; empty for any other reason."""
+    """The breakpoint, the exception, or the first bad value and what produced it, in words; empty for any other
+    reason."""
+    bad: BadValue | None = None
+    """The first value that is not finite, where training stops for it."""
     effects: Effects | None = None
     """What the phase done did; None where nothing was recorded before it."""
     phases: tuple[PhaseRecord, ...] = ()

@@ -109,7 +109,7 @@ class Breakpoints:
 
     def hold(self, points: Iterable[Breakpoint]) -> None:
         """Those of these breakpoints that are of this process hold from now on."""
-        points = [point for point in points if point.rank in (None, self.rank)]
+        points = [point for point in points if point.rank in (None, self.rank) and not point.first_bad]
         self.places = Places(
             point for point in points if point.watch is None and not is_gradient(point.phase, point.of)
         )

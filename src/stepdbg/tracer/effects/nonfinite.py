@@ -63,7 +63,7 @@ def holding(
         if dtype in TAKEN and (data := at_hand.get(name) or small_bytes(tensor)) is not None:
             small[dtype].append((name, data))
             continue
-        numbers = _numbers(tensor) if dtype.is_floating_point or dtype.is_complex else None
+        numbers = numbers_of(tensor) if dtype.is_floating_point or dtype.is_complex else None
         if numbers is None or not numbers.numel():
             continue
         if numbers.device.type != "cpu":
@@ -77,7 +77,7 @@ def holding(
     return found
 
 
-def _numbers(tensor: torch.Tensor) -> torch.Tensor | None:
+def numbers_of(tensor: torch.Tensor) -> torch.Tensor | None:
     """The tensor's elements as real numbers, in this process; None where there are none."""
     try:
         tensor, _ = local(tensor)

@@ -94,7 +94,7 @@ class GradientScaling:
         }
         copied = self.clip is not None and self.clip.by_value
         copied = copied and sum(stored_bytes(grad) for grad in grads.values()) <= COPIED
-        self._before_ns, self._before_scale = monotonic_ns(), self._factor()
+        self._before_ns, self._before_scale = monotonic_ns(), self.factor()
         self._before = {}
         sizes = norms_of([*grads.values()])
         for (name, grad), size in zip(grads.items(), sizes, strict=True):
@@ -111,16 +111,16 @@ class GradientScaling:
         stage = scaler._per_optimizer_states.get(id(optimizer), {}).get("stage")
         if stage is not None and getattr(stage, "name", "READY") != "READY":
             return None
-        return self._factor()
+        return self.factor()
 
     def scale_at(self, clip: Clip, key: Hashable) -> float:
         """What the gradients of an optimizer were multiplied by when they were clipped; 1 where by nothing."""
         if key in clip.unscaled:
             return 1.0
         stood = 0 < self._before_ns <= clip.at_ns and self._before_scale is not None
-        return (self._before_scale if stood else self._factor()) or 1.0
+        return (self._before_scale if stood else self.factor()) or 1.0
 
-    def _factor(self) -> float | None:
+    def factor(self) -> float | None:
         """What the scaler multiplies losses by; None where there is none, or it does nothing."""
         scaler = self._scaler() if self._scaler is not None else None
         if scaler is None or not getattr(scaler, "_enabled", False) or scaler._scale is None:

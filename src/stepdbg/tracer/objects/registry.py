@@ -116,6 +116,11 @@ class Registry:
         return self._holders.named
 
     @property
+    def noted(self) -> int:
+        """The number of models and optimizers that were noted."""
+        return len(self._holders.models) + len(self._holders.optimizers)
+
+    @property
     def others(self) -> OtherThreads:
         """What threads of the script's own train, beside the thread that is debugged."""
         return self._holders.others

@@ -220,6 +220,9 @@ class Backward:
         silent = self._derivative = False
         name: str | None = None
         tell: Callable[[int], None] | None = None
+        checks = tracer.checks
+        if checks.on and loss is not None and root is not None:
+            checks.backward_begins(plain := self._gradients.unscaled(loss), scaled=plain is not loss)
         if type(loss) is torch.Tensor and not _is_functorchs(loss):
             if not phases.pending_backward:
                 self._models.watch()

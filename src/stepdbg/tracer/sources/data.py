@@ -136,6 +136,7 @@ class DataLoaders:
                 if training:
                     with unseen():
                         tracer.registry.newest.note("batch", batch)
+                        tracer.checks.fetched = weakref.ref(self) if tracer.checks.on else None
                     if not mine:
                         tracer.following.fetched = get_ident(), began, monotonic_ns()
                     if phase is not None:

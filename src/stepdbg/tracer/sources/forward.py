@@ -230,6 +230,8 @@ class Models(StaysHere):
             mine = self._begin(module)
             if mine and self._tracer.driving:
                 self._see_batch(args, kwargs)
+            if mine and self._tracer.checks.on and not self._aside:
+                self._tracer.checks.calls.begins(module, args, kwargs)
         return mine
 
     def _begin(self, model: nn.Module) -> bool:
@@ -299,6 +301,9 @@ class Models(StaysHere):
         if self._aside:
             self._aside = False
             return
+        if tracer.checks.on:
+            with unseen():
+                tracer.checks.forward_ended(output)
         if phase is not None:
             tracer.end(phase)
         if not torch.is_grad_enabled():

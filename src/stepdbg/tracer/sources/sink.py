@@ -9,6 +9,7 @@ from typing import Protocol
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.breakpoints.closures import Closures
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
+from stepdbg.tracer.nonfinite.checks import Checks
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.rounds import Rounds
@@ -49,6 +50,8 @@ class Sink(Protocol):
     """What is alive."""
     gradient_scaling: GradientScaling
     """What has been done to the gradients since backward."""
+    checks: Checks
+    """What is looked at for the first bad value."""
     closures: Closures
     """The closures that a step has been called with."""
     free_run: FreeRunLog

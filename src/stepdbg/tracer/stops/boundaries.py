@@ -52,6 +52,10 @@ class Looking(Protocol):
 
     quiet: bool
     """True when nothing is to be made into boundaries any more."""
+    driving: bool
+    """True while a generator loop runs."""
+    lagging: PhaseTracker
+    """The phase tracker; in a free run as it was some moments ago."""
     losses: Losses
     """The losses, for the chart."""
     following: Following
@@ -212,13 +216,13 @@ class Boundaries:
         )
         return placed(boundary, frame)
 
-    def ends(self) -> bool:
+    def ends(self, cause: Cause) -> bool:
         """The last boundary comes; whether it is to be looked at, which it is once."""
         if self._ended or self._tracer.quiet or self._rank.page is None:
             return False
         self._ended = True
         self._tracer.lines.let_go()
-        return True
+        return cause.reason != "exception" or self._policy.exceptions
 
     def at_end(self, cause: Cause) -> None:
         """Stop at the last boundary.
@@ -226,10 +230,12 @@ class Boundaries:
         Raises:
             HubLost: nobody is there any more.
         """
-        phases, now = self._phases, monotonic_ns()
+        phases, now, checks = self._phases, monotonic_ns(), self._policy.checks
+        if cause.reason == "exit" and checks.on and checks.bad_before("", self._tracer):
+            cause = Cause("nan", "", [])
         running = phases.running
         done, _ = phases.advance(None, now, None)
-        phases.conclude(ended=cause.reason == "exit")
+        phases.conclude(ended=cause.reason in ("exit", "nan"))
         boundary = phases.boundary(None, done, None, now, predicted=False)
         if cause.reason == "exception":
             frame = next((f for f in cause.stack if frames.origin(f.f_code.co_filename) == "user"), None)

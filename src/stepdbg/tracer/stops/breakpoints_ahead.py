@@ -20,6 +20,7 @@ from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.breakpoints.inner import OF_MODULES
 from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.nonfinite.checks import Checks
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.losses import Losses
@@ -33,8 +34,14 @@ from stepdbg.tracer.watches.watches import Watches
 class FreeRunning(Protocol):
     """The tracer, as far as it is asked before a boundary is looked at."""
 
+    driving: bool
+    """True while a generator loop runs."""
+    lagging: PhaseTracker
+    """The phase tracker; in a free run as it was some moments ago."""
     losses: Losses
     """The losses, of which one may still be on its way from a device."""
+    checks: Checks
+    """What is looked at for the first bad value, at every boundary."""
     handlers: Handlers
     """A context in which no signal handler of the script's runs."""
 
@@ -127,8 +134,10 @@ class BreakpointsAhead:
             self._look(frames.user_frame(frame), partial(_since, self._tracer.phases))
 
     def call_ended(self, phase: Phase) -> None:
-        """The call of that phase has returned: see what has become of the values watched."""
+        """The call of that phase has returned: see what it has made, and what has become of the values watched."""
         self.phase_ended(phase.name)
+        if self._tracer.checks.on:
+            self._tracer.checks.ended(phase, self._tracer)
         if self._points.watchpoints.any:
             frame = frames.user_frame(sys._getframe(1))
             self._look(frame, lambda _: f"in {phase.name}{_line(frame)}")
@@ -141,7 +150,7 @@ class BreakpointsAhead:
 
     def arm(self, log: FreeRunLog, phases: PhaseTracker, now_ns: int) -> None:
         """From now on phases are noted, but for those that breakpoints are at."""
-        if self.ended or self._points.watchpoints.any:
+        if self.ended or self._points.watchpoints.any or self._tracer.checks.on:
             return
         log.loss_holds, log.norm_holds = self._points.loss_holds, self._points.norm_holds
         watched, most = self._points.unnoted(phases.update), self._points.phases_ahead(phases.update)

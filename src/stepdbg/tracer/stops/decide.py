@@ -1,4 +1,4 @@
-"""Whether training stops at a boundary: breakpoints, a pause and the user's order, each a policy of its own.
+"""Whether training stops at a boundary: a bad value, breakpoints, a pause and the user's order, a policy each.
 
 The first policy that has a reason decides. Where none can have one, as in a free run with no breakpoint, nobody looks
 at a boundary at all (`StopPolicy.free`).
@@ -11,6 +11,7 @@ from typing import Protocol
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
+from stepdbg.tracer.nonfinite.checks import Checks
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.stops.cause import STEPPING
 
@@ -55,6 +56,29 @@ class BreakpointPolicy:
         update = boundary.opens or phases.update
         following = phases.foretell(phase, begins=True)
         return self._points.any and self._points.places.foreseen(phase, following, update, last)
+
+
+class BadValuePolicy:
+    """Stops where the first value is that is not finite."""
+
+    def __init__(self, checks: Checks, points: Breakpoints) -> None:
+        self._checks, self._points = checks, points
+
+    @property
+    def idle(self) -> bool:
+        """Always: whether there is one is asked at each boundary, looked at or not (`Checks.bad_before`)."""
+        return True
+
+    def why(self, at: Arrival) -> Why | None:
+        """The first bad value, if it has just been found. What it is, is told where its names are known."""
+        if self._checks.found is None:
+            return None
+        self._points.listener.hit(self._checks.number, stopped=True)
+        return "nan", ""
+
+    def foresees(self, phase: str, boundary: m.Boundary) -> bool:
+        """Never."""
+        return False
 
 
 class PausePolicy:
@@ -113,15 +137,22 @@ class OrderPolicy:
 class StopPolicy:
     """All policies, in the order in which they are asked."""
 
-    def __init__(self, phases: PhaseTracker, points: Breakpoints) -> None:
+    def __init__(self, phases: PhaseTracker, points: Breakpoints, checks: Checks) -> None:
         self.free = False
         """Whether nothing but the bell and breakpoints can make training stop: not every boundary is looked at."""
         self.traced = False
         """Whether each boundary is told of."""
         self._order = OrderPolicy(phases)
         self._pause = PausePolicy()
-        self._points = points
-        self.policies: tuple[Policy, ...] = (BreakpointPolicy(phases, points), self._pause, self._order)
+        self.exceptions = True
+        """Whether an uncaught exception is a stop."""
+        self._points, self.checks = points, checks
+        self.policies: tuple[Policy, ...] = (
+            BadValuePolicy(checks, points),
+            BreakpointPolicy(phases, points),
+            self._pause,
+            self._order,
+        )
 
     @property
     def until(self) -> m.Go | None:
@@ -131,12 +162,13 @@ class StopPolicy:
     def begin(self, welcome: m.RankWelcome) -> None:
         """The session has been entered, with the order and the breakpoints that hold there."""
         self.traced = welcome.trace is not None
-        self._order.until = welcome.go
+        self._order.until, self.exceptions = welcome.go, welcome.exceptions
         self.set_breakpoints(welcome.breakpoints)
 
     def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
         """Take these breakpoints in the place of those that held so far."""
         self._points.hold(points)
+        self.checks.hold(one for one in points if one.rank in (None, self._points.rank))
         self.settle()
 
     def go_on(self, until: m.Go) -> None:

@@ -21,6 +21,7 @@ from torch import nn
 
 from stepdbg.tracer.introspect.layout import in_training
 from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.nonfinite.producers import replay
 from stepdbg.tracer.session.connection import HubLost
 from stepdbg.tracer.stops.callers import PhaseOwner
 
@@ -140,7 +141,7 @@ class Following:
     def forked(self) -> None:
         """Let go of what is the parent's, in a child that has just been forked."""
         self.turn = RLock()
-        if self._tracer.quiet:
+        if self._tracer.quiet or replay.forking:  # what is forked to look at a call again writes nowhere, and ends
             self._tracer.disarm()
             return
         self.unproven = True

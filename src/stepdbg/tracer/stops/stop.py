@@ -20,6 +20,8 @@ from stepdbg.tracer.handler import AtStop
 from stepdbg.tracer.inspect.inspector import Inspector
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
+from stepdbg.tracer.nonfinite.explained import explained
+from stepdbg.tracer.nonfinite.words import in_words
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.session.connection import HubLost
@@ -59,12 +61,12 @@ class StopServer:
         self._handlers = handlers
         self._returns = returns
         self._watch, self._effects = watch, watch.effects
-        self._points, self._checks = points, BreakpointChecks(points, returns.phases)
+        self._points, self._breakpoints = points, BreakpointChecks(points, returns.phases)
         self.watches = Watches(points.evaluation, returns.phases, rank)
         """What the user watches."""
         self._watched = WatchesAtStop(self.watches)
         interruptions = points.listener.interruptions
-        further = (self._checks, self._watched)
+        further = (self._breakpoints, self._watched)
         self._inspector = Inspector(self._registry, watch.copies, gradient_scaling, interruptions, further)
         self._notices: set[str] = set()
         """The notices on what cannot be seen that were sent already."""
@@ -188,19 +190,21 @@ class StopServer:
         )
         not_training, evaluating = modes(registry)
         names = Names(registry, (*phases.before, *phases.done))
+        bad = explained(self._policy.checks, registry) if cause.reason == "nan" else None
         described = frames.describe(cause.stack, cause.lines)
         mine = next((frame for frame in described if not frame.library), None)
         return m.Stop(
             boundary=boundary,
             reason=cause.reason,
-            detail=cause.detail,
+            detail=in_words(bad) if bad is not None else cause.detail,
+            bad=bad,
             effects=found,
             phases=names.with_owners(phases.records(), phases.done),
             previous=names.with_owners(phases.previous(), phases.before),
             next_of=names.loss(registry.newest.loss_name()) if boundary.next == "backward" else names.of(cause.coming),
             done_of=names.of(done.owner) if done is not None and not done.in_order and evaluations == 1 else "",
             evaluations=evaluations,
-            unmet=self._checks.unmet(self._points.all),
+            unmet=self._breakpoints.unmet(self._points.all),
             frames=described,
             line_done=(os.path.abspath(done.place[0]), done.place[1]) if done and done.place else None,
             line_next=(mine.file, frames.line_after(cause.returning) or mine.line) if mine and boundary.next else None,

@@ -26,6 +26,7 @@ from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.failures import in_words
+from stepdbg.tracer.nonfinite.checks import Checks
 from stepdbg.tracer.objects.earlier_graphs import Earlier
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
@@ -74,10 +75,11 @@ class Tracer(StaysHere):
         self.losses = Losses(self.lagging, self._rank)
         self.handlers = Handlers(self.tell)
         self.closures = Closures()
+        self.checks = Checks(self.registry, self.gradient_scaling)
         self._returns = Returns(self.registry, self.lagging, self.gave_up)
         reports = BreakpointReports(self._rank)
         points = Breakpoints(self.registry, OwnerNames(self.registry, stack_around), self.closures, reports)
-        self._policy = StopPolicy(self.lagging, points)
+        self._policy = StopPolicy(self.lagging, points, self.checks)
         self._watch = PhaseWatch(self._returns, self.gradient_scaling)
         self._stop_server = StopServer(
             self._rank, self._returns, self._watch, self.gradient_scaling, self.handlers, self._policy, points
@@ -173,8 +175,9 @@ class Tracer(StaysHere):
         ahead.look_before(at or sys._getframe(1))
         now = monotonic_ns()
         self.following.say_beside()
-        page = self._rank.page
-        if page is None or not self._policy.free or page.memory[BELL] or (ahead.any and ahead.may_stop(name, at)):
+        page, bad = self._rank.page, self.checks.on and self.checks.bad_before(name, self)
+        looked_at = bad or page is None or not self._policy.free or page.memory[BELL]
+        if looked_at or (ahead.any and ahead.may_stop(name, at)):
             ahead.ended = ""
             with self.handlers:
                 return self._look_and_begin(name, optimizer, call, in_order, silent, predicted, returning, at, tell)
@@ -330,7 +333,7 @@ class Tracer(StaysHere):
 
     @without_handlers
     def _end_of_script(self, cause: Cause) -> None:
-        if not self._boundaries.ends():
+        if not self._boundaries.ends(cause):
             return
         self.following.say_beside()
         try:

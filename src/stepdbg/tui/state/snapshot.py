@@ -253,7 +253,7 @@ def onwards(snapshot: Snapshot, action: str) -> int | None:
         if tick.boundary > here and (
             action not in ("finish", "continue")
             or (action == "finish" and tick.update > update)
-            or (action == "continue" and tick.reason in ("breakpoint", "exception"))
+            or (action == "continue" and tick.reason in ("breakpoint", "nan", "exception"))
         ):
             return tick.boundary
     return None

@@ -69,6 +69,8 @@ def session_sentence(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: boo
     words = sentence(stop, model_name(snapshot), snapshot.key("next"), glyphs, brief=brief)
     if snapshot.news == "warning":
         words = f"! a warning was printed, see Output ({snapshot.key('panel_output')}). {words}"
+    if stop.reason == "nan" and stop.detail:
+        return plain(stop.detail)
     if stop.reason == "breakpoint" and stop.detail and (stop.inner is None or stop.inner.unit != "line"):
         return f"{stop.detail}: {words}"
     return words

@@ -78,7 +78,7 @@ def _mark(tick: Tick, before: Tick | None, here: int, *, newest: bool, edited: b
     sign, role = glyphs.dot, "dim"
     if tick.reason == "breakpoint":
         sign, role = glyphs.breakpoint, "breakpoint"
-    elif tick.reason == "exception":
+    elif tick.reason in ("nan", "exception"):
         sign, role = FAILED, "error"
     elif edited:
         sign, role = EDITED, "warning"

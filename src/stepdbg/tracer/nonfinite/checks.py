@@ -1,0 +1,314 @@
+"""The cheap check at each boundary: is what the phase done has made still finite, and what was written meanwhile?
+
+Looked at are the batch after data, the output after a forward, the loss before its backward, gradients after backward,
+unscale and clip, parameters and optimizer state after a step; and at any boundary whatever torch's counters say was
+written since. A NaN is bad anywhere. An infinity is bad in a loss, an unscaled gradient, a parameter and a state: in a
+batch or an output it may be meant (a mask), and gradients under a scale overflow by design, until their scaler skips
+the step.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+
+import torch
+
+from stepdbg.protocol.messages import Breakpoint, Kind
+from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
+from stepdbg.tracer.introspect.layout import groups_of
+from stepdbg.tracer.introspect.safe_access import tensors_in
+from stepdbg.tracer.introspect.unobserved import Unobserved, observed, unseen
+from stepdbg.tracer.nonfinite.finite import is_bad, norm
+from stepdbg.tracer.nonfinite.producers.kept import Calls
+from stepdbg.tracer.nonfinite.producers.loss_section import LossSection
+from stepdbg.tracer.nonfinite.written import Written
+from stepdbg.tracer.objects.other_threads import gradients
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.phases.phase import Phase
+from stepdbg.tracer.phases.tracker import PhaseTracker
+from stepdbg.tracer.tensors import devices
+
+_C: Any = torch._C
+_WRITES: dict[str, Kind] = {
+    "data": "batch",
+    "forward": "output",
+    "eval": "output",
+    "backward": "grad",
+    "unscale": "grad",
+    "clip": "grad",
+    "step": "parameter",
+}
+"""What each phase makes that has to be finite. (A step makes state too.)"""
+_ALL: tuple[Kind, ...] = ("parameter", "grad", "state")
+_LOOKED_AT: dict[str, tuple[Kind, ...]] = {
+    "forward": ("parameter",),
+    "backward": ("parameter",),
+    "loss": ("parameter",),
+}
+"""The kinds that are looked at where a phase begins, whether the script has written them; all where it is not listed.
+Gradients are of no use before their backward, nor optimizer state before its step: there they are looked at."""
+_TRAINED = frozenset(("parameter", "grad"))
+"""Kinds whose tensors are parameters, or hang on them."""
+_ORDER: tuple[Kind, ...] = ("batch", "output", "loss", "grad", "state", "parameter", "hyperparameter")
+"""The kinds in the order in which one spoils the next."""
+
+_SMALL = 100.0
+"""Gradients up to which no square of one is beyond what any type holds."""
+_KNOWN = frozenset(("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad", "Adadelta"))
+"""Optimizers of torch's whose state is made of gradients and their squares: a NaN in it makes one in the parameter in
+the same step, and so does an infinity, but for that of a square."""
+
+
+class Finding(NamedTuple):
+    """What the cheap check has found."""
+
+    kind: Kind
+    tensors: Sequence[torch.Tensor]
+    """All that was looked at: which of these are bad is still to be seen."""
+    infinite: bool
+    """Whether an infinity is bad in these."""
+    phase: str
+    """The phase that has made them; empty where the script has written them between two phases."""
+    hyperparameter: str = ""
+    """The optimizer's group and key, where it is no tensor: `param_groups[0]['lr']`."""
+    optimizer: Any = None
+    """The optimizer whose hyperparameter it is."""
+    between: str = ""
+    """Between which phases the script has written it: `after step, before zero_grad`."""
+
+
+class Asking(Protocol):
+    """The tracer, as far as it is asked."""
+
+    driving: bool
+    """True while a generator loop runs: then all is looked at where a phase ends."""
+    lagging: PhaseTracker
+    """The phase tracker."""
+
+    def gave_up(self, error: Exception) -> None:
+        """A boundary could not be looked at."""
+
+
+class Checks:
+    """What is looked at, and what was found.
+
+    Args:
+        registry: What is alive.
+        scaling: Whether gradients are under a scale.
+    """
+
+    def __init__(self, registry: Registry, scaling: GradientScaling) -> None:
+        self._registry, self._scaling = registry, scaling
+        self.on = False
+        """Whether anything is looked at."""
+        self.number = 0
+        """The number of the breakpoint that asks for it."""
+        self.found: Finding | None = None
+        """The first bad value, until training has stopped for it."""
+        self.calls = Calls()
+        """The calls of models since the last step, as far as they are kept to be looked into again."""
+        self._written = Written(registry)
+        self._ended: list[str] = []
+        """The phases that have ended since the last boundary."""
+        self._seen: Finding | None = None
+        """What was found in them."""
+        self.fetched: weakref.ref[Any] | None = None
+        """The iterator of the loader that the newest batch came from."""
+        self._loss: weakref.ref[torch.Tensor] | None = None
+        """The loss that backward is about to be called on."""
+        self._output: list[weakref.ref[torch.Tensor]] = []
+        """What the newest call of a model has returned."""
+        self._size = math.inf
+        """No less than the largest gradient; infinite where that is not known."""
+        self._scaled = False
+        """Whether the gradients are those of a loss that a scaler has scaled."""
+        self._stopped = self._clean = False
+        """Whether training has stopped for a bad value that is still there; whether all was finite since the last
+        step."""
+
+    def hold(self, points: Iterable[Breakpoint]) -> None:
+        """Look from now on if one of these breakpoints asks for it."""
+        point = next((one for one in points if one.first_bad and one.enabled), None)
+        self.number = point.number if point is not None else 0
+        if (point is not None) != self.on:
+            self.on = point is not None
+            self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Nothing has been seen yet."""
+        self.found = self._seen = self._loss = None
+        self._ended, self._output = [], []
+        self._scaled = self._stopped = self._clean = False
+        self.calls.forget()
+
+    # what the sources tell
+
+    def forward_ended(self, output: object) -> None:
+        """A model's call has returned that."""
+        tensors = [output] if type(output) is torch.Tensor else [tensor for _, tensor in tensors_in(output)]
+        self._output = list(map(weakref.ref, tensors))
+        self.calls.returned(tensors)
+
+    def backward_begins(self, loss: torch.Tensor, *, scaled: bool) -> None:
+        """`backward` is about to be called on that loss, or on what a scaler has made of it."""
+        self._loss, self._scaled = weakref.ref(loss), scaled
+        with unseen():
+            self.calls.section = LossSection(loss, [one for call in self.calls.all for one in call.outputs])
+
+    def ended(self, phase: Phase, tracer: Asking) -> None:
+        """The call of a phase has returned: what it has made is looked at here, before the script writes to it."""
+        name = phase.name
+        self._ended.append(name)
+        kind = None if phase.skipped else _WRITES.get(name)
+        if kind is None or devices.capturing():
+            return
+        try:
+            with _unobserved():
+                parameters = self._written.parameters() if kind in _TRAINED else []
+                kinds: tuple[Kind, ...] = ("state", "parameter") if name == "step" else (kind,)
+                self._scaled = self._scaled and name != "step"
+                for one in kinds:
+                    self._seen = self._seen or self._of(one, name, parameters)
+                if parameters:
+                    self._written.note(kinds, parameters)
+        except Exception as error:
+            tracer.gave_up(error)
+
+    # what the tracer asks
+
+    def bad_before(self, name: str, tracer: Asking) -> bool:
+        """Whether the first bad value is there as that phase begins.
+
+        Args:
+            name: The phase; empty for the end of the script.
+            tracer: Is told where nothing can be looked at.
+        """
+        ended, self._ended = self._ended, []
+        finding, self._seen = self._seen, None
+        if devices.capturing():
+            return False
+        try:
+            with _unobserved():
+                finding = finding or self._look(name, tracer, returned="forward" in ended)
+        except Exception as error:
+            tracer.gave_up(error)
+            return False
+        if finding is None:
+            if "step" in ended:
+                self._stopped, self._clean = self._stopped and not self._clean, True
+                self.calls.forget()
+            elif name in ("zero_grad", "data", "forward") and "backward" in ended:
+                self.calls.forget()
+            return False
+        self._clean = False
+        if self._stopped:
+            self.calls.forget()
+            return False
+        if not finding.phase:
+            words = [f"after {ended[-1]}" if ended else "", f"before {name}" if name else "before the end"]
+            finding = finding._replace(between=", ".join(filter(None, words)))
+        self._stopped, self.found = True, finding
+        return True
+
+    def take(self) -> Finding | None:
+        """What was found, which is told now."""
+        finding, self.found = self.found, None
+        return finding
+
+    # looking
+
+    def _look(self, name: str, tracer: Asking, *, returned: bool) -> Finding | None:
+        """What is bad of the loss, where `backward` begins, and of what was written since the phase before.
+
+        Args:
+            name: The phase that begins.
+            tracer: Tells of a generator loop.
+            returned: A call of a model has returned since.
+        """
+        if name == "loss" and returned:  # it has just returned to us: nothing of the script's has run since
+            return None
+        parameters = self._written.parameters()
+        made: dict[Kind, str] = {}
+        if not tracer.driving:
+            made = dict.fromkeys(self._written.since(parameters, _LOOKED_AT.get(name, _ALL)), "")
+        if name == "backward":
+            made["loss"] = "loss"
+        if tracer.driving and (running := tracer.lagging.running) is not None:
+            made = dict.fromkeys(("batch", "output", "loss", "grad", "parameter", "state"), running.name)
+        for kind in _ORDER:
+            phase = made.get(kind)
+            if phase is not None and (found := self._of(kind, phase, parameters)) is not None:
+                return found
+        return self._hyperparameter()
+
+    def _of(self, kind: Kind, phase: str, parameters: list[torch.Tensor]) -> Finding | None:
+        infinite = kind not in ("batch", "output")
+        if kind == "state" and phase == "step" and self._size < _SMALL and self._steps_as_known():
+            return None
+        tensors = self._tensors(kind, parameters)
+        if kind == "grad":
+            self._size = norm(tensors) if tensors else 0.0
+            if self._size < _SMALL:
+                return None
+        if not tensors or not is_bad(tensors, infinite=infinite):
+            return None
+        if kind == "grad" and self._scaled and self._is_excused():
+            return None
+        return Finding(kind, tensors, infinite, phase)
+
+    def _steps_as_known(self) -> bool:
+        """Whether the state of all optimizers goes bad only with their parameters, as long as gradients are small."""
+        return all(
+            type(optimizer).__name__ in _KNOWN and type(optimizer).__module__.startswith("torch.optim.")
+            for optimizer in self._written.optimizers()
+        )
+
+    def _tensors(self, kind: Kind, parameters: list[torch.Tensor]) -> list[torch.Tensor]:
+        match kind:
+            case "batch":
+                batch = self._registry.newest.batch()
+                return [] if batch is None else [batch] if isinstance(batch, torch.Tensor) else [*batch]
+            case "output":
+                return [one for reference in self._output if (one := reference()) is not None]
+            case "loss":
+                loss = self._loss() if self._loss is not None else None
+                return [] if loss is None else [loss]
+            case "grad":
+                return [grad for grad in gradients(parameters) if grad is not None]
+            case "state":
+                return self._written.states()
+            case _:
+                return parameters
+
+    def _is_excused(self) -> bool:
+        """Whether a scale is what has made gradients infinite; one that has come down to 1 is not."""
+        factor = self._scaling.factor()
+        return factor is not None and factor > 1
+
+    def _hyperparameter(self) -> Finding | None:
+        """A number of a parameter group that is NaN."""
+        for optimizer in self._written.optimizers():
+            for place, group in enumerate(groups_of(optimizer)):
+                for key, value in group.items():
+                    if type(value) is float and value != value:
+                        return Finding("hyperparameter", (), False, "", f"param_groups[{place}][{key!r}]", optimizer)
+        return None
+
+
+_is_inference = torch.is_inference_mode_enabled
+
+
+def _unobserved() -> AbstractContextManager[object]:
+    """A context in which nothing of the script's sees what is computed; where nothing would, without autograd alone."""
+    around = (
+        observed()
+        or _C._get_tracing_state() is not None
+        or _C._functorch.peek_interpreter_stack() is not None
+        or _C._is_any_autocast_enabled()
+        or _is_inference()
+    )
+    return Unobserved() if around else torch.no_grad()

@@ -1,0 +1,45 @@
+"""The first bad value in a sentence: what it is, what produced it, and whose rows of the batch are concerned."""
+
+from __future__ import annotations
+
+import os
+
+from stepdbg.protocol.messages import BadValue, Producer
+
+
+def in_words(bad: BadValue) -> str:
+    """`the output of model is NaN (3 of 64 elements, first at [3, 7]): made by div in model.norm (train.py:23): …`."""
+    what = "NaN" if bad.kind == "nan" else "infinite"
+    words = (
+        f"{bad.object} is {what}" if bad.of <= 1 else f"{bad.object} holds {what if bad.kind == 'nan' else 'infinity'}"
+    )
+    if bad.of > 1:
+        words += f" ({bad.elements} of {bad.of} elements, the first at [{', '.join(map(str, bad.at))}])"
+    if bad.more:
+        words += f", and so {'does 1 more' if bad.more == 1 else f'do {bad.more} more'}"
+    if bad.rows:
+        words += f"; {_rows(bad)}"
+    if bad.producer is not None:
+        return f"{words}. {_producer(bad.producer)}"
+    return f"{words}. Its producer is not known: {bad.unknown}" if bad.unknown else words
+
+
+def _rows(bad: BadValue) -> str:
+    several = len(bad.rows) > 1
+    words = f"row{'s' if several else ''} {_listed(bad.rows)} of the batch"
+    if bad.samples:
+        words += f" (sample{'s' if several else ''} {_listed(bad.samples)} of the data set)"
+    return words
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    words = [str(one) for one in numbers]
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+
+
+def _producer(producer: Producer) -> str:
+    where = f" in {producer.module}" if producer.module else ""
+    if producer.line:
+        where += f" ({os.path.basename(producer.file)}:{producer.line})"
+    made = "Made by" if producer.certain else "Most likely made by"
+    return f"{made} {producer.what}{where}" + (f": {producer.why}" if producer.why else "")

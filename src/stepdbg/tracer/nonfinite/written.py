@@ -1,0 +1,102 @@
+"""Whether parameters, gradients or optimizer state were written since they were looked at, by torch's own counters."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+from stepdbg.protocol.messages import Kind
+from stepdbg.tracer.introspect.layout import groups_of, optimized_by, parameters_in, parameters_of_group, states_of
+from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.objects.other_threads import gradients
+from stepdbg.tracer.objects.registry import Registry
+
+_ANEW = 64
+"""After so many looks what there is is listed anew, though nothing was seen to come or go."""
+Tensors = list[weakref.ref[torch.Tensor]]
+
+
+class Written:
+    """What is trained, and how often each of it has been written."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._loose: Tensors = []
+        """The parameters that no optimizer holds."""
+        self._states: Tensors = []
+        self._optimizers: list[weakref.ref[Any]] = []
+        self._looks = 0
+        self._known = (-1, -1)
+        """The number of models and optimizers, and of parameters with state, when they were listed."""
+        self._counted: dict[Kind, list[int]] = {}
+        """The counters of each kind, as of the last look."""
+
+    def optimizers(self) -> list[Any]:
+        """The optimizers."""
+        return [one for reference in self._optimizers if (one := reference()) is not None]
+
+    def parameters(self) -> list[torch.Tensor]:
+        """The parameters of all models and optimizers, each once."""
+        self._looks += 1
+        optimizers = self.optimizers()
+        known = self._registry.noted, sum([len(one.state) for one in optimizers])
+        if known != self._known or self._looks >= _ANEW:
+            self._list(known)
+            optimizers = self.optimizers()
+        found = [
+            one for optimizer in optimizers for group in groups_of(optimizer) for one in parameters_of_group(group)
+        ]
+        return [*found, *[one for reference in self._loose if (one := reference()) is not None]]
+
+    def states(self) -> list[torch.Tensor]:
+        """The tensors of all optimizer states, but for numbers: how often each has stepped."""
+        return [one for reference in self._states if (one := reference()) is not None]
+
+    def note(self, kinds: Iterable[Kind], parameters: Sequence[torch.Tensor]) -> None:
+        """What is of these kinds has been looked at as it is now."""
+        for kind in kinds:
+            self._counted[kind] = self._count(kind, parameters)
+
+    def since(self, parameters: Sequence[torch.Tensor], kinds: Sequence[Kind]) -> list[Kind]:
+        """Those of these kinds of which anything was written since it was looked at last."""
+        found: list[Kind] = []
+        for kind in kinds:
+            counters = self._count(kind, parameters)
+            if counters != self._counted.get(kind):
+                self._counted[kind] = counters
+                found.append(kind)
+        return found
+
+    def _list(self, known: tuple[int, int]) -> None:
+        self._known, self._looks = known, 0
+        optimizers = [optimizer for _, optimizer in self._registry.optimizers()]
+        held = {id(one) for optimizer in optimizers for one in optimized_by(optimizer)}
+        found = {id(one): one for _, model in self._registry.models() for one in parameters_in(model)}
+        self._optimizers = list(map(weakref.ref, optimizers))
+        self._loose = [weakref.ref(one) for key, one in found.items() if key not in held]
+        self._states = [
+            weakref.ref(value)
+            for optimizer in optimizers
+            for _, state in states_of(optimizer)
+            for value in state.values()
+            if is_a(value, torch.Tensor) and value.dim()
+        ]
+        self._counted.pop("state", None)
+
+    def _count(self, kind: Kind, parameters: Sequence[torch.Tensor]) -> list[int]:
+        if kind == "parameter":
+            return _counters(parameters)
+        if kind == "state":
+            return _counters(self.states())
+        grads = [grad for grad in gradients(parameters) if grad is not None]
+        return [*map(id, grads), *_counters(grads)]
+
+
+def _counters(tensors: Sequence[torch.Tensor]) -> list[int]:
+    try:
+        return [one._version for one in tensors]
+    except RuntimeError:  # of inference tensors torch does not count
+        return [0 if one.is_inference() else one._version for one in tensors]

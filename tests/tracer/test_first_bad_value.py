@@ -1,0 +1,247 @@
+"""A NaN put into training anywhere stops it at the first boundary after, and what has produced it is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from tracer.bare_hub import bare, debuggee, write
+
+from stepdbg.protocol.breakpoint_text import parse
+
+NAN = (msgspec.structs.replace(parse("nan"), number=1),)
+BEGIN = """
+import torch
+from torch import nn, optim
+import torch.nn.functional as F
+torch.manual_seed(0)
+x, y = torch.randn(8, 4), torch.randn(8, 1)
+class Part(nn.Module):
+    def __init__(self, does):
+        super().__init__()
+        self.does = does
+    def forward(self, h):
+        return self.does(h)
+net = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 1))
+opt = optim.SGD(net.parameters(), lr=0.05)
+"""
+LOOP = """
+for i in range(5):
+    opt.zero_grad()
+    loss = F.mse_loss(net(x), y)
+    loss.backward()
+    opt.step()
+"""
+ADAM = LOOP.replace("opt.step()", "opt.step(){}").replace("for i", "opt = optim.Adam(net.parameters())\nfor i")
+
+
+class Place(NamedTuple):
+    """Where something is put into training that is not finite, and what is to be told of it."""
+
+    script: str
+    done: str | None
+    next: str
+    object: str
+    producer: str
+    why: str = ""
+    module: str = ""
+    line: str = ""
+    """The text of the line that is named."""
+    update: int = 3
+    rows: tuple[int, ...] = ()
+    samples: tuple[int, ...] = ()
+
+
+def in_middle(definition: str, more: str = "") -> str:
+    """A model with something of its own between two layers."""
+    middle = "net = nn.Sequential(nn.Linear(4, 6), Part(middle), nn.Linear(6, 1))\n"
+    return f"{definition}\n{middle}opt = optim.SGD(net.parameters(), lr=0.05)\n{more or LOOP}"
+
+
+QUOTIENT = """
+def middle(h):
+    if i == 2: h = h * (torch.arange(8) != 3)[:, None]
+    return h / h.abs().sum(1, keepdim=True)
+"""
+SOFTMAX = """
+def middle(h):
+    if i == 2: h = h.masked_fill((torch.arange(8) == 1)[:, None], float('-inf'))
+    return h.softmax(1)
+"""
+OVERFLOW = """
+def middle(h):
+    h = h.bfloat16() * (3e38 if i == 2 else 1) * 10
+    return (h - h.amax()).float()
+"""
+PLACES = {
+    "a row of the data": Place(
+        "from torch.utils.data import DataLoader, TensorDataset\n"
+        "x[5, 2] = float('nan')\n"
+        "for xb, yb in DataLoader(TensorDataset(x, y), batch_size=4):\n"
+        "    opt.zero_grad(); loss = F.mse_loss(net(xb), yb); loss.backward(); opt.step()\n",
+        "data", "zero_grad", "xb", "the loader", update=2, rows=(1,), samples=(5,),
+    ),
+    "an activation, 0/0": Place(
+        in_middle(QUOTIENT),
+        "forward", "loss", "output", "div", "0 / 0 at [3, 0]", "net.1", "return h / h.abs()", rows=(3,),
+    ),
+    "log(0)": Place(
+        LOOP.replace("F.mse_loss(net(x), y)", "-torch.log(torch.sigmoid(net(x)) * (i != 2)).mean()"),
+        "loss", "backward", "loss", "log", "log(0) at [0, 0]",
+    ),
+    "sqrt in backward": Place(
+        in_middle("def middle(h):\n    h = h.abs() * (1.0 if i != 2 else 0.0)\n    return h.sqrt()"),
+        "backward", "step", "net.0.bias.grad", "SqrtBackward0", "its result is 0", "net.1", "return h.sqrt()",
+    ),
+    "softmax of nothing but -inf": Place(
+        in_middle(SOFTMAX),
+        "forward", "loss", "output", "softmax", "all 6 values of its row [1] are -inf", "net.1", "return h.softmax",
+        rows=(1,),
+    ),
+    "the loss": Place(
+        LOOP.replace("    loss.backward", "    loss = loss * float('nan' if i == 2 else 1)\n    loss.backward"),
+        "loss", "backward", "loss", "mul",
+    ),
+    "a gradient, through a hook": Place(
+        "net[2].weight.register_hook(lambda grad: grad * (float('nan') if i == 2 else 1))\n" + LOOP,
+        "backward", "step", "net.2.weight.grad", "a gradient hook", "net.2.weight",
+    ),
+    "a weight": Place(
+        LOOP + "    if i == 2:\n        with torch.no_grad(): net[0].weight[1, 2] = float('nan')\n",
+        "step", "zero_grad", "net.0.weight", "the script",
+    ),
+    "Adam's second moment": Place(
+        ADAM.format("\n    if i == 2: opt.state[net[0].weight]['exp_avg_sq'][1, 2] = float('nan')"),
+        "step", "zero_grad", "opt.state[net.0.weight].exp_avg_sq", "the script",
+    ),
+    "Adam's second moment, below zero": Place(
+        ADAM.format("\n    if i == 1: opt.state[net[0].weight]['exp_avg_sq'][1, 2] = -1"),
+        "step", "zero_grad", "net.0.weight", "step of opt", "its exp_avg_sq is -0.99",
+    ),
+    "the learning rate, infinite": Place(
+        LOOP + "    if i == 1: opt.param_groups[0]['lr'] = float('inf')\n",
+        "step", "zero_grad", "net.0.weight", "step of opt", "its lr is inf",
+    ),
+    "the learning rate, NaN": Place(
+        LOOP + "    if i == 2: opt.param_groups[0]['lr'] = float('nan')\n",
+        "step", "zero_grad", "opt.param_groups[0]['lr']", "the script",
+    ),
+    "a checkpointed region": Place(
+        "from torch.utils.checkpoint import checkpoint\n"
+        + in_middle(
+            "def inside(h):\n    return h / (h - h * (i == 2)).abs().clamp(max=1).mul(i != 2)\n"
+            "def middle(h):\n    return checkpoint(inside, h * (i != 2), use_reentrant=False)"
+        ),
+        "forward", "loss", "output", "div", "0 / 0 at [0, 0]", "net.1", "return h / (h - h",
+    ),
+    "a checkpointed region, in backward": Place(
+        "from torch.utils.checkpoint import checkpoint\n"
+        + in_middle(
+            "def inside(h):\n    return h.abs().mul(i != 2).sqrt()\n"
+            "def middle(h):\n    return checkpoint(inside, h, use_reentrant=True)"
+        ),
+        "backward", "step", "net.0.bias.grad", "SqrtBackward0", "its result is 0",
+    ),
+    "an autograd.Function": Place(
+        "class Twice(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, h): return 2 * h\n"
+        "    @staticmethod\n    def backward(ctx, grad): return 2 * grad * (float('nan') if i == 2 else 1)\n"
+        + in_middle("def middle(h):\n    return Twice.apply(h)"),
+        "backward", "step", "net.0.bias.grad", "TwiceBackward", module="net.1", line="def forward(ctx, h)",
+    ),
+    "an overflow of bfloat16": Place(
+        in_middle(OVERFLOW),
+        "forward", "loss", "output", "sub", "had made the infinity", "net.1", "return (h - h.amax())",
+    ),
+    "labels none of which counts": Place(
+        "net[2] = nn.Linear(6, 3)\nopt = optim.SGD(net.parameters(), lr=0.05)\n"
+        "labels = torch.randint(0, 3, (8,))\n"
+        + LOOP.replace("F.mse_loss(net(x), y)", "F.cross_entropy(net(x), labels if i != 2 else labels.fill_(-100))"),
+        "loss", "backward", "loss", "nll_loss", "all 8 labels are -100",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_it_is_caught_at_the_first_boundary_after_and_its_producer_named(name: str, tmp_path: Path) -> None:
+    wanted = PLACES[name]
+    script = write(tmp_path, BEGIN + wanted.script)
+    with debuggee(script, go="continue", breakpoints=NAN) as training:
+        stop = training.stop()
+        assert stop is not None
+        assert stop.reason == "nan", (stop, training.notices)
+        bad, boundary = stop.bad, stop.boundary
+        assert bad is not None
+        assert bad.producer is not None, bad
+        found = (boundary.done, boundary.next, boundary.update, bad.object, bad.producer.what, bad.rows, bad.samples)
+        assert found == (
+            wanted.done, wanted.next, wanted.update, wanted.object, wanted.producer, wanted.rows, wanted.samples,
+        ), stop.detail  # fmt: skip
+        assert wanted.why in bad.producer.why, stop.detail
+        assert wanted.module in ("", bad.producer.module), stop.detail
+        if wanted.line:
+            assert wanted.line in Path(bad.producer.file).read_text().splitlines()[bad.producer.line - 1]
+        assert not training.notices
+
+
+LEGAL = {
+    "a mask of -inf": in_middle(
+        "mask = torch.full((8, 8), float('-inf')).triu(1)\ndef middle(h):\n    return (h @ h.T + mask).softmax(1) @ h"
+    ),
+    "an output of -inf": LOOP.replace("net(x)", "net(x).masked_fill(torch.arange(8)[:, None] > 3, 0)").replace(
+        "for i", "net.append(Part(lambda h: h.masked_fill(torch.arange(8)[:, None] > 3, float('-inf'))))\nfor i"
+    ),
+    "a scaler's infinite gradients": """
+scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
+for i in range(5):
+    opt.zero_grad()
+    loss = F.mse_loss(net(x), y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(opt)
+    nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    scaler.step(opt)
+    scaler.update()
+""",
+    "an infinity in the batch": """
+for i in range(3):
+    opt.zero_grad()
+    z = torch.cat([x, torch.full((1, 4), float("inf"))])
+    loss = F.mse_loss(net(z.clamp(max=1)), torch.zeros(9, 1))
+    loss.backward()
+    opt.step()
+""",
+}
+SAY = "\nprint([one.tolist() for one in net.parameters()], torch.rand(1).item())\n"
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_an_infinity_that_is_meant_is_not_stopped_at(name: str, tmp_path: Path) -> None:
+    script = write(tmp_path, BEGIN + LEGAL[name] + SAY)
+    with debuggee(script, go="continue", breakpoints=NAN) as training:
+        stop = training.stop()
+        assert stop is not None
+        assert stop.reason == "exit", stop.detail
+        training.go("continue")
+        assert training.end() == bare(script)
+
+
+@pytest.mark.parametrize("name", ["an activation, 0/0", "sqrt in backward", "an autograd.Function", "a weight"])
+def test_training_goes_on_as_if_nobody_had_looked(name: str, tmp_path: Path) -> None:
+    script = write(tmp_path, BEGIN + "print('begin')\n" + PLACES[name].script + SAY)
+    with debuggee(script, go="continue", breakpoints=NAN) as training:
+        reasons = [stop.reason for stop in training.stops("continue")]
+        assert reasons == ["nan", "exit"]
+        assert training.end() == bare(script)
+
+
+def test_after_a_repair_the_next_bad_value_is_stopped_at(tmp_path: Path) -> None:
+    text = LOOP.replace("range(5)", "range(9)") + (
+        "    with torch.no_grad():\n"
+        "        if i in (1, 5): net[0].weight[0, 0] = float('nan')\n"
+        "        if i == 2:\n            for one in net.parameters(): one.copy_(torch.randn(one.shape))\n"
+    )
+    with debuggee(write(tmp_path, BEGIN + text), go="continue", breakpoints=NAN) as training:
+        stops = [stop for stop in training.stops("continue") if stop.reason == "nan"]
+        assert [stop.boundary.update for stop in stops] == [2, 6]
