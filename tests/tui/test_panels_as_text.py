@@ -48,7 +48,7 @@ from stepdbg.tui.panels.source import view as source
 from stepdbg.tui.panels.tensor import layout as tensor_layout
 from stepdbg.tui.panels.tensor import view as tensor
 from stepdbg.tui.panels.tensor.slots import TENSOR
-from stepdbg.tui.panels.text import loss, output
+from stepdbg.tui.panels.text import chart, loss, output
 from stepdbg.tui.records.exchanges import Exchange
 from stepdbg.tui.records.losses import MOST_POINTS, Point, Series, grown
 from stepdbg.tui.records.transcript import Transcript
@@ -242,7 +242,7 @@ def test_the_optimizer_panel_lists_hyperparameters_and_ledger() -> None:
 
 
 def test_the_chart_has_axes_with_figures_and_falls_with_the_loss() -> None:
-    lines = loss.chart(loss.curves(full().losses, ()), 70, 12, loss.Glyphs())
+    lines = chart.chart(loss.curves(full().losses, ()), 70, 12, loss.Glyphs())
     assert len(lines) == 12
     assert "2.000" in text(lines[0])
     assert "update 1" in text(lines[-1])
@@ -436,12 +436,12 @@ def test_at_160_columns_the_model_shows_how_far_a_step_has_moved_a_parameter() -
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])
 def test_of_one_point_the_axis_has_its_own_figure_at_its_own_height(height: int, glyphs: Glyphs) -> None:
     one = loss.curves((Series("loss", (Point(1, 2.306),)),), ())
-    lines = [text(line) for line in loss.chart(one, 60, height, glyphs)]
+    lines = [text(line) for line in chart.chart(one, 60, height, glyphs)]
     (labelled,) = [line for line in lines if "2.306" in line]
-    assert labelled[loss.GUTTER :].strip(), "the point is in that row"
-    assert sum(line[: loss.GUTTER - 1].strip() != "" for line in lines[:-1]) == 1
+    assert labelled[chart.GUTTER :].strip(), "the point is in that row"
+    assert sum(line[: chart.GUTTER - 1].strip() != "" for line in lines[:-1]) == 1
     two = loss.curves((Series("loss", (Point(1, 2.306), Point(2, 2.1))),), ())
-    words = shown(loss.chart(two, 60, height, glyphs))
+    words = shown(chart.chart(two, 60, height, glyphs))
     assert "2.306" in words
     assert "2.100" in words
 
