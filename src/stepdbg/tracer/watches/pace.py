@@ -6,7 +6,7 @@ from itertools import count
 
 SHARE = 0.01
 """The share of training's time that sampling may take."""
-WAY_NS = 30_000
+WAY_NS = 80_000
 """The time that it takes beside the evaluation to come to a sample: phases that are not only noted around it."""
 
 
