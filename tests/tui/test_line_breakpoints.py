@@ -41,9 +41,9 @@ def test_the_header_and_the_sentence_say_which_line_and_within_what() -> None:
     between, inside = at_line(), at_line(("step", "forward"))
     assert header.state_words(between, 0.0) == ("PAUSED", "at train.py:4")
     assert header.state_words(inside, 0.0) == ("PAUSED", "at train.py:4, inside forward")
-    about = "breakpoint 2: train.py:4 if x > 3: train.py:4 is about to run, in train()"
+    about = "breakpoint 2: train.py:4 if x > 3: that line is about to run, in train()"
     assert session_sentence(between) == about
-    assert session_sentence(inside) == f"{about} inside step > forward"
+    assert session_sentence(inside) == f"{about}, inside step > forward"
 
 
 def test_between_two_phases_the_rail_shows_those_done_and_those_to_come_and_none_as_the_next() -> None:

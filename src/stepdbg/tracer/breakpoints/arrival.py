@@ -1,8 +1,10 @@
-"""A boundary that training has come to, with all that decides whether to stop there."""
+"""A boundary that training has come to, or a line, with all that decides whether to stop there."""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
+from functools import cached_property
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -25,3 +27,22 @@ class Arrival(NamedTuple):
     """The model or optimizer whose phase is done, where that is known."""
     loss_done: str | None = None
     """What the loss is called that the backward just done was called on."""
+
+
+class AtLine:
+    """A line that training has come to. Where it is among the phases is found out when a breakpoint asks for it, since
+    most conditions on a line read nothing but its frame.
+    """
+
+    coming: weakref.ref[Any] | None = None
+    done: weakref.ref[Any] | None = None
+
+    def __init__(self, frame: FrameType, here: Callable[[], m.Boundary]) -> None:
+        self.frame: FrameType | None = frame
+        """The user's frame, which is about to run the line."""
+        self._here = here
+
+    @cached_property
+    def boundary(self) -> m.Boundary:
+        """Where training is."""
+        return self._here()

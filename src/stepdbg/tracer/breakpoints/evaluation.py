@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from stepdbg.tracer.breakpoints.arrival import Arrival
+from stepdbg.tracer.breakpoints.arrival import Arrival, AtLine
 from stepdbg.tracer.breakpoints.condition import Condition
 from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
@@ -44,14 +44,16 @@ class Evaluation:
     ) -> None:
         self._registry, self._owners, self._evaluating = registry, owners, evaluating
 
-    def value(self, what: Condition, at: Arrival, memory: Memory, update: int, reading: Callable[[Any], T]) -> T:
+    def value(
+        self, what: Condition, at: Arrival | AtLine, memory: Memory, update: int | None, reading: Callable[[Any], T]
+    ) -> T:
         """What an expression gives at a boundary, as it is read.
 
         Args:
             what: The expression.
             at: The boundary.
             memory: What the expression has kept from the times before, and keeps from this one.
-            update: The update that is meant.
+            update: The update that is meant; None for that of the phase that comes.
             reading: Makes of what the expression gives what the caller wants; may run code of the script's.
 
         Raises:

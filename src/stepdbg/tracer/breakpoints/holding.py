@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from stepdbg.protocol.breakpoint_text import describe, is_gradient
 from stepdbg.protocol.messages import Boundary, Breakpoint
-from stepdbg.tracer.breakpoints.arrival import Arrival
+from stepdbg.tracer.breakpoints.arrival import Arrival, AtLine
 from stepdbg.tracer.breakpoints.closures import Closures
 from stepdbg.tracer.breakpoints.condition import Condition, is_true, loss_condition, norm_condition
 from stepdbg.tracer.breakpoints.evaluation import Evaluation, Problem, nothing_around
@@ -17,7 +17,6 @@ from stepdbg.tracer.breakpoints.line_points import LinePoints
 from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.places import Places, counts
 from stepdbg.tracer.breakpoints.vocabulary import Memory, norm_of_gradients
-from stepdbg.tracer.breakpoints.words import VOCABULARY
 from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.python.interruptions import Interruptions
@@ -165,14 +164,15 @@ class Breakpoints:
                 reason = self._has_failed(state, failed) or reason
         return reason
 
-    def met_within(self, points: Iterable[Breakpoint], at: Arrival) -> str:
+    def met_within(self, points: Iterable[Breakpoint], at: Arrival | AtLine) -> str:
         """Why training stops at a line, or at a unit of a phase, that these breakpoints are on, in words; empty where
         none of them makes it.
         """
         reason = ""
         for point in points:
             state = self._states.get(point.number)
-            if state is None or state.over or not counts(point, at.boundary.update, at.boundary.epoch):
+            limited = (point.update, point.every, point.epoch) != (None, None, None)
+            if state is None or state.over or (limited and not counts(point, at.boundary.update, at.boundary.epoch)):
                 continue
             try:
                 if self._is_met(state, at):
@@ -180,15 +180,6 @@ class Breakpoints:
             except Problem as problem:
                 reason = self._has_failed(state, problem) or reason
         return reason
-
-    def reads_place(self, points: Iterable[Breakpoint]) -> bool:
-        """Whether it matters for any of these breakpoints where training is, beside the variables of the frame."""
-        return any(
-            (point.update, point.every, point.epoch) != (None, None, None)
-            or point.log
-            or not self._states[point.number].reads.isdisjoint(VOCABULARY)
-            for point in points
-        )
 
     def is_simple(self, points: Iterable[Breakpoint]) -> bool:
         """Whether all that is evaluated for these breakpoints runs nobody's code."""
@@ -270,7 +261,7 @@ class Breakpoints:
             return not state.failed or problem.endless
         return bool(state.verdict[1])
 
-    def _is_met(self, state: _State, at: Arrival) -> bool:
+    def _is_met(self, state: _State, at: Arrival | AtLine) -> bool:
         """Whether training stops for that breakpoint, whose place this is.
 
         Raises:
@@ -292,7 +283,7 @@ class Breakpoints:
         listener.hit(point.number, stopped=True)
         return True
 
-    def _verdict(self, state: _State, condition: Condition, at: Arrival) -> bool:
+    def _verdict(self, state: _State, condition: Condition, at: Arrival | AtLine) -> bool:
         """Whether a condition holds at that boundary.
 
         Raises:
@@ -300,20 +291,19 @@ class Breakpoints:
         """
         index, verdict = state.verdict
         state.verdict = (-1, False)
-        if index != at.boundary.index:
+        if index < 0 or index != at.boundary.index:
             return bool(self._evaluate(state, condition, at, truth=True))
         if isinstance(verdict, Problem):
             raise verdict
         return verdict
 
-    def _evaluate(self, state: _State, what: Condition, at: Arrival, *, truth: bool = False) -> Any:
+    def _evaluate(self, state: _State, what: Condition, at: Arrival | AtLine, *, truth: bool = False) -> Any:
         """The value of a condition (whether it is true), or of a message.
 
         Raises:
             Problem: it has raised.
         """
-        boundary = at.boundary
-        update = boundary.update if state.point.when == "after" else boundary.opens or boundary.update
+        update = at.boundary.update if state.point.when == "after" else None
         try:
             return self.evaluation.value(what, at, state.memory, update, is_true if truth else _as_it_is)
         except Problem as problem:

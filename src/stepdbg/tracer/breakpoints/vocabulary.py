@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from stepdbg.tracer.breakpoints.arrival import Arrival
+from stepdbg.tracer.breakpoints.arrival import Arrival, AtLine
 from stepdbg.tracer.breakpoints.owners import OwnerNames, is_pattern
 from stepdbg.tracer.breakpoints.words import VOCABULARY
 from stepdbg.tracer.introspect.layout import groups_of
@@ -63,10 +63,12 @@ class Vocabulary:
         owners: Knows it by name.
         at: The boundary.
         memory: What the condition has kept.
-        update: The update that is meant: that of the phase that comes, or of the one done.
+        update: The update that is meant; None for that of the phase that comes.
     """
 
-    def __init__(self, registry: Registry, owners: OwnerNames, at: Arrival, memory: Memory, update: int) -> None:
+    def __init__(
+        self, registry: Registry, owners: OwnerNames, at: Arrival | AtLine, memory: Memory, update: int | None
+    ) -> None:
         self._registry, self._owners, self._at, self._memory, self._update = registry, owners, at, memory, update
 
     def __contains__(self, name: object) -> bool:
@@ -78,7 +80,7 @@ class Vocabulary:
             case "loss":
                 return float(_there(self._at.boundary.loss, "there is no loss yet"))
             case "update":
-                return self._update
+                return self._at.boundary.opens or self._at.boundary.update if self._update is None else self._update
             case "epoch":
                 return _there(self._at.boundary.epoch, "no loader is iterated over yet, so there is no epoch")
             case "rank":

@@ -132,7 +132,7 @@ def _line(stop: Stop, name: str) -> str:
         return f"stepdbg.breakpoint() was called{inside}"
     frame = next((frame for frame in stop.frames if not frame.library), None)
     function = f", in {plain(frame.function)}()" if frame is not None and frame.function[:1] != "<" else ""
-    return f"{plain(stop.detail) or 'a line'}: {name} is about to run{function}{inside}"
+    return f"{plain(stop.detail)}: that line is about to run{function}{inside and f',{inside}'}"
 
 
 def _written(inner: Inner, name: str, of: str) -> str:

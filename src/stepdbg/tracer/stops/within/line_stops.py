@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Protocol
@@ -17,7 +18,7 @@ import msgspec
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.messages import Breakpoint
 from stepdbg.protocol.runtime_folder import LINES_FILE
-from stepdbg.tracer.breakpoints.arrival import Arrival
+from stepdbg.tracer.breakpoints.arrival import AtLine
 from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.introspect.unobserved import uncollected
 from stepdbg.tracer.lines.watch import line_watch
@@ -143,7 +144,7 @@ class LineStops:
                 self._boundaries.enter_at_line()
                 points = self._points.lines.at(frame.f_code.co_filename, line)
             with nullcontext() if self._points.is_simple(points) else tracer.handlers:
-                why = self._points.met_within(points, self._arrival(points, frame))
+                why = self._points.met_within(points, AtLine(frame, partial(self._where, frame)))
         except HubLost:
             tracer.disarm()
             return
@@ -153,12 +154,10 @@ class LineStops:
         if why:
             self._stops.at_line(why, frame, f"{os.path.basename(frame.f_code.co_filename)}:{line}")
 
-    def _arrival(self, points: list[Breakpoint], frame: FrameType) -> Arrival:
-        """Where training is, as far as these breakpoints need to know."""
-        if self._points.reads_place(points):
-            self._tracer.losses.settle(wait=True)
-            return Arrival(self._boundaries.here(frame), False, True, frame)
-        return Arrival(m.Boundary(0, 0, rank=self._rank.number), False, True, frame)
+    def _where(self, frame: FrameType) -> m.Boundary:
+        """Where training is among the phases, with the newest loss."""
+        self._tracer.losses.settle(wait=True)
+        return self._boundaries.here(frame)
 
     def _is_compiled(self, code: CodeType) -> bool:
         """Whether `torch.compile` has made that code object of one of the user's: then it is told which breakpoints are
