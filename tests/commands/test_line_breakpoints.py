@@ -101,3 +101,18 @@ def test_a_file_that_was_never_loaded_is_told_at_the_end(folder: Path) -> None:
         )
     assert (done.returncode, done.stdout) == (0, "done\n")
     assert done.stderr == "stepdbg: breakpoint 1 was never met: the script did not load a/net.py\n"
+
+
+def test_a_condition_that_raises_is_told_in_a_run_without_a_screen(folder: Path) -> None:
+    with runtime():
+        running = subprocess.Popen(
+            [*HEADLESS, "-b", "train.py:4 if nothing", "train.py"], cwd=folder, stderr=subprocess.PIPE, text=True
+        )
+        assert running.stderr is not None
+        told = {running.stderr.readline() for _ in range(2)}
+        (session_file,) = living_sessions()
+        problem = "stepdbg: breakpoint 1 (train.py:4 if nothing): NameError: name 'nothing' is not defined\n"
+        assert problem in told
+        assert any(line.startswith("stepdbg: stopped at train.py:4") for line in told)
+        subprocess.run([*STEPDBG, "stop", session_file.name], check=True, capture_output=True, timeout=deadline(30))
+        running.communicate(timeout=deadline(30))

@@ -49,6 +49,7 @@ class Debuggee:
         self.said: list[dict[str, Any]] = []
         self.notices: list[str] = []
         self.noted: list[m.Noted] = []
+        self.failed: list[m.BreakpointFailed] = []
         self.hello: m.RankHello | None = None
         self.interrupt_signal: int | None = None
         self._go, self._breakpoints, self._readonly, self._trace = go, breakpoints, readonly, trace
@@ -107,6 +108,8 @@ class Debuggee:
                 self.noted.append(message)
             elif isinstance(message, m.WatchFailed):
                 self.failures.append(message)
+            elif isinstance(message, m.BreakpointFailed):
+                self.failed.append(message)
             elif isinstance(message, m.Traced):
                 self.traced.append(message)
             elif isinstance(message, m.Stopped):

@@ -240,14 +240,11 @@ def test_what_a_breakpoint_on_a_line_lacks_is_told_at_once(tmp_path: Path) -> No
     script = write(tmp_path, SHORT, "train.py")
     lines = points("train.py:1", "trian.py:3", "train.py:9")
     with debuggee(script, breakpoints=lines) as training:
-        failed: list[tuple[int, str]] = []
-        while not isinstance(message := training.next_message(), m.Stopped):
-            if isinstance(message, m.RankHello):
-                training.send(m.RankWelcome(m.PROTOCOL_VERSION, None, lines))
-            if isinstance(message, m.BreakpointFailed):
-                failed.append((message.number, message.problem))
-        assert failed == [(1, "line 1 of train.py has no code; the nearest that has is 2")]
-        assert message.stop.unmet == (2,)
+        stop = training.stop()
+        assert stop is not None
+        told = [(one.number, one.problem) for one in training.failed]
+        assert told == [(1, "line 1 of train.py has no code; the nearest that has is 2")]
+        assert stop.unmet == (2,)
         told = training.ask(m.CheckBreakpoint("trian.py:3")).unknown
         assert told == "no file trian.py was met yet; did you mean train.py?"
         told = training.ask(m.CheckBreakpoint("train.py:1")).problem
@@ -323,3 +320,70 @@ def test_lines_of_what_torch_has_compiled_are_not_stopped_at(tmp_path: Path) -> 
         found = list(training.stops("continue"))
         assert training.end() == bare(script, cold=True)
     assert [stop.reason for stop in found] == ["exit"]
+    compiled = "its lines do not run one by one: torch.compile has compiled Net.forward"
+    assert [one.problem for one in training.failed] == [compiled]
+
+
+def test_two_files_that_are_called_alike_are_told_and_a_library_s_file_too(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, "def f():\n    return 1\n", "net.py")
+    script = write(tmp_path, "import a.net, b.net\n" + SHORT, "train.py")
+    lines = points("net.py:2", "a/net.py:2", f"{json.__file__}:300")
+    with debuggee(script, breakpoints=lines) as training:
+        assert training.stop() is not None
+        told = {one.number: one.problem for one in training.failed}
+    assert told == {
+        1: f"net.py is {tmp_path}/a/net.py and {tmp_path}/b/net.py; write more of the path",
+        3: f"{json.__file__} is a library's; training is stopped at lines of your own code",
+    }
+
+
+def test_a_line_of_a_generator_loop_is_within_the_phase_that_runs(tmp_path: Path) -> None:
+    script = write(
+        tmp_path,
+        """
+        import torch
+        def train():
+            weight = torch.nn.Parameter(torch.ones(2))
+            opt = torch.optim.SGD([weight], lr=0.1)
+            for i in range(3):
+                yield "forward"
+                loss = weight.sum()
+                loss = loss * 2  # within
+                yield "backward"
+                loss.backward()
+                yield "step"
+                opt.step()
+        """,
+        "loop.py",
+    )
+    line = next(n for n, text in enumerate(Path(script).read_text().splitlines(), 1) if "# within" in text)
+    with debuggee(
+        "-m", "stepdbg.tracer.drive", script, "train", go="continue", breakpoints=points(f"loop.py:{line}"), cold=True
+    ) as training:
+        found = [stop for stop in training.stops("continue") if stop.reason == "breakpoint"]
+    assert [(stop.boundary.update, stop.boundary.inside) for stop in found] == [(n, ("forward",)) for n in (1, 2, 3)]
+
+
+def test_a_forked_process_that_trains_stops_at_its_lines_as_a_rank_of_its_own_would(tmp_path: Path) -> None:
+    """Lines are let go of in a child; its parent still stops at them."""
+    forks = """
+    import os
+    import sys
+    def child():
+        if os.fork() == 0:
+            traced = sys.gettrace() is not None
+            os._exit(traced)
+        print(os.wait()[1])
+    """
+    script = write(
+        tmp_path,
+        textwrap.dedent(forks) + SHORT.replace("    print(i", "    if i == 2: child()\n        print(i"),
+        "train.py",
+    )
+    line = next(n for n, text in enumerate(Path(script).read_text().splitlines(), 1) if "# after" in text)
+    with debuggee(script, go="continue", breakpoints=points(f"train.py:{line}")) as training:
+        found = [stop for stop in training.stops("continue") if stop.reason == "breakpoint"]
+        assert training.end() == bare(script)
+    assert len(found) == 6

@@ -20,7 +20,7 @@ from stepdbg.errors import ProtocolError, UsageError
 from stepdbg.hub.launch import Launch, start_hub, target_variables
 from stepdbg.hub.process.peers import is_ours
 from stepdbg.protocol import frames
-from stepdbg.protocol.breakpoint_text import noted_words
+from stepdbg.protocol.breakpoint_text import describe, noted_words
 from stepdbg.protocol.messages import (
     PROTOCOL_VERSION,
     ClientHello,
@@ -124,6 +124,8 @@ class HubLine:
         self._sending = threading.Lock()
         self._mentioned: set[tuple[int, int]] = set()
         """Rank and boundary of each stop that the user was told of."""
+        self._problems: set[tuple[int, str]] = set()
+        """Number and problem of each breakpoint that the user was told of."""
         self._heard = 0
         self._telling = False
         self._told = threading.Event()
@@ -192,6 +194,7 @@ class HubLine:
                         say(noted_words(message, several=len(self.session.ranks) > 1))
                     elif isinstance(message, SessionChanged):
                         self.session = message.session
+                        self._mention_problems(message.session)
                         self._mention_stop(message.session)
                         if message.session.exit_status is not None:
                             self._told.set()
@@ -201,6 +204,13 @@ class HubLine:
             pass
         finally:
             self._told.set()
+
+    def _mention_problems(self, session: SessionState) -> None:
+        """Say what is wrong with a breakpoint, once, where no screen shows it."""
+        for one in session.breakpoints:
+            if one.problem and (one.number, one.problem) not in self._problems and not session.clients:
+                self._problems.add((one.number, one.problem))
+                say(f"breakpoint {one.number} ({describe(one)}): {one.problem}")
 
     def _mention_stop(self, session: SessionState) -> None:
         for rank in session.ranks:

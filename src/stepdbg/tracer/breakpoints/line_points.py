@@ -32,6 +32,8 @@ class LinePoints:
         self._points: tuple[Breakpoint, ...] = ()
         self._by_line: dict[str, dict[int, list[Breakpoint]]] = {}
         """The breakpoints of the files that were asked for, by the name that code objects bear."""
+        self._ambiguous = False
+        """Whether a file has come that is called like another one, which a breakpoint is on."""
         self._paths: dict[str, str] = {}
         """The absolute paths of these files; empty for those that are none of the user's."""
 
@@ -47,6 +49,16 @@ class LinePoints:
         """Nobody waits for the lines any more that were held."""
         self._points = ()
         self._by_line.clear()
+
+    def take_ambiguity(self) -> bool:
+        """Whether, since this was asked last, a file has come that is called like another one which a breakpoint is
+        on: that breakpoint holds in neither.
+        """
+        if not self._ambiguous:
+            return False
+        self._ambiguous = False
+        self._by_line.clear()
+        return True
 
     @property
     def any(self) -> bool:
@@ -70,10 +82,14 @@ class LinePoints:
         return self._in(name).get(line, [])
 
     def problem(self, point: Breakpoint) -> str:
-        """Why that breakpoint cannot be met: there is no code at its line, or several files are called so."""
+        """Why that breakpoint cannot be met: there is no code at its line, several files are called so, or it is in a
+        library.
+        """
         paths = self.files(point)
         if len(paths) > 1:
             return f"{point.file} is {' and '.join(paths[:3])}; write more of the path"
+        if paths and frames.origin(paths[0]) != "user":
+            return f"{point.file} is a library's; training is stopped at lines of your own code"
         return _no_code(point, paths[0]) if paths else ""
 
     def unknown(self, point: Breakpoint) -> str:
@@ -122,8 +138,11 @@ class LinePoints:
             self._paths[name] = path
         found = {}
         for point in self._points if path else ():
-            if self._is_of(point, path) and len(self.files(point)) < 2:
-                found.setdefault(point.line or 0, []).append(point)
+            if self._is_of(point, path):
+                if len(self.files(point)) < 2:
+                    found.setdefault(point.line or 0, []).append(point)
+                else:
+                    self._ambiguous = True
         self._by_line[name] = found
         return found
 

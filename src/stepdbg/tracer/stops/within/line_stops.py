@@ -81,8 +81,13 @@ class LineStops:
         self._changed()
 
     def check(self) -> None:
-        """See that lines are still waited for."""
-        if self._points.lines.any:
+        """See that lines are still waited for, and in one file each."""
+        lines = self._points.lines
+        if lines.any and lines.take_ambiguity():
+            self._checked.clear()
+            self._changed()
+            lines.take_ambiguity()
+        elif lines.any:
             self._tell(self._watch.check())
 
     def let_go(self) -> None:

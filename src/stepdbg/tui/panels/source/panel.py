@@ -80,6 +80,9 @@ class SourcePanel(Panel):
 
     def no_line(self) -> str:
         """Where there is no code at the line under the cursor; the nearest line that has some is named."""
+        frame = frames.chosen_frame(self.snapshot) if self.snapshot is not None else None
+        if frame is not None and frame.library and not self.on_variables:
+            return "this file is a library's; training is stopped at lines of your own code"
         where, here = source.place(self.snapshot) if self.snapshot else None, self.line()
         text = self.snapshot.sources.get(where[0]) if self.snapshot is not None and where is not None else None
         return line_without_code(text.text, here[1]) if text is not None and here is not None else ""
