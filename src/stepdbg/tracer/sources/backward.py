@@ -128,6 +128,7 @@ class Backward:
                     and (known := hooks._names.get((id((frame := sys._getframe(1)).f_code), frame.f_lasti))) is not None
                     and not known.variable
                     and get_ident() == log.thread
+                    and (log.still is None or log.still())
                     and type(value := loss.item()) is float
                     and ((holds := log.loss_holds) is None or (known.name == "loss" and not holds(value)))
                 ):  # the usual one, in a free run: see free_run.py
@@ -162,7 +163,7 @@ class Backward:
             finally:
                 if opened:
                     hooks._open = False
-            if phase is NOTED and log.phase is None:
+            if phase is NOTED and log.phase is None and log.still is None:
                 log.open = None
                 log.notes.append(monotonic_ns())
             elif phase is not None:

@@ -176,6 +176,7 @@ class Models(StaysHere):
                     and models.tracing_state() is None
                     and not log.memory[BELL]
                     and get_ident() == log.thread
+                    and (log.still is None or log.still())
                 ):  # the usual one, in a free run: see free_run.py
                     if models.on_forward is not None:
                         models.on_forward(True)
@@ -202,6 +203,7 @@ class Models(StaysHere):
                     models._open_phase is models.noted
                     and log.phase is None
                     and (now := monotonic_ns()) < log.loss_due
+                    and (log.still is None or log.still())
                     and type(result) is torch.Tensor
                     and not models.function_modes_are_on()
                     and result.requires_grad

@@ -75,6 +75,7 @@ class FreeRunLog(StaysHere):
         "phase",
         "starts",
         "step_due",
+        "still",
         "thread",
         "zero_grad_due",
     )  # fmt: skip
@@ -94,6 +95,8 @@ class FreeRunLog(StaysHere):
         """So many entries the notes may have before somebody looks: an update that is waited for may open then."""
         self.loss_holds: Callable[[float], bool] | None = None
         """Whether training is to be looked at before a `backward` that is called on a loss of that value."""
+        self.still: Callable[[], bool] | None = None
+        """Whether each value that is watched is as it was when it was looked at last; None where none is watched."""
         self.norm_holds: Callable[[], bool] | None = None
         """Whether training is to be looked at before a step, by the norm of the gradients."""
         self.open: str | None = None
@@ -136,7 +139,13 @@ class FreeRunLog(StaysHere):
     def enter(self, name: str, optimizer: Any, call: bool) -> bool:
         """Note that a phase begins, if phases are noted just now; else it has to go the long way."""
         now = monotonic_ns()
-        if now > self.due or self.open is not None or self.memory[BELL] or get_ident() != self.thread:
+        if (
+            now > self.due
+            or (self.still is not None and not self.still())
+            or self.open is not None
+            or self.memory[BELL]
+            or get_ident() != self.thread
+        ):
             return False
         if len(self.notes) >= self.most:
             return False

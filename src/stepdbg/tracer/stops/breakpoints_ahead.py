@@ -69,7 +69,8 @@ class BreakpointsAhead:
 
     def forbids_noting(self, name: str) -> bool:
         """Whether a phase that begins must not be only noted."""
-        return bool(self.ended) or self._points.watchpoints.any or name in self._points.watched
+        watchpoints = self._points.watchpoints
+        return bool(self.ended) or (watchpoints.any and not watchpoints.quick) or name in self._points.watched
 
     def names_owner(self, name: str) -> bool:
         """Whether it matters in that phase, or after it, whose it is."""
@@ -138,9 +139,13 @@ class BreakpointsAhead:
         self.phase_ended(phase.name)
         if self._tracer.checks.on:
             self._tracer.checks.ended(phase, self._tracer)
+        self.look_after(phase.name)
+
+    def look_after(self, name: str) -> None:
+        """A phase of that name has ended: see what has become of the values watched."""
         if self._points.watchpoints.any:
             frame = frames.user_frame(sys._getframe(1))
-            self._look(frame, lambda _: f"in {phase.name}{_line(frame)}")
+            self._look(frame, lambda _: f"in {name}{_line(frame)}")
 
     def _look(self, frame: FrameType | None, where: Callable[[FrameType | None], str]) -> None:
         try:
@@ -150,7 +155,10 @@ class BreakpointsAhead:
 
     def arm(self, log: FreeRunLog, phases: PhaseTracker, now_ns: int) -> None:
         """From now on phases are noted, but for those that breakpoints are at."""
-        if self.ended or self._points.watchpoints.any or self._tracer.checks.on:
+        watchpoints = self._points.watchpoints
+        log.still = watchpoints.quickly() if watchpoints.any else None
+        if self.ended or (watchpoints.any and log.still is None) or self._tracer.checks.on:
+            log.disarm()
             return
         log.loss_holds, log.norm_holds = self._points.loss_holds, self._points.norm_holds
         watched, most = self._points.unnoted(phases.update), self._points.phases_ahead(phases.update)

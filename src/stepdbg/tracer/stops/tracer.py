@@ -201,6 +201,8 @@ class Tracer(StaysHere):
         """The call of that phase has returned."""
         log = self.free_run
         if phase is NOTED or phase is log.phase:
+            if log.still is not None and not log.still():
+                self._ahead.look_after(log.open or phase.name)
             log.open = None
             if log.phase is None:
                 log.notes.append(monotonic_ns())

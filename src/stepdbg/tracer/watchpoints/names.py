@@ -60,24 +60,24 @@ class Member:
     """
 
     def __init__(self, model: nn.Module, path: tuple[str, ...], key: str, *, grad: bool) -> None:
-        self._model = weakref.ref(model)
-        self._path, self._key, self._grad = path, key, grad
+        self.model = weakref.ref(model)
+        self.path, self.key, self.grad = path, key, grad
         self.comes_from_phases = grad
 
     def value(self, frame: FrameType | None) -> Any:
         """The tensor; None where there is none, as of a gradient that has not come yet."""
-        module: Any = self._model()
+        module: Any = self.model()
         if module is None:
             return ABSENT
-        for key in self._path:
+        for key in self.path:
             module = _child(module, key)
             if module is None:
                 return ABSENT
         parameters, buffers, _ = members_of(module)
-        found = parameters.get(self._key)
+        found = parameters.get(self.key)
         if found is None:
-            found = buffers.get(self._key)
-        return _gradient(found) if self._grad and found is not None else found
+            found = buffers.get(self.key)
+        return _gradient(found) if self.grad and found is not None else found
 
 
 class Held:

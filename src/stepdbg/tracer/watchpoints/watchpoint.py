@@ -16,8 +16,9 @@ from stepdbg.errors import SliceError
 from stepdbg.protocol.messages import Watched
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors.readable import Unreadable
-from stepdbg.tracer.watchpoints.names import ABSENT, Place, is_pattern, places
+from stepdbg.tracer.watchpoints.names import ABSENT, Member, Place, is_pattern, places
 from stepdbg.tracer.watchpoints.readings import NOTHING, Reading, difference, not_finite, outside, reading
+from stepdbg.tracer.watchpoints.stillness import Kept
 
 _INDEX = re.compile(r"(?P<name>.+?)\s*(?P<index>\[[-+\d:,.\s]+\])\Z", re.DOTALL)
 _TRIES = 32
@@ -122,6 +123,20 @@ class Watchpoint:
             which = f" {name}" if is_pattern(self.watched.name) else ""
             others = f"; and {more} more" if more else ""
             self._found = f"{where()}{which}: {words}{others}"
+
+    def kept(self) -> list[Kept] | None:
+        """What is kept of all that is watched, where it can be told quickly that it has not changed; else None."""
+        slow = self.watched.how == "stays" or is_pattern(self.watched.name)
+        if slow or self.pending or self._gone or not self._values:
+            return None
+        found = []
+        for value in self._values:
+            before, place = value.before, value.place
+            data = None if before is None else before.whole if self._index else before.mark
+            if before is None or not isinstance(place, Member) or not (before is NOTHING or isinstance(data, bytes)):
+                return None
+            found.append(Kept(place, data if isinstance(data, bytes) else None, before.dtype))
+        return found
 
     def may_stay(self, update: int) -> bool:
         """Whether training may stop where that update ends, because a value has not changed."""

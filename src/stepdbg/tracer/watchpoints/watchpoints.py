@@ -10,6 +10,7 @@ from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors import devices
 from stepdbg.tracer.watchpoints.names import everything
+from stepdbg.tracer.watchpoints.stillness import still
 from stepdbg.tracer.watchpoints.watchpoint import Watchpoint
 
 
@@ -26,6 +27,10 @@ class Watchpoints:
         self._all: dict[int, Watchpoint] = {}
         self.any = False
         """Whether there is any."""
+        self.quick = False
+        """Whether it can be told quickly that nothing watched has changed."""
+        self._found = False
+        """Whether any has come to something since that was told last."""
 
     def hold(self, points: Iterable[Breakpoint]) -> None:
         """Those of these breakpoints that watch a value hold from now on; those that held before go on."""
@@ -37,6 +42,7 @@ class Watchpoints:
             goes_on = known is not None and known.watched == point.watch
             self._all[point.number] = known if known is not None and goes_on else self.anew(point)
         self.any = bool(self._all)
+        self.quick = False
 
     def anew(self, point: Breakpoint) -> Watchpoint:
         """The watchpoint of a breakpoint, with nothing looked at yet."""
@@ -58,6 +64,7 @@ class Watchpoints:
         with unseen():
             for one in self._all.values():
                 one.look(frame, update, where)
+                self._found = self._found or one.pending
 
     def keep(self, frame: FrameType | None, update: int) -> None:
         """Training goes on from here: how everything watched is now is what later changes are told from."""
@@ -66,6 +73,17 @@ class Watchpoints:
         with unseen():
             for one in self._all.values():
                 one.look(frame, update, lambda: "where it was looked at first", by_user=True)
+
+    def quickly(self) -> Callable[[], bool] | None:
+        """A function that tells whether everything watched is as it was when it was looked at last, in a few
+        microseconds; None where that takes more: patterns, variables, states, what is large or on a device.
+        """
+        self.quick, self._found = False, False
+        found = [one.kept() for one in self._all.values()]
+        if any(kept is None for kept in found):
+            return None
+        self.quick, same = True, still([one for kept in found if kept is not None for one in kept])
+        return lambda: not self._found and same()
 
     def may_stop(self, update: int) -> bool:
         """Whether training may stop at the boundary that comes: something has been found, or an update may end in which

@@ -77,6 +77,7 @@ class Optimizers(StaysHere):
                     and log.open is None
                     and len(log.notes) < log.most
                     and get_ident() == log.thread
+                    and (log.still is None or log.still())
                 ):  # in a free run: see free_run.py
                     log.open, phase = "zero_grad", hooks.noted
                     log.notes += ("zero_grad", hooks.key_of(args[0]) if args else None, now)
@@ -92,7 +93,7 @@ class Optimizers(StaysHere):
             except BaseException as error:
                 hooks.leave(tracer, phase, error)
                 raise
-            if phase is hooks.noted and log.phase is None:
+            if phase is hooks.noted and log.phase is None and log.still is None:
                 log.open = None
                 log.notes.append(monotonic_ns())
             elif phase is not None:
@@ -167,6 +168,7 @@ class Optimizers(StaysHere):
                     and mine is optimizer
                     and hooks._key is not None
                     and get_ident() == log.thread
+                    and (log.still is None or log.still())
                     and ((holds := log.norm_holds) is None or not holds())
                 ):  # the usual one, in a free run: see free_run.py
                     key = hooks._key
@@ -209,7 +211,7 @@ class Optimizers(StaysHere):
                         used = hooks._used = tracer.registry.note_optimizer(optimizer)
                         hooks._key = key
                     used.steps += 1
-                    if phase is NOTED and log.phase is None:
+                    if phase is NOTED and log.phase is None and log.still is None:
                         log.open = None
                         log.notes.append(monotonic_ns())
                         return result
