@@ -245,3 +245,81 @@ def test_after_a_repair_the_next_bad_value_is_stopped_at(tmp_path: Path) -> None
     with debuggee(write(tmp_path, BEGIN + text), go="continue", breakpoints=NAN) as training:
         stops = [stop for stop in training.stops("continue") if stop.reason == "nan"]
         assert [stop.boundary.update for stop in stops] == [2, 6]
+
+
+DTENSOR = """
+import os, torch.distributed as dist
+from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
+from torch.distributed.device_mesh import init_device_mesh
+os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0", "RANK": "0", "WORLD_SIZE": "1"}
+dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+mesh = init_device_mesh("cpu", (1,))
+class Split(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(distribute_tensor(torch.randn(4, 6), mesh, [Shard(1)]))
+    def forward(self, h):
+        h = distribute_tensor(h, mesh, [Replicate()]) @ self.weight
+        return (h * (i != 2) / (h - h * (i == 2)).abs()).full_tensor()
+net = Split()
+opt = optim.SGD(net.parameters(), lr=0.05)
+for i in range(5):
+    opt.zero_grad()
+    loss = net(x).square().mean()
+    loss.backward()
+    opt.step()
+"""
+
+
+def test_in_a_model_of_dtensors_the_operator_is_read_off_the_graph(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, BEGIN + DTENSOR), go="continue", breakpoints=NAN) as training:
+        stop = training.stop()
+        assert stop is not None
+        assert (stop.reason, stop.boundary.done, stop.boundary.update) == ("nan", "forward", 3)
+        assert stop.bad is not None
+        assert stop.bad.producer is not None, stop.detail
+        assert (stop.bad.object, stop.bad.producer.what) == ("output", "div")
+
+
+def test_where_the_call_cannot_be_made_again_the_region_is_told_and_nothing_is_made_up(tmp_path: Path) -> None:
+    text = PLACES["sqrt in backward"].script
+    script = write(tmp_path, BEGIN + "import os\ndel os.fork\n" + text)
+    with debuggee(script, go="continue", breakpoints=NAN) as training:
+        stop = training.stop()
+        assert stop is not None
+        assert stop.bad is not None
+        assert (stop.boundary.done, stop.bad.producer) == ("backward", None)
+        assert stop.bad.unknown
+        assert "its producer is not known" in stop.detail.lower()
+
+
+def test_a_root_of_zero_in_the_loss_is_named(tmp_path: Path) -> None:
+    text = LOOP.replace("F.mse_loss(net(x), y)", "((net(x) - y).square().sum() * (i != 2)).sqrt()")
+    with debuggee(write(tmp_path, BEGIN + text), go="continue", breakpoints=NAN) as training:
+        stop = training.stop()
+        assert stop is not None
+        assert stop.bad is not None
+        assert stop.bad.producer is not None, stop.detail
+        assert (stop.boundary.done, stop.bad.producer.what) == ("backward", "SqrtBackward0")
+        assert "the result of sqrt is 0" in stop.bad.producer.why
+
+
+SCALED = """
+scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+for i in range(12):
+    opt.zero_grad()
+    loss = F.mse_loss(net(x), y)
+    scaler.scale(loss).backward()
+    if i >= 3: net[0].weight.grad[0, 0] = float("nan")
+    scaler.step(opt)
+    scaler.update()
+"""
+
+
+def test_gradients_that_are_bad_at_a_scale_of_one_are_no_scaler_s_doing(tmp_path: Path) -> None:
+    script = write(tmp_path, BEGIN + SCALED)
+    with debuggee(script, go="continue", breakpoints=NAN) as training:
+        stop = training.stop()
+        assert stop is not None
+        assert stop.reason == "nan"
+        assert (stop.boundary.update, stop.boundary.next) == (6, "step"), stop.detail

@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from torch import nn
 
 from stepdbg.protocol.messages import Breakpoint, Kind
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
@@ -25,14 +26,15 @@ from stepdbg.tracer.introspect.unobserved import Unobserved, observed, unseen
 from stepdbg.tracer.nonfinite.finite import is_bad, norm
 from stepdbg.tracer.nonfinite.producers.kept import Calls
 from stepdbg.tracer.nonfinite.producers.loss_section import LossSection
+from stepdbg.tracer.nonfinite.sound_steps import SMALL, are_sound
 from stepdbg.tracer.nonfinite.written import Written
 from stepdbg.tracer.objects.other_threads import gradients
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.tensors import devices
 
 _C: Any = torch._C
+_is_grad_enabled = torch.is_grad_enabled
 _WRITES: dict[str, Kind] = {
     "data": "batch",
     "forward": "output",
@@ -45,22 +47,18 @@ _WRITES: dict[str, Kind] = {
 """What each phase makes that has to be finite. (A step makes state too.)"""
 _ALL: tuple[Kind, ...] = ("parameter", "grad", "state")
 _LOOKED_AT: dict[str, tuple[Kind, ...]] = {
+    "data": ("parameter", "state"),
+    "zero_grad": ("parameter", "state"),
     "forward": ("parameter",),
-    "backward": ("parameter",),
     "loss": ("parameter",),
+    "backward": ("parameter",),
 }
 """The kinds that are looked at where a phase begins, whether the script has written them; all where it is not listed.
-Gradients are of no use before their backward, nor optimizer state before its step: there they are looked at."""
+Gradients matter from their backward to their step, optimizer state where an update opens and before its step."""
 _TRAINED = frozenset(("parameter", "grad"))
 """Kinds whose tensors are parameters, or hang on them."""
 _ORDER: tuple[Kind, ...] = ("batch", "output", "loss", "grad", "state", "parameter", "hyperparameter")
 """The kinds in the order in which one spoils the next."""
-
-_SMALL = 100.0
-"""Gradients up to which no square of one is beyond what any type holds."""
-_KNOWN = frozenset(("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad", "Adadelta"))
-"""Optimizers of torch's whose state is made of gradients and their squares: a NaN in it makes one in the parameter in
-the same step, and so does an infinity, but for that of a square."""
 
 
 class Finding(NamedTuple):
@@ -97,12 +95,13 @@ class Checks:
     """What is looked at, and what was found.
 
     Args:
+        tracer: Is told where nothing can be looked at.
         registry: What is alive.
         scaling: Whether gradients are under a scale.
     """
 
-    def __init__(self, registry: Registry, scaling: GradientScaling) -> None:
-        self._registry, self._scaling = registry, scaling
+    def __init__(self, tracer: Asking, registry: Registry, scaling: GradientScaling) -> None:
+        self._tracer, self._registry, self._scaling = tracer, registry, scaling
         self.on = False
         """Whether anything is looked at."""
         self.number = 0
@@ -124,6 +123,8 @@ class Checks:
         """What the newest call of a model has returned."""
         self._size = math.inf
         """No less than the largest gradient; infinite where that is not known."""
+        self._squares = True
+        """Whether no second moment of an optimizer is below zero."""
         self._scaled = False
         """Whether the gradients are those of a loss that a scaler has scaled."""
         self._stopped = self._clean = False
@@ -159,11 +160,10 @@ class Checks:
         with unseen():
             self.calls.section = LossSection(loss, [one for call in self.calls.all for one in call.outputs])
 
-    def ended(self, phase: Phase, tracer: Asking) -> None:
+    def ended(self, name: str, *, skipped: bool = False) -> None:
         """The call of a phase has returned: what it has made is looked at here, before the script writes to it."""
-        name = phase.name
         self._ended.append(name)
-        kind = None if phase.skipped else _WRITES.get(name)
+        kind = None if skipped else _WRITES.get(name)
         if kind is None or devices.capturing():
             return
         try:
@@ -176,26 +176,53 @@ class Checks:
                 if parameters:
                     self._written.note(kinds, parameters)
         except Exception as error:
-            tracer.gave_up(error)
+            self._tracer.gave_up(error)
+
+    # what a free run asks, where a phase is to be only noted
+
+    def forward_may_begin(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether nothing is bad before a model's call, which is kept."""
+        if self.bad_before("forward"):
+            return False
+        with unseen():
+            self.calls.begins(model, args, kwargs)
+        return True
+
+    def forward_is_fine(self, output: torch.Tensor) -> bool:
+        """Whether nothing is bad of what a model's call has returned."""
+        self.forward_ended(output)
+        self.ended("forward")
+        return self._seen is None
+
+    def backward_may_begin(self, loss: torch.Tensor, value: float) -> bool:
+        """Whether nothing is bad before `backward` is called on that loss, of that value."""
+        if not math.isfinite(value):
+            return False
+        self.backward_begins(loss, scaled=False)
+        return not self.bad_before("backward", looked_at_loss=True)
 
     # what the tracer asks
 
-    def bad_before(self, name: str, tracer: Asking) -> bool:
+    def bad_before(self, name: str, *, looked_at_loss: bool = False) -> bool:
         """Whether the first bad value is there as that phase begins.
 
         Args:
             name: The phase; empty for the end of the script.
-            tracer: Is told where nothing can be looked at.
+            looked_at_loss: Whether the loss is known to be finite, where it is a backward.
         """
+        if self.found is not None:
+            return True
         ended, self._ended = self._ended, []
         finding, self._seen = self._seen, None
         if devices.capturing():
             return False
         try:
-            with _unobserved():
-                finding = finding or self._look(name, tracer, returned="forward" in ended)
+            if finding is None and not (name == "loss" and "forward" in ended):
+                # (where a model has just returned to us, nothing of the script's has run since)
+                with _unobserved():
+                    finding = self._look(name, looked_at_loss=looked_at_loss)
         except Exception as error:
-            tracer.gave_up(error)
+            self._tracer.gave_up(error)
             return False
         if finding is None:
             if "step" in ended:
@@ -221,51 +248,43 @@ class Checks:
 
     # looking
 
-    def _look(self, name: str, tracer: Asking, *, returned: bool) -> Finding | None:
-        """What is bad of the loss, where `backward` begins, and of what was written since the phase before.
-
-        Args:
-            name: The phase that begins.
-            tracer: Tells of a generator loop.
-            returned: A call of a model has returned since.
-        """
-        if name == "loss" and returned:  # it has just returned to us: nothing of the script's has run since
-            return None
-        parameters = self._written.parameters()
+    def _look(self, name: str, *, looked_at_loss: bool) -> Finding | None:
+        """What is bad of the loss, where `backward` begins, and of what was written since the phase before."""
+        tracer, parameters = self._tracer, self._written.parameters()
         made: dict[Kind, str] = {}
         if not tracer.driving:
             made = dict.fromkeys(self._written.since(parameters, _LOOKED_AT.get(name, _ALL)), "")
-        if name == "backward":
-            made["loss"] = "loss"
-        if tracer.driving and (running := tracer.lagging.running) is not None:
+        elif (running := tracer.lagging.running) is not None:
             made = dict.fromkeys(("batch", "output", "loss", "grad", "parameter", "state"), running.name)
-        for kind in _ORDER:
-            phase = made.get(kind)
-            if phase is not None and (found := self._of(kind, phase, parameters)) is not None:
-                return found
-        return self._hyperparameter()
+        if name == "backward" and not looked_at_loss:
+            made["loss"] = "loss"
+        if made:
+            for kind in _ORDER:
+                phase = made.get(kind)
+                if phase is not None and (found := self._of(kind, phase, parameters)) is not None:
+                    return found
+        return None if name in ("forward", "backward") else self._hyperparameter()
 
     def _of(self, kind: Kind, phase: str, parameters: list[torch.Tensor]) -> Finding | None:
         infinite = kind not in ("batch", "output")
-        if kind == "state" and phase == "step" and self._size < _SMALL and self._steps_as_known():
+        if phase == "step" and kind in ("state", "parameter") and self._is_sound():
             return None
         tensors = self._tensors(kind, parameters)
         if kind == "grad":
             self._size = norm(tensors) if tensors else 0.0
-            if self._size < _SMALL:
+            if self._size < SMALL:
                 return None
+        if kind == "state" and phase != "step":  # the script has written it
+            self._squares = not self._written.has_squares_below_zero()
         if not tensors or not is_bad(tensors, infinite=infinite):
             return None
         if kind == "grad" and self._scaled and self._is_excused():
             return None
         return Finding(kind, tensors, infinite, phase)
 
-    def _steps_as_known(self) -> bool:
-        """Whether the state of all optimizers goes bad only with their parameters, as long as gradients are small."""
-        return all(
-            type(optimizer).__name__ in _KNOWN and type(optimizer).__module__.startswith("torch.optim.")
-            for optimizer in self._written.optimizers()
-        )
+    def _is_sound(self) -> bool:
+        """Whether the step that has been done cannot have made anything bad."""
+        return self._size < SMALL and self._squares and are_sound(self._written.optimizers())
 
     def _tensors(self, kind: Kind, parameters: list[torch.Tensor]) -> list[torch.Tensor]:
         match kind:
@@ -299,16 +318,21 @@ class Checks:
         return None
 
 
-_is_inference = torch.is_inference_mode_enabled
+class _WithoutAutograd:
+    """A context without autograd, and nothing else: `torch.no_grad` takes several times as long."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = _is_grad_enabled()
+        _C._set_grad_enabled(False)
+
+    def __exit__(self, *_: object) -> None:
+        _C._set_grad_enabled(self._before)
 
 
 def _unobserved() -> AbstractContextManager[object]:
     """A context in which nothing of the script's sees what is computed; where nothing would, without autograd alone."""
-    around = (
-        observed()
-        or _C._get_tracing_state() is not None
-        or _C._functorch.peek_interpreter_stack() is not None
-        or _C._is_any_autocast_enabled()
-        or _is_inference()
-    )
-    return Unobserved() if around else torch.no_grad()
+    if observed() or _C._get_tracing_state() is not None or _C._functorch.peek_interpreter_stack() is not None:
+        return Unobserved()
+    return _WithoutAutograd()

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from stepdbg.protocol.messages import Kind
-from stepdbg.tracer.introspect.layout import groups_of, optimized_by, parameters_in, parameters_of_group, states_of
+from stepdbg.tracer.introspect.layout import groups_of, optimized_by, parameters_in, states_of
 from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.nonfinite.sound_steps import has_squares_below_zero
 from stepdbg.tracer.objects.other_threads import gradients
 from stepdbg.tracer.objects.registry import Registry
 
@@ -29,7 +30,7 @@ class Written:
         self._states: Tensors = []
         self._optimizers: list[weakref.ref[Any]] = []
         self._looks = 0
-        self._known = (-1, -1)
+        self._known = self._with_state = -1
         """The number of models and optimizers, and of parameters with state, when they were listed."""
         self._counted: dict[Kind, list[int]] = {}
         """The counters of each kind, as of the last look."""
@@ -41,15 +42,15 @@ class Written:
     def parameters(self) -> list[torch.Tensor]:
         """The parameters of all models and optimizers, each once."""
         self._looks += 1
-        optimizers = self.optimizers()
-        known = self._registry.noted, sum([len(one.state) for one in optimizers])
-        if known != self._known or self._looks >= _ANEW:
-            self._list(known)
-            optimizers = self.optimizers()
-        found = [
-            one for optimizer in optimizers for group in groups_of(optimizer) for one in parameters_of_group(group)
-        ]
-        return [*found, *[one for reference in self._loose if (one := reference()) is not None]]
+        if self._registry.noted != self._known or self._looks >= _ANEW:
+            self._list()
+        found: list[torch.Tensor] = []
+        for optimizer in self.optimizers():
+            for group in groups_of(optimizer):
+                found += group["params"]
+        if self._loose:
+            found += [one for reference in self._loose if (one := reference()) is not None]
+        return found
 
     def states(self) -> list[torch.Tensor]:
         """The tensors of all optimizer states, but for numbers: how often each has stepped."""
@@ -58,6 +59,8 @@ class Written:
     def note(self, kinds: Iterable[Kind], parameters: Sequence[torch.Tensor]) -> None:
         """What is of these kinds has been looked at as it is now."""
         for kind in kinds:
+            if kind == "state" and sum([len(one.state) for one in self.optimizers()]) != self._with_state:
+                self._list()
             self._counted[kind] = self._count(kind, parameters)
 
     def since(self, parameters: Sequence[torch.Tensor], kinds: Sequence[Kind]) -> list[Kind]:
@@ -70,8 +73,12 @@ class Written:
                 found.append(kind)
         return found
 
-    def _list(self, known: tuple[int, int]) -> None:
-        self._known, self._looks = known, 0
+    def has_squares_below_zero(self) -> bool:
+        """Whether a second moment of an optimizer is negative."""
+        return any(has_squares_below_zero(states_of(optimizer)) for optimizer in self.optimizers())
+
+    def _list(self) -> None:
+        self._known, self._looks = self._registry.noted, 0
         optimizers = [optimizer for _, optimizer in self._registry.optimizers()]
         held = {id(one) for optimizer in optimizers for one in optimized_by(optimizer)}
         found = {id(one): one for _, model in self._registry.models() for one in parameters_in(model)}
@@ -84,6 +91,7 @@ class Written:
             for value in state.values()
             if is_a(value, torch.Tensor) and value.dim()
         ]
+        self._with_state = sum(len(one.state) for one in optimizers)
         self._counted.pop("state", None)
 
     def _count(self, kind: Kind, parameters: Sequence[torch.Tensor]) -> list[int]:

@@ -131,6 +131,7 @@ class Backward:
                     and (log.still is None or log.still())
                     and type(value := loss.item()) is float
                     and ((holds := log.loss_holds) is None or (known.name == "loss" and not holds(value)))
+                    and ((checks := log.checks) is None or checks.backward_may_begin(loss, value))
                 ):  # the usual one, in a free run: see free_run.py
                     log.open, phase = "backward", NOTED
                     log.notes += ("backward", known.name, now)
@@ -166,6 +167,8 @@ class Backward:
             if phase is NOTED and log.phase is None and log.still is None:
                 log.open = None
                 log.notes.append(monotonic_ns())
+                if log.checks is not None:
+                    log.checks.ended("backward")
             elif phase is not None:
                 tracer.ended(phase)
                 if phase is not NOTED and phase.outer is None and hooks._by_hand.possible:

@@ -177,6 +177,7 @@ class Models(StaysHere):
                     and not log.memory[BELL]
                     and get_ident() == log.thread
                     and (log.still is None or log.still())
+                    and ((checks := log.checks) is None or checks.forward_may_begin(self, args, kwargs))
                 ):  # the usual one, in a free run: see free_run.py
                     if models.on_forward is not None:
                         models.on_forward(True)
@@ -208,6 +209,7 @@ class Models(StaysHere):
                     and not models.function_modes_are_on()
                     and result.requires_grad
                     and result.dim()
+                    and ((checks := log.checks) is None or checks.forward_is_fine(result))
                 ):  # the usual return of the usual one
                     models._open = models._open_phase = log.open = None
                     models.output = log.output = weakref.ref(result)

@@ -26,6 +26,7 @@ from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:
+    from stepdbg.tracer.nonfinite.checks import Checks
     from stepdbg.tracer.objects.registry import Registry
     from stepdbg.tracer.session.losses import Losses
     from stepdbg.tracer.session.rank import Rank
@@ -59,6 +60,7 @@ class FreeRunLog(StaysHere):
         "_registry",
         "_values",
         "backward_due",
+        "checks",
         "due",
         "forward_due",
         "key",
@@ -99,6 +101,8 @@ class FreeRunLog(StaysHere):
         """Whether each value that is watched is as it was when it was looked at last; None where none is watched."""
         self.norm_holds: Callable[[], bool] | None = None
         """Whether training is to be looked at before a step, by the norm of the gradients."""
+        self.checks: Checks | None = None
+        """What is looked at for the first bad value, at each phase; None where nothing is."""
         self.open: str | None = None
         """The phase noted whose call is open."""
         self.phase: Phase | None = None

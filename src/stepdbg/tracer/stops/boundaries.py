@@ -52,10 +52,6 @@ class Looking(Protocol):
 
     quiet: bool
     """True when nothing is to be made into boundaries any more."""
-    driving: bool
-    """True while a generator loop runs."""
-    lagging: PhaseTracker
-    """The phase tracker; in a free run as it was some moments ago."""
     losses: Losses
     """The losses, for the chart."""
     following: Following
@@ -231,7 +227,7 @@ class Boundaries:
             HubLost: nobody is there any more.
         """
         phases, now, checks = self._phases, monotonic_ns(), self._policy.checks
-        if cause.reason == "exit" and checks.on and checks.bad_before("", self._tracer):
+        if cause.reason == "exit" and checks.on and checks.bad_before(""):
             cause = Cause("nan", "", [])
         running = phases.running
         done, _ = phases.advance(None, now, None)

@@ -34,10 +34,6 @@ from stepdbg.tracer.watches.watches import Watches
 class FreeRunning(Protocol):
     """The tracer, as far as it is asked before a boundary is looked at."""
 
-    driving: bool
-    """True while a generator loop runs."""
-    lagging: PhaseTracker
-    """The phase tracker; in a free run as it was some moments ago."""
     losses: Losses
     """The losses, of which one may still be on its way from a device."""
     checks: Checks
@@ -138,7 +134,7 @@ class BreakpointsAhead:
         """The call of that phase has returned: see what it has made, and what has become of the values watched."""
         self.phase_ended(phase.name)
         if self._tracer.checks.on:
-            self._tracer.checks.ended(phase, self._tracer)
+            self._tracer.checks.ended(phase.name, skipped=phase.skipped)
         self.look_after(phase.name)
 
     def look_after(self, name: str) -> None:
@@ -157,9 +153,10 @@ class BreakpointsAhead:
         """From now on phases are noted, but for those that breakpoints are at."""
         watchpoints = self._points.watchpoints
         log.still = watchpoints.quickly() if watchpoints.any else None
-        if self.ended or (watchpoints.any and log.still is None) or self._tracer.checks.on:
+        if self.ended or (watchpoints.any and log.still is None):
             log.disarm()
             return
+        log.checks = self._tracer.checks if self._tracer.checks.on else None
         log.loss_holds, log.norm_holds = self._points.loss_holds, self._points.norm_holds
         watched, most = self._points.unnoted(phases.update), self._points.phases_ahead(phases.update)
         if self._watches.any:

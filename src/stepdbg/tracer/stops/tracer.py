@@ -75,7 +75,7 @@ class Tracer(StaysHere):
         self.losses = Losses(self.lagging, self._rank)
         self.handlers = Handlers(self.tell)
         self.closures = Closures()
-        self.checks = Checks(self.registry, self.gradient_scaling)
+        self.checks = Checks(self, self.registry, self.gradient_scaling)
         self._returns = Returns(self.registry, self.lagging, self.gave_up)
         reports = BreakpointReports(self._rank)
         points = Breakpoints(self.registry, OwnerNames(self.registry, stack_around), self.closures, reports)
@@ -167,7 +167,9 @@ class Tracer(StaysHere):
             tell: Told of the update that the phase is part of, before anybody looks.
         """
         log, ahead = self.free_run, self._ahead
-        if in_order and not silent and not ahead.forbids_noting(name) and log.enter(name, optimizer, call):
+        bad = self.checks.on and self.checks.bad_before(name)
+        may_note = in_order and not (silent or bad or ahead.forbids_noting(name))
+        if may_note and log.enter(name, optimizer, call):
             if tell is not None:
                 tell(self.lagging.update_of(name))
             return NOTED
@@ -175,7 +177,7 @@ class Tracer(StaysHere):
         ahead.look_before(at or sys._getframe(1))
         now = monotonic_ns()
         self.following.say_beside()
-        page, bad = self._rank.page, self.checks.on and self.checks.bad_before(name, self)
+        page = self._rank.page
         looked_at = bad or page is None or not self._policy.free or page.memory[BELL]
         if looked_at or (ahead.any and ahead.may_stop(name, at)):
             ahead.ended = ""
@@ -203,9 +205,11 @@ class Tracer(StaysHere):
         if phase is NOTED or phase is log.phase:
             if log.still is not None and not log.still():
                 self._ahead.look_after(log.open or phase.name)
-            log.open = None
+            name, log.open = log.open, None
             if log.phase is None:
                 log.notes.append(monotonic_ns())
+                if log.checks is not None and name is not None:
+                    log.checks.ended(name)
                 return
             phase, log.phase = log.phase, None
             if phase.name == "step":

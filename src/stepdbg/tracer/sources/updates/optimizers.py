@@ -78,6 +78,7 @@ class Optimizers(StaysHere):
                     and len(log.notes) < log.most
                     and get_ident() == log.thread
                     and (log.still is None or log.still())
+                    and ((checks := log.checks) is None or not checks.bad_before("zero_grad"))
                 ):  # in a free run: see free_run.py
                     log.open, phase = "zero_grad", hooks.noted
                     log.notes += ("zero_grad", hooks.key_of(args[0]) if args else None, now)
@@ -170,6 +171,7 @@ class Optimizers(StaysHere):
                     and get_ident() == log.thread
                     and (log.still is None or log.still())
                     and ((holds := log.norm_holds) is None or not holds())
+                    and ((checks := log.checks) is None or not checks.bad_before("step"))
                 ):  # the usual one, in a free run: see free_run.py
                     key = hooks._key
                     log.open, phase = "step", NOTED
@@ -214,6 +216,8 @@ class Optimizers(StaysHere):
                     if phase is NOTED and log.phase is None and log.still is None:
                         log.open = None
                         log.notes.append(monotonic_ns())
+                        if log.checks is not None:
+                            log.checks.ended("step")
                         return result
                     if phase is not NOTED:
                         tracer.phases.optimizers.note_step(key)
