@@ -29,6 +29,8 @@ UPDATES = {"0.4ms": 120, "5ms": 10, "100ms": 1}
 """In a stretch: some 50 to 100 ms, so that a busy moment of the machine meets all ways of a round alike."""
 ROUNDS = {"0.4ms": 40, "5ms": 40, "100ms": 8}
 """In a launch."""
+_OTHERS, _ROUNDS_OF_OTHERS = 10, 40
+"""The same of any other size."""
 LAUNCHES = 6
 """Of the two sides; the other ways are there in the first one only."""
 BARE = "bare python"
@@ -73,7 +75,7 @@ class Running:
     """A loop that waits for its turn."""
 
     def __init__(self, way: Way, size: str, place: Place) -> None:
-        updates = max(1, UPDATES[size] // way.slower)
+        updates = max(1, UPDATES.get(size, _OTHERS) // way.slower)
         self.name = way.name
         self._process = subprocess.Popen(
             [*way.command, str(LOOP), size, str(updates), way.mode],
@@ -144,7 +146,7 @@ def launched(size: str, sides: Sequence[Way]) -> dict[str, list[float]]:
                 running.append(Running(way, size, place))
                 stack.callback(running[-1].end)
         seconds: dict[str, list[float]] = {one.name: [] for one in running}
-        for number in range(ROUNDS[size]):
+        for number in range(ROUNDS.get(size, _ROUNDS_OF_OTHERS)):
             for one in running if number % 2 else reversed(running):
                 seconds[one.name].append(one.stretch())
     return seconds
