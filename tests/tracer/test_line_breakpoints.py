@@ -268,6 +268,23 @@ def test_a_trace_function_of_the_script_s_stays_and_it_is_told_that_lines_are_no
     assert "a trace function of its own" in "".join(training.notices)
 
 
+def test_a_trace_function_that_comes_and_goes_is_the_script_s_alone_meanwhile(tmp_path: Path) -> None:
+    text = SHORT.replace("train(6)", "train(9)").replace("import torch\n", "import sys, torch\nseen = []\n")
+    text = text.replace(
+        "        opt.zero_grad()\n",
+        "        if i == 2: sys.settrace(lambda frame, event, _: calls.append(frame.f_code.co_name == 'zero_grad'))\n"
+        "        opt.zero_grad()\n"
+        "        if i == 5: assert sys.gettrace() and sys.settrace(None) is None and any(calls)\n",
+    ).replace("seen = []", "calls = []")
+    script = write(tmp_path, text, "train.py")
+    lines = points(f"train.py:{line_of(text, 'after')}", "backward at update 4", "backward at update 7")
+    with debuggee(script, go="continue", breakpoints=lines) as training:
+        found = [stop for stop in training.stops("continue") if stop.reason == "breakpoint"]
+        assert training.end() == bare(script)
+    assert {stop.boundary.update for stop in found if stop.inner is not None} - {3, 6} == {1, 2, 7, 8, 9}
+    assert "a trace function of its own" in "".join(training.notices)
+
+
 def test_nothing_is_left_where_no_line_is_waited_for_any_more(tmp_path: Path) -> None:
     seen = SHORT + "\nimport sys, json\nprint(json.dumps([sys.gettrace() is None, sys._getframe().f_trace is None]))\n"
     script = write(tmp_path, seen, "train.py")

@@ -133,7 +133,8 @@ class InnerTensor(Part, frozen=True):
 
 Unit = Literal["module", "operator", "gradient", "node", "parameter", "line"]
 """What an inner stop comes after: a module's call, an operator's; in a backward the gradient of a parameter, or a node
-of the graph; in a step a parameter's new value; a `line` is a `stepdbg.breakpoint()`."""
+of the graph; in a step a parameter's new value; a `line` of the user's is about to run: a breakpoint is on it,
+or it has called `stepdbg.breakpoint()`."""
 
 
 class Inner(Part, frozen=True):
@@ -141,7 +142,8 @@ class Inner(Part, frozen=True):
 
     unit: Unit
     name: str = ""
-    """The name of the unit: `model.fc1`, `aten.addmm`, `model.fc1.weight`, `ReluBackward0`."""
+    """The name of the unit: `model.fc1`, `aten.addmm`, `model.fc1.weight`, `ReluBackward0`, `train.py:48`; empty for a
+    `stepdbg.breakpoint()`."""
     cls: str = ""
     """The class of a module or optimizer."""
     within: str = ""
