@@ -170,9 +170,9 @@ class BreakpointsAhead:
 
 def _since(phases: PhaseTracker, frame: FrameType | None) -> str:
     """What has been done since the last phase, where the next one is about to begin."""
-    if phases.running is not None:
-        return f"in {phases.running.name}"
     before = f", before{_line(frame, ' {}')}" if frame is not None else ""
+    if phases.running is not None:
+        return f"in {phases.running.name}{before}"
     within = f" within {phases.open.name}" if phases.open is not None else ""
     if phases.last is not None:
         return f"after {phases.last.name}{within}{before}"
