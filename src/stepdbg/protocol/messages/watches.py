@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Message, Part, Question, Result
 
 
 class Watch(Part, frozen=True):
@@ -92,7 +92,7 @@ class CheckWatch(Question, frozen=True):
     expression: str
 
 
-class WatchChecked(Message, frozen=True):
+class WatchChecked(Result, frozen=True):
     """An expression evaluated at this stop, with nothing kept of it."""
 
     value: WatchValue
