@@ -31,7 +31,6 @@ from stepdbg.tracer.nonfinite.written import Written
 from stepdbg.tracer.objects.other_threads import gradients
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.tracker import PhaseTracker
-from stepdbg.tracer.tensors import devices
 
 _C: Any = torch._C
 _is_grad_enabled = torch.is_grad_enabled
@@ -164,7 +163,7 @@ class Checks:
         """The call of a phase has returned: what it has made is looked at here, before the script writes to it."""
         self._ended.append(name)
         kind = None if skipped else _WRITES.get(name)
-        if kind is None or devices.capturing():
+        if kind is None:
             return
         try:
             with _unobserved():
@@ -214,8 +213,6 @@ class Checks:
             return True
         ended, self._ended = self._ended, []
         finding, self._seen = self._seen, None
-        if devices.capturing():
-            return False
         try:
             if finding is None and not (name == "loss" and "forward" in ended):
                 # (where a model has just returned to us, nothing of the script's has run since)
@@ -284,7 +281,7 @@ class Checks:
 
     def _is_sound(self) -> bool:
         """Whether the step that has been done cannot have made anything bad."""
-        return self._size < SMALL and self._squares and are_sound(self._written.optimizers())
+        return self._size < SMALL and self._squares and self._written.is_wide and are_sound(self._written.optimizers())
 
     def _tensors(self, kind: Kind, parameters: list[torch.Tensor]) -> list[torch.Tensor]:
         match kind:

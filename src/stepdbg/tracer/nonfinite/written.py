@@ -32,6 +32,8 @@ class Written:
         self._looks = 0
         self._known = self._with_state = -1
         """The number of models and optimizers, and of parameters with state, when they were listed."""
+        self.is_wide = False
+        """Whether all parameters are of types with the range of 32 bits."""
         self._counted: dict[Kind, list[int]] = {}
         """The counters of each kind, as of the last look."""
 
@@ -82,6 +84,8 @@ class Written:
         optimizers = [optimizer for _, optimizer in self._registry.optimizers()]
         held = {id(one) for optimizer in optimizers for one in optimized_by(optimizer)}
         found = {id(one): one for _, model in self._registry.models() for one in parameters_in(model)}
+        found |= {id(one): one for optimizer in optimizers for one in optimized_by(optimizer)}
+        self.is_wide = all(one.dtype is not torch.float16 for one in found.values())
         self._optimizers = list(map(weakref.ref, optimizers))
         self._loose = [weakref.ref(one) for key, one in found.items() if key not in held]
         self._states = [
