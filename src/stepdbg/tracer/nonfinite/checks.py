@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -216,7 +216,7 @@ class Checks:
         try:
             if finding is None and not (name == "loss" and "forward" in ended):
                 # (where a model has just returned to us, nothing of the script's has run since)
-                with _unobserved():
+                with Unobserved() if observed() else _NOTHING:
                     finding = self._look(name, looked_at_loss=looked_at_loss)
         except Exception as error:
             self._tracer.gave_up(error)
@@ -256,10 +256,11 @@ class Checks:
         if name == "backward" and not looked_at_loss:
             made["loss"] = "loss"
         if made:
-            for kind in _ORDER:
-                phase = made.get(kind)
-                if phase is not None and (found := self._of(kind, phase, parameters)) is not None:
-                    return found
+            with _unobserved():
+                for kind in _ORDER:
+                    phase = made.get(kind)
+                    if phase is not None and (found := self._of(kind, phase, parameters)) is not None:
+                        return found
         return None if name in ("forward", "backward") else self._hyperparameter()
 
     def _of(self, kind: Kind, phase: str, parameters: list[torch.Tensor]) -> Finding | None:
@@ -313,6 +314,9 @@ class Checks:
                     if type(value) is float and value != value:
                         return Finding("hyperparameter", (), False, "", f"param_groups[{place}][{key!r}]", optimizer)
         return None
+
+
+_NOTHING = nullcontext()
 
 
 class _WithoutAutograd:

@@ -15,6 +15,7 @@ from stepdbg.tracer.nonfinite.sound_steps import has_squares_below_zero
 from stepdbg.tracer.objects.other_threads import gradients
 from stepdbg.tracer.objects.registry import Registry
 
+_version = torch.Tensor._version.__get__  # type: ignore[attr-defined]
 _ANEW = 64
 """After so many looks what there is is listed anew, though nothing was seen to come or go."""
 Tensors = list[weakref.ref[torch.Tensor]]
@@ -109,6 +110,6 @@ class Written:
 
 def _counters(tensors: Sequence[torch.Tensor]) -> list[int]:
     try:
-        return [one._version for one in tensors]
+        return [*map(_version, tensors)]
     except RuntimeError:  # of inference tensors torch does not count
         return [0 if one.is_inference() else one._version for one in tensors]
