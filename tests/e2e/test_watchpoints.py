@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from harness.place import DEMOS, Place
-from harness.stepping import move, step_to, wait_stop, words
+from harness.stepping import move, step_to, words
 
 SIZES = [(80, 24), (160, 50)]
 

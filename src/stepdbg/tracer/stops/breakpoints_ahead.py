@@ -18,7 +18,7 @@ from typing import Protocol
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
-from stepdbg.tracer.breakpoints.inner import OF_MODULES
+from stepdbg.tracer.breakpoints.inner import OF_MODULES, not_met
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.nonfinite.checks import Checks
 from stepdbg.tracer.phases.phase import Phase
@@ -145,7 +145,12 @@ class BreakpointsAhead:
 
     def _look(self, frame: FrameType | None, where: Callable[[FrameType | None], str]) -> None:
         try:
-            self._points.watchpoints.look(frame, self._tracer.phases.update, partial(where, frame))
+            watchpoints = self._points.watchpoints
+            watchpoints.look(frame, self._tracer.phases.update, partial(where, frame))
+            while watchpoints.news:
+                number, known = watchpoints.news.pop()
+                name = "" if known else watchpoints.name_of(number)
+                self._points.tell_unknown(number, not_met(name, watchpoints.all_names()) if name else "")
         except Exception as error:
             self._tracer.gave_up(error)
 

@@ -87,6 +87,11 @@ class Watchpoint:
         return [(value.name, value.place, self._index) for value in self._values]
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether its name leads to nothing, though it was looked up many times."""
+        return not self._values and self._tries >= _TRIES
+
+    @property
     def pending(self) -> bool:
         """Whether it has come to something for which training has not stopped yet."""
         return bool(self._found or self._problem)
