@@ -82,6 +82,7 @@ class Scene:
         layout.at("optimizer").show_list()
         layout.at("source").on_variables = False
         layout.at("loss").logarithmic = False
+        layout.at("loss").show_losses()
         tensor = self.here.tensor
         layout.put(tensor)
         tensor.look_at(WEIGHT)

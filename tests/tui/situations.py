@@ -284,6 +284,7 @@ PLAYED: dict[str, Played] = {
     "leave_panel": Played(at("loss"), in_front("model")),
     "open": Played(home, lambda scene: scene.in_front("tensor") and scene.here.tensor.object == WEIGHT, row(0, 2)),
     "names": Played(at("effects"), lambda scene: scene.here.panel("effects").showing() == "names"),
+    "history": Played(home, lambda scene: scene.in_front("loss") and scene.here.panel("loss").object == WEIGHT),
     "log_axis": Played(at("loss"), lambda scene: scene.here.panel("loss").logarithmic),
     "graph": Played(home, lambda scene: scene.in_front("tensor") and scene.here.graphed),
     "graph_row": Played(

@@ -143,3 +143,20 @@ async def test_a_variable_a_hyperparameter_and_the_loss_are_watched_by_their_exp
         assert "loss" in found
         assert any(one.startswith("norm(") for one in found)
         assert here.panel("loss").watchable() == "loss"
+
+
+async def test_t_shows_what_has_become_of_a_parameter_and_escape_leads_back() -> None:
+    async with stage((80, 24)) as here:
+        await here.step("f")
+        await here.step("f")
+        await here.press("1")
+        await here.until(lambda: here.panel("model").chosen(), "a tensor under the cursor")
+        name = here.panel("model").chosen()
+        await here.press("T")
+        await here.until_seen(f"history of {name}", "gradient norm", "Δ/‖w‖")
+        await here.press("A")
+        await here.until_seen("log ")
+        await here.press("escape")
+        await here.until(lambda: here.app.panel_layout.focused_name() == "model", "the panel before")
+        await here.press("5")
+        await here.until(lambda: "history of" not in here.text, "the losses")

@@ -12,18 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from stepdbg.protocol.messages import (
-    AnyQuery,
-    AnyResult,
-    LookAt,
-    LookAtMaps,
-    PreviewEdit,
-    Query,
-    ReadGraph,
-    Result,
-    Side,
-    Stop,
-)
+from stepdbg.protocol.messages import LookAt, LookAtMaps, PreviewEdit, Query, ReadGraph, Result, Side, Stop
 
 WHOLE = 10_000
 """More rows and columns than anything recorded has."""
@@ -56,8 +45,8 @@ class Recording(_Part):
 
     source: str
     """The script."""
-    questions: list[AnyQuery]
-    answers: list[AnyResult]
+    questions: list[Query]
+    answers: list[Result]
     places: list[Place]
     """The boundaries, in order."""
     again: int = 0

@@ -26,6 +26,8 @@ from stepdbg.protocol.messages import (
     Foresee,
     Graph,
     HeatMaps,
+    History,
+    HistoryPoint,
     ListEffects,
     ListLocals,
     ListObjects,
@@ -38,6 +40,7 @@ from stepdbg.protocol.messages import (
     PreviewEdit,
     Query,
     ReadGraph,
+    ReadHistory,
     Refusal,
     Result,
     Save,
@@ -198,6 +201,10 @@ class Replay:
                 return python.evaluate(source, self._variables(frame))
             case Complete(frame=frame, text=text):
                 return python.complete(text, list(self._variables(frame)))
+            case ReadHistory(object=name):
+                updates = range(1, self._at.update if self._at is not None else 1)
+                points = tuple(HistoryPoint(update, 1.0 / update, 0.01) for update in updates)
+                return History(name.removesuffix(".grad"), points)
             case CheckWatch(expression=expression) if self._at is not None:
                 return WatchChecked(watching.value(0, expression, self._at))
             case _:

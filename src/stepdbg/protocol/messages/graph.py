@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Part, Question, Result
+from stepdbg.protocol.messages.base import Message, Part, Question
 
 
 class ReadGraph(Question, frozen=True):
@@ -96,7 +96,7 @@ GRAPH_SHAPES = 4
 GRAPH_BRANCH = 500
 
 
-class Graph(Result, frozen=True):
+class Graph(Message, frozen=True):
     """Answer to `ReadGraph`."""
 
     asked: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Part, Remembered, Result
+from stepdbg.protocol.messages.base import Message, Part, Question
 
 
-class ListOptimizers(Remembered, frozen=True):
+class ListOptimizers(Question, frozen=True):
     """What all optimizers hold. Answer: `Optimizers`."""
 
 
@@ -63,7 +63,7 @@ class OptimizerInfo(Part, frozen=True):
     """The number of rows of the ledger beyond the first 2,000."""
 
 
-class Optimizers(Result, frozen=True):
+class Optimizers(Message, frozen=True):
     """Answer to `ListOptimizers`."""
 
     optimizers: tuple[OptimizerInfo, ...]

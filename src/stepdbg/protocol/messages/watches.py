@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message, Part, Question, Result
+from stepdbg.protocol.messages.base import Message, Part, Question
 
 
 class Watch(Part, frozen=True):
@@ -92,7 +92,33 @@ class CheckWatch(Question, frozen=True):
     expression: str
 
 
-class WatchChecked(Result, frozen=True):
+class WatchChecked(Message, frozen=True):
     """An expression evaluated at this stop, with nothing kept of it."""
 
     value: WatchValue
+
+
+class ReadHistory(Question, frozen=True):
+    """What has become of a parameter over the updates that were sampled? Answer: `History`."""
+
+    object: str
+    """The parameter, or its gradient."""
+
+
+class HistoryPoint(Part, frozen=True, array_like=True):
+    """A parameter at the end of an update."""
+
+    update: int
+    grad_norm: float | None = None
+    """The 2-norm of the gradient that the step was made with; None where there was none."""
+    ratio: float | None = None
+    """The norm of what the update has changed over that of the value; None where that was not looked at."""
+
+
+class History(Message, frozen=True):
+    """Answer to `ReadHistory`."""
+
+    object: str
+    """The parameter."""
+    points: tuple[HistoryPoint, ...] = ()
+    """The updates that were sampled, oldest first."""

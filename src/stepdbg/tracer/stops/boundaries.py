@@ -31,6 +31,7 @@ from stepdbg.tracer.stops.location import placed, stack_around
 from stepdbg.tracer.stops.stop import StopServer
 from stepdbg.tracer.stops.tracing import Trace
 from stepdbg.tracer.stops.watch import PhaseWatch
+from stepdbg.tracer.watches.pace import was_last_step
 
 if TYPE_CHECKING:
     from stepdbg.tracer.session.losses import Losses
@@ -85,7 +86,7 @@ class Boundaries:
         points: Breakpoints,
     ) -> None:
         self._tracer, self._rank, self._policy, self._server = tracer, rank, policy, server
-        self._watch, self._watches = watch, server.watches
+        self._watch, self._watches, self._history = watch, server.watches, server.history
         self._returns, self._points = returns, points
         self._phases = returns.phases
         self._trace: Trace | None = None
@@ -98,6 +99,7 @@ class Boundaries:
         """Nothing has happened yet in this process, which is a forked child."""
         self._server.let_go()
         self._watches.begin_anew()
+        self._history.begin_anew()
         self._policy.stopped()
         self._policy.look()
         self._trace, self._last_index, self._ended = None, 0, False
@@ -161,6 +163,8 @@ class Boundaries:
                 watch.pass_by(boundary, done, stack_around(frame), returning)
         elif policy.until not in STEPPING:
             watch.stop_watching()
+        if name == "step" and not silent and self._trace is None and (self._history.due or not policy.free):
+            self._history.before_step()
         if not watch.watching and policy.is_due(boundary):
             watch.foresee(boundary.next, stack_around(frame), returning)
         if self._points.watchpoints.any:
@@ -249,9 +253,16 @@ class Boundaries:
             self._server.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
 
     def _sample(self, at: Arrival, done: Phase | None) -> None:
-        """Take a sample of the watches, if an update is done."""
-        if self._watches.any and done is not None and done.name == "step" and done.outer is None:
-            self._watches.sample(Arrival(at.boundary, at.silent, at.sure, at.frame), free=self._policy.free)
+        """Take a sample of watches and parameters, if an update is done."""
+        if done is None or done.name != "step" or done.outer is not None:
+            return
+        free, history = self._policy.free, self._history
+        if self._watches.any:
+            self._watches.sample(Arrival(at.boundary, at.silent, at.sure, at.frame), free=free)
+        if self._trace is None and (history.due or not free) and was_last_step(self._phases):
+            history.update_done()
+            if not free:
+                history.pace.waited()
 
     def goes_on_after_end(self) -> None:
         """What has ended was not the script but a thread of it: further boundaries may come."""

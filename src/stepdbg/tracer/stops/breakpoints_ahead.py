@@ -18,7 +18,7 @@ from typing import Protocol
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
-from stepdbg.tracer.breakpoints.inner import OF_MODULES, not_met
+from stepdbg.tracer.breakpoints.inner import OF_MODULES
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.nonfinite.checks import Checks
 from stepdbg.tracer.phases.phase import Phase
@@ -28,6 +28,8 @@ from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.session.signal_handlers import Handlers
 from stepdbg.tracer.sources.free_run import FreeRunLog
 from stepdbg.tracer.stops.callers import call_at, owner_of
+from stepdbg.tracer.watches.pace import was_last_step
+from stepdbg.tracer.watches.parameters import ParameterHistory
 from stepdbg.tracer.watches.watches import Watches
 
 
@@ -52,21 +54,27 @@ class FreeRunning(Protocol):
 class BreakpointsAhead:
     """The breakpoints and watches of this process, as the free run asks for them."""
 
-    def __init__(self, tracer: FreeRunning, points: Breakpoints, watches: Watches, rank: Rank) -> None:
+    def __init__(
+        self, tracer: FreeRunning, points: Breakpoints, watches: Watches, history: ParameterHistory, rank: Rank
+    ) -> None:
         self._tracer, self._points, self._watches, self._rank = tracer, points, watches, rank
+        self._history = history
         self.ended = ""
         """A phase that has ended, after which a breakpoint may be met as the next one begins, or which is a step after
-        which watches are to be sampled; empty for none."""
+        which watches or parameters are to be sampled; empty for none."""
+        self._awaits_step = False
+        """Whether a step is near that ends an update which is to be sampled."""
 
     @property
     def any(self) -> bool:
-        """Whether any breakpoint or watch is switched on."""
-        return self._points.any or self._watches.any
+        """Whether any breakpoint or watch is switched on, or parameters are to be sampled."""
+        return self._points.any or self._watches.any or self._awaits_step or self._history.due
 
     def forbids_noting(self, name: str) -> bool:
         """Whether a phase that begins must not be only noted."""
         watchpoints = self._points.watchpoints
-        return bool(self.ended) or (watchpoints.any and not watchpoints.quick) or name in self._points.watched
+        awaited = name in self._points.watched or (name == "step" and self._awaits_step)
+        return bool(self.ended) or (watchpoints.any and not watchpoints.quick) or awaited
 
     def names_owner(self, name: str) -> bool:
         """Whether it matters in that phase, or after it, whose it is."""
@@ -74,7 +82,8 @@ class BreakpointsAhead:
 
     def phase_ended(self, name: str) -> None:
         """A phase has ended, or begun as one that ends where the next begins."""
-        if name in self._points.places.followed or (name == "step" and self._watches.due):
+        due = name == "step" and (self._watches.due or self._history.due)
+        if due or name in self._points.places.followed:
             self.ended = name
 
     def may_stop(self, name: str, at: FrameType | None) -> bool:
@@ -87,8 +96,8 @@ class BreakpointsAhead:
         ended, self.ended = self.ended, ""
         tracer, points = self._tracer, self._points
         phases = tracer.phases
-        if ended == "step" and self._watches.due:
-            self._sample(phases, at or sys._getframe(2))
+        if "step" in (name, ended) and (self._watches.due or self._history.due):
+            self._sample(name, ended, phases, at or sys._getframe(2))
         if not points.any:
             return False
         if points.watchpoints.any and points.watchpoints.may_stop(phases.update):
@@ -107,17 +116,24 @@ class BreakpointsAhead:
                 tracer.gave_up(error)
                 return True
 
-    def _sample(self, phases: PhaseTracker, at: FrameType) -> None:
-        """Take a sample of the watches, if the step that has ended is the last one of its update."""
-        tracer, watches = self._tracer, self._watches
+    def _sample(self, name: str, ended: str, phases: PhaseTracker, at: FrameType) -> None:
+        """Take a sample of watches and parameters, if the step that has ended is the last one of its update, or copies,
+        if one begins.
+        """
+        tracer, watches, history = self._tracer, self._watches, self._history
         with nullcontext() if watches.are_simple else tracer.handlers:
             try:
-                if watches.reads_loss:
-                    tracer.losses.settle(wait=True)
-                boundary = m.Boundary(
-                    phases.index + 1, phases.update, epoch=phases.epoch, loss=phases.loss, rank=self._rank.number
-                )
-                watches.sample(Arrival(boundary, False, True, frames.user_frame(at)), free=True)
+                if ended == "step" and watches.due:
+                    if watches.reads_loss:
+                        tracer.losses.settle(wait=True)
+                    boundary = m.Boundary(
+                        phases.index + 1, phases.update, epoch=phases.epoch, loss=phases.loss, rank=self._rank.number
+                    )
+                    watches.sample(Arrival(boundary, False, True, frames.user_frame(at)), free=True)
+                if ended == "step" and history.due and was_last_step(phases):
+                    history.update_done()
+                if name == "step" and history.due:
+                    history.before_step()
             except Exception as error:
                 tracer.gave_up(error)
 
@@ -145,12 +161,7 @@ class BreakpointsAhead:
 
     def _look(self, frame: FrameType | None, where: Callable[[FrameType | None], str]) -> None:
         try:
-            watchpoints = self._points.watchpoints
-            watchpoints.look(frame, self._tracer.phases.update, partial(where, frame))
-            while watchpoints.news:
-                number, known = watchpoints.news.pop()
-                name = "" if known else watchpoints.name_of(number)
-                self._points.tell_unknown(number, not_met(name, watchpoints.all_names()) if name else "")
+            self._points.watchpoints.look(frame, self._tracer.phases.update, partial(where, frame))
         except Exception as error:
             self._tracer.gave_up(error)
 
@@ -164,10 +175,11 @@ class BreakpointsAhead:
         log.checks = self._tracer.checks if self._tracer.checks.on else None
         log.loss_holds, log.norm_holds = self._points.loss_holds, self._points.norm_holds
         watched, most = self._points.unnoted(phases.update), self._points.phases_ahead(phases.update)
-        if self._watches.any:
-            ahead = self._watches.phases_ahead()
+        self._awaits_step = False
+        for pace in (self._history.pace, *((self._watches.pace,) if self._watches.any else ())):
+            ahead = pace.phases_ahead(phases)
             if ahead is None:
-                watched |= {"step"}
+                self._awaits_step, watched = True, watched | {"step"}
             else:
                 most = ahead if most is None else min(most, ahead)
         log.arm(now_ns, watched, most)
@@ -175,9 +187,9 @@ class BreakpointsAhead:
 
 def _since(phases: PhaseTracker, frame: FrameType | None) -> str:
     """What has been done since the last phase, where the next one is about to begin."""
-    before = f", before{_line(frame, ' {}')}" if frame is not None else ""
     if phases.running is not None:
-        return f"in {phases.running.name}{before}"
+        return f"in {phases.running.name}"
+    before = f", before{_line(frame, ' {}')}" if frame is not None else ""
     within = f" within {phases.open.name}" if phases.open is not None else ""
     if phases.last is not None:
         return f"after {phases.last.name}{within}{before}"

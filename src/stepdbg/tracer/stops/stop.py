@@ -36,6 +36,8 @@ from stepdbg.tracer.stops.watch import PhaseWatch
 from stepdbg.tracer.tensors import devices
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.watches.at_stop import WatchesAtStop
+from stepdbg.tracer.watches.history import Histories
+from stepdbg.tracer.watches.parameters import ParameterHistory
 from stepdbg.tracer.watches.watches import Watches
 
 _UNSEEN = "the values cannot be read at this stop, only where training stands"
@@ -65,8 +67,10 @@ class StopServer:
         self.watches = Watches(points.evaluation, returns.phases, rank)
         """What the user watches."""
         self._watched = WatchesAtStop(self.watches)
+        self.history = ParameterHistory(points.owners.all_parameters, returns.phases)
+        """What becomes of each parameter."""
         interruptions = points.listener.interruptions
-        further = (self._breakpoints, self._watched)
+        further = (self._breakpoints, self._watched, Histories(self._registry, self.history))
         self._inspector = Inspector(self._registry, watch.copies, gradient_scaling, interruptions, further)
         self._notices: set[str] = set()
         """The notices on what cannot be seen that were sent already."""

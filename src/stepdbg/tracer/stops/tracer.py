@@ -84,7 +84,8 @@ class Tracer(StaysHere):
         self._stop_server = StopServer(
             self._rank, self._returns, self._watch, self.gradient_scaling, self.handlers, self._policy, points
         )
-        self._ahead = BreakpointsAhead(self, points, self._stop_server.watches, self._rank)
+        server = self._stop_server
+        self._ahead = BreakpointsAhead(self, points, server.watches, server.history, self._rank)
         self.give_back = self._watch.copies.out_of_memory
         self.free_run = FreeRunLog(self.lagging, self.registry, self._rank, self.losses)
         self._stepper = Stepper(self, self._policy, BreakpointUnits(self, points))

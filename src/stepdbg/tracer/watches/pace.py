@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
 
-SHARE = 0.01
-"""The share of training's time that sampling may take."""
-WAY_NS = 80_000
+from stepdbg.tracer.phases.phase import Phase
+from stepdbg.tracer.phases.tracker import PhaseTracker
+
+WAY_NS = 150_000
 """The time that it takes beside the evaluation to come to a sample: phases that are not only noted around it."""
 
 
 class SamplingPace:
-    """Learns what a sample costs and how long an update takes, and says when the next one is due."""
+    """Learns what a sample costs and how long an update takes, and says when the next one is due.
 
-    def __init__(self) -> None:
+    Args:
+        share: The share of training's time that sampling may take.
+    """
+
+    def __init__(self, share: float) -> None:
+        self._share = share
         self.every = 1
         """Every so many updates there is a sample: 1, 2, 5, 10, 20, …"""
         self.due = 0
@@ -34,7 +41,7 @@ class SamplingPace:
         self._costs = (*self._costs, ended_ns - began_ns)[-3:]
         if self._before is not None and update > self._before[0]:
             last, since = self._before
-            self.every = _rounded(self._cost() / (SHARE * max(1, began_ns - since) / (update - last)))
+            self.every = _rounded(self._cost() / (self._share * max(1, began_ns - since) / (update - last)))
         self._before = (update, ended_ns)
         self.due = (update // self.every + 1) * self.every
 
@@ -42,6 +49,14 @@ class SamplingPace:
         """Training has waited for the user: the time since the last sample tells nothing."""
         self._before = None
         self.due = 0
+
+    def phases_ahead(self, phases: PhaseTracker) -> int | None:
+        """So many phases of a free run can go by before its steps are to be looked at; None where they are from now
+        on.
+        """
+        left = self.due - phases.update
+        usual = sum(phase.outer is None for phase in phases.before)
+        return (left - 1) * usual if left > 1 and usual else None
 
     def _cost(self) -> int:
         """What a sample takes (ns): the middle one of the last three, since the first does what is done only once."""
@@ -53,3 +68,15 @@ def _rounded(wanted: float) -> int:
     """The least of 1, 2, 5, 10, 20, … that is not below."""
     ladder = (step * int(10**power) for power in count() for step in (1, 2, 5))
     return next(rung for rung in ladder if rung >= wanted)
+
+
+def was_last_step(phases: PhaseTracker) -> bool:
+    """Whether the update that training is in has had as many steps by now as the one before it had."""
+    running = phases.running
+    had = _steps(phases.done) + (running is not None and running.name == "step")
+    return had >= max(1, _steps(phases.before))
+
+
+def _steps(phases: Iterable[Phase]) -> int:
+    """How many of these are steps that lie within no other phase."""
+    return sum(phase.name == "step" and phase.outer is None for phase in phases)

@@ -19,12 +19,14 @@ from stepdbg.tracer.breakpoints.condition import Condition
 from stepdbg.tracer.breakpoints.evaluation import Evaluation, Problem
 from stepdbg.tracer.breakpoints.vocabulary import Memory
 from stepdbg.tracer.introspect.unobserved import uncollected
-from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.tensors.devices import capturing
-from stepdbg.tracer.watches.pace import SamplingPace
+from stepdbg.tracer.watches.pace import SamplingPace, was_last_step
 from stepdbg.tracer.watches.reading import read
+
+SHARE = 0.01
+"""The share of training's time that samples may take."""
 
 
 class Watches:
@@ -39,7 +41,7 @@ class Watches:
     def __init__(self, evaluation: Evaluation, phases: PhaseTracker, rank: Rank) -> None:
         self._evaluation, self._phases, self._rank = evaluation, phases, rank
         self._states: dict[int, _State] = {}
-        self._pace = SamplingPace()
+        self.pace = SamplingPace(SHARE)
         self._sampled = 0
         """The update that was sampled last."""
         self._sample: tuple[int, dict[int, m.WatchValue]] = (0, {})
@@ -53,7 +55,7 @@ class Watches:
 
     def begin_anew(self) -> None:
         """Nothing has happened yet in this process, which is a forked child."""
-        self._sampled, self._sample, self._pace = 0, (0, {}), SamplingPace()
+        self._sampled, self._sample, self.pace = 0, (0, {}), SamplingPace(SHARE)
         for state in self._states.values():
             state.memory = Memory()
 
@@ -67,7 +69,7 @@ class Watches:
                     state.on = watch.enabled
                     self._states[watch.number] = state
         if before.keys() != self._states.keys():
-            self._pace = SamplingPace()
+            self.pace = SamplingPace(SHARE)
         on = [state for state in self._states.values() if state.on]
         self.any = bool(on)
         self.reads_loss = any("loss" in state.what.names for state in on)
@@ -88,16 +90,7 @@ class Watches:
     def due(self) -> bool:
         """Whether a free run is to be sampled when the update that it is in is done."""
         update = self._phases.update
-        return self.any and update != self._sampled and update >= self._pace.due
-
-    def phases_ahead(self) -> int | None:
-        """So many phases of a free run can go by before its steps are to be looked at; None where they are from now
-        on.
-        """
-        phases = self._phases
-        left = self._pace.due - phases.update
-        usual = sum(phase.outer is None for phase in phases.before)
-        return (left - 1) * usual if left > 1 and usual else None
+        return self.any and update != self._sampled and update >= self.pace.due
 
     def sample(self, at: Arrival, *, free: bool) -> None:
         """Take a value of each watch, if the step that has just been done is the last one of an update to be sampled.
@@ -109,7 +102,7 @@ class Watches:
         update = self._phases.update
         if not self.any or update == self._sampled or (free and not self.due) or capturing():
             return
-        if not self._was_last_step():
+        if not was_last_step(self._phases):
             return
         began = monotonic_ns()
         self._sampled = update
@@ -117,16 +110,9 @@ class Watches:
         self._sample = (at.boundary.index, taken)
         for value in taken.values():
             self._hand_on(update, value, at)
-        self._pace.sampled(update, began, monotonic_ns())
+        self.pace.sampled(update, began, monotonic_ns())
         if not free:
-            self._pace.waited()
-
-    def _was_last_step(self) -> bool:
-        """Whether the update has had as many steps by now as the one before it had."""
-        phases = self._phases
-        running = phases.running
-        had = _steps(phases.done) + (running is not None and running.name == "step")
-        return had >= max(1, _steps(phases.before))
+            self.pace.waited()
 
     def _hand_on(self, update: int, value: m.WatchValue, at: Arrival) -> None:
         """Hand a value on to the hub: a number by the page, a problem where it is another than before."""
@@ -141,7 +127,7 @@ class Watches:
 
     def at_stop(self, at: Arrival) -> tuple[m.WatchValue, ...]:
         """What each watch gives at a stop; where that is a sample, what was taken."""
-        self._pace.waited()
+        self.pace.waited()
         index, taken = self._sample
         known = taken if index == at.boundary.index else {}
         on = [(number, state) for number, state in self._states.items() if state.on]
@@ -185,8 +171,3 @@ class _State:
         self.on = watch.enabled
         self.told = ""
         """The problem that the hub was told of last; empty where it was told that there is none."""
-
-
-def _steps(phases: Iterable[Phase]) -> int:
-    """How many of these are steps that lie within no other phase."""
-    return sum(phase.name == "step" and phase.outer is None for phase in phases)

@@ -167,9 +167,10 @@ def leads_back(here: ActionContext) -> bool:
     """Something was opened here that can be left, or the past can be."""
     if filtered(here):
         return False
-    inner = here.view in ("names", "identity", "inner", "foresight") or here.came_from
+    inner = here.view in ("names", "identity", "inner", "foresight", "history") or here.came_from
     opened = bool(here.opened_from)
-    return opened or in_the_past(here) or (here.panel in ("effects", "optimizer") and bool(inner)) or graphed(here)
+    within = here.panel in ("effects", "optimizer", "loss") and bool(inner)
+    return opened or in_the_past(here) or within or graphed(here)
 
 
 def leads_aside(here: ActionContext) -> bool:

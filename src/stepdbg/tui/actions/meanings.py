@@ -37,6 +37,7 @@ MEANINGS = {
     "continue": "run resume go",
     "break": "breakpoint stop at condition",
     "watch": "display print expression history sparkline chart norm of gradient follow",
+    "history": "gradient norm ratio update chart plot trend vanishing exploding",
     "log_axis": "logarithmic scale chart loss",
     "pause": "stop interrupt hang stuck",
     "earlier": "past history back before time travel",

@@ -19,6 +19,7 @@ _NOTHING = {
     "edit_all": "there is nothing to edit under the cursor",
     "pause": "nothing runs that could be paused",
     "owners": "there is no tensor under the cursor",
+    "history": "there is no parameter under the cursor",
     "open": "there is nothing to open under the cursor",
     "earlier": "there is no earlier stop to look at",
     "later": "this is now, no stop is later",

@@ -96,7 +96,8 @@ SPECS = (
         "loss", "Loss", "5", "text.panel:LossPanel", wide=Place(2, 2), medium=Place(1, 1),
         help="Each loss over the updates, and beside it what is watched, each value from its own lowest to its own "
         "highest ({watch} watches the loss, or anything else); {log_axis} makes the axis logarithmic. ! is NaN, ^ and "
-        "v are infinities. {save} saves it all as CSV.",
+        "v are infinities. {save} saves it all as CSV. {history} on a parameter shows its own history: the norm of its "
+        "gradient, and how far each update moved it (Δ/‖w‖), of the updates that were sampled.",
     ),
     PanelSpec(
         "source", "Source", "6", "source.panel:SourcePanel", wide=Place(0, 0), medium=Place(0, 0),

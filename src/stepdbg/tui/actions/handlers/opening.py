@@ -8,6 +8,7 @@ from stepdbg.tui.panels.graph.panel import GraphPanel
 from stepdbg.tui.panels.model.panel import ModelPanel
 from stepdbg.tui.panels.optimizer.panel import OptimizerPanel
 from stepdbg.tui.panels.tensor.panel import TensorPanel
+from stepdbg.tui.panels.text.panel import LossPanel
 
 
 class Opening:
@@ -66,6 +67,16 @@ class Opening:
             optimizer.foresee(name)
             layout.go_to("optimizer", "foresight")
 
+    def show_history(self) -> None:
+        """Show what has become of the parameter under the cursor; there again: back to the losses."""
+        layout = self._host.panel_layout
+        panel, loss = layout.in_focus(), layout.panel(LossPanel)
+        if panel is loss and loss.object:
+            self.back()
+        elif panel is not None and (name := panel.tensor_at_hand()):
+            loss.show_history(name)
+            layout.go_to("loss", "history")
+
     def find(self) -> None:
         """Type a filter in the Model panel."""
         layout = self._host.panel_layout
@@ -76,11 +87,15 @@ class Opening:
         """One thing at a time: out of a list or graph and to where it was opened from, then out of the past."""
         layout, past = self._host.panel_layout, self._host.snapshot.past_at is not None
         effects, graph, optimizer = layout.panel(EffectsPanel), layout.panel(GraphPanel), layout.panel(OptimizerPanel)
-        panel = layout.in_focus()
+        panel, loss = layout.in_focus(), layout.panel(LossPanel)
         opened = layout.trail.opened(layout.focused_name(), in_past=past)
         if panel is optimizer and optimizer.view == "foresight":
             optimizer.show_list()
             if opened is not None and opened.view == "foresight":
+                layout.go_back()
+        elif panel is loss and loss.object:
+            loss.show_losses()
+            if opened is not None and opened.view == "history":
                 layout.go_back()
         elif panel is effects and (effects.showing() != "matrix" or effects.came_from):
             if origin := effects.go_back():

@@ -57,6 +57,11 @@ def draw(snapshot: Snapshot, frame: Frame, *, log: bool = False) -> Drawing:
             missing, words = "no backward yet", "No backward yet. The chart grows with each loss that it is called on,"
         words += ' while training runs. stepdbg.watch("name", value) in your script draws a line beside it.'
         return Drawing(title=(Span(missing, "dim"),), body=lesson(words, frame))
+    return charted(lines, frame, log=log)
+
+
+def charted(lines: list[Curve], frame: Frame, *, log: bool) -> Drawing:
+    """The chart of these curves, with their legend."""
     title, head = _legend(lines, frame)
     if log:
         below = sum(math.isfinite(point.value) and point.value <= 0 for one in lines for point in one.points)
