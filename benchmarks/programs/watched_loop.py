@@ -60,7 +60,7 @@ def main():
     """Measure both ways in turn."""
     rounds, size = map(int, sys.argv[1:])
     line = line_of("watched")
-    watch = line_watch(lambda file: frozenset((line,)) if file == __file__ else None, reached, lambda _: False)
+    watch = line_watch(lambda file: frozenset((line,)) if file == __file__ else None, reached, lambda _: False, print)
     times = {"bare": [], "watched": []}
     train(UPDATES, size)
     for _ in range(rounds):

@@ -29,7 +29,6 @@ def walk(terminal: Terminal, phases: tuple[str, ...]) -> dict[str, str]:
         move(terminal, "n")
         sentence = f" {phase} "
         terminal.wait_until(lambda sentence=sentence: told(terminal, sentence), f"what {phase} did")
-        terminal.finish_frame()
         said[phase] = words(terminal)
     return said
 

@@ -16,6 +16,8 @@ ALTERNATE_SCREEN = 1049
 CURSOR_SHOWN = 25
 MOUSE = frozenset({1000, 1002, 1003, 1005, 1006, 1015, 1016})
 FOCUS_REPORTS = 1004
+WHOLE_FRAMES = 2026
+"""On from the beginning of a frame to its end, for a terminal that has said that it shows frames whole."""
 BRACKETED_PASTE = 2004
 _SHIFT = 5
 """pyte holds a private mode as its number shifted by so many bits."""
@@ -79,6 +81,11 @@ class Emulator:
     def resize(self, columns: int, rows: int) -> None:
         """What the user does to the window."""
         self.screen.resize(rows, columns)
+
+    @property
+    def within_frame(self) -> bool:
+        """Whether a frame has come in part."""
+        return WHOLE_FRAMES in self.screen.private_modes
 
     @property
     def lines(self) -> list[str]:

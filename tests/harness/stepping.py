@@ -9,8 +9,6 @@ from typing import NamedTuple
 from harness.place import Place
 from harness.terminal import Terminal
 
-from stepdbg.protocol.phases import PHASES
-
 _PAUSED = re.compile(
     r"PAUSED (?:(?:before (?P<next>\w+)\??|(?P<within>inside .+?))(?=  | [·.] |$)|(?P<end>at the end|on \w+))"
 )
@@ -44,15 +42,7 @@ def shown(terminal: Terminal) -> Shown | None:
 def wait_stop(terminal: Terminal, seconds: float = 60.0) -> Shown:
     """Wait until training waits."""
     terminal.wait_until(lambda: shown(terminal), "a stop", seconds)
-    return _read(terminal)
-
-
-def _read(terminal: Terminal) -> Shown:
-    """The stop on the screen. What reads as no phase of stepdbg may be half a frame, whose rest is waited for then."""
     stop = shown(terminal)
-    if stop is None or stop.next not in (None, *PHASES):
-        terminal.finish_frame()
-        stop = shown(terminal)
     assert stop is not None
     return stop
 
@@ -62,7 +52,7 @@ def move(terminal: Terminal, key: str, seconds: float = 30.0) -> Shown:
     before = shown(terminal)
     terminal.press(key)
     terminal.wait_until(lambda: shown(terminal) not in (None, before), f"a new stop after {key!r} at {before}", seconds)
-    return _read(terminal)
+    return wait_stop(terminal)
 
 
 def step_to(terminal: Terminal, phase: str | None, limit: int = 40) -> Shown:

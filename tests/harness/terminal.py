@@ -19,6 +19,8 @@ import ptyprocess
 from harness.deadline import deadline
 from harness.screen import Emulator
 
+WHOLE_FRAMES_ASKED, WHOLE_FRAMES = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
+"""The question whether a terminal shows frames whole (synchronised output), and the answer of one that does."""
 KEYS = {
     "enter": "\r",
     "escape": "\x1b",
@@ -103,6 +105,8 @@ class Terminal:
         self.arrived = time.perf_counter()
         self.transcript += data
         self.emulator.feed(data)
+        if WHOLE_FRAMES_ASKED in data:
+            os.write(self._process.fd, WHOLE_FRAMES)
         return True
 
     def wait_until(self, holds: Callable[[], object], what: str, seconds: float = 20.0) -> None:
@@ -112,12 +116,21 @@ class Terminal:
             AssertionError: the deadline passed or the program ended first; shows the screen.
         """
         ends = time.monotonic() + deadline(seconds)
+        self._finish_frame()
         while not holds():
             left = ends - time.monotonic()
             if left <= 0:
                 raise AssertionError(f"waited {deadline(seconds):g} s in vain for {what}\n{self.picture()}")
             if not self.read(left) and self.ended and not holds():
                 raise AssertionError(f"the program ended before {what}\n{self.picture()}")
+            self._finish_frame()
+
+    def _finish_frame(self) -> None:
+        """Read the rest of a frame that has come in part: half of one may read as what there never was. (A frame that a
+        program has left so is over after a second, as terminals have it.)
+        """
+        while self.emulator.within_frame and self.read(1.0):
+            pass
 
     def wait_for(self, *texts: str, seconds: float = 20.0) -> None:
         """Read until all of these stand on the screen."""
@@ -135,7 +148,7 @@ class Terminal:
         return found
 
     def finish_frame(self) -> None:
-        """Read on for as long as the rest of a frame follows at once: a large one comes in several pieces."""
+        """Read on for as long as more follows at once: what a key has led to, where nobody says what that is."""
         for _ in range(50):
             if not self.read(0.02):
                 return

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stepdbg.errors import ProtocolError
 from stepdbg.protocol import frames
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.messages import version
 from stepdbg.protocol.page import NAME_BYTES, PHASE_NAMES, RING, Page, padded, unpadded
 
 
@@ -109,3 +110,19 @@ def test_tensor_bytes_stay_bytes_beside_text_that_is_no_utf8() -> None:
     (output,) = frames.Splitter("FromClient").feed(frames.encode(m.SendInput(b"\xff\x00")))
     assert output == m.SendInput(b"\xff\x00")
     assert frames.as_utf8({"caf\udce9": [b"\xff", ("\ud800", 1)]}) == {"caf\\udce9": [b"\xff", ["\\ud800", 1]]}
+
+
+def test_a_question_of_any_file_travels_and_a_further_one_makes_another_version() -> None:
+    asked, answered = m.Ask(3, m.ReadGraph("loss")), m.Answer(3, m.Refusal("no"))
+    assert frames.decode("FromClient", frames.encode(asked)[4:]) == asked
+    assert frames.decode("FromRank", frames.encode(answered)[4:]) == answered
+    before = version.shapes()
+
+    class Weigh(m.Question, frozen=True):
+        """What a tensor weighs."""
+
+        object: str
+
+    assert version.shapes() != before
+    with pytest.raises(ProtocolError, match="malformed"):  # the other side does not know it
+        frames.decode("FromClient", frames.encode(m.Ask(4, Weigh("loss")))[4:])

@@ -49,6 +49,7 @@ class Debuggee:
         self.said: list[dict[str, Any]] = []
         self.notices: list[str] = []
         self.noted: list[m.Noted] = []
+        self.problems: list[str] = []
         self.failed: list[m.BreakpointFailed] = []
         self.hello: m.RankHello | None = None
         self.interrupt_signal: int | None = None
@@ -106,6 +107,8 @@ class Debuggee:
                 self.notices.append(message.text)
             elif isinstance(message, m.Noted):
                 self.noted.append(message)
+            elif isinstance(message, m.BreakpointFailed):
+                self.problems.append(message.problem)
             elif isinstance(message, m.WatchFailed):
                 self.failures.append(message)
             elif isinstance(message, m.BreakpointFailed):

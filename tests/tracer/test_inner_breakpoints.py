@@ -297,6 +297,50 @@ def test_what_a_module_or_a_gradient_is_called_is_checked_before_it_is_set(folde
         assert isinstance(ask("before gradient of model.head.weight"), m.Refusal)
 
 
+def test_what_names_nothing_is_told_in_a_free_run_with_the_nearest_name(folder: Path) -> None:
+    texts = ("forward of model.haed", "gradient of model.head.wait", "when model.head.wieght changes",
+             "forward of mode", "after forward of model.head every 90")  # fmt: skip
+    with debuggee(write(folder, BEGIN + SCRIPTS["textbook"]), go="continue", breakpoints=points(*texts)) as training:
+        assert not met(training)
+    assert sorted(training.problems) == [
+        "nothing is called mode yet; did you mean model?",
+        "nothing is called model.haed yet; did you mean model.head?",
+        "nothing is called model.head.wait yet; did you mean model.head.weight?",
+        "nothing is called model.head.wieght yet; did you mean model.head.weight?",
+    ]
+
+
+def test_a_model_that_is_made_later_is_met_and_what_was_told_of_its_name_is_taken_back(tmp_path: Path) -> None:
+    script = write(
+        tmp_path,
+        BEGIN
+        + SCRIPTS["textbook"]
+        + """
+late = nn.Sequential(nn.Linear(4, 1))
+opt = optim.SGD(late.parameters(), lr=0.05)
+for i in range(2):
+    opt.zero_grad()
+    loss = cost(late(x), y)
+    loss.backward()
+    opt.step()
+""",
+    )
+    texts = ("forward of late.0", "when late.0.weight changes")
+    with debuggee(script, go="continue", breakpoints=points(*texts)) as training:
+        stops = met(training)
+    assert [(stop.boundary.done, stop.boundary.inside) for stop in stops] == [
+        (None, ("forward",)),
+        ("step", ()),
+        (None, ("forward",)),
+    ]
+    told, taken_back = [one for one in training.problems if one], training.problems.count("")
+    assert [" ".join(words.split()[:5]) for words in sorted(told)] == [
+        "nothing is called late.0 yet",
+        "nothing is called late.0.weight yet;",
+    ]
+    assert taken_back == 2
+
+
 @pytest.mark.parametrize("text", [*POINTS, "eval of model.head", "before forward of model.fc1"])
 def test_what_is_told_of_a_breakpoint_is_read_back_to_the_same_one(text: str) -> None:
     assert parse(describe(parse(text))) == parse(text)

@@ -25,6 +25,7 @@ EXPECTED = {
     "exceptions through the frame": ["leaves"] * 3,
     "a function that a decorator hides": ["hidden"],
     "code that comes later": ["later", "<module>"],
+    "what fails of ours": ["of ours"],
     "let go": [],
     "taken up again": ["recursion"] * 2,
 }

@@ -50,6 +50,10 @@ STORIES: dict[str, tuple[str, str]] = {
         "step changed no parameter: lr is 0; it created 12 entries of optimizer state",
     ),
     "train(make=lambda y: (y * 0).sum())": ("step", "the same values: every gradient is 0"),
+    "optimizer = torch.optim.SGD(model.parameters(), 0.1, fused=True); train(2, lambda y: y.mean() * float('nan'))": (
+        "step",
+        "step changed no parameter: every element is NaN, and stays so",
+    ),
     "train(make=lambda y: y.argmax().float().requires_grad_())": (
         "backward",
         "backward wrote no gradient: the loss has no graph (no operation made it), so it reaches no parameter",

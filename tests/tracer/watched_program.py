@@ -11,15 +11,21 @@ from stepdbg.tracer.lines.watch import line_watch
 
 wanted: set[int] = set()
 reached: list[tuple[int, str]] = []
+failed: list[Exception] = []
 
 
 def note(frame, line):
     reached.append((line, frame.f_code.co_name))
     assert frame.f_lineno == line
+    if frame.f_code.co_name == "hidden":
+        raise RuntimeError("of ours")
 
 
 watch = line_watch(
-    lambda file: frozenset(wanted) if file == __file__ else None, note, lambda code: code.co_name == "compiled"
+    lambda file: frozenset(wanted) if file == __file__ else None,
+    note,
+    lambda code: code.co_name == "compiled",
+    failed.append,
 )
 
 
@@ -144,5 +150,6 @@ else:
     found["another traces"] = watch.watch()
     found["it stays"] = sys.gettrace() is mine
     sys.settrace(None)
+found["what fails of ours"] = [*map(str, failed)]
 assert "torch" not in sys.modules
 print(json.dumps(found))

@@ -404,7 +404,7 @@ async def test_a_key_that_does_nothing_here_sends_nothing() -> None:
             ("p", "p: nothing runs that could be paused; q leaves"),
             ("ctrl+c", "ctrl+c: nothing runs that could be paused; q leaves"),
             ("x", "x: there is no edit to undo"),
-            ("w", "w does nothing here; ? lists the keys"),
+            ("K", "K does nothing here; ? lists the keys"),
         ):
             await here.press(key)
             assert words in here.footer

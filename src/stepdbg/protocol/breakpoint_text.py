@@ -22,19 +22,13 @@ from typing import Any
 import msgspec
 
 from stepdbg.errors import UsageError
-from stepdbg.protocol.messages import Boundary, Breakpoint, Noted, Watched
+from stepdbg.protocol.messages import Boundary, Breakpoint, Noted
+from stepdbg.protocol.watchpoint_text import WATCH, watch_words, watched
 
 # Compiled at first use: the first paint waits for this module.
 _WORD = r"\s*(\S+)"
 _LINE = r"\s*(?P<file>\S.*?\.\w+):(?P<line>\d+)(?=\s|\Z)"
 _STRING = r"""\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
-_WATCH = (
-    r"\s*when\s+(?P<name>\S.*?)\s+(?:(?P<changes>changes)|leaves\s+(?P<low>\S+)\s+to\s+(?P<high>\S+)"
-    r"|(?P<finite>is\s+not\s+finite)|stays\s+(?P<updates>\d+)(?:\s+updates?)?)(?=\s|\Z)"
-)
-_WATCHES = (
-    "`when model.fc1.weight changes`, `when w[3, 7] leaves -1 to 1`, `when w is not finite`, `when w stays 5 updates`"
-)
 _COUNTED = {"at": ("update", "update"), "in": ("epoch", "epoch"), "on": ("rank", "rank")}
 """The word that a clause begins with: the one that follows on it, before a number, and what the number is of."""
 _CLAUSES = (*_COUNTED, "of", "every", "ignore", "once", "log", "if")
@@ -87,7 +81,7 @@ def parse(text: str) -> Breakpoint:
     scanner = _Scanner(text)
     found: dict[str, Any] = {}
     if scanner.next_word() == "when":
-        found["watch"], found["when"] = _read_watch(scanner, text), "after"
+        found["watch"], found["when"] = watched(scanner.take(WATCH), text), "after"
     elif not (_is_line(scanner, found, text) or _is_first_bad(scanner, found) or _is_of_updates(scanner, found)):
         _read_phase(scanner, found, text)
     while word := scanner.word():
@@ -124,50 +118,6 @@ def _is_line(scanner: _Scanner, found: dict[str, Any], text: str) -> bool:
     if not found["line"]:
         raise UsageError(f"the breakpoint {text!r} is never met: lines count from 1")
     return True
-
-
-def _read_watch(scanner: _Scanner, text: str) -> Watched:
-    """Read what is watched, and what it is to do.
-
-    Raises:
-        UsageError: the text says no such thing.
-    """
-    match = scanner.take(_WATCH)
-    if match is None:
-        raise UsageError(f"cannot read what {text!r} watches; write for example {_WATCHES}")
-    name = match["name"]
-    if match["changes"]:
-        return Watched(name)
-    if match["finite"]:
-        return Watched(name, "not finite")
-    if match["updates"]:
-        if not int(match["updates"]):
-            raise UsageError(f"{text!r} waits for no update; write for example `when {name} stays 5 updates`")
-        return Watched(name, "stays", updates=int(match["updates"]))
-    try:
-        low, high = float(match["low"]), float(match["high"])
-    except ValueError:
-        low, high = 1.0, 0.0
-    if not low <= high:
-        raise UsageError(f"{text!r} names no range; write for example `when {name} leaves -1 to 1`")
-    return Watched(name, "leaves", low, high)
-
-
-def _watch_words(watch: Watched) -> str:
-    """What is watched, and what it is to do."""
-    match watch.how:
-        case "leaves":
-            return f"when {watch.name} leaves {_short(watch.low)} to {_short(watch.high)}"
-        case "not finite":
-            return f"when {watch.name} is not finite"
-        case "stays":
-            return f"when {watch.name} stays {watch.updates} update{'' if watch.updates == 1 else 's'}"
-    return f"when {watch.name} changes"
-
-
-def _short(number: float) -> str:
-    """A number as people write it: `1`, not `1.0`."""
-    return repr(number).removesuffix(".0")
 
 
 def is_gradient(phase: str | None, of: str) -> bool:
@@ -316,7 +266,7 @@ def _place(point: Breakpoint) -> list[str]:
     if point.line is not None:
         return [f"{point.file}:{point.line}"]
     if point.watch is not None:
-        return [_watch_words(point.watch)]
+        return [watch_words(point.watch)]
     if is_gradient(point.phase, point.of):
         return ["gradient"]
     if point.first_bad:

@@ -12,7 +12,18 @@ from pathlib import Path
 
 import msgspec
 
-from stepdbg.protocol.messages import LookAt, LookAtMaps, PreviewEdit, Query, ReadGraph, Result, Side, Stop
+from stepdbg.protocol.messages import (
+    AnyQuery,
+    AnyResult,
+    LookAt,
+    LookAtMaps,
+    PreviewEdit,
+    Query,
+    ReadGraph,
+    Result,
+    Side,
+    Stop,
+)
 
 WHOLE = 10_000
 """More rows and columns than anything recorded has."""
@@ -45,8 +56,8 @@ class Recording(_Part):
 
     source: str
     """The script."""
-    questions: list[Query]
-    answers: list[Result]
+    questions: list[AnyQuery]
+    answers: list[AnyResult]
     places: list[Place]
     """The boundaries, in order."""
     again: int = 0

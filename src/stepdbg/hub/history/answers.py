@@ -7,6 +7,7 @@ from collections import OrderedDict
 import msgspec
 
 from stepdbg.protocol.messages import (
+    AnyResult,
     ListObjects,
     LookAt,
     Objects,
@@ -37,7 +38,7 @@ class AnswerHistory:
         self._objects: OrderedDict[tuple[int, ListObjects], bytes] = OrderedDict()
         """The trees of objects, by the number of the registry and the question: most stops share one."""
         self._encoder = msgspec.msgpack.Encoder()
-        self._result = msgspec.msgpack.Decoder(Result)
+        self._result = msgspec.msgpack.Decoder(AnyResult)
         self._summary = msgspec.msgpack.Decoder(Summary)
 
     def keep(self, boundary: int, query: Remembered, result: Result) -> None:

@@ -1,99 +1,55 @@
-"""Questions and their answers: what travels from a client through the hub to a rank, and back."""
+"""How questions and their answers travel: from a client through the hub to a rank, and back.
+
+What there is to ask is what the files beside this one define: a question is a class of `Question`, what it is answered
+with one of `Result`. This file is read after all of them.
+"""
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message
-from stepdbg.protocol.messages.breakpoints import BreakpointChecked, CheckBreakpoint
-from stepdbg.protocol.messages.console import Complete, Completions, Evaluate, Evaluated, ListLocals, Locals
-from stepdbg.protocol.messages.edits import ApplyEdit, EditDone, EditPreview, PreviewEdit, UndoEdit
-from stepdbg.protocol.messages.effects import EffectNames, ListEffects
-from stepdbg.protocol.messages.foresight import Foresee, Foresight
-from stepdbg.protocol.messages.graph import Graph, ReadGraph
-from stepdbg.protocol.messages.identity import Identify, Identity
-from stepdbg.protocol.messages.images import HeatMaps, LookAtMaps, LookAtPictures, Pictures
-from stepdbg.protocol.messages.objects import ListObjects, Objects, Summaries, Summarise
-from stepdbg.protocol.messages.optimizers import ListOptimizers, Optimizers
-from stepdbg.protocol.messages.past import (
-    ListStops,
-    PastStop,
-    ReadPhase,
-    ReadSource,
-    ReadStop,
-    Recall,
-    SourceText,
-    Stops,
-)
-from stepdbg.protocol.messages.tensors import Beside, Find, Found, LookAt, LookBeside, Save, Saved, TensorView
-from stepdbg.protocol.messages.watches import CheckWatch, History, ReadHistory, WatchChecked
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
+
+from stepdbg.protocol.messages.base import HubQuery, Message, Query, Remembered, Result
 
 
-class Refusal(Message, frozen=True):
+class Refusal(Result, frozen=True):
     """Why there is no answer, with the remedy, in one or two sentences."""
 
     problem: str
 
 
-HubQuery = ReadSource | ListStops | ReadStop | ReadPhase | Recall
-"""Questions that the hub answers by itself, whatever the rank does."""
-Query = (
-    ListObjects
-    | Summarise
-    | LookAt
-    | LookAtMaps
-    | LookAtPictures
-    | LookBeside
-    | Find
-    | ListEffects
-    | ListOptimizers
-    | Foresee
-    | Identify
-    | ReadGraph
-    | PreviewEdit
-    | ApplyEdit
-    | UndoEdit
-    | Save
-    | HubQuery
-    | ListLocals
-    | Evaluate
-    | Complete
-    | CheckBreakpoint
-    | CheckWatch
-    | ReadHistory
-)
-Result = (
-    Objects
-    | Summaries
-    | TensorView
-    | HeatMaps
-    | Pictures
-    | Beside
-    | Found
-    | EffectNames
-    | Optimizers
-    | Foresight
-    | Identity
-    | Graph
-    | EditPreview
-    | EditDone
-    | SourceText
-    | Saved
-    | Stops
-    | PastStop
-    | Locals
-    | Evaluated
-    | Completions
-    | BreakpointChecked
-    | WatchChecked
-    | History
-    | Refusal
-)
+def _kinds_of(base: type[Message]) -> list[Any]:
+    """The classes below that one from which no other class is made, in the order in which they were defined."""
+    below = base.__subclasses__()
+    return [kind for one in below for kind in _kinds_of(one)] if below else [base]
+
+
+if TYPE_CHECKING:
+    AnyRemembered = Remembered
+    AnyQuery = Query
+    AnyResult = Result
+else:
+    AnyRemembered = reduce(or_, _kinds_of(Remembered))
+
+
+class Recall(HubQuery, frozen=True):
+    """What was answered to such a question at an earlier stop; the hub answers, with the same result or a `Refusal`."""
+
+    boundary: int
+    query: AnyRemembered
+
+
+if not TYPE_CHECKING:
+    AnyQuery = reduce(or_, _kinds_of(Query))
+    AnyResult = reduce(or_, _kinds_of(Result))
 
 
 class Ask(Message, frozen=True):
     """A question. From a client, `number` is the client's own; the hub renumbers it towards the rank."""
 
     number: int
-    query: Query
+    query: AnyQuery
     rank: int = 0
 
 
@@ -101,4 +57,4 @@ class Answer(Message, frozen=True):
     """What became of the `Ask` of that number."""
 
     number: int
-    result: Result
+    result: AnyResult

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Question, Result
 
 
 class Watched(Part, frozen=True):
@@ -75,7 +75,7 @@ class CheckBreakpoint(Question, frozen=True):
     """As people write it."""
 
 
-class BreakpointChecked(Message, frozen=True):
+class BreakpointChecked(Result, frozen=True):
     """A breakpoint held against what is alive at this stop."""
 
     meant: str

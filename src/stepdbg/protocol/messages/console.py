@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Question, Result
 
 
 class ListLocals(Question, frozen=True):
@@ -29,7 +29,7 @@ class Local(Part, frozen=True):
     """The name that `LookAt` knows a tensor by; empty for everything else."""
 
 
-class Locals(Message, frozen=True):
+class Locals(Result, frozen=True):
     """Answer to `ListLocals`: tensors first, else in the frame's own order."""
 
     frame: int
@@ -51,7 +51,7 @@ class Evaluate(Question, frozen=True):
     """Complete statements, or an expression."""
 
 
-class Evaluated(Message, frozen=True):
+class Evaluated(Result, frozen=True):
     """Answer to `Evaluate`."""
 
     value: str = ""
@@ -74,7 +74,7 @@ class Complete(Question, frozen=True):
     """The line up to the cursor."""
 
 
-class Completions(Message, frozen=True):
+class Completions(Result, frozen=True):
     """Answer to `Complete`."""
 
     start: int

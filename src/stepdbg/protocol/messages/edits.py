@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Question, Result
 
 
 class PreviewEdit(Question, frozen=True):
@@ -25,7 +25,7 @@ class PreviewEdit(Question, frozen=True):
         return (self.object,) if self.frame is None else ()
 
 
-class EditPreview(Message, frozen=True):
+class EditPreview(Result, frozen=True):
     """The old and the new value, in words. Answer to `PreviewEdit`."""
 
     token: int
@@ -83,7 +83,7 @@ class Edit(Part, frozen=True):
     holds."""
 
 
-class EditDone(Message, frozen=True):
+class EditDone(Result, frozen=True):
     """The edit as it stands in the journal."""
 
     edit: Edit

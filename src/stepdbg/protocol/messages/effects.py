@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Remembered, Result
 
 Kind = Literal["parameter", "grad", "buffer", "state", "hyperparameter", "loss", "output", "batch", "rng", "variable"]
 """A `variable` is a tensor that only a variable of the user's leads to; no effect is told of it."""
@@ -64,7 +64,7 @@ EFFECT_NAMES = 500
 """The number of effects named in one stop at most, whatever the size of the model; the rest is counted."""
 
 
-class ListEffects(Question, frozen=True):
+class ListEffects(Remembered, frozen=True):
     """The names behind a count of effects, those that are in view. Answer: `EffectNames`."""
 
     boundary: int
@@ -77,7 +77,7 @@ class ListEffects(Question, frozen=True):
     """Whether the effects asked for are those after the call's return, instead of those that are its doing."""
 
 
-class EffectNames(Message, frozen=True):
+class EffectNames(Result, frozen=True):
     """Answer to `ListEffects`."""
 
     boundary: int

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Remembered, Result
 
 
-class Foresee(Question, frozen=True):
+class Foresee(Remembered, frozen=True):
     """What the next step of its optimizer would do to a parameter, and whether the last one did as was foretold.
 
     All is computed on copies. Answer: `Foresight`, or `Refusal`.
@@ -72,7 +72,7 @@ class Kept(Part, frozen=True):
     """Why there can be a difference."""
 
 
-class Foresight(Message, frozen=True):
+class Foresight(Result, frozen=True):
     """Answer to `Foresee`."""
 
     object: str

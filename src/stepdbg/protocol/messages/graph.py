@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Question, Result
 
 
 class ReadGraph(Question, frozen=True):
@@ -96,7 +96,7 @@ GRAPH_SHAPES = 4
 GRAPH_BRANCH = 500
 
 
-class Graph(Message, frozen=True):
+class Graph(Result, frozen=True):
     """Answer to `ReadGraph`."""
 
     asked: str

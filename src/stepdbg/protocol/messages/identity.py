@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Remembered, Result
 from stepdbg.protocol.messages.effects import Kind
 
 
-class Identify(Question, frozen=True):
+class Identify(Remembered, frozen=True):
     """Who holds this tensor, and what hangs on it? For a gradient or a state entry the parameter that it belongs to is
     looked at. Answer: `Identity`.
     """
@@ -39,7 +39,7 @@ class Hanging(Part, frozen=True):
     norm: float | None = None
 
 
-class Identity(Message, frozen=True):
+class Identity(Result, frozen=True):
     """Answer to `Identify`: one tensor, all that holds it, and all that hangs on it."""
 
     object: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Remembered, Result
 from stepdbg.protocol.messages.tensors import Side
 
 Pool = Literal["extreme", "mean", "element"]
@@ -12,7 +12,7 @@ Pool = Literal["extreme", "mean", "element"]
 and a part of the slice is shown, around the cursor."""
 
 
-class LookAtMaps(Question, frozen=True):
+class LookAtMaps(Remembered, frozen=True):
     """Heat maps of one slice of several tensors of the same shape. Answer: `HeatMaps`.
 
     A slice is what is left when all but the last two dimensions are fixed; a vector is a slice of one row. It is
@@ -59,7 +59,7 @@ class HeatMap(Part, frozen=True):
     """True where only every n-th element of a pixel's block was looked at."""
 
 
-class HeatMaps(Message, frozen=True):
+class HeatMaps(Result, frozen=True):
     """Answer to `LookAtMaps`; what is gone, has no numbers or another shape is left out."""
 
     slice: tuple[int, ...]
@@ -80,7 +80,7 @@ class HeatMaps(Message, frozen=True):
     left: int = 0
 
 
-class LookAtPictures(Question, frozen=True):
+class LookAtPictures(Remembered, frozen=True):
     """Images of a batch, made smaller where they have to be. Answer: `Pictures`.
 
     The tensor is read as images of `channels` × `height` × `width`, whatever its own dimensions are.
@@ -101,7 +101,7 @@ class LookAtPictures(Question, frozen=True):
         return (self.object,)
 
 
-class Pictures(Message, frozen=True):
+class Pictures(Result, frozen=True):
     """Answer to `LookAtPictures`."""
 
     object: str

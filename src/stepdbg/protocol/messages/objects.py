@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Remembered, Result
 
 Order = Literal["tree", "name", "norm", "grad", "ratio", "size"]
 """The order of rows: as modules hold them (`tree`); tensors only, by name or with the largest first."""
 
 
-class ListObjects(Question, frozen=True):
+class ListObjects(Remembered, frozen=True):
     """What is alive, by name: as it is all of it, else what a filter finds and a window shows. Answer: `Objects`."""
 
     filter: str = ""
@@ -58,7 +58,7 @@ class ObjectRow(Part, frozen=True):
     """Whether the rows of what this object holds are not shown."""
 
 
-class Objects(Message, frozen=True):
+class Objects(Result, frozen=True):
     """Answer to `ListObjects`."""
 
     registry: int
@@ -83,7 +83,7 @@ class Objects(Message, frozen=True):
     """Whether modules are open that were not toggled."""
 
 
-class Summarise(Question, frozen=True):
+class Summarise(Remembered, frozen=True):
     """Figures for one line about each of these objects (the visible rows). Answer: `Summaries`."""
 
     objects: tuple[str, ...]
@@ -111,7 +111,7 @@ class Summary(Part, frozen=True):
     """Why there are no figures, in a few words (`cannot be read (Float8Tensor)`); empty where there are some."""
 
 
-class Summaries(Message, frozen=True):
+class Summaries(Result, frozen=True):
     """Answer to `Summarise`, in the order asked; objects that are gone are left out."""
 
     rows: tuple[Summary, ...]

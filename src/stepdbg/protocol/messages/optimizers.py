@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Remembered, Result
 
 
-class ListOptimizers(Question, frozen=True):
+class ListOptimizers(Remembered, frozen=True):
     """What all optimizers hold. Answer: `Optimizers`."""
 
 
@@ -63,7 +63,7 @@ class OptimizerInfo(Part, frozen=True):
     """The number of rows of the ledger beyond the first 2,000."""
 
 
-class Optimizers(Message, frozen=True):
+class Optimizers(Result, frozen=True):
     """Answer to `ListOptimizers`."""
 
     optimizers: tuple[OptimizerInfo, ...]

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message, Part
-from stepdbg.protocol.messages.effects import ListEffects
-from stepdbg.protocol.messages.foresight import Foresee
-from stepdbg.protocol.messages.identity import Identify
-from stepdbg.protocol.messages.images import LookAtMaps, LookAtPictures
-from stepdbg.protocol.messages.objects import ListObjects, Summarise
-from stepdbg.protocol.messages.optimizers import ListOptimizers
+from stepdbg.protocol.messages.base import HubQuery, Part, Result
 from stepdbg.protocol.messages.stops import Reason, Stop
-from stepdbg.protocol.messages.tensors import LookAt, LookBeside
 
 
-class ReadSource(Message, frozen=True):
+class ReadSource(HubQuery, frozen=True):
     """The text of a source file; the hub answers. Answer: `SourceText`."""
 
     file: str
 
 
-class SourceText(Message, frozen=True):
+class SourceText(Result, frozen=True):
     """Answer to `ReadSource`."""
 
     file: str
@@ -28,7 +21,7 @@ class SourceText(Message, frozen=True):
     """Why there is no text."""
 
 
-class ListStops(Message, frozen=True):
+class ListStops(HubQuery, frozen=True):
     """The stops that this rank has made after the boundary of that index; the hub answers. Answer: `Stops`."""
 
     after: int = 0
@@ -46,7 +39,7 @@ class Tick(Part, frozen=True, array_like=True):
     reason: Reason = "step"
 
 
-class Stops(Message, frozen=True):
+class Stops(Result, frozen=True):
     """Answer to `ListStops`, oldest first: the newest `LISTED_STOPS` at the most."""
 
     ticks: tuple[Tick, ...]
@@ -55,13 +48,13 @@ class Stops(Message, frozen=True):
 LISTED_STOPS = 4_000
 
 
-class ReadStop(Message, frozen=True):
+class ReadStop(HubQuery, frozen=True):
     """An earlier stop as it was; the hub answers. Answer: `PastStop`."""
 
     boundary: int
 
 
-class ReadPhase(Message, frozen=True):
+class ReadPhase(HubQuery, frozen=True):
     """The stop that followed on a phase, for the names behind its counts; the hub answers. Answer: `PastStop`."""
 
     update: int
@@ -70,29 +63,7 @@ class ReadPhase(Message, frozen=True):
     """The first, second, … phase of that name in that update."""
 
 
-class PastStop(Message, frozen=True):
+class PastStop(Result, frozen=True):
     """Answer to `ReadStop` and `ReadPhase`."""
 
     stop: Stop
-
-
-Remembered = (
-    ListObjects
-    | Summarise
-    | LookAt
-    | LookBeside
-    | LookAtMaps
-    | LookAtPictures
-    | ListEffects
-    | ListOptimizers
-    | Foresee
-    | Identify
-)
-"""Questions whose answers the hub keeps, for looking back."""
-
-
-class Recall(Message, frozen=True):
-    """What was answered to such a question at an earlier stop; the hub answers, with the same result or a `Refusal`."""
-
-    boundary: int
-    query: Remembered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Part, Question, Remembered, Result
 from stepdbg.protocol.messages.effects import Kind
 
 Side = Literal["now", "before", "change"]
@@ -12,7 +12,7 @@ Side = Literal["now", "before", "change"]
 first minus the second (`change`)."""
 
 
-class LookAt(Question, frozen=True):
+class LookAt(Remembered, frozen=True):
     """The figures of a tensor and the window of its numbers that is on the screen. Answer: `TensorView`.
 
     The tensor is shown as a table: all but the last dimension run down, the last runs across.
@@ -111,7 +111,7 @@ class TensorPart(Part, frozen=True):
     """The last change; None where no phase was seen to change the part."""
 
 
-class TensorView(Message, frozen=True):
+class TensorView(Result, frozen=True):
     """Answer to `LookAt`."""
 
     object: str
@@ -140,7 +140,7 @@ class TensorView(Message, frozen=True):
     """The shape of the whole, where a slice is looked at."""
 
 
-class LookBeside(Question, frozen=True):
+class LookBeside(Remembered, frozen=True):
     """The same elements of several tensors of one shape: some rows of one column. Answer: `Beside`."""
 
     parts: tuple[tuple[str, Side], ...]
@@ -154,7 +154,7 @@ class LookBeside(Question, frozen=True):
         return tuple(name for name, _ in self.parts)
 
 
-class Beside(Message, frozen=True):
+class Beside(Result, frozen=True):
     """Answer to `LookBeside`: a window of one column for each; None where the tensor is gone or has another shape."""
 
     parts: tuple[tuple[str, Side], ...]
@@ -190,7 +190,7 @@ class Find(Question, frozen=True):
         return (self.object,)
 
 
-class Found(Message, frozen=True):
+class Found(Result, frozen=True):
     """Answer to `Find`."""
 
     number: int | None = None
@@ -216,7 +216,7 @@ class Save(Question, frozen=True):
         return (self.object,)
 
 
-class Saved(Message, frozen=True):
+class Saved(Result, frozen=True):
     """Answer to `Save`."""
 
     path: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages.base import Message, Part, Question
+from stepdbg.protocol.messages.base import Message, Part, Question, Result
 
 
 class Watch(Part, frozen=True):
@@ -92,7 +92,7 @@ class CheckWatch(Question, frozen=True):
     expression: str
 
 
-class WatchChecked(Message, frozen=True):
+class WatchChecked(Result, frozen=True):
     """An expression evaluated at this stop, with nothing kept of it."""
 
     value: WatchValue
@@ -115,7 +115,7 @@ class HistoryPoint(Part, frozen=True, array_like=True):
     """The norm of what the update has changed over that of the value; None where that was not looked at."""
 
 
-class History(Message, frozen=True):
+class History(Result, frozen=True):
     """Answer to `ReadHistory`."""
 
     object: str

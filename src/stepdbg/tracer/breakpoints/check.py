@@ -8,14 +8,14 @@ from itertools import chain
 from torch import nn
 
 from stepdbg.errors import SliceError, UsageError
-from stepdbg.listing.nearest import nearest
+from stepdbg.listing.nearest import did_you_mean
 from stepdbg.listing.source_lines import lines_of
 from stepdbg.protocol.breakpoint_text import describe, is_gradient, parse
 from stepdbg.protocol.messages import Breakpoint, BreakpointChecked, CheckBreakpoint, Result
 from stepdbg.protocol.phases import PHASES
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
-from stepdbg.tracer.breakpoints.inner import OF_MODULES
+from stepdbg.tracer.breakpoints.inner import LEARNED, OF_MODULES, not_met
 from stepdbg.tracer.breakpoints.owners import fits
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect import stack as frames
@@ -26,8 +26,6 @@ from stepdbg.tracer.tensors.readable import Unreadable
 from stepdbg.tracer.watchpoints.names import ABSENT
 from stepdbg.tracer.watchpoints.readings import now
 
-_LEARNED = 3
-"""From this update on, the phases of two whole ones are known."""
 _FEW = 6
 """So many names that are matched are told."""
 
@@ -115,7 +113,7 @@ class BreakpointChecks(Handler):
         unknown = ""
         if not names:
             wanted = point.watch.name
-            unknown = _not_met(f"nothing is called {wanted}", nearest(wanted, self._points.watchpoints.all_names()))
+            unknown = not_met(wanted, self._points.watchpoints.all_names())
         shown = names if len(names) > 1 else ()
         return BreakpointChecked(
             describe(point), tuple(shown[:_FEW]), max(0, len(shown) - _FEW), unknown, value, problem
@@ -124,7 +122,7 @@ class BreakpointChecks(Handler):
     def _is_unmet(self, point: Breakpoint) -> bool:
         if point.line is not None:
             return not self._points.lines.is_loaded(point)
-        if self._tracker.update < _LEARNED:
+        if self._tracker.update < LEARNED:
             return False
         if point.watch is not None:
             watchpoint = self._points.watchpoints.of(point.number)
@@ -160,11 +158,7 @@ class BreakpointChecks(Handler):
         if point.phase is not None and not is_gradient(point.phase, point.of):
             known = [*PHASES, *(phase.name for phase in chain(self._tracker.before, self._tracker.done))]
             if point.phase not in known:
-                return _not_met(f"no phase is called {point.phase}", nearest(point.phase, known))
+                return f"no phase is called {point.phase} yet{did_you_mean(point.phase, known)}"
         if point.of and not names:
-            return _not_met(f"nothing is called {point.of}", nearest(point.of, self._names(point)))
+            return not_met(point.of, self._names(point))
         return ""
-
-
-def _not_met(what: str, like: str) -> str:
-    return f"{what} yet" + (f"; did you mean {like}?" if like else "")

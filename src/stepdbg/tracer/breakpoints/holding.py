@@ -186,6 +186,13 @@ class Breakpoints:
         states = [self._states[point.number] for point in points]
         return all(state.condition is None or state.condition.is_simple for state in states)
 
+    def tell_unknown(self, number: int, unknown: str) -> None:
+        """Tell the user once, in words, that what a breakpoint names was not met; without any, that it was."""
+        state = self._states.get(number)
+        if state is not None and state.unknown != bool(unknown):
+            state.unknown = bool(unknown)
+            self.listener.failed(number, unknown, off=False)
+
     def may_be_met(self, name: str, ended: str, at: Arrival) -> bool:
         """Whether any breakpoint may be met as that phase begins; where not, that is certain.
 
@@ -343,6 +350,8 @@ class _State:
         """Whether its condition has raised, and training has stopped for that."""
         self.over = False
         """Whether it is not met any more: it was temporary, or never ends."""
+        self.unknown = False
+        """Whether the user was told that what it names has not been met yet."""
 
 
 def _as_it_is(value: Any) -> Any:

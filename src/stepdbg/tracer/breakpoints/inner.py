@@ -16,12 +16,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from stepdbg.listing.nearest import did_you_mean
 from stepdbg.protocol.breakpoint_text import is_gradient
 from stepdbg.protocol.messages import Breakpoint
 from stepdbg.tracer.breakpoints.owners import OwnerNames, fits, is_pattern
 from stepdbg.tracer.introspect.layout import members_of, modules_of
 from stepdbg.tracer.introspect.safe_access import is_a
 
+LEARNED = 3
+"""From this update on, the phases of two whole ones are known, and the models."""
 OF_MODULES = frozenset(("forward", "eval"))
 """Phases that are a model's call."""
 
@@ -103,6 +106,18 @@ class InnerPoints:
                 _add(found, parameter, name, point)
         return found
 
+    def of(self, phase: str) -> list[Breakpoint]:
+        """The breakpoints that may be within that phase; `gradient` for those on gradients."""
+        return [point for point in (*self._of_modules, *self._of_gradients) if point.phase == phase]
+
+    def unknown(self, point: Breakpoint) -> str:
+        """That nothing is called as such a breakpoint says, with the nearest name; empty where something is."""
+        models = self._owners.models()
+        if not is_gradient(point.phase, point.of) and _is_of_model(point, models):
+            return ""
+        names = [*(name for name, _ in models), *self.names(point)]
+        return "" if any(fits(name, point.of) for name in names) else not_met(point.of, names)
+
     def names(self, point: Breakpoint) -> Iterator[str]:
         """The names of all that such a breakpoint may be on: parameters, or modules within models."""
         models = self._owners.models()
@@ -122,6 +137,11 @@ class InnerPoints:
             for path, part in modules_of(module):
                 if path and (not pattern or fits(f"{model}.{path}"[:-1], pattern)):
                     yield f"{model}.{path}"[:-1], part
+
+
+def not_met(name: str, names: Iterable[str]) -> str:
+    """That nothing is called so yet, with the nearest of these names."""
+    return f"nothing is called {name} yet{did_you_mean(name, names)}"
 
 
 def parameters_named(pattern: str, models: list[tuple[str, nn.Module]]) -> Iterator[tuple[str, torch.Tensor]]:

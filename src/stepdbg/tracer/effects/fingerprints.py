@@ -37,6 +37,8 @@ _LARGE = 1 << 24
 _FIRST, _SECOND = 0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64)
 """The odd multipliers of splitmix64 (Steele, Lea and Flood, 2014), as signed 64-bit integers."""
 _WORD = (1 << 64) - 1
+_compare = ctypes.PyDLL(None).memcmp
+_compare.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
 _UNMADE = xxhash.xxh3_64_intdigest(b"not initialised yet")
 """The fingerprint of a parameter that has neither shape nor numbers yet: the first forward changes it."""
 
@@ -142,6 +144,18 @@ def small_bytes(tensor: torch.Tensor, most: int = _SMALL) -> bytes | None:
             if address > most and (address >> 36 or tensor.untyped_storage().nbytes()):
                 return ctypes.string_at(address, size)
     return None
+
+
+def holds(tensor: torch.Tensor, data: bytes) -> bool:
+    """Whether that is a tensor on the CPU whose bytes are just these; False where that takes more than a look."""
+    plain = type(tensor) in ORDINARY and tensor.is_cpu and tensor.layout is torch.strided and not tensor.is_quantized
+    if not plain or tensor.nbytes != len(data) or not tensor.is_contiguous():
+        return False
+    try:
+        address = tensor.data_ptr()
+    except RuntimeError:  # nobody may ask any more
+        return False
+    return address >> 36 != 0 and not _compare(address, data, len(data))
 
 
 # ---------------------------------------------------------------- on a device

@@ -13,7 +13,7 @@ import weakref
 from types import CodeType
 from typing import Any
 
-from stepdbg.tracer.lines.watched_codes import IsCompiled, Reached, Wanted, WatchedCodes, outwards
+from stepdbg.tracer.lines.watched_codes import GaveUp, IsCompiled, Reached, Wanted, WatchedCodes, outwards
 
 _TOOLS = (4, 3, 5)
 """The numbers that Python gives to nobody by name, and that of an optimizer, which there is none of."""
@@ -27,11 +27,12 @@ class MonitoredLines:
         wanted: The lines that are waited for in a file; None where it is none of the user's.
         reached: Is called in the frame that is about to run one. It must not raise.
         is_compiled: Whether a compiler has made a code object of the user's code.
+        gave_up: Is told what has failed here, which must not reach the user's code.
     """
 
-    def __init__(self, wanted: Wanted, reached: Reached, is_compiled: IsCompiled) -> None:
+    def __init__(self, wanted: Wanted, reached: Reached, is_compiled: IsCompiled, gave_up: GaveUp) -> None:
         self._monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
-        self._wanted, self._reached = wanted, reached
+        self._wanted, self._reached, self._gave_up = wanted, reached, gave_up
         self._codes = WatchedCodes(wanted, is_compiled)
         self._seen: dict[int, weakref.ref[CodeType]] = {}
         """The user's code objects that have told that they start: they do not do it again."""
@@ -91,7 +92,10 @@ class MonitoredLines:
             self._monitoring.set_local_events(self._tool, code, 0)
 
     def _starts(self, code: CodeType, _offset: int) -> object:
-        self._look_at(code)
+        try:
+            self._look_at(code)
+        except Exception as error:
+            self._gave_up(error)
         return self._silent
 
     def _look_at(self, code: CodeType) -> None:
@@ -101,14 +105,16 @@ class MonitoredLines:
         seen = self._seen.get(id(code))
         if seen is None or seen() is not code:
             self._seen[id(code)] = weakref.ref(code)
-        if self._codes.look_at(code):
-            self._monitoring.set_local_events(self._tool, code, self._monitoring.events.LINE)
+        tool = self._tool
+        if tool is not None and self._codes.look_at(code):  # (another thread may have let go meanwhile)
+            self._monitoring.set_local_events(tool, code, self._monitoring.events.LINE)
 
     def _line(self, code: CodeType, line: int) -> object:
-        if not self._codes.has(code, line):
-            return self._silent
-        frame = sys._getframe(1)
-        if self._codes.is_repeat(frame):
-            return self._silent
-        self._reached(frame, line)
+        try:
+            frame = sys._getframe(1)
+            if not self._codes.has(code, line) or self._codes.is_repeat(frame):
+                return self._silent
+            self._reached(frame, line)
+        except Exception as error:
+            self._gave_up(error)
         return None

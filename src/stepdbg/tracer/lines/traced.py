@@ -12,7 +12,7 @@ from threading import get_ident
 from types import FrameType
 from typing import Any
 
-from stepdbg.tracer.lines.watched_codes import IsCompiled, Reached, Wanted, WatchedCodes, outwards
+from stepdbg.tracer.lines.watched_codes import GaveUp, IsCompiled, Reached, Wanted, WatchedCodes, outwards
 
 OTHERS = "the script, or a tool around it, has a trace function of its own, which stays (on Python 3.12 both can be)"
 """Why no line is waited for."""
@@ -25,10 +25,11 @@ class TracedLines:
         wanted: The lines that are waited for in a file; None where it is none of the user's.
         reached: Is called in the frame that is about to run one. It must not raise.
         is_compiled: Whether a compiler has made a code object of the user's code.
+        gave_up: Is told what has failed here, which must not reach the user's code.
     """
 
-    def __init__(self, wanted: Wanted, reached: Reached, is_compiled: IsCompiled) -> None:
-        self._reached = reached
+    def __init__(self, wanted: Wanted, reached: Reached, is_compiled: IsCompiled, gave_up: GaveUp) -> None:
+        self._reached, self._gave_up = reached, gave_up
         self._codes = WatchedCodes(wanted, is_compiled)
         self._files = _Files(wanted, self._leave_other_thread)
         self._thread = 0
@@ -72,17 +73,23 @@ class TracedLines:
 
     def _functions(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """The trace functions of a thread, and of a frame: closures, since one of them runs at each call."""
-        files, codes, reached = self._files, self._codes, self._reached
+        files, codes, reached, gave_up = self._files, self._codes, self._reached, self._gave_up
 
         def trace(frame: FrameType, event: str, _: object) -> Any:
-            if files[frame.f_code.co_filename] and codes.look_at(frame.f_code):
-                return trace_line
+            try:
+                if files[frame.f_code.co_filename] and codes.look_at(frame.f_code):
+                    return trace_line
+            except Exception as error:
+                gave_up(error)
             return None
 
         def trace_line(frame: FrameType, event: str, _: object) -> Any:
-            if event == "line" and codes.has(frame.f_code, frame.f_lineno) and not codes.is_repeat(frame):
-                reached(frame, frame.f_lineno)
-                frame.f_locals  # noqa: B018  Python takes the variables from there when this returns: as they are now
+            try:
+                if event == "line" and codes.has(frame.f_code, frame.f_lineno) and not codes.is_repeat(frame):
+                    reached(frame, frame.f_lineno)
+                    frame.f_locals  # noqa: B018  Python takes the variables from there when this returns: as they are
+            except Exception as error:
+                gave_up(error)
             return trace_line
 
         return trace, trace_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Protocol
 
-from stepdbg.tracer.lines.watched_codes import IsCompiled, Reached, Wanted
+from stepdbg.tracer.lines.watched_codes import GaveUp, IsCompiled, Reached, Wanted
 
 
 class LineWatch(Protocol):
@@ -25,12 +25,12 @@ class LineWatch(Protocol):
         """Wait for no line any more, and leave nothing behind."""
 
 
-def line_watch(wanted: Wanted, reached: Reached, is_compiled: IsCompiled) -> LineWatch:
+def line_watch(wanted: Wanted, reached: Reached, is_compiled: IsCompiled, gave_up: GaveUp) -> LineWatch:
     """The way that this Python has."""
     if sys.version_info >= (3, 12):
         from stepdbg.tracer.lines.monitored import MonitoredLines
 
-        return MonitoredLines(wanted, reached, is_compiled)
+        return MonitoredLines(wanted, reached, is_compiled, gave_up)
     from stepdbg.tracer.lines.traced import TracedLines
 
-    return TracedLines(wanted, reached, is_compiled)
+    return TracedLines(wanted, reached, is_compiled, gave_up)

@@ -16,6 +16,10 @@ IsCompiled = Callable[[CodeType], bool]
 """Whether a compiler has made a code object of the user's code: such a one is not stopped in."""
 
 
+GaveUp = Callable[[Exception], object]
+"""Is told what has failed of ours while the user's code runs: near the limit of the stack anything may."""
+
+
 class WatchedCodes:
     """Code objects by their identity: Python calls two of them equal that stand in different places."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -31,7 +31,6 @@ from stepdbg.tracer.nonfinite.written import Written
 from stepdbg.tracer.objects.other_threads import gradients
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.tracker import PhaseTracker
-from stepdbg.tracer.tensors import devices
 
 _C: Any = torch._C
 _is_grad_enabled = torch.is_grad_enabled
@@ -164,7 +163,7 @@ class Checks:
         """The call of a phase has returned: what it has made is looked at here, before the script writes to it."""
         self._ended.append(name)
         kind = None if skipped else _WRITES.get(name)
-        if kind is None or devices.capturing():
+        if kind is None:
             return
         try:
             with _unobserved():
@@ -214,12 +213,10 @@ class Checks:
             return True
         ended, self._ended = self._ended, []
         finding, self._seen = self._seen, None
-        if devices.capturing():
-            return False
         try:
             if finding is None and not (name == "loss" and "forward" in ended):
                 # (where a model has just returned to us, nothing of the script's has run since)
-                with _unobserved():
+                with Unobserved() if observed() else _NOTHING:
                     finding = self._look(name, looked_at_loss=looked_at_loss)
         except Exception as error:
             self._tracer.gave_up(error)
@@ -259,10 +256,11 @@ class Checks:
         if name == "backward" and not looked_at_loss:
             made["loss"] = "loss"
         if made:
-            for kind in _ORDER:
-                phase = made.get(kind)
-                if phase is not None and (found := self._of(kind, phase, parameters)) is not None:
-                    return found
+            with _unobserved():
+                for kind in _ORDER:
+                    phase = made.get(kind)
+                    if phase is not None and (found := self._of(kind, phase, parameters)) is not None:
+                        return found
         return None if name in ("forward", "backward") else self._hyperparameter()
 
     def _of(self, kind: Kind, phase: str, parameters: list[torch.Tensor]) -> Finding | None:
@@ -284,7 +282,7 @@ class Checks:
 
     def _is_sound(self) -> bool:
         """Whether the step that has been done cannot have made anything bad."""
-        return self._size < SMALL and self._squares and are_sound(self._written.optimizers())
+        return self._size < SMALL and self._squares and self._written.is_wide and are_sound(self._written.optimizers())
 
     def _tensors(self, kind: Kind, parameters: list[torch.Tensor]) -> list[torch.Tensor]:
         match kind:
@@ -316,6 +314,9 @@ class Checks:
                     if type(value) is float and value != value:
                         return Finding("hyperparameter", (), False, "", f"param_groups[{place}][{key!r}]", optimizer)
         return None
+
+
+_NOTHING = nullcontext()
 
 
 class _WithoutAutograd:

@@ -51,7 +51,7 @@ def norm(tensors: list[torch.Tensor]) -> float:
     told, infinite or NaN where that is.
     """
     try:
-        return float(torch.stack(_norms(tensors, 2)).sum()) if tensors[0].is_cpu else math.inf
+        return sum([one.item() for one in _norms(tensors, 2)]) if tensors[0].is_cpu else math.inf
     except (RuntimeError, TypeError, NotImplementedError):  # of several types or devices, or no plain tensors
         return math.inf
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from stepdbg.tracer.introspect.layout import groups_of, optimized_by
+from stepdbg.tracer.introspect.layout import groups_of
 
 SMALL = 100.0
 """Gradients up to which steps are judged so."""
@@ -22,11 +22,11 @@ _LEAST_EPS, _MOST_LR = 1e-12, 1e3
 
 
 def are_sound(optimizers: Iterable[Any]) -> bool:
-    """Whether no step of these, as they are set, makes a finite parameter or state bad of small gradients."""
-    return all(
-        type(optimizer) in _KNOWN and all(map(_is_sane, groups_of(optimizer))) and _is_wide(optimizer)
-        for optimizer in optimizers
-    )
+    """Whether no step of these, as they are set, makes a finite parameter or state bad of small gradients.
+
+    It does not hold of parameters of 16 bits that reach no further than 65,504.
+    """
+    return all(type(one) in _KNOWN and all(map(_is_sane, groups_of(one))) for one in optimizers)
 
 
 def _is_sane(group: Mapping[str, Any]) -> bool:
@@ -38,11 +38,6 @@ def _is_sane(group: Mapping[str, Any]) -> bool:
         return False
     fine = 0 <= lr <= _MOST_LR and decay >= 0 and lr * decay <= 1 and eps >= _LEAST_EPS
     return bool(fine and 0 <= beta < 1 and 0 <= other < 1)
-
-
-def _is_wide(optimizer: Any) -> bool:
-    """Whether all parameters are of types with the range of 32 bits."""
-    return all(one.dtype is not torch.float16 for one in optimized_by(optimizer))
 
 
 def has_squares_below_zero(states: Iterable[tuple[Any, Mapping[Any, Any]]]) -> bool:

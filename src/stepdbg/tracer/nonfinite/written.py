@@ -15,6 +15,7 @@ from stepdbg.tracer.nonfinite.sound_steps import has_squares_below_zero
 from stepdbg.tracer.objects.other_threads import gradients
 from stepdbg.tracer.objects.registry import Registry
 
+_version = torch.Tensor._version.__get__  # type: ignore[attr-defined]
 _ANEW = 64
 """After so many looks what there is is listed anew, though nothing was seen to come or go."""
 Tensors = list[weakref.ref[torch.Tensor]]
@@ -32,6 +33,8 @@ class Written:
         self._looks = 0
         self._known = self._with_state = -1
         """The number of models and optimizers, and of parameters with state, when they were listed."""
+        self.is_wide = False
+        """Whether all parameters are of types with the range of 32 bits."""
         self._counted: dict[Kind, list[int]] = {}
         """The counters of each kind, as of the last look."""
 
@@ -82,6 +85,8 @@ class Written:
         optimizers = [optimizer for _, optimizer in self._registry.optimizers()]
         held = {id(one) for optimizer in optimizers for one in optimized_by(optimizer)}
         found = {id(one): one for _, model in self._registry.models() for one in parameters_in(model)}
+        found |= {id(one): one for optimizer in optimizers for one in optimized_by(optimizer)}
+        self.is_wide = all(one.dtype is not torch.float16 for one in found.values())
         self._optimizers = list(map(weakref.ref, optimizers))
         self._loose = [weakref.ref(one) for key, one in found.items() if key not in held]
         self._states = [
@@ -105,6 +110,6 @@ class Written:
 
 def _counters(tensors: Sequence[torch.Tensor]) -> list[int]:
     try:
-        return [one._version for one in tensors]
+        return [*map(_version, tensors)]
     except RuntimeError:  # of inference tensors torch does not count
         return [0 if one.is_inference() else one._version for one in tensors]

@@ -18,7 +18,7 @@ from typing import Protocol
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
-from stepdbg.tracer.breakpoints.inner import OF_MODULES
+from stepdbg.tracer.breakpoints.inner import OF_MODULES, not_met
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.nonfinite.checks import Checks
 from stepdbg.tracer.phases.phase import Phase
@@ -161,7 +161,12 @@ class BreakpointsAhead:
 
     def _look(self, frame: FrameType | None, where: Callable[[FrameType | None], str]) -> None:
         try:
-            self._points.watchpoints.look(frame, self._tracer.phases.update, partial(where, frame))
+            watchpoints = self._points.watchpoints
+            watchpoints.look(frame, self._tracer.phases.update, partial(where, frame))
+            while watchpoints.news:
+                number, known = watchpoints.news.pop()
+                name = "" if known else watchpoints.name_of(number)
+                self._points.tell_unknown(number, not_met(name, watchpoints.all_names()) if name else "")
         except Exception as error:
             self._tracer.gave_up(error)
 
@@ -187,9 +192,9 @@ class BreakpointsAhead:
 
 def _since(phases: PhaseTracker, frame: FrameType | None) -> str:
     """What has been done since the last phase, where the next one is about to begin."""
-    if phases.running is not None:
-        return f"in {phases.running.name}"
     before = f", before{_line(frame, ' {}')}" if frame is not None else ""
+    if phases.running is not None:
+        return f"in {phases.running.name}{before}"
     within = f" within {phases.open.name}" if phases.open is not None else ""
     if phases.last is not None:
         return f"after {phases.last.name}{within}{before}"

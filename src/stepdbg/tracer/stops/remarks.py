@@ -18,6 +18,7 @@ from stepdbg.tracer.introspect.layout import groups_of, in_training, modules_of,
 from stepdbg.tracer.objects.other_threads import gradient, gradients
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors.autograd_nodes import walked
+from stepdbg.tracer.tensors.readable import Unreadable, local
 
 _LOOKED = 4096
 """Gradients of so many parameters are looked at to say why these did not move."""
@@ -223,6 +224,7 @@ _WORDS = {
     "none": ("no parameter has a gradient", "they have no gradient", "no gradient"),
     "frozen": ("all are frozen and have no gradient", "they are frozen", "frozen, no gradient"),
     "zero": ("every gradient is 0", "their gradient is 0", "gradient 0"),
+    "nan": ("every element is NaN, and stays so", "they are NaN, and stay so", "NaN"),
 }
 """Each reason where nothing has moved, of the rest where something has, and of one among several."""
 _OF_THE_OPTIMIZER = {
@@ -280,8 +282,18 @@ def _reasons(still: Sequence[tuple[torch.Tensor, Any]]) -> Iterator[str]:
             yield "none" if parameter.requires_grad else "frozen"
         elif _is_zero(group.get("lr")):
             yield "lr"
+        elif _is_zero(grad):
+            yield "zero"
         else:
-            yield "zero" if _is_zero(grad) else ""
+            yield "nan" if _is_nan(parameter) else ""
+
+
+def _is_nan(parameter: torch.Tensor) -> bool:
+    """Whether every element of a parameter is NaN: a step that writes it anew writes the same."""
+    try:
+        return bool(torch.isnan(local(parameter)[0]).all())
+    except (RuntimeError, NotImplementedError, Unreadable):
+        return False
 
 
 def _is_zero(value: Any) -> bool:

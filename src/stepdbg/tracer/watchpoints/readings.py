@@ -2,7 +2,7 @@
 
 Values are compared, and not the version counters of tensors: a fused optimizer, `batch_norm`, whatever writes through
 `.data` or from outside of torch, and a replayed CUDA graph move none. Of a small tensor on the CPU the bytes are kept,
-which costs a few microseconds for ten thousand elements; of any other a fingerprint; of a slice only the slice's.
+of any other a fingerprint; of a slice only the slice's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from stepdbg.errors import SliceError
 from stepdbg.protocol.slices import original
 from stepdbg.protocol.slices import read as places_of
-from stepdbg.tracer.effects.fingerprints import fingerprint, small_bytes
+from stepdbg.tracer.effects.fingerprints import fingerprint, holds, small_bytes
 from stepdbg.tracer.introspect.plain import plain
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
@@ -24,7 +24,9 @@ from stepdbg.tracer.tensors.readable import Unreadable, dtype_name, local, reada
 from stepdbg.tracer.tensors.window import unravel
 
 MOST = 1 << 17
-"""Bytes of a tensor that are kept as they are."""
+"""Bytes of a tensor that are kept as they are, of each that a pattern fits."""
+MOST_ALONE = 1 << 24
+"""Bytes of a tensor that are kept as they are, where it is watched by itself."""
 
 
 class Reading(NamedTuple):
@@ -38,17 +40,19 @@ class Reading(NamedTuple):
     """Of a slice, the bytes of the tensor that it is cut from, if that is small: while they stay, the slice does."""
 
 
+_LARGE = "it is another, and was too large to be kept as it was"
 NOTHING = Reading(None)
 """There is no value: no gradient has come yet, or it is gone again."""
 
 
-def reading(value: Any, index: str, before: Reading | None) -> Reading:
+def reading(value: Any, index: str, before: Reading | None, most: int) -> Reading:
     """The value as it is now.
 
     Args:
         value: A tensor, a number, or None where there is none.
         index: The element or slice that is meant, as Python writes it; empty for all.
         before: The value as it was.
+        most: So many bytes are kept as they are.
 
     Raises:
         Unreadable: its elements cannot be read.
@@ -58,15 +62,16 @@ def reading(value: Any, index: str, before: Reading | None) -> Reading:
         return NOTHING
     if not is_a(value, torch.Tensor):
         return Reading(plain(value))
-    data = small_bytes(value, MOST)
-    if data is not None:
-        if not index:
-            return Reading(data, value.size(), value.dtype)
-        if before is not None and before.whole == data:
-            return before
+    kept = None if before is None else before.whole if index else before.mark
+    alike = before is not None and (index or (value.dtype is before.dtype and value.size() == before.shape))
+    if before is not None and alike and isinstance(kept, bytes) and holds(value, kept):
+        return before
+    data = small_bytes(value, most)
+    if data is not None and not index:
+        return Reading(data, value.size(), value.dtype)
     with Unobserved(), uncollected():
         part = _part(value, index)
-        return Reading(_mark(part), tuple(part.size()), part.dtype, data)
+        return Reading(_mark(part, most), tuple(part.size()), part.dtype, data)
 
 
 def difference(before: Reading, after: Reading, value: Any, index: str) -> str:
@@ -78,7 +83,7 @@ def difference(before: Reading, after: Reading, value: Any, index: str) -> str:
     if not (isinstance(before.mark, bytes) and isinstance(after.mark, bytes)):
         same = before.dtype is None or before.shape == after.shape
         numbers = before.dtype is None and after.dtype is None
-        return f"from {before.mark} to {after.mark}" if numbers else "in value" if same else _size(before, after)
+        return f"from {before.mark} to {after.mark}" if numbers else _LARGE if same else _size(before, after)
     if before.dtype is None or before.shape != after.shape or before.dtype != after.dtype:
         return _size(before, after)
     with Unobserved(), uncollected():
@@ -152,11 +157,11 @@ def _numbers(value: torch.Tensor, index: str) -> torch.Tensor:
     return part.double() if part.dtype in (torch.float16, torch.bfloat16) or part.element_size() == 1 else part
 
 
-def _mark(part: torch.Tensor) -> bytes | int:
+def _mark(part: torch.Tensor, most: int) -> bytes | int:
     if not part.numel():
         return b""
-    if part.nbytes <= MOST:
-        data = small_bytes(part.resolve_conj().resolve_neg().cpu().contiguous(), MOST)
+    if part.nbytes <= (most if part.is_cpu else MOST):
+        data = small_bytes(part.resolve_conj().resolve_neg().cpu().contiguous(), most)
         if data is not None:
             return data
     found = fingerprint(part)

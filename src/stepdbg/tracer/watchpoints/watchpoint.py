@@ -17,7 +17,16 @@ from stepdbg.protocol.messages import Watched
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors.readable import Unreadable
 from stepdbg.tracer.watchpoints.names import ABSENT, Member, Place, is_pattern, places
-from stepdbg.tracer.watchpoints.readings import NOTHING, Reading, difference, not_finite, outside, reading
+from stepdbg.tracer.watchpoints.readings import (
+    MOST,
+    MOST_ALONE,
+    NOTHING,
+    Reading,
+    difference,
+    not_finite,
+    outside,
+    reading,
+)
 from stepdbg.tracer.watchpoints.stillness import Kept
 
 _INDEX = re.compile(r"(?P<name>.+?)\s*(?P<index>\[[-+\d:,.\s]+\])\Z", re.DOTALL)
@@ -59,6 +68,7 @@ class Watchpoint:
         self._found = ""
         """What it has come to, for which training has not stopped yet: `in step: [0, 3] from 0.5 to 0.25`."""
         self._looked_in = 0
+        self._most = MOST if is_pattern(watched.name) else MOST_ALONE
         self._looked = False
         """Whether anything was looked at so far: what a pattern fits since has come to be meanwhile."""
         self._gone = False
@@ -75,6 +85,11 @@ class Watchpoint:
     def values(self) -> list[tuple[str, Place, str]]:
         """All that is watched: name, place, and the slice of it that is meant."""
         return [(value.name, value.place, self._index) for value in self._values]
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether its name leads to nothing, though it was looked up many times."""
+        return not self._values and self._tries >= _TRIES
 
     @property
     def pending(self) -> bool:
@@ -192,7 +207,7 @@ class Watchpoint:
     def _seen(self, value: _Value, now: Any, update: int) -> str:
         """What a value has come to by now, in words; empty where that is nothing to stop for."""
         before = value.before
-        after = reading(now, self._index, before)
+        after = reading(now, self._index, before, self._most)
         if before is not None and (after is before or after[:3] == before[:3]):
             return ""
         value.before, value.since, value.told = after, update, False

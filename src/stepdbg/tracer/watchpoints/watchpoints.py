@@ -31,6 +31,9 @@ class Watchpoints:
         """Whether it can be told quickly that nothing watched has changed."""
         self._found = False
         """Whether any has come to something since that was told last."""
+        self.news: list[tuple[int, bool]] = []
+        """The numbers of those whose name leads to nothing, as far as is known by now, or to something after all."""
+        self._unknown: set[int] = set()
 
     def hold(self, points: Iterable[Breakpoint]) -> None:
         """Those of these breakpoints that watch a value hold from now on; those that held before go on."""
@@ -53,6 +56,10 @@ class Watchpoints:
         """All names of what models and optimizers hold."""
         return [name for name, _ in everything(self._registry)]
 
+    def name_of(self, number: int) -> str:
+        """What the breakpoint of that number watches, as it is written; empty where there is none by now."""
+        return self._all[number].watched.name if number in self._all else ""
+
     def of(self, number: int) -> Watchpoint | None:
         """The watchpoint of the breakpoint of that number; None where that watches nothing, or is switched off."""
         return self._all.get(number)
@@ -62,8 +69,11 @@ class Watchpoints:
         if devices.capturing():
             return
         with unseen():
-            for one in self._all.values():
+            for number, one in self._all.items():
                 one.look(frame, update, where)
+                if one.is_unknown != (number in self._unknown):
+                    self._unknown ^= {number}
+                    self.news.append((number, not one.is_unknown))
                 self._found = self._found or one.pending
 
     def keep(self, frame: FrameType | None, update: int) -> None:

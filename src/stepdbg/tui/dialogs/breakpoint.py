@@ -29,7 +29,7 @@ from stepdbg.tui.drawing.numbers import plural
 
 WRITTEN = "as written below: any phase, update, epoch or line"
 """The choice that takes the field for the whole breakpoint."""
-_BEFORE, _AFTER, _LINE = "before", "after", "line"
+_BEFORE, _AFTER, _LINE, _FIRST_BAD = "before", "after", "line", "first nan"
 
 
 class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
@@ -77,6 +77,7 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
             OptionList(
                 *((*here, *ways) if self._here_first else (*ways, *here)),
                 *([Option(f"stop before {plain(self._line)}", id=_LINE)] if self._line else []),
+                Option("stop at the first NaN, and say what has made it", id=_FIRST_BAD),
                 Option(WRITTEN, id="written"),
                 *(Option(f"remove: {plain(describe(one))}", id=f"remove {one.number}") for one in self._there),
                 markup=False,
@@ -122,6 +123,8 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
         rest = f"at update {words}" if words.isdigit() else words
         if choice.startswith("here "):
             return f"{self._here[int(choice.removeprefix('here '))]} {rest}".strip()
+        if choice == _FIRST_BAD:
+            return f"{choice} {words}".strip()
         if choice not in (_BEFORE, _AFTER, _LINE):
             return f"update {words}" if words.isdigit() else words
         place = self._line if choice == _LINE else f"{choice} {self._phase}"

@@ -55,7 +55,7 @@ class LineStops:
     ) -> None:
         self._tracer, self._rank, self._points = tracer, rank, points
         self._boundaries, self._stops = boundaries, stops
-        self._watch = line_watch(points.lines.lines_in, self._reached, self._is_compiled)
+        self._watch = line_watch(points.lines.lines_in, self._reached, self._is_compiled, tracer.gave_up)
         points.lines.changed = self._changed
         self._told = ""
         """Why lines cannot be waited for, as the user was told last."""

@@ -11,7 +11,7 @@ from typing import Protocol
 from stepdbg.protocol.messages import Boundary
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
-from stepdbg.tracer.breakpoints.inner import Named
+from stepdbg.tracer.breakpoints.inner import LEARNED, Named
 from stepdbg.tracer.introspect.stack import user_frame
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
@@ -53,11 +53,23 @@ class BreakpointUnits:
 
     def modules(self, phase: str) -> Mapping[int, Named]:
         """The modules named, in that phase, by `id`."""
-        return self._points.inner.modules(phase, user_frame(sys._getframe(1)))
+        found = self._points.inner.modules(phase, user_frame(sys._getframe(1)))
+        self._tell_unknown(phase, found)
+        return found
 
     def parameters(self) -> Mapping[int, Named]:
         """The parameters whose gradients are named, by `id`."""
-        return self._points.inner.parameters(user_frame(sys._getframe(1)))
+        found = self._points.inner.parameters(user_frame(sys._getframe(1)))
+        self._tell_unknown("gradient", found)
+        return found
+
+    def _tell_unknown(self, phase: str, found: Mapping[int, Named]) -> None:
+        """Tell the user, once, of breakpoints that name nothing that there is, after the first updates."""
+        if self._tracer.phases.update >= LEARNED:
+            named = {point.number for one in found.values() for point in one.points}
+            for point in self._points.inner.of(phase):
+                unknown = "" if point.number in named else self._points.inner.unknown(point)
+                self._points.tell_unknown(point.number, unknown)
 
     def met(self, unit: NamedUnit, phase: Phase, frame: FrameType | None, *, ahead: bool) -> str:
         """Why training stops before (`ahead`) or after that unit, in words; empty where it does not.
