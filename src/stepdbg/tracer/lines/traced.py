@@ -83,7 +83,11 @@ class TracedLines:
                 gave_up(error)
             return None
 
+        lines = codes.lines
+
         def trace_line(frame: FrameType, event: str, _: object) -> Any:
+            if frame.f_lineno not in lines:
+                return trace_line
             try:
                 if event == "line" and codes.has(frame.f_code, frame.f_lineno) and not codes.is_repeat(frame):
                     reached(frame, frame.f_lineno)

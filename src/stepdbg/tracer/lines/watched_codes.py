@@ -27,10 +27,13 @@ class WatchedCodes:
         self._wanted, self._is_compiled = wanted, is_compiled
         self._known: dict[int, tuple[CodeType, CodeLines]] = {}
         """The code objects of files with such lines, each with those of its own, and with all its repeats."""
+        self.lines = set[int]()
+        """The lines that are waited for in any of them: most others are told by their number alone."""
 
     def begin_anew(self) -> list[CodeType]:
         """Forget all of them, since other lines are waited for; those that had one."""
         known, self._known = self._known, {}
+        self.lines.clear()
         return [code for code, own in known.values() if own.lines]
 
     def look_at(self, code: CodeType) -> bool:
@@ -44,6 +47,7 @@ class WatchedCodes:
         own = CodeLines(frozenset(), frozenset()) if self._is_compiled(code) else lines_of(code)
         own = own._replace(lines=own.lines & wanted)
         self._known[id(code)] = (code, own)
+        self.lines |= own.lines
         return bool(own.lines)
 
     def has(self, code: CodeType, line: int) -> bool:
