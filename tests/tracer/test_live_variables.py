@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness.interpreters import interpreter
 
-from house.test_newer_python import interpreter
 from stepdbg.tracer.introspect import live_variables
 
 PROGRAM = """
@@ -61,9 +61,19 @@ frame.clear(); assert live.read(frame) == {}
 
 def holds(cell):
     used = lambda: cell
+    assert live.find(here(), "cell", None) is live.read(here())["cell"]
     return live.read(here())["cell"]
 cell = types.CellType(4)
 assert holds(cell) is cell
+
+def one(argument):
+    inner = lambda: argument
+    if not argument: later = 1
+    assert (live.find(here(), "argument", 7), live.find(here(), "later", 7), live.find(here(), "none", 7)) == (3, 7, 7)
+    assert live.find(here(), "inner", 7) is inner
+    del inner
+    assert live.find(here(), "inner", 7) == 7
+one(3)
 print("ok")
 """
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.interpreters import interpreter
 from tracer.bare_hub import debuggee, write
 
-from house.test_newer_python import interpreter
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.introspect import mentioned
 from stepdbg.tui.words.sentence import sentence

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from numbers import Number
 from types import FrameType
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ import torch
 from stepdbg.protocol.breakpoint_text import log_source
 from stepdbg.tracer.breakpoints.words import VOCABULARY
 from stepdbg.tracer.introspect.safe_access import is_a
-from stepdbg.tracer.introspect.stack import local_variables
+from stepdbg.tracer.introspect.stack import local_variable
 from stepdbg.tracer.python.namespace import names_in
 
 
@@ -78,7 +78,6 @@ class Namespace(dict[str, Any]):
         self._calls = calls
         self._frame = frame
         self._words = words
-        self._own: Mapping[str, Any] | None = None
 
     def __missing__(self, name: str) -> Any:
         own = self._variable(name)
@@ -96,10 +95,9 @@ class Namespace(dict[str, Any]):
         if frame is None:  # the script has ended
             main = sys.modules.get("__main__")
             return vars(main).get(name, _NONE) if main is not None else _NONE
-        if self._own is None:
-            self._own = local_variables(frame)
-        if name in self._own:
-            return self._own[name]
+        own = local_variable(frame, name, _NONE)
+        if own is not _NONE:
+            return own
         return frame.f_globals.get(name, _NONE)
 
 

@@ -58,6 +58,22 @@ def read(frame: FrameType) -> dict[str, Any]:
     return found
 
 
+def find(frame: FrameType, name: str, default: object) -> Any:
+    """The value of one variable of a function's frame; `default` where it has none of that name, or it is not bound."""
+    layout = _layout()
+    if layout is None:
+        return read(frame).get(name, default)
+    names, cells = _slots(frame.f_code)
+    if name not in names:
+        return default
+    slot: Any = ctypes.py_object.from_address(_interpreters_frame(frame) + layout.slots + names.index(name) * _POINTER)
+    try:
+        value = slot.value
+        return value.cell_contents if name in cells and type(value) is CellType else value
+    except ValueError:  # not bound yet, or no more
+        return default
+
+
 def assign(frame: FrameType, name: str, value: object) -> None:
     """Give a function's variable another value while the function runs.
 

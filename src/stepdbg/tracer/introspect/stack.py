@@ -147,6 +147,13 @@ def local_variables(frame: FrameType) -> dict[str, Any]:
     return dict(frame.f_locals)
 
 
+def local_variable(frame: FrameType, name: str, default: object) -> Any:
+    """The value of one of the frame's variables, read without leaving a trace; `default` where there is none."""
+    if frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        return live_variables.find(frame, name, default)
+    return frame.f_locals.get(name, default)
+
+
 def scopes(frames: list[FrameType]) -> Iterator[dict[str, Any]]:
     """The variables to look a name up in: each user frame's, innermost first, then their modules' and `__main__`."""
     modules: list[dict[str, Any]] = []
