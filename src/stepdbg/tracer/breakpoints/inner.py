@@ -20,8 +20,7 @@ from stepdbg.listing.nearest import did_you_mean
 from stepdbg.protocol.breakpoint_text import is_gradient
 from stepdbg.protocol.messages import Breakpoint
 from stepdbg.tracer.breakpoints.owners import OwnerNames, fits, is_pattern
-from stepdbg.tracer.introspect.layout import members_of, modules_of
-from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.introspect.layout import child_of, is_compiled, members_of, modules_of
 
 LEARNED = 3
 """From this update on, the phases of two whole ones are known, and the models."""
@@ -35,6 +34,8 @@ class Named(NamedTuple):
     ref: weakref.ref[Any]
     name: str
     points: tuple[Breakpoint, ...]
+    hidden: bool = False
+    """Whether the module lies in what `torch.compile` has compiled, which is one call."""
 
 
 class InnerPoints:
@@ -92,8 +93,8 @@ class InnerPoints:
         found: dict[int, Named] = {}
         for point in self._of_modules:
             if point.phase == phase and not _is_of_model(point, models):
-                for name, module in self._named(point.of, models):
-                    _add(found, module, name, point)
+                for name, module, hidden in self._named(point.of, models):
+                    _add(found, module, name, point, hidden=hidden)
         return found
 
     def parameters(self, frame: FrameType | None) -> dict[int, Named]:
@@ -124,19 +125,26 @@ class InnerPoints:
         if is_gradient(point.phase, point.of):
             yield from (name for name, _ in parameters_named("", models))
         elif not _is_of_model(point, models):
-            yield from (name for name, _ in self._named("", models))
+            yield from (name for name, *_ in self._named("", models))
 
-    def _named(self, pattern: str, models: list[tuple[str, nn.Module]]) -> Iterator[tuple[str, nn.Module]]:
-        """The modules within these models that a name or a pattern fits; all of them without one."""
+    def _named(self, pattern: str, models: list[tuple[str, nn.Module]]) -> Iterator[tuple[str, nn.Module, bool]]:
+        """The modules within these models that a name or a pattern fits, each with whether it lies in what is compiled;
+        all of them without a pattern.
+        """
         if pattern and not is_pattern(pattern):
             for model, module in models:
-                if model and pattern.startswith(f"{model}.") and (part := _at(module, pattern[len(model) + 1 :])):
-                    yield pattern, part
+                if model and pattern.startswith(f"{model}."):
+                    found, hidden = _at(module, pattern[len(model) + 1 :])
+                    if found is not None:
+                        yield pattern, found, hidden
             return
         for model, module in models:
+            compiled: list[str] = []
             for path, part in modules_of(module):
                 if path and (not pattern or fits(f"{model}.{path}"[:-1], pattern)):
-                    yield f"{model}.{path}"[:-1], part
+                    yield f"{model}.{path}"[:-1], part, path.startswith(tuple(compiled))
+                if is_compiled(part):
+                    compiled.append(path)
 
 
 def not_met(name: str, names: Iterable[str]) -> str:
@@ -150,7 +158,7 @@ def parameters_named(pattern: str, models: list[tuple[str, nn.Module]]) -> Itera
         for model, module in models:
             if model and pattern.startswith(f"{model}."):
                 path, _, key = pattern[len(model) + 1 :].rpartition(".")
-                holder = _at(module, path) if path else module
+                holder = _at(module, path)[0] if path else module
                 tensor = members_of(holder)[0].get(key) if holder is not None else None
                 if tensor is not None:
                     yield pattern, tensor
@@ -163,23 +171,25 @@ def parameters_named(pattern: str, models: list[tuple[str, nn.Module]]) -> Itera
                     yield name, tensor
 
 
-def _at(module: nn.Module, path: str) -> nn.Module | None:
-    """The module at that path within another; None where there is none."""
-    found: Any = module
+def _at(module: nn.Module, path: str) -> tuple[nn.Module | None, bool]:
+    """The module at that path within another, and whether it lies in what is compiled; None where there is none."""
+    found: nn.Module | None = module
+    hidden = False
     for key in path.split("."):
-        found = dict(members_of(found)[2].items()).get(key)
-        if not is_a(found, nn.Module):
-            return None
-    return found  # type: ignore[no-any-return]
+        if found is None:
+            break
+        hidden = hidden or is_compiled(found)
+        found = child_of(found, key)
+    return found, hidden
 
 
 def _is_of_model(point: Breakpoint, models: list[tuple[str, nn.Module]]) -> bool:
     return any(name and fits(name, point.of) for name, _ in models)
 
 
-def _add(found: dict[int, Named], one: Any, name: str, point: Breakpoint) -> None:
+def _add(found: dict[int, Named], one: Any, name: str, point: Breakpoint, *, hidden: bool = False) -> None:
     before = found.get(id(one))
     if before is None:
-        found[id(one)] = Named(weakref.ref(one), name, (point,))
+        found[id(one)] = Named(weakref.ref(one), name, (point,), hidden)
     elif point not in before.points:
-        found[id(one)] = Named(before.ref, before.name, (*before.points, point))
+        found[id(one)] = before._replace(points=(*before.points, point))

@@ -27,6 +27,19 @@ def members_of(module: nn.Module) -> tuple[Mapping[str, Any], Mapping[str, Any],
     return own("_parameters", _NOTHING), own("_buffers", _NOTHING), own("_modules", _NOTHING)
 
 
+def child_of(module: nn.Module, key: str) -> nn.Module | None:
+    """The module that a module holds by that key; None where it holds none."""
+    children: Any = members_of(module)[2]
+    found = children.get(key) if isinstance(children, dict) else dict(children.items()).get(key)
+    return found if issubclass(type(found), nn.Module) else None
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether the module's call runs what `torch.compile` has made of it."""
+    kind = type.__dict__["__name__"].__get__(type(module))
+    return kind == "OptimizedModule" or _attributes(module, "__dict__").get("_compiled_call_impl") is not None
+
+
 def in_training(module: nn.Module) -> bool:
     """Whether a module is in training mode, as far as its own attributes tell."""
     own = _attributes(module, "__dict__")

@@ -56,6 +56,10 @@ class NamedUnit(Protocol):
         """What it is called."""
 
     @property
+    def hidden(self) -> bool:
+        """Whether it lies in what `torch.compile` has compiled, which is one call."""
+
+    @property
     def points(self) -> tuple[m.Breakpoint, ...]:
         """The breakpoints that name it."""
 

@@ -18,7 +18,7 @@ from torch import nn
 from torch.compiler import is_compiling
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.introspect.layout import modules_of
+from stepdbg.tracer.introspect.layout import is_compiled, modules_of
 from stepdbg.tracer.introspect.safe_access import tensors_in
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.patching.wrap import without_wrapper, wrapper_of
@@ -58,35 +58,23 @@ class ModuleHooks:
         phase = self._inside.phase
         called = phase.owner() if phase is not None and phase.owner is not None else None
         if phase is not None and self._inside.points.any_in(phase.name):
-            self._named = self._outside_compiled(self._inside.points.modules(phase.name), called)
+            named = self._inside.points.modules(phase.name)
+            compiled = isinstance(called, nn.Module) and is_compiled(called)
+            if unseen := [one.name for one in named.values() if one.hidden or compiled]:
+                self._inside.passed_compiled(unseen)
+            self._named = {key: one for key, one in named.items() if not (one.hidden or compiled)}
         if self._inside.stepping:
             self._list()
         else:
             self._kinds |= {type(module) for one in self._named.values() if (module := one.ref()) is not None}
         if not self._kinds:
             return
-        if isinstance(called, nn.Module) and _is_compiled(called):
+        if isinstance(called, nn.Module) and is_compiled(called):
             self._inside.passed_compiled()
             return
         self._wrap()
         if len(self._inside.made) > _MADE:
             self._inside.made.clear()
-
-    def _outside_compiled(self, named: Mapping[int, NamedUnit], called: Any) -> Mapping[int, NamedUnit]:
-        """Those modules whose calls can be seen: the user is told of the others, once.
-
-        Args:
-            named: The modules that breakpoints name, by `id`.
-            called: The model whose phase it is.
-        """
-        if not named or "torch._dynamo" not in sys.modules:
-            return named
-        models = [called] if isinstance(called, nn.Module) else [one for _, one in self._inside.host.registry.models()]
-        compiled = [part for model in models for _, part in modules_of(model) if _is_compiled(part)]
-        hidden = {id(part) for one in compiled for path, part in modules_of(one) if path or one is called}
-        if unseen := [one.name for key, one in named.items() if key in hidden]:
-            self._inside.passed_compiled(unseen)
-        return {key: one for key, one in named.items() if key not in hidden}
 
     def _list(self) -> None:
         """Every module is to be seen: all classes that have a `__call__`, and what the modules are called."""
@@ -162,7 +150,7 @@ class ModuleHooks:
             if named is not None:
                 way._comes_to(self, named, args, kwargs)
             way._open.append(self)
-            compiled = _is_compiled(self)
+            compiled = is_compiled(self)
             if compiled:  # its compiler is to see torch as it always is
                 inside.passed_compiled()
                 way._unwrap()
@@ -233,11 +221,6 @@ class ModuleHooks:
     def _innermost(self) -> str:
         """The module whose code runs."""
         return (self._name(self._open[-1]) or type(self._open[-1]).__name__) if self._open else ""
-
-
-def _is_compiled(module: nn.Module) -> bool:
-    """Whether its call runs what `torch.compile` has made of it."""
-    return type(module).__name__ == "OptimizedModule" or module._compiled_call_impl is not None
 
 
 def _calls(kind: type) -> type:

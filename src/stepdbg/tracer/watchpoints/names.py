@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from stepdbg.tracer.introspect.layout import groups_of, members_of, modules_of, states_of
+from stepdbg.tracer.introspect.layout import child_of, groups_of, members_of, modules_of, states_of
 from stepdbg.tracer.introspect.plain import key_in_words
 from stepdbg.tracer.introspect.safe_access import entries_of, is_a
 from stepdbg.tracer.introspect.stack import local_variables, origin
@@ -70,7 +70,7 @@ class Member:
         if module is None:
             return ABSENT
         for key in self.path:
-            module = _child(module, key)
+            module = child_of(module, key)
             if module is None:
                 return ABSENT
         parameters, buffers, _ = members_of(module)
@@ -235,7 +235,7 @@ def _of_model(name: str, registry: Registry) -> Place | None:
             *keys, key = path.removesuffix(".grad").split(".") if grad else path.split(".")
             module: Any = model
             for one in keys:
-                module = _child(module, one) if module is not None else None
+                module = child_of(module, one) if module is not None else None
             if module is not None and any(members.get(key) is not None for members in members_of(module)[:2]):
                 return Member(model, tuple(keys), key, grad=grad)
         found = dict(parameters_of(model)).get(path.removesuffix(".grad"))  # (FSDP has names of its own)
@@ -284,11 +284,6 @@ def _after(value: Any, step: str) -> Any:
         place = int(step[1:-1])
         return value[place] if -len(value) <= place else ABSENT
     return found
-
-
-def _child(module: Any, key: str) -> Any:
-    children: Any = members_of(module)[2]
-    return children.get(key) if type(children) is dict else dict(children.items()).get(key)
 
 
 def _gradient(tensor: torch.Tensor) -> torch.Tensor | None:
