@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import count
+from time import monotonic_ns, thread_time_ns
 
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
@@ -28,21 +29,32 @@ class SamplingPace:
         self._costs: tuple[int, ...] = ()
         """The times that the last samples took (ns)."""
         self._before: tuple[int, int] | None = None
-        """The update of the last sample, and when that was done (ns, monotonic); None where training waited since."""
+        """The update of the last sample, and the time of this thread when that was done (ns); None where training
+        waited since.
+        """
+        self._began = (0, 0)
+        """When the sample that is being taken began, as time and as time of this thread (ns)."""
 
-    def sampled(self, update: int, began_ns: int, ended_ns: int) -> None:
+    def begin(self) -> None:
+        """A sample is about to be taken."""
+        self._began = monotonic_ns(), thread_time_ns()
+
+    def sampled(self, update: int, before_ns: int = 0) -> None:
         """A sample was taken.
+
+        How long an update takes is told by the time that this thread has computed: what it has waited for data, for a
+        device or for its turn is none that may be spent.
 
         Args:
             update: After that update.
-            began_ns: When it began (`monotonic_ns`).
-            ended_ns: When it was done.
+            before_ns: The time that was taken for it earlier, besides (ns).
         """
-        self._costs = (*self._costs, ended_ns - began_ns)[-3:]
+        began, computed = self._began
+        self._costs = (*self._costs, monotonic_ns() - began + before_ns)[-3:]
         if self._before is not None and update > self._before[0]:
             last, since = self._before
-            self.every = _rounded(self._cost() / (self._share * max(1, began_ns - since) / (update - last)))
-        self._before = (update, ended_ns)
+            self.every = _rounded(self._cost() / (self._share * max(1, computed - since) / (update - last)))
+        self._before = (update, thread_time_ns())
         self.due = (update // self.every + 1) * self.every
 
     def waited(self) -> None:

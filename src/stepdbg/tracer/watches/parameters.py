@@ -132,7 +132,8 @@ class ParameterHistory:
 
     def update_done(self) -> None:
         """The last step of an update that is to be sampled is done."""
-        roster, copies, began = self._roster, self._copies, monotonic_ns()
+        roster, copies = self._roster, self._copies
+        self.pace.begin()
         self._copies, self._sampled = {}, self._phases.update
         if roster is None:  # the step began before anybody looked
             return
@@ -142,7 +143,7 @@ class ParameterHistory:
                 self._samples.append(_Sample(self._sampled, roster, _gradients(known), _ratios(known, copies)))
         while len(self._samples) > 1 and 2 * len(self._samples) * len(known) > _MOST_FIGURES:
             self._samples.popleft()
-        self.pace.sampled(self._sampled, began - self._copying_ns, monotonic_ns())
+        self.pace.sampled(self._sampled, self._copying_ns)
 
     def of(self, parameter: torch.Tensor) -> list[tuple[int, float, float]]:
         """Update, norm of the gradient, and ratio of each sample that has the parameter, oldest first."""

@@ -10,7 +10,6 @@ sample.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from time import monotonic_ns
 
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import WATCHES
@@ -104,13 +103,13 @@ class Watches:
             return
         if not was_last_step(self._phases):
             return
-        began = monotonic_ns()
+        self.pace.begin()
         self._sampled = update
         taken = {number: self._value(state, at, state.memory) for number, state in self._states.items() if state.on}
         self._sample = (at.boundary.index, taken)
         for value in taken.values():
             self._hand_on(update, value, at)
-        self.pace.sampled(update, began, monotonic_ns())
+        self.pace.sampled(update)
         if not free:
             self.pace.waited()
 
