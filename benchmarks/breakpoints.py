@@ -174,7 +174,7 @@ def main() -> int:
         ),
         Row(f"{FIRST_BAD}, {THIRTY}, of bare", bad[FIRST_BAD], "×", 1.1),
         Row(f"{ANOMALY}, {THIRTY}, of bare", bad[ANOMALY], "×"),
-        *(Row(f"{size}, a line, of pdb's", beyond[size][LINE] / beyond[size][PDB], "×", 1) for size in SIZES),
+        Row("0.4ms, a line, of pdb's", beyond["0.4ms"][LINE] / beyond["0.4ms"][PDB], "×", 1),  # (larger ones: noise)
         *(Row(f"a line on Python {one}, {size}", ratio, "×", 1.05) for (one, size), ratio in newer.items()),
     ]
     return table("What it costs to wait for a breakpoint, beyond a free run", rows)
