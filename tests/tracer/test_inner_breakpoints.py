@@ -252,6 +252,47 @@ model = Copying()
         assert training.end() == bare(script)
 
 
+def test_an_exception_within_a_phase_passes_as_ever_and_nothing_stays_hooked(tmp_path: Path) -> None:
+    script = write(
+        tmp_path,
+        """
+import torch, traceback
+from torch import nn
+class Fails(nn.Module):
+    def forward(self, x):
+        return x @ torch.ones(7)
+class Own(nn.Linear):
+    def __call__(self, x):
+        return super().__call__(x)
+model = nn.Sequential(Own(3, 4), nn.Sequential(Fails()), Own(4, 1))
+opt = torch.optim.SGD(model.parameters(), lr=0.1)
+def bad(grad):
+    raise ValueError("in a hook")
+for i in range(3):
+    try:
+        model(torch.ones(2, 3))
+    except RuntimeError:
+        traceback.print_exc()
+    loss = model[2](model[0](torch.ones(2, 3))).sum()
+    if i == 1:
+        handle = model[0].weight.register_hook(bad)
+    try:
+        loss.backward()
+    except ValueError:
+        traceback.print_exc()
+        handle.remove()
+    opt.step()
+print(all(p._post_accumulate_grad_hooks is None for p in model.parameters()), "__call__" in vars(Fails))
+print(sum(p.sum().item() for p in model.parameters()))
+model(torch.ones(2, 3))
+""",
+    )
+    texts = ("forward of model.1.0", "after forward of model.*", "gradient of model.*.weight")
+    with debuggee(script, go="continue", breakpoints=points(*texts)) as training:
+        assert len(met(training)) > 10
+        assert training.end() == bare(script)
+
+
 def test_a_module_within_what_is_compiled_is_told_of_as_one_where_nothing_can_stop(tmp_path: Path) -> None:
     script = write(
         tmp_path,

@@ -476,5 +476,6 @@ async def test_b_proposes_to_watch_the_value_under_the_cursor_and_to_stop_at_the
         assert (one.watch.name, one.watch.how) == ("model.fc1.weight", "changes")
         await here.press("8")
         await here.until_seen("when model.fc1.weight changes")
+        await here.until(lambda: "●" in model.text(), "the mark on the row of what is watched")
         await here.press("1", "up", "b")
         await here.until_seen("stop before forward of model.fc1", "stop after forward of model.fc1")

@@ -172,8 +172,11 @@ def drawn(
     unsure: str,
     evaluating: bool,
     step: int,
+    point: str = "",
 ) -> Line:
-    """A row; a figure that is no norm but a value stands behind `equals`, and `unsure` behind a mark."""
+    """A row; a figure that is no norm but a value stands behind `equals`, `unsure` behind a mark, and `point`, the sign
+    of a breakpoint on it, before its name.
+    """
     glyphs = frame.glyphs
     summary = known if isinstance(known, Summary) else None
     tensor = row.node in TENSORS
@@ -217,7 +220,9 @@ def drawn(
         Span(sign, f"mark.{done}" if done else ""),
         Span("!", "error")
         if (bad and not wide.norm) or (bad_grad and not wide.grad)
-        else Span(unsure if mark.value and unsure else " ", "dim"),
+        else Span(unsure, "dim")
+        if mark.value and unsure
+        else Span(point if point and not tensor else " ", "breakpoint" if point and not tensor else "dim"),
         Span(name, role + (".here" if here and frame.focused else "")),
     ]
     if fold:
@@ -236,7 +241,7 @@ def drawn(
             words = sized if len(sized) <= rest else words  # a figure is not cut
         spans.append(Span(padded(words, rest, glyphs.ellipsis), "dim"))
         return tuple(spans)
-    spans.insert(3, Span(" "))
+    spans.insert(3, Span(point or " ", "breakpoint" if point else ""))
     if wide.shape:
         spans.append(Span(padded(shape(row.shape, glyphs.times), wide.shape), "dim"))
     if wide.dtype:

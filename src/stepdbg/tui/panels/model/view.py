@@ -15,12 +15,24 @@ from stepdbg.listing.filters import KNOWN
 from stepdbg.listing.search import TENSORS
 from stepdbg.listing.tree import Marked, Marks
 from stepdbg.protocol.messages import ObjectRow, Objects, Order, Summary
-from stepdbg.tui.drawing.lines import Drawing, Frame, Line, Span, clipped, lesson, plain, shortened_name, width_of
+from stepdbg.tui.drawing.lines import (
+    Drawing,
+    Frame,
+    Glyphs,
+    Line,
+    Span,
+    clipped,
+    lesson,
+    plain,
+    shortened_name,
+    width_of,
+)
 from stepdbg.tui.drawing.marks import LEGEND, UNSURE, hinted, legend
 from stepdbg.tui.drawing.numbers import plural, shape, size
 from stepdbg.tui.panels.model.earlier_rows import of_earlier_updates
 from stepdbg.tui.panels.model.rows import Columns, columns, drawn, heading, ratio_heading, step_of
 from stepdbg.tui.state.answers import OBJECTS
+from stepdbg.tui.state.object_breakpoints import on_object
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ActionTarget
 
@@ -118,6 +130,7 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
             unsure=UNSURE if hinted(snapshot.stop) else "",
             evaluating=snapshot.stop is not None and row.name in snapshot.stop.evaluating,
             step=step,
+            point=_point(row.name, snapshot, frame.glyphs),
         )
         if row is not None
         else (Span(f"    {frame.glyphs.ellipsis}", "faint"),)
@@ -125,6 +138,12 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
     )
     names = heading(wide, frame.glyphs, singles, listing.order)
     return Drawing(_title(objects, snapshot, listing, wide), (names,), body, total, foot)
+
+
+def _point(name: str, snapshot: Snapshot, glyphs: Glyphs) -> str:
+    """The sign of a breakpoint on that object; empty where none is."""
+    found = on_object(name, snapshot.session.breakpoints)
+    return "" if found is None else glyphs.breakpoint if found.enabled else glyphs.switched_off
 
 
 def _whole_name(objects: Objects, frame: Frame) -> tuple[Line, ...]:
