@@ -323,3 +323,60 @@ def test_gradients_that_are_bad_at_a_scale_of_one_are_no_scaler_s_doing(tmp_path
         assert stop is not None
         assert stop.reason == "nan"
         assert (stop.boundary.update, stop.boundary.next) == (6, "step"), stop.detail
+
+
+HEALTHY = """
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.checkpoint import checkpoint
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.drop, self.fc = nn.BatchNorm1d(6), nn.Dropout(0.3), nn.Linear(6, 6)
+        self.calls = 0
+    def forward(self, h):
+        self.calls += 1
+        return checkpoint(lambda one: self.fc(self.drop(self.norm(one)).relu()), h, use_reentrant=False)
+net = nn.Sequential(nn.Linear(4, 6), Block(), nn.Linear(6, 1))
+opt = optim.AdamW(net.parameters(), lr=0.05)
+sched = optim.lr_scheduler.StepLR(opt, 2, 0.5)
+net[2].weight.register_hook(lambda grad: print("hook", grad.sum().item()))
+for epoch in range(3):
+    for xb, yb in DataLoader(TensorDataset(x, y), batch_size=4, shuffle=True):
+        opt.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            out = net(xb)
+        loss = F.mse_loss(out.float(), yb)
+        loss.backward()
+        print(nn.utils.clip_grad_norm_(net.parameters(), 0.1).item(), out.grad_fn.name(), out._backward_hooks)
+        opt.step()
+    sched.step()
+    net.eval()
+    with torch.no_grad(): print(net(x).sum().item())
+    net.train()
+    slope = torch.func.vmap(torch.func.grad(lambda one: F.mse_loss(net[0](one), torch.zeros(6))))(x)
+    print(slope.sum().item(), net[1].calls)
+"""
+
+
+def test_a_healthy_training_prints_what_it_prints_bare(tmp_path: Path) -> None:
+    script = write(tmp_path, BEGIN + HEALTHY + SAY)
+    with debuggee(script, go="continue", breakpoints=NAN) as training:
+        assert [stop.reason for stop in training.stops("continue")] == ["exit"]
+        assert training.end() == bare(script)
+        assert not training.notices
+
+
+def test_what_is_looked_into_again_runs_nowhere_but_in_a_child(tmp_path: Path) -> None:
+    definition = (
+        "import os\ndef middle(h):\n    global seen\n    seen += 1\n    print('in', os.getpid() == mine)\n"
+        "    open(folder + '/out', 'a').write('x') if os.getpid() == mine else None\n"
+        "    return h / (h - h * (i == 2)).abs() * (i != 2)\nseen, mine = 0, os.getpid()\n"
+        f"folder = {str(tmp_path)!r}\n"
+    )
+    text = in_middle(definition) + "print(seen)\n"
+    with debuggee(write(tmp_path, BEGIN + text), go="continue", breakpoints=NAN) as training:
+        stops = list(training.stops("continue"))
+        assert [stop.reason for stop in stops] == ["nan", "exit"]
+        assert "div" in stops[0].detail
+        _, out, err = training.end()
+        assert (out, err) == ("in True\n" * 5 + "5\n", "")

@@ -33,6 +33,7 @@ from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.tracker import PhaseTracker
 
 _C: Any = torch._C
+_transforms_are_active = _C._are_functorch_transforms_active
 _is_grad_enabled = torch.is_grad_enabled
 _WRITES: dict[str, Kind] = {
     "data": "batch",
@@ -54,6 +55,8 @@ _LOOKED_AT: dict[str, tuple[Kind, ...]] = {
 }
 """The kinds that are looked at where a phase begins, whether the script has written them; all where it is not listed.
 Gradients matter from their backward to their step, optimizer state where an update opens and before its step."""
+_STEPS_ON = frozenset(("forward", "backward", "step"))
+"""Phases before which hyperparameters are not looked at: a step that they spoil is not taken for a sound one."""
 _TRAINED = frozenset(("parameter", "grad"))
 """Kinds whose tensors are parameters, or hang on them."""
 _ORDER: tuple[Kind, ...] = ("batch", "output", "loss", "grad", "state", "parameter", "hyperparameter")
@@ -120,6 +123,8 @@ class Checks:
         """The loss that backward is about to be called on."""
         self._output: list[weakref.ref[torch.Tensor]] = []
         """What the newest call of a model has returned."""
+        self._grads: list[torch.Tensor] | None = None
+        """The gradients that have just been looked at."""
         self._size = math.inf
         """No less than the largest gradient; infinite where that is not known."""
         self._squares = True
@@ -150,6 +155,8 @@ class Checks:
     def forward_ended(self, output: object) -> None:
         """A model's call has returned that."""
         tensors = [output] if type(output) is torch.Tensor else [tensor for _, tensor in tensors_in(output)]
+        if _transforms_are_active():  # what a transform of torch.func wraps has no numbers to be asked for
+            tensors = []
         self._output = list(map(weakref.ref, tensors))
         self.calls.returned(tensors)
 
@@ -163,17 +170,20 @@ class Checks:
         """The call of a phase has returned: what it has made is looked at here, before the script writes to it."""
         self._ended.append(name)
         kind = None if skipped else _WRITES.get(name)
-        if kind is None:
+        if kind is None or _transforms_are_active():
             return
         try:
             with _unobserved():
                 parameters = self._written.parameters() if kind in _TRAINED else []
                 kinds: tuple[Kind, ...] = ("state", "parameter") if name == "step" else (kind,)
-                self._scaled = self._scaled and name != "step"
-                for one in kinds:
-                    self._seen = self._seen or self._of(one, name, parameters)
+                if name == "step":
+                    self._scaled = False
+                if name != "step" or not self._is_sound():
+                    for one in kinds:
+                        self._seen = self._seen or self._of(one, name, parameters)
                 if parameters:
-                    self._written.note(kinds, parameters)
+                    self._written.note(kinds, parameters, self._grads if kind == "grad" else None)
+                    self._grads = None
         except Exception as error:
             self._tracer.gave_up(error)
 
@@ -214,7 +224,7 @@ class Checks:
         ended, self._ended = self._ended, []
         finding, self._seen = self._seen, None
         try:
-            if finding is None and not (name == "loss" and "forward" in ended):
+            if finding is None and not (name == "loss" and "forward" in ended) and not _transforms_are_active():
                 # (where a model has just returned to us, nothing of the script's has run since)
                 with Unobserved() if observed() else _NOTHING:
                     finding = self._look(name, looked_at_loss=looked_at_loss)
@@ -261,12 +271,11 @@ class Checks:
                     phase = made.get(kind)
                     if phase is not None and (found := self._of(kind, phase, parameters)) is not None:
                         return found
-        return None if name in ("forward", "backward") else self._hyperparameter()
+            self._grads = None
+        return None if name in _STEPS_ON else self._hyperparameter()
 
     def _of(self, kind: Kind, phase: str, parameters: list[torch.Tensor]) -> Finding | None:
         infinite = kind not in ("batch", "output")
-        if phase == "step" and kind in ("state", "parameter") and self._is_sound():
-            return None
         tensors = self._tensors(kind, parameters)
         if kind == "grad":
             self._size = norm(tensors) if tensors else 0.0
@@ -295,7 +304,8 @@ class Checks:
                 loss = self._loss() if self._loss is not None else None
                 return [] if loss is None else [loss]
             case "grad":
-                return [grad for grad in gradients(parameters) if grad is not None]
+                self._grads = [grad for grad in gradients(parameters) if grad is not None]
+                return self._grads
             case "state":
                 return self._written.states()
             case _:
@@ -334,6 +344,6 @@ class _WithoutAutograd:
 
 def _unobserved() -> AbstractContextManager[object]:
     """A context in which nothing of the script's sees what is computed; where nothing would, without autograd alone."""
-    if observed() or _C._get_tracing_state() is not None or _C._functorch.peek_interpreter_stack() is not None:
+    if observed() or _C._get_tracing_state() is not None:
         return Unobserved()
     return _WithoutAutograd()

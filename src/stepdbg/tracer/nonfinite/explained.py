@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import torch
 from torch import nn
 
@@ -146,7 +147,7 @@ class _Explanation:
             bad_elements(grad, infinite=True) is not None for call in self._calls for grad in call.arrived.values()
         )
         if steep is not None and (arrived_bad or not any(call.arrived for call in self._calls)):
-            return steep
+            return steep if arrived_bad else msgspec.structs.replace(steep, certain=False)
         for call in self._calls:
             bad = [grad for grad in call.arrived.values() if bad_elements(grad, infinite=True) is not None]
             if bad:
@@ -166,6 +167,8 @@ class _Explanation:
             return "what the model was called with has been written since"
         if why := possible():
             return why
+        if _is_compiled(call.model()):
+            return "the model is compiled"
         found = in_child(look)
         if found.producer is not None:
             return found.producer
@@ -194,6 +197,13 @@ class _Explanation:
 
     def _module_name(self, module: nn.Module) -> str:
         return self._modules.get(id(module)) or _class(module)
+
+
+def _is_compiled(model: nn.Module | None) -> bool:
+    """Whether its call runs what `torch.compile` has made of it, with threads that do not come along into a child."""
+    if model is None:
+        return False
+    return type(model).__name__ == "OptimizedModule" or vars(model).get("_compiled_call_impl") is not None
 
 
 def _class(value: Any) -> str:

@@ -59,12 +59,20 @@ class Written:
         """The tensors of all optimizer states, but for numbers: how often each has stepped."""
         return [one for reference in self._states if (one := reference()) is not None]
 
-    def note(self, kinds: Iterable[Kind], parameters: Sequence[torch.Tensor]) -> None:
-        """What is of these kinds has been looked at as it is now."""
+    def note(
+        self, kinds: Iterable[Kind], parameters: Sequence[torch.Tensor], grads: list[torch.Tensor] | None = None
+    ) -> None:
+        """What is of these kinds has been looked at as it is now.
+
+        Args:
+            kinds: The kinds.
+            parameters: All parameters.
+            grads: Their gradients, if these are at hand.
+        """
         for kind in kinds:
             if kind == "state" and sum([len(one.state) for one in self.optimizers()]) != self._with_state:
                 self._list()
-            self._counted[kind] = self._count(kind, parameters)
+            self._counted[kind] = self._count(kind, parameters) if grads is None else _identified(grads)
 
     def since(self, parameters: Sequence[torch.Tensor], kinds: Sequence[Kind]) -> list[Kind]:
         """Those of these kinds of which anything was written since it was looked at last."""
@@ -104,8 +112,12 @@ class Written:
             return _counters(parameters)
         if kind == "state":
             return _counters(self.states())
-        grads = [grad for grad in gradients(parameters) if grad is not None]
-        return [*map(id, grads), *_counters(grads)]
+        return _identified([grad for grad in gradients(parameters) if grad is not None])
+
+
+def _identified(grads: list[torch.Tensor]) -> list[int]:
+    """Which gradients these are, and how often each has been written."""
+    return [*map(id, grads), *_counters(grads)]
 
 
 def _counters(tensors: Sequence[torch.Tensor]) -> list[int]:

@@ -32,11 +32,8 @@ _STEEP: dict[str, Steep] = {
     "Log2": ("self", lambda one: one == 0, "0"),
     "Log10": ("self", lambda one: one == 0, "0"),
     "Log1P": ("self", lambda one: one == -1, "-1"),
-    "Pow": ("self", lambda one: one == 0, "0"),
+    "Pow": ("self", lambda one: one == 0, "0, to a power below 1"),
     "Div": ("other", lambda one: one == 0, "0"),
-    "LinalgVectorNorm": ("result", lambda one: one == 0, "0"),
-    "Norm": ("result", lambda one: one == 0, "0"),
-    "Std": ("result", lambda one: one == 0, "0"),
     "Acos": ("self", lambda one: one.abs() == 1, "1 or -1"),
     "Asin": ("self", lambda one: one.abs() == 1, "1 or -1"),
     "Atanh": ("self", lambda one: one.abs() == 1, "1 or -1"),
@@ -72,6 +69,8 @@ class LossSection:
     def _keep(self, node: Any) -> None:
         steep = _STEEP.get(node_name(node))
         if steep is None or steep[0] not in self._kinds.labels(node):
+            return
+        if node_name(node) == "Pow" and getattr(node, "_saved_exponent", 1) >= 1:
             return
         raw = getattr(node, f"_raw_saved_{steep[0]}")
         data = raw.data if raw.unpack_hook is None else None
