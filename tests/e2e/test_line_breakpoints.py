@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
-from harness.place import Place
-from harness.stepping import leave
+from harness.place import DEMOS, STEPDBG, Place
+from harness.stepping import leave, printed
 
 SIZES = [(80, 24), (160, 50)]
 TRAIN = """\
@@ -63,3 +64,29 @@ def test_a_line_is_stopped_at_shown_and_run_to(place: Place, tmp_path: Path, siz
     terminal.press("enter")
     terminal.wait_for("PAUSED at train.py:19", "update 3", "about to run")
     leave(terminal, "stop")
+
+
+def test_waiting_for_lines_and_stopping_at_them_changes_no_bit(place: Place) -> None:
+    demo, arguments = DEMOS / "mnist.py", ("--updates", "4", "--digest")
+    lines = demo.read_text().splitlines()
+    forward = next(number for number, line in enumerate(lines, 1) if "def forward" in line) + 1
+    backward = next(number for number, line in enumerate(lines, 1) if "loss.backward()" in line)
+    terminal = place.terminal([sys.executable, demo, *arguments])
+    assert terminal.wait_exit(60) == 0
+    bare = bytes(terminal.transcript)
+    assert b"digest " in bare
+
+    points = ("-b", f"mnist.py:{forward} if x.sum() is None", "-b", f"mnist.py:{backward} if loss < 0")
+    terminal = place.terminal([STEPDBG, "run", "--headless", *points, demo, *arguments])
+    assert terminal.wait_exit(60) == 0
+    assert bytes(terminal.transcript) == bare
+    place.wait_empty()
+
+    terminal = place.stepdbg("-b", f"mnist.py:{forward} once", "-b", f"mnist.py:{backward} ignore 2", demo, *arguments)
+    terminal.wait_for("PAUSED before", seconds=60)
+    for there in (f"at mnist.py:{forward}", f"at mnist.py:{backward}, inside backward", "update 4"):
+        terminal.press("c")
+        terminal.wait_for(there, seconds=60)
+    terminal.press("c")
+    terminal.wait_for("at the end of the script", seconds=60)
+    assert printed(place) == bare
