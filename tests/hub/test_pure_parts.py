@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from stepdbg.hub.history.timeline import LossHistory, Timeline
 from stepdbg.hub.session.notices import why_no_training
 from stepdbg.hub.target import output as output_module
 from stepdbg.hub.target.output import OutputTail
+from stepdbg.protocol import moment_text
 from stepdbg.protocol.breakpoint_text import describe, destination, parse
 from stepdbg.protocol.messages import Boundary, Breakpoint, LossPoint, PhaseRecord, Stop, Tick
 
@@ -133,6 +136,7 @@ DESTINATIONS = {
     "not finite(x)": "before backward if not finite(x)",
     "after backward every 5": "after backward every 5",
     "train.py:48 at update 3": "train.py:48 at update 3",
+    "2199-11-30 14:30": "time 2199-11-30 14:30:00",
 }
 
 
@@ -144,10 +148,24 @@ def test_where_to_run_is_a_breakpoint_that_is_met_once(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "why"), [("7", "is behind"), ("", "cannot read"), ("nowhere near", "cannot read"),
-                                           ("loss <", "no expression")])  # fmt: skip
+                                           ("loss <", "no expression"), ("2001-02-03 4:05", "is behind"),
+                                           ("25:00", "no such time"), ("time 14:61", "no such time")])  # fmt: skip
 def test_where_nobody_can_run_to_is_said(text: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         destination(text, 7)
+
+
+def test_a_time_is_the_next_one_of_that_name_and_a_span_begins_now() -> None:
+    noon = datetime(2026, 11, 30, 12, 0, 0).timestamp()
+    assert moment_text.moment("", "14:30", noon) == noon + 2.5 * 3600
+    assert moment_text.moment("", "12:00", noon) == noon + 24 * 3600
+    assert moment_text.moment("2026-12-01", "0:00:05", noon) == noon + 12 * 3600 + 5
+    assert moment_text.after("10 min", noon) == moment_text.after("in 600 s", noon) == noon + 601
+    assert moment_text.after("1.5 h", noon) == noon + 5401
+    assert moment_text.after("10 updates", noon) is None
+    ahead = destination("10 min", 7).time
+    assert ahead is not None
+    assert 599 < ahead - time.time() < 602
 
 
 def test_breakpoints_are_numbered_once_and_never_again() -> None:

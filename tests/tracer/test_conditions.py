@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -276,3 +277,26 @@ def test_a_breakpoint_is_checked_in_the_frame_that_it_would_be_evaluated_in(tmp_
         stop = next(stop for stop in training.stops() if stop.frames and stop.frames[0].library)
         checked = training.ask(CheckBreakpoint(f"{stop.boundary.next or stop.boundary.done} if marker == 5"))
     assert (checked.value, checked.problem) == ("True", "")
+
+
+UNTIL = """
+import os, sys, torch
+from torch import nn, optim
+net = nn.Linear(4, 1)
+opt = optim.SGD(net.parameters(), lr=0.05)
+while not os.path.exists(sys.argv[1]):
+    opt.zero_grad()
+    net(torch.ones(3, 4)).sum().backward()
+    opt.step()
+"""
+
+
+def test_training_runs_to_a_time(tmp_path: Path) -> None:
+    script, until, end = write(tmp_path, UNTIL), time.time() + 2, tmp_path / "end"
+    moment = msgspec.structs.replace(parse("time 2026-11-30 14:30"), number=1, time=until)
+    with debuggee(script, str(end), go="continue", breakpoints=(moment,)) as training:
+        stops = training.stops("continue")
+        assert next(stops).reason == "breakpoint"
+        assert time.time() >= until
+        end.touch()
+        assert [stop.reason for stop in stops] == ["exit"]

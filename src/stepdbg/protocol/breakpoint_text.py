@@ -6,6 +6,7 @@
     [before | after] forward of MODULE | gradient of PARAMETER
     when NAME changes | when NAME leaves LOW to HIGH | when NAME is not finite | when NAME stays K updates
     [first] nan
+    time 14:30 | time 2026-11-30 14:30:05
 
 Clauses, in any order: `at update N`, `every K`, `in epoch N`, `on rank R`, `ignore N`, `once`, `log "words {loss}"`.
 `backward`, `after step of opt_g`, `before backward at update 40`, `step every 9 if grad_norm() > 1`,
@@ -16,12 +17,14 @@ Clauses, in any order: `at update N`, `every K`, `in epoch N`, `on rank R`, `ign
 from __future__ import annotations
 
 import re
+import time
 from pathlib import PurePath
 from typing import Any
 
 import msgspec
 
 from stepdbg.errors import UsageError
+from stepdbg.protocol import moment_text
 from stepdbg.protocol.messages import Boundary, Breakpoint, Noted
 from stepdbg.protocol.watchpoint_text import WATCH, watch_words, watched
 
@@ -82,7 +85,12 @@ def parse(text: str) -> Breakpoint:
     found: dict[str, Any] = {}
     if scanner.next_word() == "when":
         found["watch"], found["when"] = watched(scanner.take(WATCH), text), "after"
-    elif not (_is_line(scanner, found, text) or _is_first_bad(scanner, found) or _is_of_updates(scanner, found)):
+    elif not (
+        _is_line(scanner, found, text)
+        or _is_first_bad(scanner, found)
+        or _is_time(scanner, found, text)
+        or _is_of_updates(scanner, found)
+    ):
         _read_phase(scanner, found, text)
     while word := scanner.word():
         if word == "if":
@@ -130,6 +138,18 @@ def _is_first_bad(scanner: _Scanner, found: dict[str, Any]) -> bool:
     if scanner.take(r"(?i)\s*(first\s+)?nan(?=\s|\Z)") is None:
         return False
     found["first_bad"] = True
+    return True
+
+
+def _is_time(scanner: _Scanner, found: dict[str, Any], text: str) -> bool:
+    """Read `time 14:30`, where that comes next."""
+    match = scanner.take(rf"\s*time\s+{moment_text.MOMENT}(?=\s|\Z)")
+    if match is None:
+        return False
+    found["time"] = moment_text.moment(match["date"] or "", match["clock"], time.time())
+    if found["time"] is None:
+        raise UsageError(f"there is no such time: {text!r}; write for example `time 14:30`")
+    found["once"] = True
     return True
 
 
@@ -231,7 +251,7 @@ def describe(point: Breakpoint) -> str:
     parts = [*_place(point)]
     if point.of:
         parts.append(f"of {point.of}")
-    opens = point.phase is None and point.line is None and point.watch is None
+    opens = _opens(point)
     if point.update is not None and not opens:
         parts.append(f"at update {point.update}")
     if point.every is not None and not (opens and point.update is None):
@@ -242,13 +262,18 @@ def describe(point: Breakpoint) -> str:
         parts.append(f"on rank {point.rank}")
     if point.ignore:
         parts.append(f"ignore {point.ignore}")
-    if point.once:
+    if point.once and point.time is None:
         parts.append("once")
     if point.log:
         parts.append(f"log {_quoted(point.log)}")
     if point.condition:
         parts.append(f"if {point.condition}")
     return " ".join(parts)
+
+
+def _opens(point: Breakpoint) -> bool:
+    """Whether a breakpoint is met where an update or an epoch opens."""
+    return point.phase is None and point.line is None and point.watch is None and point.time is None
 
 
 def _quoted(words: str) -> str:
@@ -271,6 +296,8 @@ def _place(point: Breakpoint) -> list[str]:
         return ["gradient"]
     if point.first_bad:
         return [_FIRST_BAD]
+    if point.time is not None:
+        return [f"time {moment_text.told(point.time)}"]
     if point.phase is not None:
         return [f"{point.when} {point.phase}"]
     if point.update is not None:
@@ -294,7 +321,8 @@ def line_of(at: Boundary) -> str:
 
 
 def destination(text: str, update: int) -> Breakpoint:
-    """The temporary breakpoint that training is to run to: `400` is an update, `loss < 0.1` one before backward.
+    """The temporary breakpoint that training is to run to: `400` is an update, `loss < 0.1` one before backward,
+    `14:30` and `10 min` a time.
 
     Args:
         text: As people write it.
@@ -306,15 +334,20 @@ def destination(text: str, update: int) -> Breakpoint:
     words = text.strip()
     if words.isdigit():
         words = f"update {words}"
+    if (ahead := moment_text.after(words, time.time())) is not None:
+        words = f"time {moment_text.told(ahead)}"
+    elif re.fullmatch(moment_text.MOMENT, words):
+        words = f"time {words}"
     try:
         point = parse(f"backward {words}" if words.startswith("if ") else words)
     except UsageError:
         if not re.search(r"[<>=]|\w\(", words):
             raise
         point = parse(f"backward if {words}")
-    opens = point.phase is None and point.line is None and point.watch is None
-    if point.update is not None and point.update <= update and opens:
+    if point.update is not None and point.update <= update and _opens(point):
         raise UsageError(f"update {point.update} is behind: this is update {update}")
+    if point.time is not None and point.time <= time.time():
+        raise UsageError(f"{moment_text.told(point.time)} is behind")
     return msgspec.structs.replace(point, once=True)
 
 
@@ -326,5 +359,5 @@ def same_place(one: Breakpoint, other: Breakpoint) -> bool:
 def _identity(point: Breakpoint) -> tuple[Any, ...]:
     return (
         point.phase, point.when, point.update, point.of, point.every, point.epoch, point.rank, point.condition,
-        point.log, point.file, point.line, point.watch, point.first_bad,
+        point.log, point.file, point.line, point.watch, point.first_bad, point.time,
     )  # fmt: skip

@@ -66,6 +66,8 @@ class Breakpoint(Part, frozen=True):
     """The line of that file before which training stops, from 1; None for a breakpoint that is on no line."""
     watch: Watched | None = None
     """The value that is watched: it is met at the first boundary after that has done what is waited for."""
+    time: float | None = None
+    """The moment after which it is met, at the first boundary, once: in seconds since 1970."""
 
 
 class CheckBreakpoint(Question, frozen=True):

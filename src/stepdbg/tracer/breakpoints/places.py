@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 
 from stepdbg.protocol.messages import Boundary, Breakpoint
@@ -18,16 +19,20 @@ class Places:
         self._foretold: list[Breakpoint] = []
         """Those of phases at which training stops whatever holds there: the phase before is looked at too, since a stop
         tells what it did."""
+        self._timed: list[Breakpoint] = []
+        """Those that are met after a moment."""
         for point in breakpoints:
             if not point.enabled or point.line is not None:
                 continue
-            if point.phase is not None:
+            if point.time is not None:
+                self._timed.append(point)
+            elif point.phase is not None:
                 (self._before if point.when == "before" else self._after).setdefault(point.phase, []).append(point)
                 if _is_plain(point):
                     self._foretold.append(point)
             else:
                 self._opening.append(point)
-        self.any = bool(self._before or self._after or self._opening)
+        self.any = bool(self._before or self._after or self._opening or self._timed)
         self.watched = frozenset((*self._before, *self._after))
         """The phases of which there are any."""
         self.followed = frozenset(self._after)
@@ -37,6 +42,7 @@ class Places:
 
     def at(self, boundary: Boundary, *, sure: bool = True) -> Iterator[Breakpoint]:
         """Those whose place this is; one *before* a phase is not where that phase is only a guess."""
+        yield from self._due()
         if boundary.opens is not None:
             for point in self._opening:
                 if counts(point, boundary.opens, boundary.epoch):
@@ -60,9 +66,16 @@ class Places:
             ended: One that has just ended, of those that are watched; empty for none.
             update: The update that training is in: the phase may open the next one.
         """
+        yield from self._due()
         here = (*self._before.get(name, ()), *self._after.get(ended, ()))
         for point in (*here, *self._opening, *self._foretold):
             if any(counts(point, one, point.epoch) for one in (update, update + 1)):
+                yield point
+
+    def _due(self) -> Iterator[Breakpoint]:
+        """Those whose moment has come."""
+        for point in self._timed:
+            if point.time is not None and time.time() >= point.time:
                 yield point
 
     def updates_ahead(self, update: int) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from stepdbg.protocol.messages import SessionState, Stop
+from stepdbg.protocol.moment_text import told
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, plain, shortened
 from stepdbg.tui.drawing.numbers import count, figure, plural, size, span
@@ -158,14 +159,15 @@ def _given(snapshot: Snapshot, room: int, most: int, glyphs: Glyphs) -> str:
 
 
 def _time_left(snapshot: Snapshot, update: int, rate: float) -> list[str]:
-    """How long it takes to the update that training is to run to, if it runs to one."""
+    """How long it takes to the update that training is to run to, if it runs to one; or to which time it runs."""
     ahead = [
         one.update
         for one in snapshot.session.breakpoints
         if one.once and one.enabled and one.phase is None and one.update is not None and one.update > update
     ]
     if not ahead:
-        return []
+        times = [one.time for one in snapshot.session.breakpoints if one.enabled and one.time is not None]
+        return [f"to {told(min(times))[11:]}"] if times else []
     seconds = (min(ahead) - update) / rate
     return [f"{span(seconds)} to update {count(min(ahead))}"]
 

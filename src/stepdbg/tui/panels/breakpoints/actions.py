@@ -67,8 +67,8 @@ class BreakpointActions:
         update = (stop.boundary.opens or stop.boundary.update) if stop is not None else 0
         dialog = LineDialog(
             "Run to",
-            f"{update + 100}, epoch 3, step of opt, train.py:48, loss < 0.1",
-            "an update, an epoch, a phase, a line or a condition; enter runs there, escape cancels",
+            f"{update + 100}, epoch 3, step of opt, train.py:48, loss < 0.1, 10 min, 14:30",
+            "an update, an epoch, a phase, a line, a condition or a time; enter runs there, escape cancels",
             lambda text: destination(text, update),
             host.glyphs,
             self._line_to_run_to(),
