@@ -29,10 +29,10 @@ from stepdbg.tui.drawing.lines import (
 )
 from stepdbg.tui.drawing.marks import LEGEND, UNSURE, hinted, legend
 from stepdbg.tui.drawing.numbers import plural, shape, size
+from stepdbg.tui.panels.model.breakpoints_on_rows import on_object
 from stepdbg.tui.panels.model.earlier_rows import of_earlier_updates
 from stepdbg.tui.panels.model.rows import Columns, columns, drawn, heading, ratio_heading, step_of
 from stepdbg.tui.state.answers import OBJECTS
-from stepdbg.tui.state.object_breakpoints import on_object
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ActionTarget
 
