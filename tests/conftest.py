@@ -43,9 +43,13 @@ A_STORY = "test_each_phase_shows_what_it_did_and_nothing_else[plain.py-80x24]"
 """The one test on a pty that belongs to `make quick`."""
 
 
-REPEATS = {"160x50": "80x24", "100x30": "80x24", "[plain.py-": "[mnist.py-", "[trace]": "[headless]"}
+REPEATS = {
+    "160x50": "80x24", "100x30": "80x24", "[plain.py-": "[mnist.py-", "[trace]": "[headless]",
+    "every_panel_opened_it_ends_in_the_same_bits[charlm.py]": "every_panel_opened_it_ends_in_the_same_bits[mnist.py]",
+    "stepped_to_their_ends_change_no_bit[module]": "stepped_to_their_ends_change_no_bit[torchrun]",
+}  # fmt: skip
 """What a test of `make test-nightly` alone has in its name, and what the one has in its place that `make test` runs:
-another size, another demo, another command of ours that goes the same way."""
+another size, another demo, another command of ours that goes the same way, another way to write `torchrun`."""
 
 
 def is_repeat(item: pytest.Item, names: set[str]) -> bool:
