@@ -49,7 +49,6 @@ class Debuggee:
         self.said: list[dict[str, Any]] = []
         self.notices: list[str] = []
         self.noted: list[m.Noted] = []
-        self.problems: list[str] = []
         self.failed: list[m.BreakpointFailed] = []
         self.hello: m.RankHello | None = None
         self.interrupt_signal: int | None = None
@@ -71,6 +70,11 @@ class Debuggee:
         self.socket, _ = listener.accept()
         self.socket.settimeout(DEADLINE)
         listener.close()
+
+    @property
+    def problems(self) -> list[str]:
+        """What was said of breakpoints that cannot be met; an empty one takes it back."""
+        return [one.problem for one in self.failed]
 
     def _read(self) -> bool:
         data = self.socket.recv(1 << 16)
@@ -107,8 +111,6 @@ class Debuggee:
                 self.notices.append(message.text)
             elif isinstance(message, m.Noted):
                 self.noted.append(message)
-            elif isinstance(message, m.BreakpointFailed):
-                self.problems.append(message.problem)
             elif isinstance(message, m.WatchFailed):
                 self.failures.append(message)
             elif isinstance(message, m.BreakpointFailed):
