@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tracer.bare_hub import Debuggee, debuggee, write
 
 from stepdbg.protocol import messages as m
@@ -90,3 +91,20 @@ def test_a_large_model_is_listed_by_windows_and_searched_where_it_is(tmp_path: P
         assert after is not None
         assert after.registry != version, "the rows are others: a parameter was frozen"
         assert "model.unused.weight" in tensors(training, "frozen")
+
+
+def test_a_module_has_the_norms_of_all_its_parameters_and_of_their_gradients_together(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, SCRIPT)) as training:
+        stop = training.stop()
+        while stop is not None and stop.boundary.next != "step":
+            stop = training.go()
+        names = ("model.blocks.0", "critic", "model.blocks.7", "model.unused")
+        found = {row.object: row for row in training.ask(m.Summarise(names)).rows}
+        for name in names[:2]:
+            code = f"sum(p.norm().item() ** 2 for p in {name.replace('blocks.0', 'blocks[0]')}.parameters()) ** 0.5"
+            assert found[name].norm == pytest.approx(float(training.ask(m.Evaluate(0, code)).value), rel=1e-6)
+        code = "sum(p.grad.norm().item() ** 2 for p in model.blocks[0].parameters()) ** 0.5"
+        assert found["model.blocks.0"].grad_norm == pytest.approx(float(training.ask(m.Evaluate(0, code)).value))
+        assert found["critic"].grad_norm is None
+        assert found["model.blocks.7"].finite is False
+        assert found["model.unused"].norm is not None

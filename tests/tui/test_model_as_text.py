@@ -183,3 +183,22 @@ def test_what_is_in_eval_mode_says_so_in_its_row(width: int) -> None:
     lines = [text(line) for line in model.draw(snapshot, Frame(width, 14)).body]
     assert [("eval" in line) for line in lines] == ["bn1" in line for line in lines]
     assert all(len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("width", [160, 80, 60])
+def test_a_folded_module_has_the_figures_of_all_its_parameters_in_the_columns_of_theirs(width: int) -> None:
+    objects = changed(model_objects(), 1, folded=True, bytes=320, elements=80)
+    objects = msgspec.structs.replace(objects, rows=(*objects.rows[:2], *objects.rows[4:]))
+    figures = [Summary("model.conv1", 2.5, 0.25), Summary("model.fc1.weight", 1.5, 0.75)]
+    snapshot = seen(objects, summaries={one.object: one for one in figures}, summaries_at=seen().boundary)
+    lines = [text(line) for line in model.draw(snapshot, Frame(width, 14)).body]
+    module, weight = (next(line for line in lines if name in line) for name in ("conv1", "weight"))
+    assert module.index("2.500") == weight.index("1.500")
+    assert ("0.2500" in module) == ("0.7500" in weight)
+    assert module.find("0.2500") == weight.find("0.7500")
+    assert "Conv2d  320 bytes  " in module
+    assert ("  80 elements  " in module) == (width > 60)
+    broken = [Summary("model.conv1", float("nan"), float("inf"), finite=False)]
+    snapshot = seen(objects, summaries={one.object: one for one in broken}, summaries_at=seen().boundary)
+    drawing = model.draw(snapshot, Frame(width, 14))
+    assert "!nan" in next(text(line) for line in drawing.body if "conv1" in text(line))

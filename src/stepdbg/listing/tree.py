@@ -127,6 +127,13 @@ class Tree:
                     break
         return found
 
+    def parameters_within(self, name: str) -> list[str]:
+        """The names of the parameters in that module; none where there is no such module."""
+        place = self._places.get(name)
+        if place is None:
+            return []
+        return [row.name for row in self.rows[place + 1 : self._ends[place]] if row.node == "parameter"]
+
     def answer(self, query: ListObjects, registry: int, moment: object, facts: Facts) -> Objects:
         """The rows asked for.
 

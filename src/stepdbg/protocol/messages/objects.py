@@ -90,7 +90,7 @@ class Summarise(Remembered, frozen=True):
 
 
 class Summary(Part, frozen=True):
-    """The figures of one row of the model tree."""
+    """The figures of one row of the model tree; of a folded module those of all its parameters together."""
 
     object: str
     norm: float | None = None

@@ -62,6 +62,10 @@ class ModelTree(Handler):
         found = self._refreshed().within(name, self.marks())
         return None if found is None else m.Summary(name, marks=found)
 
+    def parameters_within(self, name: str) -> list[str]:
+        """The names of the parameters in a module."""
+        return self._refreshed().parameters_within(name)
+
     def _refreshed(self) -> Tree:
         registry = self._registry
         made_for = (registry.lasting_version, registry.version)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+import msgspec
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects.before_copies import BeforeCopies
@@ -12,6 +15,9 @@ from stepdbg.tracer.inspect.objects import ModelTree
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.readable import why_unreadable
+
+TOGETHER = 2_000
+"""The most parameters whose figures are added up for the modules of one answer."""
 
 
 class Summaries(Handler):
@@ -24,12 +30,26 @@ class Summaries(Handler):
         self._copies = copies
         self._figures = figures
         self._tree = tree
+        self._room = 0
+        """How many parameters' figures may still be added up for this answer."""
         tree.figures = self.many
 
     def answer(self, query: m.Summarise) -> m.Summaries:
-        """A line for each object that is there; of a module what was done to anything in it."""
-        rows = (self._summary(name) or self._tree.within(name) for name in query.objects)
+        """A line for each object that is there; of a module what was done to anything in it, and its figures."""
+        self._room = TOGETHER
+        rows = (self._summary(name) or self._module(name) for name in query.objects)
         return m.Summaries(tuple(row for row in rows if row is not None))
+
+    def _module(self, name: str) -> m.Summary | None:
+        """What was done to anything in a module, with the norms of all its parameters and of all their gradients."""
+        found = self._tree.within(name)
+        names = self._tree.parameters_within(name) if found is not None else []
+        self._room -= len(names)
+        if found is None or not names or self._room < 0:
+            return found
+        norm, grad = (_together(self.many(names, order)) for order in ("norm", "grad"))
+        finite = all(size is None or math.isfinite(size) for size in (norm, grad))
+        return msgspec.structs.replace(found, norm=norm, grad_norm=grad, finite=finite)
 
     def _summary(self, name: str) -> m.Summary | None:
         entry = self._registry.alive.get(name)
@@ -71,3 +91,9 @@ class Summaries(Handler):
         else:
             found = {name: norm for (name, _), norm in zip(named, self._figures.norms(named), strict=True)}
         return [found.get(name) for name in names]
+
+
+def _together(norms: Sequence[float | None]) -> float | None:
+    """The 2-norm of all that have these norms, together; None where none has one."""
+    known = [norm for norm in norms if norm is not None]
+    return math.sqrt(sum(norm * norm for norm in known)) if known else None

@@ -58,7 +58,8 @@ SPECS = (
         "model", "Model", "1", "model.panel:ModelPanel", wide=Place(1, 0), medium=Place(0, 0), sideways=True,
         help="Every parameter and buffer. The sign at the left is what the phase just done did to its value, the one "
         "before the gradient what it did to that, the one before its optimizer what it did to the state kept there. "
-        "Figures are 2-norms; a tensor of one number shows the number itself, after a = where there are others too. "
+        "Figures are 2-norms, of a folded module those of all its parameters together; a tensor of one number shows "
+        "the number itself, after a = where there are others too. "
         "Δ/‖w‖ is how far the last step moved it: the norm of the change over the norm of the value. "
         "{find} filters as you type: part of a name, class:Linear, dtype:bf16, grad:none, changed, frozen, nan; all "
         "words must hold. {sort} sorts, and so does a click on a heading.",

@@ -24,7 +24,7 @@ from stepdbg.tui.drawing.lines import (
     shortened_name,
 )
 from stepdbg.tui.drawing.marks import SIGNS
-from stepdbg.tui.drawing.numbers import figure, shape, size
+from stepdbg.tui.drawing.numbers import figure, plural, shape, size
 
 MOST_REMARKED = 22
 """The most cells that a name with a remark beside it takes from the figures."""
@@ -236,11 +236,14 @@ def drawn(
             words = ""  # two letters of a class say nothing
         if mode:
             words = f"  {mode}{words}"
-        if row.folded and row.bytes:
-            sized = f"{words}  {size(row.bytes)}"
-            words = sized if len(sized) <= rest else words  # a figure is not cut
+        figures = _of_module(summary, wide) if row.folded and summary is not None else ()
+        if figures:  # a tensor's begin a cell further right
+            rest += 1 - (wide.norm + wide.grad + wide.ratio + wide.owner + wide.device)
+        for more in (f"  {size(row.bytes)}", *((f"  {plural(row.elements, 'element')}",) if figures else ())):
+            if row.folded and row.bytes and len(words) + len(more) <= rest:  # a figure is not cut
+                words += more
         spans.append(Span(padded(words, rest, glyphs.ellipsis), "dim"))
-        return tuple(spans)
+        return (*spans, *figures)
     spans.insert(3, Span(point or " ", "breakpoint" if point else ""))
     if wide.shape:
         spans.append(Span(padded(shape(row.shape, glyphs.times), wide.shape), "dim"))
@@ -281,6 +284,22 @@ def drawn(
     if wide.device:
         spans.append(Span(padded(row.device, wide.device, glyphs.ellipsis), "dim"))
     return lit(tuple(spans), 3) if here and frame.focused else tuple(spans)
+
+
+def _of_module(summary: Summary, wide: Columns) -> tuple[Span, ...]:
+    """The norms of all parameters of a folded module and of their gradients, in their columns; none where they are not
+    known, or have no room.
+    """
+    if summary.norm is None or not wide.norm:
+        return ()
+    bad = not math.isfinite(summary.norm)
+    words = ("!" if bad else "") + figure(summary.norm, min(9, wide.norm - 1 - bad))
+    spans = [Span(right(words, wide.norm), "error" if bad else "number")]
+    if wide.grad:
+        bad = summary.grad_norm is not None and not math.isfinite(summary.grad_norm)
+        words = "" if summary.grad_norm is None else figure(summary.grad_norm, min(9, wide.grad - 4))
+        spans += [Span("  ", ""), Span("!" if bad else " ", "error"), Span(right(words, wide.grad - 3), "number")]
+    return (*spans, Span(" " * (wide.ratio + wide.owner + wide.device)))
 
 
 def _remark(row: ObjectRow, wide: Columns) -> str:
