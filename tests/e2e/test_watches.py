@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
-from harness.place import DEMOS, Place
-from harness.stepping import leave, move, wait_stop
+from harness.place import DEMOS, STEPDBG, Place
+from harness.stepping import leave, move, printed, wait_stop
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 50)], ids=["80x24", "160x50"])
@@ -41,3 +43,37 @@ def test_what_is_watched_is_seen_at_every_stop_whatever_panel_is_in_front_and_is
     again.wait_for("grad_norm() 0", "update 1")
     leave(again, "stop")
     assert again.wait_exit() == 0
+
+
+def test_what_is_watched_and_sampled_changes_no_bit(place: Place) -> None:
+    demo, arguments = DEMOS / "mnist.py", ("--updates", "4", "--digest")
+    terminal = place.terminal([sys.executable, demo, *arguments])
+    assert terminal.wait_exit(60) == 0
+    bare = bytes(terminal.transcript)
+    assert b"digest " in bare
+
+    watched = (
+        "-w",
+        "grad_norm()",
+        "-w",
+        'ratio("model.*")',
+        "-w",
+        "model.fc1.weight.std()",
+        "-w",
+        "torch.rand(3).mean()",
+    )
+    file = place.home / "values.csv"
+    terminal = place.terminal([STEPDBG, "run", "--headless", *watched, "--watch-csv", file, demo, *arguments])
+    assert terminal.wait_exit(60) == 0
+    assert file.read_text().count("grad_norm()") >= 2
+    said = bytes(terminal.transcript)
+    assert said == bare
+    place.wait_empty()
+
+    terminal = place.stepdbg(*watched, demo, *arguments)
+    wait_stop(terminal)
+    for _ in range(3):
+        move(terminal, "f")
+    terminal.press("c")
+    terminal.wait_for("at the end of the script", seconds=60)
+    assert printed(place) == bare

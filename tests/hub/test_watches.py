@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+from harness.deadline import deadline
 from hub.room import Screen, hub_here, real_hub
 
 from stepdbg.hub.history.watches import WatchHistory
@@ -102,3 +106,15 @@ def test_numbers_are_never_given_twice_and_what_was_wrong_is_forgotten_when_swit
     table.remove(2)
     table.add("c")
     assert [watch.number for watch in table.all] == [1, 3]
+
+
+async def test_what_takes_too_long_where_training_waits_is_interrupted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted = asyncio.Event()
+    monkeypatch.setattr("stepdbg.hub.session.run.interrupt", lambda rank: interrupted.set())
+    async with hub_here() as hub:
+        screen = await Screen.open(hub.folder)
+        fake = FakeDebuggee(hub.folder, updates=5).start()
+        await screen.until_next("data")
+        fake._page.evaluating(1)  # since the machine was started
+        async with asyncio.timeout(deadline(10)):
+            await interrupted.wait()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -224,3 +226,27 @@ def test_what_models_and_optimizers_hold_is_found_by_the_name_that_the_screen_ha
         )  # fmt: skip
         wanted = [float(training.ask(m.Evaluate(0, f"float({one})")).value) for one in code]
     assert [value.value for value in stop.watched] == pytest.approx(wanted, rel=1e-5)
+
+
+def interrupt(training: Debuggee) -> None:
+    """Interrupt what is evaluated, as the hub does, as soon as the page says that something is."""
+    turn = threading.Event()
+    while training.interrupt_signal is None:
+        turn.wait(0.01)
+    page = Page(training.folder / training.hello.page)
+    while not page.evaluating_since():
+        turn.wait(0.01)
+    os.kill(training.hello.pid, training.interrupt_signal)
+
+
+def test_a_watch_that_never_ends_is_interrupted_and_switched_off_and_training_goes_on(tmp_path: Path) -> None:
+    script = write(tmp_path, TEXTBOOK)
+    with debuggee(script, go="next", watches=("any(False for _ in iter(int, 1))", "loss")) as training:
+        interrupting = threading.Thread(target=interrupt, args=(training,))
+        interrupting.start()
+        stop = training.stop()
+        interrupting.join()
+        assert stop.watched[0].problem == "it did not end, and was interrupted"
+        list(training.stops_from(training.go("continue"), "continue"))
+        assert training.end() == bare(script)
+    assert training.failures[0] == m.WatchFailed(1, "it did not end, and was interrupted; it is switched off", off=True)
