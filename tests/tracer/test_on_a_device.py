@@ -15,6 +15,7 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer.effects import before_copies as copies
 from stepdbg.tracer.effects import differences, fingerprints
 from stepdbg.tracer.foresight import moves, parts
+from stepdbg.tracer.nonfinite import finite
 from stepdbg.tracer.tensors import (
     batched_norms as many_norms,
 )
@@ -115,6 +116,9 @@ COSTS = {
     "search for a NaN": Cost(
         lambda: torch.randn(M),
         lambda tensor: search.find(tensor, None, m.Condition(odd=True), 0, backwards=False), 1, 10, 30,
+    ),
+    "whether 1000 are finite": Cost(
+        lambda: [torch.randn(100) for _ in range(1000)], lambda those: finite.is_bad(those, infinite=True), 1, 3, 1
     ),
     "foresight": Cost(lambda: tuple(torch.rand(K, K) for _ in range(4)), foresee, 4, 160, 40),
 }  # fmt: skip
