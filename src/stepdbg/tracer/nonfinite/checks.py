@@ -248,6 +248,11 @@ class Checks:
         self._stopped, self.found = True, finding
         return True
 
+    @property
+    def loss(self) -> torch.Tensor | None:
+        """The loss that backward was called on last, if it is still there."""
+        return self._loss() if self._loss is not None else None
+
     def take(self) -> Finding | None:
         """What was found, which is told now."""
         finding, self.found = self.found, None

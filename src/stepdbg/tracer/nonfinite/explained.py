@@ -24,6 +24,7 @@ from stepdbg.tracer.nonfinite.producers.backward_again import backward_again
 from stepdbg.tracer.nonfinite.producers.called_again import forward_again
 from stepdbg.tracer.nonfinite.producers.graph_producer import GraphProducer
 from stepdbg.tracer.nonfinite.producers.kept import Call, Calls
+from stepdbg.tracer.nonfinite.producers.region import region_of
 from stepdbg.tracer.nonfinite.producers.replay import Replayed, in_child, possible
 from stepdbg.tracer.nonfinite.producers.samples import samples_of
 from stepdbg.tracer.nonfinite.producers.stepped import of_state, spoilt_by_step
@@ -39,7 +40,7 @@ def explained(checks: Checks, registry: Registry) -> BadValue | None:
         return None
     iterator = checks.fetched() if checks.fetched is not None else None
     try:
-        return _Explanation(finding, checks.calls, registry, iterator).value()
+        return _Explanation(finding, checks.calls, registry, iterator, checks.loss).value()
     finally:
         checks.calls.forget()
 
@@ -47,9 +48,12 @@ def explained(checks: Checks, registry: Registry) -> BadValue | None:
 class _Explanation:
     """One finding."""
 
-    def __init__(self, finding: Finding, calls: Calls, registry: Registry, iterator: Any) -> None:
+    def __init__(
+        self, finding: Finding, calls: Calls, registry: Registry, iterator: Any, loss: torch.Tensor | None
+    ) -> None:
         self._finding, self._registry, self._iterator = finding, registry, iterator
         self._calls, self._section = calls.all, calls.section
+        self._loss = loss
         self._names = {id(one.tensor): name for name, one in registry.alive.items() if one.tensor is not None}
         self._modules: dict[int, str] = {}
         for name, model in registry.models():
@@ -159,7 +163,8 @@ class _Explanation:
             if isinstance(found, Producer):
                 return found
             why = found
-        return why
+        region = region_of(self._loss, self._leaf)
+        return region if isinstance(region, Producer) else f"{why}; {region}"
 
     def _again(self, call: Call, look: Callable[[], Replayed]) -> Producer | str:
         """What was found when a call was made again, or why nothing was."""

@@ -23,7 +23,7 @@ _MOST = 4096
 """Nodes that are looked at, from the output on."""
 _RESULTS = ("result", "output", "result0", "out", "grid")
 """What nodes call that which they have made."""
-_HARMLESS = frozenset((
+HARMLESS = frozenset((
     "View", "UnsafeView", "ReshapeAlias", "Transpose", "T", "Permute", "Expand", "Unsqueeze", "Squeeze", "Select",
     "Slice", "Split", "Unbind", "Cat", "Stack", "Clone", "ToCopy", "Alias", "AsStrided", "Neg", "Index", "IndexSelect",
     "Gather", "Relu", "Tanh", "Sigmoid", "Embedding", "Detach", "Repeat", "Flip", "Roll", "ConstantPadNd", "Max",
@@ -70,7 +70,7 @@ class GraphProducer:
         for node in nodes:
             if (found := self._judged(node, infinite)) is not None:
                 return found
-        unsure = [node for node in nodes if node_name(node) not in _HARMLESS and self._is_open(node)]
+        unsure = [node for node in nodes if node_name(node) not in HARMLESS and self._is_open(node)]
         likely = [node for node in unsure if node_name(node) in _SPOILING] or unsure
         if len(likely) == 1:
             return self._producer(likely[0], "", certain=len(unsure) == 1)
@@ -136,9 +136,9 @@ class GraphProducer:
                 what = self._name_of_leaf(one) or f"its {label}"
                 return self._producer(node, f"{what} held it already, made without gradients", certain=False)
             before = one.grad_fn
-            return self._producer(before, self._why(before, one), certain=node_name(before) not in _HARMLESS)
+            return self._producer(before, self._why(before, one), certain=node_name(before) not in HARMLESS)
         if made is not None and _is_bad(made, infinite):
-            behind = [one for one in self._open_behind(node) if node_name(one) not in _HARMLESS]
+            behind = [one for one in self._open_behind(node) if node_name(one) not in HARMLESS]
             likely = [one for one in behind if one.name() == node_name(one) or node_name(one) in _SPOILING]
             if len(likely or behind) == 1 and node_name(node) not in _SPOILING:
                 return self._producer((likely or behind)[0], "", certain=False)
