@@ -30,8 +30,8 @@ Options come before TARGET; `--` may stand between them.
 """
 _OPTIONS = """\
 options
-  -b, --break SPEC  stop there; may be repeated. SPEC: backward, "before backward", "after step", "update 40",
-                    "backward if loss > 2", "step of opt every 10", 'step log "{loss}"': docs/breakpoints.md
+  -b, --break SPEC  stop there; may be repeated. SPEC: backward, "after step of opt", "update 40", train.py:48,
+                    "backward if loss > 2", "forward of model.fc1", "when model.fc1.weight changes": docs/breakpoints.md
   -w, --watch EXPR  evaluate that at each stop and, in a free run, after the step of some updates; may be repeated.
                     EXPR: acc, "grad_norm()", 'ratio("model.fc1.weight")': docs/watches.md
   --stop-on WHAT    nan: where the first NaN or infinity turns up, and say what produced it; never: at no exception

@@ -27,7 +27,7 @@ from stepdbg.tui.dialogs.dialog import Dialog
 from stepdbg.tui.drawing.lines import Glyphs, plain
 from stepdbg.tui.drawing.numbers import plural
 
-WRITTEN = "as written below: any phase, update, epoch or line"
+WRITTEN = "as written below: any phase, update, epoch, line or value"
 """The choice that takes the field for the whole breakpoint."""
 _BEFORE, _AFTER, _LINE, _FIRST_BAD = "before", "after", "line", "first nan"
 
