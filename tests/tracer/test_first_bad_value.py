@@ -8,6 +8,8 @@ from typing import NamedTuple
 import msgspec
 import pytest
 from tracer.bare_hub import bare, debuggee, write
+from tracer.test_breakpoints_met import BEGIN as LOOPS_BEGIN
+from tracer.test_breakpoints_met import SCRIPTS
 
 from stepdbg.protocol.breakpoint_text import parse
 
@@ -381,3 +383,24 @@ def test_what_is_looked_into_again_runs_nowhere_but_in_a_child(tmp_path: Path) -
         assert "div" in stops[0].detail
         _, out, err = training.end()
         assert (out, err) == ("in True\n" * 5 + "5\n", "")
+
+
+COST = "def cost(pred, target): return (pred - target).square().mean()"
+SPOILT = """losses = 0
+def cost(pred, target):
+    global losses
+    losses += 1
+    return (pred - target).square().mean() * (0.0 if losses == 4 else 1.0) / (0.0 if losses == 4 else 1.0)
+"""
+
+
+@pytest.mark.parametrize("name", [name for name, text in SCRIPTS.items() if "cost(" in text])
+def test_in_any_loop_the_fourth_loss_is_stopped_at_and_training_ends_as_bare(name: str, tmp_path: Path) -> None:
+    assert COST in LOOPS_BEGIN
+    script = write(tmp_path, LOOPS_BEGIN.replace(COST, SPOILT) + SCRIPTS[name] + "\nlost = losses\n" + SAY)
+    with debuggee(script, go="continue", breakpoints=NAN) as training:
+        stops = list(training.stops("continue"))
+        assert [stop.reason for stop in stops] == ["nan", "exit"]
+        assert stops[0].boundary.next == "backward"
+        assert "is NaN. Made by div" in stops[0].detail
+        assert training.end() == bare(script)
