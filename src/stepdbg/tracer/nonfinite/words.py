@@ -16,7 +16,8 @@ def in_words(bad: BadValue) -> str:
     if bad.of > 1:
         words += f" ({bad.elements} of {bad.of} elements, the first at [{', '.join(map(str, bad.at))}])"
     if bad.more:
-        words += f", and so {'does 1 more' if bad.more == 1 else f'do {bad.more} more'}"
+        one, several = ("is", "are") if bad.of <= 1 else ("does", "do")
+        words += f", and so {one if bad.more == 1 else several} {bad.more} more"
     if bad.rows:
         words += f"; {_rows(bad)}"
     if bad.producer is not None:
