@@ -172,13 +172,14 @@ class Checks:
         kind = None if skipped else _WRITES.get(name)
         if kind is None or _transforms_are_active():
             return
+        kinds: tuple[Kind, ...] = (kind,)
         try:
-            with _unobserved():
+            sound = False
+            if name == "step":
+                kinds, self._scaled, sound = ("state", "parameter"), False, self._is_sound()
+            with _NOTHING if sound and not observed() else _unobserved():
                 parameters = self._written.parameters() if kind in _TRAINED else []
-                kinds: tuple[Kind, ...] = ("state", "parameter") if name == "step" else (kind,)
-                if name == "step":
-                    self._scaled = False
-                if name != "step" or not self._is_sound():
+                if not sound:
                     for one in kinds:
                         self._seen = self._seen or self._of(one, name, parameters)
                 if parameters:

@@ -54,6 +54,12 @@ class LossSection:
     def __init__(self, loss: torch.Tensor, outputs: Sequence[weakref.ref[torch.Tensor]]) -> None:
         self._kept: list[tuple[Any, str, torch.Tensor]] = []
         """Nodes from the loss on, each with one thing that it has saved."""
+        root = loss.grad_fn
+        if root is not None and len(outputs) == 1 and node_name(root) not in _STEEP:
+            behind = [other for other, _ in root.next_functions if other is not None]
+            output = outputs[0]()
+            if output is not None and len(behind) == 1 and behind[0] is output.grad_fn:
+                return  # the usual one: a loss of the output, and of what no graph leads to
         ends = {output.grad_fn for reference in outputs if (output := reference()) is not None}
         ahead = [loss.grad_fn] if loss.grad_fn is not None else []
         seen = set(ahead)
