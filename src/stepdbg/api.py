@@ -20,7 +20,7 @@ R = TypeVar("R")
 class Tracer(Protocol):
     """What the tracer offers to the public names."""
 
-    quiet: bool
+    muted: bool
     """True while nothing is to be made into boundaries."""
 
     def drive(self, generator: Generator[object, Any, Any]) -> Any: ...

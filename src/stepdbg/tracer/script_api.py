@@ -23,13 +23,13 @@ class ScriptApi:
         """The phases of `with stepdbg.phase` that are open."""
 
     @property
-    def quiet(self) -> bool:
+    def muted(self) -> bool:
         """Whether nothing is to be made into boundaries."""
-        return self._tracer.quiet
+        return self._tracer.muted
 
-    @quiet.setter
-    def quiet(self, value: bool) -> None:
-        self._tracer.quiet = value
+    @muted.setter
+    def muted(self, value: bool) -> None:
+        self._tracer.muted = value
 
     def drive(self, generator: Any) -> Any:
         """Run a generator loop with a boundary at each yield."""

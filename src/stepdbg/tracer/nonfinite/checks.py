@@ -86,7 +86,7 @@ class Asking(Protocol):
 
     driving: bool
     """True while a generator loop runs: then all is looked at where a phase ends."""
-    lagging: PhaseTracker
+    tracker: PhaseTracker
     """The phase tracker."""
 
     def gave_up(self, error: Exception) -> None:
@@ -267,7 +267,7 @@ class Checks:
         made: dict[Kind, str] = {}
         if not tracer.driving:
             made = dict.fromkeys(self._written.since(parameters, _LOOKED_AT.get(name, _ALL)), "")
-        elif (running := tracer.lagging.running) is not None:
+        elif (running := tracer.tracker.running) is not None:
             made = dict.fromkeys(("batch", "output", "loss", "grad", "parameter", "state"), running.name)
         if name == "backward" and not looked_at_loss:
             made["loss"] = "loss"

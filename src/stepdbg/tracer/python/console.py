@@ -193,14 +193,14 @@ _repr = _Repr()
 def nothing_stops() -> Iterator[None]:
     """What is called meanwhile is no phase of training."""
     tracer = api.tracer
-    before = tracer.quiet if tracer is not None else False
+    before = tracer.muted if tracer is not None else False
     if tracer is not None:
-        tracer.quiet = True
+        tracer.muted = True
     try:
         yield
     finally:
         if tracer is not None:
-            tracer.quiet = before
+            tracer.muted = before
 
 
 @contextlib.contextmanager

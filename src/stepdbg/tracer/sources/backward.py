@@ -52,7 +52,7 @@ _transforms_are_active = torch._C._are_functorch_transforms_active
 _function_modes_are_on = torch._C._is_torch_function_mode_enabled
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _is_profiled = torch._C._autograd._profiler_enabled
-"""Calls of C, that say whether anybody would see the operator which reads a loss (`quiet.observed`)."""
+"""Calls of C, that say whether anybody would see the operator which reads a loss (`unobserved.observed`)."""
 
 
 class _Name(NamedTuple):
@@ -97,7 +97,7 @@ class Backward:
         self._open = False
 
     def _wrapper(self, original: Any) -> Callable[..., Any]:
-        hooks, tracer, log, lagging = self, self._tracer, self._tracer.free_run, self._tracer.lagging
+        hooks, tracer, log, tracker = self, self._tracer, self._tracer.free_run, self._tracer.tracker
         models, gradients = self._models, self._gradients
 
         def backward(*args: Any, **kwargs: Any) -> Any:
@@ -121,7 +121,7 @@ class Backward:
                     and not _dispatch_modes()
                     and not _is_profiled()
                     and gradients.scaled is None
-                    and lagging.pending_backward
+                    and tracker.pending_backward
                     and not models.returned_number
                     and models.output is not None
                     and models.output() is not loss
@@ -138,7 +138,7 @@ class Backward:
                     log.losses.append(value)
                     log.loss = weakref.ref(loss), known.name
                     log.starts[BACKWARD] = now
-                    lagging.pending_backward = False
+                    tracker.pending_backward = False
                     hooks._open = opened = True
                 elif get_ident() != log.thread and not tracer.following.moves_here("backward"):
                     with unseen():
@@ -273,7 +273,7 @@ class Backward:
         if not self._derivative:
             return False
         try:
-            if tracer.lagging.pending_backward and tracer.phases.open is None and not tracer.driving:
+            if tracer.tracker.pending_backward and tracer.phases.open is None and not tracer.driving:
                 tracer.begin("loss", None, False, predicted=True)
         except Exception as error:
             tracer.gave_up(error)

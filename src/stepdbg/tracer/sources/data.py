@@ -155,7 +155,7 @@ class DataLoaders:
             over = self._read.get(iterator)
             self._since = [read for read in self._since if read is not over]
             if over is not None and over.loader.feeds:  # with the epoch's last batch ends what could be learned from it
-                tracer.lagging.pending_backward = False
+                tracer.tracker.pending_backward = False
             if phase is not None:
                 made = tracer.as_made(phase)
                 made.over = _epochs(over) if over is not None and over.counted else 0
@@ -226,13 +226,13 @@ class DataLoaders:
     def _tell(self, read: Reading) -> None:
         """The epoch is that of what training reads."""
         epochs, tracer = _epochs(read), self._tracer
-        if (epochs or None) != tracer.lagging.epoch:
-            phases = tracer.phases if tracer.listening() else tracer.lagging  # what was noted began in the epoch before
+        if (epochs or None) != tracer.tracker.epoch:
+            phases = tracer.phases if tracer.listening() else tracer.tracker  # what was noted began in the epoch before
             phases.epoch = epochs or None
 
     def _learned(self) -> None:
         """Learn which loader feeds training: that of what a model was called with before a backward came."""
-        if not self._tracer.lagging.pending_backward:
+        if not self._tracer.tracker.pending_backward:
             for read in self._awaiting:
                 read.loader.feeds = read.dataset.feeds = True
             self._awaiting = []

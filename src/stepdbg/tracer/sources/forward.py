@@ -94,7 +94,7 @@ class Models(StaysHere):
     def watch(self) -> None:
         """Something may be unknown: see every call, for some updates. What steps into a forward goes on below."""
         self._watched_from = self._tracer.phases.update
-        if not self._watching and not self._tracer.quiet:
+        if not self._watching and not self._tracer.muted:
             self._watching = True
             self._below_watcher = nn.Module.__call__
             self._watcher = self._wrapper(None, self._below_watcher)
@@ -145,7 +145,7 @@ class Models(StaysHere):
         Whoever has kept the watcher for longer than it is wanted (a patch that is taken back, a library imported
         meanwhile) has a call that goes straight through, and that leaves its place as soon as it is called there.
         """
-        models, log, lagging = self, self._tracer.free_run, self._tracer.lagging
+        models, log, tracker = self, self._tracer.free_run, self._tracer.tracker
         torchs: Any = nn.Module
         plain, binds = self._plain_call, hasattr(type(below), "__get__")
 
@@ -168,7 +168,7 @@ class Models(StaysHere):
                     and (now := monotonic_ns()) < log.forward_due
                     and log.open is None
                     and len(log.notes) < log.most
-                    and not lagging.pending_backward
+                    and not tracker.pending_backward
                     and (known := models._known.get(id(self))) is not None
                     and known() is self
                     and torch.is_grad_enabled()
@@ -214,7 +214,7 @@ class Models(StaysHere):
                     models._open = models._open_phase = log.open = None
                     models.output = log.output = weakref.ref(result)
                     models.returned_number = False
-                    lagging.pending_backward = True
+                    tracker.pending_backward = True
                     log.notes += (now, "loss", None, now, 0)
                     log.starts[LOSS] = now
                 else:
@@ -248,7 +248,7 @@ class Models(StaysHere):
             return True
         if new and not (_is_model(model) or self._is_frozen_for_now(model)):
             return False
-        if (tracer.lagging.open is not None or tracer.free_run.open is not None) and self._buried():
+        if (tracer.tracker.open is not None or tracer.free_run.open is not None) and self._buried():
             return False
         if new:
             reference = self._adopt(model)
@@ -261,7 +261,7 @@ class Models(StaysHere):
             if self._watching:
                 self._stop_watching()
         if not tracer.driving:
-            pending = tracer.lagging.pending_backward
+            pending = tracer.tracker.pending_backward
             if training:
                 if pending and (running := tracer.phases.running) is not None and running.name == "loss":
                     tracer.phases.retract()
@@ -287,7 +287,7 @@ class Models(StaysHere):
     def _moves_here(self, model: nn.Module) -> bool:
         """Whether this thread, which is not the one that is debugged, becomes it as it trains that model."""
         following = self._tracer.following
-        may = torch.is_grad_enabled() and not self._tracer.quiet and get_ident() != self._tracer.thread
+        may = torch.is_grad_enabled() and not self._tracer.muted and get_ident() != self._tracer.thread
         return may and in_training(model) and _is_model(model) and following.moves_here("forward")
 
     def _see_batch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -311,7 +311,7 @@ class Models(StaysHere):
         if phase is not None:
             tracer.end(phase)
         if not torch.is_grad_enabled():
-            if phase is not None and tracer.lagging.pending_backward and self._at_script_level():
+            if phase is not None and tracer.tracker.pending_backward and self._at_script_level():
                 tracer.begin("loss", None, False, predicted=True, returning=True)
             return
         with unseen():
@@ -325,7 +325,7 @@ class Models(StaysHere):
         single = type(output) is torch.Tensor
         if not (output.requires_grad if single else any(tensor.requires_grad for _, tensor in tensors_in(output))):
             return False
-        tracer.lagging.pending_backward = True
+        tracer.tracker.pending_backward = True
         self.output = reference = weakref.ref(output) if single else None
         self.returned_number = not single or output.dim() == 0
         if reference is not None and tracer.free_run.notes and not self.returned_number:

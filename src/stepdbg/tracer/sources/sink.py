@@ -38,13 +38,13 @@ class Follows(Protocol):
 class Sink(Protocol):
     """The tracer, as sources know it."""
 
-    quiet: bool
+    muted: bool
     """True when nothing is to be made into boundaries any more."""
     driving: bool
     """True while a generator loop runs: only its yields make boundaries."""
     listeners: Listeners
     """Who of the sources is told of what."""
-    lagging: PhaseTracker
+    tracker: PhaseTracker
     """The phase tracker; in a free run as it was some moments ago."""
     registry: Registry
     """What is alive."""

@@ -16,7 +16,7 @@ from stepdbg.tracer.stepping.orders import Describes
 class Host(Protocol):
     """The tracer, as stepping into a phase knows it."""
 
-    quiet: bool
+    muted: bool
     """True when nothing is to be made into boundaries any more."""
     driving: bool
     """True while a generator loop runs: only its yields make boundaries."""

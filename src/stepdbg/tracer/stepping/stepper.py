@@ -71,7 +71,7 @@ class Stepper:
         """Hook what a phase will do that begins, or is found running, if it is to be stepped into, or breakpoints may
         name something in it.
         """
-        if self.host.quiet or not (self.order in ORDERS or self.points.any_in(phase.name)):
+        if self.host.muted or not (self.order in ORDERS or self.points.any_in(phase.name)):
             return
         try:
             self.enter(phase)
@@ -118,7 +118,7 @@ class Stepper:
 
     def stepped_by(self, order: m.Go) -> bool:
         """Whether that is the order, and the phase goes on being looked into."""
-        return self.order == order and self.phase is not None and not self.host.quiet
+        return self.order == order and self.phase is not None and not self.host.muted
 
     def sees(self) -> bool:
         """Whether what happens now, in this thread, is something that one can stop after.
@@ -128,7 +128,7 @@ class Stepper:
         return (
             get_ident() == self._thread
             and (self.stepping or (self.phase is not None and self.points.any_in(self.phase.name)))
-            and not self.host.quiet
+            and not self.host.muted
             and torch._C._get_tracing_state() is None
             and torch._C._functorch.peek_interpreter_stack() is None
             and not capturing()
@@ -148,7 +148,7 @@ class Stepper:
         """
         with self._stopping:
             phase = self.phase
-            if phase is None or self.host.quiet:
+            if phase is None or self.host.muted:
                 return
             met = self.points.met(named, phase, frame, ahead=False) if named is not None else ""
             if named is not None:
@@ -177,7 +177,7 @@ class Stepper:
         """
         with self._stopping:
             phase = self.phase
-            if phase is None or self.host.quiet or not (met := self.points.met(named, phase, frame, ahead=True)):
+            if phase is None or self.host.muted or not (met := self.points.met(named, phase, frame, ahead=True)):
                 return
             nth = self._seen["module", named.name] + 1
 

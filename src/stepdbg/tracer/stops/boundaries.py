@@ -51,7 +51,7 @@ class Entering(Protocol):
 class Looking(Protocol):
     """The tracer, as far as a boundary that is looked at needs it."""
 
-    quiet: bool
+    muted: bool
     """True when nothing is to be made into boundaries any more."""
     losses: Losses
     """The losses, for the chart."""
@@ -218,7 +218,7 @@ class Boundaries:
 
     def ends(self, cause: Cause) -> bool:
         """The last boundary comes; whether it is to be looked at, which it is once."""
-        if self._ended or self._tracer.quiet or self._rank.page is None:
+        if self._ended or self._tracer.muted or self._rank.page is None:
             return False
         self._ended = True
         self._tracer.lines.let_go()
@@ -282,7 +282,7 @@ class Boundaries:
             SystemExit: the updates that were to be traced are over.
         """
         if trace.passes(boundary, stack, self._phases, returning=returning, end=end):
-            self._tracer.quiet = self._ended = True
+            self._tracer.muted = self._ended = True
             raise SystemExit(0)
 
     def _join(self) -> None:

@@ -43,7 +43,7 @@ _SILENT = ("data", "eval", "loss")
 class Followed(Protocol):
     """The tracer, as far as it depends on the thread and the process that it is in."""
 
-    quiet: bool
+    muted: bool
     """True when nothing is to be made into boundaries any more."""
     driving: bool
     """True while a generator loop runs."""
@@ -51,7 +51,7 @@ class Followed(Protocol):
     """What is alive."""
     free_run: FreeRunLog
     """The phases of a free run that are only noted."""
-    lagging: PhaseTracker
+    tracker: PhaseTracker
     """The phase tracker; in a free run as it was some moments ago."""
 
     @property
@@ -85,7 +85,7 @@ class Following:
     @property
     def undecided(self) -> bool:
         """Whether any thread may turn out to be the one that trains: none has so far, or that one has ended."""
-        return not self._tracer.quiet and not (self._is_alive() and self._has_been_in(_SIGNS))
+        return not self._tracer.muted and not (self._is_alive() and self._has_been_in(_SIGNS))
 
     def moves_here(self, name: str) -> bool:
         """Whether the thread that calls this, which is not followed, is followed from now on.
@@ -94,7 +94,7 @@ class Following:
             name: The phase that it is about to begin.
         """
         tracer = self._tracer
-        if tracer.quiet or tracer.driving or name in _SILENT or torch._C._current_graph_task_id() != -1:
+        if tracer.muted or tracer.driving or name in _SILENT or torch._C._current_graph_task_id() != -1:
             return False  # (a thread of autograd's own belongs to a backward)
         if not self.turn.acquire(blocking=False):
             return False
@@ -106,7 +106,7 @@ class Following:
             tracer.registry.others.forget()
             self._beside = False
             if self.fetched is not None and self.fetched[0] == tracer.thread:
-                phases = tracer.lagging
+                phases = tracer.tracker
                 phases.leave(phases.pass_by("data", None, self.fetched[1]), self.fetched[2])
             return True
         finally:
@@ -128,11 +128,11 @@ class Following:
 
     def _is_within(self) -> bool:
         """Whether a call of the thread that is followed is open."""
-        return self._tracer.free_run.open is not None or self._tracer.lagging.open is not None
+        return self._tracer.free_run.open is not None or self._tracer.tracker.open is not None
 
     def _has_been_in(self, names: tuple[str, ...]) -> bool:
         """Whether the thread that is followed has been in any of these phases."""
-        log, phases = self._tracer.free_run, self._tracer.lagging
+        log, phases = self._tracer.free_run, self._tracer.tracker
         if phases.update > 1 or log.has_noted(names):
             return True
         known = (*phases.done, *phases.before, phases.open, phases.running)
@@ -141,14 +141,14 @@ class Following:
     def forked(self) -> None:
         """Let go of what is the parent's, in a child that has just been forked."""
         self.turn = RLock()
-        if self._tracer.quiet or replay.forking:  # what is forked to look at a call again writes nowhere, and ends
+        if self._tracer.muted or replay.forking:  # what is forked to look at a call again writes nowhere, and ends
             self._tracer.disarm()
             return
         self.unproven = True
         self.fetched, self._beside = None, False
         self._rank.begin_anew()
         self._tracer.begin_anew()
-        self._tracer.lagging.begin_anew()
+        self._tracer.tracker.begin_anew()
         self._tracer.free_run.begin_anew()
         self._losses.begin_anew()
         for close in self.at_fork:

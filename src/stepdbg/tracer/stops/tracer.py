@@ -62,24 +62,24 @@ class Tracer(StaysHere):
 
     def __init__(self, link: Link, folder: Path) -> None:
         self.gradient_scaling = GradientScaling()
-        self.quiet = False
+        self.muted = False
         """True when nothing is to be made into boundaries any more."""
         self.driving = False
         """True while a generator loop runs: only its yields make boundaries."""
         self.listeners = Listeners()
-        self.lagging = PhaseTracker()
+        self.tracker = PhaseTracker()
         """The phase tracker; in a free run as it was some moments ago: for what is no matter of phases."""
-        self.registry = Registry(earlier=Earlier(self.lagging))
+        self.registry = Registry(earlier=Earlier(self.tracker))
         self.registry.others.tell = partial(self.tell, severity="warning")
         self._rank = Rank(link, folder)
-        self.losses = Losses(self.lagging, self._rank)
+        self.losses = Losses(self.tracker, self._rank)
         self.handlers = Handlers(self.tell)
         self.closures = Closures()
         self.checks = Checks(self, self.registry, self.gradient_scaling)
-        self._returns = Returns(self.registry, self.lagging, self.gave_up)
+        self._returns = Returns(self.registry, self.tracker, self.gave_up)
         reports = BreakpointReports(self._rank)
         points = Breakpoints(self.registry, OwnerNames(self.registry, stack_around), self.closures, reports)
-        self._policy = StopPolicy(self.lagging, points, self.checks)
+        self._policy = StopPolicy(self.tracker, points, self.checks)
         self._watch = PhaseWatch(self._returns, self.gradient_scaling)
         self._stop_server = StopServer(
             self._rank, self._returns, self._watch, self.gradient_scaling, self.handlers, self._policy, points
@@ -87,10 +87,10 @@ class Tracer(StaysHere):
         server = self._stop_server
         self._ahead = BreakpointsAhead(self, points, server.watches, server.history, self._rank)
         self.give_back = self._watch.copies.out_of_memory
-        self.free_run = FreeRunLog(self.lagging, self.registry, self._rank, self.losses)
+        self.free_run = FreeRunLog(self.tracker, self.registry, self._rank, self.losses)
         self._stepper = Stepper(self, self._policy, BreakpointUnits(self, points))
         self.following = Following(self, self._rank, self.losses)
-        self.rounds = Rounds(self.lagging)
+        self.rounds = Rounds(self.tracker)
         self._boundaries = Boundaries(
             self, self._rank, self._policy, self._stop_server, self._watch, self._returns, points
         )
@@ -107,7 +107,7 @@ class Tracer(StaysHere):
         """The phase tracker, up to now."""
         if self.free_run.notes:
             self.free_run.replay()
-        return self.lagging
+        return self.tracker
 
     @property
     def thread(self) -> int:
@@ -116,7 +116,7 @@ class Tracer(StaysHere):
 
     def listening(self) -> bool:
         """Whether a call in this thread can make boundaries."""
-        return not self.quiet and get_ident() == self.thread
+        return not self.muted and get_ident() == self.thread
 
     def admits(self, name: str) -> bool:
         """Whether a call of that phase makes a boundary here.
@@ -124,9 +124,9 @@ class Tracer(StaysHere):
         Not while a generator loop is driven, and not inside a call of the same phase: what an override calls of its
         base is no phase of its own.
         """
-        if self.quiet or self.driving or (get_ident() != self.thread and not self.following.moves_here(name)):
+        if self.muted or self.driving or (get_ident() != self.thread and not self.following.moves_here(name)):
             return False
-        return (self.free_run.open is None and self.lagging.open is None) or (
+        return (self.free_run.open is None and self.tracker.open is None) or (
             self.free_run.open != name and not self.phases.within(name)
         )
 
@@ -172,7 +172,7 @@ class Tracer(StaysHere):
         may_note = in_order and not (silent or bad or ahead.forbids_noting(name))
         if may_note and log.enter(name, optimizer, call):
             if tell is not None:
-                tell(self.lagging.update_of(name))
+                tell(self.tracker.update_of(name))
             return NOTED
         log.disarm()
         ahead.look_before(at or sys._getframe(1))
@@ -214,7 +214,7 @@ class Tracer(StaysHere):
                 return
             phase, log.phase = log.phase, None
             if phase.name == "step":
-                self.lagging.optimizers.note_step(log.key)
+                self.tracker.optimizers.note_step(log.key)
         if self._stepper.phase is phase:
             self._stepper.over()
         now = monotonic_ns()
@@ -225,11 +225,11 @@ class Tracer(StaysHere):
             self._returns.note(phase)
         if phases.open is not None:
             return
-        if self._policy.free and self.lagging.optimizers.regular and self._may_pass():
+        if self._policy.free and self.tracker.optimizers.regular and self._may_pass():
             self.rounds.forget()
             self._ahead.arm(log, phases, now)
             self.lines.check()
-        elif not (self.driving or self.quiet):
+        elif not (self.driving or self.muted):
             self.listeners.call_ended(phase.name)
 
     def ended(self, phase: Phase) -> None:
@@ -357,7 +357,7 @@ class Tracer(StaysHere):
 
     def _may_pass(self) -> bool:
         """Whether phases may go by unseen: each is a call, nobody is told of updates, no step is one by hand."""
-        return not (self.quiet or self.driving or self.listeners.update) and self.registry.has_optimizers
+        return not (self.muted or self.driving or self.listeners.update) and self.registry.has_optimizers
 
     # what fails, and the hub
 
@@ -373,7 +373,7 @@ class Tracer(StaysHere):
 
     def disarm(self) -> None:
         """The hub is gone, or this process is none of the session's: never stop or report again."""
-        self.quiet = True
+        self.muted = True
         self.free_run.disarm()
         api.tracer = None
         self._stop_server.let_go()

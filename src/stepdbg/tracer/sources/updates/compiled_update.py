@@ -40,7 +40,7 @@ class CompiledUpdates:
         def compile(*args: Any, **kwargs: Any) -> Any:
             try:
                 function = args[0] if args else kwargs.get("model")
-                if function is not None and not is_a(function, nn.Module) and not tracer.quiet:
+                if function is not None and not is_a(function, nn.Module) and not tracer.muted:
                     hooks._names.append(str(getattr(function, "__qualname__", type(function).__name__)))
                     tracer.listeners.update = hooks._say_what_is_hidden
                     tracer.free_run.disarm()

@@ -77,7 +77,7 @@ class CudaGraphs:
     def _say_what_is_hidden(self) -> None:
         """A graph is replayed; within a phase (`make_graphed_callables`, `torch.compile`) it hides nothing."""
         tracer = self._tracer
-        if not tracer.listening() or tracer.free_run.open is not None or tracer.lagging.open is not None:
+        if not tracer.listening() or tracer.free_run.open is not None or tracer.tracker.open is not None:
             return
         self._notified = True
         tracer.tell(
