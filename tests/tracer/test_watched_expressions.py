@@ -7,10 +7,12 @@ import os
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from tracer.bare_hub import Debuggee, bare, debuggee, write
 
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.breakpoint_text import parse
 from stepdbg.protocol.page import WATCHES, Page
 
 TEXTBOOK = """
@@ -250,3 +252,20 @@ def test_a_watch_that_never_ends_is_interrupted_and_switched_off_and_training_go
         list(training.stops_from(training.go("continue"), "continue"))
         assert training.end() == bare(script)
     assert training.failures[0] == m.WatchFailed(1, "it did not end, and was interrupted; it is switched off", off=True)
+
+
+def test_a_stop_at_the_end_of_an_update_is_a_sample_however_training_came_there(tmp_path: Path) -> None:
+    script = write(tmp_path, TEXTBOOK.replace("train(8)", "train(60)"))
+    points = (msgspec.structs.replace(parse("after step at update 37"), number=1),)
+    with debuggee(script, go="continue", watches=("loss",), breakpoints=points) as training:
+        stop = training.stop()
+        assert history(training)[1][-1] == (37, stop.watched[0].value)
+
+
+@pytest.mark.parametrize("text", ["after step at update 37", "step at update 37", "backward at update 37", "update 37"])
+def test_a_breakpoint_far_ahead_is_met_while_something_is_watched(text: str, tmp_path: Path) -> None:
+    script = write(tmp_path, TEXTBOOK.replace("train(8)", "train(60)"))
+    points = (msgspec.structs.replace(parse(text), number=1),)
+    with debuggee(script, go="continue", watches=("loss",), breakpoints=points) as training:
+        boundary = training.stop().boundary
+    assert 37 in (boundary.update, boundary.opens)

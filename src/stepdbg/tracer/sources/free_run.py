@@ -186,6 +186,7 @@ class FreeRunLog(StaysHere):
     def replay(self) -> None:
         """Replay the notes into the phase tracker."""
         notes, self.notes = self.notes, []
+        self.most -= len(notes)  # somebody may have read the phase tracker while phases are noted
         self._values, self.losses = iter(self.losses), []
         phases, update = self._phases, self._phases.update
         end = len(notes) // _FIELDS * _FIELDS

@@ -125,7 +125,10 @@ class Watches:
     # stops
 
     def at_stop(self, at: Arrival) -> tuple[m.WatchValue, ...]:
-        """What each watch gives at a stop; where that is a sample, what was taken."""
+        """What each watch gives at a stop, which is a sample where an update is done."""
+        boundary = at.boundary
+        if boundary.done == "step" and not boundary.inside:
+            self.sample(at, free=False)
         self.pace.waited()
         index, taken = self._sample
         known = taken if index == at.boundary.index else {}

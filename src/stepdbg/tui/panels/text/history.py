@@ -43,7 +43,9 @@ def draw(snapshot: Snapshot, frame: Frame, name: str, *, log: bool) -> Drawing:
     rate = f", every {count(every)}" if every > 1 else ""
     title = (*title, Span(f"{plural(len(updates), 'update')}{rate} ", "dim"))
     drawing = charted(lines, frame, log=log)
-    return drawing._replace(title=(*title, *drawing.title))
+    scale = (Span("log ", "dim"),) if log else ()
+    faults = (span for span in drawing.title if span.role in ("error", "warning"))
+    return drawing._replace(title=(*title, *scale, *faults))
 
 
 def _points(values: Iterable[tuple[int, float | None]]) -> tuple[Point, ...]:
