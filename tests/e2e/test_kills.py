@@ -103,3 +103,30 @@ def test_the_hub_killed_leaves_training_running_to_its_end(place: Place, number:
     terminal.press("q")
     terminal.wait_exit()
     assert terminal.emulator.leftovers() == []
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_client_killed_while_a_breakpoint_is_being_set_loses_none(place: Place, number: int) -> None:
+    """Those that were set before are there and met; the one being set is there whole, or not at all."""
+    keys = ("b", "\x1b[B", "\x15", "scheduler at update 7", "\r")
+    typed = random.Random(f"{SEED} breakpoint {number}").randrange(1, len(keys) + 1)
+    print(f"STEPDBG_TEST_SEED={SEED}: killed after {keys[:typed]}")
+    points = ("before backward at update 3", "epoch 2")
+    terminal = place.stepdbg(*(word for point in points for word in ("-b", point)), DEMOS / "mnist.py", *ARGUMENTS)
+    wait_stop(terminal)
+    for key in keys[:typed]:
+        terminal.type(key)
+    terminal.signal(signal.SIGKILL)
+    assert terminal.wait_exit() == -signal.SIGKILL
+
+    again = place.stepdbg("attach")
+    wait_stop(again)
+    again.type("8")
+    again.wait_for(*points)
+    assert "scheduler" not in again.text or "before scheduler at update 7" in again.text
+    stop = move(again, "c")
+    assert (stop.next, stop.update) == ("backward", 3)
+    move(again, "c")  # to where the epoch opens, and from there to the end
+    again.press("c")
+    again.wait_for_match("at the end of the script|EXITED", seconds=60)
+    assert digest(printed(place)) == bare_digest("mnist.py")

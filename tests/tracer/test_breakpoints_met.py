@@ -116,6 +116,16 @@ PLACES: dict[str, Holds] = {
     "after step every 2": lambda at: at.done == "step" and at.update % 2 == 0,
     "update 4": lambda at: at.opens == 4,
     "update every 3": lambda at: at.opens is not None and at.opens % 3 == 0,
+    "epoch 3": lambda at: at.opens == 7 and at.epoch is not None and at.done == "data",
+    "epoch 1": lambda at: at.index == 1 and at.epoch is not None,
+    "update every 2 in epoch 2": lambda at: (
+        at.epoch is not None and ((at.opens == 4 and at.done == "data") or at.opens == 6)
+    ),
+    "before data in epoch 2": lambda at: (
+        at.next == "data"
+        and at.epoch is not None
+        and ((at.opens == 4 and at.done == "data") or at.opens in (5, 6) or (at.opens == 7 and at.done == "step"))
+    ),
     "forward": lambda at: at.next == "forward",
     "after zero_grad at update 2": lambda at: at.done == "zero_grad" and at.update == 2,
     "backward if loss < 1": lambda at: at.next == "backward" and at.loss is not None and at.loss < 1,

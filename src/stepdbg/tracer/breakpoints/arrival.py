@@ -27,6 +27,13 @@ class Arrival(NamedTuple):
     """The model or optimizer whose phase is done, where that is known."""
     loss_done: str | None = None
     """What the loss is called that the backward just done was called on."""
+    next_epoch: int | None = None
+    """The epoch of the phase that comes next, where that is another than the boundary's, which is of the phase done."""
+
+    @property
+    def coming_epoch(self) -> int | None:
+        """The epoch of the phase that comes next."""
+        return self.boundary.epoch if self.next_epoch is None else self.next_epoch
 
 
 class AtLine:
@@ -36,6 +43,11 @@ class AtLine:
 
     coming: weakref.ref[Any] | None = None
     done: weakref.ref[Any] | None = None
+
+    @property
+    def coming_epoch(self) -> int | None:
+        """The epoch that the line is in."""
+        return self.boundary.epoch
 
     def __init__(self, frame: FrameType, here: Callable[[], m.Boundary]) -> None:
         self.frame: FrameType | None = frame

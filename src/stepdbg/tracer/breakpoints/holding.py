@@ -106,12 +106,11 @@ class Breakpoints:
         """
         return self.places.updates_ahead(update)
 
-    def hold(self, points: Iterable[Breakpoint]) -> None:
-        """Those of these breakpoints that are of this process hold from now on."""
+    def hold(self, points: Iterable[Breakpoint], epoch: int | None = None) -> None:
+        """Those of these breakpoints that are of this process hold from now on; training is in that epoch."""
         points = [point for point in points if point.rank in (None, self.rank) and not point.first_bad]
-        self.places = Places(
-            point for point in points if point.watch is None and not is_gradient(point.phase, point.of)
-        )
+        at_boundaries = [one for one in points if one.watch is None and not is_gradient(one.phase, one.of)]
+        self.places = Places(at_boundaries, epoch)
         self.inner.hold(points)
         self.watchpoints.hold(points)
         before, self._states = self._states, {}
@@ -129,7 +128,7 @@ class Breakpoints:
     def met(self, at: Arrival) -> str:
         """Why training stops at that boundary, in words; empty where no breakpoint makes it."""
         reason = self._watched(at) if self.watchpoints.any else ""
-        for point in self.places.at(at.boundary, sure=at.sure):
+        for point in self.places.at(at.boundary, at.coming_epoch, sure=at.sure):
             state = self._states[point.number]
             if state.seen_at == at.boundary.index or state.over or not self.owners.is_of(point, at):
                 continue

@@ -11,7 +11,15 @@ from stepdbg.protocol.messages import Boundary, Breakpoint
 class Places:
     """The breakpoints that are switched on, sorted by what they look at."""
 
-    def __init__(self, breakpoints: Iterable[Breakpoint] = ()) -> None:
+    def __init__(self, breakpoints: Iterable[Breakpoint] = (), epoch: int | None = None) -> None:
+        """Sort them.
+
+        Args:
+            breakpoints: All that are of this process.
+            epoch: The epoch that training is in.
+        """
+        self._epoch = epoch
+        """The epoch in which an update opened last, as far as was looked."""
         self._before: dict[str, list[Breakpoint]] = {}
         self._after: dict[str, list[Breakpoint]] = {}
         self._opening: list[Breakpoint] = []
@@ -40,17 +48,24 @@ class Places:
         self.owned = frozenset(name for name, those in self._after.items() if any(point.of for point in those))
         """The phases that have any after them which is of an owner of that name only."""
 
-    def at(self, boundary: Boundary, *, sure: bool = True) -> Iterator[Breakpoint]:
-        """Those whose place this is; one *before* a phase is not where that phase is only a guess."""
+    def at(self, boundary: Boundary, epoch: int | None, *, sure: bool = True) -> Iterator[Breakpoint]:
+        """Those whose place this is; one *before* a phase is not where that phase is only a guess.
+
+        Args:
+            boundary: The boundary.
+            epoch: The epoch of the phase that comes next.
+            sure: Whether it is known what comes next.
+        """
         yield from self._due()
         if boundary.opens is not None:
+            entered, self._epoch = epoch != self._epoch, epoch
             for point in self._opening:
-                if counts(point, boundary.opens, boundary.epoch):
+                if counts(point, boundary.opens, epoch) and (entered or not _opens_epoch(point)):
                     yield point
         coming = boundary.opens or boundary.update
         if sure and boundary.next is not None and not (boundary.next == boundary.done == "eval"):
             for point in self._before.get(boundary.next, ()):
-                if counts(point, coming, boundary.epoch):
+                if counts(point, coming, epoch):
                     yield point
         if boundary.done is not None:
             for point in self._after.get(boundary.done, ()):
@@ -118,6 +133,11 @@ def counts(point: Breakpoint, update: int, epoch: int | None) -> bool:
     if point.every is not None and update % point.every:
         return False
     return point.epoch is None or point.epoch == epoch
+
+
+def _opens_epoch(point: Breakpoint) -> bool:
+    """Whether a breakpoint is met once in its epoch, where that opens."""
+    return point.update is None and point.every is None
 
 
 def _is_plain(point: Breakpoint) -> bool:

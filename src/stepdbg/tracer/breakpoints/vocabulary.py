@@ -82,7 +82,8 @@ class Vocabulary:
             case "update":
                 return self._at.boundary.opens or self._at.boundary.update if self._update is None else self._update
             case "epoch":
-                return _there(self._at.boundary.epoch, "no loader is iterated over yet, so there is no epoch")
+                epoch = self._at.coming_epoch if self._update is None else self._at.boundary.epoch
+                return _there(epoch, "no loader is iterated over yet, so there is no epoch")
             case "rank":
                 return self._at.boundary.rank
             case "lr":

@@ -148,6 +148,7 @@ class Boundaries:
             frame,
             owner,
             *_of(done),
+            next_epoch=phases.epoch,
         )
         self._sample(arrival, done)
         again = silent and self._last_index == phases.index

@@ -146,7 +146,7 @@ class StopPolicy:
         self._pause = PausePolicy()
         self.exceptions = True
         """Whether an uncaught exception is a stop."""
-        self._points, self.checks = points, checks
+        self._phases, self._points, self.checks = phases, points, checks
         self.policies: tuple[Policy, ...] = (
             BadValuePolicy(checks, points),
             BreakpointPolicy(phases, points),
@@ -163,11 +163,15 @@ class StopPolicy:
         """The session has been entered, with the order and the breakpoints that hold there."""
         self.traced = welcome.trace is not None
         self._order.until, self.exceptions = welcome.go, welcome.exceptions
-        self.set_breakpoints(welcome.breakpoints)
+        self._hold(welcome.breakpoints, None)
 
     def set_breakpoints(self, points: tuple[m.Breakpoint, ...]) -> None:
         """Take these breakpoints in the place of those that held so far."""
-        self._points.hold(points)
+        self._hold(points, self._phases.epoch)
+
+    def _hold(self, points: tuple[m.Breakpoint, ...], epoch: int | None) -> None:
+        """Take these breakpoints; training is in that epoch."""
+        self._points.hold(points, epoch)
         self.checks.hold(one for one in points if one.rank in (None, self._points.rank))
         self.settle()
 
