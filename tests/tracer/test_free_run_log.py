@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stepdbg.protocol.page import Page
@@ -76,7 +76,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("pages")
 
 
+LATE = [Call("step", 2)] + [*FORWARD, Call("backward"), Call("step", 1), Call("zero_grad", 2)] * 5
+"""The order of its updates is known only after the third."""
+
+
 @given(run=RUNS, pauses=st.sets(st.integers(0, 200)))
+@example(run=LATE, pauses=set())
 def test_it_does_not_matter_how_many_phases_go_by_before_somebody_looks(
     run: list[Call], pauses: set[int], folder: Path
 ) -> None:

@@ -36,7 +36,7 @@ LAG_NS = 150_000_000
 or at the first boundary after so long."""
 NOTED = Phase("", 0, 0, None)
 """Stands for a phase that is only noted."""
-_ALIKE = 2
+_ALIKE = 3
 """After so many updates of one make the next one is expected to be alike; and so many are made up at the end."""
 _FIELDS = 4
 """The number of notes of each phase: its name, its optimizer (of a backward: what its loss is called), when it began,
@@ -194,7 +194,7 @@ class FreeRunLog(StaysHere):
         openings: list[int] = []
         place = 0
         while place < len(names):
-            if len(openings) == _ALIKE:
+            if len(openings) >= _ALIKE:
                 place += self._pass_over(names, optimizers, place, openings)
             before = phases.update
             self._replay(*notes[place * _FIELDS : (place + 1) * _FIELDS])
@@ -240,7 +240,7 @@ class FreeRunLog(StaysHere):
             How many phases are passed over, `place` being where an update is due to open.
         """
         period = openings[-1] - openings[-2]
-        if place != openings[-1] + period:
+        if place != openings[-1] + period or openings[-2] - openings[-3] != period:
             return 0
         pattern, owners = names[place - period : place], keys[place - period : place]
         if (pattern, owners) != (
