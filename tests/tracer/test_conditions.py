@@ -167,6 +167,17 @@ def test_the_norm_of_the_gradients_is_told_at_each_step_however_training_goes_on
     assert 5 < len(wanted) < 40
 
 
+def test_what_python_thinks_of_a_condition_is_not_told_among_the_script_s_warnings(tmp_path: Path) -> None:
+    text = "import warnings\nNEVER = () is 1\n" + TRAIN.replace("opt.step()", "warnings.warn('its own'); opt.step()")
+    script = write(tmp_path, text)
+    odd = ("backward if loss is 2", "step if grad_norm() is 7", 'after step log "{1 is 2}"', f"{script}:5 if 1 is 2")
+    with debuggee(script, go="continue", breakpoints=points(*odd), watches=("loss is 2",)) as training:
+        assert [stop.reason for stop in training.stops("continue")] == ["exit"]
+        assert training.end() == bare(script)
+    warned = bare(script)[2]
+    assert (warned.count("UserWarning: its own"), warned.count("SyntaxWarning")) == (1, 1)
+
+
 def test_a_variable_that_bears_the_name_of_a_word_and_is_not_called_is_the_variable(tmp_path: Path) -> None:
     script = write(tmp_path, TRAIN.replace("opt.step()", "grad_norm = torch.tensor(float(i)); opt.step()"))
     with debuggee(script, go="continue", breakpoints=points("step if grad_norm > 7")) as training:

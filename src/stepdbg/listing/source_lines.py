@@ -11,6 +11,8 @@ from inspect import CO_OPTIMIZED
 from types import CodeType
 from typing import NamedTuple
 
+from stepdbg.protocol.expressions import unwarned
+
 _COMPREHENSIONS = frozenset(("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"))
 
 
@@ -70,7 +72,9 @@ def lines_with_code(source: bytes | str, file: str = "<source>") -> dict[int, st
         SyntaxError, ValueError, RecursionError: this Python cannot compile the source.
     """
     found: dict[int, str] = {}
-    for code in codes_in(compile(source, file, "exec", dont_inherit=True)):
+    with unwarned():  # Python has warned of the file when it was loaded
+        whole = compile(source, file, "exec", dont_inherit=True)
+    for code in codes_in(whole):
         found |= dict.fromkeys(lines_of(code).lines, "" if code.co_name == "<module>" else code.co_qualname)
     return found
 

@@ -25,6 +25,7 @@ import msgspec
 
 from stepdbg.errors import UsageError
 from stepdbg.protocol import moment_text
+from stepdbg.protocol.expressions import UNCOMPILED, compiled, what_is_wrong
 from stepdbg.protocol.messages import Boundary, Breakpoint, Noted
 from stepdbg.protocol.watchpoint_text import WATCH, watch_words, watched
 
@@ -216,10 +217,9 @@ def check_condition(condition: str) -> None:
     if not condition:
         raise UsageError("there is nothing after `if`; write for example `backward if loss > 2`")
     try:
-        compile(condition, "<condition>", "eval", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        what = error.msg if isinstance(error, SyntaxError) else type(error).__name__
-        hint = ""
+        compiled(condition, "<condition>")
+    except UNCOMPILED as error:
+        hint, what = "", what_is_wrong(error)
         if re.search(r"\s(once|ignore \d+|log [\"'].*|at update \d+|every \d+|of \S+)\Z", condition):
             hint = "; everything else stands before `if`"
         elif re.search(r"(?<![=!<>:])=(?!=)", condition) and "(" not in condition:
@@ -234,10 +234,9 @@ def check_log(words: str) -> None:
         UsageError: what stands between braces is no expression of Python.
     """
     try:
-        compile(log_source(words), "<log>", "eval", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        what = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise UsageError(f"the message {words!r} cannot be filled in: {what}") from error
+        compiled(log_source(words), "<log>")
+    except UNCOMPILED as error:
+        raise UsageError(f"the message {words!r} cannot be filled in: {what_is_wrong(error)}") from error
 
 
 def log_source(words: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from stepdbg.errors import UsageError
+from stepdbg.protocol.expressions import UNCOMPILED, compiled, what_is_wrong
 
 EXAMPLES = '`acc`, `grad_norm()`, `ratio("model.fc1.weight")`'
 LONGEST = 1000
@@ -22,15 +23,10 @@ def read_watch(text: str) -> str:
         raise UsageError(f"there is nothing to watch; write for example {EXAMPLES}")
     if len(expression) > LONGEST:
         raise UsageError(f"an expression of more than {LONGEST:,} characters is not watched")
-    import warnings  # not before the first paint
-
     try:
-        with warnings.catch_warnings(action="ignore"):
-            compile(expression, "<watch>", "eval", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        what = error.msg if isinstance(error, SyntaxError) else type(error).__name__
-        hint = ""
-        if re.match(r"[\w.\[\]'\"]+\s*=(?!=)", expression):
-            hint = "; a watch only reads, without ="
+        compiled(expression, "<watch>")
+    except UNCOMPILED as error:
+        hint = "; a watch only reads, without =" if re.match(r"[\w.\[\]'\"]+\s*=(?!=)", expression) else ""
+        what = what_is_wrong(error)
         raise UsageError(f"the watch {expression!r} is no expression of Python: {what}{hint}") from error
     return expression

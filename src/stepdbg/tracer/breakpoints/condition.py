@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import torch
 
 from stepdbg.protocol.breakpoint_text import log_source
+from stepdbg.protocol.expressions import compiled, tree_of
 from stepdbg.tracer.breakpoints.words import VOCABULARY
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.stack import local_variable
@@ -44,10 +45,10 @@ class Condition:
     """
 
     def __init__(self, source: str) -> None:
-        self.code = compile(source, "<condition>", "eval", dont_inherit=True)
+        self.code = compiled(source, "<condition>")
         self.names = names_in(self.code)
         """All names that the expression reads."""
-        nodes = [*ast.walk(ast.parse(source, mode="eval"))]
+        nodes = [*ast.walk(tree_of(source))]
         calls = [node.func for node in nodes if isinstance(node, ast.Call)]
         self.calls = frozenset(one.id for one in calls if isinstance(one, ast.Name))
         """The names that the expression calls."""
@@ -199,13 +200,13 @@ def norm_condition(conditions: Sequence[str], norm: Callable[[], float]) -> Call
 def _any_of(conditions: Sequence[str], name: str) -> Callable[..., object]:
     """A function of what has that name: whether any of the expressions is true."""
     holds = " or ".join(f"({one})" for one in conditions)
-    function: Callable[..., object] = eval(compile(f"lambda {name}: {holds}", "<condition>", "eval"), {})
+    function: Callable[..., object] = eval(compiled(f"lambda {name}: {holds}", "<condition>"), {})
     return function
 
 
 def _asks_for_all(condition: str) -> bool:
     """Whether an expression names `grad_norm` only to call it, of all gradients: once, since each call is work."""
-    nodes = [*ast.walk(ast.parse(condition, mode="eval"))]
+    nodes = [*ast.walk(tree_of(condition))]
     names = [node for node in nodes if isinstance(node, ast.Name)]
     calls = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
     return len(names) == len(calls) == 1 and not (calls[0].args or calls[0].keywords)
