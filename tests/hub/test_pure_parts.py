@@ -222,6 +222,19 @@ def test_losses_are_thinned_evenly_when_they_grow_many() -> None:
     assert len(steps) == 1
 
 
+def test_each_of_several_losses_is_thinned_by_itself() -> None:
+    history = LossHistory(most=100)
+    for update in range(1000):
+        history.extend([LossPoint(update, loss, 0.0) for loss in (0, 1) if loss == 0 or update % 3 == 0])
+    updates = {loss: [point.update for point in history.points if point.loss == loss] for loss in (0, 1)}
+    assert len(history.points) <= 100
+    for loss, every in ((0, 1), (1, 3)):
+        steps = {later - earlier for earlier, later in itertools.pairwise(updates[loss])}
+        assert updates[loss][0] == 0
+        assert len(steps) == 1
+        assert steps.pop() % every == 0
+
+
 def test_the_tail_follows_the_log_through_a_rotation_and_loses_nothing(tmp_path: Path) -> None:
     log = tmp_path / "output.log"
     tail = OutputTail(log)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ MOST_STOPS = 10_000
 MOST_BYTES = 64 * 1024 * 1024
 """The size of the encoded stops that are kept: a model of many parameters names thousands of effects in each."""
 MOST_LOSSES = 200_000
-"""Points of one rank; beyond it every second one is dropped."""
+"""Points of one rank; beyond it every second one of each loss is dropped."""
 
 
 class _StopRecord(NamedTuple):
@@ -85,16 +85,22 @@ class LossHistory:
     def __init__(self, most: int = MOST_LOSSES) -> None:
         self._most = most
         self._every = 1
-        self._arrived = 0
+        self._arrived = Counter[int]()
+        """How many points of each loss have come."""
         self.names: tuple[str, ...] = ()
         self.points: list[LossPoint] = []
 
     def extend(self, points: list[LossPoint]) -> None:
-        """Append points; once there are too many, only every second, fourth, … is kept."""
+        """Append points; once there are too many, only every second, fourth, … of each loss is kept."""
         for point in points:
-            if self._arrived % self._every == 0:
+            if self._arrived[point.loss] % self._every == 0:
                 self.points.append(point)
-            self._arrived += 1
-        while len(self.points) > self._most:
-            del self.points[1::2]
+            self._arrived[point.loss] += 1
+        while len(self.points) > max(self._most, len(self._arrived)):
+            seen, kept = Counter[int](), []
+            for point in self.points:
+                if seen[point.loss] % 2 == 0:
+                    kept.append(point)
+                seen[point.loss] += 1
+            self.points = kept
             self._every *= 2
