@@ -479,3 +479,21 @@ async def test_b_proposes_to_watch_the_value_under_the_cursor_and_to_stop_at_the
         await here.until(lambda: "●" in model.text(), "the mark on the row of what is watched")
         await here.press("1", "up", "b")
         await here.until_seen("stop before forward of model.fc1", "stop after forward of model.fc1")
+
+
+async def test_what_is_typed_over_the_lines_of_a_dialog_goes_to_its_field_and_a_whole_breakpoint_is_one_by_itself() -> (
+    None
+):
+    async with stage() as here:
+        await here.press("b", *"step")
+        await here.until(lambda: here.app.screen.query_one("#field").value == "step", "the field takes it")
+        await here.press("space", *"once", "enter")
+        await here.until(lambda: here.app.snapshot.session.breakpoints, "a breakpoint")
+        await here.press("b", *"if", "space", *"loss>2", "enter")
+        await here.until(lambda: len(here.app.snapshot.session.breakpoints) == 2, "another")
+        first, second = here.app.snapshot.session.breakpoints
+        assert (first.phase, first.once, first.condition) == ("step", True, "")
+        assert (second.phase, second.condition) == (here.app.snapshot.stop.boundary.next, "loss>2")
+        await here.press("b", *"stepp", "space", *"now", "enter")
+        await here.until(lambda: "cannot read" in str(here.app.screen.query_one("#problem").render()), "what is wrong")
+        assert len(here.app.snapshot.session.breakpoints) == 2

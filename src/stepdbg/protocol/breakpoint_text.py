@@ -35,7 +35,8 @@ _LINE = r"\s*(?P<file>\S.*?\.\w+):(?P<line>\d+)(?=\s|\Z)"
 _STRING = r"""\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
 _COUNTED = {"at": ("update", "update"), "in": ("epoch", "epoch"), "on": ("rank", "rank")}
 """The word that a clause begins with: the one that follows on it, before a number, and what the number is of."""
-_CLAUSES = (*_COUNTED, "of", "every", "ignore", "once", "log", "if")
+CLAUSES = (*_COUNTED, "of", "every", "ignore", "once", "log", "if")
+"""The words that clauses begin with."""
 _FIRST_BAD = "first nan"
 """How the breakpoint is written that is met where the first value is not finite."""
 EXAMPLES = "`backward`, `after step of opt`, `update 40`, `train.py:48`, `backward if loss > 2`"
@@ -98,7 +99,7 @@ def parse(text: str) -> Breakpoint:
             found["condition"] = condition = scanner.rest
             check_condition(condition)
             break
-        if word not in _CLAUSES or not _read_clause(word, scanner, found):
+        if word not in CLAUSES or not _read_clause(word, scanner, found):
             raise _unreadable(text)
     if is_gradient(found.get("phase"), found.get("of", "")):
         if found.get("when") == "before":
@@ -117,7 +118,7 @@ def parse(text: str) -> Breakpoint:
 def _is_line(scanner: _Scanner, found: dict[str, Any], text: str) -> bool:
     """Read `train.py:48`, where that comes next."""
     match = scanner.take(_LINE)
-    if match is None or re.search(rf"[\"']|\s({'|'.join(_CLAUSES)})\s", match["file"]):
+    if match is None or re.search(rf"[\"']|\s({'|'.join(CLAUSES)})\s", match["file"]):
         scanner.at = 0
         return False
     found["file"], found["line"] = match["file"], int(match["line"])
@@ -172,7 +173,7 @@ def _read_phase(scanner: _Scanner, found: dict[str, Any], text: str) -> None:
     if word in ("before", "after"):
         found["when"] = word
         word = scanner.word()
-    if not word or word in ("before", "after", *_CLAUSES):
+    if not word or word in ("before", "after", *CLAUSES):
         raise _unreadable(text)
     found["phase"] = word
 
@@ -184,7 +185,7 @@ def _read_clause(word: str, scanner: _Scanner, found: dict[str, Any]) -> bool:
         return True
     if word == "of":
         found["of"] = scanner.word()
-        return "phase" in found and found["of"] not in ("", *_CLAUSES)
+        return "phase" in found and found["of"] not in ("", *CLAUSES)
     if word == "log":
         match = scanner.take(_STRING)
         if match is None:

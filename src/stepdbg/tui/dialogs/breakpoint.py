@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from textual import work
+from textual import events, work
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from stepdbg.errors import StepdbgError, UsageError
-from stepdbg.protocol.breakpoint_text import describe, parse
+from stepdbg.protocol.breakpoint_text import CLAUSES, describe, parse
 from stepdbg.protocol.messages import (
     AddBreakpoint,
     Breakpoint,
@@ -23,7 +23,7 @@ from stepdbg.protocol.messages import (
     RemoveBreakpoint,
     Result,
 )
-from stepdbg.tui.dialogs.dialog import Dialog
+from stepdbg.tui.dialogs.checked import CheckedDialog
 from stepdbg.tui.drawing.lines import Glyphs, plain
 from stepdbg.tui.drawing.numbers import plural
 
@@ -32,7 +32,7 @@ WRITTEN = "as written below: any phase, update, epoch, line or value"
 _BEFORE, _AFTER, _LINE, _FIRST_BAD = "before", "after", "line", "first nan"
 
 
-class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
+class BreakpointDialog(CheckedDialog[AddBreakpoint | RemoveBreakpoint]):
     """Asks where exactly to stop."""
 
     def __init__(
@@ -84,10 +84,10 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
             ),
             Static('only: at update 41, every 10, of opt, once, ignore 3, log "{loss}", if loss > 2', classes="hint",
                    markup=False),
-            Input(placeholder=f"if loss > 2, or {self._update + 1} for that update; empty: every time", id="field"),
-            Static("", id="check", markup=False),
-            Static("", id="problem", classes="problem", markup=False),
-            Static("enter sets it, tab goes to the field, escape cancels", classes="hint", markup=False),
+            Input(placeholder=f"if loss > 2, or {self._update + 1} for that update; empty: every time", id="field",
+                  select_on_focus=False),
+            *self.said(),
+            Static("enter sets it, what is typed goes to the field, escape cancels", classes="hint", markup=False),
         ]  # fmt: skip
 
     def on_mount(self) -> None:
@@ -100,11 +100,16 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Another line means another breakpoint."""
-        self._look()
+        if self.is_mounted:
+            self.look()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Something else is written."""
-        self._look()
+    def on_key(self, event: events.Key) -> None:
+        """What is typed goes to the field, whatever has the focus."""
+        field = self.query_one("#field", Input)
+        if event.is_printable and event.character not in (None, " ") and not field.has_focus:
+            event.stop()
+            field.focus()
+            field.insert_text_at_cursor(event.character or "")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the field: as the highlighted line says."""
@@ -118,8 +123,22 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
         return options.get_option_at_index(index).id or "" if index is not None else "written"
 
     def _text(self, choice: str) -> str:
-        """The breakpoint as it is written out; a number by itself is an update."""
-        words = self.query_one("#field", Input).value.strip()
+        """The breakpoint as it is written out; a number by itself is an update, and a whole breakpoint in the field is
+        one by itself, whatever was chosen above.
+        """
+        text = self._chosen_text(choice)
+        words = self._words
+        begins = words.partition(" ")[0]
+        whole = words and not any(clause.startswith(begins) for clause in CLAUSES) and _reads(words)
+        return words if whole and not _reads(text) else text
+
+    @property
+    def _words(self) -> str:
+        return self.query_one("#field", Input).value.strip()
+
+    def _chosen_text(self, choice: str) -> str:
+        """The breakpoint of a line, with what is written below."""
+        words = self._words
         rest = f"at update {words}" if words.isdigit() else words
         if choice.startswith("here "):
             return f"{self._here[int(choice.removeprefix('here '))]} {rest}".strip()
@@ -137,22 +156,20 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
         try:
             self.dismiss(AddBreakpoint(parse(self._text(choice))))
         except UsageError as error:
-            self._say("", str(error))
+            self.say("", str(error))
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Say what the breakpoint would match, or what is wrong with it, as far as it is written."""
-        if not self.is_mounted:
-            return
         text = self._text(self._choice)
         if self._choice.startswith("remove ") or not text:
-            self._say("", "")
+            self.say("", "")
             return
         try:
             meant = describe(parse(text))
         except UsageError:
-            self._say("", "")  # it is still being written
+            self.say("", "")  # it is still being written
             return
-        self._say(meant, "")
+        self.say(meant, "")
         if self._ask is not None:
             self._check(text)
 
@@ -164,13 +181,18 @@ class BreakpointDialog(Dialog[AddBreakpoint | RemoveBreakpoint]):
         except StepdbgError:
             return
         if isinstance(result, BreakpointChecked) and text == self._text(self._choice):
-            self._say(_in_words(result), result.problem and f"here: {result.problem}")
+            self.say(_in_words(result), result.problem and f"here: {result.problem}")
         elif isinstance(result, Refusal):
-            self._say("", "")
+            self.say("", "")
 
-    def _say(self, check: str, problem: str) -> None:
-        self.query_one("#check", Static).update(plain(check))
-        self.query_one("#problem", Static).update(plain(problem))
+
+def _reads(text: str) -> bool:
+    """Whether a text is a breakpoint."""
+    try:
+        parse(text)
+    except UsageError:
+        return False
+    return True
 
 
 def _way(text: str) -> str:

@@ -11,12 +11,12 @@ from textual.widgets import Input, Static
 from stepdbg.errors import StepdbgError, UsageError
 from stepdbg.protocol.messages import AddWatch, CheckWatch, Query, Result, Watch, WatchChecked
 from stepdbg.protocol.watch_text import EXAMPLES, read_watch
-from stepdbg.tui.dialogs.dialog import Dialog
-from stepdbg.tui.drawing.lines import Glyphs, plain
+from stepdbg.tui.dialogs.checked import CheckedDialog
+from stepdbg.tui.drawing.lines import Glyphs
 from stepdbg.tui.drawing.numbers import figure
 
 
-class WatchDialog(Dialog[AddWatch]):
+class WatchDialog(CheckedDialog[AddWatch]):
     """Asks what to watch."""
 
     def __init__(
@@ -43,8 +43,7 @@ class WatchDialog(Dialog[AddWatch]):
         """The field, what it gives here, and what is wrong with it."""
         return [
             Input(self._expression, placeholder=EXAMPLES.replace("`", ""), id="line"),
-            Static("", id="check", markup=False),
-            Static("", id="problem", classes="problem", markup=False),
+            *self.said(),
             Static(
                 "a variable, any Python of the frame, or loss, lr, grad_norm(), norm(x), mean(x), ratio(x), ema(loss); "
                 'x is a tensor or a name: norm("model.*.grad")',
@@ -56,34 +55,28 @@ class WatchDialog(Dialog[AddWatch]):
 
     def on_mount(self) -> None:
         """What is there already is looked at."""
-        self._look()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Something else is written."""
-        self._look()
+        self.look()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take it, if it can be read."""
         try:
             self.dismiss(AddWatch(read_watch(event.value)))
         except UsageError as error:
-            self._say("", str(error))
+            self.say("", str(error))
 
     @property
     def _written(self) -> str:
         return self.query_one("#line", Input).value.strip()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Say what the expression gives, as far as it is written."""
-        if not self.is_mounted:
-            return
         text = self._written
         try:
             read_watch(text)
         except UsageError:
-            self._say("", "")  # it is still being written
+            self.say("", "")  # it is still being written
             return
-        self._say("it is watched already" if text in self._there else "", "")
+        self.say("it is watched already" if text in self._there else "", "")
         if self._ask is not None:
             self._check(text)
 
@@ -98,8 +91,4 @@ class WatchDialog(Dialog[AddWatch]):
             value = result.value
             gives = value.text or figure(value.value) if not value.problem else ""
             already = "; it is watched already" if text in self._there else ""
-            self._say(f"here: {gives}{already}" if gives else already.lstrip("; "), value.problem)
-
-    def _say(self, check: str, problem: str) -> None:
-        self.query_one("#check", Static).update(plain(check))
-        self.query_one("#problem", Static).update(plain(problem))
+            self.say(f"here: {gives}{already}" if gives else already.lstrip("; "), value.problem)
