@@ -404,3 +404,53 @@ def test_in_any_loop_the_fourth_loss_is_stopped_at_and_training_ends_as_bare(nam
         assert stops[0].boundary.next == "backward"
         assert "is NaN. Made by div" in stops[0].detail
         assert training.end() == bare(script)
+
+
+REACHES = """
+import mmap, os
+log = open("log", "w")
+numbers = open("numbers")
+shared = torch.zeros(1).share_memory_()
+raw = mmap.mmap(-1, 8)
+def middle(h):
+    {reach}
+    if i == 2: h = h * (torch.arange(8) != 3)[:, None]
+    return h / h.abs().sum(1, keepdim=True)
+"""
+REACHING = {
+    "writes to a file of its own": ("log.write(f'{i} ' * 9000); log.flush()", "div"),
+    "reads on in a file": ("print(numbers.read(2), os.read(numbers.fileno(), 1), file=log)", "div"),
+    "counts in memory that is shared": ("shared.add_(1)", ""),
+    "counts in bytes that are shared": ("raw[0] += 1", ""),
+    "makes a file": ("open(f'made{i}', 'a').write('x')", ""),
+    "removes a file": ("os.path.exists(f'old{i}') and os.remove(f'old{i}'); open(f'old{i}', 'x').close()", ""),
+    "starts a program": ("os.system('echo x >> told')", ""),
+}
+
+
+@pytest.mark.parametrize("what", REACHING)
+def test_a_call_that_is_made_again_does_nothing_outside_of_its_process_again(what: str, tmp_path: Path) -> None:
+    reach, producer = REACHING[what]
+    end = "\nlog.close(); print(shared, raw[0], os.lseek(numbers.fileno(), 0, os.SEEK_CUR), numbers.read(5))\n"
+    middle = REACHES.replace("{reach}", reach)
+    text = BEGIN + in_middle(middle) + end
+
+    def folder(name: str) -> tuple[Path, str]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "numbers").write_text("0123456789" * 5)
+        return tmp_path / name, write(tmp_path / name, f"import os; os.chdir(os.path.dirname(__file__))\n{text}")
+
+    def left(place: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in place.iterdir() if path.is_file() and path.suffix != ".py"}
+
+    alone, script = folder("bare")
+    expected = bare(script)
+    assert expected[0] == 0
+    here, script = folder("looked at")
+    with debuggee(script, go="continue", breakpoints=NAN) as training:
+        stops = [stop for stop in training.stops("continue") if stop.reason == "nan"]
+        assert training.end() == expected
+    assert left(here) == left(alone)
+    (bad,) = [stop.bad for stop in stops]
+    assert bad is not None
+    assert (bad.producer.what if bad.producer is not None and bad.producer.certain else "") == producer or not producer

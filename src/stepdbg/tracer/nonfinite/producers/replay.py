@@ -1,8 +1,7 @@
 """The same call of a model once more, in a forked child: operator by operator, and its backward node by node.
 
-The script's own code runs in it, and nothing of that reaches the script: the child has memory of its own, writes
-nowhere, and ends. What it finds comes back over a pipe. It is no use where a device or other processes take part in
-the call: none of that survives a fork.
+The script's own code runs in it, and nothing of that reaches the script or a file (`sealed`). What it finds comes back
+over a pipe. It is no use where a device or other processes take part in the call: none of that survives a fork.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import msgspec
 import torch
 
 from stepdbg.protocol.messages import Producer
+from stepdbg.tracer.nonfinite.producers.sealed import seal
 
 _SECONDS = 20.0
 """The longest that a child may take."""
@@ -70,10 +70,8 @@ def _look(look: Callable[[], Replayed], write: int) -> None:
         with suppress(OSError):
             with open("/proc/self/oom_score_adj", "w") as score:  # where memory runs out, the child goes first
                 score.write("1000")
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(nowhere, number)
         torch.set_num_threads(1)  # the other threads have not come along
+        seal(write)
         try:
             found = look()
         except BaseException as error:
