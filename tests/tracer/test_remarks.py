@@ -40,7 +40,11 @@ STORIES: dict[str, tuple[str, str]] = {
     ),
     f"train(make=lambda y: (y * {BAD}).sum())": ("backward", "4 parameters, 2 of them NaN and 2 of them infinite"),
     "model[2].bias.data[0] = float('inf'); train()": ("forward", "output came out, which is infinite"),
-    "train(make=lambda y: y.mean() * float('nan'))": ("loss", "= nan, which is NaN from the output"),
+    "train(make=lambda y: y.mean() * float('nan'))": ("loss", "= nan from the output"),
+    "optimizer = torch.optim.Adam(model.parameters()); train(make=lambda y: y.mean() * float('nan'))": (
+        "step",
+        "changed 4 parameters, 4 of them NaN, and created 12 entries of optimizer state",
+    ),
     "optimizer = torch.optim.SGD(model.parameters(), 0.0, weight_decay=0.1, **sgd); train()": (
         "step",
         "step wrote 4 parameters, the same values: lr is 0",

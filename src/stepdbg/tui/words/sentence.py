@@ -7,6 +7,7 @@ the model object was not called; `step` changed parameters, and the model was no
 from __future__ import annotations
 
 from itertools import takewhile
+from math import isfinite
 
 from stepdbg.listing.effect_names import afterwards, of_call
 from stepdbg.protocol.messages import Effects, Failure, Stop
@@ -223,8 +224,12 @@ def _by_phase(done: str, stop: Stop, effects: Effects, model: str, of: str) -> s
         if counted(effects, "batch", "created", "changed"):
             return f"data fetched the next batch: {batch}{_others(effects, 'batch', 'rng')}"
     if done == "loss" and counted(effects, "loss", "created", "changed"):
-        value = "" if stop.boundary.loss is None else f" = {figure(stop.boundary.loss)}"
-        value += unfit(effects, "loss", "created", "changed")
+        number = stop.boundary.loss
+        value = "" if number is None else f" = {figure(number)}"
+        shown = number is not None and not isfinite(number)  # the figure says it; of the others there is a word
+        several = counted(effects, "loss", "created", "changed") > 1
+        if not shown or several:
+            value += unfit(effects, "loss", "created", "changed").replace("of them", "of the losses", 1)
         main = stop.loss_name
         if main is None:  # backward may be called on any of them
             made = f"{_listed(effects, 'loss', 'created', 'changed')}{unfit(effects, 'loss', 'created', 'changed')}"
@@ -317,6 +322,7 @@ def _step(effects: Effects) -> str:
         return f"step changed no parameter{_because(effects)}{_others(effects, 'parameter', 'state')}"
     rest = _others(effects, "parameter", "state") or (_STILL_THERE if len(parts) < 3 else "")
     joint = "; it " if _because(effects) and not counted(effects, "parameter", "changed") else " and "
+    joint = ", and " if unfit(effects, "parameter", "changed", "touched") and joint == " and " else joint
     return f"step {joint.join([parts[0], ' and '.join(parts[1:])]) if len(parts) > 1 else parts[0]}{rest}"
 
 
