@@ -173,7 +173,8 @@ class HelpDialog(Dialog[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what is about it."""
-        self.query_one("#text", Static).update(self._words(event.value.strip()))
+        if self.is_open:
+            self.query_one("#text", Static).update(self._words(event.value.strip()))
 
     def on_input_submitted(self) -> None:
         """What is found can be scrolled."""

@@ -100,7 +100,7 @@ class BreakpointDialog(CheckedDialog[AddBreakpoint | RemoveBreakpoint]):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Another line means another breakpoint."""
-        if self.is_mounted:
+        if self.is_open:
             self.look()
 
     def on_key(self, event: events.Key) -> None:
@@ -179,6 +179,8 @@ class BreakpointDialog(CheckedDialog[AddBreakpoint | RemoveBreakpoint]):
         try:
             result = await self._ask(CheckBreakpoint(text))
         except StepdbgError:
+            return
+        if not self.is_open:
             return
         if isinstance(result, BreakpointChecked) and text == self._text(self._choice):
             self.say(_in_words(result), result.problem and f"here: {result.problem}")

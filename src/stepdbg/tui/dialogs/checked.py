@@ -22,7 +22,7 @@ class CheckedDialog(Dialog[Answer]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Something else is written."""
-        if self.is_mounted:
+        if self.is_open:
             self.look()
 
     def look(self) -> None:

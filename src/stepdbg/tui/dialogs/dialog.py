@@ -62,6 +62,15 @@ class Dialog(ModalScreen[T | None]):
             sign = self.glyphs.cursor if index == options.highlighted else " "
             options.replace_option_prompt_at_index(index, f"{sign} {words}")
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the parts of the dialog are there to be read and written.
+
+        They are not before it is mounted, nor from the moment when it is left: its parts are taken away before it is,
+        and an answer or a message may still come in between.
+        """
+        return self.is_mounted and self.display
+
     def action_dismiss_dialog(self) -> None:
         """Leave without an answer."""
         self.dismiss(None)

@@ -108,6 +108,8 @@ class EditDialog(Dialog[Edit]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Forget the preview: the expression, or the part that it is for, is another."""
+        if not self.is_open:
+            return
         if event.input.id == "where":
             self._where = event.value.strip()
             if self._preview is None:
@@ -145,6 +147,8 @@ class EditDialog(Dialog[Edit]):
             result = await self._answer(request)
         finally:
             self._evaluates = False
+        if not self.is_open:
+            return
         if isinstance(result, EditPreview):
             self._preview, self._previewed = result, request
             self._say()
@@ -154,6 +158,8 @@ class EditDialog(Dialog[Edit]):
     @work(exclusive=True)
     async def _apply(self, token: int, under: bool) -> None:
         result = await self._answer(ApplyEdit(token, under))
+        if not self.is_open:
+            return
         if isinstance(result, EditDone):
             self.dismiss(result.edit)
         elif isinstance(result, Refusal):

@@ -87,7 +87,7 @@ class WatchDialog(CheckedDialog[AddWatch]):
             result = await self._ask(CheckWatch(text))
         except StepdbgError:
             return
-        if isinstance(result, WatchChecked) and text == self._written:
+        if self.is_open and isinstance(result, WatchChecked) and text == self._written:
             value = result.value
             gives = value.text or figure(value.value) if not value.problem else ""
             already = "; it is watched already" if text in self._there else ""

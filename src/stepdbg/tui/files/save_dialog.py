@@ -70,6 +70,8 @@ class SaveDialog(Dialog[str]):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Another choice has another name; a path that the user has typed stays, but for its suffix."""
+        if not self.is_open:
+            return
         choice = self._choices[event.option_id or ""]
         field = self.query_one(Input)
         if field.value in ("", self._proposed):
@@ -105,11 +107,15 @@ class SaveDialog(Dialog[str]):
     @work(exclusive=True)
     async def _try(self, wish: Wish) -> None:
         try:
-            words = await self._save(wish)
+            words, problem = await self._save(wish), ""
         except StepdbgError as error:
-            self._say(str(error))
+            words, problem = "", str(error)
+        if not self.is_open:
             return
-        self.dismiss(words)
+        if problem:
+            self._say(problem)
+        else:
+            self.dismiss(words)
 
     def _propose(self, path: Path) -> None:
         inside = path.parent == self._directory
