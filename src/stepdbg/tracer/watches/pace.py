@@ -9,8 +9,12 @@ from time import monotonic_ns, thread_time_ns
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
 
-WAY_NS = 150_000
-"""The time that it takes beside the evaluation to come to a sample: phases that are not only noted around it."""
+WAY_NS = 1_500_000
+"""The time that it takes beside the evaluation to come to a sample and to go on from it (ns).
+
+The notes of the phases since the last one are read, and the updates around it are looked at, by code that no processor
+cache holds any more.
+"""
 
 
 class SamplingPace:
@@ -23,7 +27,7 @@ class SamplingPace:
     def __init__(self, share: float) -> None:
         self._share = share
         self.every = 1
-        """Every so many updates there is a sample: 1, 2, 5, 10, 20, …"""
+        """Every so many updates there is a sample, and at update 1, 2, 5, 10, 20, … below that: 1, 2, 5, 10, 20, …"""
         self.due = 0
         """The update after whose last step the next sample is to be taken; after a later one, where that went by."""
         self._costs: tuple[int, ...] = ()
@@ -55,7 +59,7 @@ class SamplingPace:
             last, since = self._before
             self.every = _rounded(self._cost() / (self._share * max(1, computed - since) / (update - last)))
         self._before = (update, thread_time_ns())
-        self.due = (update // self.every + 1) * self.every
+        self.due = min((update // self.every + 1) * self.every, _rounded(update + 1))
 
     def waited(self) -> None:
         """Training has waited for the user: the time since the last sample tells nothing."""

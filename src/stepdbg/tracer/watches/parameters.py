@@ -23,7 +23,7 @@ from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.tensors.readable import ORDINARY, Unreadable, local
 from stepdbg.tracer.watches.pace import SamplingPace
 
-SHARE = 0.005
+SHARE = 0.002
 """The share of training's time that samples may take."""
 COPIED = 1 << 20
 """Elements that are copied before a step, at most."""
