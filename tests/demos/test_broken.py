@@ -22,7 +22,7 @@ class Signs:
     def __init__(self) -> None:
         self.owners: dict[str, str] = {}
         self.moved: set[str] = set()
-        self.ledger: set[str] = set()
+        self.state_table: set[str] = set()
         self.scores: list[m.Statistics] = []
 
     def __call__(self, training: Debuggee, stop: m.Stop) -> None:
@@ -34,7 +34,9 @@ class Signs:
             self.moved |= {effect.object for effect in stop.effects.named if effect.what == "changed"}
             rows = training.ask(m.ListObjects()).rows
             self.owners = {row.name: row.owner for row in rows if row.node == "parameter"}
-            self.ledger = {row.parameter for one in training.ask(m.ListOptimizers()).optimizers for row in one.ledger}
+            self.state_table = {
+                row.parameter for one in training.ask(m.ListOptimizers()).optimizers for row in one.state_table
+            }
 
 
 def gradients(stepping: Stepped) -> list[set[str]]:
@@ -58,8 +60,8 @@ def test_each_mistake_shows_in_what_is_reported(place: Place, tmp_path: Path) ->
     assert gradients(runs.stepping) == [{"created"}, {"changed"}, {"changed"}]  # never cleared: added to
     assert signs.owners["model.head.weight"] == signs.owners["model.head.bias"] == ""
     assert signs.owners["model.body.1.weight"] == "optimizer[0]"
-    assert "model.head.weight" not in signs.moved | signs.ledger
-    assert "model.body.1.weight" in signs.moved & signs.ledger
+    assert "model.head.weight" not in signs.moved | signs.state_table
+    assert "model.body.1.weight" in signs.moved & signs.state_table
     assert all(scores.min >= 0 and scores.max <= 1 for scores in signs.scores)
     place.wait_empty()
 

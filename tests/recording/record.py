@@ -158,10 +158,10 @@ class Recorder:
         """
         rows = training.ask(m.ListObjects()).rows
         optimizers = training.ask(m.ListOptimizers()).optimizers
-        ledger = [row for one in optimizers for row in one.ledger if ".blocks." not in row.parameter]
+        state_table = [row for one in optimizers for row in one.state_table if ".blocks." not in row.parameter]
         tensors = [row.name for row in rows if row.shape or row.dtype if ".blocks." not in row.name]
-        parts = [f"{row.parameter}.grad" for row in ledger if row.has_grad]
-        parts += [entry.object for row in ledger for entry in row.state]
+        parts = [f"{row.parameter}.grad" for row in state_table if row.has_grad]
+        parts += [entry.object for row in state_table for entry in row.state]
         inner = [one.object for one in stop.inner.tensors] if stop.inner else []
         yield m.ListObjects()
         yield m.Summarise(tuple(row.name for row in rows))
@@ -182,7 +182,7 @@ class Recorder:
                 yield whole_tensor(name, side)
                 yield whole_map(name, side=side)
             yield m.Identify(name)
-        for row in ledger:
+        for row in state_table:
             for element in (None, (0,), (1,), (0, 0), (0, 1), (1, 0), (1, 1)):
                 yield m.Foresee(row.parameter, element)
         for name in ("", *tensors):

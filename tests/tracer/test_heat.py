@@ -137,8 +137,8 @@ def test_a_slice_has_a_map_of_its_own() -> None:
     weight = torch.randn(4, 6, 5)
     registry = Registry()
     registry.alive = {"w": Alive("parameter", weight)}
-    found = heat.heat_maps(registry, LookAtMaps(("w",), cut="[1, ::2]", row=2, column=4), lambda name: None)
+    found = heat.heat_maps(registry, LookAtMaps(("w",), where="[1, ::2]", row=2, column=4), lambda name: None)
     assert (found.total_rows, found.total_columns) == (3, 5)
     assert found.maps[0].here == pytest.approx(float(weight[1, 4, 4]))
     with pytest.raises(Refused, match="lies outside"):
-        heat.heat_maps(registry, LookAtMaps(("w",), cut="[9]"), lambda name: None)
+        heat.heat_maps(registry, LookAtMaps(("w",), where="[9]"), lambda name: None)

@@ -51,7 +51,7 @@ def test_looking_and_saving_at_every_stop_changes_no_bit(tmp_path: Path) -> None
                     continue
                 alike = tuple(part.object for part in view.parts if part.shape == view.shape)
                 for side in ("before", "change"):
-                    look = m.LookAt(name, rows=3, columns=3, bins=5, side=side, cut="[..., ::2]")
+                    look = m.LookAt(name, rows=3, columns=3, bins=5, side=side, where="[..., ::2]")
                     sides.add(training.ask(look).side)
                 found = training.ask(m.Find(name, m.Condition(low=0.0, high=0.0, outside=True), 1))
                 assert isinstance(found, m.Found)

@@ -87,7 +87,7 @@ def test_a_slice_cuts_what_numpy_cuts(pieces: list[str], shape: tuple[int, ...])
             slices.read(text, shape)
         return
     places = slices.read(text, shape)
-    cut = subjects.cut(torch.from_numpy(numbers), text)
+    cut = subjects.sliced(torch.from_numpy(numbers), text)
     assert cut.tolist() == wanted.tolist()
     assert slices.read(slices.words(places, shape), shape) == places
     if cut.numel():

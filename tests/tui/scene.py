@@ -87,7 +87,7 @@ class Scene:
         layout.put(tensor)
         tensor.look_at(WEIGHT)
         tensor.part, tensor.mode, tensor.pool = "value", None, "mean"
-        tensor.side, tensor.cut, tensor.marked = "now", "", ""
+        tensor.side, tensor.where, tensor.marked = "now", "", ""
         tensor.cursor = tensor.top = tensor.column = tensor.left = 0
         if layout.zoomed:
             layout.zoom()

@@ -241,7 +241,7 @@ async def test_v_and_a_click_show_the_gradient_and_the_state() -> None:
         assert here.tensor.part == "exp_avg_sq"
 
 
-async def test_enter_on_a_row_of_the_ledger_opens_the_parameter() -> None:
+async def test_enter_on_a_row_of_the_state_table_opens_the_parameter() -> None:
     async with stage() as here:
         await here.step_to("step")
         await here.step()

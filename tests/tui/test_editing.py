@@ -56,7 +56,7 @@ async def test_what_autograd_has_saved_is_edited_in_one_of_two_ways(size: tuple[
             assert here.app.snapshot.session.edits[-1].under == under
 
 
-async def test_each_cell_of_the_ledger_can_be_edited_by_key_and_mouse() -> None:
+async def test_each_cell_of_the_state_table_can_be_edited_by_key_and_mouse() -> None:
     async with stage((100, 30)) as here:
         await here.step_to("step")
         await here.step()
@@ -118,7 +118,7 @@ async def test_read_only_no_key_edits_anything_anywhere_and_the_foresight_is_the
 
 
 @SIZES
-async def test_a_gradient_that_is_none_is_made_in_the_ledger_and_undone(size: tuple[int, int]) -> None:
+async def test_a_gradient_that_is_none_is_made_in_the_state_table_and_undone(size: tuple[int, int]) -> None:
     async with stage(size) as here:
         await here.step_to("forward")
         await here.press("4", "z")

@@ -19,7 +19,6 @@ from stepdbg.protocol.messages import (
     Evaluated,
     Histogram,
     Hyperparameter,
-    LedgerRow,
     LossPoint,
     LossPoints,
     ObjectRow,
@@ -29,6 +28,7 @@ from stepdbg.protocol.messages import (
     SessionChanged,
     SourceText,
     StateEntry,
+    StateRow,
     Statistics,
     Stop,
     Summary,
@@ -82,9 +82,7 @@ def full() -> Snapshot:
         8,
         300_000,
     )
-    row = LedgerRow(
-        "model.conv1.weight", 0, True, (StateEntry("step", "o", "12"), StateEntry("exp_avg", "o", "8", 2.0))
-    )
+    row = StateRow("model.conv1.weight", 0, True, (StateEntry("step", "o", "12"), StateEntry("exp_avg", "o", "8", 2.0)))
     stop = stop_after("backward", line_done=("/x/train.py", 2), line_next=("/x/train.py", 3))
     shot = at(stop, breakpoints=(Breakpoint(1, "backward", hits=2), Breakpoint(2, None, update=40, enabled=False)))
     edit = Edit(1, "model.fc1.weight", (0, 3), "old * 0.5", "0.12", "0.06", 7, 3)
@@ -233,7 +231,7 @@ def test_a_cell_of_the_table_has_the_index_that_python_gives_it(
     assert tensor.index_of(view, row, column) == index
 
 
-def test_the_optimizer_panel_lists_hyperparameters_and_ledger() -> None:
+def test_the_optimizer_panel_lists_hyperparameters_and_state_table() -> None:
     words = drawn(optimizer.draw(full(), Frame(80, 16)))
     assert "optimizer Adam  12 steps" in words
     assert "lr                     0.001" in words

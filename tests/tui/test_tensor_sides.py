@@ -65,13 +65,13 @@ async def test_one_goes_to_an_element_and_cuts_a_slice(size: tuple[int, int]) ->
         await here.press(*["backspace"] * 7, *"[-1, 3]", "enter")
         await here.until_seen("[15, 3]")
         await here.press("at", *"[1::2, :5]", "enter")
-        await here.until(lambda: here.app.snapshot.answer(TENSOR).cut == "[1::2, :5]", "the slice")
+        await here.until(lambda: here.app.snapshot.answer(TENSOR).where == "[1::2, :5]", "the slice")
         await here.until_seen("[1, 0]")
         await here.press("right", "down")
         await here.until_seen("[3, 1]")
         assert here.tensor.editable().element == (3, 1)
         await here.press("at", *["backspace"] * 10, "enter")
-        await here.until(lambda: here.app.snapshot.answer(TENSOR).cut == "", "the whole")
+        await here.until(lambda: here.app.snapshot.answer(TENSOR).where == "", "the whole")
 
 
 async def edit(here: Stage, expression: str, index: tuple[int, int]) -> None:

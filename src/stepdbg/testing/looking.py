@@ -33,7 +33,7 @@ class Numbers(NamedTuple):
     shape: tuple[int, ...]
     values: Sequence[float]
 
-    def cut(self, words: str) -> Numbers:
+    def sliced(self, words: str) -> Numbers:
         """The slice that these words name.
 
         Raises:
@@ -60,8 +60,8 @@ def numbers_of(view: TensorView) -> Numbers:
 
 def part_of(view: TensorView, query: LookAt) -> TensorView:
     """What is asked for of a tensor that was recorded whole; a slice has no statistics, since none were recorded."""
-    numbers = numbers_of(view).cut(query.cut)
-    known = query.statistics and not query.cut
+    numbers = numbers_of(view).sliced(query.where)
+    known = query.statistics and not query.where
     return replace(
         view,
         shape=numbers.shape,
@@ -77,8 +77,8 @@ def part_of(view: TensorView, query: LookAt) -> TensorView:
         statistics=view.statistics if known else None,
         histogram=_histogram(numbers.values, query.bins) if query.bins else None,
         window=window_of(view, numbers, query) if query.rows and query.columns else None,
-        cut=query.cut,
-        whole=view.shape if query.cut else (),
+        where=query.where,
+        whole=view.shape if query.where else (),
     )
 
 
@@ -132,7 +132,9 @@ def maps_of(query: LookAtMaps, recorded: Callable[[str, Side], tuple[HeatMaps, N
 
 def _shrunk(query: LookAtMaps, whole: HeatMaps, numbers: Numbers) -> HeatMaps:
     (one,) = whole.maps
-    flat = Numbers((whole.total_rows, whole.total_columns)[2 - len(numbers.shape[-2:]) :], one.levels).cut(query.cut)
+    flat = Numbers((whole.total_rows, whole.total_columns)[2 - len(numbers.shape[-2:]) :], one.levels).sliced(
+        query.where
+    )
     rows, columns = (1, 1, *flat.shape)[-2:]
     high, wide = -(-rows // max(1, query.rows)), -(-columns // max(1, query.columns))
     levels = bytes(int(flat.values[r * columns + c]) for r in range(0, rows, high) for c in range(0, columns, wide))
@@ -141,6 +143,6 @@ def _shrunk(query: LookAtMaps, whole: HeatMaps, numbers: Numbers) -> HeatMaps:
         before = before * size + index
     inside = query.row < rows and query.column < columns
     place = (before * rows + query.row) * columns + query.column
-    here = float(numbers.cut(query.cut).values[place]) if inside else None
+    here = float(numbers.sliced(query.where).values[place]) if inside else None
     shown = HeatMap(one.object, -(-rows // high), -(-columns // wide), levels, one.low, one.high, one.diverging, here)
     return replace(whole, total_rows=rows, total_columns=columns, block_rows=high, block_columns=wide, maps=(shown,))

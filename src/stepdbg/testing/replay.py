@@ -176,9 +176,9 @@ class Replay:
                 return maps or Refusal(f"{' and '.join(query.objects)} has no numbers to draw at this stop")
             case LookBeside(parts=parts):
                 return self._beside(query, parts)
-            case Find(object=name, side=side, cut=cut):
+            case Find(object=name, side=side, where=where):
                 view = known.view(name, side) or known.view(name)
-                return found_in(numbers_of(view).cut(cut), query) if view is not None else None
+                return found_in(numbers_of(view).sliced(where), query) if view is not None else None
             case Save():
                 return save(query, known.tensors)
             case ListEffects():
@@ -226,7 +226,7 @@ class Replay:
         return Beside(
             parts,
             tuple(
-                window_of(view, numbers_of(view).cut(query.cut), look) if view and view.shape == shape else None
+                window_of(view, numbers_of(view).sliced(query.where), look) if view and view.shape == shape else None
                 for view in views
             ),
         )

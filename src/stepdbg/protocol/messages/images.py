@@ -32,7 +32,7 @@ class LookAtMaps(Remembered, frozen=True):
     column: int = 0
     pool: Pool = "extreme"
     side: Side = "now"
-    cut: str = ""
+    where: str = ""
 
     def looks_at(self) -> tuple[str, ...]:
         """The names of what is looked at."""

@@ -41,7 +41,7 @@ class StateEntry(Part, frozen=True):
     norm: float | None = None
 
 
-class LedgerRow(Part, frozen=True):
+class StateRow(Part, frozen=True):
     """What an optimizer keeps of one parameter."""
 
     parameter: str
@@ -58,9 +58,9 @@ class OptimizerInfo(Part, frozen=True):
     steps: int
     """The number of the optimizer's steps since it was first seen."""
     groups: tuple[ParameterGroup, ...]
-    ledger: tuple[LedgerRow, ...]
+    state_table: tuple[StateRow, ...]
     left_out: int = 0
-    """The number of rows of the ledger beyond the first 2,000."""
+    """The number of rows of the state table beyond the first 2,000."""
 
 
 class Optimizers(Result, frozen=True):

@@ -27,7 +27,7 @@ class LookAt(Remembered, frozen=True):
     bins: int = 0
     """The number of bins of the histogram; 0 for no histogram."""
     side: Side = "now"
-    cut: str = ""
+    where: str = ""
     """A slice in Python's syntax, which rows and columns are of; empty for the whole."""
 
     def looks_at(self) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ class TensorView(Result, frozen=True):
     """A note that a reader needs: `sparse: shown dense`, `1 of 512 elements sampled`."""
     side: Side = "now"
     """What statistics, histogram and window are of."""
-    cut: str = ""
+    where: str = ""
     """The slice that `shape`, statistics, histogram and window are of; the parts' own statistics are of the whole."""
     whole: tuple[int, ...] = ()
     """The shape of the whole, where a slice is looked at."""
@@ -147,7 +147,7 @@ class LookBeside(Remembered, frozen=True):
     row: int
     rows: int
     column: int
-    cut: str = ""
+    where: str = ""
 
     def looks_at(self) -> tuple[str, ...]:
         """The names of what is looked at."""
@@ -182,7 +182,7 @@ class Find(Question, frozen=True):
     """The number of the first element that is looked at."""
     backwards: bool = False
     side: Side = "now"
-    cut: str = ""
+    where: str = ""
     """The slice that is searched, and that numbers are of."""
 
     def looks_at(self) -> tuple[str, ...]:

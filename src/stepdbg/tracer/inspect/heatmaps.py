@@ -74,7 +74,7 @@ def heat_maps(
         if value is None or not value.numel() or (shape is not None and value.shape != shape):
             continue
         if shape is None:
-            _check(query.cut, tuple(value.shape))
+            _check(query.where, tuple(value.shape))
         shape = value.shape
         if value.is_quantized:  # torch picks no elements of such
             value = tensors.real(value)
@@ -84,7 +84,10 @@ def heat_maps(
         if query.side == "before":
             assert before is not None
             value, before = before, None
-        value, before = tensors.cut(value, query.cut), None if before is None else tensors.cut(before, query.cut)
+        value, before = (
+            tensors.sliced(value, query.where),
+            None if before is None else tensors.sliced(before, query.where),
+        )
         part, less = slice_of(value, query.slice), slice_of(before, query.slice) if before is not None else None
         high, wide = part.shape
         first, tiles = 0, 1
@@ -134,13 +137,13 @@ def _part(part: torch.Tensor, top: int, left: int, query: LookAtMaps) -> torch.T
     return part[top : top + max(1, query.rows), left : left + max(1, query.columns)]
 
 
-def _check(cut: str, shape: tuple[int, ...]) -> None:
+def _check(where: str, shape: tuple[int, ...]) -> None:
     try:
-        places = slices.read(cut, shape)
+        places = slices.read(where, shape)
     except SliceError as error:
-        raise Refused(f"{cut}: {error}") from error
+        raise Refused(f"{where}: {error}") from error
     if any(isinstance(place, slice) and place.start == place.stop for place in places):
-        raise Refused(f"{cut} holds no elements")
+        raise Refused(f"{where} holds no elements")
 
 
 def _element(part: torch.Tensor, less: torch.Tensor | None, row: int, column: int) -> float:

@@ -17,7 +17,7 @@ from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors import window as tensors
 from stepdbg.tracer.tensors.readable import elements_of, shape_of
 
-_LEDGER = 2_000
+_MOST_ROWS = 2_000
 """Rows of an optimizer's state table that are sent."""
 
 
@@ -43,7 +43,7 @@ class Optimizers(Handler):
 
     def _optimizer(self, name: str, steps: int, optimizer: Any, names: dict[int, str]) -> m.OptimizerInfo:
         groups: list[m.ParameterGroup] = []
-        ledger: list[m.LedgerRow] = []
+        state_table: list[m.StateRow] = []
         states = {id(parameter): state for parameter, state in states_of(optimizer)}
         for index, group in enumerate(groups_of(optimizer)):
             parameters = parameters_of_group(group)
@@ -66,14 +66,16 @@ class Optimizers(Handler):
                 )
             )
             for parameter in parameters:
-                if len(ledger) < _LEDGER:
-                    ledger.append(self._ledger_row(name, index, parameter, states.get(id(parameter), {}), names))
+                if len(state_table) < _MOST_ROWS:
+                    state_table.append(self._state_row(name, index, parameter, states.get(id(parameter), {}), names))
         total = sum(group.tensors for group in groups)
-        return m.OptimizerInfo(name, type(optimizer).__name__, steps, tuple(groups), tuple(ledger), total - len(ledger))
+        return m.OptimizerInfo(
+            name, type(optimizer).__name__, steps, tuple(groups), tuple(state_table), total - len(state_table)
+        )
 
-    def _ledger_row(
+    def _state_row(
         self, optimizer_name: str, group: int, parameter: torch.Tensor, state: dict[Any, Any], names: dict[int, str]
-    ) -> m.LedgerRow:
+    ) -> m.StateRow:
         name = names.get(id(parameter), "?")
         entries = []
         for key, value in tuple(state.items()):
@@ -81,7 +83,7 @@ class Optimizers(Handler):
             object_name = f"{optimizer_name}.state[{name}].{key_in_words(key)}"
             size = self._figures.norm(object_name, tensor) if tensor is not None and tensor.dim() else None
             entries.append(m.StateEntry(key=key_in_words(key), object=object_name, text=_plain(value), norm=size))
-        return m.LedgerRow(name, group, gradient(parameter) is not None, tuple(entries))
+        return m.StateRow(name, group, gradient(parameter) is not None, tuple(entries))
 
 
 def _plain(value: object) -> str:

@@ -70,7 +70,7 @@ def look_at(
         Refused: there is no such tensor now.
     """
     entry, tensor = _entry(registry, query.object)
-    seen = _seen(tensor, copies, query.object, query.side, query.cut)
+    seen = _seen(tensor, copies, query.object, query.side, query.where)
     value, dtype = seen.value, tensor.dtype
     shape = seen.whole if value is None else tuple(value.shape)
     parts = tuple(
@@ -78,8 +78,8 @@ def look_at(
         for label, name in _family(registry, query.object, entry, together)
     )
     statistics = next((part.statistics for part in parts if part.object == query.object), None)
-    if query.statistics and value is not None and (seen.side != "now" or query.cut):
-        what = f"statistics {seen.side} {query.cut}"
+    if query.statistics and value is not None and (seen.side != "now" or query.where):
+        what = f"statistics {seen.side} {query.where}"
         statistics = figures.remembered(what, query.object, tensor, lambda: _statistics(value, seen.less))
     return m.TensorView(
         object=query.object,
@@ -99,8 +99,8 @@ def look_at(
         else tensors.window(value, query.row, query.rows, query.column, query.columns, seen.less),
         note=seen.note,
         side=seen.side,
-        cut=query.cut,
-        whole=seen.whole if query.cut else (),
+        where=query.where,
+        whole=seen.whole if query.where else (),
     )
 
 
@@ -139,7 +139,7 @@ def beside(registry: Registry, copies: BeforeCopies, query: m.LookBeside) -> m.B
     shape: torch.Size | None = None
     for name, side in query.parts:
         entry = registry.alive.get(name)
-        seen = None if entry is None or entry.tensor is None else _seen(entry.tensor, copies, name, side, query.cut)
+        seen = None if entry is None or entry.tensor is None else _seen(entry.tensor, copies, name, side, query.where)
         if seen is None or seen.value is None or seen.side != side or (shape or seen.value.shape) != seen.value.shape:
             windows.append(None)
             continue
@@ -155,7 +155,7 @@ def find_in(registry: Registry, copies: BeforeCopies, query: m.Find) -> m.Found:
         Refused: there is no such tensor now, or it has no numbers.
     """
     _, tensor = _entry(registry, query.object)
-    seen = _seen(tensor, copies, query.object, query.side, query.cut)
+    seen = _seen(tensor, copies, query.object, query.side, query.where)
     if seen.value is None:
         raise Refused(f"{query.object}: {seen.note}")
     return search.find(seen.value, seen.less, query.condition, query.start, backwards=query.backwards)
@@ -178,7 +178,7 @@ def _why_gone(name: str) -> str:
     return ""
 
 
-def _seen(tensor: torch.Tensor, copies: BeforeCopies, name: str, side: m.Side, cut: str) -> Seen:
+def _seen(tensor: torch.Tensor, copies: BeforeCopies, name: str, side: m.Side, where: str) -> Seen:
     value, note = tensors.readable(tensor)
     if value is None:
         return Seen(None, None, "now", shape_of(tensor), note)
@@ -188,9 +188,9 @@ def _seen(tensor: torch.Tensor, copies: BeforeCopies, name: str, side: m.Side, c
     if copy is not None and side == "before":
         value = copy.tensor
     try:
-        value, less = tensors.cut(value, cut), None if less is None else tensors.cut(less, cut)
+        value, less = tensors.sliced(value, where), None if less is None else tensors.sliced(less, where)
     except SliceError as error:
-        raise Refused(f"{cut}: {error}") from error
+        raise Refused(f"{where}: {error}") from error
     return Seen(value, less, side if copy is not None else "now", whole, note)
 
 
@@ -204,7 +204,7 @@ def _histogram(figures: Figures, query: m.LookAt, tensor: torch.Tensor, seen: Se
         return None
     if seen.less is not None:
         return differences.histogram(seen.value, seen.less, query.bins)
-    if seen.side == "before" or query.cut:
+    if seen.side == "before" or query.where:
         return tensors.histogram(seen.value, query.bins)
     return figures.histogram(query.object, tensor, query.bins)
 

@@ -17,7 +17,8 @@ from stepdbg.tracer.tensors.readable import elements_of, local, readable, real
 from stepdbg.tracer.tensors.statistics import norm, statistics
 
 __all__ = [
-    "cut", "difference", "histogram", "local", "norm", "readable", "real", "single", "statistics", "unravel", "window",
+    "difference", "histogram", "local", "norm", "readable", "real", "single", "sliced", "statistics", "unravel",
+    "window",
 ]  # fmt: skip
 
 _SAMPLE = 1 << 20
@@ -88,7 +89,7 @@ def _line(tensor: torch.Tensor, place: tuple[int, ...], column: int, columns: in
     return tensor.reshape(-1)[column : column + columns]
 
 
-def cut(tensor: torch.Tensor, text: str) -> torch.Tensor:
+def sliced(tensor: torch.Tensor, text: str) -> torch.Tensor:
     """What a slice in Python's syntax leaves of a readable tensor: a view.
 
     Raises:

@@ -76,7 +76,7 @@ def _optimizer(snapshot: Snapshot) -> Table:
     for one in optimizers_of(snapshot):
         for group in one.groups:
             found += [[one.name, str(group.index), "", each.name, each.value, ""] for each in group.hyperparameters]
-        for row in one.ledger:
+        for row in one.state_table:
             found += [
                 [one.name, str(row.group), row.parameter, entry.key, entry.text, _number(entry.norm)]
                 for entry in row.state

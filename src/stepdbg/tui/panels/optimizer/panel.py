@@ -1,4 +1,4 @@
-"""Panel 4: groups, hyperparameters and the ledger; and what the next step would do to one parameter."""
+"""Panel 4: groups, hyperparameters and the state table; and what the next step would do to one parameter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class OptimizerPanel(Panel):
         self._unfolded: frozenset[str] = frozenset()
         """The groups whose constants have rows."""
         self.column = 0
-        """The cell of the ledger's row: the parameter, its gradient, the entries of its state."""
+        """The cell of the state table's row: the parameter, its gradient, the entries of its state."""
 
     # what it shows
 
@@ -67,7 +67,7 @@ class OptimizerPanel(Panel):
             self.moved()
 
     def drawing(self, snapshot: Snapshot, frame: Frame) -> Drawing:
-        """Groups and ledger, the foresight, or both."""
+        """Groups and state table, the foresight, or both."""
         name = self._foreseen(snapshot)
         frame = frame._replace(column=self.column)
         if self.view == "foresight":
@@ -83,11 +83,11 @@ class OptimizerPanel(Panel):
         return optimizer.draw(snapshot, above, self._unfolded)._replace(foot=foot)
 
     def _foreseen(self, snapshot: Snapshot) -> str:
-        """The parameter of the ledger under the cursor, or the one that was chosen last, or the first."""
+        """The parameter of the state table under the cursor, or the one that was chosen last, or the first."""
         if self.view == "list" and (chosen := self.chosen()):
             self.object = chosen
         known = optimizer.optimizers_of(snapshot)
-        return self.object or next((row.parameter for one in known for row in one.ledger), "")
+        return self.object or next((row.parameter for one in known for row in one.state_table), "")
 
     def snapshot_changed(self, before: Snapshot | None, snapshot: Snapshot) -> None:
         """Put the cursor on the first figure that can be edited, when the first answer is here."""
@@ -124,7 +124,7 @@ class OptimizerPanel(Panel):
             return
         item = self._item()
         last = 1 + len(optimizer.widths(self.frame(*self.size), item.keys, item.several).states) if item else 0
-        self.column = max(0, min(self.column + columns, last)) if item and item.kind == "ledger" else self.column
+        self.column = max(0, min(self.column + columns, last)) if item and item.kind == "state" else self.column
         super().move(rows)
 
     def offers(self) -> frozenset[str]:
@@ -156,35 +156,35 @@ class OptimizerPanel(Panel):
         return rows[self.cursor] if self.cursor < len(rows) else None
 
     def chosen(self) -> str:
-        """The parameter of the ledger's row, or the one whose step is shown."""
+        """The parameter of the state table's row, or the one whose step is shown."""
         if self.view == "foresight":
             return self.object
         item = self._item()
-        return item.object if item and item.kind == "ledger" else ""
+        return item.object if item and item.kind == "state" else ""
 
     def tensor_at_hand(self) -> str:
-        """The parameter of the ledger's row, or the one that was chosen last."""
+        """The parameter of the state table's row, or the one that was chosen last."""
         return self.chosen() or self.subject()
 
     def copied(self) -> Copied | None:
-        """The value of the hyperparameter, or the name of the parameter in the ledger."""
+        """The value of the hyperparameter, or the name of the parameter in the state table."""
         item = self._item()
         if item is not None and item.kind == "hyperparameter":
             return Copied(item.words, item.value)
         return Copied("the name", item.object) if item is not None and item.object else super().copied()
 
     def watchable(self) -> str:
-        """The hyperparameter under the cursor, or the norm of what the cell of the ledger stands for."""
+        """The hyperparameter under the cursor, or the norm of what the cell of the state table stands for."""
         item = self._item()
         if item is not None and item.kind == "hyperparameter":
             return item.object
-        cell = optimizer.cell_object(item, self.column) if item is not None and item.kind == "ledger" else ""
+        cell = optimizer.cell_object(item, self.column) if item is not None and item.kind == "state" else ""
         return watch_of(cell or self.chosen(), self.snapshot) if self.snapshot is not None else ""
 
     def editable(self) -> Editable | None:
-        """The hyperparameter under the cursor, or what the cell of the ledger stands for."""
+        """The hyperparameter under the cursor, or what the cell of the state table stands for."""
         item = self._item()
-        if item is not None and item.kind == "ledger" and (name := optimizer.cell_object(item, self.column)):
+        if item is not None and item.kind == "state" and (name := optimizer.cell_object(item, self.column)):
             missing = name == f"{item.object}.grad" and item.row is not None and not item.row.has_grad
             return Editable(name, sliceable=not missing, missing=missing)
         if item is None or not item.editable:

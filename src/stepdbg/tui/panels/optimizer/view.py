@@ -1,11 +1,11 @@
-"""Panel 4: each optimizer's groups with their hyperparameters, and the ledger of what it keeps of each parameter."""
+"""Panel 4: each optimizer's groups with their hyperparameters, and the state table: what it keeps of each parameter."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
-from stepdbg.protocol.messages import Hyperparameter, LedgerRow, OptimizerInfo, Optimizers
+from stepdbg.protocol.messages import Hyperparameter, OptimizerInfo, Optimizers, StateRow
 from stepdbg.tui.drawing.lines import (
     Drawing,
     Frame,
@@ -47,7 +47,7 @@ class CellTarget(Target, frozen=True):
 class Item(NamedTuple):
     """A row of the panel, and what it stands for."""
 
-    kind: Literal["optimizer", "group", "hyperparameter", "constants", "heading", "ledger", "note"]
+    kind: Literal["optimizer", "group", "hyperparameter", "constants", "heading", "state", "note"]
     words: str = ""
     value: str = ""
     object: str = ""
@@ -55,7 +55,7 @@ class Item(NamedTuple):
     element: int | None = None
     """The element of a tuple that the row is of."""
     editable: bool = False
-    row: LedgerRow | None = None
+    row: StateRow | None = None
     keys: tuple[str, ...] = ()
     key: str = ""
     """What shows the foresight."""
@@ -102,7 +102,7 @@ def items(snapshot: Snapshot, unfolded: Collection[str] = ()) -> list[Item]:
             if name in unfolded:
                 for one in constants:
                     found += _settings(one)
-        found += _ledger(optimizer)
+        found += _state_table(optimizer)
     return found
 
 
@@ -117,15 +117,15 @@ def _settings(one: Hyperparameter) -> list[Item]:
     ]
 
 
-def _ledger(optimizer: OptimizerInfo) -> list[Item]:
+def _state_table(optimizer: OptimizerInfo) -> list[Item]:
     keys: list[str] = []
-    for row in optimizer.ledger:
+    for row in optimizer.state_table:
         keys += [entry.key for entry in row.state if entry.key not in keys]
     shown, several = tuple(keys), len(optimizer.groups) > 1
     found = [Item("heading", "parameter", keys=shown, several=several)]
     found += [
-        Item("ledger", row.parameter, object=row.parameter, row=row, keys=shown, several=several)
-        for row in optimizer.ledger
+        Item("state", row.parameter, object=row.parameter, row=row, keys=shown, several=several)
+        for row in optimizer.state_table
     ]
     if optimizer.left_out:
         found.append(Item("note", f"and {plural(optimizer.left_out, 'parameter')} more"))
@@ -181,15 +181,15 @@ def _line(item: Item, here: bool, frame: Frame) -> Line:
             return clipped((cursor, words, Span(told, "faint", target)), frame.width, glyphs.ellipsis)
         case "heading":
             return (cursor, *_heading(item.keys, widths(frame, item.keys, item.several), glyphs))
-        case "ledger" if item.row is not None:
+        case "state" if item.row is not None:
             wide = widths(frame, item.keys, item.several)
             cell = frame.column if here and frame.focused else None
-            return (cursor, *_ledger_line(item.row, item.keys, wide, emphasis, cell, glyphs))
+            return (cursor, *_state_line(item.row, item.keys, wide, emphasis, cell, glyphs))
     return (cursor, Span(f" {plain(item.words)}", "dim"))
 
 
 class Widths(NamedTuple):
-    """Widths of the ledger's columns; states that do not fit are left out."""
+    """Widths of the state table's columns; states that do not fit are left out."""
 
     name: int
     group: int
@@ -217,8 +217,8 @@ def _heading(keys: tuple[str, ...], wide: Widths, glyphs: Glyphs) -> tuple[Span,
     return (Span(words, "heading"),)
 
 
-def _ledger_line(
-    row: LedgerRow, keys: tuple[str, ...], wide: Widths, emphasis: str, column: int | None, glyphs: Glyphs
+def _state_line(
+    row: StateRow, keys: tuple[str, ...], wide: Widths, emphasis: str, column: int | None, glyphs: Glyphs
 ) -> tuple[Span, ...]:
     by_key = {entry.key: entry for entry in row.state}
     name = padded(shortened_name(plain(row.parameter), wide.name, glyphs.ellipsis), wide.name)
@@ -236,8 +236,9 @@ def _ledger_line(
 
 
 def cell_object(item: Item, column: int) -> str:
-    """The object of a cell of the ledger: the parameter, its gradient (None or not), an entry of its state; empty where
-    there is none.
+    """The object of a cell of the state table: the parameter, its gradient (None or not), an entry of its state.
+
+    It is empty where there is none.
     """
     if item.row is None or column == 0:
         return item.object

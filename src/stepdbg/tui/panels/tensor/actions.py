@@ -37,7 +37,7 @@ class ElementActions:
             "enter does it, an empty line shows the whole, escape cancels",
             lambda text: read(text, shape),
             self._host.glyphs,
-            panel.cut,
+            panel.where,
         )
 
         def go(text: str | None) -> None:
@@ -85,7 +85,7 @@ class ElementActions:
                 if wrapped or not total:
                     break
                 wrapped, start = True, total - 1 if backwards else 0
-            query = Find(panel.selected_object(), panel.condition(), start, backwards, panel.side_shown(), panel.cut)
+            query = Find(panel.selected_object(), panel.condition(), start, backwards, panel.side_shown(), panel.where)
             try:
                 found = await self._host.hub.answer(query)
             except StepdbgError:

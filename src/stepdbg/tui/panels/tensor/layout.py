@@ -52,7 +52,7 @@ def modes(view: TensorView | None) -> tuple[Mode, ...]:
     """What there is to choose from; of a single number there is no picture."""
     if view is not None and math.prod(view.shape) == 1:
         return ("numbers",)
-    if view is not None and not view.cut and pictures.images_in(view) is not None:
+    if view is not None and not view.where and pictures.images_in(view) is not None:
         return ("numbers", "map", "both", "pictures")
     if view is not None and len(beside.columns(view)) > 1:
         return ("numbers", "map", "both", "beside")
@@ -73,7 +73,7 @@ def divided(
         side: Whether it is shown as it is, as it was, or the difference.
     """
     number = len(heat.parts_of(view)) if view is not None else 1
-    own, change = view is not None and bool(view.cut or side != "now"), change_of(view, part) is not None
+    own, change = view is not None and bool(view.where or side != "now"), change_of(view, part) is not None
     number += own + change
     heads = ((1 + number + 2, True, True), (1 + number, True, False), (0, False, False))
     if len(modes(view)) == 1:
@@ -119,6 +119,6 @@ def _mode(view: TensorView | None, mode: Mode | None, room: int, both: int) -> M
         return mode
     if view is None or len(available) == 1 or 0 in view.shape:
         return "numbers"
-    if not view.cut and pictures.at_first_sight(view):
+    if not view.where and pictures.at_first_sight(view):
         return "pictures"
     return "both" if room >= both else "numbers"

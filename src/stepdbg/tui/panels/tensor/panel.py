@@ -57,7 +57,7 @@ class TensorPanel(Panel):
         self._columns = 1
         self.side: Side = "now"
         """Whether the tensor is shown as it is, as it was before its last change, or as the difference of both."""
-        self.cut = ""
+        self.where = ""
         """The slice that is shown; empty for the whole."""
         self.marked = ""
         """What is marked, as the user wrote it."""
@@ -66,7 +66,7 @@ class TensorPanel(Panel):
         """Show another object."""
         self._by_itself = False
         if name != self.object:
-            self.object, self.part, self.mode, self.cut = name, "value", None, ""
+            self.object, self.part, self.mode, self.where = name, "value", None, ""
             self.top = self.cursor = self.left = self.column = 0
         self.moved()
 
@@ -111,20 +111,20 @@ class TensorPanel(Panel):
     def whole_shape(self) -> tuple[int, ...]:
         """The shape of the tensor, whatever slice of it is shown."""
         view = self.view
-        return () if view is None else view.whole if view.cut else view.shape
+        return () if view is None else view.whole if view.where else view.shape
 
     def show_slice(self, text: str) -> None:
         """Show a slice; the whole, if it is empty or all."""
         shape = self.whole_shape()
         places = read(text, shape)
-        self.cut = "" if whole(places, shape) else words(places, shape)
+        self.where = "" if whole(places, shape) else words(places, shape)
         self.top = self.cursor = self.left = self.column = 0
         self.moved()
 
     def go_to_element(self, index: tuple[int, ...]) -> None:
         """Put the cursor on an element of the whole tensor."""
         shape = self.whole_shape()
-        self.cut = ""
+        self.where = ""
         number = 0
         for place, size in zip(index, shape, strict=True):
             number = number * size + place
@@ -275,7 +275,7 @@ class TensorPanel(Panel):
             return []
         at = queries.Place(
             self.object, self._part_object(snapshot), self.top, self.left, self.cursor, self.column, self.pool,
-            self.side_shown(snapshot), self.cut,
+            self.side_shown(snapshot), self.where,
         )  # fmt: skip
         whole = self.part == "value" or tensor.is_missing(snapshot.answer(TENSOR), self.part)
         return queries.queries(snapshot, at, self._layout(snapshot), whole=whole)
@@ -367,7 +367,7 @@ class TensorPanel(Panel):
         view = snapshot.answer(TENSOR) if snapshot is not None else None
         if snapshot is None or shown is None or shown.window is None or view is None:
             return None
-        if view.object != self.object or shown.cut != self.cut:
+        if view.object != self.object or shown.where != self.where:
             return None  # the answer for the new object is still under way
         if shown.side != "now":
             return None  # what was cannot be edited

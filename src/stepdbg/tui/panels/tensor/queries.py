@@ -30,7 +30,7 @@ class Place(NamedTuple):
     """The column of the cursor."""
     pool: Pool
     side: Side
-    cut: str
+    where: str
     """The slice that is shown; empty for the whole."""
 
 
@@ -48,7 +48,7 @@ def queries(snapshot: Snapshot, at: Place, layout: Layout, *, whole: bool) -> li
     else:
         part = _look(at.part, at, layout, statistics=False)
         found = [
-            PanelQuery(TENSOR, LookAt(at.object, cut=at.cut), snapshot.boundary),
+            PanelQuery(TENSOR, LookAt(at.object, where=at.where), snapshot.boundary),
             PanelQuery(PART, part, snapshot.boundary),
         ]
     view = snapshot.answer(TENSOR)
@@ -58,11 +58,13 @@ def queries(snapshot: Snapshot, at: Place, layout: Layout, *, whole: bool) -> li
         index, row = heat.slice_at(view.shape, at.row)
         names = tuple(part.object for part in layout.maps.parts)
         maps = layout.maps
-        query = LookAtMaps(names, index, maps.tiles, maps.rows, maps.columns, row, at.column, at.pool, at.side, at.cut)
+        query = LookAtMaps(
+            names, index, maps.tiles, maps.rows, maps.columns, row, at.column, at.pool, at.side, at.where
+        )
         found.append(PanelQuery(MAPS, query, snapshot.boundary))
     if layout.mode == "beside":
         shown = tuple((name, side) for _, name, side in beside.columns(view))
-        look = LookBeside(shown, at.top, layout.rows, at.column, at.cut)
+        look = LookBeside(shown, at.top, layout.rows, at.column, at.where)
         found.append(PanelQuery(BESIDE, look, snapshot.boundary))
     if layout.strip is not None:
         found.append(PanelQuery(PICTURES, _images(at, layout.strip), snapshot.boundary))
@@ -85,7 +87,7 @@ def _images(at: Place, strip: Strip) -> LookAtPictures:
 
 def _look(name: str, at: Place, layout: Layout, *, statistics: bool = True) -> LookAt:
     """The window of numbers, or the one number under the cursor."""
-    statistics = statistics or at.side != "now" or bool(at.cut)
+    statistics = statistics or at.side != "now" or bool(at.where)
     if not layout.rows or layout.mode == "beside":
-        return LookAt(name, at.row, 1, at.column, 1, statistics, layout.bins, at.side, at.cut)
-    return LookAt(name, at.top, layout.rows, at.left, layout.columns, statistics, layout.bins, at.side, at.cut)
+        return LookAt(name, at.row, 1, at.column, 1, statistics, layout.bins, at.side, at.where)
+    return LookAt(name, at.top, layout.rows, at.left, layout.columns, statistics, layout.bins, at.side, at.where)

@@ -69,13 +69,13 @@ def figures_in_words(statistics: Statistics) -> str:
 
 def index_of(view: TensorView, row: int, column: int) -> tuple[int, ...]:
     """The index in the whole tensor of the cell at a row and column of the table, as Python writes it."""
-    if not view.shape and not view.cut:
+    if not view.shape and not view.where:
         return ()
     index = [column] if view.shape else []
     for length in reversed(view.shape[:-1]):
         index.insert(0, row % max(1, length))
         row //= max(1, length)
-    return slices.original(slices.read(view.cut, view.whole), tuple(index)) if view.cut else tuple(index)
+    return slices.original(slices.read(view.where, view.whole), tuple(index)) if view.where else tuple(index)
 
 
 def is_missing(view: TensorView | None, part: str) -> bool:
@@ -128,7 +128,7 @@ def draw(
             why = plain(view.note).partition(":")[0] if each.label == "value" else ""
             head.append(_part_line(each.label, each.statistics, each.label == part, frame, PartTarget(each.label), why))
     if layout.own and shown is not None:
-        head.append(_part_line(shown.cut or shown.side, shown.statistics, False, frame, None))
+        head.append(_part_line(shown.where or shown.side, shown.statistics, False, frame, None))
     told = change.change_of(view, part)
     if layout.change and told is not None:
         head.append(change.draw(told, side, frame))
@@ -203,7 +203,7 @@ def _title(
 ) -> Line:
     words = [shape(view.shape, frame.glyphs.times), view.dtype, view.device, size(view.bytes)]
     spans = [Span(plain(view.object), NAME)]
-    if row is not None and shown is not None and (view.shape or view.cut):
+    if row is not None and shown is not None and (view.shape or view.where):
         index = ", ".join(map(str, index_of(shown, row, column)))
         spans.append(Span(f" [{index}]", "accent", ActionTarget("jump")))
     if any(part.statistics is not None and part.statistics.sampled for part in view.parts):
