@@ -83,6 +83,8 @@ async def play(here: Stage, played: dict[str, Played], way: str) -> None:
         try:
             await scene.home()
             await one.come(scene)
+            if way == "mouse":
+                await scene.settle()  # what is asked on the way may still move the keys of the footer
             if one.columns and here.app.size.width < 100:
                 assert not action.applies(here.app.action_context())
                 continue
