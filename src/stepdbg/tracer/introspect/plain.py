@@ -6,9 +6,11 @@ script's own: it may raise, never end, or count its calls.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 _WRITTEN = frozenset((type(None), bool, int, float, complex, str, bytes, type(...), range))
+_NUMBERS = frozenset((bool, int, float, complex))
 _CONTAINERS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}"), dict: ("{", "}")}
 _LIBRARIES = ("torch", "numpy", "pathlib", "fractions", "decimal", "datetime")
 """Whose values write themselves without the user's code."""
@@ -33,6 +35,19 @@ def plain(value: object, depth: int = _DEPTH) -> str:
 def key_in_words(key: object) -> str:
     """A key of a group or of a state: text as it is, anything else as `plain` writes it."""
     return key if type(key) is str else plain(key)
+
+
+def number_of(value: object) -> complex | None:
+    """The number that a value is, of Python's or of numpy's own types; None for anything else, as for a class of the
+    script's that behaves like a number: to compare it would run the script's code.
+    """
+    if type(value) in _NUMBERS:
+        return value  # type: ignore[return-value]
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not _is_a_librarys(type(value)) or not issubclass(type(value), numpy.generic):
+        return None
+    found = numpy.generic.item(value)
+    return found if type(found) in _NUMBERS else None
 
 
 def _is_a_librarys(kind: type) -> bool:

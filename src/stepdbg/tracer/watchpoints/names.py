@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from stepdbg.tracer.introspect.layout import child_of, groups_of, members_of, modules_of, states_of
-from stepdbg.tracer.introspect.plain import key_in_words
+from stepdbg.tracer.introspect.plain import key_in_words, number_of
 from stepdbg.tracer.introspect.safe_access import entries_of, is_a
 from stepdbg.tracer.introspect.stack import local_variables, origin
 from stepdbg.tracer.objects.module_tensors import parameters_of
@@ -262,7 +262,8 @@ def _of_variable(name: str, frame: FrameType | None) -> Place | None:
                 frame = frame.f_back
                 continue
             found = place.value(frame)
-            if is_a(found, torch.Tensor) or _is_number(found) or (steps and steps[-1] == ".grad" and found is None):
+            is_to_come = found is None and bool(steps) and steps[-1] == ".grad"
+            if is_a(found, torch.Tensor) or number_of(found) is not None or is_to_come:
                 return place
         frame = frame.f_back
     return None
@@ -294,7 +295,3 @@ def _gradient(tensor: torch.Tensor) -> torch.Tensor | None:
 def _by_words(state: dict[Any, Any], word: str) -> Any:
     """The entry whose key, which is no text, is written so."""
     return next((value for key, value in state.items() if key_in_words(key) == word), None)
-
-
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float, complex, bool)

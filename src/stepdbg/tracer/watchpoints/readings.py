@@ -7,7 +7,7 @@ of any other a fingerprint; of a slice only the slice's.
 
 from __future__ import annotations
 
-import math
+import cmath
 from typing import Any, NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from stepdbg.errors import SliceError
 from stepdbg.protocol.slices import original
 from stepdbg.protocol.slices import read as places_of
 from stepdbg.tracer.effects.fingerprints import fingerprint, holds, small_bytes
-from stepdbg.tracer.introspect.plain import plain
+from stepdbg.tracer.introspect.plain import number_of, plain
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
 from stepdbg.tracer.tensors import devices
@@ -61,7 +61,7 @@ def reading(value: Any, index: str, before: Reading | None, most: int) -> Readin
     if value is None:
         return NOTHING
     if not is_a(value, torch.Tensor):
-        return Reading(plain(value))
+        return Reading(_in_words(value))
     kept = None if before is None else before.whole if index else before.mark
     alike = before is not None and (index or (value.dtype is before.dtype and value.size() == before.shape))
     if before is not None and alike and isinstance(kept, bytes) and holds(value, kept):
@@ -98,22 +98,34 @@ def difference(before: Reading, after: Reading, value: Any, index: str) -> str:
 
 
 def outside(value: Any, index: str, low: float, high: float) -> str:
-    """Which element lies outside of a range, in words; empty where none does. NaN lies outside of every range."""
+    """Which element lies outside of a range, in words; empty where none does. NaN lies outside of every range.
+
+    Raises:
+        Unreadable: its elements cannot be read, or it is no number that has an order.
+        SliceError: it has no such slice.
+    """
     if value is None:
         return ""
     if not is_a(value, torch.Tensor):
-        return "" if low <= value <= high else f"it is {plain(value)}"
+        number = _number_in_order(value)
+        return "" if low <= number <= high else f"it is {plain(number)}"
     with Unobserved(), uncollected():
         part = _numbers(value, index)
         return _found(~((part >= low) & (part <= high)), part, value, index)
 
 
 def not_finite(value: Any, index: str) -> str:
-    """Which element is NaN or infinite, in words; empty where none is."""
+    """Which element is NaN or infinite, in words; empty where none is.
+
+    Raises:
+        Unreadable: its elements cannot be read, or it is no number.
+        SliceError: it has no such slice.
+    """
     if value is None:
         return ""
     if not is_a(value, torch.Tensor):
-        return "" if math.isfinite(abs(value)) else f"it is {plain(value)}"
+        number = _number_there(value)
+        return "" if type(number) is int or cmath.isfinite(number) else f"it is {plain(number)}"
     with Unobserved(), uncollected():
         part = _numbers(value, index)
         return _found(~part.isfinite(), part, value, index)
@@ -129,13 +141,42 @@ def now(value: Any, index: str) -> str:
     if value is None:
         return "there is none just now"
     if not is_a(value, torch.Tensor):
-        return plain(value)
+        return _in_words(value)
     with Unobserved(), uncollected():
         part = _numbers(value, index)
         if part.numel() == 1:
             return _number(part.reshape(-1)[0])
         size = "×".join(map(str, part.shape))
         return f"{size}, from {_number(part.min())} to {_number(part.max())}" if part.numel() else size
+
+
+def _in_words(value: Any) -> str:
+    number = number_of(value)
+    return plain(value if number is None else number)
+
+
+def _number_there(value: Any) -> complex:
+    """The number that a value is.
+
+    Raises:
+        Unreadable: it is none, and nothing of the script's is run to make it one.
+    """
+    number = number_of(value)
+    if number is None:
+        raise Unreadable("no number", f"it is {plain(value)[:80]}, which is no number")
+    return number
+
+
+def _number_in_order(value: Any) -> float:
+    """The number that a value is, where it can be held against a range.
+
+    Raises:
+        Unreadable: it is none, or a complex one.
+    """
+    number = _number_there(value)
+    if isinstance(number, complex):
+        raise Unreadable("complex", f"it is {plain(number)}: complex numbers have no order")
+    return number
 
 
 def _part(value: torch.Tensor, index: str) -> torch.Tensor:

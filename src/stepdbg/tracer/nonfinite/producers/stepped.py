@@ -13,7 +13,8 @@ import torch
 
 from stepdbg.protocol.messages import Producer
 from stepdbg.tracer.introspect.layout import groups_of, parameters_of_group, states_of
-from stepdbg.tracer.introspect.plain import key_in_words
+from stepdbg.tracer.introspect.plain import key_in_words, number_of
+from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.nonfinite.elements import Bad, bad_elements, plain
 from stepdbg.tracer.nonfinite.producers.operands import number
 from stepdbg.tracer.objects.other_threads import gradient
@@ -21,6 +22,8 @@ from stepdbg.tracer.objects.registry import Registry
 
 _SQUARES = ("exp_avg_sq", "square_avg", "sum", "max_exp_avg_sq")
 """States that add up squares of gradients, of which the step takes the root."""
+_MOST_BITS = 1_000
+"""Of an integer: a larger one is no float."""
 
 
 def spoilt_by_step(parameter: torch.Tensor, bad: Bad, registry: Registry) -> Producer | None:
@@ -92,8 +95,11 @@ def _at(tensor: torch.Tensor, bad: Bad) -> float | None:
         return None
 
 
-def _figure(value: object) -> float | None:
+def _figure(value: Any) -> float | None:
     """The value of a hyperparameter that is a number."""
-    if isinstance(value, torch.Tensor):
+    if is_a(value, torch.Tensor):
         value = value.item() if value.numel() == 1 and not value.is_meta else None
-    return float(value) if isinstance(value, (int, float)) else None
+    found = number_of(value)
+    if isinstance(found, complex) or found is None or (type(found) is int and found.bit_length() > _MOST_BITS):
+        return None
+    return float(found)
