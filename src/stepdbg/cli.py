@@ -32,6 +32,7 @@ class RunOptions(Struct, frozen=True):
     """Whether an uncaught exception is a stop."""
     readonly: bool = False
     keep: int = 25
+    async_conditions: bool = False
     ascii_only: bool = False
     headless: bool = False
     fresh: bool = False
@@ -61,7 +62,7 @@ _VALUED = {
 }
 """The options of each command that take a value."""
 _FLAGS = {
-    "run": ("--readonly", "--ascii", "--headless", "--fresh", "--no-hints"),
+    "run": ("--readonly", "--async-conditions", "--ascii", "--headless", "--fresh", "--no-hints"),
     "trace": ("--effects", "--fingerprints"),
 }
 _STOP_ON = ("nan", "exception", "never")
@@ -159,6 +160,8 @@ def _parse_run(command: str, words: list[str], named: str) -> Request:
                 options = replace(options, python=value)
             case "--readonly":
                 options = replace(options, readonly=True)
+            case "--async-conditions":
+                options = replace(options, async_conditions=True)
             case "--keep":
                 options = replace(options, keep=_percent(value))
             case "--ascii":
@@ -310,6 +313,7 @@ def _obey(request: Request) -> int:
                     exceptions=options.exceptions,
                     readonly=options.readonly,
                     keep=options.keep,
+                    async_conditions=options.async_conditions,
                 )
             if options.watch_file is not None:
                 raise UsageError(
@@ -323,6 +327,7 @@ def _obey(request: Request) -> int:
                 exceptions=options.exceptions,
                 readonly=options.readonly,
                 keep=options.keep,
+                async_conditions=options.async_conditions,
                 fresh=options.fresh,
             )
             folder, remarks, guided = started.folder, started.remarks, started.guided and options.hints

@@ -19,6 +19,8 @@ Refused                   a question that has no answer at this stop: its text i
 HubLost                   nobody is there to serve a stop for any more (tracer/session/connection.py)
 Unreadable                the values of this tensor cannot be read (tracer/tensors/readable.py)
 Problem                   a condition or a watch has raised, or did not end (tracer/breakpoints/evaluation.py)
+Waits                     what a condition asks would wait for a device: a BaseException, since the script's own code
+                          may catch others (tracer/breakpoints/late/unwaiting.py)
 CannotForesee             the next step cannot be worked out ahead (tracer/foresight/parts.py)
 Gone                      what was edited is not there any more (tracer/edit/targets.py)
 Interrupted               the user has interrupted what the console evaluates: a KeyboardInterrupt

@@ -76,12 +76,13 @@ class OnDevice(torch.Tensor):
     """A tensor of that device; `held` is where its numbers are."""
 
     held: torch.Tensor
+    place = DEVICE
 
     @staticmethod
     def __new__(cls, held: torch.Tensor) -> OnDevice:
         shape, strides, offset = held.shape, held.stride(), held.storage_offset()
         made: OnDevice = torch.Tensor._make_wrapper_subclass(
-            cls, shape, strides=strides, storage_offset=offset, dtype=held.dtype, device=DEVICE
+            cls, shape, strides=strides, storage_offset=offset, dtype=held.dtype, device=cls.place
         )
         if held.is_conj():
             torch._C._set_conj(made, True)
@@ -127,7 +128,8 @@ class OnDevice(torch.Tensor):
         masked = name == "index" and any(
             one is not None and one.dtype in (torch.bool, torch.uint8) for one in tree_leaves(args[1])
         )
-        if name in _WAITS or masked or to_host or writes_host or (reads_host and not kwargs.get("non_blocking")):
+        at_leisure = kwargs.get("non_blocking") or (name == "copy_" and len(args) > 2 and args[2])
+        if name in _WAITS or masked or to_host or ((writes_host or reads_host) and not at_leisure):
             ledger.waits[name] += 1
         if to_host or writes_host:
             ledger.fetched += found.nbytes
@@ -153,8 +155,9 @@ class _AboveOperators(TorchFunctionMode):
         if args and isinstance(args[0], OnDevice):
             if func in _ANSWERS:
                 type(args[0]).asked()
-                _ledgers[-1].waits[func.__name__] += 1
-                return func(args[0].held)
+                if func is torch.Tensor.tolist:
+                    return torch.ops.aten._to_copy(args[0], device="cpu").tolist()
+                return getattr(torch.ops.aten._local_scalar_dense(args[0]), func.__name__)()
             if func is torch.Tensor.contiguous:
                 whole = args[0].is_contiguous()
                 return args[0] if whole else torch.ops.aten.clone(args[0], memory_format=torch.contiguous_format)
@@ -184,6 +187,8 @@ class _AboveOperators(TorchFunctionMode):
 def _indexed(tensor: OnDevice, index: Any) -> OnDevice:
     """Part of a tensor: a view, or a copy of what other tensors say."""
     places = [one for one in tree_leaves(index) if isinstance(one, torch.Tensor)]
+    if places and index is places[0]:
+        return torch.ops.aten.index.Tensor(tensor, [index])
     if any(one.dtype in (torch.bool, torch.uint8) for one in places):
         _ledgers[-1].waits["index by mask"] += 1
     if places:

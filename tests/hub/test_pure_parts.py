@@ -178,6 +178,10 @@ def test_breakpoints_are_numbered_once_and_never_again() -> None:
     table.add(Breakpoint(7, "step", enabled=False, hits=9))
     assert table.all[0] == Breakpoint(1, "step")
     assert "needs a phase" in table.add(Breakpoint(0))
+    table.note_remark(3, "waits for the device")
+    assert [b.remark for b in table.all] == ["", "waits for the device"]
+    table.begin_anew()
+    assert [b.remark for b in table.all] == ["", ""]
 
 
 def stop(index: int) -> Stop:

@@ -44,6 +44,7 @@ class Debuggee:
         cold: bool = False,
         trace: m.Tracing | None = None,
         watches: tuple[str, ...] = (),
+        async_conditions: bool = False,
     ):
         self.folder = folder
         self.said: list[dict[str, Any]] = []
@@ -54,6 +55,9 @@ class Debuggee:
         self.interrupt_signal: int | None = None
         self._go, self._breakpoints, self._readonly, self._trace = go, breakpoints, readonly, trace
         self._watches = tuple(m.Watch(number, words) for number, words in enumerate(watches, 1))
+        self._late = async_conditions
+        self.remarks: list[m.BreakpointRemark] = []
+        self.hits: list[m.BreakpointHit] = []
         self.failures: list[m.WatchFailed] = []
         self.traced: list[m.Traced] = []
         self._splitter = frames.Splitter("FromRank")
@@ -106,7 +110,7 @@ class Debuggee:
             if isinstance(message, m.RankHello):
                 self.hello = message
                 welcome = m.RankWelcome(m.PROTOCOL_VERSION, self._go, self._breakpoints, self._readonly, self._trace)
-                self.send(msgspec.structs.replace(welcome, watches=self._watches))
+                self.send(msgspec.structs.replace(welcome, watches=self._watches, async_conditions=self._late))
             elif isinstance(message, m.Notice):
                 self.notices.append(message.text)
             elif isinstance(message, m.Noted):
@@ -115,6 +119,10 @@ class Debuggee:
                 self.failures.append(message)
             elif isinstance(message, m.BreakpointFailed):
                 self.failed.append(message)
+            elif isinstance(message, m.BreakpointRemark):
+                self.remarks.append(message)
+            elif isinstance(message, m.BreakpointHit):
+                self.hits.append(message)
             elif isinstance(message, m.Traced):
                 self.traced.append(message)
             elif isinstance(message, m.Stopped):
@@ -161,10 +169,11 @@ def debuggee(
     cold: bool = False,
     trace: m.Tracing | None = None,
     watches: tuple[str, ...] = (),
+    async_conditions: bool = False,
 ) -> Iterator[Debuggee]:
     """A training process that is gone when the test is; `cold` as for `bare`."""
     folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="sd-"))
-    training = Debuggee(list(arguments), folder, go, breakpoints, readonly, cold, trace, watches)
+    training = Debuggee(list(arguments), folder, go, breakpoints, readonly, cold, trace, watches, async_conditions)
     try:
         yield training
     finally:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from harness.stand_in import OnDevice
 from torch.overrides import TorchFunctionMode
 
 from stepdbg.tracer.effects.free_memory import free_bytes
@@ -64,16 +65,16 @@ class Module:
         Module.waited.append(device)
 
 
-class Loss:
+class OnTheOther(OnDevice):
+    """A tensor of another device."""
+
+    place = OTHER
+
+
+def loss_of(value: float, device: torch.device) -> torch.Tensor:
     """A loss on a device."""
-
-    is_cpu = is_meta = False
-
-    def __init__(self, value: float, device: torch.device) -> None:
-        self.value, self.device = torch.tensor(value, device="cpu"), device
-
-    def detach(self) -> torch.Tensor:
-        return self.value
+    kind = OnDevice if device == ONE else OnTheOther
+    return kind(torch.tensor(value, device="cpu"))
 
 
 class Pinning(TorchFunctionMode):
@@ -90,7 +91,6 @@ class Pinning(TorchFunctionMode):
 def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(devices, "_state", devices._State())
     monkeypatch.setattr("stepdbg.tracer.tensors.devices.module_of", lambda kind: Module if kind == "cuda" else None)
-    monkeypatch.setattr("stepdbg.tracer.session.losses.module_of", lambda kind: Module)
     # As a program has it that says `torch.set_default_device("cuda")`: who names no device gets that one.
     with Pinning(), torch.device("cuda"):
         yield
@@ -106,15 +106,15 @@ def losses() -> tuple[Losses, Any]:
 def test_losses_of_two_devices_take_no_turns_with_one_event() -> None:
     reader, course = losses()
     for number in range(6):
-        reader.read(Loss(float(number), (ONE, OTHER)[number % 2]), "loss", number)  # type: ignore[arg-type]
+        reader.read(loss_of(float(number), (ONE, OTHER)[number % 2]), "loss", number)
         assert course.loss == number
 
 
 def test_while_a_graph_is_recorded_nothing_is_asked_of_the_device() -> None:
     reader, course = losses()
-    reader.read(Loss(1.0, ONE), "loss", 1)  # type: ignore[arg-type]
+    reader.read(loss_of(1.0, ONE), "loss", 1)
     Module.capturing = True
-    reader.read(Loss(2.0, ONE), "loss", 2)  # type: ignore[arg-type]
+    reader.read(loss_of(2.0, ONE), "loss", 2)
     reader.settle()
     reader.settle(wait=True)
     devices.note(ONE)
@@ -161,9 +161,9 @@ def test_a_graph_is_recorded_from_its_beginning_to_its_end_however_it_ends() -> 
 
 def test_an_error_that_a_device_has_kept_is_the_users_own_and_is_told_once() -> None:
     reader, course = losses()
-    reader.read(Loss(1.0, ONE), "loss", 1)  # type: ignore[arg-type]
+    reader.read(loss_of(1.0, ONE), "loss", 1)
     Module.failure = "CUDA error: device-side assert triggered\nCompile with TORCH_USE_CUDA_DSA"
-    reader.read(Loss(2.0, ONE), "loss", 2)  # type: ignore[arg-type]
+    reader.read(loss_of(2.0, ONE), "loss", 2)
     reader.settle(wait=True)
     assert course.loss == 1.0
     devices.note(ONE)

@@ -337,6 +337,15 @@ def test_breakpoints_and_edits_are_listed() -> None:
     assert "model.fc1.weight[0, 3]  0.12 → 0.06  (old * 0.5)" in words
 
 
+def test_what_is_to_be_known_of_how_a_condition_is_evaluated_is_listed_with_its_breakpoint() -> None:
+    snapshot = full()
+    first, *others = snapshot.session.breakpoints
+    first = msgspec.structs.replace(first, remark="waits for the device: Python needs a number of it on the way")
+    session = msgspec.structs.replace(snapshot.session, breakpoints=(first, *others))
+    words = drawn(breaks.draw(msgspec.structs.replace(snapshot, session=session), Frame(100, 10)))
+    assert "backward  met 2 times  waits for the device: Python needs a number of it on the way" in words
+
+
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__.rpartition(".")[2])
 def test_an_empty_panel_teaches(view) -> None:  # type: ignore[no-untyped-def]
     words = drawn(view.draw(at(None, "starting"), Frame(80, 10)))

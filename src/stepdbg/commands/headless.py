@@ -206,11 +206,12 @@ class HubLine:
             self._told.set()
 
     def _mention_problems(self, session: SessionState) -> None:
-        """Say what is wrong with a breakpoint, once, where no screen shows it."""
+        """Say what is wrong with a breakpoint, or to be known of it, once, where no screen shows it."""
         for one in session.breakpoints:
-            if one.problem and (one.number, one.problem) not in self._problems and not session.clients:
-                self._problems.add((one.number, one.problem))
-                say(f"breakpoint {one.number} ({describe(one)}): {one.problem}")
+            for words in (one.problem, one.remark):
+                if words and (one.number, words) not in self._problems and not session.clients:
+                    self._problems.add((one.number, words))
+                    say(f"breakpoint {one.number} ({describe(one)}): {words}")
 
     def _mention_stop(self, session: SessionState) -> None:
         for rank in session.ranks:
@@ -227,5 +228,8 @@ class HubLine:
                     where = f"at {rank.stop.inner.name}" + (f", {where}" if boundary.inside else "")
             update = boundary.opens or boundary.update
             who = f"rank {rank.rank} " if len(session.ranks) > 1 else ""
-            why = f": {rank.stop.detail}" if rank.stop.reason == "nan" else ""
+            detail = rank.stop.detail
+            plain = [f"breakpoint {one.number}: {describe(one)}" for one in session.breakpoints]
+            more = rank.stop.reason == "breakpoint" and any(detail.startswith((f"{one},", f"{one}:")) for one in plain)
+            why = f": {detail}" if more or rank.stop.reason == "nan" else ""
             say(f"{who}stopped {where} (update {update}){why}; look at it with `stepdbg attach {self.folder.name}`")

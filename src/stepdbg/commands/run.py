@@ -80,6 +80,7 @@ def start_session(
     exceptions: bool = True,
     readonly: bool = False,
     keep: int = 25,
+    async_conditions: bool = False,
     fresh: bool = False,
 ) -> Started:
     """Start hub and target; a screen may connect to the session's folder at once.
@@ -92,6 +93,7 @@ def start_session(
         exceptions: An uncaught exception is a stop.
         readonly: Edits are refused.
         keep: Percent of the free memory for what was before a phase.
+        async_conditions: A condition on what lies on a device may be read at a later boundary.
         fresh: What is kept of the script is neither read nor written.
 
     Raises:
@@ -116,6 +118,7 @@ def start_session(
         exceptions=exceptions,
         readonly=readonly,
         keep=keep,
+        async_conditions=async_conditions,
         kept=kept,
         columns=max(20, columns),
         rows=max(5, rows),
@@ -134,6 +137,7 @@ def run_headless(
     exceptions: bool = True,
     readonly: bool = False,
     keep: int = 25,
+    async_conditions: bool = False,
 ) -> int:
     """Run the target freely as our own child, with our stdin, stdout and stderr; a breakpoint met stops it.
 
@@ -146,6 +150,7 @@ def run_headless(
         watch_file: Where their values are written; None for lines on stderr.
         readonly: Edits are refused.
         keep: Percent of the free memory for what was before a phase.
+        async_conditions: A condition on what lies on a device may be read at a later boundary.
 
     Returns:
         The target's exit status. Where a signal ended it, the same signal ends this process too.
@@ -172,6 +177,7 @@ def run_headless(
         exceptions=exceptions,
         readonly=readonly,
         keep=keep,
+        async_conditions=async_conditions,
         terminal=False,
         watches=watched,
     )

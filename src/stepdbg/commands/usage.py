@@ -38,6 +38,8 @@ options
                     (default: exception); several with commas between them
   --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)
   --readonly        forbid edits
+  --async-conditions
+                    let conditions of breakpoints on what lies on a GPU be read a boundary late, without waiting for it
   --keep PERCENT    of the free memory, for what tensors were before a phase changed them (default: 25; 0: none)
 """
 _HEADLESS = """\

@@ -46,11 +46,21 @@ class Launch(msgspec.Struct, frozen=True):
     columns: int = 80
     rows: int = 24
     watches: tuple[Watch, ...] = ()
+    async_conditions: bool = False
+    """Whether a condition on what lies on a device may be read at a later boundary."""
 
     def welcome(self, go: Go | None, breakpoints: tuple[Breakpoint, ...], watches: tuple[Watch, ...]) -> RankWelcome:
         """How a training process that enters is to begin."""
         return RankWelcome(
-            PROTOCOL_VERSION, go, breakpoints, self.readonly, self.trace, self.keep, watches, self.exceptions
+            PROTOCOL_VERSION,
+            go,
+            breakpoints,
+            self.readonly,
+            self.trace,
+            self.keep,
+            watches,
+            self.exceptions,
+            self.async_conditions,
         )
 
     @property

@@ -52,7 +52,7 @@ class BreakpointTable:
                 return ""
         if len(self.all) >= MOST:
             return f"{MOST} breakpoints are the most"
-        fresh = {"number": self._next, "hits": 0, "problem": "", "met_nothing": False}
+        fresh = {"number": self._next, "hits": 0, "problem": "", "remark": "", "met_nothing": False}
         self.all += (msgspec.structs.replace(wanted, **fresh),)
         self._next += 1
         return ""
@@ -77,13 +77,18 @@ class BreakpointTable:
         """Keep why one cannot be met, or what its condition has raised."""
         self._change(number, problem=problem)
 
+    def note_remark(self, number: int, remark: str) -> None:
+        """Keep what is to be known of how the condition of one is evaluated."""
+        self._change(number, remark=remark)
+
     def note_unmet(self, numbers: Collection[int]) -> None:
         """What these name has not been met in this run; what all others name has."""
         self.all = tuple(msgspec.structs.replace(one, met_nothing=one.number in numbers) for one in self.all)
 
     def begin_anew(self) -> None:
         """A new run counts from 0, and knows of no problem."""
-        self.all = tuple(msgspec.structs.replace(one, hits=0, problem="", met_nothing=False) for one in self.all)
+        fresh = {"hits": 0, "problem": "", "remark": "", "met_nothing": False}
+        self.all = tuple(msgspec.structs.replace(one, **fresh) for one in self.all)
 
     def _change(self, number: int, **how: Any) -> None:
         self.all = tuple(msgspec.structs.replace(one, **how) if one.number == number else one for one in self.all)

@@ -27,6 +27,7 @@ from stepdbg.protocol.messages import (
     Answer,
     BreakpointFailed,
     BreakpointHit,
+    BreakpointRemark,
     Disarm,
     FromRank,
     Interruptible,
@@ -174,6 +175,9 @@ class Run:
                 if off:
                     self._breakpoints.switch(number, False)
                     self.send_breakpoints()
+                clients.changed()
+            case BreakpointRemark(number=number, remark=remark):
+                self._breakpoints.note_remark(number, remark)
                 clients.changed()
             case WatchesRead(values=values):
                 rank.read_watches(values)

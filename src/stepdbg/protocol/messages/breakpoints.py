@@ -55,6 +55,8 @@ class Breakpoint(Part, frozen=True):
     """What is noted there instead of a stop: words with `{expressions}` in them; empty for a stop."""
     problem: str = ""
     """Why it cannot be met as it is written, or what its condition has raised; empty where nothing is known."""
+    remark: str = ""
+    """What is to be known of how its condition is evaluated; empty where nothing is."""
     first_bad: bool = False
     """Whether training stops at the first NaN anywhere, or infinity where none belongs: at no place of its own."""
     met_nothing: bool = False

@@ -57,6 +57,9 @@ class RankWelcome(Message, frozen=True):
     watches: tuple[Watch, ...] = ()
     exceptions: bool = True
     """Whether an uncaught exception is a stop."""
+    async_conditions: bool = False
+    """Whether a condition on what lies on a device may be read at a later boundary than its own, so that nothing waits
+    for it."""
 
 
 class Stopped(Message, frozen=True):
@@ -107,6 +110,14 @@ class BreakpointFailed(Message, frozen=True):
     """Whether the breakpoint is not looked at any more."""
 
 
+class BreakpointRemark(Message, frozen=True):
+    """Something is to be known of how a breakpoint's condition is evaluated."""
+
+    number: int
+    remark: str
+    """What, in a line."""
+
+
 class Noted(Message, frozen=True):
     """A breakpoint was met that notes a message. From a rank to the hub, and from the hub to its clients."""
 
@@ -154,6 +165,7 @@ FromRank = (
     | Resumed
     | BreakpointHit
     | BreakpointFailed
+    | BreakpointRemark
     | Noted
     | WatchesRead
     | WatchFailed

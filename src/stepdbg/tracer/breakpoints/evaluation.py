@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from stepdbg.tracer.breakpoints.arrival import Arrival, AtLine
-from stepdbg.tracer.breakpoints.condition import Condition
+from stepdbg.tracer.breakpoints.condition import Condition, Namespace, Words
 from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
 from stepdbg.tracer.introspect.randomness import undisturbed_randomness
@@ -59,15 +59,57 @@ class Evaluation:
         Raises:
             Problem: it has raised, or did not end.
         """
+        return self._evaluated(what, at, memory, update, lambda words: reading(what.value(at.frame, words)))
+
+    def truth(
+        self,
+        what: Condition,
+        truth: Callable[[Namespace], T],
+        at: Arrival | AtLine,
+        memory: Memory,
+        update: int | None,
+        within: AbstractContextManager[Any],
+        vocabulary: Callable[..., Vocabulary],
+    ) -> T:
+        """Whether an expression is true at a boundary, found out in another way than `value` does.
+
+        Args:
+            what: The expression.
+            truth: Finds out whether it is true in a namespace.
+            at: The boundary.
+            memory: What the expression has kept from the times before, and keeps from this one.
+            update: The update that is meant; None for that of the phase that comes.
+            within: A context that it is evaluated in.
+            vocabulary: Makes the words.
+
+        Raises:
+            Problem: it has raised, or did not end.
+        """
+
+        def reading(words: Words) -> T:
+            with within:
+                return truth(Namespace(at.frame, words, what.calls))
+
+        return self._evaluated(what, at, memory, update, reading, vocabulary)
+
+    def _evaluated(
+        self,
+        what: Condition,
+        at: Arrival | AtLine,
+        memory: Memory,
+        update: int | None,
+        reading: Callable[[Words], T],
+        vocabulary: Callable[..., Vocabulary] = Vocabulary,
+    ) -> T:
         memory.begin()
-        words = Vocabulary(self._registry, self._owners, at, memory, update)
+        words = vocabulary(self._registry, self._owners, at, memory, update)
         try:
             if what.is_simple and nothing_around():
                 with unseen():
-                    return reading(what.value(at.frame, words))
+                    return reading(words)
             calm = undisturbed_randomness() if what.may_draw else nullcontext()
             with Unobserved(), as_the_user(), uncollected(), nothing_stops(), calm, self._evaluating():
-                return reading(what.value(at.frame, words))
+                return reading(words)
         except Interrupted:
             raise Problem("it did not end, and was interrupted", endless=True) from None
         except BaseException as error:  # also what is no Exception: it is the expression's, not training's

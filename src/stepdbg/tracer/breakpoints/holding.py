@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any
 
 from stepdbg.protocol.breakpoint_text import describe, is_gradient
 from stepdbg.protocol.messages import Boundary, Breakpoint
@@ -13,13 +12,15 @@ from stepdbg.tracer.breakpoints.closures import Closures
 from stepdbg.tracer.breakpoints.condition import Condition, is_true, loss_condition, norm_condition
 from stepdbg.tracer.breakpoints.evaluation import Evaluation, Problem, nothing_around
 from stepdbg.tracer.breakpoints.inner import InnerPoints
+from stepdbg.tracer.breakpoints.late.verdicts import Late, LateVerdicts, late_words
 from stepdbg.tracer.breakpoints.line_points import LinePoints
 from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.places import Places, counts
+from stepdbg.tracer.breakpoints.reports import Listener
 from stepdbg.tracer.breakpoints.vocabulary import Memory, norm_of_gradients
 from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.objects.registry import Registry
-from stepdbg.tracer.python.interruptions import Interruptions
+from stepdbg.tracer.session.on_the_way import is_far
 from stepdbg.tracer.watchpoints.watchpoints import Watchpoints
 
 _OF_THE_ORDER = frozenset(("update", "epoch"))
@@ -28,25 +29,6 @@ _KEEPING = frozenset(("changed", "ratio", "ema"))
 """Words that compare with the time before: asked at another boundary, they would tell something else."""
 LONGEST_LOG = 2000
 """Characters of a message that is noted."""
-
-
-class Listener(Protocol):
-    """Who is told what breakpoints have met."""
-
-    interruptions: Interruptions
-    """What lets an evaluation that never ends be interrupted."""
-
-    def hit(self, number: int, *, stopped: bool) -> None:
-        """A breakpoint was met, and has stopped training or not."""
-
-    def noted(self, number: int, boundary: Boundary, words: str) -> None:
-        """A breakpoint was met that notes a message."""
-
-    def failed(self, number: int, problem: str, *, off: bool) -> None:
-        """A condition or a message could not be evaluated; `off` where the breakpoint is switched off for it."""
-
-    def evaluating(self) -> AbstractContextManager[None]:
-        """What runs within is interrupted when it takes too long."""
 
 
 class Breakpoints:
@@ -60,6 +42,8 @@ class Breakpoints:
         self.inner = InnerPoints(owners)
         """Those within a phase."""
         self.watchpoints = Watchpoints(registry, owners.find)
+        self.late = LateVerdicts(self.evaluation, listener)
+        """Conditions that were asked of a device, to be read later."""
         self.rank = 0
         """The number of this training process."""
         self._states: dict[int, _State] = {}
@@ -128,6 +112,8 @@ class Breakpoints:
     def met(self, at: Arrival) -> str:
         """Why training stops at that boundary, in words; empty where no breakpoint makes it."""
         reason = self._watched(at) if self.watchpoints.any else ""
+        if self.late.awaited and self.late.arrive(at.boundary.update):
+            reason = self.met_late(at.boundary) or reason
         for point in self.places.at(at.boundary, at.coming_epoch, sure=at.sure):
             state = self._states[point.number]
             if state.seen_at == at.boundary.index or state.over or not self.owners.is_of(point, at):
@@ -136,10 +122,23 @@ class Breakpoints:
                 continue
             state.seen_at = at.boundary.index
             try:
-                if self._is_met(state, at):
+                if self._is_met(state, at, between=True):
                     reason = reason or in_words(point)
             except Problem as problem:
                 reason = self._has_failed(state, problem) or reason
+        return reason
+
+    def met_late(self, boundary: Boundary) -> str:
+        """Why training stops for a condition that has held at an earlier boundary, in words; empty where it does not.
+
+        Args:
+            boundary: The boundary that training has come to.
+        """
+        reason = ""
+        for asked in self.late.take():
+            state = next((one for one in self._states.values() if one.condition is asked.condition), None)
+            if state is not None and state.point.enabled and not state.over and self._is_counted(state):
+                reason = reason or f"{in_words(state.point)}{late_words(asked, boundary.index)}"
         return reason
 
     def _watched(self, at: Arrival) -> str:
@@ -244,10 +243,11 @@ class Breakpoints:
         Raises:
             LookupError: something of the script's would see or change what is computed.
         """
-        if not nothing_around():
+        parameters = self.owners.all_parameters()
+        if not nothing_around() or (self.late.applies and any(map(is_far, parameters))):
             raise LookupError
         with unseen():
-            return norm_of_gradients(self.owners.all_parameters())
+            return norm_of_gradients(parameters)
 
     def _may_be_met(self, state: _State, at: Arrival, *, here: bool) -> bool:
         point = state.point
@@ -260,6 +260,9 @@ class Breakpoints:
             return True
         if "loss" in state.reads and (point.phase, point.when) == ("backward", "before"):
             return True  # it is being made into the newest loss
+        if self.late.applies and state.late is not None and not state.late.waits:
+            # Where this is, only a look at the order of phases tells; and what is compared is asked once.
+            return not state.reads.isdisjoint(_KEEPING) or self.late.may_hold(state.late, at, state.memory)
         try:
             state.verdict = (at.boundary.index, bool(self._evaluate(state, state.condition, at, truth=True)))
         except Problem as problem:
@@ -267,20 +270,32 @@ class Breakpoints:
             return not state.failed or problem.endless
         return bool(state.verdict[1])
 
-    def _is_met(self, state: _State, at: Arrival | AtLine) -> bool:
-        """Whether training stops for that breakpoint, whose place this is.
+    def _is_met(self, state: _State, at: Arrival | AtLine, *, between: bool = False) -> bool:
+        """Whether training stops for that breakpoint, whose place this is; `between` two phases.
 
         Raises:
             Problem: its condition or its message cannot be evaluated.
         """
-        point, listener = state.point, self.listener
-        if state.condition is not None and not self._verdict(state, state.condition, at):
+        if state.condition is not None and not self._verdict(state, state.condition, at, between=between):
             return False
+        return self._is_counted(state, at)
+
+    def _is_counted(self, state: _State, at: Arrival | AtLine | None = None) -> bool:
+        """Whether training stops for that breakpoint, all of which holds.
+
+        Args:
+            state: The breakpoint.
+            at: Where it holds; None where it has held at an earlier boundary, and notes no message.
+
+        Raises:
+            Problem: its message cannot be evaluated.
+        """
+        point, listener = state.point, self.listener
         state.met += 1
         if state.met <= point.ignore:
             listener.hit(point.number, stopped=False)
             return False
-        if state.message is not None:
+        if state.message is not None and at is not None:
             words = str(self._evaluate(state, state.message, at))
             listener.hit(point.number, stopped=False)
             listener.noted(point.number, at.boundary, words[:LONGEST_LOG])
@@ -289,7 +304,7 @@ class Breakpoints:
         listener.hit(point.number, stopped=True)
         return True
 
-    def _verdict(self, state: _State, condition: Condition, at: Arrival | AtLine) -> bool:
+    def _verdict(self, state: _State, condition: Condition, at: Arrival | AtLine, *, between: bool) -> bool:
         """Whether a condition holds at that boundary.
 
         Raises:
@@ -298,10 +313,26 @@ class Breakpoints:
         index, verdict = state.verdict
         state.verdict = (-1, False)
         if index < 0 or index != at.boundary.index:
-            return bool(self._evaluate(state, condition, at, truth=True))
+            return self._holds(state, condition, at, between=between)
         if isinstance(verdict, Problem):
             raise verdict
         return verdict
+
+    def _holds(self, state: _State, condition: Condition, at: Arrival | AtLine, *, between: bool) -> bool:
+        """Whether a condition holds at that boundary, as far as is known without waiting for a device where the user
+        allows that: what lies there is told at a later one.
+
+        Raises:
+            Problem: it has raised.
+        """
+
+        def at_once(where: Arrival | AtLine) -> bool:
+            return bool(self._evaluate(state, condition, where, truth=True))
+
+        if state.late is None or not self.late.applies:
+            return at_once(at)
+        after, may_wait = state.point.when == "after", between and state.message is None
+        return self.late.holds(state.late, at, state.memory, after=after, may_wait=may_wait, at_once=at_once)
 
     def _evaluate(self, state: _State, what: Condition, at: Arrival | AtLine, *, truth: bool = False) -> Any:
         """The value of a condition (whether it is true), or of a message.
@@ -334,6 +365,8 @@ class _State:
         self.point = point
         self.condition = Condition(point.condition) if point.condition else None
         self.message = Condition.of_log(point.log) if point.log else None
+        self.late = Late(point.number, self.condition, point.condition) if self.condition else None
+        """How its condition is asked without waiting for a device."""
         self.memory = Memory()
         self.reads = (self.condition.names if self.condition else frozenset()) | (
             self.message.names if self.message else frozenset()

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from time import monotonic_ns
+from typing import Protocol
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.python.interruptions import Interruptions
 from stepdbg.tracer.session.rank import Rank
+
+
+class Listener(Protocol):
+    """Who is told what breakpoints have met."""
+
+    interruptions: Interruptions
+    """What lets an evaluation that never ends be interrupted."""
+
+    def hit(self, number: int, *, stopped: bool) -> None:
+        """A breakpoint was met, and has stopped training or not."""
+
+    def noted(self, number: int, boundary: m.Boundary, words: str) -> None:
+        """A breakpoint was met that notes a message."""
+
+    def failed(self, number: int, problem: str, *, off: bool) -> None:
+        """A condition or a message could not be evaluated; `off` where the breakpoint is switched off for it."""
+
+    def remarked(self, number: int, remark: str) -> None:
+        """Something is to be known of how a condition is evaluated."""
+
+    def evaluating(self) -> AbstractContextManager[None]:
+        """What runs within is interrupted when it takes too long."""
 
 
 class BreakpointReports:
@@ -34,6 +57,10 @@ class BreakpointReports:
     def failed(self, number: int, problem: str, *, off: bool) -> None:
         """A condition or a message could not be evaluated; `off` where the breakpoint is switched off for it."""
         self._rank.link.send(m.BreakpointFailed(number, problem, off))
+
+    def remarked(self, number: int, remark: str) -> None:
+        """Something is to be known of how a condition is evaluated."""
+        self._rank.link.send(m.BreakpointRemark(number, remark))
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

@@ -41,6 +41,10 @@ class Memory:
         found._kept = [*self._kept]
         return found
 
+    def take_over(self, other: Memory) -> None:
+        """Keep what a copy has kept."""
+        self._kept = other._kept
+
     def peek(self) -> Any:
         """What was kept at this place of the condition the time before; None at first."""
         return self._kept[self._next] if self._next < len(self._kept) else None
@@ -140,18 +144,22 @@ class Vocabulary:
         value = float(number)
         memory = self._memory
         before, times = memory.peek() or (0.0, 0)
-        average = keep * before + (1 - keep) * value
+        average = keep * float(before) + (1 - keep) * value
         memory.swap((average, times + 1))
         return average / (1 - keep ** (times + 1))
 
     def _lr(self) -> Any:
+        rate = self._rate()
+        return rate.item() if is_a(rate, torch.Tensor) else rate
+
+    def _rate(self) -> Any:
+        """The learning rate as the optimizer has it: a number, or a tensor of one."""
         owner = self._at.coming or self._at.done
         held = owner() if owner is not None else None
         optimizers = [one for _, one in self._registry.optimizers()]
         chosen = next((one for one in optimizers if one is held), optimizers[0] if optimizers else None)
         groups = groups_of(chosen) if chosen is not None else []
-        rate = _there(groups[0].get("lr") if groups else None, "there is no optimizer with a learning rate yet")
-        return rate.item() if is_a(rate, torch.Tensor) else rate
+        return _there(groups[0].get("lr") if groups else None, "there is no optimizer with a learning rate yet")
 
     def _tensors(self, x: Any) -> list[torch.Tensor]:
         """A tensor as it can be read here, several of them, or all that a name fits."""

@@ -7,31 +7,27 @@ forward pass. An error that the device reports meanwhile is the user's own, and 
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from contextlib import suppress
+from typing import NamedTuple
 
 import torch
 
 from stepdbg.protocol.page import LOSS_NAMES, WATCH_NAMES
 from stepdbg.tracer.phases.tracker import PhaseTracker
+from stepdbg.tracer.session import on_the_way
+from stepdbg.tracer.session.on_the_way import OnTheWay, can_travel
 from stepdbg.tracer.session.rank import Rank
-from stepdbg.tracer.tensors.devices import capturing, module_of
+from stepdbg.tracer.tensors.devices import capturing
 
 _UNDERWAY = 64
 """The number of values that may be on their way; beyond it a new one is left out of the chart."""
 
 
-@dataclass(slots=True)
-class _Copy:
-    """A value on its way from the device."""
+class _Reading(NamedTuple):
+    """What a value on its way from the device is."""
 
-    event: Any
-    value: torch.Tensor
-    """The value, a float64 in pinned memory."""
-    device: torch.device
-    """The device whose event it is."""
     name: str
     update: int
     watched: bool
@@ -45,16 +41,20 @@ class Losses:
         self._rank = rank
         self._indices: dict[tuple[str, bool], int] = {}
         """The indices of the names that the page's ring knows, of losses and of watched values."""
-        self._underway: deque[_Copy] = deque()
-        self._spare: defaultdict[torch.device, list[_Copy]] = defaultdict(list)
+        self._underway = OnTheWay[_Reading](_UNDERWAY)
         self._early: deque[tuple[float, str, int]] = deque(maxlen=_UNDERWAY)
         """Losses that were read before the session was entered, which is at the first boundary."""
+        self.keeps = False
+        """Whether a loss on a device is kept there until the next one, for what is asked without waiting."""
+        self.kept: torch.Tensor | None = None
+        """The newest loss where it lies on a device and is kept: one number, float64."""
 
     def begin_anew(self) -> None:
         """Nothing has been read, and the page is another one."""
         self._indices.clear()
-        self._underway.clear()
+        self._underway.forget()
         self._early.clear()
+        self.kept = None
 
     def joined(self) -> None:
         """The session has been entered: there is a page by now."""
@@ -63,7 +63,17 @@ class Losses:
 
     def read(self, loss: torch.Tensor, name: str, update: int, *, watched: bool = False) -> None:
         """Take the value of a loss, or of what is watched: a tensor of one real number."""
-        if loss.is_cpu:
+        if on_the_way.is_far(loss):
+            if capturing():
+                return
+            try:
+                if self.keeps and not watched:
+                    self._keep(loss)
+                self._send_for(loss, name, update, watched)
+                self.settle()
+            except Exception:  # an error of the user's that the device has kept until now: it is met at their line
+                self._underway.forget()
+        elif loss.is_cpu:
             try:
                 value = loss.item()
             except RuntimeError:  # its data cannot be read; of what is watched that is told
@@ -71,19 +81,19 @@ class Losses:
                     raise
                 return
             self.take(value, name, update, watched=watched)
-        elif not loss.is_meta and not capturing():
-            try:
-                self._send_for(loss, name, update, watched)
-                self.settle()
-            except Exception:  # an error of the user's that the device has kept until now: it is met at their line
-                self._underway.clear()
 
     def none(self, update: int) -> None:
         """The loss of that update is no number."""
+        self.kept = None
         self._phases.loss, self._phases.loss_of = None, update
 
     def take(self, value: float, name: str, update: int, *, watched: bool = False) -> None:
         """Take a number that is there already."""
+        if not watched:
+            self.kept = None
+        self._take(value, name, update, watched)
+
+    def _take(self, value: float, name: str, update: int, watched: bool) -> None:
         if not watched:
             self._phases.loss, self._phases.loss_of = value, update
         page = self._rank.page
@@ -113,40 +123,30 @@ class Losses:
 
         Not while a CUDA graph is recorded: then it may not even be asked whether a copy has arrived.
         """
-        if not self._underway or capturing():
+        if not self._underway:
             return
-        while self._underway:
-            copy = self._underway[0]
-            try:
-                if wait:
-                    copy.event.synchronize()
-                elif not copy.event.query():
-                    return
-            except Exception:  # as in `read`
-                self._underway.clear()
-                return
-            self._underway.popleft()
-            self.take(float(copy.value), copy.name, copy.update, watched=copy.watched)
-            self._spare[copy.device].append(copy)
+        try:
+            for reading, values in self._underway.arrived(wait=wait):
+                self._take(float(values), *reading)
+        except Exception:  # as in `read`
+            self._underway.forget()
+
+    def newest(self) -> float | None:
+        """The newest loss, waited for."""
+        self.settle(wait=True)
+        return self._phases.loss
+
+    def _keep(self, loss: torch.Tensor) -> None:
+        self.kept = None
+        if can_travel(loss.device):
+            with suppress(RuntimeError):  # a device without such numbers
+                self.kept = loss.detach().reshape(()).to(torch.float64, copy=True)
 
     def _send_for(self, loss: torch.Tensor, name: str, update: int, watched: bool) -> None:
-        device, module = loss.device, module_of(loss.device.type)
-        kind, stream = getattr(module, "Event", None), getattr(module, "current_stream", None)
-        if kind is None or stream is None:  # a kind of device that has none of them: there is no way but to wait
+        if can_travel(loss.device):
+            self._underway.send_for(loss.detach().reshape(()), _Reading(name, update, watched))
+        else:  # a kind of device that there is no way to ask but to wait
             self.take(loss.item(), name, update, watched=watched)
-            return
-        if len(self._underway) >= _UNDERWAY:
-            return
-        spare = self._spare[device]  # an event belongs to the device on which it is recorded first
-        if not spare:
-            value = torch.empty((), dtype=torch.float64, device="cpu", pin_memory=True)
-            spare.append(_Copy(kind(), value, device, name, update, watched))
-        copy = spare.pop()
-        copy.name, copy.update, copy.watched = name, update, watched
-        with torch.no_grad():
-            copy.value.copy_(loss.detach().reshape(()), non_blocking=True)
-        copy.event.record(stream(device))
-        self._underway.append(copy)
 
     def _index(self, name: str, watched: bool = False) -> int:
         """The index of that name on the page."""

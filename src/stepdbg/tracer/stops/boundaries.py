@@ -102,7 +102,14 @@ class Boundaries:
         self._history.begin_anew()
         self._policy.stopped()
         self._policy.look()
+        self._points.late.forget()
         self._trace, self._last_index, self._ended = None, 0, False
+
+    @property
+    def may_be_late(self) -> bool:
+        """Whether a boundary may be looked at without waiting for what a device has of the losses."""
+        late = self._points.late.applies and self._rank.page is not None
+        return late and not (self._watches.any and self._watches.reads_loss)
 
     def between(
         self,
@@ -156,6 +163,8 @@ class Boundaries:
         if why is not None:
             self._last_index = phases.index
             policy.stopped()
+            self._tracer.losses.settle(wait=True)
+            boundary = msgspec.structs.replace(boundary, loss=phases.loss)
             self._rank.say_where(phases, following, monotonic_ns())
             boundary = msgspec.structs.replace(placed(boundary, frame), rank=self._rank.number)
             self._server.wait(boundary, Cause(*why, stack_around(frame), returning=returning, coming=owner))
@@ -249,7 +258,10 @@ class Boundaries:
             frame = frames.user_frame(next(iter(cause.stack), None))
             arrival = Arrival(boundary, False, False, frame, None, *_of(done))
             self._sample(arrival, done)
+            if self._points.late.arrive(boundary.update, wait=True) and (late := self._points.met_late(boundary)):
+                self._rank.link.send(m.Notice(f"{late}: by then training has ended", "warning"))
             if self._points.any:  # for what they note: training stops in any case
+                self._policy.look()
                 self._points.met(arrival)
             self._server.wait(msgspec.structs.replace(boundary, rank=self._rank.number), cause)
 
@@ -293,6 +305,7 @@ class Boundaries:
             HubLost: this process is none.
         """
         welcome = self._rank.join()
+        self._points.late.allowed = self._tracer.losses.keeps = welcome.async_conditions
         self._tracer.losses.joined()
         self._points.rank = self._rank.number
         self._policy.begin(welcome)

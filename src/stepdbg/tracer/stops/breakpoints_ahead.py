@@ -74,6 +74,7 @@ class BreakpointsAhead:
         """Whether a phase that begins must not be only noted."""
         watchpoints = self._points.watchpoints
         awaited = name in self._points.watched or (name == "step" and self._awaits_step)
+        awaited = awaited or self._points.late.awaited
         return bool(self.ended) or (watchpoints.any and not watchpoints.quick) or awaited
 
     def names_owner(self, name: str) -> bool:
@@ -102,10 +103,12 @@ class BreakpointsAhead:
             return False
         if points.watchpoints.any and points.watchpoints.may_stop(phases.update):
             return True
+        if points.late.awaited and points.late.arrive(phases.update):
+            return True
         with nullcontext() if points.is_simple_at(name, ended) else tracer.handlers:
             try:
                 if points.reads_loss:
-                    tracer.losses.settle(wait=True)
+                    tracer.losses.settle(wait=not points.late.applies)
                 index, rank = phases.index + 1, self._rank.number
                 boundary = m.Boundary(index, phases.update, epoch=phases.epoch, loss=phases.loss, rank=rank)
                 frame = frames.user_frame(at or sys._getframe(2))
@@ -174,7 +177,7 @@ class BreakpointsAhead:
         """From now on phases are noted, but for those that breakpoints are at."""
         watchpoints = self._points.watchpoints
         log.still = watchpoints.quickly() if watchpoints.any else None
-        if self.ended or (watchpoints.any and log.still is None):
+        if self.ended or (watchpoints.any and log.still is None) or self._points.late.awaited:
             log.disarm()
             return
         log.checks = self._tracer.checks if self._tracer.checks.on else None

@@ -191,15 +191,20 @@ class StopPolicy:
 
     def settle(self) -> None:
         """See anew whether anything but the bell can make training stop."""
-        self.free = not self.traced and all(policy.idle for policy in self.policies)
+        self.free = self._points.late.free = not self.traced and all(policy.idle for policy in self.policies)
 
     def look(self) -> None:
         """The next boundary is to be looked at, whatever the policies say."""
-        self.free = False
+        self.free = self._points.late.free = False
 
     def why(self, at: Arrival) -> Why | None:
         """The reason to stop at that boundary, if there is one."""
-        return next((why for policy in self.policies if (why := policy.why(at)) is not None), None)
+        found = next((why for policy in self.policies if (why := policy.why(at)) is not None), None)
+        late = self._points.late
+        if found is not None and late.awaited and late.arrive(at.boundary.update, wait=True):
+            reason = self._points.met_late(at.boundary)  # training waits here anyway
+            return ("breakpoint", reason) if reason and found[0] in ("pause", "step") else found
+        return found
 
     def is_due(self, boundary: m.Boundary) -> bool:
         """Whether training is foreseen to stop at the end of the phase that begins at that boundary."""

@@ -79,6 +79,7 @@ class Tracer(StaysHere):
         self._returns = Returns(self.registry, self.tracker, self.gave_up)
         reports = BreakpointReports(self._rank)
         points = Breakpoints(self.registry, OwnerNames(self.registry, stack_around), self.closures, reports)
+        points.late.loss, points.late.newest_loss = lambda: self.losses.kept, self.losses.newest
         self._policy = StopPolicy(self.tracker, points, self.checks)
         self._watch = PhaseWatch(self._returns, self.gradient_scaling)
         self._stop_server = StopServer(
@@ -307,7 +308,7 @@ class Tracer(StaysHere):
         done, opens = phases.advance(name, monotonic_ns(), optimizer, silent=silent, turn=turn)
         if tell is not None:
             tell(opens or phases.update)
-        self.losses.settle(wait=True)
+        self.losses.settle(wait=not self._boundaries.may_be_late)
         silent = silent or phases.merged
         frame = frames.user_frame(at or sys._getframe(2))
         owner, arrived = None, monotonic_ns()

@@ -49,6 +49,11 @@ def module_of(kind: str) -> Any:
         return None
 
 
+def in_use() -> bool:
+    """Whether the program has begun to use an accelerator that computes while the program goes on."""
+    return any(getattr(module_of(kind), "Event", None) is not None for kind in _KINDS)
+
+
 def note(device: torch.device) -> None:
     """A tensor was seen there."""
     if device.type not in ("cpu", "meta"):

@@ -90,7 +90,9 @@ def _line(item: Item, here: bool, frame: Frame, *, several: bool) -> Line:
         sign = glyphs.breakpoint if one.enabled else glyphs.switched_off
         hits = f"  met {plural(one.hits, 'time')}" if one.hits else "  not met yet" if one.met_nothing else ""
         off = "" if one.enabled else "off"
-        tail = shortened(plain(one.problem) or f"{off}{hits}".strip(), max(0, frame.width - 12), glyphs.ellipsis)
+        remark = f"  {plain(one.remark)}" if one.remark else ""
+        tail = plain(one.problem) or f"{off}{hits}{remark}".strip()
+        tail = shortened(tail, max(0, frame.width - 12), glyphs.ellipsis)
         words = shortened(plain(describe(one)), max(8, frame.width - cell_len(tail) - 6), glyphs.ellipsis)
         return (
             cursor, Span(f" {sign} ", "breakpoint" if one.enabled else "dim", SwitchTarget(one.number)),
