@@ -16,6 +16,9 @@ from stepdbg.tracer.session.connection import Connection, Link
 from stepdbg.tracer.sources import install as hooks
 from stepdbg.tracer.stops.tracer import Tracer
 
+_NO_FAILURES = (SystemExit, GeneratorExit)
+"""Exceptions that end a script or a generator as it is meant to end."""
+
 
 def install(connection: Connection, folder: str) -> Tracer:
     """Hook torch's entry points; the session is entered at the first boundary.
@@ -41,14 +44,15 @@ def _watch_exceptions(tracer: Tracer) -> None:
     def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         clean(error)
         earlier(kind, error, error.__traceback__)
-        if isinstance(error, Exception):
+        if not isinstance(error, _NO_FAILURES):
             tracer.failed(error)
 
     def in_thread(unraised: threading.ExceptHookArgs) -> None:
         clean(unraised.exc_value)
         earlier_in_thread(unraised)
-        if isinstance(unraised.exc_value, Exception) and tracer.listening():
-            tracer.failed(unraised.exc_value, last=False)
+        error = unraised.exc_value
+        if error is not None and not isinstance(error, _NO_FAILURES) and tracer.listening():
+            tracer.failed(error, last=False)
 
     earlier_in_thread = threading.excepthook
     sys.excepthook, threading.excepthook = excepthook, in_thread

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import traceback
+from types import TracebackType
 
 from stepdbg.protocol import messages as m
 
 
-def failure(error: BaseException) -> m.Failure:
-    """An exception as it is sent."""
-    return m.Failure(type(error).__name__, in_words(error), "".join(traceback.format_exception(error)))
+def failure(error: BaseException, whole: TracebackType | None) -> m.Failure:
+    """An exception as it is sent, with that traceback."""
+    written = "".join(traceback.format_exception(type(error), error, whole))
+    return m.Failure(type(error).__name__, in_words(error), written)
 
 
 def in_words(error: BaseException) -> str:

@@ -38,6 +38,9 @@ _LAYOUTS = {
     (3, 12): _Layout(code=0, global_variables=3 * _POINTER, dictionary=5 * _POINTER, slots=9 * _POINTER),
 }
 
+_STACK_LAYOUTS = {**_LAYOUTS, (3, 13): _LAYOUTS[3, 12]}
+"""Those in which the stack holds plain addresses: up to Python 3.13."""
+
 
 def read(frame: FrameType) -> dict[str, Any]:
     """The variables of a function's frame that are bound, by name."""
@@ -91,6 +94,21 @@ def assign(frame: FrameType, name: str, value: object) -> None:
     everything.update(before)
 
 
+def on_the_stack(frame: FrameType, place: int) -> Any:
+    """The entry at a place of the stack on which a function computes, from 0: what it holds while it calls another.
+
+    None where that cannot be told. It must be a place that is in use: there is nothing to tell.
+    """
+    layout = _stack_layout()
+    if layout is None or place < 0:
+        return None
+    slot = _interpreters_frame(frame) + layout.slots + (len(_slots(frame.f_code)[0]) + place) * _POINTER
+    try:
+        return ctypes.py_object.from_address(slot).value
+    except ValueError:  # a null pointer
+        return None
+
+
 def names_of(code: CodeType) -> tuple[str, ...]:
     """The variables that a function has room for."""
     return _slots(code)[0]
@@ -127,6 +145,22 @@ def _layout() -> _Layout | None:
     if layout is None or sys.implementation.name != "cpython" or hasattr(sys, "getobjects"):
         return None
     return layout if _is_as_expected(layout) else None
+
+
+@functools.cache
+def _stack_layout() -> _Layout | None:
+    """The layout of this interpreter, where its stack lies after the variables as expected; None where not."""
+    layout = _STACK_LAYOUTS.get(sys.version_info[:2])
+    if layout is None or sys.implementation.name != "cpython" or hasattr(sys, "getobjects") or "t" in sys.abiflags:
+        return None
+    probe = iter((layout,))
+    for expected in probe:  # which lies on the stack meanwhile
+        if not _is_as_expected(expected):
+            return None
+        frame = sys._getframe()
+        first = _interpreters_frame(frame) + expected.slots + len(_slots(frame.f_code)[0]) * _POINTER
+        return expected if ctypes.c_void_p.from_address(first).value == id(probe) else None
+    return None
 
 
 def _is_as_expected(layout: _Layout) -> bool:

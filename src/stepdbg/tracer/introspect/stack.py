@@ -140,6 +140,18 @@ def without_ours(traceback: TracebackType | None) -> TracebackType | None:
     return rest
 
 
+def whole_traceback(traceback: TracebackType | None, frame: FrameType | None) -> TracebackType | None:
+    """The traceback as it will be once an exception has left all frames, of one that comes to that frame next; with our
+    frames cut out of it.
+    """
+    whole = without_ours(traceback)
+    while frame is not None:
+        if origin(frame.f_code.co_filename) != "stepdbg":
+            whole = TracebackType(whole, frame, frame.f_lasti, frame.f_lineno or frame.f_code.co_firstlineno)
+        frame = frame.f_back
+    return whole
+
+
 def local_variables(frame: FrameType) -> dict[str, Any]:
     """The frame's variables, read without leaving a trace; of a module or a class, a copy of its namespace."""
     if frame.f_code.co_flags & inspect.CO_OPTIMIZED:

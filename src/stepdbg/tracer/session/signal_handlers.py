@@ -51,6 +51,8 @@ class Handlers:
         self._came: set[int] = set()
         """The signals that were noted, and are not given yet."""
         self._depth = 0
+        self.asked_to_end = False
+        """Whether training went on by itself since its process was asked to end."""
         self._idle = False
         self._notified: set[int] = set()
         """The signals that the user was told of, at this stop."""
@@ -99,6 +101,7 @@ class Handlers:
         self._idle = True
         try:
             if self._came & ENDING:
+                self.asked_to_end = True
                 raise GoOn
             self._tell_of_them()
             wait()
@@ -111,6 +114,7 @@ class Handlers:
             self._came.add(number)
             if self._idle:
                 if number in ENDING:
+                    self.asked_to_end = True
                     raise GoOn
                 self._tell_of_them()
             return

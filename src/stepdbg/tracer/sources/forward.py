@@ -57,6 +57,7 @@ class Models(StaysHere):
         """What it was laid around."""
         self.noted = NOTED
         self.gave_up = tracer.gave_up
+        self.passes = tracer.passes
         self.without_wrapper = without_wrapper
         self.function_modes_are_on = torch._C._is_torch_function_mode_enabled
         self.tracing_state = torch._C._get_tracing_state
@@ -193,9 +194,10 @@ class Models(StaysHere):
             try:
                 result = call(*args, **kwargs)
             except BaseException as error:
-                if mine:
-                    models._left()
+                phase = models._left() if mine else None
                 models.without_wrapper(error)
+                if mine:
+                    models.passes(error, sys._getframe(1), phase)
                 raise
             if not mine:
                 return result
@@ -338,8 +340,8 @@ class Models(StaysHere):
         """No call of a model is open."""
         self._open = self._open_phase = None
 
-    def _left(self) -> None:
-        """An exception has left the model's forward."""
+    def _left(self) -> Phase | None:
+        """An exception has left the model's forward, which was that phase, if it was one."""
         phase, self._open, self._open_phase = self._open_phase, None, None
         self._aside = False
         if phase is not None:
@@ -347,6 +349,7 @@ class Models(StaysHere):
                 self._tracer.broke(phase)
             except Exception as error:
                 self.gave_up(error)
+        return phase
 
     def _stop_watching(self) -> None:
         """See known models only. Where something lies around the watcher by now, it lets all calls through."""

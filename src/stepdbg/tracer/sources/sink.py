@@ -111,6 +111,9 @@ class Sink(Protocol):
     def broke(self, phase: Phase) -> None:
         """An exception has left that phase."""
 
+    def passes(self, error: BaseException, frame: FrameType | None, phase: Phase | None) -> None:
+        """An exception has left a hooked call, which was that phase or none, and comes to that frame next."""
+
     def close(self, phase: Phase) -> None:
         """The generator loop has ended, and with it its last phase."""
 

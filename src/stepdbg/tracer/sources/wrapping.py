@@ -9,6 +9,7 @@ is given up (`Tracer.gave_up`), and the script has what it has without us. In wh
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,8 @@ def as_phase(
 
 
 def leave(tracer: Sink, phase: Phase | None, error: BaseException) -> None:
-    """An exception passes through a wrapper: end its phase, and take the wrapper's frame out of the traceback.
+    """An exception passes through a wrapper: end its phase, and take the wrapper's frame out of the traceback. If
+    nothing will catch it on its way out, training stops here, where the outer frames are still as they were.
 
     The caller re-raises with a bare `raise`, which adds no frame of its own.
     """
@@ -79,3 +81,4 @@ def leave(tracer: Sink, phase: Phase | None, error: BaseException) -> None:
     except Exception as fault:
         tracer.gave_up(fault)
     without_wrapper(error)
+    tracer.passes(error, sys._getframe(1).f_back, phase)

@@ -226,6 +226,13 @@ class Boundaries:
         )
         return placed(boundary, frame)
 
+    @property
+    def may_stop(self) -> bool:
+        """Whether training can stop at what is no boundary: the session was entered and is not over, and no trace is
+        written, which is told of exceptions at its end.
+        """
+        return self._rank.page is not None and self._trace is None and not self._ended
+
     def ends(self, cause: Cause) -> bool:
         """The last boundary comes; whether it is to be looked at, which it is once."""
         if self._ended or self._tracer.muted or self._rank.page is None:

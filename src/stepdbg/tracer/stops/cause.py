@@ -10,6 +10,7 @@ from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.failures import failure, in_words
 from stepdbg.tracer.stepping.orders import ORDERS, Describes
 from stepdbg.tracer.stops.callers import PhaseOwner
+from stepdbg.tracer.stops.left import Left
 
 STEPPING: tuple[m.Go | None, ...] = ("next", *ORDERS)
 """The orders that stop at the next boundary, if not before."""
@@ -38,8 +39,15 @@ class Cause:
     """What describes the unit done, at an inner boundary; None at any other."""
 
 
-def caused_by(error: BaseException, left: tuple[str, ...]) -> Cause:
-    """An exception that ends the script, or the thread that trains, and has left that phase."""
-    stack, lines = frames.traceback_frames(error.__traceback__)
+def caused_by(error: BaseException, left: Left, next: FrameType | None = None) -> Cause:
+    """An exception that ends the script, or the thread that trains.
+
+    Args:
+        error: The exception.
+        left: Knows which phase it has left.
+        next: The frame that it comes to next, where it has not left all of them yet.
+    """
+    whole = frames.whole_traceback(error.__traceback__, next)
+    stack, lines = frames.traceback_frames(whole)
     detail = f"{type(error).__name__}: {in_words(error)}"
-    return Cause("exception", detail, stack, lines, failure(error), error.__traceback__, left)
+    return Cause("exception", detail, stack, lines, failure(error, whole), whole, left.by(error, whole))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from itertools import islice
-from types import CodeType
+from types import CodeType, TracebackType
 from typing import NamedTuple
 
 from stepdbg.tracer.introspect import stack as frames
@@ -42,11 +41,16 @@ class Left:
         if len(self._calls) > _REMEMBERED:
             del self._calls[next(iter(self._calls))]
 
-    def by(self, error: BaseException | None) -> tuple[str, ...]:
-        """The innermost phase that this exception has left, or one that it came from, with what encloses it."""
-        for one in islice(_chain(error), _CHAINED):
+    def by(self, error: BaseException, whole: TracebackType | None) -> tuple[str, ...]:
+        """The innermost phase that this exception has left, or one that it came from, with what encloses it.
+
+        Args:
+            error: The exception.
+            whole: Its traceback, as it will be.
+        """
+        for one in chain(error):
             found: tuple[str, ...] = ()
-            traceback = one.__traceback__
+            traceback = whole if one is error else one.__traceback__
             while traceback is not None:
                 call = self._calls.get((id(traceback.tb_frame.f_code), traceback.tb_lasti))
                 if call is not None:
@@ -57,9 +61,11 @@ class Left:
         return ()
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception, and the exceptions that it came from."""
-    while error is not None:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception, and the exceptions that it came from, as far as they are looked at."""
+    for _ in range(_CHAINED):
+        if error is None:
+            return
         yield error
         cause = error.__cause__
         error = error.__context__ if cause is None else cause

@@ -51,6 +51,7 @@ from stepdbg.tracer.stops.left import Left
 from stepdbg.tracer.stops.location import stack_around
 from stepdbg.tracer.stops.stop import StopServer
 from stepdbg.tracer.stops.watch import PhaseWatch
+from stepdbg.tracer.stops.within.exceptions import Exceptions
 from stepdbg.tracer.stops.within.inner_stops import InnerStops
 from stepdbg.tracer.stops.within.line_stops import LineStops
 from stepdbg.tracer.stops.within.named_units import BreakpointUnits
@@ -100,6 +101,7 @@ class Tracer(StaysHere):
         self._faulty = False
         """Whether a boundary was given up."""
         self._left = Left()
+        self._exceptions = Exceptions(self, self._boundaries, self._policy)
 
     # what the sources call
 
@@ -176,6 +178,7 @@ class Tracer(StaysHere):
                 tell(self.tracker.update_of(name))
             return NOTED
         log.disarm()
+        self._exceptions.unwinding = False
         ahead.look_before(at or sys._getframe(1))
         now = monotonic_ns()
         self.following.say_beside()
@@ -259,6 +262,17 @@ class Tracer(StaysHere):
         self._stepper.over(broken=True)
         self.end(phase)
 
+    def passes(self, error: BaseException, frame: FrameType | None, phase: Phase | None) -> None:
+        """An exception has left a hooked call, which was that phase or none, and comes to that frame next: stop, unless
+        something may catch it, or there is a phase that it has not left yet.
+        """
+        within = phase is None and (self.free_run.open or self.tracker.open) is not None
+        if not within and self._exceptions.is_last_word(error, frame):
+            began = monotonic_ns()
+            self._end_of_script(caused_by(error, self._left, frame))
+            self._boundaries.goes_on_after_end()
+            self.phases.waited(monotonic_ns() - began)
+
     def close(self, phase: Phase) -> None:
         """The generator loop has ended, and with it its last phase."""
         self._stepper.over()
@@ -276,11 +290,11 @@ class Tracer(StaysHere):
     def finish(self) -> None:
         """The script has come to its end: the last boundary."""
         self.lines.end()
-        self._end_of_script(Cause("exit", "the script has ended", []))
+        self._end_of_script(Cause("exit", "the script has ended", []), stops=not self._exceptions.unwinding)
 
     def failed(self, error: BaseException, *, last: bool = True) -> None:
         """An exception is about to end the script, or (not the `last` boundary then) the thread that trains."""
-        self._end_of_script(caused_by(error, self._left.by(error)))
+        self._end_of_script(caused_by(error, self._left), stops=self._exceptions.is_stop(error))
         if not last:
             self._boundaries.goes_on_after_end()
 
@@ -340,8 +354,8 @@ class Tracer(StaysHere):
         return phase
 
     @without_handlers
-    def _end_of_script(self, cause: Cause) -> None:
-        if not self._boundaries.ends(cause):
+    def _end_of_script(self, cause: Cause, *, stops: bool = True) -> None:
+        if not (self._boundaries.ends(cause) and stops):
             return
         self.following.say_beside()
         try:

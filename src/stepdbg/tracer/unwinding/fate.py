@@ -1,0 +1,123 @@
+"""Whether an exception that passes a call of torch's will be caught on its way out.
+
+Asked while all outer frames are still there, each standing at the call through which the exception will come. For each,
+from the inside out, it is read from its bytecode what may come out of it: `handlers_in_code`. Where that is not certain
+the exception counts as one that may be caught.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import multiprocessing.process
+import sys
+import threading
+from collections.abc import Sequence
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.live_variables import on_the_stack
+from stepdbg.tracer.introspect.mentioned import mentioned
+from stepdbg.tracer.unwinding.handlers_in_code import Caught, Kind, TypeName, outcomes
+from stepdbg.tracer.unwinding.managers import comes_out
+
+_ENDS_ITSELF = (StopIteration, StopAsyncIteration, GeneratorExit, SystemExit)
+"""Exceptions that are no failures."""
+_DEFAULTS = ("getattr", "hasattr")
+"""Functions of C that take an AttributeError for an answer."""
+_DEEP = 16
+"""Generators of context managers within each other that are looked into."""
+_UNKNOWN = object()
+
+
+def may_be_caught(error: BaseException, frame: FrameType | None) -> bool:
+    """Whether anything on the way out may end this exception, as far as can be told.
+
+    Args:
+        error: The exception.
+        frame: The frame that it comes to next.
+    """
+    first = type(error)
+    if issubclass(first, _ENDS_ITSELF):
+        return True
+    kinds: frozenset[Kind] = frozenset((first,))
+    while frame is not None and not _ends_here(frame.f_code):
+        if AttributeError in type.mro(first) and _may_be_an_answer(frame):
+            return True
+        kinds = frozenset().union(*(_out_of(frame, kind) for kind in kinds))
+        if Caught in kinds or not kinds:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _out_of(frame: FrameType, kind: Kind, deep: int = 0) -> frozenset[Kind]:
+    """What may come out of a frame in which an exception of that class is raised."""
+    if deep > _DEEP:
+        return frozenset((kind, Caught))
+    return outcomes(frame.f_code, frame.f_lasti, kind, _InFrame(frame, deep))
+
+
+class _InFrame:
+    """Answers what only the frame knows."""
+
+    def __init__(self, frame: FrameType, deep: int) -> None:
+        self._frame, self._deep = frame, deep
+
+    def matches(self, kind: Kind, names: Sequence[TypeName]) -> bool | None:
+        """Whether an exception of that class is one of those that a clause names, as Python itself tells: by the order
+        of its bases, whatever a class says of its instances.
+        """
+        certain = True
+        for name in names:
+            found = self._found(name)
+            for one in found if type(found) is tuple else (found,):
+                if one is _UNKNOWN or not issubclass(type(one), type):
+                    certain = False
+                elif any(one is base for base in type.mro(kind)):
+                    return True
+        return False if certain else None
+
+    def exits(self, kind: Kind, depth: int) -> frozenset[Kind]:
+        """What comes out of the context manager whose `__exit__` lies under so many entries of the frame's stack."""
+        exit = on_the_stack(self._frame, depth - 1)
+        return comes_out(exit, kind, lambda inner, of: _out_of(inner, of, self._deep + 1))
+
+    def _found(self, name: TypeName) -> Any:
+        """What such a name stands for, with no code of anybody's run; `_UNKNOWN` where that cannot be told."""
+        frame = self._frame
+        variables = frames.local_variables(frame)
+        if name.variable in variables:
+            value = variables[name.variable]
+        elif name.variable in frame.f_globals:
+            value = frame.f_globals[name.variable]
+        else:
+            value = vars(builtins).get(name.variable, _UNKNOWN)
+        for attribute in name.attributes:
+            if type(value) is not ModuleType:
+                return _UNKNOWN
+            value = vars(value).get(attribute, _UNKNOWN)
+        return value
+
+
+def _may_be_an_answer(frame: FrameType) -> bool:
+    """Whether an AttributeError that comes to that frame may be an answer: that there is no such attribute."""
+    code, place = frame.f_code, frame.f_lasti
+    name = next((one.opname for one in dis.get_instructions(code) if one.offset == place), "CALL")
+    if "ATTR" in name or "METHOD" in name:
+        return True
+    return any(mention.variable in _DEFAULTS for mention in mentioned(code, place))
+
+
+def _ends_here(code: CodeType) -> bool:
+    """Whether an exception that comes to that code ends its thread or process: what lies there catches it to say so."""
+    if code in _ENDS:
+        return True
+    spawn = sys.modules.get("torch.multiprocessing.spawn")
+    return spawn is not None and code is getattr(getattr(spawn, "_wrap", None), "__code__", None)
+
+
+_of_threads: Any = threading.Thread
+_of_processes: Any = multiprocessing.process.BaseProcess
+_ENDS = (_of_threads._bootstrap_inner.__code__, _of_processes._bootstrap.__code__)
