@@ -45,6 +45,7 @@ class Debuggee:
         trace: m.Tracing | None = None,
         watches: tuple[str, ...] = (),
         async_conditions: bool = False,
+        exceptions: bool = True,
     ):
         self.folder = folder
         self.said: list[dict[str, Any]] = []
@@ -54,6 +55,7 @@ class Debuggee:
         self.hello: m.RankHello | None = None
         self.interrupt_signal: int | None = None
         self._go, self._breakpoints, self._readonly, self._trace = go, breakpoints, readonly, trace
+        self._exceptions = exceptions
         self._watches = tuple(m.Watch(number, words) for number, words in enumerate(watches, 1))
         self._late = async_conditions
         self.remarks: list[m.BreakpointRemark] = []
@@ -110,7 +112,8 @@ class Debuggee:
             if isinstance(message, m.RankHello):
                 self.hello = message
                 welcome = m.RankWelcome(m.PROTOCOL_VERSION, self._go, self._breakpoints, self._readonly, self._trace)
-                self.send(msgspec.structs.replace(welcome, watches=self._watches, async_conditions=self._late))
+                welcome = msgspec.structs.replace(welcome, async_conditions=self._late, exceptions=self._exceptions)
+                self.send(msgspec.structs.replace(welcome, watches=self._watches))
             elif isinstance(message, m.Notice):
                 self.notices.append(message.text)
             elif isinstance(message, m.Noted):
@@ -170,10 +173,12 @@ def debuggee(
     trace: m.Tracing | None = None,
     watches: tuple[str, ...] = (),
     async_conditions: bool = False,
+    exceptions: bool = True,
 ) -> Iterator[Debuggee]:
     """A training process that is gone when the test is; `cold` as for `bare`."""
     folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="sd-"))
-    training = Debuggee(list(arguments), folder, go, breakpoints, readonly, cold, trace, watches, async_conditions)
+    given = list(arguments), folder, go, breakpoints, readonly, cold, trace, watches, async_conditions, exceptions
+    training = Debuggee(*given)
     try:
         yield training
     finally:

@@ -99,6 +99,7 @@ class Console(Handler):
         self._space.enter(frame, self._at_hand)
         output = _Captured()
         value = failure = ""
+        passing = sys.exception()
         interrupted = False
         file = f"<console {next(self._numbers)}>"
         try:
@@ -110,7 +111,7 @@ class Console(Handler):
         except Interrupted:
             interrupted = True
         except BaseException as error:  # also a SystemExit: the session goes on
-            failure = _traceback(error)
+            failure = _traceback(error, passing)
         finally:
             linecache.cache.pop(file, None)
             note = self._space.note()
@@ -137,6 +138,10 @@ class Console(Handler):
                 return ""
             dict.__setitem__(self._space, "_", value)
             return _cut(_repr.repr(value))
+
+
+_set_context: Any = vars(BaseException)["__context__"].__set__
+"""Sets what an exception was raised in the midst of, whatever its class forbids."""
 
 
 class _Captured(io.TextIOBase):
@@ -217,14 +222,21 @@ def _apart(output: io.TextIOBase) -> Iterator[None]:
         sys.stdin = standard
 
 
-def _traceback(error: BaseException) -> str:
-    """The traceback as Python prints it, with none of our frames in it."""
+def _traceback(error: BaseException, passing: BaseException | None) -> str:
+    """The traceback as Python prints it, with none of our frames in it.
+
+    Args:
+        error: The exception of what was typed.
+        passing: The exception at which training has stopped while it is on its way: no part of what was typed.
+    """
     seen: set[int] = set()
     chain: list[BaseException | None] = [error]
     while chain:
         one = chain.pop()
-        if one is not None and id(one) not in seen:
+        if one is not None and one is not passing and id(one) not in seen:
             seen.add(id(one))
+            if passing is not None and one.__context__ is passing:
+                _set_context(one, None)
             one.__traceback__ = frames.without_ours(one.__traceback__)
             chain += [one.__cause__, one.__context__]
     return _cut("".join(traceback.format_exception(error)).rstrip())

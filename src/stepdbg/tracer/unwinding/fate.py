@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import dis
+import inspect
 import multiprocessing.process
 import sys
 import threading
@@ -16,8 +17,7 @@ from collections.abc import Sequence
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
-from stepdbg.tracer.introspect import stack as frames
-from stepdbg.tracer.introspect.live_variables import on_the_stack
+from stepdbg.tracer.introspect.live_variables import on_the_stack, read
 from stepdbg.tracer.introspect.mentioned import mentioned
 from stepdbg.tracer.unwinding.handlers_in_code import Caught, Kind, TypeName, outcomes
 from stepdbg.tracer.unwinding.managers import comes_out
@@ -42,12 +42,17 @@ def may_be_caught(error: BaseException, frame: FrameType | None) -> bool:
     if issubclass(first, _ENDS_ITSELF):
         return True
     kinds: frozenset[Kind] = frozenset((first,))
-    while frame is not None and not _ends_here(frame.f_code):
-        if AttributeError in type.mro(first) and _may_be_an_answer(frame):
+    answers = AttributeError in type.mro(first)
+    while frame is not None:
+        code = frame.f_code
+        if answers and _may_be_an_answer(frame):
             return True
-        kinds = frozenset().union(*(_out_of(frame, kind) for kind in kinds))
-        if Caught in kinds or not kinds:
-            return True
+        if code.co_exceptiontable:
+            if _ends_here(code):
+                return False
+            kinds = frozenset().union(*(_out_of(frame, kind) for kind in kinds))
+            if Caught in kinds or not kinds:
+                return True
         frame = frame.f_back
     return False
 
@@ -87,7 +92,7 @@ class _InFrame:
     def _found(self, name: TypeName) -> Any:
         """What such a name stands for, with no code of anybody's run; `_UNKNOWN` where that cannot be told."""
         frame = self._frame
-        variables = frames.local_variables(frame)
+        variables = read(frame) if frame.f_code.co_flags & inspect.CO_OPTIMIZED else frame.f_locals
         if name.variable in variables:
             value = variables[name.variable]
         elif name.variable in frame.f_globals:
@@ -112,7 +117,7 @@ def _may_be_an_answer(frame: FrameType) -> bool:
 
 def _ends_here(code: CodeType) -> bool:
     """Whether an exception that comes to that code ends its thread or process: what lies there catches it to say so."""
-    if code in _ENDS:
+    if any(code is one for one in _ENDS):
         return True
     spawn = sys.modules.get("torch.multiprocessing.spawn")
     return spawn is not None and code is getattr(getattr(spawn, "_wrap", None), "__code__", None)
