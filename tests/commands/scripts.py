@@ -83,9 +83,9 @@ def write(folder: Path, text: str, name: str = "train.py") -> Path:
     return path
 
 
-def bare(*command: str | Path) -> tuple[int, bytes, bytes]:
+def bare(*command: str | Path, cwd: Path | None = None) -> tuple[int, bytes, bytes]:
     """What `python command` comes to, in a Python that has imported torch already."""
-    status, out, err = bare_hub.bare(*map(str, command))
+    status, out, err = bare_hub.bare(*map(str, command), cwd=cwd)
     return status, out.encode(), err.encode()
 
 

@@ -66,15 +66,15 @@ def _end(process: subprocess.Popen[bytes], control: socket.socket) -> None:
 class Process:
     """A program that runs; in its ways a `subprocess.Popen` in text mode, as far as tests need one."""
 
-    def __init__(self, arguments: list[str], env: dict[str, str]) -> None:
-        """Start `python arguments`, a script first, with nothing to read."""
+    def __init__(self, arguments: list[str], env: dict[str, str], cwd: Path | None = None) -> None:
+        """Start `python arguments`, a script first, with nothing to read, in this folder or in another one."""
         self.returncode: int | None = None
         self._reply, reply = socket.socketpair()
         out, stdout = os.pipe()
         err, stderr = os.pipe()
         stdin = os.open(os.devnull, os.O_RDONLY)
         self.stdout, self.stderr = os.fdopen(out), os.fdopen(err)
-        request = json.dumps({"cwd": os.getcwd(), "environment": env, "arguments": arguments}).encode()
+        request = json.dumps({"cwd": str(cwd or Path.cwd()), "environment": env, "arguments": arguments}).encode()
         given = [stdin, stdout, stderr, reply.detach()]
         with _starting:
             control = server().control

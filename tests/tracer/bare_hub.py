@@ -188,13 +188,13 @@ def debuggee(
             shutil.rmtree(folder)
 
 
-def bare(*arguments: str, cold: bool = False) -> tuple[int, str, str]:
+def bare(*arguments: str, cold: bool = False, cwd: Path | None = None) -> tuple[int, str, str]:
     """Exit status, stdout and stderr of the same program without stepdbg.
 
     It runs in a Python that is forked from one which has imported torch (`harness.warm`), or where `cold` in one that
     starts with nothing: for what measures itself, or looks at the interpreter.
     """
-    with _start(list(arguments), dict(os.environ), cold) as process:
+    with _start(list(arguments), dict(os.environ), cold, cwd) as process:
         try:
             out, err = process.communicate(timeout=COMPILING)
         finally:
@@ -202,12 +202,14 @@ def bare(*arguments: str, cold: bool = False) -> tuple[int, str, str]:
     return process.wait(), out, err
 
 
-def _start(arguments: list[str], env: dict[str, str], cold: bool) -> subprocess.Popen[str] | warm.Process:
+def _start(
+    arguments: list[str], env: dict[str, str], cold: bool, cwd: Path | None = None
+) -> subprocess.Popen[str] | warm.Process:
     if not cold:
-        return warm.Process(arguments, env)
+        return warm.Process(arguments, env, cwd)
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        [sys.executable, *arguments], env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+        [sys.executable, *arguments], env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
     )
 
 
