@@ -13,7 +13,7 @@ import pytest
 from harness.deadline import deadline
 from hub.room import Screen, runtime
 
-from commands.scripts import HEADLESS, STEPDBG
+from commands.scripts import HEADLESS, STEPDBG, bare, run, warm_python
 from stepdbg.commands.attach import named_session
 from stepdbg.errors import SessionError
 from stepdbg.hub.process.session_file import living_sessions
@@ -43,13 +43,13 @@ def test_streams_and_status_are_those_of_a_bare_run(runtime_folder: Path, tmp_pa
     script = tmp_path / "target.py"
     script.write_text(TARGETS[what])
     command = [str(script), "a", "b c"]
-    bare, ours = (
+    alone, ours = (
         subprocess.run([*start, *command], input=b"typed\n", capture_output=True, timeout=deadline(60))
         for start in ([sys.executable], HEADLESS)
     )
     never = b"stepdbg: target.py ended and never trained: no forward, backward or step was seen\n"
-    said = bare.stderr + (never if bare.returncode == 0 else b"")
-    assert (ours.returncode, ours.stdout, ours.stderr) == (bare.returncode, bare.stdout, said)
+    said = alone.stderr + (never if alone.returncode == 0 else b"")
+    assert (ours.returncode, ours.stdout, ours.stderr) == (alone.returncode, alone.stdout, said)
     assert list(runtime_folder.iterdir()) == []
 
 
@@ -112,7 +112,7 @@ def test_the_first_bad_value_stops_it_and_is_told_with_what_has_made_it(runtime_
         "for i in range(4):\n    opt.zero_grad()\n    loss = (net(torch.ones(3, 2)) / (i != 2)).sum() * (i != 2)\n"
         "    loss.backward()\n    opt.step()\n"
     )
-    command = [*HEADLESS, "--stop-on", "nan", str(script)]
+    command = [*HEADLESS, *warm_python(), "--stop-on", "nan", str(script)]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
     line = running.stderr.readline()
@@ -132,11 +132,7 @@ def test_an_exception_is_no_stop_where_that_is_switched_off(runtime_folder: Path
         "torch.optim.SGD(net.parameters(), lr=0.1).zero_grad()\nnet(torch.ones(1, 2)).sum().backward()\n"
         "net(torch.ones(1, 3))\n"
     )
-    ours = subprocess.run(
-        [*HEADLESS, "--stop-on", "never", str(script)], capture_output=True, text=True, timeout=deadline(60)
-    )
-    bare = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=deadline(60))
-    assert (ours.returncode, ours.stdout, ours.stderr) == (bare.returncode, bare.stdout, bare.stderr)
+    assert run(*HEADLESS, *warm_python(), "--stop-on", "never", script) == bare(script)
 
 
 def test_stop_ends_the_target_and_the_session(runtime_folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from harness.deadline import deadline
 from hub.room import runtime
 
-from commands.scripts import HEADLESS, STEPDBG
+from commands.scripts import HEADLESS, STEPDBG, warm_python
 from stepdbg.commands.breakpoints import read_breakpoints
 from stepdbg.commands.target import Target
 from stepdbg.errors import UsageError
@@ -78,7 +78,11 @@ def test_a_run_without_a_screen_stops_at_the_line_and_says_so_and_notes_messages
     points = ["-b", "train.py:4 once if i == 2", "-b", 'train.py:9 log "round {i}"', "-b", "elsewhere.py:3"]
     with runtime():
         running = subprocess.Popen(
-            [*HEADLESS, *points, "train.py"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*HEADLESS, *warm_python(), *points, "train.py"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert running.stderr is not None
         said = [running.stderr.readline() for _ in range(5)]
@@ -93,7 +97,7 @@ def test_a_run_without_a_screen_stops_at_the_line_and_says_so_and_notes_messages
 def test_a_file_that_was_never_loaded_is_told_at_the_end(folder: Path) -> None:
     with runtime():
         done = subprocess.run(
-            [*HEADLESS, "-b", "a/net.py:3", "train.py"],
+            [*HEADLESS, *warm_python(), "-b", "a/net.py:3", "train.py"],
             cwd=folder,
             capture_output=True,
             text=True,
@@ -106,7 +110,10 @@ def test_a_file_that_was_never_loaded_is_told_at_the_end(folder: Path) -> None:
 def test_a_condition_that_raises_is_told_in_a_run_without_a_screen(folder: Path) -> None:
     with runtime():
         running = subprocess.Popen(
-            [*HEADLESS, "-b", "train.py:4 if nothing", "train.py"], cwd=folder, stderr=subprocess.PIPE, text=True
+            [*HEADLESS, *warm_python(), "-b", "train.py:4 if nothing", "train.py"],
+            cwd=folder,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert running.stderr is not None
         told = {running.stderr.readline() for _ in range(2)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.scripts import HEADLESS, STEPDBG, TRAINING, bare, run, write
+from commands.scripts import HEADLESS, STEPDBG, TRAINING, bare, run, warm_python, write
 
 TRAINS = TRAINING + "train(3)\nprint('trained', model.weight.norm().item())\nsys.exit(3)\n"
 
@@ -19,7 +19,9 @@ def runtime(runtime_folder: Path) -> None:
 
 def test_what_is_watched_is_a_line_for_each_update_that_is_sampled(tmp_path: Path) -> None:
     script = write(tmp_path, TRAINS)
-    status, out, err = run(*HEADLESS, "-w", "loss", "--watch", "norm(model.weight)", "-w", "missing", script)
+    status, out, err = run(
+        *HEADLESS, *warm_python(), "-w", "loss", "--watch", "norm(model.weight)", "-w", "missing", script
+    )
     assert (status, out) == bare(script)[:2]
     lines = err.decode().splitlines()
     first = next(line for line in lines if line.startswith("stepdbg: update 1: "))
@@ -31,7 +33,7 @@ def test_what_is_watched_is_a_line_for_each_update_that_is_sampled(tmp_path: Pat
 
 def test_values_are_rows_of_a_file(tmp_path: Path) -> None:
     script, file = write(tmp_path, TRAINS), tmp_path / "values.csv"
-    status, out, err = run(*HEADLESS, "-w", "norm(model.weight)", "--watch-csv", file, script)
+    status, out, err = run(*HEADLESS, *warm_python(), "-w", "norm(model.weight)", "--watch-csv", file, script)
     assert (status, out, err) == bare(script)
     rows = [*csv.reader(file.read_text().splitlines())]
     assert rows[0] == ["rank", "update", "watch", "value"]

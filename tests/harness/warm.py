@@ -15,16 +15,19 @@ import json
 import os
 import py_compile
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import NamedTuple, Self
 
 SERVER = Path(__file__).with_name("warm_server.py")
+INTERPRETER = Path(__file__).with_name("warm_python.py")
 
 
 _starting = threading.Lock()
@@ -61,6 +64,42 @@ def server() -> Server:
 def _end(process: subprocess.Popen[bytes], control: socket.socket) -> None:
     control.close()
     process.communicate()
+
+
+@functools.cache
+def interpreter() -> Path:
+    """What a command can be given as `--python`, so that the script runs in a fork of the server.
+
+    The script's process is then no child of what the hub has started, but of the server: not for tests of signals,
+    of process groups, or of a terminal.
+    """
+    folder = Path(tempfile.mkdtemp(dir="/tmp", prefix="sd-"))
+    atexit.register(shutil.rmtree, folder)
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    door.bind(str(folder / "door"))
+    door.listen()
+    threading.Thread(target=_admit, args=(door,), daemon=True).start()
+    path = folder / "python"
+    given = [sys.executable, str(folder / "door")]
+    path.write_text(
+        f"#!{sys.executable} -IS\nimport sys\nsys.argv[1:1] = {given}\nexec(open({str(INTERPRETER)!r}).read())\n"
+    )
+    path.chmod(0o755)
+    return path
+
+
+def _admit(door: socket.socket) -> None:
+    """Hand on to the server what comes to the door."""
+    while True:
+        connection, _ = door.accept()
+        with connection:
+            request, given, _, _ = socket.recv_fds(connection, 1 << 20, 4)
+            if request:
+                with _starting:
+                    control = server().control
+                socket.send_fds(control, [request], given)
+            for descriptor in given:
+                os.close(descriptor)
 
 
 class Process:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from harness import warm
 from harness.deadline import deadline
 from harness.place import STEPDBG, Place
 from tracer.bare_hub import Debuggee, bare, debuggee
@@ -38,7 +39,7 @@ COLD = {
 
 BY_COMMAND = {*COLD, "artefacts", "evaluations", "exception_uncaught", "exceptions_caught", "exit_status", "gan",
               "generator_loop", "lbfgs", "threads", "workers_fork", "workers_spawn", "wrapped_models"}  # fmt: skip
-"""Programs traced by the command as a user types it; the others are traced over the protocol, in a warm Python."""
+"""Programs traced by the command; the others are traced over the protocol."""
 
 
 class Outcome(NamedTuple):
@@ -95,7 +96,7 @@ def run(place: Place, script: Path, file: Path, *arguments: str, look: Look | No
     with ThreadPoolExecutor(3) as pool:
         bare_run = pool.submit(bare, *command, cold=script.stem in COLD)
         by_command = script.stem in BY_COMMAND or script.parent != PROGRAMS
-        traced = pool.submit(_trace if by_command else _trace_warm, command, file, place)
+        traced = pool.submit(_trace if by_command else _trace_by_protocol, command, file, place)
         stepped = pool.submit(step_through, *command, look=look, cold=script.stem in COLD)
         outcome, stepping = stepped.result()
         freely = run_free(*command) if free else None
@@ -114,8 +115,9 @@ def run_free(*command: str) -> Free:
 
 
 def _trace(script: list[str], file: Path, place: Place) -> Outcome:
-    """By the command as a user types it: everything starts with nothing."""
-    command = [STEPDBG, "trace", "-o", str(file), "--effects", "--fingerprints", *script]
+    """By the command as a user types it, though in a warm Python where that makes no difference to the program."""
+    python = () if Path(script[0]).stem in COLD else ("--python", str(warm.interpreter()))
+    command = [STEPDBG, "trace", *python, "-o", str(file), "--effects", "--fingerprints", *script]
     env = {**os.environ, "STEPDBG_RUNTIME_DIR": str(place.runtime)}
     done = subprocess.run(
         command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False
@@ -123,7 +125,7 @@ def _trace(script: list[str], file: Path, place: Place) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def _trace_warm(script: list[str], file: Path, _: Place) -> Outcome:
+def _trace_by_protocol(script: list[str], file: Path, _: Place) -> Outcome:
     wanted = m.Tracing(effects=True, fingerprints=True)
     with debuggee(*script, go="continue", trace=wanted) as training:
         list(training.stops("continue"))
