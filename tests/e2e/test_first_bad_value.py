@@ -37,8 +37,9 @@ def test_it_is_set_met_and_told(place: Place, tmp_path: Path, size: tuple[int, i
     terminal.press("b")
     terminal.wait_for("stop at the first NaN")
     while "› stop at the first NaN" not in terminal.text and "> stop at the first NaN" not in terminal.text:
+        before = terminal.text
         terminal.press("down")
-        terminal.finish_frame()
+        terminal.wait_until(lambda before=before: terminal.text != before, "the next line, highlighted")
     terminal.press("enter")
     terminal.wait_for_no("stop at the first NaN")
     terminal.press("8")

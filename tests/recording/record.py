@@ -146,7 +146,7 @@ class Recorder:
     def _state(self, training: Debuggee, stop: m.Stop, brief: bool = False) -> State:
         found = {}
         for query in self._asked(training, stop, brief):
-            answer = training.ask(query)
+            answer = _whole(training, query)
             if getattr(answer, "side", "now") == getattr(query, "side", "now"):
                 found[self._question(query)] = self._answer(answer)
         return State(found)
@@ -187,7 +187,7 @@ class Recorder:
                 yield m.Foresee(row.parameter, element)
         for name in ("", *tensors):
             yield whole_graph(name)
-            branches = [row for row in training.ask(whole_graph(name)).rows if row.kind == "branch"]
+            branches = [row for row in _whole(training, whole_graph(name)).rows if row.kind == "branch"]
             yield from (whole_graph(name, (row.node,)) for row in branches)
 
     def _question(self, query: m.Query) -> int:
@@ -219,6 +219,14 @@ class Recorder:
             value = value.replace(str(SCRIPT), SCRIPT.name)
             return re.sub(r"/\S*/(site-packages|lib/python3\.\d+)/", "", re.sub(r"0x[0-9a-f]{6,}", "0x…", value))
         return value
+
+
+def _whole(training: Debuggee, query: m.Query) -> Any:
+    """The answer; of a graph, which each question walks a bit further, once it is walked to its end."""
+    answer = training.ask(query)
+    while isinstance(answer, m.Graph) and not answer.complete:
+        answer = training.ask(query)
+    return answer
 
 
 def merged(units: list[Place], operators: list[Place]) -> list[Place]:
