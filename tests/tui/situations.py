@@ -14,6 +14,7 @@ from textual.events import MouseScrollDown, MouseScrollUp
 from tui.console_situations import evaluated, evaluating, typed
 from tui.scene import WEIGHT, Scene, names_of
 
+from stepdbg.protocol.breakpoint_text import destination
 from stepdbg.protocol.messages import (
     AddBreakpoint,
     ApplyEdit,
@@ -115,6 +116,13 @@ async def on_a_breakpoint(scene: Scene) -> None:
     await scene.until(lambda: scene.app.snapshot.session.breakpoints, "a breakpoint")
     await scene.at("breaks")
     scene.here.panel("breaks").cursor = 0
+    await scene.settle()
+
+
+async def on_the_way(scene: Scene) -> None:
+    """Paused on the way to an update."""
+    scene.app.hub.send(AddBreakpoint(destination("4000", 1)))
+    await scene.until(lambda: scene.app.snapshot.session.breakpoints, "a goal")
     await scene.settle()
 
 
@@ -271,6 +279,7 @@ PLAYED: dict[str, Played] = {
     "finish": Played(home, stepped("finish")),
     "continue": Played(home, continued),
     "run_to": Played(home, asks(LineDialog)),
+    "drop_goal": Played(on_the_way, breakpoints()),
     "console_interrupt": Played(evaluating, sent(Interrupt(0))),
     "pause": Played(runs, lambda scene: Steer("pause", 0) in scene.sent and scene.app.snapshot.paused),
     "break": Played(home, asks(BreakpointDialog)),

@@ -10,6 +10,7 @@ from tui.stage import Stage, stage
 
 from stepdbg.home.folders import STATE_VARIABLE
 from stepdbg.home.script_state import read_state
+from stepdbg.protocol.breakpoint_text import destination
 from stepdbg.protocol.messages import AddBreakpoint, Breakpoint
 from stepdbg.tui.settings.config import Config, configured
 
@@ -30,6 +31,7 @@ async def test_breakpoints_layout_and_theme_are_written_when_they_change_and_the
     async with stage((160, 50), kept=str(file)) as here:
         assert not file.exists()
         here.app.hub.send(AddBreakpoint(Breakpoint(0, "backward")))
+        here.app.hub.send(AddBreakpoint(destination("4000", 1)))  # where this run goes, and no other
         await here.press("exclamation_mark", *"1+2", "enter", "escape")
         await here.press("2", "8", "z")
         here.app.theme = "textual-light"

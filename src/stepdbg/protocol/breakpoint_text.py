@@ -348,7 +348,14 @@ def destination(text: str, update: int) -> Breakpoint:
         raise UsageError(f"update {point.update} is behind: this is update {update}")
     if point.time is not None and point.time <= time.time():
         raise UsageError(f"{moment_text.told(point.time)} is behind")
-    return msgspec.structs.replace(point, once=True)
+    return msgspec.structs.replace(point, once=True, goal=True)
+
+
+def goal_words(point: Breakpoint) -> str:
+    """What a place is called that training runs to: `update 400`, `14:30:00`, `backward if loss < 0.1`."""
+    if point.time is not None:
+        return moment_text.told(point.time)[11:]
+    return describe(msgspec.structs.replace(point, once=False)).removeprefix("before ")
 
 
 def same_place(one: Breakpoint, other: Breakpoint) -> bool:
@@ -359,5 +366,5 @@ def same_place(one: Breakpoint, other: Breakpoint) -> bool:
 def _identity(point: Breakpoint) -> tuple[Any, ...]:
     return (
         point.phase, point.when, point.update, point.of, point.every, point.epoch, point.rank, point.condition,
-        point.log, point.file, point.line, point.watch, point.first_bad, point.time,
+        point.log, point.file, point.line, point.watch, point.first_bad, point.time, point.goal,
     )  # fmt: skip

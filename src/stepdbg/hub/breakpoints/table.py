@@ -50,6 +50,8 @@ class BreakpointTable:
             if same_place(breakpoint, wanted):
                 self._change(breakpoint.number, enabled=True, ignore=wanted.ignore, once=wanted.once)
                 return ""
+        if wanted.goal:
+            self.all = tuple(one for one in self.all if not one.goal)
         if len(self.all) >= MOST:
             return f"{MOST} breakpoints are the most"
         fresh = {"number": self._next, "hits": 0, "problem": "", "remark": "", "met_nothing": False}
@@ -86,9 +88,9 @@ class BreakpointTable:
         self.all = tuple(msgspec.structs.replace(one, met_nothing=one.number in numbers) for one in self.all)
 
     def begin_anew(self) -> None:
-        """A new run counts from 0, and knows of no problem."""
+        """A new run counts from 0, knows of no problem, and is on the way to nowhere."""
         fresh = {"hits": 0, "problem": "", "remark": "", "met_nothing": False}
-        self.all = tuple(msgspec.structs.replace(one, **fresh) for one in self.all)
+        self.all = tuple(msgspec.structs.replace(one, **fresh) for one in self.all if not one.goal)
 
     def _change(self, number: int, **how: Any) -> None:
         self.all = tuple(msgspec.structs.replace(one, **how) if one.number == number else one for one in self.all)

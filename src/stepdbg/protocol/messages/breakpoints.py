@@ -68,6 +68,8 @@ class Breakpoint(Part, frozen=True):
     """The line of that file before which training stops, from 1; None for a breakpoint that is on no line."""
     watch: Watched | None = None
     """The value that is watched: it is met at the first boundary after that has done what is waited for."""
+    goal: bool = False
+    """Whether training was told to run there: there is one such place at a time, and it is gone once it is met."""
     time: float | None = None
     """The moment after which it is met, at the first boundary, once: in seconds since 1970."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from stepdbg.protocol.breakpoint_text import describe, is_gradient
+from stepdbg.protocol.breakpoint_text import describe, goal_words, is_gradient
 from stepdbg.protocol.messages import Boundary, Breakpoint
 from stepdbg.tracer.breakpoints.arrival import Arrival, AtLine
 from stepdbg.tracer.breakpoints.closures import Closures
@@ -391,5 +391,7 @@ def _as_it_is(value: Any) -> Any:
 
 
 def in_words(point: Breakpoint) -> str:
-    """`breakpoint 2: before backward at update 40`."""
+    """`breakpoint 2: before backward at update 40`; of a place that training was told to run to, that it is there."""
+    if point.goal:
+        return f"here is {goal_words(point)}, where you ran to"
     return f"breakpoint {point.number}: {describe(point)}"

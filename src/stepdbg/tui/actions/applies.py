@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from stepdbg.protocol.phases import KINDS
 from stepdbg.tui.actions.action import ActionContext, Applies
-from stepdbg.tui.records.exchanges import under_way
+from stepdbg.tui.records import exchanges
 from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.snapshot import neighbour
+from stepdbg.tui.words.goal import goal_of
 
 _CLOSED = frozenset(kind.name for kind in KINDS if not kind.has_inside)
 """Phases that have nothing inside."""
@@ -28,6 +29,11 @@ def offered(action: str) -> Applies:
 def running(here: ActionContext) -> bool:
     """Training runs."""
     return here.snapshot.state == "running"
+
+
+def under_way(here: ActionContext) -> bool:
+    """Training runs to somewhere, or was paused on its way."""
+    return (running(here) or goes_on_now(here)) and not in_the_past(here) and goal_of(here.snapshot) is not None
 
 
 def alive(here: ActionContext) -> bool:
@@ -221,7 +227,7 @@ def takes_python(here: ActionContext) -> bool:
 
 def evaluates(here: ActionContext) -> bool:
     """The console runs something."""
-    return under_way(here.snapshot.console)
+    return exchanges.under_way(here.snapshot.console)
 
 
 def said(here: ActionContext) -> bool:

@@ -104,7 +104,7 @@ class ScriptStateStore:
     def _now(self) -> ScriptState:
         """What is to be kept as things stand."""
         app = self._app
-        there = [one for one in app.snapshot.session.breakpoints if one.time is None]  # another run has another time
+        there = [one for one in app.snapshot.session.breakpoints if not one.goal and one.time is None]  # of this run
         points = tuple(msgspec.structs.replace(one, number=0, hits=0) for one in there)
         watches = tuple(msgspec.structs.replace(one, number=0, problem="") for one in app.snapshot.session.watches)
         layout = app.panel_layout

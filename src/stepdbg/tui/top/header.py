@@ -17,6 +17,7 @@ from stepdbg.tui.state.snapshot import Snapshot, neighbour
 from stepdbg.tui.top.ranks import LONG, several
 from stepdbg.tui.top.session_sentence import exit_words
 from stepdbg.tui.top.sparkline import sparkline
+from stepdbg.tui.words.goal import goal
 from stepdbg.tui.words.inside_phase import position
 
 SOME = 12
@@ -159,7 +160,7 @@ def _given(snapshot: Snapshot, room: int, most: int, glyphs: Glyphs) -> str:
 
 
 def _time_left(snapshot: Snapshot, update: int, rate: float) -> list[str]:
-    """How long it takes to the update that training is to run to, if it runs to one; or to which time it runs."""
+    """How long it takes to the update that training is to run to, if it runs to one; or whereto it runs."""
     ahead = [
         one.update
         for one in snapshot.session.breakpoints
@@ -167,7 +168,8 @@ def _time_left(snapshot: Snapshot, update: int, rate: float) -> list[str]:
     ]
     if not ahead:
         times = [one.time for one in snapshot.session.breakpoints if one.enabled and one.time is not None]
-        return [f"to {told(min(times))[11:]}"] if times else []
+        where = told(min(times))[11:] if times else goal(snapshot)
+        return [f"to {where}"] if where else []
     seconds = (min(ahead) - update) / rate
     return [f"{span(seconds)} to update {count(min(ahead))}"]
 

@@ -6,6 +6,7 @@ import signal
 
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, plain, text
 from stepdbg.tui.state.snapshot import Snapshot
+from stepdbg.tui.words.goal import goal, on_the_way
 from stepdbg.tui.words.sentence import sentence
 
 
@@ -63,17 +64,18 @@ def session_sentence(snapshot: Snapshot, glyphs: Glyphs = UNICODE, *, brief: boo
         again = snapshot.key("pause")
         return f"training pauses at the next boundary between two phases; press {again} again to see where it hangs"
     if state == "running":
-        return f"training runs; press {snapshot.key('pause')} to pause it at the next boundary between two phases"
+        where, pause = f" to {there}" if (there := goal(snapshot)) else "", snapshot.key("pause")
+        return f"training runs{where}; press {pause} to pause it at the next boundary between two phases"
     if stop is None:
         return ""
     words = sentence(stop, model_name(snapshot), snapshot.key("next"), glyphs, brief=brief)
     if snapshot.news == "warning":
         words = f"! a warning was printed, see Output ({snapshot.key('panel_output')}). {words}"
     if stop.reason == "nan" and stop.detail:
-        return plain(stop.detail)
-    if stop.reason == "breakpoint" and stop.detail and (stop.inner is None or stop.inner.unit != "line"):
-        return f"{stop.detail}: {words}"
-    return words
+        words = plain(stop.detail)
+    elif stop.reason == "breakpoint" and stop.detail and (stop.inner is None or stop.inner.unit != "line"):
+        words = f"{stop.detail}: {words}"
+    return f"{on_the_way(snapshot)}{words}" if state == "paused" else words
 
 
 def suspicion(snapshot: Snapshot) -> str:

@@ -14,6 +14,7 @@ from stepdbg.protocol.messages import (
 from stepdbg.tui.host import Host
 from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.breakpoints.panel import BreaksPanel
+from stepdbg.tui.words.goal import goal, goal_of
 
 
 def on_what_is_under_the_cursor(panel: Panel) -> tuple[str, ...]:
@@ -65,8 +66,9 @@ class BreakpointActions:
         host = self._host
         stop, rank = host.snapshot.stop, host.snapshot.rank
         update = (stop.boundary.opens or stop.boundary.update) if stop is not None else 0
+        before = goal(host.snapshot)
         dialog = LineDialog(
-            "Run to",
+            f"Run to, and not to {before}" if before else "Run to",
             f"{update + 100}, epoch 3, step of opt, train.py:48, loss < 0.1, 10 min, 14:30",
             "an update, an epoch, a phase, a line, a condition or a time; enter runs there, escape cancels",
             lambda text: destination(text, update),
@@ -80,6 +82,11 @@ class BreakpointActions:
                 host.hub.send(Steer("continue", rank))
 
         host.push_screen(dialog, go)
+
+    def drop_goal(self) -> None:
+        """Drop where training is on its way to; what runs runs on."""
+        if (found := goal_of(self._host.snapshot)) is not None:
+            self._host.hub.send(RemoveBreakpoint(found.number))
 
     def _line_to_run_to(self) -> str:
         """The line under the cursor, where it has code; empty where the cursor is on none."""

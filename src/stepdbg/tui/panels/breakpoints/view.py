@@ -90,6 +90,7 @@ def _line(item: Item, here: bool, frame: Frame, *, several: bool) -> Line:
         sign = glyphs.breakpoint if one.enabled else glyphs.switched_off
         hits = f"  met {plural(one.hits, 'time')}" if one.hits else "  not met yet" if one.met_nothing else ""
         off = "" if one.enabled else "off"
+        hits = "  on the way" if one.goal and one.enabled else hits
         remark = f"  {plain(one.remark)}" if one.remark else ""
         tail = plain(one.problem) or f"{off}{hits}{remark}".strip()
         tail = shortened(tail, max(0, frame.width - 12), glyphs.ellipsis)
