@@ -107,6 +107,11 @@ def test_a_message_is_noted_with_what_torch_computes_and_training_goes_on(tmp_pa
     assert code == 0
 
 
+def test_torch_has_no_word_to_say_where_a_condition_makes_a_number_of_a_tensor(tmp_path: Path) -> None:
+    """`loss` is the script's own tensor here; a warning of torch's comes once, and would be the script's no more."""
+    assert updates(stops(tmp_path, "backward if float(loss) < 0", "step if round(float(loss), 2) < 0")) == []
+
+
 def test_conditions_keep_what_they_compare_with_the_time_before(tmp_path: Path) -> None:
     assert updates(stops(tmp_path, "after step if changed(net[0].weight)")) == [*range(2, 10)]
     assert updates(stops(tmp_path, "after step if changed(x)")) == []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -105,7 +105,7 @@ class Evaluation:
         words = vocabulary(self._registry, self._owners, at, memory, update)
         try:
             if what.is_simple and nothing_around():
-                with unseen():
+                with unseen(), _without_autograd():
                     return reading(words)
             calm = undisturbed_randomness() if what.may_draw else nullcontext()
             with Unobserved(), as_the_user(), uncollected(), nothing_stops(), calm, self._evaluating():
@@ -114,6 +114,17 @@ class Evaluation:
             raise Problem("it did not end, and was interrupted", endless=True) from None
         except BaseException as error:  # also what is no Exception: it is the expression's, not training's
             raise Problem(f"{type(error).__name__}: {_first_line(error)}") from None
+
+
+@contextmanager
+def _without_autograd() -> Iterator[None]:
+    """Nothing is recorded; and torch has no word to say where a number is made of a tensor that requires a gradient."""
+    before = torch.is_grad_enabled()
+    torch._C._set_grad_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_grad_enabled(before)
 
 
 def nothing_around() -> bool:
