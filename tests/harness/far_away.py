@@ -99,10 +99,11 @@ def install(lag: int = 1) -> None:
     from stepdbg.tracer.breakpoints.late import words
     from stepdbg.tracer.session import on_the_way
     from stepdbg.tracer.tensors import devices
+    from stepdbg.tracer.watches import parameters
 
     _LAG[0] = lag
     devices.module_of = lambda kind: Module if kind in ("cpu", "cuda") else None
-    on_the_way.is_far = holding.is_far = words.is_far = is_far
+    on_the_way.is_far = holding.is_far = words.is_far = parameters.is_far = is_far
     on_the_way.pinned = lambda shape: torch.empty(shape, dtype=torch.float64).as_subclass(Room)
     for name in _READING:
         setattr(torch.Tensor, name, _noted(name, getattr(torch.Tensor, name)))

@@ -33,7 +33,7 @@ class Histories(Handler):
         if entry is None or entry.tensor is None or entry.kind != "parameter":
             raise Refused(f"{name} is no parameter, of which alone a history is kept")
         if not is_plain(entry.tensor):
-            raise Refused(f"{name} is not sampled: only parameters in the process's own memory are, of a plain type")
+            raise Refused(f"{name} is not sampled: only parameters of a plain type are")
         found = self._samples.of(entry.tensor)
         return History(name, tuple(HistoryPoint(update, _known(norm), _known(ratio)) for update, norm, ratio in found))
 

@@ -2,7 +2,7 @@
 
 It is always on, at a low rate: an update is sampled when that takes less than `SHARE` of the time since the last one.
 What a step changes is told from copies of a part of the parameters, another part at each sample where there are many.
-Only plain tensors in this process's own memory are looked at: on a device a look would wait for it.
+What lies on a device is worked out there and filled in later (`far_norms`): nothing waits for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ import torch
 from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
 from stepdbg.tracer.objects.other_threads import gradients
 from stepdbg.tracer.phases.tracker import PhaseTracker
+from stepdbg.tracer.session.on_the_way import can_travel, is_far
+from stepdbg.tracer.tensors import devices
 from stepdbg.tracer.tensors.readable import ORDINARY, Unreadable, local
+from stepdbg.tracer.watches.far_norms import FarNorms, Moved
 from stepdbg.tracer.watches.pace import SamplingPace
 
 SHARE = 0.002
@@ -87,6 +90,7 @@ class ParameterHistory:
         """What some parameters were before the first step of the update, by place in the roster."""
         self._next = 0
         """The place of the first parameter that is to be copied the next time."""
+        self._far = FarNorms()
         self._copying_ns = 0
         """The time that it took to copy (ns)."""
 
@@ -106,7 +110,7 @@ class ParameterHistory:
 
     def before_step(self) -> None:
         """A step of an update that is to be sampled begins: copy some of the parameters, unless an earlier step did."""
-        if self._copies:
+        if self._copies or devices.capturing():
             return
         began = monotonic_ns()
         with Unobserved(), uncollected():
@@ -127,7 +131,8 @@ class ParameterHistory:
             if one.numel() > room:
                 self._next = place
                 return
-            self._copies[place] = one.detach().clone()
+            if (copy := _copied(one)) is not None:
+                self._copies[place] = copy
             room -= one.numel()
 
     def update_done(self) -> None:
@@ -135,18 +140,35 @@ class ParameterHistory:
         roster, copies = self._roster, self._copies
         self.pace.begin()
         self._copies, self._sampled = {}, self._phases.update
-        if roster is None:  # the step began before anybody looked
+        if roster is None or devices.capturing():  # the step began before anybody looked
             return
+        self._far.fill_in()
         with Unobserved(), uncollected():
             known = [one for one in self._parameters() if is_plain(one)]
             if roster.is_of(known):
-                self._samples.append(_Sample(self._sampled, roster, _gradients(known), _ratios(known, copies)))
+                self._samples.append(self._sample(roster, known, copies))
         while len(self._samples) > 1 and 2 * len(self._samples) * len(known) > _MOST_FIGURES:
             self._samples.popleft()
         self.pace.sampled(self._sampled, self._copying_ns)
 
+    def _sample(self, roster: _Roster, known: list[torch.Tensor], copies: dict[int, torch.Tensor]) -> _Sample:
+        """The sample of the update just done; what lies on a device is filled in when it has come."""
+        graded = [(place, grad) for place, grad in enumerate(gradients(known)) if grad is not None and is_plain(grad)]
+        moved = [
+            Moved(place, known[place].detach(), copy)
+            for place, copy in copies.items()
+            if copy.shape == known[place].shape and copy.device == known[place].device
+        ]
+        near, close = [one for one in graded if not is_far(one[1])], [one for one in moved if not is_far(one.now)]
+        found = _Sample(self._sampled, roster, _gradients(near, len(known)), _ratios(close, len(known)))
+        if len(near) < len(graded) or len(close) < len(moved):
+            there, beyond = [one for one in graded if is_far(one[1])], [one for one in moved if is_far(one.now)]
+            self._far.ask(found.gradients, found.ratios, there, beyond)
+        return found
+
     def of(self, parameter: torch.Tensor) -> list[tuple[int, float, float]]:
         """Update, norm of the gradient, and ratio of each sample that has the parameter, oldest first."""
+        self._far.fill_in(wait=True)
         found = []
         for sample in self._samples:
             place = sample.roster.place(parameter)
@@ -156,8 +178,10 @@ class ParameterHistory:
 
 
 def is_plain(tensor: torch.Tensor) -> bool:
-    """Whether a tensor's numbers lie in this process's own memory, and can be gone over quickly."""
-    if not (type(tensor) in ORDINARY and tensor.is_cpu and tensor.dtype in _TYPES and tensor.layout is torch.strided):
+    """Whether a tensor's numbers lie in memory and can be gone over quickly, on a device without waiting for it."""
+    if not (type(tensor) in ORDINARY and tensor.dtype in _TYPES and tensor.layout is torch.strided):
+        return False
+    if not (can_travel(tensor.device) if is_far(tensor) else tensor.is_cpu):
         return False
     try:
         local(tensor)
@@ -166,23 +190,28 @@ def is_plain(tensor: torch.Tensor) -> bool:
     return True
 
 
-def _gradients(parameters: list[torch.Tensor]) -> array[float]:
-    """The 2-norm of the gradient of each of these."""
-    there = [(place, grad) for place, grad in enumerate(gradients(parameters)) if grad is not None and is_plain(grad)]
-    found = array("f", [NOT_SEEN]) * len(parameters)
+def _copied(tensor: torch.Tensor) -> torch.Tensor | None:
+    """A copy of a parameter; None where there is no memory for one."""
+    try:
+        return tensor.detach().clone()
+    except RuntimeError:
+        return None
+
+
+def _gradients(there: list[tuple[int, torch.Tensor]], count: int) -> array[float]:
+    """The 2-norms of these gradients, each by its place among so many."""
+    found = array("f", [NOT_SEEN]) * count
     for (place, _), norm in zip(there, _norms([grad for _, grad in there]), strict=True):
         found[place] = norm
     return found
 
 
-def _ratios(parameters: list[torch.Tensor], before: dict[int, torch.Tensor]) -> array[float]:
-    """The norm of what has changed of each, over that of what it is."""
-    places = [place for place, copy in before.items() if copy.shape == parameters[place].shape]
-    now = [parameters[place].detach() for place in places]
-    moved = [after - before[place] for after, place in zip(now, places, strict=True)]
-    found = array("f", [NOT_SEEN]) * len(parameters)
-    for place, change, size in zip(places, _norms(moved), _norms(now), strict=True):
-        found[place] = change / size if size else math.inf if change else 0.0
+def _ratios(moved: list[Moved], count: int) -> array[float]:
+    """The norm of what has changed of each, over that of what it is, by its place among so many."""
+    changes, now = [one.now - one.before for one in moved], [one.now for one in moved]
+    found = array("f", [NOT_SEEN]) * count
+    for one, change, size in zip(moved, _norms(changes), _norms(now), strict=True):
+        found[one.place] = change / size if size else math.inf if change else 0.0
     return found
 
 
