@@ -31,6 +31,7 @@ UNDERSTOOD = {
     "--stop-on=NaN,never t.py": Request("run", RunOptions(("t.py",), breakpoints=("nan",), exceptions=False)),
     "run --headless --stop-on exception t.py": Request("run", RunOptions(("t.py",), headless=True)),
     "--keep 40% t.py": Request("run", RunOptions(("t.py",), keep=40)),
+    "--async-conditions t.py": Request("run", RunOptions(("t.py",), async_conditions=True)),
     "--readonly --ascii t.py:loop": Request("run", RunOptions(("t.py:loop",), readonly=True, ascii_only=True)),
     "--fresh --no-hints t.py --fresh": Request("run", RunOptions(("t.py", "--fresh"), fresh=True, hints=False)),
     "--keys": Request("keys"),

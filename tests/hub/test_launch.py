@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from stepdbg.hub.launch import LAUNCH, Launch, read_launch, written
@@ -22,3 +23,9 @@ def test_the_card_of_such_a_session_can_be_listed(tmp_path: Path) -> None:
     session_file = read_session_file(tmp_path)
     assert session_file is not None
     assert session_file.target == "python tr\\udcff.py"
+
+
+def test_what_a_training_process_may_do_late_comes_with_its_welcome() -> None:
+    launch = Launch(("python", "train.py"), "train.py", "/tmp")
+    allowing = msgspec.structs.replace(launch, async_conditions=True)
+    assert [one.welcome(None, (), ()).async_conditions for one in (launch, allowing)] == [False, True]
