@@ -57,16 +57,16 @@ def train(model, x, make=lambda out: out.square().mean(), updates=2):
 """
 RAISED: dict[str, tuple[str, ...]] = {
     "net = nn.Sequential(Block(), Block(5)); data = torch.ones(2, 4); train(net, data)": (
-        "RuntimeError in forward of model.1.out: mat1 and mat2",
+        "RuntimeError in forward of model.1.out (Linear 3→4): mat1 and mat2",
         "; with x 2×5 and self.out.weight 4×3, float32",
     ),
     "net = nn.ModuleDict({'a': nn.Linear(4, 2)}); data = torch.ones(2, 5)\n"
     "opt = torch.optim.SGD(net.parameters(), 0.1)\nwhich = 'a'\nnet[which](data)": (
-        "RuntimeError in forward of net.a: ",
+        "RuntimeError in forward of net.a (Linear 4→2): ",
         "; with data 2×5 and net[which].weight 2×4, float32",
     ),
     "train(Block(), torch.ones(2, 4, dtype=torch.float64))": (
-        " in forward of model.fc: ",
+        " in forward of model.fc (Linear 4→3): ",
         "; with x 2×4 float64 and self.fc.weight 3×4 float32",
     ),
     "train(Block(parts=[torch.ones(3, device='meta')]), torch.ones(2, 4))": (
@@ -95,7 +95,7 @@ RAISED: dict[str, tuple[str, ...]] = {
     ),
     "model = nn.Sequential(nn.Linear(4, 3), nn.Tanh()); wide = torch.ones(5)\n"
     "model[0].register_forward_hook(lambda module, args, out: out * wide)\ntrain(model, torch.ones(2, 4))": (
-        " in forward of model.0: ",
+        " in forward of model.0 (Linear 4→3): ",
         "; with out 2×3 and wide [5], float32",
     ),
     "model = nn.Linear(4, 3); wide = torch.ones(5)\n"
@@ -140,7 +140,7 @@ for update in range(40):
 """
 ENDS = {
     "raise ValueError('mine')": ("ValueError after step: mine", ()),
-    "raise kept": ("RuntimeError in forward of model: mat1", ("forward",)),
+    "raise kept": ("RuntimeError in forward of model (Linear 4→1): mat1", ("forward",)),
     "raise ValueError('mine') from kept": ("ValueError in forward: mine", ("forward",)),
 }
 
@@ -185,7 +185,7 @@ def test_what_cannot_be_read_costs_the_stop_nothing(tmp_path: Path) -> None:
         "class Odd(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, *_, **__): raise TypeError('no')\n"
     )
     last, _ = last_of(tmp_path, f"{broken}odd = torch.ones(3).as_subclass(Odd)\ntrain(nn.Linear(3, 1), odd)")
-    assert "TypeError in forward of model: no" in sentence(last)
+    assert "TypeError in forward of model (Linear 3→1): no" in sentence(last)
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])

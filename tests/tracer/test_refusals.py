@@ -71,15 +71,21 @@ REASONS = {
     "a tensor": (
         ONE,
         {"BEFORE": "h = out.exp(); loss = h.sum(); h += 1"},
-        "h was written after the graph had saved it",
+        "h was written after the graph had saved it (version 1, saved at 0); line 17 writes it in place",
     ),
-    "twice": (ONE, {"AFTER": "loss.backward()"}, "backward had already been called on loss"),
+    "twice": (ONE, {"AFTER": "loss.backward()"}, "backward had already been called on loss (line 18)"),
     "two of one graph": (
         ONE,
         {"BEFORE": "other = out.exp().mean()", "AFTER": "other.backward()"},
         "the backward of loss{at} had freed what its graph shares with that of other",
     ),
-    "no graph": (ONE, {"BEFORE": "loss = loss.detach()"}, "loss was computed with nothing recorded"),
+    "no graph": (ONE, {"BEFORE": "loss = loss.detach()"}, "loss has no graph: line 17 makes it by detach()"),
+    "no graph behind what it was made of": (
+        ONE,
+        {"BEFORE": "with torch.no_grad(): out = gen(x)\n        loss = out.detach().mean()"},
+        "loss has no graph: line 17 makes out under no_grad()",
+    ),
+    "nothing to record": (ONE, {"BEFORE": "loss = h.mean() * 2"}, "loss was computed with nothing recorded"),
     "a number": (ONE, {"BEFORE": "loss = out.argmax()"}, "loss is int64: only floating-point and complex tensors"),
 }
 

@@ -114,6 +114,8 @@ class Failure(Part, frozen=True):
     recorded."""
     with_grad_of: tuple[int, int] = (0, 0)
     """The number of parameters that have a `.grad` then, and of those that are trained."""
+    kind: str = ""
+    """The class and sizes of `module`, where it is one of torch's that has such: `Linear 20→4`; else empty."""
 
 
 class InnerTensor(Part, frozen=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from types import FrameType
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from stepdbg.tracer.graph.saved_tensors import Kinds, saved_by
 from stepdbg.tracer.graph.walk import Walk, node_of
 from stepdbg.tracer.graph.why_no_graph import why_none
 from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.deeds import cut_before, lines_that_call, lines_that_write
 from stepdbg.tracer.introspect.layout import groups_of, optimized_by, states_of
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.objects.other_threads import gradient
@@ -57,7 +59,7 @@ class Refusal:
     """A backward that autograd has refused, and why."""
 
     def __init__(self, stack: Sequence[FrameType], registry: Registry, phases: PhaseTracker) -> None:
-        self._registry, self._phases = registry, phases
+        self._registry, self._phases, self._stack = registry, phases, stack
         self._roots = _roots(stack)
         self._around = [
             *((name, one.tensor) for name, one in registry.alive.items() if one.tensor is not None),
@@ -95,8 +97,30 @@ class Refusal:
         if len(self._roots) != 1 or not is_a(tensor := self._roots[0], torch.Tensor) or node_of(tensor) is not None:
             return ""
         name = next((name for name, one in self._around if one is tensor), "")
+        if not name:
+            return ""
         others = [(name, one) for name, one in self._around if one is not tensor]
-        return why_none(name, "loss", tensor, others).partition(". ")[0].rstrip(".") if name else ""
+        why = why_none(name, "loss", tensor, others).partition(". ")[0].rstrip(".")
+        holds = self._holding(name, tensor)
+        if holds is None or tensor.requires_grad or not tensor.is_floating_point() or tensor.is_inference():
+            return why
+        cut = cut_before(holds.f_code, holds.f_lasti, name, partial(_needs_grad, holds))
+        if cut is None:
+            return why
+        made = "it" if cut.variable == name else cut.variable
+        return f"{name} has no graph: line {cut.line} makes {made} {cut.how}"
+
+    def _holding(self, name: str, tensor: Any) -> FrameType | None:
+        """The innermost of the user's frames in which a variable of that name holds that tensor."""
+        own = (frame for frame in self._stack if frames.origin(frame.f_code.co_filename) == "user")
+        return next((frame for frame in own if frames.local_variable(frame, name, None) is tensor), None)
+
+    def _other_lines(self, name: str, root: torch.Tensor) -> str:
+        """The line in which the user's own function calls backward on that variable, besides where it is now."""
+        frame = self._holding(name, root)
+        lines = lines_that_call(frame.f_code, name, "backward") if frame is not None else ()
+        others = [line for line in lines if frame is not None and line != frame.f_lineno]
+        return f" (line {others[0]})" if len(others) == 1 else ""
 
     # written since
 
@@ -122,7 +146,19 @@ class Refusal:
         it = "it" if len(names) == 1 else "them"
         writers = {self._writer(one) for one in found}
         by = f" by step of {writer}" if len(writers) == 1 and (writer := writers.pop()) else ""
-        return f"{_listed(names)} {were} written{by} after the graph had saved {it}"
+        versions = f"version {now}, saved at {expected}"
+        return f"{_listed(names)} {were} written{by} after the graph had saved {it} ({versions}){self._in_place(names)}"
+
+    def _in_place(self, names: Sequence[str]) -> str:
+        """The lines of the user's own function that write these tensors in place."""
+        told = []
+        for name in names:
+            tensor = next((one for other, one in self._around if other == name), None)
+            frame = self._holding(name, tensor) if tensor is not None else None
+            if frame is not None and (lines := lines_that_write(frame.f_code, name)):
+                told.append(f"; line {lines[0]} writes it in place" if len(lines) == 1 else
+                            f"; lines {_listed([*map(str, lines[:_NAMES])])} write it in place")  # fmt: skip
+        return told[0] if len(names) == 1 and told else ""
 
     def _writer(self, saved: _Saved) -> str:
         """The optimizer whose step has certainly written that parameter since."""
@@ -150,7 +186,7 @@ class Refusal:
             return self._freed_in_an_update_before(name, root)
         for phase in reversed(earlier):
             if _on(phase) is root:
-                return f"backward had already been called on {name}{_at(phase)}"
+                return f"backward had already been called on {name}{_at(phase) or self._other_lines(name, root)}"
         if len(earlier) == 1 and is_a(other := _on(earlier[0]), torch.Tensor) and self._freed_by(other, root):
             other_loss = next((name for name, one in self._around if one is other), "another loss")
             return f"the backward of {other_loss}{_at(earlier[0])} had freed what its graph shares with that of {name}"
@@ -188,6 +224,12 @@ class Refusal:
         if time.perf_counter() > self._until:
             return False
         return any(saved.state == "freed" for saved in saved_by(node, self._kinds, lambda _: ""))
+
+
+def _needs_grad(frame: FrameType, name: str) -> bool | None:
+    """Whether a variable of that frame holds a tensor that needs a gradient; None where it holds no tensor."""
+    value = frames.local_variable(frame, name, None)
+    return bool(value.requires_grad) if is_a(value, torch.Tensor) else None
 
 
 def _nodes_before(phases: Sequence[Phase]) -> int:

@@ -37,6 +37,16 @@ _ATTRIBUTE_READERS = (object.__getattribute__, nn.Module.__getattribute__)
 _READ_BY_INDEX = (list.__getitem__, tuple.__getitem__, dict.__getitem__)
 _MODULES_BY_INDEX = (nn.Sequential.__getitem__, nn.ModuleList.__getitem__, nn.ModuleDict.__getitem__)
 
+_SIZES = (
+    ("in_features", "out_features"),
+    ("in_channels", "out_channels"),
+    ("num_embeddings", "embedding_dim"),
+    ("input_size", "hidden_size"),
+    ("num_features",),
+    ("embed_dim",),
+)
+"""Attributes of torch's modules that say from what to what they lead."""
+
 Found = tuple[str, Any]
 """What the user calls it, and itself."""
 
@@ -69,7 +79,9 @@ def located(failure: m.Failure, traceback: TracebackType | None, registry: Regis
     path = _path_of(running.module, registry) if running is not None else ""
     called = running is not None and next(one for one in points if _is_users(one) or one.frame is running.frame)
     tensors = _tensors(users, running if called is not users else None, path)
-    return msgspec.structs.replace(failure, module=path, operands=tuple(islice(_described(tensors), _MOST)))
+    kind = _kind_of(running.module) if running is not None else ""
+    operands = tuple(islice(_described(tensors), _MOST))
+    return msgspec.structs.replace(failure, module=path, kind=kind, operands=operands)
 
 
 def with_gradients(failure: m.Failure, registry: Registry) -> m.Failure:
@@ -113,6 +125,17 @@ def _path_of(module: nn.Module, registry: Registry) -> str:
             if inner is module and name:
                 return f"{name}.{prefix}"[:-1] if prefix else name
     return f"a module of class {type.__dict__['__name__'].__get__(type(module))}"
+
+
+def _kind_of(module: nn.Module) -> str:
+    """`Linear 20→4`: class and sizes of a module of torch's; empty for one that has none."""
+    if not type.__getattribute__(type(module), "__module__").startswith("torch.nn."):
+        return ""
+    own = object.__getattribute__(module, "__dict__")
+    sizes = next(
+        ([own[key] for key in keys] for keys in _SIZES if all(type(own.get(key)) is int for key in keys)), None
+    )
+    return f"{type.__getattribute__(type(module), '__name__')} {'→'.join(map(str, sizes))}" if sizes else ""
 
 
 def _tensors(users: _Point | None, running: _Running | None, path: str) -> Iterator[Found]:

@@ -20,7 +20,7 @@ _FEW = 3
 
 
 def sentence(stop: Stop, failure: Failure, glyphs: Glyphs, *, brief: bool) -> str:
-    """`RuntimeError in forward of model.fc: …; with x 8×7 and model.fc.weight 3×4, float32`.
+    """`RuntimeError in forward of model.fc (Linear 4→3): …; with x 8×7 and model.fc.weight 3×4, float32`.
 
     Args:
         stop: Where training waits.
@@ -32,7 +32,8 @@ def sentence(stop: Stop, failure: Failure, glyphs: Glyphs, *, brief: bool) -> st
     operands = _telling(stop, failure.operands)
     if brief:
         words, operands = shortened(words, _BRIEF, glyphs.ellipsis), operands[:_FEW]
-    clauses = [f"{failure.type}{_where(stop, failure)}: {failure.why or words}".strip()]
+    where = _where(stop, failure, glyphs)
+    clauses = [f"{failure.type}{where}: {failure.why or words}".strip()]
     if failure.why:
         clauses.append(words)
     if operands:
@@ -57,14 +58,16 @@ def _telling(stop: Stop, operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
     return operands
 
 
-def _where(stop: Stop, failure: Failure) -> str:
+def _where(stop: Stop, failure: Failure, glyphs: Glyphs) -> str:
     boundary = stop.boundary
+    kind = f" ({failure.kind})".replace("→", glyphs.becomes) if failure.kind else ""
+    module = f"{failure.module}{kind}"
     if boundary.inside:
         phase = boundary.inside[-1]
         of = " of " if phase in _CALLS else ", in "
-        return f" in {phase}{of}{failure.module}" if failure.module else f" in {phase}"
+        return f" in {phase}{of}{module}" if failure.module else f" in {phase}"
     after = f" after {boundary.done}" if boundary.done else ""
-    return f"{after}, in {failure.module}" if failure.module else after
+    return f"{after}, in {module}" if failure.module else after
 
 
 def _with(operands: tuple[Operand, ...], glyphs: Glyphs) -> str:

@@ -1,0 +1,164 @@
+"""What a piece of code does with one of its variables, and in which lines: writes it in place, calls a method of it,
+makes it by something that leaves no graph.
+
+Read from the bytecode, which says what the code may do, not what it has done. Nothing is looked up here.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+from collections.abc import Callable, Iterator
+from types import CodeType
+from typing import NamedTuple
+
+_NOWHERE = ("CACHE", "PUSH_NULL", "PRECALL", "EXTENDED_ARG", "RESUME", "NOT_TAKEN", "NOP")
+_LOADS = ("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF")
+_BINDS = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
+_ENDS = ("STORE_", "POP_TOP", "RETURN_", "POP_JUMP", "JUMP_", "FOR_ITER")
+"""Instructions that end a statement, or a part of one that stands by itself."""
+_CUTS = {"detach": "detach()", "detach_": "detach_()", "data": ".data", "item": "item()", "numpy": "numpy()",
+         "tolist": "tolist()"}  # fmt: skip
+"""Attributes that lead to what has no graph."""
+_UNDER = ("no_grad", "inference_mode")
+"""Contexts in which nothing is recorded."""
+_WITHS = ("BEFORE_WITH", "LOAD_SPECIAL")
+_SHORT = 12
+"""Instructions that may make a manager."""
+_DEEP = 8
+"""The most variables behind each other that are asked how they were made."""
+
+
+class Cut(NamedTuple):
+    """Where a graph was cut: the variable that has none from there on, the line, and by what."""
+
+    variable: str
+    line: int
+    how: str
+
+
+def lines_that_write(code: CodeType, name: str) -> tuple[int, ...]:
+    """The lines that write a variable's tensor in place: `h.mul_(2)`, `h += 1`, `h[0] = 1`, `h[0].zero_()`."""
+    return _lines(one for at, one in enumerate(_instructions(code)) if _writes(one) and _subject(code, at) == name)
+
+
+def lines_that_call(code: CodeType, name: str, method: str) -> tuple[int, ...]:
+    """The lines that call a method of a variable."""
+    found = enumerate(_instructions(code))
+    return _lines(one for at, one in found if _reads(one) == method and _subject(code, at) == name)
+
+
+def cut_before(
+    code: CodeType, place: int, name: str, needs_grad: Callable[[str], bool | None], deep: int = 0
+) -> Cut | None:
+    """Where the graph was cut that a variable would have: in the statement that binds it last before an instruction, or
+    in one that binds what it was made of.
+
+    Args:
+        code: Of the function or module.
+        place: The offset of the instruction.
+        name: The variable.
+        needs_grad: Says of a variable whether it holds a tensor that needs a gradient; None where it holds no tensor.
+        deep: How many variables lie before this one.
+    """
+    statement = _binding(code, name, place)
+    if not statement or deep > _DEEP:
+        return None
+    parts = dict.fromkeys(other for one in statement[:-1] for other in _loaded(one) if other != name)
+    tensors = {part: needs for part in parts if (needs := needs_grad(part)) is not None}
+    if not any(tensors.values()):  # it was cut before, or here
+        for part in tensors:
+            if (cut := cut_before(code, statement[0].offset, part, needs_grad, deep + 1)) is not None:
+                return cut
+    how = next((_CUTS[read] for one in statement if (read := _reads(one)) in _CUTS), "")
+    how = f"by {how}" if how else _context(code, statement[-1].offset)
+    line = statement[-1].positions.lineno if statement[-1].positions is not None else None
+    return Cut(name, line, how) if how and line is not None else None
+
+
+def _lines(instructions: Iterator[dis.Instruction]) -> tuple[int, ...]:
+    lines = (one.positions.lineno for one in instructions if one.positions is not None)
+    return tuple(dict.fromkeys(line for line in lines if line is not None))
+
+
+def _reads(one: dis.Instruction) -> str:
+    """The attribute that is read there."""
+    return str(one.argval) if one.opname in ("LOAD_ATTR", "LOAD_METHOD") else ""
+
+
+def _loaded(one: dis.Instruction) -> tuple[str, ...]:
+    """The variables that are loaded there."""
+    if not one.opname.startswith(_LOADS):
+        return ()
+    return tuple(map(str, one.argval)) if isinstance(one.argval, tuple) else (str(one.argval),)
+
+
+def _writes(one: dis.Instruction) -> bool:
+    """Whether something is written there in place: what stands at its beginning."""
+    name = _reads(one)
+    if name:
+        return name.endswith("_") and not name.endswith("__")
+    return one.opname == "STORE_SUBSCR" or (one.opname == "BINARY_OP" and one.argrepr.endswith("="))
+
+
+def _subject(code: CodeType, at: int) -> str:
+    """The variable that the expression begins with which an instruction ends; empty where it is anything but a variable
+    or a part of it.
+    """
+    instructions = _instructions(code)
+    start = _start(instructions[at])
+    for one in reversed(instructions[:at]):
+        if _start(one) != start:
+            if one.opname.startswith(_ENDS):
+                return ""
+            continue
+        if loaded := _loaded(one):
+            return loaded[-1]
+        if one.opname not in ("BINARY_SUBSCR", "COPY", "SWAP", "BINARY_SLICE") and one.argrepr != "[]":
+            return ""
+    return ""
+
+
+def _start(one: dis.Instruction) -> tuple[int, int] | None:
+    where = one.positions
+    if where is None or where.lineno is None or where.col_offset is None:
+        return None
+    return where.lineno, where.col_offset
+
+
+def _binding(code: CodeType, variable: str, before: int) -> list[dis.Instruction]:
+    """The statement that binds a variable last before an instruction, from its first one on."""
+    instructions = _instructions(code)
+    bound = [at for at, one in enumerate(instructions)
+             if one.offset < before and one.opname in _BINDS and one.argval == variable]  # fmt: skip
+    if not bound:
+        return []
+    first = bound[-1]
+    while first and not instructions[first - 1].opname.startswith(_ENDS):
+        first -= 1
+    return instructions[first : bound[-1] + 1]
+
+
+def _context(code: CodeType, place: int) -> str:
+    """The innermost `with` around an instruction in which nothing is recorded."""
+    found = ""
+    instructions = _instructions(code)
+    for at, one in enumerate(instructions):
+        if one.opname in _WITHS and at and one.offset < place < _end_of_with(instructions, at):
+            start = _start(instructions[at - 1])  # the call that has made the manager
+            parts = [each for each in instructions[max(0, at - _SHORT) : at] if start and _start(each) == start]
+            names = [_reads(each) or "".join(_loaded(each)) for each in parts]
+            found = next((f"under {name}()" for name in names if name in _UNDER), found)
+    return found
+
+
+def _end_of_with(instructions: list[dis.Instruction], at: int) -> int:
+    """The offset at which the body of a `with` ends: its exit is called with the position of its expression."""
+    start = _start(instructions[at])
+    calls = [one.offset for one in instructions[at + 2 :] if one.opname == "LOAD_CONST" and _start(one) == start]
+    return calls[0] if calls else 0
+
+
+@functools.lru_cache(maxsize=64)
+def _instructions(code: CodeType) -> list[dis.Instruction]:
+    return [one for one in dis.get_instructions(code) if one.opname not in _NOWHERE]
