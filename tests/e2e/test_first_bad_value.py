@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from harness.place import Place
 from harness.stepping import leave, move, wait_stop
+from harness.terminal import Terminal
 
 SCRIPT = """\
 import torch
@@ -28,6 +29,11 @@ for i in range(6):
 """
 
 
+def highlighted(terminal: Terminal) -> str:
+    """The line of the dialog that enter takes."""
+    return next((line.partition("›")[2] for line in terminal.lines if "│  › " in line), "")
+
+
 @pytest.mark.parametrize("size", [(80, 24), (160, 50)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_it_is_set_met_and_told(place: Place, tmp_path: Path, size: tuple[int, int]) -> None:
     script = tmp_path / "train.py"
@@ -36,10 +42,10 @@ def test_it_is_set_met_and_told(place: Place, tmp_path: Path, size: tuple[int, i
     wait_stop(terminal)
     terminal.press("b")
     terminal.wait_for("stop at the first NaN")
-    while "› stop at the first NaN" not in terminal.text and "> stop at the first NaN" not in terminal.text:
-        before = terminal.text
+    terminal.wait_until(lambda: highlighted(terminal), "a line that enter takes")
+    while "stop at the first NaN" not in (line := highlighted(terminal)):
         terminal.press("down")
-        terminal.wait_until(lambda before=before: terminal.text != before, "the next line, highlighted")
+        terminal.wait_until(lambda line=line: highlighted(terminal) != line, "the next line")
     terminal.press("enter")
     terminal.wait_for_no("stop at the first NaN")
     terminal.press("8")
