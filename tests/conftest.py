@@ -47,9 +47,12 @@ REPEATS = {
     "160x50": "80x24", "100x30": "80x24", "[plain.py-": "[mnist.py-", "[trace]": "[headless]",
     "every_panel_opened_it_ends_in_the_same_bits[charlm.py]": "every_panel_opened_it_ends_in_the_same_bits[mnist.py]",
     "stepped_to_their_ends_change_no_bit[module]": "stepped_to_their_ends_change_no_bit[torchrun]",
+    "changes_no_bit_and_says_nothing[module]": "changes_no_bit_and_says_nothing[torchrun]",
+    "[compiled_aot_eager]": "[compiled_inductor]",
 }  # fmt: skip
 """What a test of `make test-nightly` alone has in its name, and what the one has in its place that `make test` runs:
-another size, another demo, another command of ours that goes the same way, another way to write `torchrun`."""
+another size, another demo, another command of ours that goes the same way, another way to write `torchrun`, another
+backend of `torch.compile`."""
 
 
 def is_repeat(item: pytest.Item, names: set[str]) -> bool:
