@@ -296,6 +296,7 @@ class Tracer(StaysHere):
         """An exception is about to end the script, or (not the `last` boundary then) the thread that trains."""
         self._end_of_script(caused_by(error, self._left), stops=self._exceptions.is_stop(error))
         if not last:
+            self._exceptions.unwinding = False
             self._boundaries.goes_on_after_end()
 
     def stop_inside(self, inner: Describes, frame: FrameType | None, breakpoint: str = "") -> None:
