@@ -344,6 +344,8 @@ def test_what_is_to_be_known_of_how_a_condition_is_evaluated_is_listed_with_its_
     session = msgspec.structs.replace(snapshot.session, breakpoints=(first, *others))
     words = drawn(breaks.draw(msgspec.structs.replace(snapshot, session=session), Frame(100, 10)))
     assert "backward  met 2 times  waits for the device: Python needs a number of it on the way" in words
+    words = drawn(breaks.draw(msgspec.structs.replace(snapshot, session=session), Frame(60, 10)))
+    assert "before backward  met 2 times  waits for the device\n" in words
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__.rpartition(".")[2])

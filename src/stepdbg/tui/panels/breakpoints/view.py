@@ -92,6 +92,8 @@ def _line(item: Item, here: bool, frame: Frame, *, several: bool) -> Line:
         off = "" if one.enabled else "off"
         hits = "  on the way" if one.goal and one.enabled else hits
         remark = f"  {plain(one.remark)}" if one.remark else ""
+        if cell_len(f"{plain(describe(one))}{hits}{remark}") > frame.width - 6:
+            remark = remark.partition(":")[0]
         tail = plain(one.problem) or f"{off}{hits}{remark}".strip()
         tail = shortened(tail, max(0, frame.width - 12), glyphs.ellipsis)
         words = shortened(plain(describe(one)), max(8, frame.width - cell_len(tail) - 6), glyphs.ellipsis)
