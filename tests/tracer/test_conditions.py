@@ -316,3 +316,34 @@ def test_training_runs_to_a_time(tmp_path: Path) -> None:
         assert time.time() >= until
         end.touch()
         assert [stop.reason for stop in stops] == ["exit"]
+
+
+RECORDED = """
+import torch
+from torch import nn, optim
+from stepdbg.tracer.tensors import devices
+net = nn.Linear(4, 1)
+opt = optim.SGD(net.parameters(), lr=0.05)
+asked = []
+for i in range(8):
+    if i in (2, 5):  # as where a CUDA graph is begun and ended
+        devices.recording(1 if i == 2 else -1)
+    opt.zero_grad()
+    net(torch.ones(3, 4)).sum().backward()
+    opt.step()
+print(asked)
+"""
+
+
+def test_while_a_graph_is_recorded_no_condition_is_evaluated_and_nothing_sampled(tmp_path: Path) -> None:
+    script = write(tmp_path, RECORDED)
+    with debuggee(
+        script, go="continue", breakpoints=points("step if asked.append(i)"), watches=("asked.append(-i)",)
+    ) as training:
+        assert [stop.reason for stop in training.stops("continue")] == ["exit"]
+        code, output, _ = training.end()
+    asked = eval(output)
+    assert code == 0
+    assert [i for i in asked if i > 0] == [1, 5, 6, 7]
+    assert not {-2, -3, -4} & {*asked}
+    assert -1 in asked

@@ -108,6 +108,8 @@ class Breakpoints:
         self.loss_holds = loss_condition(self._alone("backward", {"loss"}))
         self.norm_holds = norm_condition(self._alone("step", {"grad_norm"}), self._norm)
         self.lines.hold(points)
+        if not self.any:  # nobody will ask what has come of what was asked
+            self.late.forget()
 
     def met(self, at: Arrival) -> str:
         """Why training stops at that boundary, in words; empty where no breakpoint makes it."""

@@ -28,6 +28,7 @@ from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.session.signal_handlers import Handlers
 from stepdbg.tracer.sources.free_run import FreeRunLog
 from stepdbg.tracer.stops.callers import call_at, owner_of
+from stepdbg.tracer.tensors import devices
 from stepdbg.tracer.watches.pace import was_last_step
 from stepdbg.tracer.watches.parameters import ParameterHistory
 from stepdbg.tracer.watches.watches import Watches
@@ -96,6 +97,8 @@ class BreakpointsAhead:
         """
         ended, self.ended = self.ended, ""
         tracer, points = self._tracer, self._points
+        if devices.capturing():  # what asks a device for anything would end that
+            return False
         phases = tracer.phases
         if "step" in (name, ended) and (self._watches.due or self._history.due):
             self._sample(name, ended, phases, at or sys._getframe(2))
