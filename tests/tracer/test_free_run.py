@@ -33,10 +33,10 @@ UPDATES = """
 
     train(500)
     before = kilobytes()
-    train(10_000)
+    train(5_000)
     print(kilobytes() - before)
 """
-MEGABYTES = 5
+MEGABYTES = 3
 
 ON_CUDA = """
     import torch
@@ -63,7 +63,7 @@ ON_CUDA = """
 """
 
 
-def test_ten_thousand_updates_keep_no_more_memory_than_a_bare_run(tmp_path: Path) -> None:
+def test_five_thousand_updates_keep_no_more_memory_than_a_bare_run(tmp_path: Path) -> None:
     script = write(tmp_path, UPDATES)
     with debuggee(script, go="continue", cold=True) as training:
         list(training.stops("continue"))
