@@ -47,6 +47,8 @@ fails_at_once = False
 def torn_down():
     global optimizer
     print("torn down", len(optimizer.param_groups))
+    with open(sys.argv[0] + ".left", "a") as file:
+        print("left", [float(one.detach().sum()) for one in net.parameters()], file=file)
     net.to("meta")
     optimizer.param_groups.clear()
 """
@@ -99,7 +101,9 @@ def test_nothing_is_torn_down_at_the_stop_and_afterwards_the_script_is_as_bare(
         assert training.go("continue") is None
         ended = training.end()
         assert training.notices == []
+    left = Path(f"{script}.left").read_text()
     assert ended == bare(script)
+    assert Path(f"{script}.left").read_text() == left * 2
     assert "torn down 1" in ended[1]
     if way not in ("raises another", "ends the script"):
         assert stop.failure.traceback.endswith(ended[2].partition("\n")[2])
