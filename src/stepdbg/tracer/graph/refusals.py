@@ -21,9 +21,9 @@ from stepdbg.tracer.graph.saved_tensors import Kinds, saved_by
 from stepdbg.tracer.graph.walk import Walk, node_of
 from stepdbg.tracer.graph.why_no_graph import why_none
 from stepdbg.tracer.introspect import stack as frames
-from stepdbg.tracer.introspect.deeds import cut_before, lines_that_call, lines_that_write
 from stepdbg.tracer.introspect.layout import groups_of, optimized_by, states_of
 from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.introspect.variable_uses import cut_before, lines_that_call, lines_that_write
 from stepdbg.tracer.objects.other_threads import gradient
 from stepdbg.tracer.objects.outliving import Named
 from stepdbg.tracer.objects.registry import Registry

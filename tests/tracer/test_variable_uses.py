@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from harness.interpreters import interpreter
 
-from stepdbg.tracer.introspect import deeds
+from stepdbg.tracer.introspect import variable_uses
 
 PROGRAM = """
 def f(h, g, net, torch, crit, x, y):
@@ -72,7 +72,7 @@ def test_what_code_does_with_a_variable_is_read_from_the_bytecode(version: str) 
     python = sys.executable if sys.version_info[:2] == tuple(map(int, version.split("."))) else interpreter(version)
     if python is None:
         pytest.skip(f"no Python {version} here")
-    text = Path(deeds.__file__).read_text() + PROGRAM
+    text = Path(variable_uses.__file__).read_text() + PROGRAM
     done = subprocess.run([python, "-c", text], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == EXPECTED
