@@ -44,7 +44,7 @@ A_STORY = "test_each_phase_shows_what_it_did_and_nothing_else[plain.py-80x24]"
 
 
 REPEATS = {
-    "160x50": "80x24", "100x30": "80x24", "[plain.py-": "[mnist.py-", "[trace]": "[headless]",
+    "160x50": "80x24", "100x30": "80x24", "[plain.py-": "[mnist.py-", "[trace]": "[headless]", "[trace-": "[headless-",
     "every_panel_opened_it_ends_in_the_same_bits[charlm.py]": "every_panel_opened_it_ends_in_the_same_bits[mnist.py]",
     "stepped_to_their_ends_change_no_bit[module]": "stepped_to_their_ends_change_no_bit[torchrun]",
     "changes_no_bit_and_says_nothing[module]": "changes_no_bit_and_says_nothing[torchrun]",
