@@ -139,7 +139,11 @@ def test_a_graph_is_recorded_from_its_beginning_to_its_end_however_it_ends() -> 
     told: list[str] = []
     idle = SimpleNamespace(open=None)
     tracer: Any = SimpleNamespace(
-        listening=lambda: True, free_run=idle, tracker=idle, tell=lambda text, severity: told.append(text)
+        listening=lambda: True,
+        free_run=idle,
+        tracker=idle,
+        tell=lambda text, severity: told.append(text),
+        passes=lambda *_: None,
     )
     CudaGraphs(tracer).install(Graph)
     graph = Graph()

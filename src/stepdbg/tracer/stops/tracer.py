@@ -266,12 +266,15 @@ class Tracer(StaysHere):
         """An exception has left a hooked call, which was that phase or none, and comes to that frame next: stop, unless
         something may catch it, or there is a phase that it has not left yet.
         """
-        within = phase is None and (self.free_run.open or self.tracker.open) is not None
-        if not within and self._exceptions.is_last_word(error, frame):
-            began = monotonic_ns()
-            self._end_of_script(caused_by(error, self._left, frame))
-            self._boundaries.goes_on_after_end()
-            self.phases.waited(monotonic_ns() - began)
+        try:
+            within = phase is None and (self.free_run.open or self.tracker.open) is not None
+            if not within and self._exceptions.is_last_word(error, frame):
+                began = monotonic_ns()
+                self._end_of_script(caused_by(error, self._left, frame))
+                self._boundaries.goes_on_after_end()
+                self.phases.waited(monotonic_ns() - began)
+        except Exception as fault:
+            self.gave_up(fault)
 
     def close(self, phase: Phase) -> None:
         """The generator loop has ended, and with it its last phase."""
