@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+
 import msgspec
 from scripts.courses.course import Course
-from scripts.running import Free, Runs, course, passing_over_evaluation
+from scripts.running import Free, Outcome, Runs, course, passing_over_evaluation
 
 from stepdbg.protocol import messages as m
 
@@ -28,8 +30,20 @@ def _nothing_was_changed(runs: Runs, expected: Course) -> None:
     assert "digest " in runs.bare.stdout
     said = "".join(f"stepdbg: {notice}\n" for notice in runs.stepping.notices)
     assert said in runs.traced.stderr
-    assert runs.traced._replace(stderr=runs.traced.stderr.replace(said, "")) == runs.bare
-    assert runs.stepped == runs.bare
+    traced = runs.traced._replace(stderr=runs.traced.stderr.replace(said, ""))
+    assert _difference(traced, runs.bare) == []
+    assert _difference(runs.stepped, runs.bare) == []
+
+
+def _difference(one: Outcome, bare: Outcome) -> list[str]:
+    """In what a run's outcome differs from the bare one's: the parts of lines that are there in one of them only."""
+    if one == bare:
+        return []
+    parts = [
+        f"{outcome.status}, {outcome.stdout}, {outcome.stderr}".replace("\n", ", ").split(", ")
+        for outcome in (one, bare)
+    ]
+    return [line for line in difflib.ndiff(*parts) if line[0] in "+-"] or ["spaces"]
 
 
 def _phases(runs: Runs, expected: Course) -> None:
