@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from harness.device_events import Event, has_events
 from harness.stand_in import OnDevice, ledger, there
 
 from stepdbg.tracer.breakpoints.arrival import Arrival
@@ -122,30 +123,8 @@ def test_what_lies_on_the_cpu_may_be_read_beside_it() -> None:
     assert not asked.waits
 
 
-class Event:
-    """Has come to pass when it is said to have."""
-
-    over = False
-
-    def record(self, stream: object) -> None:
-        """Begin."""
-
-    def query(self) -> bool:
-        """Whether it has."""
-        return Event.over
-
-
-class Module:
-    """The module of that kind of device."""
-
-    Event = Event
-    current_stream = staticmethod(lambda device: device)
-    is_current_stream_capturing = staticmethod(lambda: False)
-
-
 def test_a_truth_is_copied_without_waiting_and_not_read_before_its_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stepdbg.tracer.tensors.devices.module_of", lambda kind: Module if kind == "cuda" else None)
-    monkeypatch.setattr(on_the_way, "pinned", lambda shape: torch.zeros(shape, dtype=torch.float64))
+    has_events(monkeypatch)
     way = on_the_way.OnTheWay[str](2)
     with ledger() as asked:
         one = there(torch.tensor(True))

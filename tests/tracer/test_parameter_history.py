@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from harness.device_events import Event, has_events
 from harness.stand_in import ledger, there
 from tracer.bare_hub import bare, debuggee, write
 
@@ -98,30 +99,8 @@ def test_on_a_device_they_are_filled_in_when_they_have_come_and_nothing_waits(
     assert go == "finish" or waits == "waits []"
 
 
-class Event:
-    """Has come to pass when it is said to have."""
-
-    over = False
-
-    def record(self, stream: object) -> None:
-        """Begin."""
-
-    def query(self) -> bool:
-        """Whether it has."""
-        return Event.over
-
-
-class Module:
-    """The module of that kind of device."""
-
-    Event = Event
-    current_stream = staticmethod(lambda device: device)
-    is_current_stream_capturing = staticmethod(lambda: False)
-
-
 def test_norms_of_all_types_are_asked_of_a_device_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stepdbg.tracer.tensors.devices.module_of", lambda kind: Module if kind == "cuda" else None)
-    monkeypatch.setattr(on_the_way, "pinned", lambda shape: torch.zeros(shape, dtype=torch.float64))
+    has_events(monkeypatch)
     torch.manual_seed(0)
     types = (torch.float32, torch.bfloat16, torch.float64, torch.float16, torch.float32)
     before = [torch.randn(50).to(dtype) for dtype in types]
@@ -148,7 +127,7 @@ def test_a_device_that_has_no_memory_for_it_is_left_out(monkeypatch: pytest.Monk
     def no_memory(shape: torch.Size) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("stepdbg.tracer.tensors.devices.module_of", lambda kind: Module if kind == "cuda" else None)
+    has_events(monkeypatch)
     monkeypatch.setattr(on_the_way, "pinned", no_memory)
     norms = array("f", [-1.0])
     far = FarNorms()

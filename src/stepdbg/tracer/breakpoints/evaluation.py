@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -13,7 +13,7 @@ from stepdbg.tracer.breakpoints.condition import Condition, Namespace, Words
 from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
 from stepdbg.tracer.introspect.randomness import undisturbed_randomness
-from stepdbg.tracer.introspect.unobserved import Unobserved, as_the_user, observed, uncollected, unseen
+from stepdbg.tracer.introspect.unobserved import Unobserved, WithoutAutograd, as_the_user, observed, uncollected, unseen
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.python.console import nothing_stops
 from stepdbg.tracer.python.interruptions import Interrupted
@@ -105,7 +105,7 @@ class Evaluation:
         words = vocabulary(self._registry, self._owners, at, memory, update)
         try:
             if what.is_simple and nothing_around():
-                with unseen(), _without_autograd():
+                with unseen(), WithoutAutograd():  # else torch warns of a number made of what requires a gradient
                     return reading(words)
             calm = undisturbed_randomness() if what.may_draw else nullcontext()
             with Unobserved(), as_the_user(), uncollected(), nothing_stops(), calm, self._evaluating():
@@ -114,17 +114,6 @@ class Evaluation:
             raise Problem("it did not end, and was interrupted", endless=True) from None
         except BaseException as error:  # also what is no Exception: it is the expression's, not training's
             raise Problem(f"{type(error).__name__}: {_first_line(error)}") from None
-
-
-@contextmanager
-def _without_autograd() -> Iterator[None]:
-    """Nothing is recorded; and torch has no word to say where a number is made of a tensor that requires a gradient."""
-    before = torch.is_grad_enabled()
-    torch._C._set_grad_enabled(False)
-    try:
-        yield
-    finally:
-        torch._C._set_grad_enabled(before)
 
 
 def nothing_around() -> bool:

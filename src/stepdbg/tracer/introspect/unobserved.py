@@ -73,6 +73,19 @@ class Unobserved:
         self._undo.close()
 
 
+class WithoutAutograd:
+    """A context without autograd, and nothing else: `torch.no_grad` takes several times as long."""
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        self._before = torch.is_grad_enabled()
+        _C._set_grad_enabled(False)
+
+    def __exit__(self, *_: object) -> None:
+        _C._set_grad_enabled(self._before)
+
+
 @contextmanager
 def as_the_user() -> Iterator[None]:
     """Within `Unobserved`: what is typed into the console is the user's own code, with the meaning it has in theirs.

@@ -22,7 +22,7 @@ from stepdbg.protocol.messages import Breakpoint, Kind
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.introspect.layout import groups_of
 from stepdbg.tracer.introspect.safe_access import tensors_in
-from stepdbg.tracer.introspect.unobserved import Unobserved, observed, unseen
+from stepdbg.tracer.introspect.unobserved import Unobserved, WithoutAutograd, observed, unseen
 from stepdbg.tracer.nonfinite.finite import is_bad, norm
 from stepdbg.tracer.nonfinite.producers.kept import Calls
 from stepdbg.tracer.nonfinite.producers.loss_section import LossSection
@@ -34,7 +34,6 @@ from stepdbg.tracer.phases.tracker import PhaseTracker
 
 _C: Any = torch._C
 _transforms_are_active = _C._are_functorch_transforms_active
-_is_grad_enabled = torch.is_grad_enabled
 _WRITES: dict[str, Kind] = {
     "data": "batch",
     "forward": "output",
@@ -335,21 +334,8 @@ class Checks:
 _NOTHING = nullcontext()
 
 
-class _WithoutAutograd:
-    """A context without autograd, and nothing else: `torch.no_grad` takes several times as long."""
-
-    __slots__ = ("_before",)
-
-    def __enter__(self) -> None:
-        self._before = _is_grad_enabled()
-        _C._set_grad_enabled(False)
-
-    def __exit__(self, *_: object) -> None:
-        _C._set_grad_enabled(self._before)
-
-
 def _unobserved() -> AbstractContextManager[object]:
     """A context in which nothing of the script's sees what is computed; where nothing would, without autograd alone."""
     if observed() or _C._get_tracing_state() is not None:
         return Unobserved()
-    return _WithoutAutograd()
+    return WithoutAutograd()
