@@ -31,6 +31,9 @@ class EventModule:
 
 
 def has_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands for a device has streams and events: what is sent for has come once `Event.over` is true."""
+    """In this test what stands for a device has streams and events: what is sent for has come once `Event.over` is
+    true.
+    """
+    monkeypatch.setattr(Event, "over", False)
     monkeypatch.setattr(devices, "module_of", lambda kind: EventModule if kind == "cuda" else None)
     monkeypatch.setattr(on_the_way, "pinned", lambda shape: torch.zeros(shape, dtype=torch.float64))
