@@ -48,11 +48,12 @@ REPEATS = {
     "every_panel_opened_it_ends_in_the_same_bits[charlm.py]": "every_panel_opened_it_ends_in_the_same_bits[mnist.py]",
     "stepped_to_their_ends_change_no_bit[module]": "stepped_to_their_ends_change_no_bit[torchrun]",
     "changes_no_bit_and_says_nothing[module]": "changes_no_bit_and_says_nothing[torchrun]",
-    "[compiled_aot_eager]": "[compiled_inductor]",
+    "[compiled_aot_eager]": "[compiled_inductor]", "[accumulated-": "[forward first-",
+    "[in a function-": "[forward first-", "[zero_grad last-": "[forward first-",
 }  # fmt: skip
 """What a test of `make test-nightly` alone has in its name, and what the one has in its place that `make test` runs:
 another size, another demo, another command of ours that goes the same way, another way to write `torchrun`, another
-backend of `torch.compile`."""
+backend of `torch.compile`, another way to write a round."""
 
 
 def is_repeat(item: pytest.Item, names: set[str]) -> bool:

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from types import CodeType
 
 from stepdbg.tracer.phases.order import first_of
 from stepdbg.tracer.phases.phase import Phase
-from stepdbg.tracer.phases.turns import Turn, opens_by_turn
+from stepdbg.tracer.phases.turns import AFTERWARDS, Turn, opens_by_turn
 
+Place = tuple[CodeType, int]
+"""A function, and the offset of an instruction in it."""
+
+_MOST = 64
+"""So many places are kept."""
 _KNOWN = 2
 """The number of updates in a row that the order of phases alone must have told of before it is relied on."""
 
@@ -33,6 +39,15 @@ class OptimizersInUse:
     """The optimizers whose `zero_grad` ends a round (None: a model's), as far as was seen."""
     agreed: int = 0
     """The number of updates in a row that have opened where the order of phases alone would have opened them."""
+    places: dict[tuple[int, int], tuple[CodeType, bool]] = field(default_factory=dict)
+    """The places in code, each by the code's `id` and the instruction, at which phases have begun when some optimizer
+    had stepped, and the order of phases alone told right whether an update opens; with the code, and whether one opened
+    each time."""
+    place: Place | None = None
+    """The place of the phase that begins, where it is known; the phase tracker takes it."""
+    unsure: bool = False
+    """Whether this update has opened at a new place, and no step has been seen since: it may be another one than is
+    known."""
     _differs: bool = False
     """Whether within this update loops have told otherwise than that order."""
 
@@ -44,7 +59,7 @@ class OptimizersInUse:
     @property
     def regular(self) -> bool:
         """Whether the order of phases alone tells where updates open, as far as was seen."""
-        return self.agreed >= _KNOWN and not self._differs
+        return self.agreed >= _KNOWN and not (self._differs or self.unsure)
 
     def note_step(self, optimizer: Hashable) -> None:
         """Note that an optimizer has stepped, or would have (its scaler skipped the step)."""
@@ -66,7 +81,13 @@ class OptimizersInUse:
             self.required.add(optimizer)
 
     def opens_update(
-        self, following: str, optimizer: Hashable, turn: Turn | None, phases: list[Phase], before: list[Phase]
+        self,
+        following: str,
+        optimizer: Hashable,
+        turn: Turn | None,
+        phases: list[Phase],
+        before: list[Phase],
+        place: Place | None,
     ) -> bool:
         """Whether an update opens, some optimizer having stepped in this one.
 
@@ -76,18 +97,46 @@ class OptimizersInUse:
             turn: What the user's loops tell, if they do.
             phases: The phases done in this update.
             before: The phases of the last complete update.
+            place: The place of the phase, where it is known.
         """
         opens = by_order = self._opens_by_order(following, optimizer, phases)
+        noted, regular = by_order, self.regular
+        evaluates = following == "forward" and regular and first_of(before) not in (None, "forward")
         if turn is not None:
             several, again = len(self.all) > 1, optimizer in self.stepped
             opens = opens_by_turn(turn, following, several=several, by_order=by_order, again=again)
             if following == "zero_grad":
-                (self.trailing.add if turn == "over" else self.trailing.discard)(optimizer)
+                self._note_trailing(optimizer, trails=turn == "over")
                 by_order = self._opens_by_order(following, optimizer, phases)
-        elif following == "forward" and self.regular and first_of(before) not in (None, "forward"):
+        elif evaluates:
             opens = by_order = False  # one from which nothing is learned: an evaluation with gradients on
+        if place is not None and regular and following not in AFTERWARDS:
+            self._learn(place, opens, as_noted=opens == (noted and not evaluates))
         self._differs = self._differs or opens != by_order
         return opens
+
+    def _note_trailing(self, optimizer: Hashable, *, trails: bool) -> None:
+        """Note whether the `zero_grad` of an optimizer ends a round; the order of phases tells something else then."""
+        if trails != (optimizer in self.trailing):
+            (self.trailing.add if trails else self.trailing.discard)(optimizer)
+            self.places.clear()
+
+    def _learn(self, place: Place, opens: bool, *, as_noted: bool) -> None:
+        """Learn from a phase that begins at a place, some optimizer having stepped in this update.
+
+        Args:
+            place: The place.
+            opens: Whether an update opens.
+            as_noted: Whether the order of phases alone says so too.
+        """
+        code, at = place
+        key = id(code), at
+        known = self.places.pop(key, None)
+        self.unsure = opens and known is None
+        if as_noted:
+            if len(self.places) >= _MOST:
+                self.places.clear()
+            self.places[key] = code, opens and (known is None or known[1])
 
     def _opens_by_order(self, following: str, optimizer: Hashable, phases: list[Phase]) -> bool:
         """Whether the order of phases alone says that an update opens."""

@@ -42,6 +42,8 @@ class Rounds:
         self._sites: dict[Hashable, Path] = {}
         self._steps = 0
         """The number of steps in this update."""
+        self._unseen = False
+        """Whether phases have gone by of which only the order is known."""
 
     def begins(self, phase: str, optimizer: Hashable, frame: FrameType | None) -> Turn | None:
         """What has gone round when a phase begins that somebody's code, in that frame, calls for."""
@@ -49,12 +51,16 @@ class Rounds:
         if phase != "step" and not optimizers.stepped:
             return None
         path = path_of(frame)
+        if self._unseen:
+            self._newest, self._unseen = self._site_of_newest(), False
+        optimizers.place = path[-1] if path else None
         turn = self.turn(phase, path, optimizers.all, optimizers.unused) if optimizers.stepped else None
         if phase == "step" and not phases.within("step"):
             if self._update != phases.update:
                 self._update, self._steps = phases.update, 0
             self._steps += 1
             self._newest = self._sites[optimizer if optimizer is not None else BY_HAND] = path
+            optimizers.unsure = False
         return turn
 
     def over(self, frame: FrameType | None) -> bool:
@@ -63,8 +69,13 @@ class Rounds:
         return self.turn("data", path_of(frame), optimizers.all, optimizers.unused) in ("over", "inner")
 
     def forget(self) -> None:
-        """What follows is not seen: nothing is known of how often a loop goes round meanwhile."""
-        self._newest = None
+        """What follows is not seen: an optimizer is taken to step where it did before."""
+        self._unseen = True
+
+    def _site_of_newest(self) -> Path | None:
+        """The place at which the optimizer that has stepped last was seen to step."""
+        newest = next((phase for phase in reversed(self._phases.done) if phase.name == "step"), None)
+        return self._sites.get(newest.key) if newest is not None else None
 
     def turn(
         self, phase: str, path: Path, optimizers: Collection[Hashable], unused: Collection[Hashable] = ()

@@ -324,12 +324,13 @@ class PhaseTracker(StaysHere):
         self.last = next((phase for phase in reversed(self.done) if phase.outer is self.open), None)
 
     def _opens(self, following: str | None, optimizer: Hashable, turn: Turn | None) -> int | None:
+        optimizers = self.optimizers
+        place, optimizers.place = optimizers.place, None
         if self.index == 1 and following is not None:
             return self.update
-        optimizers = self.optimizers
         if not optimizers.stepped or following is None or self._closed():
             return None
-        opens = optimizers.opens_update(following, optimizer, turn, self.done, self.before)
+        opens = optimizers.opens_update(following, optimizer, turn, self.done, self.before, place)
         return self.update + 1 if opens else None
 
     def _closed(self) -> bool:

@@ -10,7 +10,7 @@ Turn = Literal["next", "again", "over", "inner"]
 """Since the newest step, the loop of updates has gone round (`next`), or not: training goes on in the same round
 (`again`), or nothing in it trains any more (`over`); or only a loop inside of a round has gone round (`inner`)."""
 
-_AFTERWARDS = frozenset(kind.name for kind in KINDS if not kind.opens)
+AFTERWARDS = frozenset(kind.name for kind in KINDS if not kind.opens)
 """What opens no update: it belongs to the one before, or to one that is open."""
 
 
@@ -27,7 +27,7 @@ def opens_by_turn(turn: Turn, following: str, *, several: bool, by_order: bool, 
     if following == "step" and (several or turn == "next"):
         return turn == "next" and again
     if turn == "next":
-        return following not in _AFTERWARDS
+        return following not in AFTERWARDS
     if turn == "again":
         return by_order and not several
     return turn == "over" and following in ("data", "step") and by_order

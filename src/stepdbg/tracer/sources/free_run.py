@@ -16,13 +16,16 @@ import weakref
 from collections.abc import Callable, Container, Iterator
 from threading import get_ident
 from time import monotonic_ns
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from stepdbg.protocol.page import BELL, USUAL_PHASES, Page
+from stepdbg.tracer.introspect import stack
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
+from stepdbg.tracer.phases.turns import AFTERWARDS
 from stepdbg.tracer.stays_here import StaysHere
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ class FreeRunLog(StaysHere):
         "_rank",
         "_registry",
         "_values",
+        "after_step",
         "backward_due",
         "checks",
         "due",
@@ -93,6 +97,9 @@ class FreeRunLog(StaysHere):
         """The time until which phases are noted (ns, monotonic), 0 while they are not; the usual ones have each their
         own."""
         self.zero_grad_due = self.forward_due = self.loss_due = self.backward_due = self.step_due = 0
+        self.after_step = False
+        """Whether the next phase may open an update, an optimizer having stepped: it is noted where `knows` says that
+        the order of phases tells."""
         self.most = 0
         """So many entries the notes may have before somebody looks: an update that is waited for may open then."""
         self.loss_holds: Callable[[float], bool] | None = None
@@ -140,8 +147,20 @@ class FreeRunLog(StaysHere):
         """Whether a phase of any of these names is among the notes."""
         return any(name in names for name in self.notes[::_FIELDS])
 
-    def enter(self, name: str, optimizer: Any, call: bool) -> bool:
-        """Note that a phase begins, if phases are noted just now; else it has to go the long way."""
+    def knows(self, frame: FrameType) -> bool:
+        """Whether phases that the code of a frame calls for where it is have been seen to open an update, or none, as
+        the order of phases alone says. Evaluations after the loop are called for elsewhere.
+        """
+        known = self._phases.optimizers.places.get((id(frame.f_code), frame.f_lasti))
+        if known is None:
+            return False
+        self.after_step = not known[1]
+        return True
+
+    def enter(self, name: str, optimizer: Any, call: bool, frame: FrameType) -> bool:
+        """Note that a phase begins, which that frame calls for, if phases are noted just now; else it has to go the
+        long way.
+        """
         now = monotonic_ns()
         if (
             now > self.due
@@ -153,6 +172,12 @@ class FreeRunLog(StaysHere):
             return False
         if len(self.notes) >= self.most:
             return False
+        if self.after_step and name not in AFTERWARDS:
+            calling = stack.calling(frame)
+            if calling is None or not self.knows(calling):
+                return False
+        if name == "step":
+            self.after_step = True
         self.notes += (name, optimizer, now) if call else (name, optimizer, now, 0)
         if call:
             self.open = name
@@ -177,6 +202,7 @@ class FreeRunLog(StaysHere):
         self.loss_due = 0 if "loss" in watched else due
         self.backward_due = 0 if "backward" in watched else due
         self.step_due = 0 if "step" in watched else due
+        self.after_step = bool(self._phases.optimizers.stepped)
         self.most = sys.maxsize if phases is None else len(self.notes) + phases * _FIELDS
 
     def disarm(self) -> None:

@@ -173,7 +173,7 @@ class Tracer(StaysHere):
         log, ahead = self.free_run, self._ahead
         bad = self.checks.on and self.checks.bad_before(name)
         may_note = in_order and not (silent or bad or ahead.forbids_noting(name))
-        if may_note and log.enter(name, optimizer, call):
+        if may_note and log.enter(name, optimizer, call, at or sys._getframe(1)):
             if tell is not None:
                 tell(self.tracker.update_of(name))
             return NOTED
