@@ -1,4 +1,4 @@
-"""What another thread of the script trains is not listed, and no `.grad` is read that its backward may write."""
+"""What another thread of the script trains is not listed, and no `.grad` is read that it may be writing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import nn
 from tracer.bare_hub import bare, debuggee, write
 
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.breakpoint_text import parse
 from stepdbg.tracer.objects import other_threads
 from stepdbg.tracer.objects.other_threads import BesideBackward, gradient, gradients
 
@@ -40,6 +42,52 @@ for i in range(3):
     optimizer.step()
 print(loss.item(), beside.weight.tolist())
 """
+
+AT_ONCE = """
+import threading
+import torch
+from torch import nn
+
+torch.manual_seed(1)
+model, beside = nn.Linear(3, 1), nn.Linear(3, 1)
+optimizer, other = (torch.optim.SGD(one.parameters(), lr=1e-3) for one in (model, {beside}))
+x = torch.ones(5, 3)
+over, begun = threading.Event(), threading.Event()
+
+def train_beside():
+    while not over.is_set():
+        other.zero_grad({how})
+        {beside}(x).square().mean().backward()
+        other.step()
+        begun.set()
+
+thread = threading.Thread(target=train_beside)
+for i in range(150):
+    optimizer.zero_grad({how})
+    if i == 1:
+        thread.start()
+        begun.wait()
+    loss = model(x).square().mean()
+    loss.backward()
+    optimizer.step()
+over.set()
+thread.join()
+print([one._post_accumulate_grad_hooks for one in (*model.parameters(), *beside.parameters())])
+"""
+WAITED_FOR = ("gradient of *.weight", "gradient of *.bias", "first nan", "step if grad_norm() > 1e30")
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["another model", "the same model"])
+def test_two_threads_that_train_at_once_live_through_breakpoints_on_gradients(shared: bool, tmp_path: Path) -> None:
+    how = "set_to_none=False" if shared else ""  # the script itself would not live through the other way
+    path = write(tmp_path, AT_ONCE.replace("{beside}", "model" if shared else "beside").replace("{how}", how))
+    texts = [f'{text} log "{{update}}"' if text.startswith("gradient") else text for text in WAITED_FOR]
+    points = tuple(replace(parse(text), number=number) for number, text in enumerate(texts, 1))
+    with debuggee(path, go="continue", breakpoints=points) as training:
+        assert not [stop.reason for stop in training.stops("continue") if stop.reason == "exception"]
+        assert training.end() == (0, f"{[None] * 4}\n", "")
+    updates = [int(noted.words) for noted in training.noted]
+    assert updates == sorted(updates)
 
 
 def test_what_another_thread_trains_is_listed_no_more_and_the_user_is_told_once(tmp_path: Path) -> None:

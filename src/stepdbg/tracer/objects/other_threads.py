@@ -1,9 +1,11 @@
 """What threads of the script's own train, beside the thread that is debugged.
 
-Autograd writes `.grad` without the GIL. Whoever reads the `.grad` of a parameter meanwhile may get a tensor that is
-just being freed, and the process dies. So every backward of another thread is noted while it runs, and no `.grad` is
-read that it may write (`gradient`). None begins in the middle of a reading: it waits for the moment that this takes.
-The thread that reads waits for no backward, so that nothing can hang.
+Autograd writes `.grad` without the GIL, and torch gives the GIL away while it frees a `.grad` that was set to None.
+Whoever reads the `.grad` of a parameter meanwhile may get a tensor that is just being freed, and the process dies. So
+every backward and `zero_grad` of another thread is noted while it runs, and no `.grad` is read that it may write
+(`gradient`). None begins in the middle of a reading: it waits for the moment that this takes. The thread that reads
+waits for none, so that nothing can hang. The hooks of a parameter that autograd calls once it has written `.grad` are
+likewise neither added nor taken away meanwhile (`hook_gradient`).
 
 What only another thread trains is not listed at all: it changes at moments of its own, which are no phase's doing.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from threading import RLock
 from typing import Any
@@ -30,38 +32,87 @@ _NOTICE = (
 )
 
 
-class BesideBackward:
-    """A backward of another thread: it is entered around the call. (A context manager adds no line to a traceback.)"""
+class _Beside:
+    """What another thread does to gradients: it is entered around the call. (A context manager adds no line to a
+    traceback.)
+    """
 
-    __slots__ = ("_leaves", "_roots")
+    __slots__ = ("_written",)
 
-    def __init__(self, of: Any) -> None:
-        self._roots: list[Any] | None = None
-        """Nodes where it begins, which keep their graph; None where that is not known."""
-        with suppress(Exception):  # of a subclass, or of what backward itself will refuse
-            self._roots = [node_of(output) for output in (of if isinstance(of, (tuple, list)) else (of,))]
-        self._leaves: frozenset[int] | None = None
+    def __init__(self) -> None:
+        self._written: frozenset[int] | None = None
+        """What may be written, by `id`; None until somebody asks."""
 
     def __enter__(self) -> None:
         with _turn:
             _running.append(self)
 
     def __exit__(self, *_: object) -> None:
-        if self in _running:  # not in a child that was forked in its middle
-            _running.remove(self)
+        with _turn:
+            if self in _running:  # not in a child that was forked in its middle
+                _running.remove(self)
+            _take_away_left()
 
     def writes(self, parameter: torch.Tensor) -> bool:
-        """Whether it may write the `.grad` of that one."""
-        if self._roots is None or not parameter.is_leaf:
+        """Whether the `.grad` of a parameter may be written."""
+        if not parameter.is_leaf:
             return True
-        if self._leaves is None:
-            self._leaves = frozenset(map(id, walked(self._roots)[1]))
-        return id(parameter) in self._leaves
+        if self._written is None:
+            found = self._find()
+            if found is None:
+                return True
+            self._written = frozenset(map(id, found))
+        return id(parameter) in self._written
+
+    def _find(self) -> Iterable[torch.Tensor] | None:
+        """The leaves whose `.grad` may be written; None where that is not known."""
+        raise NotImplementedError
+
+
+class BesideBackward(_Beside):
+    """A backward of another thread.
+
+    Args:
+        of: What `backward` is called on.
+    """
+
+    __slots__ = ("_roots",)
+
+    def __init__(self, of: Any) -> None:
+        super().__init__()
+        self._roots: list[Any] | None = None
+        """The nodes where the backward begins, which keep their graph; None where that is not known."""
+        with suppress(Exception):  # of a subclass, or of what backward itself will refuse
+            self._roots = [node_of(output) for output in (of if isinstance(of, (tuple, list)) else (of,))]
+
+    def _find(self) -> Iterable[torch.Tensor] | None:
+        return None if self._roots is None else walked(self._roots)[1]
+
+
+class BesideZeroGrad(_Beside):
+    """A `zero_grad` of another thread.
+
+    Args:
+        owner: The optimizer or module whose method is called.
+    """
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, owner: Any) -> None:
+        super().__init__()
+        self._owner = owner
+
+    def _find(self) -> Iterable[torch.Tensor] | None:
+        if issubclass(type(self._owner), Optimizer):
+            return optimized_by(self._owner)
+        return parameters_in(self._owner) if issubclass(type(self._owner), nn.Module) else None
 
 
 _turn = RLock()
-"""Held while `.grad` is read, and to begin a backward in another thread."""
-_running: list[BesideBackward] = []
+"""Held while `.grad` is read, and to begin a backward or `zero_grad` in another thread."""
+_running: list[_Beside] = []
+_left: list[GradientHook] = []
+"""Hooks that could not be taken away when they were to be."""
 
 
 def _forked() -> None:
@@ -75,7 +126,7 @@ os.register_at_fork(after_in_child=_forked)
 
 
 def gradient(parameter: torch.Tensor) -> torch.Tensor | None:
-    """The `.grad`; None too while another thread's backward may write it.
+    """The `.grad`; None too while another thread may write it.
 
     It is read without the warning that torch gives for a tensor that is no leaf (a parameter that an inner loop has
     computed: `higher`, torchopt).
@@ -83,9 +134,63 @@ def gradient(parameter: torch.Tensor) -> torch.Tensor | None:
     if not (parameter.is_leaf or parameter.retains_grad):
         return None
     with _turn:
-        if _running and any(backward.writes(parameter) for backward in tuple(_running)):
-            return None
-        return parameter.grad
+        return None if is_written_beside(parameter) else parameter.grad
+
+
+def is_written_beside(parameter: torch.Tensor) -> bool:
+    """Whether another thread's backward or `zero_grad`, which runs, may write the `.grad`."""
+    with _turn:
+        return any(one.writes(parameter) for one in tuple(_running))
+
+
+class GradientHook:
+    """A hook of a leaf that autograd calls once it has written `.grad`.
+
+    Args:
+        leaf: The leaf; no other thread's backward may write its `.grad` just now.
+        hook: The hook. It is not called any more once it was taken away, nor for what another thread's backward writes.
+    """
+
+    def __init__(self, leaf: torch.Tensor, hook: Callable[[torch.Tensor], None]) -> None:
+        self._leaf, self._hook = leaf, hook
+        self._wanted = True
+        self._was_bare = leaf._post_accumulate_grad_hooks is None
+        """Whether the leaf had no such hook, and is to be left as it was."""
+        self._handle = leaf.register_post_accumulate_grad_hook(self._called)  # type: ignore[no-untyped-call]
+
+    def _called(self, leaf: torch.Tensor) -> None:
+        if self._wanted and not is_written_beside(leaf):
+            self._hook(leaf)
+
+    def take_away(self) -> None:
+        """Leave the leaf as it was, now or when no other thread's backward may write its `.grad` any more."""
+        self._wanted = False
+        with _turn:
+            _left.append(self)
+            _take_away_left()
+
+    def is_taken_away(self) -> bool:
+        """Take the hook away, if nobody may be calling it; whether it is gone."""
+        leaf = self._leaf
+        if is_written_beside(leaf):
+            return False
+        self._handle.remove()
+        if self._was_bare and not leaf._post_accumulate_grad_hooks:
+            leaf._post_accumulate_grad_hooks = None  # type: ignore[assignment]
+        return True
+
+
+def hook_gradient(leaf: torch.Tensor, hook: Callable[[torch.Tensor], None]) -> GradientHook | None:
+    """Have that hook called with a leaf once its `.grad` is written; None where another thread's backward may be
+    writing it.
+    """
+    with _turn:
+        return None if is_written_beside(leaf) else GradientHook(leaf, hook)
+
+
+def _take_away_left() -> None:
+    """Take away the hooks that are no longer wanted, as far as nobody may be calling them."""
+    _left[:] = [hook for hook in _left if not hook.is_taken_away()]
 
 
 def gradients(parameters: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:

@@ -20,7 +20,7 @@ import torch
 from torch.compiler import is_compiling
 
 from stepdbg.protocol import messages as m
-from stepdbg.tracer.objects.other_threads import gradient
+from stepdbg.tracer.objects.other_threads import GradientHook, gradient, hook_gradient
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.patching.wrap import without_wrapper, wrapper_of
 from stepdbg.tracer.stepping.describe import describe_tensors
@@ -122,9 +122,9 @@ class _Hooked:
         self._arrived = 0
         self._leaves: set[int] = set()
         """The leaves that are hooked, by `id`."""
+        self._hooks: list[GradientHook] = []
         self._handles: list[Any] = []
-        self._bare: list[torch.Tensor] = []
-        """The leaves that had no such hook, and are left as they were."""
+        """The hooks of nodes."""
         if inside.stepping:
             self.hook_all()
             self._total = len(self._leaves)
@@ -145,11 +145,10 @@ class _Hooked:
         for leaf in leaves:
             if id(leaf) in self._leaves:
                 continue
-            self._leaves.add(id(leaf))
-            if leaf._post_accumulate_grad_hooks is None:
-                self._bare.append(leaf)
-            hook = partial(self._gradient, had=gradient(leaf) is not None)
-            self._handles.append(leaf.register_post_accumulate_grad_hook(hook))  # type: ignore[no-untyped-call]
+            hook = hook_gradient(leaf, partial(self._gradient, had=gradient(leaf) is not None))
+            if hook is not None:
+                self._leaves.add(id(leaf))
+                self._hooks.append(hook)
 
     def hook_nodes(self) -> None:
         """Stop after each node that has not run yet, too."""
@@ -159,12 +158,11 @@ class _Hooked:
 
     def unhook(self) -> None:
         """Leave everything as it was."""
+        for hook in self._hooks:
+            hook.take_away()
         for handle in self._handles:
             handle.remove()
-        for leaf in self._bare:
-            if not leaf._post_accumulate_grad_hooks:
-                leaf._post_accumulate_grad_hooks = None  # type: ignore[assignment]
-        self._handles, self._bare, self._nodes, self._frame, self._outputs = [], [], [], None, None
+        self._hooks, self._handles, self._nodes, self._frame, self._outputs = [], [], [], None, None
 
     def _gradient(self, leaf: torch.Tensor, *, had: bool) -> None:
         """The gradient of a leaf of the graph has been written."""

@@ -16,6 +16,7 @@ from torch.compiler import is_dynamo_compiling
 from torch.optim import Optimizer, lr_scheduler
 
 from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.objects.other_threads import BesideZeroGrad
 from stepdbg.tracer.objects.outliving import Named
 from stepdbg.tracer.objects.unwrap import key_of
 from stepdbg.tracer.patching.wrap import wrap, wrap_once, wrapper_of
@@ -38,7 +39,7 @@ class Optimizers(StaysHere):
     def __init__(self, tracer: Sink, models: Models) -> None:
         self._tracer = tracer
         self._models = models
-        self.noted, self.key_of, self.leave = NOTED, key_of, leave
+        self.noted, self.key_of, self.leave, self.beside = NOTED, key_of, leave, BesideZeroGrad
         """What the wrappers of a script's own classes need (`StaysHere`)."""
         self.open: list[int] = []
         """The optimizers whose step runs, by their keys, outermost first."""
@@ -71,6 +72,7 @@ class Optimizers(StaysHere):
             if not hooks or is_dynamo_compiling() or compiling._is_compiling_flag:
                 return original(*args, **kwargs)
             phase: Phase | None = None
+            beside: BesideZeroGrad | None = None
             try:
                 if (
                     (now := monotonic_ns()) < log.zero_grad_due
@@ -88,9 +90,13 @@ class Optimizers(StaysHere):
                     phase = tracer.begin("zero_grad", hooks.key_of(args[0]) if args else None)
                 elif get_ident() != log.thread and args:
                     tracer.registry.others.note(args[0])
+                    beside = hooks.beside(args[0])
             except Exception as error:
                 tracer.gave_up(error)
             try:
+                if beside is not None:
+                    with beside:
+                        return original(*args, **kwargs)
                 result = original(*args, **kwargs)
             except BaseException as error:
                 hooks.leave(tracer, phase, error)
