@@ -88,6 +88,16 @@ def stack(frame: FrameType | None) -> list[FrameType]:
     return found
 
 
+def in_functional_call(frame: FrameType | None) -> bool:
+    """Whether that frame lies inside `torch.func.functional_call`, which lends a model other tensors for one call."""
+    code = getattr(getattr(sys.modules.get("torch.nn.utils.stateless"), "_functional_call", None), "__code__", None)
+    while code is not None and frame is not None:
+        if frame.f_code is code:
+            return True
+        frame = frame.f_back
+    return False
+
+
 def line_after(frame: FrameType | None) -> int | None:
     """The line that runs when the call of ours which that frame has made returns: the next one in its code.
 

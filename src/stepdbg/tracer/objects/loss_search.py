@@ -23,6 +23,8 @@ from stepdbg.tracer.tensors.readable import elements_of
 
 _IN_A_LIST = re.compile(r"\[\d+\]$")
 """Of what is gathered in a list a loss will be made, which is not there yet."""
+_ENTRY = re.compile(r"\[[^\[\]]+\]$")
+"""What is an entry of a list or a dictionary."""
 _FAR = 256
 """The number of nodes walked at most from a loss to what it is made from."""
 _LOSSES = 8
@@ -129,6 +131,7 @@ def numbers_among(
     others = {id(one) for one in (*alive, *(ref() for ref in called)) if one is not None}
     with unseen():
         made = max(map(age, alive), default=-1)
+        mixed = _holders_of_more(reachable)
         numbers = {
             reachable.names[key]: value
             for key, ref in reachable.tensors.items()
@@ -137,8 +140,27 @@ def numbers_among(
             and (value := ref()) is not None
             and age(value) >= 0
             and elements_of(value) == 1
+            and not _is_one_of_many(reachable.names[key], mixed)
         }
     return numbers, made
+
+
+def _holders_of_more(reachable: Reachable) -> set[str]:
+    """The lists and dictionaries that hold tensors of more than one number: gradients, or the weights of an inner step,
+    among which a bias of one number is no loss.
+    """
+    found = set[str]()
+    for key, ref in reachable.tensors.items():
+        if (entry := _ENTRY.search(name := reachable.names.get(key, ""))) is not None:
+            holder = name[: entry.start()]
+            if holder not in found and (tensor := ref()) is not None and elements_of(tensor) != 1:
+                found.add(holder)
+    return found
+
+
+def _is_one_of_many(name: str, holders: set[str]) -> bool:
+    entry = _ENTRY.search(name)
+    return entry is not None and name[: entry.start()] in holders and not _is_called_loss(name)
 
 
 def losses_among(

@@ -109,8 +109,15 @@ class ModuleTensorsCache:
         self._all_in_training: set[int] = set()
         """The models of which no module was in evaluation mode when they were listed last, by their `id`."""
 
-    def of(self, model: nn.Module, name: str) -> ModuleTensors:
-        """What the model of that name holds."""
+    def of(self, model: nn.Module, name: str, lent: Mapping[int, torch.Tensor] | None = None) -> ModuleTensors:
+        """What the model of that name holds.
+
+        Args:
+            model: The model.
+            name: What it is called.
+            lent: Where `functional_call` may have put other tensors into it for one call: where its own may be, by
+                `id`. They are listed as before, if all are found.
+        """
         evaluating = True
         if _has_own_names(model):
             every, buffered = list(parameters_of(model)), list(model.named_buffers(remove_duplicate=False))
@@ -129,6 +136,8 @@ class ModuleTensorsCache:
             )
         else:
             spread = _spread(model)
+            if lent is not None:
+                self._put_back(spread, self._known.get((id(model), name)), lent)
             parameters, buffers, evaluating = spread.parameters, spread.buffers, bool(spread.evaluating)
             listed = self._names_of(model, name, spread)
         (self._all_in_training.discard if evaluating else self._all_in_training.add)(id(model))
@@ -148,6 +157,18 @@ class ModuleTensorsCache:
     def forget(self) -> None:
         """Nobody steps any more: keep no names."""
         self._known = {}
+
+    @staticmethod
+    def _put_back(spread: _Spread, known: tuple[_Names, _Listed] | None, lent: Mapping[int, torch.Tensor]) -> None:
+        """Put the model's own tensors, as they were listed last, where others stand for one call."""
+        if known is None or known[0].shape != spread.shape:
+            return
+        there = [*spread.parameters, *spread.buffers]
+        own = [
+            one if id(one) == before else lent.get(before) for one, before in zip(there, known[1].tensors, strict=True)
+        ]
+        if all(one is not None or there[place] is None for place, one in enumerate(own)):
+            spread.parameters[:], spread.buffers[:] = own[: len(spread.parameters)], own[len(spread.parameters) :]
 
     def _names_of(self, model: nn.Module, name: str, spread: _Spread) -> _Listed:
         names, listed = self._known.get((id(model), name), (None, None))

@@ -230,10 +230,19 @@ class Registry:
         """What the model holds: at first it has no name."""
         known = self._tensors_by_model.get(id(model))
         if known is None or not name:
-            known = self.module_tensors.of(model, name)
+            known = self.module_tensors.of(model, name, self._lent())
             if name:
                 self._tensors_by_model[id(model)] = known
         return known
+
+    def _lent(self) -> dict[int, torch.Tensor] | None:
+        """While `functional_call` computes with other tensors in the place of a model's own: what may be its own."""
+        if not frames.in_functional_call(sys._getframe()):
+            return None
+        found = {key: tensor for key, ref in self.reachable.items() if (tensor := ref()) is not None}
+        for _, optimizer in self.optimizers():
+            found |= {id(parameter): parameter for parameter in optimized_by(optimizer)}
+        return found
 
     def _list_models(self) -> dict[int, str]:
         """Parameters, gradients and buffers of all models; the names of the parameters by `id`."""
