@@ -307,6 +307,34 @@ def test_a_root_of_zero_in_the_loss_is_named(tmp_path: Path) -> None:
         assert "the result of sqrt is 0" in stop.bad.producer.why
 
 
+OF_A_TARGET = {
+    "output alive": ("out = net(x); loss = (out - target).square().mean()", "most likely it is what sub was given"),
+    "a mean in between": ("out = net(x); loss = (out - target).mean()", "most likely it is what sub was given"),
+    "joined": ("out = net(x); loss = torch.cat([out, target]).mean()", "most likely it is what cat was given"),
+    "output gone": ("loss = (net(x) - target).square().mean()", "may be any of addmm, or what sub was given"),
+}
+
+
+@pytest.mark.parametrize("name", OF_A_TARGET)
+def test_a_target_that_no_graph_leads_to_is_not_put_down_to_the_model(name: str, tmp_path: Path) -> None:
+    loss, words = OF_A_TARGET[name]
+    text = f"""
+for i in range(5):
+    opt.zero_grad()
+    target = y.log() if i == 2 else y  # of what is below 0 it is NaN
+    {loss}
+    loss.backward()
+    opt.step()
+"""
+    with debuggee(write(tmp_path, BEGIN + text), go="continue", breakpoints=NAN) as training:
+        stop = training.stop()
+        assert stop is not None
+        assert stop.bad is not None
+        assert (stop.boundary.done, stop.boundary.update, stop.bad.object) == ("loss", 3, "loss")
+        assert stop.bad.producer is None
+        assert words in stop.detail, stop.detail
+
+
 SCALED = """
 scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
 for i in range(12):

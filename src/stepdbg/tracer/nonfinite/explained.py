@@ -120,7 +120,8 @@ class _Explanation:
             case "output":
                 return self._of_output(tensor)
             case "loss":
-                return GraphProducer(self._leaf).of(tensor, infinite=True)
+                returned = [one for call in self._calls for kept in call.outputs if (one := kept()) is not None]
+                return GraphProducer(self._leaf, returned).of(tensor, infinite=True)
             case "grad":
                 return self._of_gradients() if finding.phase == "backward" else self._of_written_gradients()
             case "parameter":

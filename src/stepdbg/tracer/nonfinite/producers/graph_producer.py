@@ -35,6 +35,11 @@ _SPOILING = frozenset((
     "Atanh", "Acosh", "Std", "Var", "Softmax", "LogSoftmax", "NllLoss", "Cumprod",
 ))  # fmt: skip
 """Operators that are most likely to."""
+_KEEPING_NONE = frozenset((
+    "Add", "Sub", "Rsub", "Cat", "Stack", "Where", "Copy", "CopySlices", "MaskedScatter", "IndexPut", "Scatter",
+    "ScatterAdd", "IndexAdd", "IndexCopy", "Lerp",
+))  # fmt: skip
+"""Operators that save none of the values which they are given: one that no graph leads to is known to nobody."""
 
 Value = tuple[Any, int]
 """A node, and which of its outputs."""
@@ -45,14 +50,16 @@ class GraphProducer:
 
     Args:
         name_of_leaf: What a parameter is called.
+        known: Values of the graph that are still alive, as what a model has returned: a finite one speaks for its node.
     """
 
-    def __init__(self, name_of_leaf: Callable[[torch.Tensor], str]) -> None:
+    def __init__(self, name_of_leaf: Callable[[torch.Tensor], str], known: Sequence[torch.Tensor] = ()) -> None:
         self._name_of_leaf = name_of_leaf
         self._kinds = Kinds()
         self._saved: dict[Any, list[operands.Operand]] = {}
         self._values: dict[Value, torch.Tensor] = {}
         """Outputs of nodes, as far as any node has saved them."""
+        self._known = known
 
     def of(self, output: torch.Tensor, *, infinite: bool) -> Producer | str:
         """What has made that tensor bad, or why that is not known.
@@ -65,6 +72,9 @@ class GraphProducer:
         if root is None:
             return "no graph leads to it"
         nodes = self._read(root)
+        for one in self._known:
+            if one.grad_fn is not None and not _is_bad(one, infinite=True):
+                self._values.setdefault((one.grad_fn, one.output_nr), one)
         self._values[root, output.output_nr] = output
         nodes.sort(key=lambda node: node._sequence_nr())
         for node in nodes:
@@ -122,8 +132,9 @@ class GraphProducer:
                     found.append((label, _signed(number)))
         return found
 
-    def _judged(self, node: Any, infinite: bool) -> Producer | None:
-        """The node as the producer, if its own operands are finite and its output is not, or was not when made again.
+    def _judged(self, node: Any, infinite: bool) -> Producer | str | None:
+        """The node as the producer, if its own operands are finite and its output is not, or was not when made again;
+        why none can be named, if what it was given is not known.
 
         Nodes are judged in the order in which they were made: all before it are not bad, as far as is known.
         """
@@ -138,11 +149,16 @@ class GraphProducer:
             before = one.grad_fn
             return self._producer(before, self._why(before, one), certain=node_name(before) not in HARMLESS)
         if made is not None and _is_bad(made, infinite):
-            behind = [one for one in self._open_behind(node) if node_name(one) not in HARMLESS]
+            open_behind = self._open_behind(node)
+            behind = [one for one in open_behind if node_name(one) not in HARMLESS]
+            besides = [one for one in (node, *open_behind) if _takes_unkept(one)]
+            if besides and node_name(node) not in _SPOILING:
+                return _not_kept(besides, behind)
             likely = [one for one in behind if one.name() == node_name(one) or node_name(one) in _SPOILING]
             if len(likely or behind) == 1 and node_name(node) not in _SPOILING:
                 return self._producer((likely or behind)[0], "", certain=False)
-            return self._producer(node, self._why(node, made), certain=not behind or node_name(node) in _SPOILING)
+            certain = not besides and (not behind or node_name(node) in _SPOILING)
+            return self._producer(node, self._why(node, made), certain=certain)
         if made is None and (again := _again(node, mine)) is not None and _is_bad(again, infinite):
             return self._producer(node, self._why(node, again))
         return None
@@ -195,6 +211,18 @@ def _again(node: Any, given: Sequence[operands.Operand]) -> torch.Tensor | None:
     except Exception:  # it takes something else
         return None
     return made if isinstance(made, torch.Tensor) else None
+
+
+def _takes_unkept(node: Any) -> bool:
+    """Whether it was given something that no graph leads to, and that it has not saved: a target, a constant."""
+    return node_name(node) in _KEEPING_NONE and any(other is None for other, _ in node.next_functions)
+
+
+def _not_kept(besides: Sequence[Any], behind: Sequence[Any]) -> str:
+    takers = " or ".join(dict.fromkeys(map(node_words, besides)))
+    given = f"what {takers} was given besides (a target, a mask, a constant), to which no graph leads"
+    others = dict.fromkeys(node_words(one) for one in behind if one not in besides)
+    return f"it may be any of {', '.join(list(others)[:3])}, or {given}" if others else f"most likely it is {given}"
 
 
 def _in_order(given: Sequence[operands.Operand]) -> list[operands.Operand]:
