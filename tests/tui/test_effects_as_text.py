@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tui.builders import PARAMETERS, at, effects, knowing, shown, stop_after, widest
 
-from stepdbg.protocol.messages import Edit, Hanging, Identity, Owner, PastStop, PhaseRecord, Tick
+from stepdbg.listing.effect_names import counted
+from stepdbg.protocol.messages import Edit, Effect, Hanging, Identity, Owner, PastStop, PhaseRecord, Tick
 from stepdbg.tui.drawing.lines import ASCII, Drawing, Frame, text
 from stepdbg.tui.layout.arrangement import boxes, order
 from stepdbg.tui.panel_base.registry import PANELS
@@ -75,6 +76,29 @@ def test_several_fates_stand_in_one_cell_each_with_its_sign() -> None:
     record = PhaseRecord("step", effects=effects(("state", "created", 2), ("state", "changed", 6)))
     snapshot = at(msgspec.structs.replace(stop_after("step"), phases=(record,)))
     assert "+2*6" in drawn(matrix.draw(snapshot, Frame(80, 16), "state"))
+
+
+def test_what_came_before_a_call_and_after_it_has_a_row_of_its_own_with_its_names() -> None:
+    told = counted(
+        [
+            Effect("average.weight", "parameter", "changed", before=True),
+            Effect("output", "output", "created"),
+            Effect("other.weight", "parameter", "changed", after=True),
+        ],
+        "fingerprint",
+    )
+    stop = stop_after("forward")
+    phases = (*stop.phases[:-1], msgspec.structs.replace(stop.phases[-1], effects=told))
+    snapshot = at(msgspec.structs.replace(stop, effects=told, phases=phases))
+    found = [one for one in phase_rows.rows(snapshot) if one.just_done]
+    assert [(one.before, one.after) for one in found] == [(True, False), (False, False), (False, True)]
+    names = [[effect.object for effect in effect_names.names(snapshot, one, "parameter").effects] for one in found]
+    assert names == [["average.weight"], [], ["other.weight"]]
+    place = phase_rows.rows(snapshot).index(found[0])
+    words = drawn(matrix.draw(snapshot, Frame(80, 16, cursor=place), "parameter"))
+    assert "before forward began: 1 parameter changed" in words
+    assert row(words, "forward") == [*"······", "+1", "·"]
+    assert phase_rows.rows(snapshot)[phase_rows.row_done(snapshot)] == found[1]
 
 
 def test_what_nobody_recorded_says_so() -> None:

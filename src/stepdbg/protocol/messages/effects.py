@@ -24,6 +24,9 @@ class Effect(Part, frozen=True, gc=False):
     """The kind of number that is not finite in what was written; empty where all are finite."""
     after: bool = False
     """True where the effect is not the doing of the phase's call, but came between its return and the next boundary."""
+    before: bool = False
+    """True where it is not either, but came between the boundary before and the beginning of the call: between two
+    forwards, or after a `step` that was foretold and did not come."""
 
 
 class EffectCount(Part, frozen=True):
@@ -38,6 +41,8 @@ class EffectCount(Part, frozen=True):
     """The number of these objects that hold an infinity and no NaN."""
     after: bool = False
     """Whether the effects came after the return of the phase's call, as in `Effect`."""
+    before: bool = False
+    """Whether they came before it began."""
 
 
 class Effects(Part, frozen=True):
@@ -75,6 +80,8 @@ class ListEffects(Remembered, frozen=True):
     count: int = 100
     after: bool = False
     """Whether the effects asked for are those after the call's return, instead of those that are its doing."""
+    before: bool = False
+    """Whether they are those before it began."""
 
 
 class EffectNames(Result, frozen=True):
@@ -88,3 +95,4 @@ class EffectNames(Result, frozen=True):
     effects: tuple[Effect, ...]
     after: bool = False
     """`ListEffects.after`, as it was asked."""
+    before: bool = False

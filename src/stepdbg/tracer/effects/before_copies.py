@@ -200,12 +200,12 @@ class BeforeCopies:
             and record.print is not None
             and (old is None or old.print != record.print)
         }
-        later = {effect.object for effect in effects if effect.after}
-        called = {effect.object for effect in effects if not effect.after} if later else set()
+        others = {effect.object for effect in effects if effect.after or effect.before}
+        called = {effect.object for effect in effects if not (effect.after or effect.before)} if others else set()
         for name in self._pending & changed:
             copy = self._copies[name]
             copy.after, copy.phase, copy.update = snapshot[name].print, boundary.done, boundary.update
-            copy.changed_by = "call" if name not in later else "both" if name in called else "script"
+            copy.changed_by = "call" if name not in others else "both" if name in called else "script"
         self._habits.learn(boundary.done, self._pending, changed)
         for name in self._copies.keys() & (changed - self._pending):
             del self._copies[name]  # changed by what was not foreseen: the copy is of an earlier state

@@ -91,7 +91,7 @@ class PhaseEffects:
 
     def record(self, done: Phase, found: list[Effect], basis: Basis) -> None:
         """Keep what a phase did; what came after its call is another's where it lies inside that."""
-        own = found if done.outer is None else [effect for effect in found if not effect.after]
+        own = found if done.outer is None else [effect for effect in found if not (effect.after or effect.before)]
         done.effects = effects.without_names(counted(own, basis))
 
     def so_far(self, before: ObjectSnapshot, after: ObjectSnapshot) -> list[Effect]:

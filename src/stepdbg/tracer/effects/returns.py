@@ -34,6 +34,10 @@ _FOREIGN = {kind.name: kind.never for kind in KINDS if kind.never is not None}
 """Kinds that the call of a phase does not change; a step changes no parameter but those of its optimizer."""
 
 
+_NO_FORWARDS = ("grad", "state", "hyperparameter")
+"""Kinds that the call of a model does not change, with or without gradients."""
+
+
 class _Inner(NamedTuple):
     """A phase that ended inside another, with no boundary before that ended too."""
 
@@ -57,6 +61,11 @@ class Returns:
         self._inner: _Inner | None = None
         self._last_inside: list[Effect] = []
         """What the last phase inside the one just told of did, after the last boundary inside that."""
+        self._entry: effects.ObjectSnapshot | None = None
+        """The snapshot from where the phase that runs began, if that is no boundary: it is one with the boundary
+        before."""
+        self._began_late = False
+        """Whether it began so, be there a snapshot or not."""
         self._took_ns = 0
         self._followed: set[str] = set()
         """Phases after which something else has changed."""
@@ -88,9 +97,24 @@ class Returns:
             finally:
                 self.registry.release()
 
+    def begins_late(self) -> None:
+        """A phase begins where training goes by, since the boundary before it is one with the boundary before that:
+        what has come since is not its call's doing.
+        """
+        self._began_late = True
+        if self._took_ns > SLOW_NS:
+            return
+        with Unobserved(), uncollected():
+            try:
+                if self.registry.list_holders():
+                    self._entry = effects.take(self.registry)
+            finally:
+                self.registry.release()
+
     def forget(self) -> None:
         """Training stands at a boundary that has been told of, or nobody looks any more."""
         self._phase, self._snapshot, self._inner = None, {}, None
+        self._entry, self._began_late = None, False
 
     def since_boundary(
         self, phase: Phase | None, outer: Phase | None, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
@@ -111,9 +135,23 @@ class Returns:
             before = _at_return(inner.snapshot, False, before, after)
         else:
             self._last_inside = []
-        changes = self._since(phase, before, after)
+        late, self._began_late, entry, self._entry = self._began_late, False, self._entry, None
+        lead: list[Effect] = []
+        if late and entry is not None and inner is None:
+            entry = _at_return(entry, False, before, after)
+            entry |= {name: record for name, record in after.items() if record.kind == "batch"}
+            lead, before, late = [*map(_earlier, effects.named(before, entry, "fingerprint"))], entry, False
+        changes = [*lead, *self._since(phase, before, after)]
+        if late and phase is not None:  # nobody looked when it began: tell by what such a call can have changed
+            foreign = _FOREIGN.get(phase.name, _NO_FORWARDS)
+            lead = [_earlier(one) for one in changes if not one.after and one.kind in foreign]
+            changes = [*lead, *(one for one in changes if one.after or one.kind not in foreign)]
         if outer is not None:
-            own = [msgspec.structs.replace(one, after=False) for one in changes if one.after or phase is None]
+            own = [
+                msgspec.structs.replace(one, after=False, before=False)
+                for one in changes
+                if one.after or one.before or phase is None
+            ]
             outer.own = effects.together(outer.own or (), own)
         return [*self._last_inside, *changes]
 
@@ -122,8 +160,9 @@ class Returns:
         if phase is None or (phase.own is None and not self._last_inside):
             return [*changes]
         changes = changes[len(self._last_inside) :]
-        mine = effects.together(phase.own or (), [one for one in changes if not one.after])
-        return [*mine, *(one for one in changes if one.after)]
+        mine = effects.together(phase.own or (), [one for one in changes if not (one.after or one.before)])
+        earlier, later = ([one for one in changes if one.before], [one for one in changes if one.after])
+        return [*earlier, *mine, *later]
 
     def _since(
         self, phase: Phase | None, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
@@ -187,6 +226,10 @@ def _at_return(
     if making:
         middle |= {name: record for name, record in after.items() if record.kind in effects.FLEETING}
     return middle | listed
+
+
+def _earlier(effect: Effect) -> Effect:
+    return msgspec.structs.replace(effect, before=True)
 
 
 def _later(effect: Effect) -> Effect:

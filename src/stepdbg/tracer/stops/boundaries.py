@@ -146,7 +146,9 @@ class Boundaries:
             self._read_messages()
         following = (done and phases.before and phases.foretell(done.name)) or name if predicted else name
         boundary = phases.boundary(following, done, opens, monotonic_ns(), predicted=predicted)
-        if self._trace is not None and not silent:
+        if silent and (self._returns.watching or watch.watching):
+            self._returns.begins_late()
+        elif self._trace is not None and not silent:
             self._trace_boundary(self._trace, placed(boundary, frame), stack_around(frame), returning)
         arrival = Arrival(
             msgspec.structs.replace(boundary, rank=self._rank.number),

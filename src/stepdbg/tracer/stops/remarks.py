@@ -131,7 +131,7 @@ def _frozen_and_moved(boundary: Boundary, effects: Sequence[Effect], registry: R
         for effect in effects
         if effect.kind == "parameter"
         and effect.what == "changed"
-        and not effect.after
+        and not (effect.after or effect.before)
         and (entry := registry.alive.get(effect.object)) is not None
         and entry.tensor is not None
         and effect.object in frozen
@@ -196,7 +196,11 @@ def _outer(prefix: str) -> str:
 
 def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry) -> str:
     """Why some of what an optimizer holds was not changed by its step."""
-    moved = {one.object for one in effects if one.kind == "parameter" and one.what == "changed" and not one.after}
+    moved = {
+        one.object
+        for one in effects
+        if one.kind == "parameter" and one.what == "changed" and not (one.after or one.before)
+    }
     if len(moved) >= sum(1 for _ in optimized_by(optimizer)):
         return ""
     names = {id(entry.tensor): name for name, entry in registry.alive.items() if entry.kind == "parameter"}

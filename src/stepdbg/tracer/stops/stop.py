@@ -156,7 +156,7 @@ class StopServer:
         named, basis = self._effects.of_phase(after) if done is not None or within else ([], None)
         found = self._effects.counted(named, basis, after) if basis is not None else None
         if found is not None and done is not None and basis == "fingerprint":
-            of_call = [effect for effect in named if not effect.after]
+            of_call = [effect for effect in named if not (effect.after or effect.before)]
             beyond = self._beyond(done, named) if done.name == "step" else ""
             found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done), beyond=beyond)
         ended = done if cause.failure is None else phases.last  # an exception may have left it before it was done

@@ -19,7 +19,9 @@ def changed_names(stop: Stop | None) -> list[str]:
     the script did after it, to an average of the weights, is not what the phase was about.
     """
     named = stop.effects.named if stop is not None and stop.effects is not None else ()
-    return [one.object.removesuffix(".grad") for one in named if one.kind in _OF_A_MODEL and not one.after]
+    return [
+        one.object.removesuffix(".grad") for one in named if one.kind in _OF_A_MODEL and not (one.after or one.before)
+    ]
 
 
 def moved_to(snapshot: Snapshot, here: str) -> str:

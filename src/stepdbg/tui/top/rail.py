@@ -32,7 +32,7 @@ HEIGHT = 4
 def told(effects: Effects | None, phase: str) -> list[EffectCount]:
     """The effects of a phase, the most telling first; what came after its call comes last."""
     counts = [one for one in effects.counts if one.count and one.kind != "rng"] if effects else []
-    counts = [one for one in counts if not (one.after and one.kind in ("batch", "output"))]
+    counts = [one for one in counts if not (one.before or (one.after and one.kind in ("batch", "output")))]
     own = {"data": "batch", "loss": "loss", "forward": "output", "step": "parameter"}.get(phase)
     return sorted(counts, key=lambda one: (one.after, not (one.nan or one.infinite), one.kind != own, *_rank(one)))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import takewhile
 from math import isfinite
 
-from stepdbg.listing.effect_names import afterwards, of_call
+from stepdbg.listing.effect_names import afterwards, beforehand, of_call
 from stepdbg.protocol.messages import Effects, Failure, Stop
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs
 from stepdbg.tui.drawing.numbers import figure, plural
@@ -76,7 +76,7 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = 
     words = _by_phase(done, stop, of_call(stop.effects), model, of)
     if of and done not in _NAMING and words.startswith(done):
         words = f"{done} of `{of}`{words.removeprefix(done)}"
-    if then := _then(stop, stop.effects):
+    if then := _earlier(stop, stop.effects) + _then(stop, stop.effects):
         words = words.removesuffix(_STILL_THERE)  # it gives way to what is news
     return words + then + ending
 
@@ -130,6 +130,16 @@ def _gradients_there(failure: Failure | None) -> str:
         return ""
     names = f" ({', '.join(failure.with_grad)})" if 0 < there == len(failure.with_grad) else ""
     return f"; {there} of {plural(trained, 'parameter')} {'has' if there == 1 else 'have'} a .grad now{names}"
+
+
+def _earlier(stop: Stop, effects: Effects) -> str:
+    """What had come since the boundary before when the call began: the script's own doing, or the phase's around it."""
+    earlier = beforehand(effects)
+    counts = tuple(one for one in earlier.counts if one.count > 0 and one.kind not in ("rng", "batch", "output"))
+    if not counts:
+        return ""
+    whose = stop.boundary.inside[-1] if stop.boundary.inside else "the script"
+    return f"; before that, {whose} {_everything(Effects(earlier.basis, counts, earlier.named))}"
 
 
 def _then(stop: Stop, effects: Effects) -> str:

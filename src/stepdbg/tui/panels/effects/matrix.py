@@ -191,8 +191,9 @@ def _line(row: Row, shape: Columns, kind: Kind, here: bool, frame: Frame) -> Lin
     sign = {"done": done, "inside": glyphs.inner, "next": glyphs.arrow, "running": glyphs.arrow}.get(box.when, " ")
     role = {"done": "", "inside": "accent", "next": "accent", "running": "accent"}.get(box.when, "dim")
     role = "error" if box.is_left else role
-    label = "  " * box.depth + ("  then" if row.after else plain(box.name) + ("?" if box.predicted else ""))
-    sign = " " if row.after else "!" if box.is_left else sign
+    aside = "" if row.of_call else "  then" if row.after else "  before"
+    label = "  " * box.depth + (aside or plain(box.name) + ("?" if box.predicted else ""))
+    sign = " " if aside else "!" if box.is_left else sign
     spans = [
         Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim"),
         Span(f"{sign} ", "dim" if box.when == "done" else role),
@@ -235,8 +236,9 @@ def _words(snapshot: Snapshot, row: Row, glyphs: Glyphs) -> str:
     if box.record is None:
         how = f"; press {snapshot.key('next')} to run it" if box.when == "next" else ""
         return f"{box.name} has not been run yet{how}"
-    if row.after:
-        return f"after {box.name} had returned: {_counted('', box.record.effects or Effects('fingerprint'))}"
+    if not row.of_call:
+        when = f"after {box.name} had returned" if row.after else f"before {box.name} began"
+        return f"{when}: {_counted('', box.record.effects or Effects('fingerprint'))}"
     if box.record.effects is None:
         return f"{box.name}: {NOT_RECORDED}, since nobody looked before it"
     if row.just_done:

@@ -52,14 +52,14 @@ def names(snapshot: Snapshot, row: Row, kind: Kind) -> Names:
     stop = stop_after(snapshot, row)
     if stop is None or stop.effects is None:
         return Names(problem=snapshot.problem(PHASE) or "asking for the names")
-    counted = sum(one.count for one in stop.effects.counts if (one.kind, one.after) == (kind, row.after))
+    counted = sum(one.count for one in stop.effects.counts if row.tells(one, kind))
     if not counted:
         return Names(problem=f"{row.box.name} did nothing to any {NOUNS[kind][0]}")
-    found = tuple(effect for effect in stop.effects.named if (effect.kind, effect.after) == (kind, row.after))
+    found = tuple(effect for effect in stop.effects.named if row.tells(effect, kind))
     if len(found) == counted:
         return Names(counted, 0, found)
     boundary, known = stop.boundary.index, snapshot.answer(EFFECT_NAMES)
-    if known is not None and (known.boundary, known.kind, known.after) == (boundary, kind, row.after):
+    if known is not None and known.boundary == boundary and row.tells(known, kind):
         return Names(known.total, known.first, known.effects, boundary)
     return Names(counted, 0, (), boundary, snapshot.problem(EFFECT_NAMES))
 
@@ -68,7 +68,7 @@ def draw(snapshot: Snapshot, frame: Frame, row: Row, kind: Kind) -> Drawing:
     """The objects behind a cell; the body has a row for each."""
     known = names(snapshot, row, kind)
     when = {"done": "", "inside": " so far"}.get(row.box.when, " last time")
-    when += ", then" if row.after else ""
+    when += ", then" if row.after else ", before it" if row.before else ""
     title = (
         Span(f"{row.box.name}{when}"),
         Span(f" {cell(row.box, kind) or 'no'}", "accent"),

@@ -198,14 +198,11 @@ class EffectsPanel(Panel):
         if not known.boundary:
             return None
         asked = self._asked
-        stands = asked is not None and (asked.boundary, asked.kind, asked.after) == (
-            known.boundary,
-            self.kind,
-            row.after,
-        )
+        wanted = known.boundary, self.kind, row.after, row.before
+        stands = asked is not None and (asked.boundary, asked.kind, asked.after, asked.before) == wanted
         if not stands or (known.effects and not known.know(self.top, self.body_rows)):
             first, rows = max(0, self.top - self.body_rows), 3 * self.body_rows
-            self._asked = ListEffects(known.boundary, self.kind, first, rows, row.after)
+            self._asked = ListEffects(known.boundary, self.kind, first, rows, row.after, row.before)
         return self._asked
 
     # the cursor

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from stepdbg.listing.effect_names import afterwards, of_call
-from stepdbg.protocol.messages import Kind, PastStop, ReadPhase, Stop
+from stepdbg.listing.effect_names import afterwards, beforehand, of_call
+from stepdbg.protocol.messages import Effect, EffectCount, EffectNames, Kind, PastStop, ReadPhase, Stop
 from stepdbg.tui.drawing.marks import SIGNS
 from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
@@ -30,6 +30,17 @@ class Row(NamedTuple):
     just_done: bool = False
     after: bool = False
     """Of what came between the return of the phase's call and the next boundary: it is not the call's doing."""
+    before: bool = False
+    """Of what came between the boundary before and the beginning of the call, likewise."""
+
+    @property
+    def of_call(self) -> bool:
+        """Whether it is of what the call did."""
+        return not (self.after or self.before)
+
+    def tells(self, one: Effect | EffectCount | EffectNames, kind: Kind) -> bool:
+        """Whether this is of what the row tells of objects of that kind."""
+        return (one.kind, one.after, one.before) == (kind, self.after, self.before)
 
 
 def rows(snapshot: Snapshot) -> list[Row]:
@@ -55,16 +66,21 @@ def rows(snapshot: Snapshot) -> list[Row]:
 
 
 def _parts(row: Row) -> list[Row]:
-    """The row of a phase, and one more where something came after its call."""
+    """The row of a phase, and one more where something came before its call, and after it."""
     record = row.box.record
-    effects = record.effects if record is not None else None
-    if record is None or effects is None or not any(one.after and one.kind != "rng" for one in effects.counts):
+    if record is None or (effects := record.effects) is None:
         return [row]
-    call, later = (
+    earlier, call, later = (
         row.box._replace(record=msgspec.structs.replace(record, effects=part))
-        for part in (of_call(effects), afterwards(effects))
+        for part in (beforehand(effects), of_call(effects), afterwards(effects))
     )
-    return [row._replace(box=call), row._replace(box=later, after=True)]
+    there = [one for one in effects.counts if one.kind != "rng"]
+    found = [row._replace(box=call)]
+    if any(one.before for one in there):
+        found.insert(0, row._replace(box=earlier, before=True))
+    if any(one.after for one in there):
+        found.append(row._replace(box=later, after=True))
+    return found
 
 
 def _place(box: phases.Box, stop: Stop) -> int:
@@ -80,7 +96,7 @@ def _place(box: phases.Box, stop: Stop) -> int:
 def row_done(snapshot: Snapshot) -> int:
     """The row of the phase just done, or stopped in; the first where none is."""
     found = rows(snapshot)
-    done = [index for index, row in enumerate(found) if row.box.when in ("done", "inside") and not row.after]
+    done = [index for index, row in enumerate(found) if row.box.when in ("done", "inside") and row.of_call]
     return done[-1] if done else 0
 
 
