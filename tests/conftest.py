@@ -48,6 +48,8 @@ REPEATS = {
     "every_panel_opened_it_ends_in_the_same_bits[charlm.py]": "every_panel_opened_it_ends_in_the_same_bits[mnist.py]",
     "stepped_to_their_ends_change_no_bit[module]": "stepped_to_their_ends_change_no_bit[torchrun]",
     "changes_no_bit_and_says_nothing[module]": "changes_no_bit_and_says_nothing[torchrun]",
+    "change_no_bit[shell]": "change_no_bit[torchrun]", "is_a_rank[one process]": "is_a_rank[two processes]",
+    "bits_of_a_bare_one[plain.py]": "bits_of_a_bare_one[mnist.py]",
     "[compiled_aot_eager]": "[compiled_inductor]", "[accumulated-": "[forward first-",
     "[in a function-": "[forward first-", "[zero_grad last-": "[forward first-",
 }  # fmt: skip

@@ -25,6 +25,7 @@ def test_breakpoints_and_layout_come_back_hints_do_not_and_fresh_begins_without_
     (place.home / "hints.toml").unlink()
     terminal = place.stepdbg(DEMOS / "plain.py", size=(100, 30))
     terminal.wait_for("config.toml", "'c' is that of continue too")
+    terminal.click_on("config.toml")  # what was said goes
     wait_stop(terminal)
     terminal.wait_for("press F8: data fetches a batch", "H: no hints", "F8 next")
     before = shown(terminal)

@@ -1,9 +1,10 @@
 """Programs run in a Python that has imported torch already: most of what a short program takes is that import.
 
-One server for each pytest process forks for every run (`warm_server`). What a program prints, computes and ends with
-is what it is in a Python of its own; the tests of `tests/scripts` hold many of them against a run of the real command.
-What a program can see: torch and `torch._dynamo` are loaded before its first line, there are frames below its own, and
-the hash seed is that of the others. What looks at such things is run by `sys.executable`.
+Two servers for each pytest process, one of them for programs of a session, fork for every run (`warm_server`). What a
+program prints, computes and ends with is what it is in a Python of its own; the tests of `tests/scripts` hold many of
+them against a run of the real command. What a program can see: torch and `torch._dynamo` are loaded before its first
+line, in a session the tracer as well, there are frames below its own, and the hash seed is that of the others. What
+looks at such things is run by `sys.executable`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -42,7 +44,7 @@ class Server(NamedTuple):
 
 
 @functools.cache
-def server() -> Server:
+def server(traced: bool) -> Server:
     """The server of this process, which ends with it, killed or not: its socket then has no other end."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     program = Path(__file__).parent / "__pycache__" / SERVER.stem
@@ -50,7 +52,7 @@ def server() -> Server:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, str(program), str(theirs.fileno())],
+            [sys.executable, str(program), str(theirs.fileno()), *(["traced"] if traced else [])],
             env=environment,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.PIPE,  # pipes, as a program's own will be: Python looks at what they are as it starts
@@ -59,6 +61,11 @@ def server() -> Server:
         )
     atexit.register(_end, process, ours)
     return Server(process, ours)
+
+
+def _is_traced(environment: Mapping[str, str]) -> bool:
+    """Whether a program is one of a session."""
+    return "STEPDBG_SESSION" in environment
 
 
 def _end(process: subprocess.Popen[bytes], control: socket.socket) -> None:
@@ -96,7 +103,7 @@ def _admit(door: socket.socket) -> None:
             request, given, _, _ = socket.recv_fds(connection, 1 << 20, 4)
             if request:
                 with _starting:
-                    control = server().control
+                    control = server(_is_traced(json.loads(request)["environment"])).control
                 socket.send_fds(control, [request], given)
             for descriptor in given:
                 os.close(descriptor)
@@ -115,15 +122,16 @@ class Process:
         self.stdout, self.stderr = os.fdopen(out), os.fdopen(err)
         request = json.dumps({"cwd": str(cwd or Path.cwd()), "environment": env, "arguments": arguments}).encode()
         given = [stdin, stdout, stderr, reply.detach()]
+        traced = _is_traced(env)
         with _starting:
-            control = server().control
+            control = server(traced).control
         socket.send_fds(control, [request], given)
         for descriptor in given:
             os.close(descriptor)
         self._told = self._reply.makefile("rb")
         line = self._told.readline()
         if not line:
-            raise RuntimeError(f"the warm Python has ended: {server().process.communicate()[1].decode()}")
+            raise RuntimeError(f"the warm Python has ended: {server(traced).process.communicate()[1].decode()}")
         self.pid = int(line)
 
     def wait(self, timeout: float | None = None) -> int:

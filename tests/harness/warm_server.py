@@ -1,9 +1,10 @@
 """A Python that has imported torch, and forks itself for each program that it is asked to run (see `warm`).
 
 Its frames lie below those of a program; it is compiled under a name by which they count as the interpreter's own.
-What it imports is what torch imports by itself at the first call of an optimizer, and nothing of stepdbg.
+What it imports is what torch imports by itself at the first call of an optimizer; and the tracer of stepdbg, which is
+not installed, where a second argument says so: for programs of a session, which import it at their first line.
 
-A request is one packet on the socket whose descriptor is the only argument: cwd, environment and arguments as JSON,
+A request is one packet on the socket whose descriptor is the first argument: cwd, environment and arguments as JSON,
 with four descriptors: stdin, stdout, stderr, and a socket on which the process id and then the wait status are told.
 When the other end of that socket is closed the program is killed; when that of the first is, all of them are.
 """
@@ -135,6 +136,9 @@ def flushed(status):
 
 
 control = socket.socket(fileno=int(sys.argv[1]))
+if sys.argv[2:]:
+    import stepdbg.tracer.install  # noqa: F401
+torch.default_generator.manual_seed(0)  # in each server the same, for scripts that do not seed it
 atexit.unregister(torch._dynamo.utils.dump_compile_times)
 for finalizer in [*weakref.finalize._registry]:  # of torch's own libraries of operators
     finalizer.atexit = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from functools import cache
 from pathlib import Path
 
 import stepdbg
@@ -14,6 +15,7 @@ HERE = Path(stepdbg.__file__).parent
 BUILT_IN = {name for name, one in vars(builtins).items() if isinstance(one, type) and issubclass(one, BaseException)}
 
 
+@cache
 def defined() -> dict[str, set[str]]:
     """The public exception classes of the package, each with the names of its bases."""
     bases: dict[str, set[str]] = {}
