@@ -239,6 +239,16 @@ def test_the_optimizer_panel_lists_hyperparameters_and_state_table() -> None:
     assert row.split()[-2:] == ["12", "2.000"]
 
 
+def test_at_the_end_of_a_script_that_has_let_go_of_all_nothing_is_announced_to_be_found() -> None:
+    stop = stop_after("step", reason="exit")
+    ended = at(msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, next=None, opens=None)))
+    for view, what in ((model, "model"), (optimizer, "optimizer")):
+        words = " ".join(drawn(view.draw(ended, Frame(80, 16))).split())
+        assert f"No {what} is alive any more, at the end of the script." in words
+        assert "yet" not in words
+        assert "found at its first" in drawn(view.draw(at(stop_after("data")), Frame(120, 16)))
+
+
 def test_the_chart_has_axes_with_figures_and_falls_with_the_loss() -> None:
     lines = chart.chart(loss.curves(full().losses, ()), 70, 12, loss.Glyphs())
     assert len(lines) == 12

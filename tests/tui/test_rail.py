@@ -246,6 +246,19 @@ def test_running_says_where_and_for_how_long() -> None:
     assert "RUNNING in backward for 14 s · epoch 1 · update 43 · loss 0.42" in text(header.draw(running, 100, 0.0))
 
 
+@pytest.mark.parametrize("done", ["zero_grad", "loss"])
+def test_before_an_update_is_complete_running_shows_the_phases_that_stood_there(done: str) -> None:
+    stop = msgspec.structs.replace(stop_after(done), previous=())
+    stop = msgspec.structs.replace(stop, phases=tuple(one for one in stop.phases if one.name != "data"))
+    waiting = at(stop)
+    running = msgspec.structs.replace(
+        at(stop, "running"), progress=Progress(0, stop.boundary.next or "", 0.2, 1, None, None, None)
+    )
+    names = text(rail.draw(waiting, 160)[0]).replace("?", " ").split()
+    assert text(rail.draw(running, 160)[0]).replace("?", " ").split() == names
+    assert not any("data" in name for name in names)
+
+
 def test_what_does_not_fit_in_the_header_is_left_out_whole() -> None:
     snapshot = at(stop_after("backward"))
     line = text(header.draw(snapshot, 80, 0.0))

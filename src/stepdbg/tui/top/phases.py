@@ -37,6 +37,11 @@ def boxes(snapshot: Snapshot) -> list[Box]:
         return [Box(name, "unknown") for name in TEXTBOOK]
     if snapshot.state == "running" and snapshot.progress is not None and stop.boundary.next is not None:
         return _running(stop, snapshot.progress.phase)
+    return _at(stop)
+
+
+def _at(stop: Stop) -> list[Box]:
+    """The phases as they stand at a stop."""
     boundary = stop.boundary
     found = [Box(record.name, "done", record, depth=len(record.inside), of=record.of) for record in stop.phases]
     if stop.inner is not None and boundary.inside:
@@ -68,8 +73,9 @@ def _loops(found: list[Box], stop: Stop) -> bool:
 
 
 def _running(stop: Stop, phase: str) -> list[Box]:
-    order = stop.previous or stop.phases
-    names = [(record.name, len(record.inside), record.of) for record in order] or [(name, 0, "") for name in TEXTBOOK]
+    """Those of the last complete update; before there is one, those that stand there at the stop, in their places."""
+    names = [(record.name, len(record.inside), record.of) for record in stop.previous]
+    names = names or [(box.name, box.depth, box.of) for box in _at(stop)]
     if phase and all(name != phase for name, _, _ in names):
         names.append((phase, 0, ""))
     return [Box(name, "running" if name == phase else "foretold", depth=depth, of=of) for name, depth, of in names]

@@ -98,6 +98,8 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
         )
         if not snapshot.paused:
             words = "Nothing is known of the model: nobody has looked at it while training stood still."
+        if snapshot.ending:
+            words = "No model is alive any more, at the end of the script."
         if snapshot.over and snapshot.stop is None:
             words = "There was no model to be seen: the script has ended, and no training loop was seen in it."
         if snapshot.looking_back:

@@ -138,6 +138,8 @@ def draw(snapshot: Snapshot, frame: Frame, unfolded: Collection[str] = ()) -> Dr
     if not rows:
         words = "No optimizer has been seen yet. It is found at its first zero_grad or step."
         known = snapshot.answer(OPTIMIZERS)
+        if snapshot.ending:
+            words = "No optimizer is alive any more, at the end of the script."
         if snapshot.looking_back and known is None:
             words = "Not recorded: nobody asked for the optimizers at this stop."
         elif known is not None and (steps := known.by_hand):
@@ -146,7 +148,7 @@ def draw(snapshot: Snapshot, frame: Frame, unfolded: Collection[str] = ()) -> Dr
                 "so far. There is no optimizer, so there are no hyperparameters and no state to show."
             )
             return Drawing(title=(Span("by hand", "dim"),), body=lesson(words, frame))
-        return Drawing(title=(Span("none yet", "dim"),), body=lesson(words, frame))
+        return Drawing(title=(Span("none" if snapshot.ending else "none yet", "dim"),), body=lesson(words, frame))
     named = (one.name if one.name == one.cls else f"{one.name} {one.cls}" for one in optimizers_of(snapshot)[:2])
     title = tuple(Span(f"{', ' if number else ''}{plain(name)}") for number, name in enumerate(named))
     body = tuple(
