@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,19 @@ from textual import events
 from tui.builders import at, knowing, shown, stop_after, widest
 from tui.stage import SIZES, Stage, stage
 
-from stepdbg.protocol.messages import Breakpoint, Evaluated, Frame, Interrupt, Local, Locals, Refusal, SourceText
+from stepdbg.protocol.messages import (
+    Breakpoint,
+    Evaluate,
+    Evaluated,
+    Frame,
+    Interrupt,
+    Local,
+    Locals,
+    Query,
+    Refusal,
+    Result,
+    SourceText,
+)
 from stepdbg.tui.drawing.lines import ASCII, UNICODE
 from stepdbg.tui.drawing.lines import Frame as Place
 from stepdbg.tui.panels.console import view as console
@@ -285,6 +298,31 @@ async def test_a_paste_too_long_is_refused_in_a_line_and_a_short_one_is_taken() 
         await here.until(lambda: line.text == "a = 1\nb = 2", "the paste")
 
 
+async def test_what_is_typed_ahead_is_run_in_turn_and_the_draft_stays() -> None:
+    async with stage() as here:
+        await here.step_to("backward")
+        await here.press("exclamation_mark")
+        await here.until(lambda: here.panel("console").typing, "the input")
+        answer, gate = here.app.hub.answer, asyncio.Event()
+
+        async def late(query: Query, rank: int | None = None) -> Result:
+            if isinstance(query, Evaluate):
+                await gate.wait()
+            return await answer(query, rank)
+
+        here.app.hub.answer = late  # type: ignore[assignment, method-assign]
+        for command in ("epoch + 40", "epoch + 41", "epoch + 42"):
+            await type_in(here, command)
+            await here.press("enter")
+        await here.until_seen("epoch + 41, and 1 more: waits for the command before")
+        await type_in(here, "draft")
+        gate.set()
+        await here.until(lambda: len(here.fake.evaluated) == 3, "all three")
+        await here.until(lambda: "waits for" not in here.panel("console").text(), "nothing that waits")
+        assert here.fake.evaluated == ["epoch + 40", "epoch + 41", "epoch + 42"]
+        assert here.panel("console").input.text == "draft"
+
+
 async def test_what_runs_is_interrupted_with_ctrl_c_and_not_twice_at_once() -> None:
     async with stage() as here:
         sent: list[object] = []
@@ -294,10 +332,12 @@ async def test_what_runs_is_interrupted_with_ctrl_c_and_not_twice_at_once() -> N
         await here.until_seen("runs; ctrl+c interrupts it", "ctrl+c interrupt")
         await type_in(here, "1")
         await here.press("enter")
-        await here.until_seen("still running")
+        await here.until_seen("1: waits for the command before")
+        await type_in(here, "2")
         here.app.hub.send = sent.append  # type: ignore[assignment, method-assign]
         await here.press("ctrl+c", "ctrl+c")
         assert sent == [Interrupt(0)]
+        await here.until(lambda: "waits for" not in here.panel("console").text(), "nothing that waits")
 
 
 async def test_a_read_only_session_has_no_console_and_says_so() -> None:

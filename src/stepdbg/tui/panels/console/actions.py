@@ -16,6 +16,8 @@ class ConsoleActions:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._ahead: list[str] = []
+        """Commands typed while another was run, to be run after it."""
 
     @property
     def _panel(self) -> ConsolePanel:
@@ -37,7 +39,9 @@ class ConsoleActions:
         self._host.paint()
 
     def interrupt(self) -> None:
-        """Interrupt what the console runs."""
+        """Interrupt what the console runs; what waits for it is not run either."""
+        self._ahead.clear()
+        self._say_what_waits()
         self._host.hub.send(Interrupt(self._host.snapshot.rank))
 
     def run(self) -> None:
@@ -66,13 +70,25 @@ class ConsoleActions:
             self._host.paint()
 
     async def evaluate(self, source: str) -> None:
-        """Have a command run, and show what came of it; that may take for ever."""
-        host, panel = self._host, self._panel
-        if panel.waits(host.snapshot):
-            interrupt = host.snapshot.key("console_interrupt")
-            panel.say(f"the command before is still running; {interrupt} interrupts it")
-            return
+        """Have a command run, and show what came of it; that may take for ever. It waits for the one before."""
+        panel = self._panel
+        waits = panel.waits(self._host.snapshot)
         panel.done()
+        if waits:
+            self._ahead.append(source)
+            self._say_what_waits()
+            return
+        rank = self._host.snapshot.rank
+        await self._run(source)
+        while self._ahead and self._host.snapshot.rank == rank and not panel.waits(self._host.snapshot):
+            source = self._ahead.pop(0)
+            self._say_what_waits()
+            await self._run(source)
+        self._ahead.clear()
+        self._say_what_waits()
+
+    async def _run(self, source: str) -> None:
+        host = self._host
         rank, place = host.snapshot.rank, frames.chosen(host.snapshot)
         where = frames.in_words(frames.chosen_frame(host.snapshot))
         host.snapshot = reduced(host.snapshot, Typed(Exchange(source, where), rank))
@@ -83,6 +99,13 @@ class ConsoleActions:
         host.hub.forget()  # it may have changed anything
         host.hub.ask()
         host.paint()
+
+    def _say_what_waits(self) -> None:
+        """That a command waits for the one before; nothing once that is done."""
+        first = self._ahead[0].partition("\n")[0] if self._ahead else ""
+        more = f", and {len(self._ahead) - 1} more" if len(self._ahead) > 1 else ""
+        interrupt = self._host.snapshot.key("console_interrupt")
+        self._panel.say(f"{first}{more}: waits for the command before; {interrupt} interrupts it" if first else "")
 
     async def complete(self, text: str) -> None:
         """Ask what a line could go on as."""
