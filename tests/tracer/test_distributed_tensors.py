@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import distributed
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
+from torch.distributed.tensor import DTensor, Partial, Placement, Replicate, Shard
 from torch.distributed.tensor.debug import CommDebugMode
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
@@ -22,6 +22,7 @@ from stepdbg.tracer.inspect.inspector import Inspector
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.python.interruptions import Interruptions
 from stepdbg.tracer.refused import Refused
+from stepdbg.tracer.tensors.window import single
 
 W, B = "Module.w", "Module.b"
 SHARD = torch.arange(6.0).reshape(2, 3)
@@ -187,3 +188,11 @@ def test_every_look_is_at_the_shard_says_so_and_asks_no_other_rank(mesh: DeviceM
         assert isinstance(foresight, m.Foresight)
         assert "of the shard that this rank holds" in foresight.remarks
     assert asked.get_total_counts() == 0
+
+
+@pytest.mark.parametrize(("placement", "number"), [(Replicate(), 2.0), (Partial(), None), (Shard(0), None)])
+def test_a_term_or_a_part_of_a_number_is_not_told_as_the_number(
+    mesh: DeviceMesh, placement: Placement, number: float | None
+) -> None:
+    one = DTensor.from_local(torch.full((1,), 2.0), mesh, [placement], run_check=False, shape=(1,), stride=(1,))
+    assert single(one) == number

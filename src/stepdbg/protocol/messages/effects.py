@@ -65,6 +65,8 @@ class Effects(Part, frozen=True):
     """The optimizer that has just stepped, where it holds none of the parameters that changed after its call."""
 
 
+CANNOT_BE_READ = "what they hold cannot be read"
+"""`Effects.why` where a step may have changed parameters for all that anybody can tell."""
 EFFECT_NAMES = 500
 """The number of effects named in one stop at most, whatever the size of the model; the rest is counted."""
 

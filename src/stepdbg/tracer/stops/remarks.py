@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from stepdbg.protocol.messages import Boundary, Effect
-from stepdbg.tracer.effects.fingerprints import small_bytes
+from stepdbg.protocol.messages import CANNOT_BE_READ, Boundary, Effect
+from stepdbg.tracer.effects.fingerprints import fingerprint, small_bytes
 from stepdbg.tracer.introspect.layout import groups_of, in_training, modules_of, optimized_by, parameters_in
 from stepdbg.tracer.objects.other_threads import gradient, gradients
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors.autograd_nodes import walked
-from stepdbg.tracer.tensors.readable import Unreadable, local
+from stepdbg.tracer.tensors.readable import Unreadable, is_part, local
 
 _LOOKED = 4096
 """Gradients of so many parameters are looked at to say why these did not move."""
@@ -215,6 +215,9 @@ def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry) -> s
     reasons = Counter(_reasons(still))
     if not all(reasons):
         return ""
+    if "unread" in reasons:
+        wrote = moved or any(one.kind == "parameter" for one in effects)
+        return "" if wrote else CANNOT_BE_READ
     if len(reasons) == 1:
         (reason,) = reasons
         if moved:
@@ -286,6 +289,8 @@ def _reasons(still: Sequence[tuple[torch.Tensor, Any]]) -> Iterator[str]:
             yield "none" if parameter.requires_grad else "frozen"
         elif _is_zero(group.get("lr")):
             yield "lr"
+        elif fingerprint(parameter) is None:
+            yield "unread"
         elif _is_zero(grad):
             yield "zero"
         else:
@@ -307,6 +312,6 @@ def _is_zero(value: Any) -> bool:
     if (data := small_bytes(value)) is not None and not any(data):
         return True
     try:  # a minus zero has a byte that is none
-        return not bool(value.any())
-    except (RuntimeError, NotImplementedError):
+        return not is_part(value) and not bool(local(value)[0].any())
+    except (RuntimeError, NotImplementedError, Unreadable):
         return False

@@ -10,9 +10,10 @@ Nothing is converted whole that is large: what is complex or quantised stays so 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import TypeGuard
 
 import torch
 from torch.nn.parameter import is_lazy
@@ -111,22 +112,39 @@ def elements_of(tensor: torch.Tensor) -> int:
 
 
 def inner_tensors(tensor: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    """The tensors that a wrapper keeps as its attributes, by name, without running any code of its class."""
-    found: dict[str, torch.Tensor] = {}
+    """The tensors that a wrapper keeps as its attributes, by name, without running any code of its class. Where no
+    attribute is a tensor, those in its lists and dictionaries (a `LocalTensor` keeps one for each rank).
+    """
+    values: dict[str, object] = {}
     for kind in type.mro(type(tensor)):
         for name in _slots(kind):
             try:
-                value = kind.__dict__[name].__get__(tensor)
+                values[name] = kind.__dict__[name].__get__(tensor)
             except Exception:  # an empty slot, or one that is something else meanwhile
                 continue
-            if issubclass(type(value), torch.Tensor):
-                found[name] = value
-    try:
-        attributes: dict[str, Any] = object.__getattribute__(tensor, "__dict__")
-    except AttributeError:
-        attributes = {}
-    found |= {name: value for name, value in attributes.items() if issubclass(type(value), torch.Tensor)}
+    with suppress(AttributeError):
+        values |= object.__getattribute__(tensor, "__dict__")
+    found = {name: value for name, value in values.items() if _is_tensor(value)}
+    for name, value in values.items() if not found else ():
+        entries: Iterable[tuple[object, object]] = ()
+        if type(value) is dict:
+            entries = value.items()
+        elif type(value) in (list, tuple):
+            entries = enumerate(value)  # type: ignore[arg-type]
+        found |= {f"{name}[{key}]": one for key, one in entries if type(key) in (int, str) and _is_tensor(one)}
     return sorted(found.items())
+
+
+def _is_tensor(value: object) -> TypeGuard[torch.Tensor]:
+    return issubclass(type(value), torch.Tensor)
+
+
+def is_part(tensor: torch.Tensor) -> bool:
+    """Whether what lies in this process is a part of a `DTensor`, or a term of what it is the sum or the mean of."""
+    with torch._C.DisableTorchFunctionSubclass():
+        if type(tensor) in ORDINARY or _shard(tensor) is None:
+            return False
+        return not all(placement.is_replicate() for placement in getattr(tensor, "placements", ()))
 
 
 def _slots(kind: type) -> Iterator[str]:

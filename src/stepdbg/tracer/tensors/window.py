@@ -13,7 +13,7 @@ from stepdbg.protocol import slices
 from stepdbg.protocol.messages import Histogram, Window
 from stepdbg.tracer.tensors.chunks import spread
 from stepdbg.tracer.tensors.moments import working_type
-from stepdbg.tracer.tensors.readable import elements_of, local, readable, real
+from stepdbg.tracer.tensors.readable import elements_of, is_part, local, readable, real
 from stepdbg.tracer.tensors.statistics import norm, statistics
 
 __all__ = [
@@ -101,7 +101,7 @@ def sliced(tensor: torch.Tensor, text: str) -> torch.Tensor:
 def single(tensor: torch.Tensor) -> bool | int | float | None:
     """The number of a tensor that holds a single one; None of any other, and where it is no real number."""
     try:
-        if elements_of(tensor) != 1 or tensor.is_complex():
+        if elements_of(tensor) != 1 or tensor.is_complex() or is_part(tensor):
             return None
         value, _ = readable(tensor)
         number = real(value).item() if value is not None and value.numel() == 1 else None

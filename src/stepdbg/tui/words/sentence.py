@@ -10,7 +10,7 @@ from itertools import takewhile
 from math import isfinite
 
 from stepdbg.listing.effect_names import afterwards, beforehand, of_call
-from stepdbg.protocol.messages import Effects, Failure, Stop
+from stepdbg.protocol.messages import CANNOT_BE_READ, Effects, Failure, Stop
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs
 from stepdbg.tui.drawing.numbers import figure, plural
 from stepdbg.tui.words import inside_phase as inner
@@ -323,17 +323,21 @@ def _step(effects: Effects) -> str:
             f"{unfit(effects, 'parameter', 'touched')}{_because(effects)}"
         )
     elif effects.why and counted(effects, "state", "created", "changed"):
-        parts.append(f"changed no parameter{_because(effects)}")
+        parts.append(f"{_no_parameter(effects)}{_because(effects)}")
     if created := counted(effects, "state", "created"):
         parts.append(f"created {plural(created, *NOUNS['state'])}")
     if changed := counted(effects, "state", "changed"):
         parts.append(f"updated {plural(changed, *NOUNS['state'])}")
     if not parts:
-        return f"step changed no parameter{_because(effects)}{_others(effects, 'parameter', 'state')}"
+        return f"step {_no_parameter(effects)}{_because(effects)}{_others(effects, 'parameter', 'state')}"
     rest = _others(effects, "parameter", "state") or (_STILL_THERE if len(parts) < 3 else "")
     joint = "; it " if _because(effects) and not counted(effects, "parameter", "changed") else " and "
     joint = ", and " if unfit(effects, "parameter", "changed", "touched") and joint == " and " else joint
     return f"step {joint.join([parts[0], ' and '.join(parts[1:])]) if len(parts) > 1 else parts[0]}{rest}"
+
+
+def _no_parameter(effects: Effects) -> str:
+    return "may have changed parameters" if effects.why == CANNOT_BE_READ else "changed no parameter"
 
 
 def _because(effects: Effects) -> str:
