@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
+from tui.builders import session, stop_after
 
-from stepdbg.protocol.messages import SessionState
+from stepdbg.protocol.messages import Failure, SessionState
 from stepdbg.tui.records.transcript import Transcript
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.words.last_words import FEW_LINES, MOST_LINES, last_words
@@ -34,6 +35,21 @@ def test_the_traceback_is_left_whole_with_what_it_is_chained_to() -> None:
     assert words.count("Traceback") == 2
     assert "old one" not in words
     assert words.replace("\n", "").isprintable()
+
+
+def test_what_was_raised_after_the_exception_that_training_stopped_on_is_left_too() -> None:
+    traceback = CHAINED.partition("\n\n")[0]
+    stop = stop_after("backward", reason="exception", failure=Failure("KeyError", "'x'", traceback))
+    stopped = replace(session(stop, "exited"), exit_status=1)
+
+    def left(output: str) -> list[str]:
+        return last_words(replace(Snapshot(stopped), output=Transcript().fed(0, output.encode()))).splitlines()
+
+    assert left(CHAINED)[0] == CHAINED.splitlines()[0]
+    assert "During handling" in "".join(left(CHAINED))
+    assert left(CHAINED)[-1].startswith("ValueError: e")
+    for printed in ("", traceback, "Traceback (most recent call last):\nChildFailedError: of a launcher\n"):
+        assert left(printed) == traceback.splitlines()
 
 
 def test_where_a_script_failed_with_no_traceback_the_end_of_its_output_is_left() -> None:

@@ -16,15 +16,18 @@ _CHAINED = ("During handling of the above exception", "The above exception was t
 
 def last_words(snapshot: Snapshot) -> str:
     """The traceback of a script that has crashed, or the end of what one printed that failed; through the gate."""
-    for rank in snapshot.session.ranks:
-        if rank.stop is not None and rank.stop.failure is not None:
-            return _told(rank.stop.failure.traceback.rstrip().splitlines())
+    stops = (rank.stop for rank in snapshot.session.ranks if rank.stop is not None)
+    failure = next((stop.failure for stop in stops if stop.failure is not None), None)
+    raised = failure.traceback.rstrip().splitlines() if failure is not None else []
+    printed: list[str] = []
     if snapshot.over and snapshot.session.exit_status:
         printed = [text(line) for line in snapshot.output.lines]
         while printed and not printed[-1].strip():
             printed.pop()
-        return _told(printed[_beginning(printed) :])
-    return ""
+        printed = printed[_beginning(printed) :]
+    if raised and raised[-1] not in printed[:-1]:  # else what was raised since is chained to it, and printed
+        return _told(raised)
+    return _told(printed)
 
 
 def _beginning(lines: list[str]) -> int:
