@@ -107,6 +107,22 @@ def test_a_file_that_was_never_loaded_is_told_at_the_end(folder: Path) -> None:
     assert done.stderr == "stepdbg: breakpoint 1 was never met: the script did not load a/net.py\n"
 
 
+def test_what_nothing_in_the_run_could_have_met_is_told_at_the_end(folder: Path) -> None:
+    with runtime():
+        done = subprocess.run(
+            [*HEADLESS, *warm_python(), "-b", "step of op", "-b", "epoch 2", "-b", "step if i > 9", "train.py"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=deadline(60),
+        )
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert done.stderr.splitlines() == [
+        "stepdbg: breakpoint 1 was never met: no optimizer is called op; did you mean opt?",
+        "stepdbg: breakpoint 2 was never met: no epoch was counted, since training was not seen to read a DataLoader",
+    ]
+
+
 def test_a_condition_that_raises_is_told_in_a_run_without_a_screen(folder: Path) -> None:
     with runtime():
         running = subprocess.Popen(

@@ -26,6 +26,8 @@ from stepdbg.tracer.tensors.readable import Unreadable
 from stepdbg.tracer.watchpoints.names import ABSENT
 from stepdbg.tracer.watchpoints.readings import now
 
+OF_OPTIMIZERS = frozenset(("zero_grad", "step"))
+"""Phases that are a call of an optimizer's."""
 _FEW = 6
 """So many names that are matched are told."""
 
@@ -162,3 +164,23 @@ class BreakpointChecks(Handler):
         if point.of and not names:
             return not_met(point.of, self._names(point))
         return ""
+
+
+def never_met(points: Breakpoints, epoch: int | None) -> Iterator[tuple[int, str]]:
+    """The breakpoints that nothing in the whole run could have met, by number, each with the reason.
+
+    Args:
+        points: The breakpoints, with the names of what is alive at the end. Of models it is told before, as soon as
+            theirs are known.
+        epoch: The epoch that the run has ended in; None where none was counted.
+    """
+    optimizers = [name for name, held in points.owners.everything() if not isinstance(held, nn.Module)]
+    for point in points.all:
+        if not point.enabled:
+            continue
+        if point.epoch is not None and epoch is None:
+            yield point.number, "no epoch was counted, since training was not seen to read a DataLoader"
+            continue
+        named = bool(point.of) and point.phase in OF_OPTIMIZERS and bool(optimizers)
+        if named and not any(fits(name, point.of) for name in optimizers):
+            yield point.number, f"no optimizer is called {point.of}{did_you_mean(point.of, optimizers)}"

@@ -19,6 +19,7 @@ from stepdbg.protocol import messages as m
 from stepdbg.protocol.messages import Breakpoint
 from stepdbg.protocol.runtime_folder import LINES_FILE
 from stepdbg.tracer.breakpoints.arrival import AtLine
+from stepdbg.tracer.breakpoints.check import never_met
 from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.introspect.unobserved import uncollected
 from stepdbg.tracer.lines.watch import line_watch
@@ -96,7 +97,9 @@ class LineStops:
         self._watch.let_go()
 
     def end(self) -> None:
-        """The script has come to its end: tell of the breakpoints whose file was never loaded."""
+        """The script has come to its end: tell of the breakpoints whose file was never loaded, or that nothing could
+        have met.
+        """
         self._over = True
         self._watch.let_go()
         if self._rank.page is None:
@@ -105,6 +108,8 @@ class LineStops:
             if not self._points.lines.is_loaded(point):
                 why = self._points.lines.unknown(point) or f"the script did not load {point.file}"
                 self._tracer.tell(f"breakpoint {point.number} was never met: {why}", "warning")
+        for number, why in never_met(self._points, self._tracer.phases.epoch):
+            self._tracer.tell(f"breakpoint {number} was never met: {why}", "warning")
 
     def _changed(self) -> None:
         """Other lines are waited for, or another thread waits for them."""
