@@ -54,6 +54,22 @@ STORIES: dict[str, tuple[str, str]] = {
         "step changed no parameter: lr is 0; it created 12 entries of optimizer state",
     ),
     "train(make=lambda y: (y * 0).sum())": ("step", "the same values: every gradient is 0"),
+    "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+    "def now(p): torch.optim.SGD([p], 0.1).step(); p.grad = None\n"
+    "[p.register_post_accumulate_grad_hook(now) for p in model.parameters()]; train()": (
+        "backward",
+        "wrote the .grad of 4 parameters; they were freed again before it ended",
+    ),
+    "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+    "def now(p): torch.optim.SGD([p], 0.1).step(); p.grad = None\n"
+    "model[0].weight.register_post_accumulate_grad_hook(now); train()": (
+        "backward",
+        "wrote the .grad of 4 parameters; 1 of them was freed again before it ended",
+    ),
+    "model(torch.ones(1, 3)).sum(); nn.utils.clip_grad_norm_(model.parameters(), 1.0)": (
+        "clip",
+        "clip found nothing to change: no parameter has a gradient",
+    ),
     "optimizer = torch.optim.SGD(model.parameters(), 0.1, fused=True); train(2, lambda y: y.mean() * float('nan'))": (
         "step",
         "step changed no parameter: every element is NaN, and stays so",

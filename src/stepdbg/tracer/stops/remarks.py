@@ -46,12 +46,16 @@ class Remarks:
             optimizer: Whose step it was, where that is known.
             registry: What is alive.
         """
-        if boundary.done == "backward" and not any(one.kind == "grad" and one.what != "freed" for one in effects):
-            return _cut_off(registry)
+        if boundary.done == "backward":
+            written = [one.object for one in effects if one.kind == "grad" and one.what != "freed"]
+            return _freed_again(written, registry) if written else _cut_off(registry)
         if boundary.done == "step" and not boundary.skipped and optimizer is not None:
             return _unmoved(optimizer, effects, registry)
         if boundary.done == "zero_grad" and not any(one.kind == "grad" for one in effects):
             return _not_reached(registry)
+        if boundary.done in ("clip", "unscale") and not any(one.kind == "grad" for one in effects):
+            there = any(entry.kind == "grad" for entry in registry.alive.values())
+            return "" if there else "no parameter has a gradient"
         return ""
 
     def suspicion(self, boundary: Boundary, effects: Sequence[Effect], registry: Registry) -> str:
@@ -89,6 +93,16 @@ class Remarks:
         if len(self._unfit) == every:
             return f"all {every} parameters are {what}" if every > 1 else f"the parameter is {what}"
         return f"{len(self._unfit)} of {every} parameters {'is' if len(self._unfit) == 1 else 'are'} {what}"
+
+
+def _freed_again(written: Sequence[str], registry: Registry) -> str:
+    """How many of the gradients that backward wrote are gone: a hook of the script's has stepped with them."""
+    gone = sum(name not in registry.alive for name in written)
+    if not gone:
+        return ""
+    if gone < len(written):
+        return f"{gone} of them {'was' if gone == 1 else 'were'} freed again before it ended"
+    return f"{'it was' if gone == 1 else 'they were'} freed again before it ended"
 
 
 def _cut_off(registry: Registry) -> str:

@@ -247,6 +247,8 @@ def _by_phase(done: str, stop: Stop, effects: Effects, model: str, of: str) -> s
         beside = [name for name in _names(effects, "loss", "created", "changed") if name != main]
         others = f"; it also computed {' and '.join(beside)}" if 0 < len(beside) <= FEW else ""
         return f"loss computed `{main}`{value} from the output{others}{_others(effects, 'loss')}"
+    if done in ("clip", "unscale") and effects.why:
+        return f"{done} found nothing to change: {effects.why}{_others(effects)}"
     return f"{done} {_everything(effects)}"
 
 
@@ -268,6 +270,7 @@ def _backward(stop: Stop, effects: Effects) -> str:
     loss = stop.walked_from or stop.loss_name or "the loss"
     walked = f"backward walked the graph from `{loss}` and {did}"
     walked += unfit(effects, "grad", "created", "changed", "touched")
+    walked += f"; {effects.why}" if effects.why else ""
     return walked + (_others(effects, "grad") or "; the model object was not called")
 
 
