@@ -361,6 +361,14 @@ def test_an_exception_of_the_users_own_code_is_placed_after_the_phase_that_is_do
     assert sentence(stop) == "ValueError after backward: no"
 
 
+def test_where_updates_go_on_after_an_exception_the_script_is_not_said_to_end() -> None:
+    stop = stop_after("step", reason="exception", failure=Failure("ValueError", "no", ""))
+    ended = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, next=None, opens=None))
+    goes_on = msgspec.structs.replace(at(ended, "running"), progress=Progress(0, "forward", 0.1, 43, None, None, None))
+    assert header.state_words(goes_on, 0.0) == ("RUNNING", "in forward")
+    assert "nothing trains any more" not in session_sentence(goes_on)
+
+
 @pytest.mark.parametrize("reason", ["exit", "exception"])
 def test_after_its_last_stop_nothing_is_said_to_train(reason: str) -> None:
     stop = stop_after("step", reason=reason)

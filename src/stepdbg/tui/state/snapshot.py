@@ -182,9 +182,18 @@ class Snapshot(Struct, frozen=True):
 
     @property
     def ending(self) -> bool:
-        """Whether the last stop of training is behind: what still runs is the rest of the script."""
-        stop = self.stop
-        return stop is not None and stop.reason in ("exit", "exception") and stop.boundary.next is None
+        """Whether the last stop of training is behind: what still runs is the rest of the script. An exception was not
+        the last word where a later update runs: a thread of several has ended by it, or it was caught after all.
+        """
+        stop, progress = self.stop, self.progress
+        if stop is None or stop.reason not in ("exit", "exception") or stop.boundary.next is not None:
+            return False
+        return not (
+            stop.reason == "exception"
+            and progress is not None
+            and progress.rank == stop.boundary.rank
+            and progress.update > stop.boundary.update
+        )
 
     @property
     def trains(self) -> bool:
