@@ -112,3 +112,57 @@ def test_what_is_called_beside_the_rounds_is_counted_as_in_a_stepped_run(
     with debuggee(script, go="continue") as training:
         *_, free = training.stops("continue")
     assert told(free) == told(stepped)
+
+
+UNTOLD = {
+    "a function shared with an evaluation after the loop": """
+def get_loss(): return cost(net(x), y)
+for i in range(8):
+    loss = get_loss()
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+get_loss()
+""",
+    "a function shared with an evaluation within the loop": """
+def get_loss(): return cost(net(x), y)
+for i in range(13):
+    loss = get_loss()
+    loss.backward()
+    opt.step()
+    opt.zero_grad()
+    if i % 4 == 3: get_loss()
+""",
+    "an evaluation in a comprehension": """
+def evaluate(): return [cost(net(xb), yb).item() for xb, yb in loader]
+for i in range(12):
+    cost(net(x), y).backward()
+    opt.step()
+    opt.zero_grad()
+    evaluate() if i % 4 == 0 else None
+""",
+    "rounds that are given up": """
+def batch(i):
+    if i in (4, 7): raise RuntimeError
+    return x
+for i in range(12):
+    try:
+        loss = cost(net(batch(i)), y)
+        opt.zero_grad()
+        loss.backward()
+        if i == 9: raise RuntimeError
+        opt.step()
+    except RuntimeError:
+        opt.zero_grad()
+""",
+}
+
+
+@pytest.mark.parametrize("where", UNTOLD)
+def test_free_and_stepped_runs_count_alike_where_the_order_of_phases_would_not_tell(where: str, tmp_path: Path) -> None:
+    script = write(tmp_path, f"{BEGIN}{UNTOLD[where]}raise ValueError\n")
+    with debuggee(script) as training:
+        *_, stepped = training.stops()
+    with debuggee(script, go="continue") as training:
+        *_, free = training.stops("continue")
+    assert told(free) == told(stepped)

@@ -8,14 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from types import CodeType
+from types import CodeType, FrameType
+from typing import NamedTuple
 
 from stepdbg.tracer.phases.order import first_of
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.turns import AFTERWARDS, Turn, opens_by_turn
 
-Place = tuple[CodeType, int]
-"""A function, and the offset of an instruction in it."""
+Place = tuple[Hashable, ...]
+"""Where a phase begins some time after a step: its name, the optimizer that has stepped last, and the functions that
+run, innermost first, each by its code's `id` with the offset of the instruction at which it is."""
+
+
+def place_of(phase: str, stepped: Hashable, frame: FrameType | None) -> Place:
+    """The place of a phase that the code of that frame calls for, that optimizer having stepped last."""
+    place: list[Hashable] = [phase, stepped]
+    while frame is not None:
+        place += (id(frame.f_code), frame.f_lasti)
+        frame = frame.f_back
+    return tuple(place)
+
+
+class Known(NamedTuple):
+    """What was seen of the phases at one place."""
+
+    opens: bool | None
+    """Whether an update opens there; None where one did sometimes."""
+    by_order: bool
+    """Whether the order of phases alone has told right each time."""
+    codes: tuple[CodeType, ...]
+    """What runs there, which has to stay: another code may have the `id` of one that is gone."""
+
 
 _MOST = 64
 """So many places are kept."""
@@ -39,12 +62,12 @@ class OptimizersInUse:
     """The optimizers whose `zero_grad` ends a round (None: a model's), as far as was seen."""
     agreed: int = 0
     """The number of updates in a row that have opened where the order of phases alone would have opened them."""
-    places: dict[tuple[int, int], tuple[CodeType, bool]] = field(default_factory=dict)
-    """The places in code, each by the code's `id` and the instruction, at which phases have begun when some optimizer
-    had stepped, and the order of phases alone told right whether an update opens; with the code, and whether one opened
-    each time."""
-    place: Place | None = None
-    """The place of the phase that begins, where it is known; the phase tracker takes it."""
+    places: dict[Place, Known] = field(default_factory=dict)
+    """The places at which phases have begun when some optimizer had stepped, and what was seen there."""
+    place: tuple[Place, tuple[CodeType, ...]] | None = None
+    """The place of the phase that begins, where it is known, and what runs there; the phase tracker takes it."""
+    newest: Hashable = None
+    """The optimizer that has stepped last."""
     unsure: bool = False
     """Whether this update has opened at a new place, and no step has been seen since: it may be another one than is
     known."""
@@ -64,6 +87,7 @@ class OptimizersInUse:
     def note_step(self, optimizer: Hashable) -> None:
         """Note that an optimizer has stepped, or would have (its scaler skipped the step)."""
         self.stepped.add(optimizer)
+        self.newest = optimizer
         self.fresh.discard(optimizer)
         self.unused.discard(optimizer)
 
@@ -87,7 +111,7 @@ class OptimizersInUse:
         turn: Turn | None,
         phases: list[Phase],
         before: list[Phase],
-        place: Place | None,
+        place: tuple[Place, tuple[CodeType, ...]] | None,
     ) -> bool:
         """Whether an update opens, some optimizer having stepped in this one.
 
@@ -97,7 +121,7 @@ class OptimizersInUse:
             turn: What the user's loops tell, if they do.
             phases: The phases done in this update.
             before: The phases of the last complete update.
-            place: The place of the phase, where it is known.
+            place: The place of the phase, where it is known, and what runs there.
         """
         opens = by_order = self._opens_by_order(following, optimizer, phases)
         noted, regular = by_order, self.regular
@@ -111,7 +135,7 @@ class OptimizersInUse:
         elif evaluates:
             opens = by_order = False  # one from which nothing is learned: an evaluation with gradients on
         if place is not None and regular and following not in AFTERWARDS:
-            self._learn(place, opens, as_noted=opens == (noted and not evaluates))
+            self._learn(place[0], Known(opens, opens == (noted and not evaluates), place[1]))
         self._differs = self._differs or opens != by_order
         return opens
 
@@ -121,22 +145,16 @@ class OptimizersInUse:
             (self.trailing.add if trails else self.trailing.discard)(optimizer)
             self.places.clear()
 
-    def _learn(self, place: Place, opens: bool, *, as_noted: bool) -> None:
-        """Learn from a phase that begins at a place, some optimizer having stepped in this update.
-
-        Args:
-            place: The place.
-            opens: Whether an update opens.
-            as_noted: Whether the order of phases alone says so too.
-        """
-        code, at = place
-        key = id(code), at
-        known = self.places.pop(key, None)
-        self.unsure = opens and known is None
-        if as_noted:
-            if len(self.places) >= _MOST:
-                self.places.clear()
-            self.places[key] = code, opens and (known is None or known[1])
+    def _learn(self, place: Place, seen: Known) -> None:
+        """Learn from a phase that begins at a place, some optimizer having stepped in this update."""
+        known = self.places.get(place)
+        self.unsure = bool(seen.opens) and known is None
+        if known is not None:
+            same = seen.opens == known.opens
+            seen = Known(seen.opens if same else None, seen.by_order and known.by_order, seen.codes)
+        elif len(self.places) >= _MOST:
+            self.places.clear()
+        self.places[place] = seen
 
     def _opens_by_order(self, following: str, optimizer: Hashable, phases: list[Phase]) -> bool:
         """Whether the order of phases alone says that an update opens."""

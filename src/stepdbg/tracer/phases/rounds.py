@@ -16,6 +16,7 @@ from types import CodeType, FrameType
 
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.phases.loops import Loop, loops_of
+from stepdbg.tracer.phases.optimizers_in_use import place_of
 from stepdbg.tracer.phases.tracker import BY_HAND, PhaseTracker
 from stepdbg.tracer.phases.turns import Turn
 
@@ -53,7 +54,8 @@ class Rounds:
         path = path_of(frame)
         if self._unseen:
             self._newest, self._unseen = self._site_of_newest(), False
-        optimizers.place = path[-1] if path else None
+        place = place_of(phase, optimizers.newest, frames.calling(frame))
+        optimizers.place = place, tuple(code for code, _ in path)
         turn = self.turn(phase, path, optimizers.all, optimizers.unused) if optimizers.stepped else None
         if phase == "step" and not phases.within("step"):
             if self._update != phases.update:

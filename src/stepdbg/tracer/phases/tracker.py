@@ -149,10 +149,11 @@ class PhaseTracker(StaysHere):
         in_order: bool = True,
         silent: bool = False,
         turn: Turn | None = None,
+        opens: bool | None = None,
     ) -> Phase:
-        """`advance` and `depart` at once."""
+        """`advance` and `depart` at once; `opens` says whether an update opens, where that is known."""
         self._arrive(name, optimizer, now_ns, silent)
-        return self.depart(name, now_ns, self._opens(name, optimizer, turn), call, in_order, optimizer)
+        return self.depart(name, now_ns, self._opens(name, optimizer, turn, opens), call, in_order, optimizer)
 
     # what has ended
 
@@ -183,7 +184,7 @@ class PhaseTracker(StaysHere):
             self.last = phase
             self._end(phase, now_ns)
             if not self.optimizers.stepped and phase.name == "step" and phase.outer is None:
-                self.optimizers.stepped.add(BY_HAND)
+                self.optimizers.note_step(BY_HAND)
 
     def note_loss(self, loss: Any, name: str) -> None:
         """The newest backward was called on that tensor (a weak reference to it), which is called so."""
@@ -323,14 +324,17 @@ class PhaseTracker(StaysHere):
     def _retracted(self) -> None:
         self.last = next((phase for phase in reversed(self.done) if phase.outer is self.open), None)
 
-    def _opens(self, following: str | None, optimizer: Hashable, turn: Turn | None) -> int | None:
+    def _opens(
+        self, following: str | None, optimizer: Hashable, turn: Turn | None, opens: bool | None = None
+    ) -> int | None:
         optimizers = self.optimizers
         place, optimizers.place = optimizers.place, None
         if self.index == 1 and following is not None:
             return self.update
         if not optimizers.stepped or following is None or self._closed():
             return None
-        opens = optimizers.opens_update(following, optimizer, turn, self.done, self.before, place)
+        if opens is None:
+            opens = optimizers.opens_update(following, optimizer, turn, self.done, self.before, place)
         return self.update + 1 if opens else None
 
     def _closed(self) -> bool:

@@ -129,7 +129,7 @@ class Backward:
                     and not known.variable
                     and get_ident() == log.thread
                     and (log.still is None or log.still())
-                    and (not log.after_step or log.knows(frame))
+                    and (log.after_step is None or log.knows("backward", frame))
                     and type(value := loss.item()) is float
                     and ((holds := log.loss_holds) is None or (known.name == "loss" and not holds(value)))
                     and ((checks := log.checks) is None or checks.backward_may_begin(loss, value))

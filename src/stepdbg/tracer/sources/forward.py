@@ -178,7 +178,7 @@ class Models(StaysHere):
                     and not log.memory[BELL]
                     and get_ident() == log.thread
                     and (log.still is None or log.still())
-                    and (not log.after_step or log.knows(sys._getframe(1)))
+                    and (log.after_step is None or log.knows("forward", sys._getframe(1)))
                     and ((checks := log.checks) is None or checks.forward_may_begin(self, args, kwargs))
                 ):  # the usual one, in a free run: see free_run.py
                     if models.on_forward is not None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Hashable, Iterator
 from threading import get_ident
 from time import monotonic_ns
 from types import FrameType
@@ -23,8 +23,9 @@ import torch
 
 from stepdbg.protocol.page import BELL, USUAL_PHASES, Page
 from stepdbg.tracer.introspect import stack
+from stepdbg.tracer.phases.optimizers_in_use import place_of
 from stepdbg.tracer.phases.phase import Phase
-from stepdbg.tracer.phases.tracker import PhaseTracker
+from stepdbg.tracer.phases.tracker import BY_HAND, PhaseTracker
 from stepdbg.tracer.phases.turns import AFTERWARDS
 from stepdbg.tracer.stays_here import StaysHere
 
@@ -65,6 +66,7 @@ class FreeRunLog(StaysHere):
         "after_step",
         "backward_due",
         "checks",
+        "decided",
         "due",
         "forward_due",
         "key",
@@ -97,9 +99,11 @@ class FreeRunLog(StaysHere):
         """The time until which phases are noted (ns, monotonic), 0 while they are not; the usual ones have each their
         own."""
         self.zero_grad_due = self.forward_due = self.loss_due = self.backward_due = self.step_due = 0
-        self.after_step = False
-        """Whether the next phase may open an update, an optimizer having stepped: it is noted where `knows` says that
-        the order of phases tells."""
+        self.after_step: Hashable = None
+        """The optimizer that has stepped last, while the next phase may open an update: it is noted where `knows` says
+        that it is known whether one opens. None where no optimizer has stepped yet in this update."""
+        self.decided: dict[int, bool] = {}
+        """Whether an update opens with a phase, by the number of the notes before it, where the place tells."""
         self.most = 0
         """So many entries the notes may have before somebody looks: an update that is waited for may open then."""
         self.loss_holds: Callable[[float], bool] | None = None
@@ -137,7 +141,7 @@ class FreeRunLog(StaysHere):
 
     def begin_anew(self) -> None:
         """Nothing is noted, and this thread is the one that trains."""
-        self.notes, self.losses = [], []
+        self.notes, self.losses, self.decided = [], [], {}
         self.disarm()
         self.open = self.phase = self.key = self.output = self.loss = None
         self._lost_in = self._phases.update
@@ -147,14 +151,18 @@ class FreeRunLog(StaysHere):
         """Whether a phase of any of these names is among the notes."""
         return any(name in names for name in self.notes[::_FIELDS])
 
-    def knows(self, frame: FrameType) -> bool:
-        """Whether phases that the code of a frame calls for where it is have been seen to open an update, or none, as
-        the order of phases alone says. Evaluations after the loop are called for elsewhere.
+    def knows(self, name: str, frame: FrameType | None) -> bool:
+        """Whether it is known if an update opens with a phase that the code of that frame calls for, by what was seen
+        when it was called for there, by way of the same calls: evaluations after the loop come from elsewhere, even
+        where they share a function with training.
         """
-        known = self._phases.optimizers.places.get((id(frame.f_code), frame.f_lasti))
-        if known is None:
+        known = self._phases.optimizers.places.get(place_of(name, self.after_step, frame))
+        if known is None or (known.opens is None and not known.by_order):
             return False
-        self.after_step = not known[1]
+        if known.opens is not None:
+            self.decided[len(self.notes)] = known.opens
+        if known.opens:
+            self.after_step = None
         return True
 
     def enter(self, name: str, optimizer: Any, call: bool, frame: FrameType) -> bool:
@@ -172,12 +180,10 @@ class FreeRunLog(StaysHere):
             return False
         if len(self.notes) >= self.most:
             return False
-        if self.after_step and name not in AFTERWARDS:
-            calling = stack.calling(frame)
-            if calling is None or not self.knows(calling):
-                return False
+        if self.after_step is not None and name not in AFTERWARDS and not self.knows(name, stack.calling(frame)):
+            return False
         if name == "step":
-            self.after_step = True
+            self.after_step = BY_HAND if optimizer is None else optimizer
         self.notes += (name, optimizer, now) if call else (name, optimizer, now, 0)
         if call:
             self.open = name
@@ -202,7 +208,8 @@ class FreeRunLog(StaysHere):
         self.loss_due = 0 if "loss" in watched else due
         self.backward_due = 0 if "backward" in watched else due
         self.step_due = 0 if "step" in watched else due
-        self.after_step = bool(self._phases.optimizers.stepped)
+        optimizers = self._phases.optimizers
+        self.after_step = optimizers.newest if optimizers.stepped else None
         self.most = sys.maxsize if phases is None else len(self.notes) + phases * _FIELDS
 
     def disarm(self) -> None:
@@ -212,24 +219,27 @@ class FreeRunLog(StaysHere):
     def replay(self) -> None:
         """Replay the notes into the phase tracker."""
         notes, self.notes = self.notes, []
+        decided, self.decided = self.decided, {}
         self.most -= len(notes)  # somebody may have read the phase tracker while phases are noted
         self._values, self.losses = iter(self.losses), []
         phases, update = self._phases, self._phases.update
         end = len(notes) // _FIELDS * _FIELDS
         names, optimizers = notes[:end:_FIELDS], notes[1:end:_FIELDS]
+        decisions = [decided.get(at) for at in range(0, end + 1, _FIELDS)]
         openings: list[int] = []
         place = 0
         while place < len(names):
             if len(openings) >= _ALIKE:
-                place += self._pass_over(names, optimizers, place, openings)
+                place += self._pass_over(names, optimizers, decisions, place, openings)
             before = phases.update
-            self._replay(*notes[place * _FIELDS : (place + 1) * _FIELDS])
+            name, key, began, ended = notes[place * _FIELDS : (place + 1) * _FIELDS]
+            self._replay(name, key, began, ended, decisions[place])
             if phases.update != before:
                 openings.append(place)
             place += 1
         if self.open is not None and self.phase is None:
             name, self.key, began = notes[-_FIELDS + 1 :]
-            self.phase = self._begin(name, self.key, began)
+            self.phase = self._begin(name, self.key, began, decisions[-1])
         if phases.update != update and self._rank.page is not None:
             self._rank.page.progress(phases.update, phases.epoch)
         if self.output is not None:
@@ -239,26 +249,28 @@ class FreeRunLog(StaysHere):
             phases.note_loss(*self.loss)
         self.output = self.loss = None
 
-    def _begin(self, name: str, key: Any, began: int, *, call: bool = True) -> Phase:
+    def _begin(self, name: str, key: Any, began: int, opens: bool | None, *, call: bool = True) -> Phase:
         """The phase as the tracker has it; where it is a backward, with its loss."""
         phases = self._phases
         if name != "backward" or key is None:
-            return phases.pass_by(name, key, began, call=call)
-        phase = phases.pass_by(name, None, began)
+            return phases.pass_by(name, key, began, call=call, opens=opens)
+        phase = phases.pass_by(name, None, began, opens=opens)
         self._losses.take(next(self._values), key, phases.update)
         self._lost_in = phases.update
         phase.loss = key
         return phase
 
-    def _replay(self, name: str, key: Any, began: int, ended: int) -> None:
+    def _replay(self, name: str, key: Any, began: int, ended: int, opens: bool | None) -> None:
         """Replay one phase."""
-        phase = self._begin(name, key, began, call=ended != 0)
+        phase = self._begin(name, key, began, opens, call=ended != 0)
         if ended:
             if name == "step":
                 self._phases.optimizers.note_step(key)
             self._phases.leave(phase, ended)
 
-    def _pass_over(self, names: list[str], keys: list[Any], place: int, openings: list[int]) -> int:
+    def _pass_over(
+        self, names: list[str], keys: list[Any], decisions: list[bool | None], place: int, openings: list[int]
+    ) -> int:
         """Pass over updates that are like the one before: only the last ones are replayed, of the others nothing is
         kept.
 
@@ -269,14 +281,13 @@ class FreeRunLog(StaysHere):
         if place != openings[-1] + period or openings[-2] - openings[-3] != period:
             return 0
         pattern, owners = names[place - period : place], keys[place - period : place]
-        if (pattern, owners) != (
-            names[place - 2 * period : place - period],
-            keys[place - 2 * period : place - period],
-        ):
+        alike = pattern, owners, decisions[place - period : place]
+        before = slice(place - 2 * period, place - period)
+        if (names[before], keys[before], decisions[before]) != alike:
             return 0
         openings.clear()  # one time is enough: what follows is of another kind, or the end
         end = place
-        while names[end : end + period] == pattern and keys[end : end + period] == owners:
+        while (names[end : end + period], keys[end : end + period], decisions[end : end + period]) == alike:
             end += period
         updates = max(0, (end - place) // period - _ALIKE)
         losses = [key for at, key in enumerate(owners) if pattern[at] == "backward" and key is not None]

@@ -80,7 +80,7 @@ class Optimizers(StaysHere):
                     and len(log.notes) < log.most
                     and get_ident() == log.thread
                     and (log.still is None or log.still())
-                    and (not log.after_step or log.knows(sys._getframe(1)))
+                    and (log.after_step is None or log.knows("zero_grad", sys._getframe(1)))
                     and ((checks := log.checks) is None or not checks.bad_before("zero_grad"))
                 ):  # in a free run: see free_run.py
                     log.open, phase = "zero_grad", hooks.noted
@@ -177,11 +177,12 @@ class Optimizers(StaysHere):
                     and hooks._key is not None
                     and get_ident() == log.thread
                     and (log.still is None or log.still())
+                    and (log.after_step is None or log.knows("step", sys._getframe(1)))
                     and ((holds := log.norm_holds) is None or not holds())
                     and ((checks := log.checks) is None or not checks.bad_before("step"))
                 ):  # the usual one, in a free run: see free_run.py
                     key = hooks._key
-                    log.open, phase, log.after_step = "step", NOTED, True
+                    log.open, phase, log.after_step = "step", NOTED, key
                     log.notes += ("step", key, now)
                     log.starts[STEP] = now
                     hooks.open.append(key)
