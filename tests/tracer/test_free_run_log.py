@@ -108,6 +108,17 @@ def test_a_call_that_is_looked_at_while_it_is_open_is_open_for_the_tracker(tmp_p
     side.page.close()
 
 
+def test_a_loss_that_no_backward_follows_is_taken_back_as_the_next_forward_begins(tmp_path: Path) -> None:
+    side = Side(tmp_path)
+    side.free_run.notes += ("forward", None, 5, 6, "loss", None, 6, 0)
+    assert side.free_run.takes_back_loss()
+    assert not side.free_run.takes_back_loss()
+    side.free_run.notes += ("forward", None, 7, 8)
+    side.free_run.replay()
+    assert (side.phases.index, [phase.name for phase in side.phases.done]) == (2, ["forward", "forward"])
+    side.page.close()
+
+
 def note(log: FreeRunLog, call: Call, clock: Iterator[int]) -> None:
     """As `FreeRunLog.enter` and `Tracer.end` do."""
     key: int | str | None = call.optimizer

@@ -169,7 +169,6 @@ class Models(StaysHere):
                     and (now := monotonic_ns()) < log.forward_due
                     and log.open is None
                     and len(log.notes) < log.most
-                    and not tracker.pending_backward
                     and (known := models._known.get(id(self))) is not None
                     and known() is self
                     and torch.is_grad_enabled()
@@ -178,6 +177,7 @@ class Models(StaysHere):
                     and not log.memory[BELL]
                     and get_ident() == log.thread
                     and (log.still is None or log.still())
+                    and (not tracker.pending_backward or log.takes_back_loss())
                     and (log.after_step is None or log.knows("forward", sys._getframe(1)))
                     and ((checks := log.checks) is None or checks.forward_may_begin(self, args, kwargs))
                 ):  # the usual one, in a free run: see free_run.py

@@ -165,6 +165,15 @@ class FreeRunLog(StaysHere):
             self.after_step = None
         return True
 
+    def takes_back_loss(self) -> bool:
+        """Take back that a loss was begun, where that is noted last: another forward comes before any backward."""
+        notes = self.notes
+        if not notes or notes[-1] != 0 or notes[-_FIELDS] != "loss":
+            return False
+        del notes[-_FIELDS:]
+        self.decided.pop(len(notes), None)
+        return True
+
     def enter(self, name: str, optimizer: Any, call: bool, frame: FrameType) -> bool:
         """Note that a phase begins, which that frame calls for, if phases are noted just now; else it has to go the
         long way.
