@@ -16,6 +16,8 @@ def test_a_signal_that_ends_the_client_gives_the_terminal_back(place: Place, num
     terminal.signal(number)
     terminal.wait_exit()
     assert terminal.emulator.leftovers() == []
+    if number == signal.SIGTERM:
+        assert "terminated, training stays as it is; `stepdbg attach plain-" in " ".join(terminal.text.split())
 
     again = place.stepdbg("attach")
     assert wait_stop(again).next == "backward"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,11 @@ def run_app(folder: Path, *, ascii_only: bool = False, notices: Sequence[str] = 
         from stepdbg.tui.words.last_words import last_words
 
         sys.stderr.write(last_words(app.snapshot))
+    if app.return_code == 128 + signal.SIGTERM and not app.farewell and not app.snapshot.over:
+        name = app.snapshot.session.name
+        app.farewell = (
+            f"terminated, training stays as it is; `stepdbg attach {name}` comes back, `stepdbg stop {name}` ends it"
+        )
     if app.farewell:
         sys.stderr.write(f"stepdbg: {printable(app.farewell)}\n")
     if app.return_code:
