@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.segment import Segment
 from rich.style import Style
 from textual.theme import BUILTIN_THEMES
+from textual.widgets import Static
 from tui.builders import at, effects, knowing, stop_after
 from tui.stage import stage
 
@@ -145,6 +146,17 @@ async def test_the_palette_finds_by_meaning() -> None:
             await here.until(lambda title=title, titles=titles: title in titles(), title)
             await here.press("escape")
             await here.until(lambda: len(here.app.screen_stack) == 1, "the palette's end")
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+async def test_the_lines_of_the_help_fit_its_dialog_at_every_width(width: int) -> None:
+    async with stage((width, 40)) as here:
+        await here.press("question_mark")
+        words = here.app.screen.query_one("#text", Static)
+        await here.until(lambda: words.content_size.width, "the help")
+        text_of_it = str(words.content)
+        assert max(map(len, text_of_it.splitlines())) <= words.content_size.width
+        assert "Signs" in text_of_it
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII], ids=["unicode", "ascii"])

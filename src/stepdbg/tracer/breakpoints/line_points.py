@@ -115,7 +115,7 @@ class LinePoints:
         if len(paths) != 1:
             return ""
         name = _lines(paths[0]).get(point.line or 0)
-        return "" if name is None else f"{name or 'the level of the module'} in {paths[0]}"
+        return "" if name is None else f"{name or 'the module level'} in {paths[0]}"
 
     def is_within(self, point: Breakpoint, code: CodeType) -> bool:
         """Whether the line is one of the function that a code object, maybe a compiler's, goes by the name of."""

@@ -97,7 +97,7 @@ def help_text(here: ActionContext, width: int = 90, glyphs: Glyphs = UNICODE, qu
         found = [action for action in here.actions if means(action, query)]
         lines = [] if found or legend else [f"nothing is found by {query!r}"]
         return "\n".join([*lines, *_listed(found, here, width), *_legend(legend, width)])
-    lines += ["", f"Signs: {SIGNS}; all of them below"]
+    lines += ["", *textwrap.wrap(f"Signs: {SIGNS}; all of them below", width)]
     if len(here.snapshot.session.ranks) > 1:
         lines += ["", *textwrap.wrap(RANKS.format_map(keys), width)]
     anywhere = replace(here, panel="", editable=False, selected=False)
@@ -162,7 +162,7 @@ class HelpDialog(Dialog[None]):
         ]
 
     def _words(self, query: str) -> str:
-        words = help_text(self._here, min(90, self.app.size.width - 7), self.glyphs, query)
+        words = help_text(self._here, min(89, self.app.size.width - 7), self.glyphs, query)
         return words if self.glyphs.braille else words.replace("Δ/‖w‖", "dw/|w|")
 
     def action_search(self) -> None:
