@@ -329,3 +329,37 @@ def test_a_loss_that_is_there_and_has_no_graph_is_told_as_such(make: str, why: s
         for asked in ("", "model.weight", stop.loss_name):
             graph = training.ask(m.ReadGraph(asked))
             assert (graph.object, graph.loss_why[: len(why)]) == ("", why)
+
+
+@pytest.mark.parametrize(("holder", "several"), [("list", True), ("nn.ModuleList", False)])
+def test_parameters_of_layers_in_a_plain_list_are_counted_among_what_is_reached(
+    holder: str, several: bool, tmp_path: Path
+) -> None:
+    script = f"""
+        import torch
+        from torch import nn
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = {holder}([nn.Linear(4, 8), nn.Linear(8, 8)])
+                self.head = nn.Linear(8, 1)
+            def forward(self, x):
+                for layer in self.layers:
+                    x = torch.relu(layer(x))
+                return self.head(x)
+        net = Net()
+        opt = torch.optim.SGD(net.parameters(), 0.1)
+        x = torch.ones(3, 4, requires_grad=True)
+        for update in range(2):
+            opt.zero_grad()
+            loss = net(x).mean()
+            loss.backward()
+            opt.step()
+    """
+    with debuggee(write(tmp_path, script)) as training:
+        stop = next(stop for stop in training.stops() if stop.boundary.next == "backward")
+        graph = whole(training, stop.loss_name)
+    assert graph.reached == (2 if several else 6)
+    told = "it reaches 4 parameters more that no model in sight registers and no optimizer holds"
+    assert graph.remarks == ((told,) if several else ())
+    assert {f"net.layers{one}.weight" for one in ("[0]", "[1]") if several} <= {row.object for row in graph.rows}

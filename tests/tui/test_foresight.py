@@ -46,6 +46,11 @@ def test_the_parts_stand_above_their_sum_and_what_clipping_took_below() -> None:
     assert "Momentum makes 90 % of the move, the gradient 20 %. Weight decay pulls the other way." in flat
 
 
+def test_of_a_gradient_that_a_clip_has_cut_to_next_to_nothing_it_is_said_how_much_is_left() -> None:
+    cut = msgspec.structs.replace(KNOWN, clipping=Clipping("clip_grad_norm_", 1.0, 2.13e-5, 46965.0, 0.05))
+    assert "cut this gradient to 0.0021 % of its norm" in " ".join(words(cut).split())
+
+
 @pytest.mark.parametrize("width", [24, 41, 60, 80, 160])
 def test_no_line_is_wider_than_the_panel(width: int) -> None:
     for known in (KNOWN, replace_kept(True), replace_kept(False)):

@@ -11,6 +11,7 @@ from stepdbg.protocol import messages as m
 from stepdbg.tracer.graph.rows import REENTRANT, Old, Rows
 from stepdbg.tracer.graph.saved_tensors import Kinds
 from stepdbg.tracer.graph.walk import Node, Tree, Walk, node_of
+from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.objects.registry import Registry
 
 _NAMES = 50
@@ -42,6 +43,8 @@ class Look:
         self._trainable = 0
         """Parameters among them."""
         self._unreached: list[str] = []
+        self._loose = 0
+        """The number of parameters at its leaves that no listed model and no optimizer holds."""
         self._old: list[Old] = []
         self._listed_after: list[str | Old] = []
         self._update_of = registry.earlier.clock()
@@ -94,14 +97,18 @@ class Look:
             self._reached[id(leaf)] = leaf
             if number % 256 == 0:
                 yield
+        loose = {key for key, leaf in self._reached.items() if is_a(leaf, torch.nn.Parameter)}
+        loose -= self._registry.optimized
         for name, entry in self._registry.alive.items():
             tensor = entry.tensor
             if entry.kind != "parameter" or tensor is None or not tensor.requires_grad:
                 continue
+            loose.discard(id(tensor))
             if id(tensor) in self._reached:
                 self._trainable += 1
             else:
                 self._unreached.append(name)
+        self._loose = len(loose) if self._registry.optimized else 0
         self._reentrant = any(type(node).__name__ == REENTRANT for node in walk.nodes[: self._count])
         yield
 
@@ -155,6 +162,9 @@ class Look:
             remarks.append(
                 "a checkpoint with use_reentrant=True hides its part: parameters used within it count as not reached"
             )
+        if self._loose:
+            which = f"{self._loose} {'parameter' if self._loose == 1 else 'parameters'} more"
+            remarks.append(f"it reaches {which} that no model in sight registers and no optimizer holds")
         return m.Graph(
             asked=query.object,
             object=name,

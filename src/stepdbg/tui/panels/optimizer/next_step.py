@@ -231,6 +231,11 @@ def _sentences(known: Foresight) -> list[str]:
     return found
 
 
+def _small_percent(share: float) -> str:
+    """A share of which there is something left, however little."""
+    return f"{share * 100:.2g} %" if 0 < share < 0.0005 else _percent(share)
+
+
 def _clipped(known: Foresight) -> str:
     clip = known.clipping
     assert clip is not None
@@ -240,7 +245,7 @@ def _clipped(known: Foresight) -> str:
         return f"{limit} ran in this update; how much it cut of this gradient is not known."
     if clip.factor >= 1 - 1e-6:
         return f"{limit} ran and cut nothing of this gradient{had}."
-    words = f"{limit} has cut this gradient to {_percent(clip.factor)} of its norm{had}"
+    words = f"{limit} has cut this gradient to {_small_percent(clip.factor)} of its norm{had}"
     if clip.without is not None and known.total is not None and known.total.norm > 0:
         words += f"; without it the move would be {clip.without / known.total.norm:.3g} times as large"
     return f"{words}."
