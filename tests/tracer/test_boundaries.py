@@ -239,6 +239,33 @@ def test_what_changed_and_how_much_is_told_of_the_last_step_of_that_optimizer_or
         assert (stop.reason, stop.effects.basis, stop.effects.since) == ("exit", "counters", 3)
 
 
+def test_after_a_free_run_it_is_told_too_what_was_written_without_moving_a_version_counter(tmp_path: Path) -> None:
+    script = """
+import torch
+from torch import nn
+model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 1))
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, fused=True)
+for i in range(5):
+    optimizer.zero_grad()
+    loss = model(torch.randn(8, 4)).square().mean()
+    loss.backward()
+    optimizer.step()
+"""
+    with debuggee(write(tmp_path, script)) as training:
+        for _ in range(6):  # the state of the optimizer is there
+            training.stop()
+            training.send(m.Resume("next"))
+        training.stop()
+        end = training.go("continue")
+        assert end is not None
+    assert (end.reason, end.effects.basis, end.effects.since) == ("exit", "counters", 2)
+    changed = {one.object for one in end.effects.named if one.what == "changed"}
+    names = {f"model.{name}" for name in ("0.weight", "1.bias", "2.bias", "1.running_mean", "1.running_var")}
+    assert names | {"model.1.num_batches_tracked"} <= changed
+    assert sum(one.count for one in end.effects.counts if (one.kind, one.what) == ("parameter", "changed")) == 6
+    assert sum(one.count for one in end.effects.counts if (one.kind, one.what) == ("state", "changed")) == 18
+
+
 def test_at_the_end_of_a_script_what_a_function_has_let_go_of_is_not_said_to_be_unchanged(tmp_path: Path) -> None:
     function = "def main():\n" + textwrap.indent(textwrap.dedent(EPOCHS), "    ") + "\nmain()\n"
     with debuggee(write(tmp_path, function)) as training:

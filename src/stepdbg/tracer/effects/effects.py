@@ -101,7 +101,9 @@ def take(registry: Registry) -> ObjectSnapshot:
 
 
 def counters_only(snapshot: ObjectSnapshot) -> ObjectSnapshot:
-    """What remains of a snapshot in a free run: the version counters, and no fingerprint is to be believed."""
+    """What remains of a snapshot in a free run: the version counters tell what was written since, and fingerprints what
+    was written without moving them.
+    """
     return {name: record for name, record in snapshot.items() if record.kind != "rng"}
 
 
@@ -263,7 +265,8 @@ def _what(before: ObjectRecord, after: ObjectRecord, basis: Basis) -> What | Non
         return "created"
     if basis == "counters":
         moved = before.version != after.version or before.identity != after.identity
-        return "changed" if moved else None
+        written = before.print is not None and after.print is not None and before.print != after.print
+        return "changed" if moved or written else None  # a fused optimizer, a batch norm write without moving it
     if before.print is None or after.print is None:  # nobody can say
         return None
     if before.print != after.print:
