@@ -166,3 +166,23 @@ def test_free_and_stepped_runs_count_alike_where_the_order_of_phases_would_not_t
     with debuggee(script, go="continue") as training:
         *_, free = training.stops("continue")
     assert told(free) == told(stepped)
+
+
+def test_after_an_evaluation_whose_output_is_gone_no_loss_of_before_is_taken_for_the_newest(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+one, two = optim.SGD(net.parameters(), lr=0.01), optim.SGD(net.parameters(), lr=0.01)
+for i in range(6):
+    one.zero_grad(); loss = cost(net(x), y); loss.backward(); one.step()
+def closure():
+    two.zero_grad(); now = cost(net(x), y); now.backward()
+    return now
+for i in range(12):
+    two.step(closure)
+    cost(net(x), y).item()
+"""
+    script = write(tmp_path, program)
+    with debuggee(script) as training:
+        *_, stepped = training.stops()
+    with debuggee(script, go="continue") as training:
+        *_, free = training.stops("continue")
+    assert (free.boundary.loss, free.loss_name) == (stepped.boundary.loss, stepped.loss_name)

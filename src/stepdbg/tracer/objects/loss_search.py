@@ -77,6 +77,10 @@ class Called:
         if loss is not None:
             self._past = max(self._past, age(loss))
 
+    def note_made(self, made: int) -> None:
+        """An output of that age was made, be it there still or not."""
+        self._made = max(self._made, made)
+
     def see(self, spaces: Sequence[Mapping[str, Any]], loss: torch.Tensor | None) -> None:
         """Backward is just being called on that loss, while somebody looks: other frames may call it something else."""
         name = self._newest

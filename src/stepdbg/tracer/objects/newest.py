@@ -19,7 +19,7 @@ from stepdbg.tracer.introspect.safe_access import FEW, is_a, tensors_in
 from stepdbg.tracer.introspect.trainers import closure_loss
 from stepdbg.tracer.objects.alive import Alive, Slot, maker_of
 from stepdbg.tracer.objects.earlier_graphs import Earlier
-from stepdbg.tracer.objects.loss_search import Called
+from stepdbg.tracer.objects.loss_search import Called, age
 from stepdbg.tracer.objects.recent import Numbers, RecentTensors, fetched
 from stepdbg.tracer.objects.variable_names import Reachable, assigned_names, taken_by, unique
 
@@ -50,6 +50,8 @@ class NewestTensors:
             self._slots[kind] = [Slot(kind, weakref.ref(value), name, self._serial, kind, maker)]
             if kind == "output":
                 self._earlier.note(kind, self._slots[kind][0].ref)
+                if type(value) is torch.Tensor:
+                    self.called.note_made(age(value))
             return
         tensors = list(islice(tensors_in(value), FEW))
         self._slots[kind] = [

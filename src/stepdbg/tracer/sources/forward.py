@@ -216,6 +216,7 @@ class Models(StaysHere):
                 ):  # the usual return of the usual one
                     models._open = models._open_phase = log.open = None
                     models.output = log.output = weakref.ref(result)
+                    log.made = -1 if (node := result.grad_fn) is None else node._sequence_nr()
                     models.returned_number = False
                     tracker.pending_backward = True
                     log.notes += (now, "loss", None, now, 0)

@@ -74,6 +74,7 @@ class FreeRunLog(StaysHere):
         "loss_due",
         "loss_holds",
         "losses",
+        "made",
         "memory",
         "most",
         "norm_holds",
@@ -128,6 +129,8 @@ class FreeRunLog(StaysHere):
         `STEP`."""
         self.output: weakref.ref[torch.Tensor] | None = None
         """What the newest forward returned, where the registry has not been told."""
+        self.made = -1
+        """The age of that output, which may be gone by then."""
         self.loss: tuple[weakref.ref[torch.Tensor], str] | None = None
         """The newest loss, likewise, and its name."""
         self.losses: list[float] = []
@@ -253,6 +256,7 @@ class FreeRunLog(StaysHere):
             self._rank.page.progress(phases.update, phases.epoch)
         if self.output is not None:
             self._registry.newest.note_output(self.output)
+            self._registry.newest.called.note_made(self.made)
         if self.loss is not None:
             self._registry.newest.add_loss(*self.loss, self._lost_in)
             phases.note_loss(*self.loss)
