@@ -335,6 +335,32 @@ for i in range(5):
         assert words in stop.detail, stop.detail
 
 
+KEPT = {
+    "mse_loss": "loss = F.mse_loss(net(x), target)",
+    "mul": "loss = (net(x) * target).sum()",
+    "binary_cross_entropy_with_logits": "loss = F.binary_cross_entropy_with_logits(net(x), target)",
+}
+
+
+@pytest.mark.parametrize("operator", KEPT)
+def test_a_nan_that_a_kept_target_held_is_said_to_come_in_and_not_to_be_made(operator: str, tmp_path: Path) -> None:
+    text = f"""
+for i in range(4):
+    opt.zero_grad()
+    target = y * float("nan") if i == 2 else y
+    {KEPT[operator]}
+    loss.backward()
+    opt.step()
+"""
+    with debuggee(write(tmp_path, BEGIN + text), go="continue", breakpoints=NAN) as training:
+        stop = training.stop()
+    assert stop is not None
+    assert (stop.boundary.done, stop.boundary.update) == ("loss", 3)
+    assert f"Came in at {operator}" in stop.detail, stop.detail
+    assert "held it already" in stop.detail
+    assert "ade by" not in stop.detail
+
+
 SCALED = """
 scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
 for i in range(12):

@@ -8,7 +8,7 @@ from stepdbg.protocol.messages.base import Part
 
 
 class Producer(Part, frozen=True):
-    """What has made a NaN or an infinity of what was finite."""
+    """What has made a NaN or an infinity of what was finite, or was given one by the script."""
 
     what: str
     """The operator, the node of a graph, the optimizer, or who else it was: `div`, `SqrtBackward0`, `opt`."""
@@ -21,6 +21,8 @@ class Producer(Part, frozen=True):
     """The user's own innermost line; 0 where it is not known."""
     certain: bool = True
     """False where it is the likeliest of several."""
+    given: bool = False
+    """True where it has not made the value: one of its inputs, made without gradients, held it already."""
 
 
 class BadValue(Part, frozen=True):

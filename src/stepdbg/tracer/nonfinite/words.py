@@ -42,5 +42,5 @@ def _producer(producer: Producer) -> str:
     where = f" in {producer.module}" if producer.module else ""
     if producer.line:
         where += f" ({os.path.basename(producer.file)}:{producer.line})"
-    made = "Made by" if producer.certain else "Most likely made by"
+    made = "Came in at" if producer.given else "Made by" if producer.certain else "Most likely made by"
     return f"{made} {producer.what}{where}" + (f": {producer.why}" if producer.why else "")

@@ -61,6 +61,7 @@ class Models(StaysHere):
         self.without_wrapper = without_wrapper
         self.function_modes_are_on = torch._C._is_torch_function_mode_enabled
         self.tracing_state = torch._C._get_tracing_state
+        self.nodes_so_far = torch._C._autograd._get_sequence_nr
         """What a wrapper needs is found here, where it is when its class is pickled (`StaysHere`)."""
         self._watched_from = 1
         self._open: nn.Module | None = None
@@ -216,7 +217,7 @@ class Models(StaysHere):
                 ):  # the usual return of the usual one
                     models._open = models._open_phase = log.open = None
                     models.output = log.output = weakref.ref(result)
-                    log.made = -1 if (node := result.grad_fn) is None else node._sequence_nr()
+                    log.made = models.nodes_so_far() - 1
                     models.returned_number = False
                     tracker.pending_backward = True
                     log.notes += (now, "loss", None, now, 0)

@@ -23,7 +23,6 @@ import torch
 
 from stepdbg.protocol.page import BELL, USUAL_PHASES, Page
 from stepdbg.tracer.introspect import stack
-from stepdbg.tracer.phases.optimizers_in_use import place_of
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import BY_HAND, PhaseTracker
 from stepdbg.tracer.phases.turns import AFTERWARDS
@@ -130,7 +129,7 @@ class FreeRunLog(StaysHere):
         self.output: weakref.ref[torch.Tensor] | None = None
         """What the newest forward returned, where the registry has not been told."""
         self.made = -1
-        """The age of that output, which may be gone by then."""
+        """No less than the age of that output, which may be gone by then, and less than that of what is made of it."""
         self.loss: tuple[weakref.ref[torch.Tensor], str] | None = None
         """The newest loss, likewise, and its name."""
         self.losses: list[float] = []
@@ -159,7 +158,11 @@ class FreeRunLog(StaysHere):
         when it was called for there, by way of the same calls: evaluations after the loop come from elsewhere, even
         where they share a function with training.
         """
-        known = self._phases.optimizers.places.get(place_of(name, self.after_step, frame))
+        place: list[Hashable] = [name, self.after_step]  # as `place_of` has it, without the call
+        while frame is not None:
+            place += (id(frame.f_code), frame.f_lasti)
+            frame = frame.f_back
+        known = self._phases.optimizers.places.get(tuple(place))
         if known is None or (known.opens is None and not known.by_order):
             return False
         if known.opens is not None:

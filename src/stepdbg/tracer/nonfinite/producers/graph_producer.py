@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 
 from stepdbg.protocol.messages import Producer
 from stepdbg.tracer.graph.saved_tensors import Kinds
@@ -145,7 +146,8 @@ class GraphProducer:
             label, one = spoilt[0]
             if one.grad_fn is None:  # no graph leads there: what is behind it was made without gradients
                 what = self._name_of_leaf(one) or f"its {label}"
-                return self._producer(node, f"{what} held it already, made without gradients", certain=False)
+                found = self._producer(node, f"{what}, made without gradients, held it already")
+                return replace(found, given=True)
             before = one.grad_fn
             return self._producer(before, self._why(before, one), certain=node_name(before) not in HARMLESS)
         if made is not None and _is_bad(made, infinite):
