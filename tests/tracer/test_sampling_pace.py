@@ -51,3 +51,18 @@ def test_a_run_that_is_over_soon_has_its_first_updates(monkeypatch: pytest.Monke
 
 def test_where_an_update_takes_long_every_one_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sampled(Clock(monkeypatch), 0.01, 1_000 * MS, MS, 20) == list(range(1, 21))
+
+
+@pytest.mark.parametrize(
+    ("costs", "slow"),
+    [((), False), ((60,), True), ((60, 20), False), ((20, 60, 20), False), ((20, 60, 60), True), ((60, 20, 20), False)],
+)
+def test_a_sample_that_would_be_felt_at_each_stop_is_known_from_one_that_only_once_took_long(
+    monkeypatch: pytest.MonkeyPatch, costs: tuple[int, ...], slow: bool
+) -> None:
+    clock, samples = Clock(monkeypatch), SamplingPace(0.002)
+    for update, cost in enumerate(costs, 1):
+        samples.begin()
+        clock.now += cost * MS
+        samples.sampled(update)
+    assert samples.is_slow is slow

@@ -175,7 +175,7 @@ class Boundaries:
                 watch.pass_by(boundary, done, stack_around(frame), returning)
         elif policy.until not in STEPPING:
             watch.stop_watching()
-        if name == "step" and not silent and self._trace is None and (self._history.due or not policy.free):
+        if name == "step" and not silent and self._trace is None and self._history.wanted(free=policy.free):
             self._history.before_step()
         if not watch.watching and policy.is_due(boundary):
             watch.foresee(boundary.next, stack_around(frame), returning)
@@ -281,10 +281,10 @@ class Boundaries:
         free, history = self._policy.free, self._history
         if self._watches.any:
             self._watches.sample(Arrival(at.boundary, at.silent, at.sure, at.frame), free=free)
-        if self._trace is None and (history.due or not free) and was_last_step(self._phases):
+        if self._trace is None and history.wanted(free=free) and was_last_step(self._phases):
             history.update_done()
             if not free:
-                history.pace.waited()
+                history.waited()
 
     def goes_on_after_end(self) -> None:
         """What has ended was not the script but a thread of it: further boundaries may come."""

@@ -15,6 +15,8 @@ WAY_NS = 1_500_000
 The notes of the phases since the last one are read, and the updates around it are looked at, by code that no processor
 cache holds any more.
 """
+FELT_NS = 50_000_000
+"""A sample that takes longer (ns) is felt where training is stepped through: some 2,500 parameters."""
 
 
 class SamplingPace:
@@ -38,6 +40,11 @@ class SamplingPace:
         """
         self._began = (0, 0)
         """When the sample that is being taken began, as time and as time of this thread (ns)."""
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a sample takes so long that one at each stop would be felt."""
+        return bool(self._costs) and self._cost() > FELT_NS
 
     def begin(self) -> None:
         """A sample is about to be taken."""

@@ -104,9 +104,16 @@ class ParameterHistory:
         update = self._phases.update
         return update != self._sampled and update >= self.pace.due
 
+    def wanted(self, *, free: bool) -> bool:
+        """Whether the update that training is in is to be sampled: in a run that is stepped through each one, where
+        that takes no time that would be felt.
+        """
+        return self.due or not (free or self.pace.is_slow)
+
     def waited(self) -> None:
         """Training has waited for the user."""
-        self.pace.waited()
+        if not self.pace.is_slow:
+            self.pace.waited()
 
     def before_step(self) -> None:
         """A step of an update that is to be sampled begins: copy some of the parameters, unless an earlier step did."""
