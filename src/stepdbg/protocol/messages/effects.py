@@ -98,3 +98,4 @@ class EffectNames(Result, frozen=True):
     after: bool = False
     """`ListEffects.after`, as it was asked."""
     before: bool = False
+    """`ListEffects.before`, likewise."""

@@ -169,8 +169,8 @@ class GradientHook:
             _left.append(self)
             _take_away_left()
 
-    def is_taken_away(self) -> bool:
-        """Take the hook away, if nobody may be calling it; whether it is gone."""
+    def went(self) -> bool:
+        """Take the hook away, unless somebody may be calling it; whether it is gone."""
         leaf = self._leaf
         if is_written_beside(leaf):
             return False
@@ -190,7 +190,7 @@ def hook_gradient(leaf: torch.Tensor, hook: Callable[[torch.Tensor], None]) -> G
 
 def _take_away_left() -> None:
     """Take away the hooks that are no longer wanted, as far as nobody may be calling them."""
-    _left[:] = [hook for hook in _left if not hook.is_taken_away()]
+    _left[:] = [hook for hook in _left if not hook.went()]
 
 
 def gradients(parameters: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:

@@ -53,7 +53,7 @@ class Rounds:
             return None
         path = path_of(frame)
         if self._unseen:
-            self._newest, self._unseen = self._site_of_newest(), False
+            self._newest, self._unseen = self._sites.get(optimizers.newest), False
         place = place_of(phase, optimizers.newest, frames.calling(frame))
         optimizers.place = place, tuple(code for code, _ in path)
         turn = self.turn(phase, path, optimizers.all, optimizers.unused) if optimizers.stepped else None
@@ -73,11 +73,6 @@ class Rounds:
     def forget(self) -> None:
         """What follows is not seen: an optimizer is taken to step where it did before."""
         self._unseen = True
-
-    def _site_of_newest(self) -> Path | None:
-        """The place at which the optimizer that has stepped last was seen to step."""
-        newest = next((phase for phase in reversed(self._phases.done) if phase.name == "step"), None)
-        return self._sites.get(newest.key) if newest is not None else None
 
     def turn(
         self, phase: str, path: Path, optimizers: Collection[Hashable], unused: Collection[Hashable] = ()

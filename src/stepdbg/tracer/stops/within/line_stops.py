@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -104,12 +105,17 @@ class LineStops:
         self._watch.let_go()
         if self._rank.page is None:
             return
+        try:
+            for number, why in self._never_met():
+                self._tracer.tell(f"breakpoint {number} was never met: {why}", "warning")
+        except Exception as error:
+            self._tracer.gave_up(error)
+
+    def _never_met(self) -> Iterator[tuple[int, str]]:
         for point in self._points.lines.all:
             if not self._points.lines.is_loaded(point):
-                why = self._points.lines.unknown(point) or f"the script did not load {point.file}"
-                self._tracer.tell(f"breakpoint {point.number} was never met: {why}", "warning")
-        for number, why in never_met(self._points, self._tracer.phases.epoch):
-            self._tracer.tell(f"breakpoint {number} was never met: {why}", "warning")
+                yield point.number, self._points.lines.unknown(point) or f"the script did not load {point.file}"
+        yield from never_met(self._points, self._tracer.phases.epoch)
 
     def _changed(self) -> None:
         """Other lines are waited for, or another thread waits for them."""
