@@ -67,10 +67,15 @@ class PhaseEffects:
         """The number of evaluations in a row that have just been done."""
         return boundary.index - self._taken_at if boundary.done == "eval" and self.before is not None else 1
 
-    def of_phase(self, after: ObjectSnapshot) -> tuple[list[Effect], Basis | None]:
-        """What the phase just done did, and how that is known: None where it is not."""
+    def of_phase(self, done: Phase | None, after: ObjectSnapshot) -> tuple[list[Effect], Basis | None]:
+        """What the phase just done did, and how that is known: None where it is not.
+
+        Args:
+            done: The phase; None for what the script has done since the boundary before, where that was no phase.
+            after: How everything looks now.
+        """
         if self.before is not None:
-            return self.since(self._phases.last, self.before, after), "fingerprint"
+            return self.since(done, self.before, after), "fingerprint"
         if self._counters is not None:
             found = effects.named(self._counters, effects.counters_only(after), "counters")
             return nonfinite.marked(found, self._registry), "counters"

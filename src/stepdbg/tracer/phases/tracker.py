@@ -217,6 +217,13 @@ class PhaseTracker(StaysHere):
             self.running = None
             self._retracted()
 
+    def no_loss_came(self) -> None:
+        """The script has come to its end, and no backward to the newest forward: that a loss followed on it was only
+        foretold, and what came after it is no phase.
+        """
+        if self.running is not None and self.running.name == "loss":
+            self.running.doubt = lambda: False
+
     def conclude(self, *, ended: bool) -> None:
         """The script is over. If it has come to its end, an update in which nothing was learned was none: its phases
         end the one before.

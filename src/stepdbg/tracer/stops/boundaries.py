@@ -252,9 +252,11 @@ class Boundaries:
         phases, now, checks = self._phases, monotonic_ns(), self._policy.checks
         if cause.reason == "exit" and checks.on and checks.bad_before(""):
             cause = Cause("nan", "", [])
-        running = phases.running
+        running, ended = phases.running, cause.reason in ("exit", "nan")
+        if ended:
+            phases.no_loss_came()
         done, _ = phases.advance(None, now, None)
-        phases.conclude(ended=cause.reason in ("exit", "nan"))
+        phases.conclude(ended=ended)
         boundary = phases.boundary(None, done, None, now, predicted=False)
         if cause.reason == "exception":
             frame = next((f for f in cause.stack if frames.origin(f.f_code.co_filename) == "user"), None)

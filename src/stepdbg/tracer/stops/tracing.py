@@ -117,10 +117,10 @@ class Trace:
             self._kept_alive.keep(registry.named)
             found: tuple[m.Effect, ...] | None = None
             if self._wanted.effects:
-                known = self._before is not None and (boundary.done is not None or boundary.inside)
-                named = (
-                    self._returns.since_boundary(phases.last, phases.open, self._before or {}, after) if known else []
-                )
+                named: list[m.Effect] = []
+                if self._before is not None and (boundary.done is not None or boundary.inside or boundary.next is None):
+                    done = phases.last if boundary.done is not None or boundary.inside else None
+                    named = self._returns.since_boundary(done, phases.open, self._before, after)
                 found = tuple(nonfinite.marked(named, registry))
             registry.release()
             if self._kept_alive.let_go(registry.named):  # which is no effect of the phase that comes

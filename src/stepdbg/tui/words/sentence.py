@@ -61,7 +61,7 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = 
             so_far = _everything(Effects(stop.effects.basis, counts, stop.effects.named))
             return f"{words}; so far {boundary.inside[-1]} {so_far}"
         if boundary.next is None:
-            return "the script has ended"
+            return _at_end(stop.effects)
         return f"nothing is done yet; {boundary.next} comes first. Press {next_key} to run it and see what it changes"
     if boundary.skipped:
         return f"{done} was skipped: the gradients were not finite, and nothing changed"
@@ -79,6 +79,16 @@ def sentence(stop: Stop, model: str = "", next_key: str = "n", glyphs: Glyphs = 
     if then := _earlier(stop, stop.effects) + _then(stop, stop.effects):
         words = words.removesuffix(_STILL_THERE)  # it gives way to what is news
     return words + then + ending
+
+
+def _at_end(effects: Effects | None) -> str:
+    """The script has ended, and what it did last was no phase."""
+    if effects is not None and effects.basis == "counters":
+        return f"the script has ended. {since_the_last_stop(effects)}"
+    counts = tuple(one for one in effects.counts if one.count and one.kind not in ("rng", "batch")) if effects else ()
+    if effects is None or not counts:
+        return "the script has ended"
+    return f"the script has ended; before that, it {_everything(Effects(effects.basis, counts, effects.named))}"
 
 
 def _over(done: str, epoch: int, effects: Effects | None) -> str:
