@@ -335,6 +335,8 @@ def test_what_a_module_or_a_gradient_is_called_is_checked_before_it_is_set(folde
         found = ask("gradient of model.layers.*.weight")
         assert found.matches[0] == "model.layers.0.attn.weight"
         assert ask("gradient of model.head.wieght").unknown.endswith("did you mean model.head.weight?")
+        assert ask("forward of modl.layer.*").unknown.endswith("did you mean model.layers.*?")
+        assert ask("forward of model.xyzzy.*").unknown == "nothing is called model.xyzzy.* yet"
         assert isinstance(ask("before gradient of model.head.weight"), m.Refusal)
 
 
