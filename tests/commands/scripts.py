@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness import warm
 from harness.deadline import deadline
 from tracer import bare_hub
 
@@ -82,11 +81,6 @@ def write(folder: Path, text: str, name: str = "train.py") -> Path:
     if "descent" in text:
         (folder / "descent.py").write_text(DESCENT)
     return path
-
-
-def warm_python() -> tuple[str, str]:
-    """An option of a command: the script runs in a Python that has imported torch already (`harness.warm`)."""
-    return "--python", str(warm.interpreter())
 
 
 def bare(*command: str | Path, cwd: Path | None = None) -> tuple[int, bytes, bytes]:

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness import warm
 from harness.deadline import deadline
 from hub.room import Screen, runtime
 
-from commands.scripts import HEADLESS, STEPDBG, bare, run, warm_python
+from commands.scripts import HEADLESS, STEPDBG, bare, run
 from stepdbg.commands.attach import named_session
 from stepdbg.errors import SessionError
 from stepdbg.hub.process.session_file import living_sessions
@@ -112,7 +113,7 @@ def test_the_first_bad_value_stops_it_and_is_told_with_what_has_made_it(runtime_
         "for i in range(4):\n    opt.zero_grad()\n    loss = (net(torch.ones(3, 2)) / (i != 2)).sum() * (i != 2)\n"
         "    loss.backward()\n    opt.step()\n"
     )
-    command = [*HEADLESS, *warm_python(), "--stop-on", "nan", str(script)]
+    command = [*HEADLESS, *warm.option(), "--stop-on", "nan", str(script)]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
     line = running.stderr.readline()
@@ -132,7 +133,7 @@ def test_an_exception_is_no_stop_where_that_is_switched_off(runtime_folder: Path
         "torch.optim.SGD(net.parameters(), lr=0.1).zero_grad()\nnet(torch.ones(1, 2)).sum().backward()\n"
         "net(torch.ones(1, 3))\n"
     )
-    assert run(*HEADLESS, *warm_python(), "--stop-on", "never", script) == bare(script)
+    assert run(*HEADLESS, *warm.option(), "--stop-on", "never", script) == bare(script)
 
 
 def test_stop_ends_the_target_and_the_session(runtime_folder: Path) -> None:

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness import warm
 from harness.deadline import deadline
 from hub.room import runtime
 
-from commands.scripts import HEADLESS, STEPDBG, warm_python
+from commands.scripts import HEADLESS, STEPDBG
 from stepdbg.commands.breakpoints import read_breakpoints
 from stepdbg.commands.target import Target
 from stepdbg.errors import UsageError
@@ -78,7 +79,7 @@ def test_a_run_without_a_screen_stops_at_the_line_and_says_so_and_notes_messages
     points = ["-b", "train.py:4 once if i == 2", "-b", 'train.py:9 log "round {i}"', "-b", "elsewhere.py:3"]
     with runtime():
         running = subprocess.Popen(
-            [*HEADLESS, *warm_python(), *points, "train.py"],
+            [*HEADLESS, *warm.option(), *points, "train.py"],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -97,7 +98,7 @@ def test_a_run_without_a_screen_stops_at_the_line_and_says_so_and_notes_messages
 def test_a_file_that_was_never_loaded_is_told_at_the_end(folder: Path) -> None:
     with runtime():
         done = subprocess.run(
-            [*HEADLESS, *warm_python(), "-b", "a/net.py:3", "train.py"],
+            [*HEADLESS, *warm.option(), "-b", "a/net.py:3", "train.py"],
             cwd=folder,
             capture_output=True,
             text=True,
@@ -110,7 +111,7 @@ def test_a_file_that_was_never_loaded_is_told_at_the_end(folder: Path) -> None:
 def test_what_nothing_in_the_run_could_have_met_is_told_at_the_end(folder: Path) -> None:
     with runtime():
         done = subprocess.run(
-            [*HEADLESS, *warm_python(), "-b", "step of op", "-b", "epoch 2", "-b", "step if i > 9", "train.py"],
+            [*HEADLESS, *warm.option(), "-b", "step of op", "-b", "epoch 2", "-b", "step if i > 9", "train.py"],
             cwd=folder,
             capture_output=True,
             text=True,
@@ -126,7 +127,7 @@ def test_what_nothing_in_the_run_could_have_met_is_told_at_the_end(folder: Path)
 def test_a_condition_that_raises_is_told_in_a_run_without_a_screen(folder: Path) -> None:
     with runtime():
         running = subprocess.Popen(
-            [*HEADLESS, *warm_python(), "-b", "train.py:4 if nothing", "train.py"],
+            [*HEADLESS, *warm.option(), "-b", "train.py:4 if nothing", "train.py"],
             cwd=folder,
             stderr=subprocess.PIPE,
             text=True,

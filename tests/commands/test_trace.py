@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import warm
 from harness.deadline import deadline
 from harness.place import STEPDBG as INSTALLED
 from harness.place import Place
 from hub.room import Screen
 from tracer.bare_hub import debuggee
 
-from commands.scripts import DEMOS, STEPDBG, TRAINING, bare, read, run, running, warm_python, write
+from commands.scripts import DEMOS, STEPDBG, TRAINING, bare, read, run, running, write
 from stepdbg.hub.process.session_file import read_session_file
 from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, Leave, Steer
 
@@ -37,7 +38,7 @@ def phases(lines: list[dict[str, Any]]) -> list[str | None]:
 
 def test_a_line_tells_where_a_boundary_lies_and_what_was_done(tmp_path: Path, file: Path) -> None:
     script = write(tmp_path, TRAINING + "train(2)\nprint('trained')\n")
-    status, out, err = run(*TRACE, *warm_python(), "-o", file, script)
+    status, out, err = run(*TRACE, *warm.option(), "-o", file, script)
     assert (status, out, err) == (0, b"trained\n", b"")
     lines = read(file)
     assert phases(lines) == [None, *ORDER, *ORDER]
@@ -61,7 +62,7 @@ def test_a_line_tells_where_a_boundary_lies_and_what_was_done(tmp_path: Path, fi
 
 def test_without_a_file_whole_lines_go_to_stderr(tmp_path: Path) -> None:
     script = write(tmp_path, TRAINING + "train(40)\nprint('trained')\n")
-    status, out, err = run(*TRACE, *warm_python(), script)
+    status, out, err = run(*TRACE, *warm.option(), script)
     assert (status, out) == (0, b"trained\n")
     (tmp_path / "caught").write_bytes(err)
     assert len(read(tmp_path / "caught")) == 40 * 5 + 1
@@ -79,7 +80,7 @@ def test_a_traced_demo_ends_in_the_bits_and_the_output_of_a_bare_one(demo: str, 
 @pytest.mark.parametrize("demo", ["mnist.py", "plain.py"])
 def test_the_effects_are_those_of_a_stepped_run(demo: str, file: Path) -> None:
     arguments = (str(DEMOS / demo), "--updates", "3", "--epochs", "1")
-    assert run(*TRACE, *warm_python(), "-o", file, "--effects", *arguments)[0] == 0
+    assert run(*TRACE, *warm.option(), "-o", file, "--effects", *arguments)[0] == 0
     lines = {line["boundary"]: line for line in read(file)}
     with debuggee(*arguments) as training:
         stops = {stop.boundary.index: stop for stop in training.stops()}
@@ -108,7 +109,7 @@ def test_all_effects_are_told_however_many_there_are(tmp_path: Path, file: Path)
         tmp_path,
         TRAINING.replace("nn.Linear(3, 1)", "nn.Sequential(*[nn.Linear(3, 3) for _ in range(1100)])") + "train(1)\n",
     )
-    assert run(*TRACE, *warm_python(), "-o", file, "--effects", script)[0] == 0
+    assert run(*TRACE, *warm.option(), "-o", file, "--effects", script)[0] == 0
     backward = next(line for line in read(file) if line["done"] == "backward")
     assert sum(effect["kind"] == "grad" for effect in backward["effects"]) == 2200
 
@@ -117,7 +118,7 @@ def test_fingerprints_are_the_same_in_another_process_and_differ_where_the_bytes
     script = write(tmp_path, "import random, numpy\n" + TRAINING + "train(int(sys.argv[1]))\n")
     traces = [tmp_path / "a", tmp_path / "b"]
     for trace in traces:
-        assert run(*TRACE, *warm_python(), "-o", trace, "--fingerprints", script, "2")[0] == 0
+        assert run(*TRACE, *warm.option(), "-o", trace, "--fingerprints", script, "2")[0] == 0
     first, second = (read(trace) for trace in traces)
     seeded = ("random", "numpy.random")  # these two the script does not seed
     for one, other in zip(first, second, strict=True):
@@ -135,7 +136,7 @@ def test_a_loss_that_is_no_number_is_valid_json(tmp_path: Path, file: Path) -> N
     loss = TRAINING.replace(".mean()", ".mean() * factor")
     ones = "    for p in model.parameters():\n        nn.init.ones_(p)\n"
     each = f"for factor in map(float, sys.argv[1:]):\n{ones}    train(1)\n"
-    assert run(*TRACE, *warm_python(), "-o", file, write(tmp_path, loss + each), "inf", "-inf", "nan")[0] == 0
+    assert run(*TRACE, *warm.option(), "-o", file, write(tmp_path, loss + each), "inf", "-inf", "nan")[0] == 0
     found = [(line["loss"], line["loss_is"]) for line in read(file) if line["done"] == "step"]
     assert found == [(None, "inf"), (None, "-inf"), (None, "nan")]
 
@@ -146,7 +147,7 @@ def test_phases_of_a_closure_lie_inside_step(tmp_path: Path, file: Path) -> None
         TRAINING + "def closure():\n    optimizer.zero_grad()\n    loss = model(torch.ones(2, 3)).sum()\n"
         "    loss.backward()\n    return loss\noptimizer.step(closure)\n",
     )
-    assert run(*TRACE, *warm_python(), "-o", file, script)[0] == 0
+    assert run(*TRACE, *warm.option(), "-o", file, script)[0] == 0
     assert [(line["inside"], line["done"], line["next"]) for line in read(file)] == [
         ([], None, "step"),
         (["step"], None, "zero_grad"),
@@ -159,13 +160,13 @@ def test_phases_of_a_closure_lie_inside_step(tmp_path: Path, file: Path) -> None
 
 
 def test_evaluation_is_traced(file: Path) -> None:
-    assert run(*TRACE, *warm_python(), "-o", file, DEMOS / "plain.py", "--updates", "1", "--epochs", "1")[0] == 0
+    assert run(*TRACE, *warm.option(), "-o", file, DEMOS / "plain.py", "--updates", "1", "--epochs", "1")[0] == 0
     assert phases(read(file))[-3:] == ["scheduler", "eval", "eval"]
 
 
 def test_an_exception_is_the_last_line_and_the_status_is_the_scripts(tmp_path: Path, file: Path) -> None:
     script = write(tmp_path, TRAINING + "train(1)\nmodel(torch.ones(2, 2))\n")
-    assert run(*TRACE, *warm_python(), "-o", file, "--effects", script) == bare(script)
+    assert run(*TRACE, *warm.option(), "-o", file, "--effects", script) == bare(script)
     last = read(file)[-1]
     assert (last["reason"], last["next"], last["done"], last["inside"]) == ("exception", None, None, ["forward"])
     assert last["failure"]["type"] == "RuntimeError"
@@ -184,7 +185,7 @@ ENDS = {
 @pytest.mark.parametrize("end", ENDS)
 def test_nothing_is_lost_however_the_script_ends(tmp_path: Path, file: Path, end: str) -> None:
     script = write(tmp_path, TRAINING + f"train(60)\n{end}\n")
-    python = () if "KeyboardInterrupt" in end else warm_python()
+    python = () if "KeyboardInterrupt" in end else warm.option()
     traced = run(*TRACE, *python, "-o", file, "--fingerprints", script)
     by_itself = run(sys.executable, script) if "KeyboardInterrupt" in end else bare(script)
     assert traced == by_itself
@@ -220,7 +221,7 @@ finally:
 
 def test_updates_ends_the_script_as_sys_exit_would(tmp_path: Path, file: Path) -> None:
     script = write(tmp_path, TRAINING + FINALLY)
-    traced = run(*TRACE, *warm_python(), "-o", file, "--updates", "3", script)
+    traced = run(*TRACE, *warm.option(), "-o", file, "--updates", "3", script)
     assert traced == (0, b"begun\nfinally\natexit\n", b"")
     lines = read(file)
     assert phases(lines) == [None, *ORDER * 3]
@@ -252,14 +253,14 @@ def test_updates_ends_a_generator_loop_where_it_stands(tmp_path: Path, file: Pat
 
 def test_a_script_that_has_fewer_updates_ends_by_itself(tmp_path: Path, file: Path) -> None:
     script = write(tmp_path, TRAINING + "train(2)\nsys.exit(6)\n")
-    assert run(*TRACE, *warm_python(), "-o", file, "--updates", "3", script)[0] == 6
+    assert run(*TRACE, *warm.option(), "-o", file, "--updates", "3", script)[0] == 6
     assert read(file)[-1]["reason"] == "exit"
 
 
 def test_a_script_that_will_not_end_is_terminated_and_said_so(tmp_path: Path, file: Path) -> None:
     stubborn = "import signal\nsignal.signal(15, signal.SIG_IGN)\ntry:\n    train(9)\nexcept SystemExit:\n"
     script = write(tmp_path, TRAINING + stubborn + "    while True:\n        signal.pause()\n")
-    status, _, err = run(*TRACE, *warm_python(), "-o", file, "--updates", "1", script)
+    status, _, err = run(*TRACE, *warm.option(), "-o", file, "--updates", "1", script)
     assert status == 0
     assert err.startswith(b"stepdbg: process ")
     assert err.endswith(b"has not ended 10 s after update 1: terminated\n")
@@ -278,7 +279,7 @@ def test_two_ranks_are_traced_apart_and_both_are_ended(tmp_path: Path, file: Pat
         "sys.exit(sum(rank.wait() for rank in both))\n",
         "launch.py",
     )
-    status, out, err = run(*TRACE, *warm_python(), "-o", file, "--effects", "--updates", "2", launcher, cwd=tmp_path)
+    status, out, err = run(*TRACE, *warm.option(), "-o", file, "--effects", "--updates", "2", launcher, cwd=tmp_path)
     assert (status, out, err) == (0, b"", b"")
     lines = read(file)
     for rank in (0, 1):
@@ -289,7 +290,7 @@ def test_two_ranks_are_traced_apart_and_both_are_ended(tmp_path: Path, file: Pat
 
 def test_a_breakpoint_of_the_scripts_own_is_a_line_and_no_stop(tmp_path: Path, file: Path) -> None:
     script = write(tmp_path, "import stepdbg\n" + TRAINING + "train(1)\nstepdbg.breakpoint()\n")
-    assert run(*TRACE, *warm_python(), "-o", file, script)[0] == 0
+    assert run(*TRACE, *warm.option(), "-o", file, script)[0] == 0
     assert read(file)[-2]["reason"] == "breakpoint"
 
 
@@ -363,7 +364,7 @@ def test_a_file_that_cannot_be_written_is_said_before_training_starts(tmp_path: 
         (tmp_path, b"Is a directory"),
         (script, b"overwrite"),
     ):
-        status, out, err = run(*TRACE, *warm_python(), "-o", file, script, cwd=tmp_path)
+        status, out, err = run(*TRACE, *warm.option(), "-o", file, script, cwd=tmp_path)
         assert (status, out) == (2, b"")
         assert err.startswith(b"stepdbg: ")
         assert why in err
@@ -375,7 +376,7 @@ def test_a_file_that_cannot_be_written_is_said_before_training_starts(tmp_path: 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk at hand")
 def test_a_disk_that_is_full_is_said_once_and_training_goes_on(tmp_path: Path) -> None:
     script = write(tmp_path, TRAINING + "train(5)\nprint('trained')\nsys.exit(3)\n")
-    status, out, err = run(*TRACE, *warm_python(), "-o", "/dev/full", script)
+    status, out, err = run(*TRACE, *warm.option(), "-o", "/dev/full", script)
     assert (status, out) == (3, b"trained\n")
     assert err == (
         b"stepdbg: cannot write more of the trace to /dev/full (No space left on device); training goes on untraced\n"

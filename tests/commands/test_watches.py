@@ -6,8 +6,9 @@ import csv
 from pathlib import Path
 
 import pytest
+from harness import warm
 
-from commands.scripts import HEADLESS, STEPDBG, TRAINING, bare, run, warm_python, write
+from commands.scripts import HEADLESS, STEPDBG, TRAINING, bare, run, write
 
 TRAINS = TRAINING + "train(3)\nprint('trained', model.weight.norm().item())\nsys.exit(3)\n"
 
@@ -20,7 +21,7 @@ def runtime(runtime_folder: Path) -> None:
 def test_what_is_watched_is_a_line_for_each_update_that_is_sampled(tmp_path: Path) -> None:
     script = write(tmp_path, TRAINS)
     status, out, err = run(
-        *HEADLESS, *warm_python(), "-w", "loss", "--watch", "norm(model.weight)", "-w", "missing", script
+        *HEADLESS, *warm.option(), "-w", "loss", "--watch", "norm(model.weight)", "-w", "missing", script
     )
     assert (status, out) == bare(script)[:2]
     lines = err.decode().splitlines()
@@ -33,7 +34,7 @@ def test_what_is_watched_is_a_line_for_each_update_that_is_sampled(tmp_path: Pat
 
 def test_values_are_rows_of_a_file(tmp_path: Path) -> None:
     script, file = write(tmp_path, TRAINS), tmp_path / "values.csv"
-    status, out, err = run(*HEADLESS, *warm_python(), "-w", "norm(model.weight)", "--watch-csv", file, script)
+    status, out, err = run(*HEADLESS, *warm.option(), "-w", "norm(model.weight)", "--watch-csv", file, script)
     assert (status, out, err) == bare(script)
     rows = [*csv.reader(file.read_text().splitlines())]
     assert rows[0] == ["rank", "update", "watch", "value"]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import warm
 
-from commands.scripts import STEPDBG, read, run, warm_python, write
+from commands.scripts import STEPDBG, read, run, write
 
 pytestmark = pytest.mark.usefixtures("runtime_folder")
 
@@ -101,7 +102,7 @@ def by_process(lines: list[dict[str, Any]]) -> dict[int, list[dict[str, Any]]]:
 
 
 def test_a_child_that_trains_is_a_rank_however_it_was_started(tmp_path: Path, file: Path) -> None:
-    status, out, err = run(*TRACE, *warm_python(), "-o", file, write(tmp_path, CHILDREN))
+    status, out, err = run(*TRACE, *warm.option(), "-o", file, write(tmp_path, CHILDREN))
     assert (status, err) == (0, b"")
     *children, parent = map(int, out.split())
     found = by_process(read(file))
@@ -115,7 +116,7 @@ def test_a_child_that_trains_is_a_rank_however_it_was_started(tmp_path: Path, fi
 
 
 def test_a_child_forked_in_mid_training_goes_on_as_a_rank_of_its_own(tmp_path: Path, file: Path) -> None:
-    status, out, err = run(*TRACE, *warm_python(), "-o", file, "--effects", write(tmp_path, BOTH))
+    status, out, err = run(*TRACE, *warm.option(), "-o", file, "--effects", write(tmp_path, BOTH))
     assert (status, out, err) == (0, b"trained\n" * 2, b"")
     first, second = sorted(by_process(read(file)).values(), key=len)
     assert {line["rank"] for line in first} == {1}

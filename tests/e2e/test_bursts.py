@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from harness import warm
 from harness.place import DEMOS, Place
 from harness.stepping import leave, shown, step_to, wait_stop
 
@@ -13,7 +14,7 @@ SIZES = [(80, 24), (160, 50)]
 def test_a_filter_an_edit_a_jump_the_console_and_steps_typed_in_one_go_do_what_they_do_one_by_one(
     place: Place, size: tuple[int, int]
 ) -> None:
-    terminal = place.stepdbg(DEMOS / "mnist.py", size=size)
+    terminal = place.stepdbg(*warm.option(), DEMOS / "mnist.py", size=size)
     before = step_to(terminal, "forward")
     terminal.type("3/fc1 biasn\x7f\r\r@7\reold*0+12.5\r\rn")
     terminal.wait_until(lambda: shown(terminal) not in (None, before), "the step behind the edit")

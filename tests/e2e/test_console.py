@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from harness import warm
 from harness.place import DEMOS, Place
 from harness.stepping import leave, move, step_to, words
 from harness.terminal import Terminal
@@ -14,7 +15,7 @@ SIZES = [(80, 24), (160, 50)]
 def test_python_runs_in_the_chosen_frame_and_what_it_changes_arrives_in_training(
     place: Place, size: tuple[int, int]
 ) -> None:
-    terminal = place.stepdbg(DEMOS / "mnist.py", size=size)
+    terminal = place.stepdbg(*warm.option(), DEMOS / "mnist.py", size=size)
     step_to(terminal, "backward")
     terminal.press("6", "u")
     terminal.wait_for("called", "train(model, train_loader", "Namespace(epochs=5")
@@ -60,7 +61,7 @@ def test_python_runs_in_the_chosen_frame_and_what_it_changes_arrives_in_training
 
 
 def test_a_megabyte_pasted_is_refused_in_one_line_and_the_screen_answers_at_once(place: Place) -> None:
-    terminal = place.stepdbg(DEMOS / "plain.py")
+    terminal = place.stepdbg(*warm.option(), DEMOS / "plain.py")
     step_to(terminal, "loss")
     terminal.press("!")
     terminal.wait_for("enter run")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from harness import warm
 from harness.place import DEMOS, Place
 from harness.stepping import move, step_to
 
 
 def test_an_endless_edit_is_interrupted_and_a_keyboard_interrupt_is_the_edits_own(place: Place) -> None:
-    terminal = place.stepdbg("--fresh", "--no-hints", DEMOS / "plain.py", size=(100, 30))
+    terminal = place.stepdbg(*warm.option(), "--fresh", "--no-hints", DEMOS / "plain.py", size=(100, 30))
     step_to(terminal, "backward")
     terminal.press("1")
     terminal.wait_for("weight")

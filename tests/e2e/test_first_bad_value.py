@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from harness import warm
 from harness.place import Place
 from harness.stepping import leave, move, wait_stop
 from harness.terminal import Terminal
@@ -38,7 +39,7 @@ def highlighted(terminal: Terminal) -> str:
 def test_it_is_set_met_and_told(place: Place, tmp_path: Path, size: tuple[int, int]) -> None:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
-    terminal = place.stepdbg(script, size=size)
+    terminal = place.stepdbg(*warm.option(), script, size=size)
     wait_stop(terminal)
     terminal.press("b")
     terminal.wait_for("stop at the first NaN")

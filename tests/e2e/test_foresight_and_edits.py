@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from harness import warm
 from harness.place import DEMOS, Place
 from harness.stepping import leave, move, printed, step_to
 
@@ -14,7 +15,7 @@ def test_a_step_is_foretold_and_kept_and_what_is_edited_and_taken_back_changes_n
     bare = place.terminal([sys.executable, *ARGUMENTS])
     assert bare.wait_exit(60) == 0
 
-    terminal = place.stepdbg(*ARGUMENTS)
+    terminal = place.stepdbg(*warm.option(), *ARGUMENTS)
     step_to(terminal, "backward")
     terminal.press("1", "home", "down", "down", "e")
     terminal.wait_for("model.conv.weight  =", "part of it")

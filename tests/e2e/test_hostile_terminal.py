@@ -12,6 +12,7 @@ import termios
 from pathlib import Path
 
 import pytest
+from harness import warm
 from harness.place import STEPDBG, Place
 from harness.terminal import Terminal
 
@@ -68,7 +69,7 @@ def test_no_name_output_or_exception_of_a_script_commands_the_terminal_in_any_pa
 ) -> None:
     script = tmp_path / "hostile.py"
     script.write_text(HOSTILE)
-    terminal = place.stepdbg("--fresh", "--no-hints", script, "\x1b]0;PWNARG\x07", size=(160, 50))
+    terminal = place.stepdbg(*warm.option(), "--fresh", "--no-hints", script, "\x1b]0;PWNARG\x07", size=(160, 50))
     terminal.wait_for("PAUSED", seconds=60)
 
     def look(*keys: str) -> None:
@@ -175,7 +176,7 @@ def test_what_leads_to_no_terminal_is_refused_in_one_line(place: Place) -> None:
 def test_after_a_crash_the_traceback_is_left_on_the_terminal_and_commands_nothing(place: Place, tmp_path: Path) -> None:
     script = tmp_path / "crash.py"
     script.write_text('print("one", flush=True)\nraise RuntimeError("e\\x1b]0;PWN\\x07z")\n')
-    terminal = place.stepdbg("--fresh", "--no-hints", script)
+    terminal = place.stepdbg(*warm.option(), "--fresh", "--no-hints", script)
     terminal.wait_for("EXITED")
     terminal.press("q")
     assert terminal.wait_exit() == 0

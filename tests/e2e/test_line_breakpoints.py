@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from harness import warm
 from harness.place import DEMOS, STEPDBG, Place
 from harness.stepping import leave, printed
 
@@ -40,7 +41,7 @@ for number in range(60):
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_a_line_is_stopped_at_shown_and_run_to(place: Place, tmp_path: Path, size: tuple[int, int]) -> None:
     (tmp_path / "train.py").write_text(TRAIN)
-    terminal = place.stepdbg("-b", "train.py:11 if number == 2", "train.py", cwd=tmp_path, size=size)
+    terminal = place.stepdbg(*warm.option(), "-b", "train.py:11 if number == 2", "train.py", cwd=tmp_path, size=size)
     terminal.wait_for("PAUSED before", seconds=60)
     terminal.press("c")
     terminal.wait_for("PAUSED at train.py:11, inside forward", "update 3", "about to run", seconds=60)
@@ -82,7 +83,9 @@ def test_waiting_for_lines_and_stopping_at_them_changes_no_bit(place: Place) -> 
     assert bytes(terminal.transcript) == bare
     place.wait_empty()
 
-    terminal = place.stepdbg("-b", f"mnist.py:{forward} once", "-b", f"mnist.py:{backward} ignore 2", demo, *arguments)
+    terminal = place.stepdbg(
+        *warm.option(), "-b", f"mnist.py:{forward} once", "-b", f"mnist.py:{backward} ignore 2", demo, *arguments
+    )
     terminal.wait_for("PAUSED before", seconds=60)
     for there in (f"at mnist.py:{forward}", f"at mnist.py:{backward}, inside backward", "update 4"):
         terminal.press("c")

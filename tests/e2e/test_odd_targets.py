@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from harness import warm
 from harness.place import DEMOS, Place
 from harness.stepping import leave, move, shown, wait_stop, words
 
@@ -51,7 +52,7 @@ def test_binary_output_disturbs_nothing(place: Place, tmp_path: Path) -> None:
 
 
 def test_a_terminal_of_20_by_5_steps_too(place: Place) -> None:
-    terminal = place.stepdbg(DEMOS / "mnist.py", "--updates", "2", size=(20, 5))
+    terminal = place.stepdbg(*warm.option(), DEMOS / "mnist.py", "--updates", "2", size=(20, 5))
     terminal.wait_for("PAUSED", "data", seconds=60)
     terminal.press("n")
     terminal.wait_for("PAUSED", "zero_g")
@@ -64,7 +65,7 @@ def test_a_terminal_of_20_by_5_steps_too(place: Place) -> None:
 
 
 def test_a_second_screen_is_announced_and_both_steer(place: Place) -> None:
-    first = place.stepdbg(DEMOS / "plain.py", "--updates", "3")
+    first = place.stepdbg(*warm.option(), DEMOS / "plain.py", "--updates", "3")
     wait_stop(first)
     second = place.stepdbg("attach")
     assert wait_stop(second).next == "data"

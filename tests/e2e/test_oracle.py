@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from harness import warm
 from harness.place import DEMOS, STEPDBG, Place
 from harness.stepping import Shown, leave, move, printed, step_to, wait_stop
 
@@ -23,7 +24,7 @@ def test_free_stepped_and_continued_a_run_ends_in_the_bits_of_a_bare_one(place: 
     assert bytes(terminal.transcript) == bare
     place.wait_empty()
 
-    terminal = place.stepdbg(DEMOS / demo, *ARGUMENTS[demo])
+    terminal = place.stepdbg(*warm.option(), DEMOS / demo, *ARGUMENTS[demo])
     step_to(terminal, None, limit=80)
     stepped = printed(place)
     leave(terminal, "go on")
@@ -31,7 +32,7 @@ def test_free_stepped_and_continued_a_run_ends_in_the_bits_of_a_bare_one(place: 
     assert stepped == bare
     place.wait_empty()
 
-    terminal = place.stepdbg(DEMOS / demo, *ARGUMENTS[demo])
+    terminal = place.stepdbg(*warm.option(), DEMOS / demo, *ARGUMENTS[demo])
     wait_stop(terminal)
     terminal.press("c")
     terminal.wait_for("at the end of the script", seconds=60)
@@ -53,7 +54,7 @@ def test_with_every_tensor_owner_graph_and_past_looked_at_it_ends_in_the_same_bi
     assert terminal.wait_exit(60) == 0
     bare = bytes(terminal.transcript)
 
-    terminal = place.stepdbg(DEMOS / "mnist.py", *arguments, size=(100, 40))
+    terminal = place.stepdbg(*warm.option(), DEMOS / "mnist.py", *arguments, size=(100, 40))
     stop = wait_stop(terminal)
     terminal.press("3", "z")
     terminal.wait_for("hyperparameter")
@@ -96,7 +97,7 @@ def test_with_every_phase_stepped_into_it_ends_in_the_same_bits(place: Place) ->
     assert terminal.wait_exit(60) == 0
     bare = bytes(terminal.transcript)
 
-    terminal = place.stepdbg(DEMOS / "mnist.py", *arguments, size=(100, 40))
+    terminal = place.stepdbg(*warm.option(), DEMOS / "mnist.py", *arguments, size=(100, 40))
     stop = wait_stop(terminal)
     units = []
     while stop.next is not None or stop.within is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from harness import warm
 from harness.deadline import deadline
 from harness.place import DEMOS, Place
 from harness.stepping import Shown, leave, move, printed, wait_stop
@@ -151,7 +152,7 @@ def test_inspected_in_full_stepped_into_and_with_every_panel_opened_it_ends_in_t
     bare = bytes(terminal.transcript)
     assert all(word in bare for word in (b"weights and gradients", b"optimizer", b"random", b"digest"))
 
-    terminal = place.stepdbg(script, *arguments, size=(110, 44))
+    terminal = place.stepdbg(*warm.option(), script, *arguments, size=(110, 44))
     stop = wait_stop(terminal)
     terminal.press("z")
     boundaries, looked, inside = 0, 0, set()

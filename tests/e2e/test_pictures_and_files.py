@@ -6,6 +6,7 @@ import base64
 import sys
 from pathlib import Path
 
+from harness import warm
 from harness.place import DEMOS, Place
 from harness.stepping import leave, move, printed, step_to
 from safetensors.torch import load_file
@@ -17,7 +18,7 @@ def test_digits_are_seen_with_their_labels_and_what_is_kept_changes_no_bit(place
     bare = place.terminal([sys.executable, *ARGUMENTS])
     assert bare.wait_exit(60) == 0
 
-    terminal = place.stepdbg(*ARGUMENTS, cwd=tmp_path)
+    terminal = place.stepdbg(*warm.option(), *ARGUMENTS, cwd=tmp_path)
     step_to(terminal, "forward")
     terminal.press("1", "end", "up", "enter")  # x, the images
     terminal.wait_for("x [0, 0, 0, 0]", "0 y=", "1 y=", "▀")

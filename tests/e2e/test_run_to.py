@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from harness import warm
 from harness.place import Place
 from harness.stepping import leave
 
@@ -28,7 +29,7 @@ def test_paused_on_the_way_the_goal_is_kept_until_it_is_reached_or_dropped(
     place: Place, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     (tmp_path / "train.py").write_text(TRAIN)
-    terminal = place.stepdbg("train.py", cwd=tmp_path, size=size)
+    terminal = place.stepdbg(*warm.option(), "train.py", cwd=tmp_path, size=size)
     terminal.wait_for("PAUSED before", seconds=60)
     terminal.press("t")
     terminal.wait_for("Run to")

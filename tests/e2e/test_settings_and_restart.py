@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness import warm
 from harness.place import DEMOS, STEPDBG, Place
 from harness.stepping import leave, move, shown, step_to, wait_stop
 
@@ -23,7 +24,7 @@ for i in range(3):
 def test_breakpoints_and_layout_come_back_hints_do_not_and_fresh_begins_without_all(place: Place) -> None:
     (place.home / "config.toml").write_text('theme = "light"\n[keys]\nnext = "f8"\nfinish = "c"\n')
     (place.home / "hints.toml").unlink()
-    terminal = place.stepdbg(DEMOS / "plain.py", size=(100, 30))
+    terminal = place.stepdbg(*warm.option(), DEMOS / "plain.py", size=(100, 30))
     terminal.wait_for("config.toml", "'c' is that of continue too")
     terminal.click_on("config.toml")  # what was said goes
     wait_stop(terminal)
@@ -45,14 +46,14 @@ def test_breakpoints_and_layout_come_back_hints_do_not_and_fresh_begins_without_
     (kept,) = (place.home / "scripts").glob("plain-*.toml")
     assert 'at = "before ' in kept.read_text()
 
-    again = place.stepdbg(DEMOS / "plain.py", size=(100, 30))
+    again = place.stepdbg(*warm.option(), DEMOS / "plain.py", size=(100, 30))
     wait_stop(again)
     again.wait_for("1 breakpoint", "momentum")
     assert "no hints" not in again.text
     leave(again, "stop")
     assert again.wait_exit() == 0
 
-    fresh = place.stepdbg("--fresh", DEMOS / "plain.py", size=(100, 30), LANG="C", LC_ALL="C")
+    fresh = place.stepdbg(*warm.option(), "--fresh", DEMOS / "plain.py", size=(100, 30), LANG="C", LC_ALL="C")
     fresh.wait_for("no UTF-8", "LC_ALL=C")
     wait_stop(fresh)
     fresh.press("8")

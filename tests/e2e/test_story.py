@@ -8,6 +8,7 @@ loss fall, leaves, comes back, and ends it; and the terminal is as it was.
 from __future__ import annotations
 
 import pytest
+from harness import warm
 from harness.place import DEMOS, Place
 from harness.stepping import leave, move, session, shown, step_to, under, wait_stop, words
 from harness.terminal import Terminal
@@ -41,7 +42,7 @@ def told(terminal: Terminal, sentence: str) -> bool:
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("demo", PARAMETERS)
 def test_each_phase_shows_what_it_did_and_nothing_else(place: Place, demo: str, size: tuple[int, int]) -> None:
-    terminal = place.stepdbg(DEMOS / demo, size=size)
+    terminal = place.stepdbg(*warm.option(), DEMOS / demo, size=size)
     number = PARAMETERS[demo]
 
     first = walk(terminal, MNIST)
@@ -69,7 +70,7 @@ def test_each_phase_shows_what_it_did_and_nothing_else(place: Place, demo: str, 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("demo", PARAMETERS)
 def test_an_edit_arrives_in_training_and_is_taken_back(place: Place, demo: str, size: tuple[int, int]) -> None:
-    terminal = place.stepdbg(DEMOS / demo, size=size)
+    terminal = place.stepdbg(*warm.option(), DEMOS / demo, size=size)
     step_to(terminal, "step")
     move(terminal, "n")
     open_first_parameter(terminal)
@@ -103,7 +104,7 @@ def test_an_edit_arrives_in_training_and_is_taken_back(place: Place, demo: str, 
 def test_a_breakpoint_stops_a_run_and_the_run_is_left_and_found_again(
     place: Place, demo: str, size: tuple[int, int]
 ) -> None:
-    terminal = place.stepdbg(DEMOS / demo, "--epochs", "1000", size=size)
+    terminal = place.stepdbg(*warm.option(), DEMOS / demo, "--epochs", "1000", size=size)
     step_to(terminal, "backward")
     terminal.press("b")
     terminal.wait_for("stop before backward")
@@ -141,7 +142,7 @@ def test_a_breakpoint_stops_a_run_and_the_run_is_left_and_found_again(
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("demo", PARAMETERS)
 def test_finish_stops_where_the_next_update_opens(place: Place, demo: str, size: tuple[int, int]) -> None:
-    terminal = place.stepdbg(DEMOS / demo, size=size)
+    terminal = place.stepdbg(*warm.option(), DEMOS / demo, size=size)
     step_to(terminal, "forward")
     assert move(terminal, "f").next == "data"
     walk(terminal, MNIST[:3])
@@ -149,7 +150,7 @@ def test_finish_stops_where_the_next_update_opens(place: Place, demo: str, size:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_resizing_in_the_middle_keeps_the_stop_and_the_panel(place: Place, size: tuple[int, int]) -> None:
-    terminal = place.stepdbg(DEMOS / "plain.py", size=size)
+    terminal = place.stepdbg(*warm.option(), DEMOS / "plain.py", size=size)
     step_to(terminal, "loss")
     terminal.press("4")
     terminal.wait_for("momentum")
@@ -159,7 +160,7 @@ def test_resizing_in_the_middle_keeps_the_stop_and_the_panel(place: Place, size:
 
 
 def test_a_click_on_a_tab_goes_to_its_panel(place: Place) -> None:
-    terminal = place.stepdbg(DEMOS / "plain.py")
+    terminal = place.stepdbg(*warm.option(), DEMOS / "plain.py")
     step_to(terminal, "loss")
     terminal.click_on("4 Optim")
     terminal.wait_for("momentum")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from harness import warm
 from harness.place import DEMOS, STEPDBG, Place
 from harness.stepping import leave, move, printed, wait_stop
 
@@ -13,7 +14,7 @@ from harness.stepping import leave, move, printed, wait_stop
 def test_what_is_watched_is_seen_at_every_stop_whatever_panel_is_in_front_and_is_kept(
     size: tuple[int, int], place: Place
 ) -> None:
-    terminal = place.stepdbg(DEMOS / "plain.py", size=size)
+    terminal = place.stepdbg(*warm.option(), DEMOS / "plain.py", size=size)
     wait_stop(terminal)
     terminal.press("w")
     terminal.wait_for("Watch", "enter watches it")
@@ -38,7 +39,7 @@ def test_what_is_watched_is_seen_at_every_stop_whatever_panel_is_in_front_and_is
     (kept,) = (place.home / "scripts").glob("plain-*.toml")
     assert 'expression = "grad_norm()"' in kept.read_text()
 
-    again = place.stepdbg("-w", "update", DEMOS / "plain.py", size=size)
+    again = place.stepdbg(*warm.option(), "-w", "update", DEMOS / "plain.py", size=size)
     wait_stop(again)
     again.wait_for("grad_norm() 0", "update 1")
     leave(again, "stop")
@@ -70,7 +71,7 @@ def test_what_is_watched_and_sampled_changes_no_bit(place: Place) -> None:
     assert said == bare
     place.wait_empty()
 
-    terminal = place.stepdbg(*watched, demo, *arguments)
+    terminal = place.stepdbg(*warm.option(), *watched, demo, *arguments)
     wait_stop(terminal)
     for _ in range(3):
         move(terminal, "f")

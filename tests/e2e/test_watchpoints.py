@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from harness import warm
 from harness.place import DEMOS, Place
 from harness.stepping import move, step_to, words
 
@@ -11,7 +12,7 @@ SIZES = [(80, 24), (160, 50)]
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_b_on_a_parameter_watches_it_and_on_a_module_stops_inside_forward(place: Place, size: tuple[int, int]) -> None:
-    terminal = place.stepdbg(DEMOS / "plain.py", size=size)
+    terminal = place.stepdbg(*warm.option(), DEMOS / "plain.py", size=size)
     step_to(terminal, "backward")
     terminal.press("1", "g")
     terminal.press("down", "b")

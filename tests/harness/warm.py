@@ -95,6 +95,11 @@ def interpreter() -> Path:
     return path
 
 
+def option() -> tuple[str, str]:
+    """An option of a command of ours: the script runs in that interpreter."""
+    return "--python", str(interpreter())
+
+
 def _admit(door: socket.socket) -> None:
     """Hand on to the server what comes to the door."""
     while True:

@@ -22,7 +22,7 @@ from stepdbg.protocol.page import Page
 from stepdbg.traces import line as trace_line
 
 PROGRAMS = Path(__file__).parent / "programs"
-SECONDS = deadline(100)
+SECONDS = deadline(200)
 """The longest that the traced run may take; inductor compiles."""
 Look = Callable[[Debuggee, m.Stop], None]
 """What a test does at a stop: ask the debuggee whatever it likes."""

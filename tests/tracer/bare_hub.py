@@ -26,9 +26,10 @@ from stepdbg.protocol import messages as m
 
 INJECT = Path(stepdbg.__file__).parent / "tracer" / "inject"
 DEADLINE = deadline(60)
+"""Seconds that a program may take to its first message, and to end."""
 COMPILING = deadline(150)
-"""The longest that a whole program may take: inductor compiles, and others use the machine."""
-"""Seconds that a test waits for the next message."""
+"""The longest that a whole program, or what it does up to its next message, may take: inductor compiles, and others use
+the machine."""
 
 
 class Debuggee:
@@ -74,7 +75,7 @@ class Debuggee:
         leave_word(folder, breakpoints)
         self.process = _start(arguments, env, cold)
         self.socket, _ = listener.accept()
-        self.socket.settimeout(DEADLINE)
+        self.socket.settimeout(COMPILING)
         listener.close()
 
     @property
