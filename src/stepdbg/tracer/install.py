@@ -45,14 +45,14 @@ def _watch_exceptions(tracer: Tracer) -> None:
         clean(error)
         earlier(kind, error, error.__traceback__)
         if not isinstance(error, _NO_FAILURES):
-            tracer.failed(error)
+            tracer.exceptions.failed(error)
 
     def in_thread(unraised: threading.ExceptHookArgs) -> None:
         clean(unraised.exc_value)
         earlier_in_thread(unraised)
         error = unraised.exc_value
         if error is not None and not isinstance(error, _NO_FAILURES) and tracer.listening():
-            tracer.failed(error, last=False)
+            tracer.exceptions.failed(error, last=False)
 
     earlier_in_thread = threading.excepthook
     sys.excepthook, threading.excepthook = excepthook, in_thread

@@ -116,6 +116,9 @@ class Failure(Part, frozen=True):
     """The number of parameters that have a `.grad` then, and of those that are trained."""
     kind: str = ""
     """The class and sizes of `module`, where it is one of torch's that has such: `Linear 20→4`; else empty."""
+    torn_down: tuple[str, ...] = ()
+    """The user's lines, `train.py:31`, around which a `finally`, a `with` or an `except` has run for the exception
+    before training stopped; empty where training stops before that."""
 
 
 class InnerTensor(Part, frozen=True):

@@ -60,6 +60,8 @@ class Looking(Protocol):
 
     lines: Entering
     """The breakpoints on lines."""
+    exceptions: Entering
+    """The exceptions in the user's own lines."""
 
     @property
     def phases(self) -> PhaseTracker:
@@ -325,6 +327,7 @@ class Boundaries:
         if welcome.trace is not None:
             self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self._tracer.gave_up)
         self._tracer.lines.entered()
+        self._tracer.exceptions.entered()
         self._tracer.following.stay_here()
         if multiprocessing.process.parent_process() is not None:  # it ends by os._exit, and runs no atexit
             multiprocessing.util.Finalize(None, self._tracer.finish, exitpriority=100)

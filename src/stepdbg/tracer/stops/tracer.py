@@ -44,10 +44,9 @@ from stepdbg.tracer.stepping.stepper import Stepper
 from stepdbg.tracer.stops.boundaries import Boundaries
 from stepdbg.tracer.stops.breakpoints_ahead import BreakpointsAhead
 from stepdbg.tracer.stops.callers import call_at, owner_of, see_call
-from stepdbg.tracer.stops.cause import Cause, caused_by
+from stepdbg.tracer.stops.cause import Cause
 from stepdbg.tracer.stops.decide import StopPolicy
 from stepdbg.tracer.stops.following import Following
-from stepdbg.tracer.stops.left import Left
 from stepdbg.tracer.stops.location import stack_around
 from stepdbg.tracer.stops.stop import StopServer
 from stepdbg.tracer.stops.watch import PhaseWatch
@@ -100,8 +99,7 @@ class Tracer(StaysHere):
         self.lines = LineStops(self, self._rank, points, self._boundaries, self.inner_stops)
         self._faulty = False
         """Whether a boundary was given up."""
-        self._left = Left()
-        self._exceptions = Exceptions(self, self._boundaries, self._policy)
+        self.exceptions = Exceptions(self, self._boundaries, self._policy, self._end_of_script)
 
     # what the sources call
 
@@ -116,6 +114,11 @@ class Tracer(StaysHere):
     def thread(self) -> int:
         """The thread that trains."""
         return self.free_run.thread
+
+    @property
+    def in_a_call(self) -> bool:
+        """Whether the call of a phase is open."""
+        return (self.free_run.open or self.tracker.open) is not None
 
     def listening(self) -> bool:
         """Whether a call in this thread can make boundaries."""
@@ -142,6 +145,7 @@ class Tracer(StaysHere):
         self._stepper.over(broken=True)
         self._boundaries.begin_anew()
         self.lines.let_go()
+        self.exceptions.let_go()
         self.driving = False
 
     def begin(
@@ -178,7 +182,7 @@ class Tracer(StaysHere):
                 tell(self.tracker.update_of(name))
             return NOTED
         log.disarm()
-        self._exceptions.unwinding = False
+        self.exceptions.unwinding = False
         ahead.look_before(at or sys._getframe(1))
         now = monotonic_ns()
         self.following.say_beside()
@@ -258,23 +262,13 @@ class Tracer(StaysHere):
         if phase is self.free_run.phase:
             self.free_run.open = self.free_run.phase = None
         if phase.ended_ns == 0:
-            self._left.note(phase)
+            self.exceptions.left.note(phase)
         self._stepper.over(broken=True)
         self.end(phase)
 
     def passes(self, error: BaseException, frame: FrameType | None, phase: Phase | None) -> None:
-        """An exception has left a hooked call, which was that phase or none, and comes to that frame next: stop, unless
-        something may catch it, or there is a phase that it has not left yet.
-        """
-        try:
-            within = phase is None and (self.free_run.open or self.tracker.open) is not None
-            if not within and self._exceptions.is_last_word(error, frame):
-                began = monotonic_ns()
-                self._end_of_script(caused_by(error, self._left, frame))
-                self._boundaries.goes_on_after_end()
-                self.phases.waited(monotonic_ns() - began)
-        except Exception as fault:
-            self.gave_up(fault)
+        """An exception has left a hooked call, which was that phase or none, and comes to that frame next."""
+        self.exceptions.passes(error, frame, phase)
 
     def close(self, phase: Phase) -> None:
         """The generator loop has ended, and with it its last phase."""
@@ -293,14 +287,8 @@ class Tracer(StaysHere):
     def finish(self) -> None:
         """The script has come to its end: the last boundary."""
         self.lines.end()
-        self._end_of_script(Cause("exit", "the script has ended", []), stops=not self._exceptions.unwinding)
-
-    def failed(self, error: BaseException, *, last: bool = True) -> None:
-        """An exception is about to end the script, or (not the `last` boundary then) the thread that trains."""
-        self._end_of_script(caused_by(error, self._left), stops=self._exceptions.is_stop(error))
-        if not last:
-            self._exceptions.unwinding = False
-            self._boundaries.goes_on_after_end()
+        self.exceptions.let_go()
+        self._end_of_script(Cause("exit", "the script has ended", []), stops=not self.exceptions.unwinding)
 
     def stop_inside(self, inner: Describes, frame: FrameType | None, breakpoint: str = "") -> None:
         """Stop at an inner boundary, after a unit of a phase or for a breakpoint."""
@@ -397,4 +385,5 @@ class Tracer(StaysHere):
         api.tracer = None
         self._stop_server.let_go()
         self.lines.let_go()
+        self.exceptions.let_go()
         self._rank.leave()

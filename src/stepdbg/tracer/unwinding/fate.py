@@ -14,12 +14,12 @@ import multiprocessing.process
 import sys
 import threading
 from collections.abc import Sequence
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Any
 
 from stepdbg.tracer.introspect.live_variables import on_the_stack, read
 from stepdbg.tracer.introspect.mentioned import mentioned
-from stepdbg.tracer.unwinding.handlers_in_code import Caught, Kind, TypeName, outcomes
+from stepdbg.tracer.unwinding.handlers_in_code import Caught, Kind, TypeName, has_run, outcomes
 from stepdbg.tracer.unwinding.managers import comes_out
 
 _ENDS_ITSELF = (StopIteration, StopAsyncIteration, GeneratorExit, SystemExit)
@@ -38,23 +38,48 @@ def may_be_caught(error: BaseException, frame: FrameType | None) -> bool:
         error: The exception.
         frame: The frame that it comes to next.
     """
+    return issubclass(type(error), _ENDS_ITSELF) or catcher(error, frame) is not None
+
+
+def catcher(error: BaseException, frame: FrameType | None) -> FrameType | None:
+    """The first frame on the way out that may end this exception, be it by what it calls; None where none does.
+
+    Args:
+        error: The exception, which is a failure.
+        frame: The frame that it comes to next.
+    """
     first = type(error)
-    if issubclass(first, _ENDS_ITSELF):
-        return True
     kinds: frozenset[Kind] = frozenset((first,))
     answers = AttributeError in type.mro(first)
     while frame is not None:
         code = frame.f_code
         if answers and _may_be_an_answer(frame):
-            return True
+            return frame
         if code.co_exceptiontable:
             if _ends_here(code):
-                return False
+                return None
             kinds = frozenset().union(*(_out_of(frame, kind) for kind in kinds))
             if Caught in kinds or not kinds:
-                return True
+                return frame
         frame = frame.f_back
-    return False
+    return None
+
+
+def torn_down(error: BaseException, traceback: TracebackType | None) -> tuple[tuple[str, int], ...]:
+    """The lines of the frames that an exception has left in which a `finally`, a `with` or a clause has run for it:
+    file and line, outermost first.
+
+    Args:
+        error: The exception.
+        traceback: Its own.
+    """
+    found = []
+    while traceback is not None:
+        frame, place = traceback.tb_frame, traceback.tb_lasti
+        if frame.f_code.co_exceptiontable and has_run(frame.f_code, place, type(error), _InFrame(frame, 0)):
+            found.append((frame.f_code.co_filename, traceback.tb_lineno))
+        traceback = traceback.tb_next
+    return tuple(found)
 
 
 def _out_of(frame: FrameType, kind: Kind, deep: int = 0) -> frozenset[Kind]:

@@ -79,6 +79,20 @@ def outcomes(code: CodeType, place: int, kind: Kind, asked: Questions) -> frozen
     )
 
 
+def has_run(code: CodeType, place: int, kind: Kind, asked: Questions) -> bool:
+    """Whether an exception of that class which has left a frame has run anything there: a `finally`, the exit of a
+    `with`, or a clause that may name its class.
+
+    Args:
+        code: Of the frame.
+        place: The offset of the instruction at which it has left the frame.
+        kind: The class of the exception.
+        asked: Knows the frame.
+    """
+    entry = _covering(code, place)
+    return entry is not None and _Followed(code, entry.depth, asked).runs(entry, kind)
+
+
 class _Followed:
     """The handlers of one frame while they are followed."""
 
@@ -153,6 +167,31 @@ class _Followed:
             else:
                 ways.append((at + 1, over))
         return found
+
+    def runs(self, entry: _Entry | None, kind: Kind) -> bool:
+        """Whether a handler, or one that it passes the exception on to, does more than to ask for the class of it."""
+        while entry is not None and (entry.target, kind) not in self._seen:
+            self._seen.add((entry.target, kind))
+            at, within = self._at(entry.target), False
+            while at < len(self._instructions) and (one := self._instructions[at]).opname not in _PASSES_ON:
+                if one.opname == "CHECK_EXC_MATCH":
+                    names = self._types_before(at)
+                    if names is None or self._asked.matches(kind, names) is not False:
+                        return True
+                    at = self._target(at + 1)
+                    continue
+                if within and not (one.opname.startswith((*_LOADS, "LOAD_ATTR", "BUILD_TUPLE")) and self._is_test(at)):
+                    return True
+                within = within or one.opname == "PUSH_EXC_INFO"  # what has none puts variables back
+                at += 1
+            entry = _covering(self._code, self._instructions[at].offset) if at < len(self._instructions) else None
+        return False
+
+    def _is_test(self, at: int) -> bool:
+        """Whether what is loaded there is the class that a clause names."""
+        while self._instructions[at].opname.startswith((*_LOADS, "LOAD_ATTR", "BUILD_TUPLE")):
+            at += 1
+        return self._instructions[at].opname == "CHECK_EXC_MATCH"
 
     def _at(self, offset: int) -> int:
         """The number of the instruction at an offset, or of the first one after it."""

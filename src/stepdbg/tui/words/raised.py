@@ -33,11 +33,15 @@ def sentence(stop: Stop, failure: Failure, glyphs: Glyphs, *, brief: bool) -> st
     if brief:
         words, operands = shortened(words, _BRIEF, glyphs.ellipsis), operands[:_FEW]
     where = _where(stop, failure, glyphs)
-    clauses = [f"{failure.type}{where}: {failure.why or words}".strip()]
+    said = failure.why or words
+    clauses = [f"{failure.type}{where}{': ' if said else ''}{said}"]
     if failure.why:
         clauses.append(words)
     if operands:
         clauses.append(f"with {_with(operands, glyphs)}")
+    if failure.torn_down:
+        more = f" and {len(failure.torn_down) - 1} more" if len(failure.torn_down) > 1 else ""
+        clauses.append(f"the finally, with or except around {failure.torn_down[0]}{more} has run already")
     return "; ".join(clauses)
 
 
