@@ -65,6 +65,16 @@ RAISED: dict[str, tuple[str, ...]] = {
         "RuntimeError in forward of net.a (Linear 4→2): ",
         "; with data 2×5 and net[which].weight 2×4, float32",
     ),
+    "class Nested(Block):\n    def forward(self, x):\n        q, k = x + 1, x + 2\n        return self.out(q + k)\n"
+    "train(nn.Sequential(Nested()), torch.ones(2, 4))": (
+        "RuntimeError in forward of model.0.out (Linear 3→4): mat1 and mat2",
+        "; with its input 2×4 and self.out.weight 4×3, float32$",
+    ),
+    "from torch.func import functional_call\nnet, lent = nn.Linear(4, 1, bias=False), {'weight': torch.ones(1, 5)}\n"
+    "x = torch.ones(2, 4); opt = torch.optim.SGD(net.parameters(), 0.1)\nfunctional_call(net, lent, (x,))": (
+        "RuntimeError in forward of net (Linear 4→1): ",
+        "; with x 2×4 and lent['weight'] 1×5, float32$",
+    ),
     "train(Block(), torch.ones(2, 4, dtype=torch.float64))": (
         " in forward of model.fc (Linear 4→3): ",
         "; with x 2×4 float64 and self.fc.weight 3×4 float32",

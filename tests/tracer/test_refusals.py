@@ -52,6 +52,23 @@ for update in range(40):
 """
 
 
+WITHIN = """
+class Gate(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+    def forward(self, x):
+        BODY
+net = nn.Sequential(nn.Sequential(Gate()), nn.Tanh())
+opt = torch.optim.SGD(net.parameters(), 0.1)
+for update in range(3):
+    opt.zero_grad()
+    loss = net(x).square().mean()
+    loss.backward()
+    opt.step()
+"""
+
+
 def of(program: str, at: int, **parts: str) -> str:
     for name, part in {"AT": str(at), "EXTRA": "pass", "BEFORE": "pass", "AFTER": "pass", **parts}.items():
         program = program.replace(name, part)
@@ -78,6 +95,52 @@ REASONS = {
         ONE,
         {"BEFORE": "other = out.exp().mean()", "AFTER": "other.backward()"},
         "the backward of loss{at} had freed what its graph shares with that of other",
+    ),
+    "two of one graph, one of which keeps nothing of its own": (
+        ONE,
+        {"BEFORE": "h = out.exp(); other = h.square().mean(); loss = h.mean()", "AFTER": "other.backward()"},
+        "the backward of loss{at} had freed what its graph shares with that of other",
+    ),
+    "three of one graph": (
+        ONE,
+        {
+            "BEFORE": "h = out.exp(); one, loss, other = h.mean(), h.sum(), h.square().mean()\n"
+            "        one.backward(retain_graph=True)",
+            "AFTER": "other.backward()",
+        },
+        "an earlier backward of this update had freed part of the graph of other",
+    ),
+    "a tensor that only a forward held": (
+        WITHIN.replace("BODY", "h = torch.sigmoid(self.fc(x)); h += 1; return h"),
+        {},
+        "a tensor within the model was written after the graph had saved it (version 1, saved at 0); line 15, in "
+        "Gate.forward, writes h in place",
+    ),
+    "no graph, cut in a forward": (
+        WITHIN.replace("BODY", "return self.fc(x).detach()"),
+        {},
+        "loss has no graph: line 15, in Gate.forward, cuts it by detach()",
+    ),
+    "no graph, under a with of a function": (
+        ONE,
+        {
+            "BEFORE": "def predict():\n            with torch.no_grad():\n                return gen(x)\n"
+            "        loss = predict().mean()"
+        },
+        "loss has no graph: line 18, in predict, computes under no_grad()",
+    ),
+    "no graph, a function that records nothing": (
+        ONE,
+        {
+            "BEFORE": "@torch.no_grad()\n        def predict():\n            return gen(x)\n"
+            "        loss = predict().mean()"
+        },
+        "loss has no graph: line 17, in predict, computes under no_grad() or the like",
+    ),
+    "no graph, an index": (
+        ONE,
+        {"BEFORE": "loss = out.argmax(1).float().mean()"},
+        "loss has no graph: line 17 makes it by argmax()",
     ),
     "no graph": (ONE, {"BEFORE": "loss = loss.detach()"}, "loss has no graph: line 17 makes it by detach()"),
     "no graph behind what it was made of": (
@@ -119,6 +182,17 @@ def test_why_a_backward_was_refused_where_one_steps(kind: str, tmp_path: Path) -
 def test_a_graph_that_goes_back_into_an_earlier_update_is_told_with_it(go: m.Go | None, tmp_path: Path) -> None:
     failure = why(tmp_path, of(RECURRENT, 50), go)
     assert failure.why == "the graph of loss goes back into update 1, whose backward had freed it"
+
+
+def test_a_loss_of_frozen_parameters_alone_is_told_so(tmp_path: Path) -> None:
+    program = WITHIN.replace("BODY", "return self.fc(x)").replace("opt =", "net.requires_grad_(False)\nopt =")
+    failure = why(tmp_path, START + program, "continue")
+    assert failure.why == "loss has no graph: none of the parameters requires a gradient"
+
+
+def test_where_several_lines_may_have_written_a_tensor_none_is_blamed(tmp_path: Path) -> None:
+    program = WITHIN.replace("BODY", "h = torch.sigmoid(self.fc(x)); h += 1\n        h *= 2; return h")
+    assert why(tmp_path, START + program, "continue").why == ""
 
 
 def test_of_an_error_of_the_script_s_own_no_reason_is_made_up(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from stepdbg.tracer.graph.forward_lines import line_that_cuts, line_that_writes
 from stepdbg.tracer.graph.saved_tensors import Kinds, saved_by
 from stepdbg.tracer.graph.walk import Walk, node_of
 from stepdbg.tracer.graph.why_no_graph import why_none
@@ -104,9 +105,16 @@ class Refusal:
         holds = self._holding(name, tensor)
         if holds is None or tensor.requires_grad or not tensor.is_floating_point() or tensor.is_inference():
             return why
+        trained = [one.tensor for one in self._registry.alive.values() if one.kind == "parameter"]
+        if trained and not any(one is not None and one.requires_grad for one in trained):
+            return f"{name} has no graph: none of the parameters requires a gradient"
         cut = cut_before(holds.f_code, holds.f_lasti, name, partial(_needs_grad, holds))
         if cut is None:
-            return why
+            inside = line_that_cuts(holds, name)
+            if inside is None:
+                return why
+            does = f"computes {inside.what}" if inside.what.startswith("under") else f"cuts it by {inside.what}"
+            return f"{name} has no graph: line {inside.number}, in {inside.function}, {does}"
         made = "it" if cut.variable == name else cut.variable
         return f"{name} has no graph: line {cut.line} makes {made} {cut.how}"
 
@@ -136,7 +144,7 @@ class Refusal:
             for saved in saved_by(node, self._kinds, lambda one: by_memory.get(address_of(one), "")):
                 if saved.state == "changed" and (saved.now, saved.version) == (now, expected):
                     if not saved.object:  # it may be the one
-                        return ""
+                        return self._written_in_a_forward(now, expected)
                     if shape in (saved.shape, None):
                         found.append(_Saved(saved.object, number))
         names = list(dict.fromkeys(one.name for one in found))
@@ -146,8 +154,18 @@ class Refusal:
         it = "it" if len(names) == 1 else "them"
         writers = {self._writer(one) for one in found}
         by = f" by step of {writer}" if len(writers) == 1 and (writer := writers.pop()) else ""
-        versions = f"version {now}, saved at {expected}"
-        return f"{_listed(names)} {were} written{by} after the graph had saved {it} ({versions}){self._in_place(names)}"
+        saved_it = f"after the graph had saved {it} ({_versions(now, expected)})"
+        return f"{_listed(names)} {were} written{by} {saved_it}{self._in_place(names)}"
+
+    def _written_in_a_forward(self, now: int, expected: int) -> str:
+        """Of a tensor that no variable holds any more, the line in the forward of a module that writes one in place."""
+        line = line_that_writes(model for _, model in self._registry.models())
+        if line is None:
+            return ""
+        what = (
+            f"a tensor within the model was written after the graph had saved it (version {now}, saved at {expected})"
+        )
+        return f"{what}; line {line.number}, in {line.function}, writes {line.what} in place"
 
     def _in_place(self, names: Sequence[str]) -> str:
         """The lines of the user's own function that write these tensors in place."""
@@ -168,7 +186,8 @@ class Refusal:
             return ""
         phases = (*self._phases.before, *self._phases.done)
         for place, phase in reversed([*enumerate(phases)]):
-            if phase.name != "step" or phase.skipped or saved.node >= (phase.nodes or _nodes_before(phases[:place])):
+            nodes = phase.nodes or _nodes_before(phases[:place]) or self._registry.earlier.nodes_by(phase.update)
+            if phase.name != "step" or phase.skipped or saved.node >= nodes:
                 continue
             for named, optimizer in self._registry.optimizers():
                 if key_of(optimizer) == phase.key and _has_written(named, optimizer, parameter):
@@ -187,13 +206,19 @@ class Refusal:
         for phase in reversed(earlier):
             if _on(phase) is root:
                 return f"backward had already been called on {name}{_at(phase) or self._other_lines(name, root)}"
-        if len(earlier) == 1 and is_a(other := _on(earlier[0]), torch.Tensor) and self._freed_by(other, root):
-            other_loss = next((name for name, one in self._around if one is other), "another loss")
-            return f"the backward of {other_loss}{_at(earlier[0])} had freed what its graph shares with that of {name}"
+        if before := self._freed_in_an_update_before(name, root):
+            return before
+        sharing = [phase for phase in earlier if is_a(other := _on(phase), torch.Tensor) and self._shares(other, root)]
+        if len(sharing) == 1:
+            other_loss = next((name for name, one in self._around if one is _on(sharing[0])), "another loss")
+            return f"the backward of {other_loss}{_at(sharing[0])} had freed what its graph shares with that of {name}"
+        if sharing or all(_on(phase) is None for phase in earlier):
+            place = _at(earlier[0]) if len(earlier) == 1 else ""
+            return f"an earlier backward of this update{place} had freed part of the graph of {name}"
         return ""
 
     def _freed_in_an_update_before(self, name: str, root: torch.Tensor) -> str:
-        """No backward has run in this update: what is freed in an older part of the graph was so before."""
+        """What is freed in a part of the graph that is of an earlier update was so before this one's backward."""
         walk = self._walked(_nodes_of([root]))
         if walk is None:
             return ""
@@ -206,19 +231,16 @@ class Refusal:
         into = f"update {last}" if first == last else "an earlier update"
         return f"the graph of {name} goes back into {into}, whose backward had freed it"
 
-    def _freed_by(self, other: torch.Tensor, root: torch.Tensor) -> bool:
-        """Whether the backward of another loss has let go of its graph, and that graph has a part of this one's.
+    def _shares(self, other: torch.Tensor, root: torch.Tensor) -> bool:
+        """Whether the graph of another loss has a part of this one's that is freed.
 
-        What the two share may have been freed by the backward that was refused; what only the other has was not.
+        What the two share may have been freed by the backward that was refused; but that one came upon something which
+        was freed before it, in this update.
         """
         mine, others = self._walked(_nodes_of([root])), self._walked(_nodes_of([other]))
         if mine is None or others is None:
             return False
-        shared: list[Any] = []
-        own: list[Any] = []
-        for node in others.nodes:
-            (own if mine.index_of(node) < 0 else shared).append(node)
-        return any(map(self._is_freed, own)) and any(map(self._is_freed, shared))
+        return any(self._is_freed(node) for node in others.nodes if mine.index_of(node) >= 0)
 
     def _is_freed(self, node: Any) -> bool:
         if time.perf_counter() > self._until:
@@ -247,6 +269,10 @@ def _on(phase: Phase) -> Any:
 
 def _at(phase: Phase) -> str:
     return f" (line {phase.place[1]})" if phase.place is not None else ""
+
+
+def _versions(now: int, expected: int) -> str:
+    return f"version {now}, saved at {expected}"
 
 
 def _listed(names: Sequence[str]) -> str:

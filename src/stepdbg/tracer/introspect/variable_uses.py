@@ -18,8 +18,10 @@ _BINDS = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
 _ENDS = ("STORE_", "POP_TOP", "RETURN_", "POP_JUMP", "JUMP_", "FOR_ITER")
 """Instructions that end a statement, or a part of one that stands by itself."""
 _CUTS = {"detach": "detach()", "detach_": "detach_()", "data": ".data", "item": "item()", "numpy": "numpy()",
-         "tolist": "tolist()"}  # fmt: skip
+         "tolist": "tolist()", "argmax": "argmax()", "argmin": "argmin()"}  # fmt: skip
 """Attributes that lead to what has no graph."""
+_CUTS_ANYWHERE = ("detach", "detach_", "argmax", "argmin")
+"""Those of them that are hardly ever for a number to be printed."""
 _UNDER = ("no_grad", "inference_mode")
 """Contexts in which nothing is recorded."""
 _WITHS = ("BEFORE_WITH", "LOAD_SPECIAL")
@@ -46,6 +48,39 @@ def lines_that_call(code: CodeType, name: str, method: str) -> tuple[int, ...]:
     """The lines that call a method of a variable."""
     found = enumerate(_instructions(code))
     return _lines(one for at, one in found if _reads(one) == method and _subject(code, at) == name)
+
+
+def writes_in(code: CodeType) -> list[tuple[int, str]]:
+    """The lines that write a variable in place, each with the variable."""
+    found = enumerate(_instructions(code))
+    written = [(one, _subject(code, at)) for at, one in found if _writes(one)]
+    return [(line, name) for one, name in written if name and name != "self" for line in _lines(iter((one,)))]
+
+
+def cuts_in(code: CodeType) -> list[tuple[int, str]]:
+    """The lines that make what has no graph, each with how; of a `with` under which nothing is recorded, the first."""
+    instructions = _instructions(code)
+    found = [(one, _CUTS[read]) for one in instructions if (read := _reads(one)) in _CUTS_ANYWHERE]
+    found += [(one, under) for at, one in enumerate(instructions) if (under := _guard(instructions, at))]
+    return [(line, how) for one, how in found for line in _lines(iter((one,)))]
+
+
+def behind(code: CodeType, place: int, name: str, deep: int = 0) -> tuple[str, ...]:
+    """The variables that one is made of and by, in the statement that binds it last before an instruction and in those
+    that bind them.
+
+    Args:
+        code: Of the function or module.
+        place: The offset of the instruction.
+        name: The variable.
+        deep: How many variables lie before this one.
+    """
+    statement = _binding(code, name, place)
+    if not statement or deep > _DEEP:
+        return ()
+    parts = dict.fromkeys(other for one in statement[:-1] for other in _loaded(one) if other != name)
+    further = [one for part in parts for one in behind(code, statement[0].offset, part, deep + 1)]
+    return tuple(dict.fromkeys((*parts, *further)))
 
 
 def cut_before(
@@ -145,11 +180,18 @@ def _context(code: CodeType, place: int) -> str:
     instructions = _instructions(code)
     for at, one in enumerate(instructions):
         if one.opname in _WITHS and at and one.offset < place < _end_of_with(instructions, at):
-            start = _start(instructions[at - 1])  # the call that has made the manager
-            parts = [each for each in instructions[max(0, at - _SHORT) : at] if start and _start(each) == start]
-            names = [_reads(each) or "".join(_loaded(each)) for each in parts]
-            found = next((f"under {name}()" for name in names if name in _UNDER), found)
+            found = _guard(instructions, at) or found
     return found
+
+
+def _guard(instructions: list[dis.Instruction], at: int) -> str:
+    """How nothing is recorded in the `with` that begins there: `under no_grad()`; empty where no such one does."""
+    if not at or instructions[at].opname not in _WITHS:
+        return ""
+    start = _start(instructions[at - 1])  # the call that has made the manager
+    parts = [each for each in instructions[max(0, at - _SHORT) : at] if start and _start(each) == start]
+    names = [_reads(each) or "".join(_loaded(each)) for each in parts]
+    return next((f"under {name}()" for name in names if name in _UNDER), "")
 
 
 def _end_of_with(instructions: list[dis.Instruction], at: int) -> int:

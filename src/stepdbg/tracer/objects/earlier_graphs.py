@@ -64,6 +64,10 @@ class Earlier:
         """The losses and outputs that are still there, with the update that they were made in; oldest first."""
         return [(tensor, one.kind, one.update) for one in self._seen if (tensor := one.ref()) is not None]
 
+    def nodes_by(self, update: int) -> int:
+        """How many nodes there were at least when the newest loss that is known up to that update was made."""
+        return max((number for number, of in self._losses if of <= update), default=0)
+
     def clock(self) -> Clock:
         """What tells from a node's sequence number when it was made.
 

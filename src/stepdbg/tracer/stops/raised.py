@@ -32,6 +32,8 @@ _MOST = 5
 """The number of tensors that are described at most."""
 _FEW = 3
 """The number of tensors of one container, and of those that are only in the frame."""
+_SEARCHED = 1_000
+"""The number of entries of a container that a name is looked for in."""
 _NOTHING = object()
 _ATTRIBUTE_READERS = (object.__getattribute__, nn.Module.__getattribute__)
 _READ_BY_INDEX = (list.__getitem__, tuple.__getitem__, dict.__getitem__)
@@ -150,7 +152,15 @@ def _tensors(users: _Point | None, running: _Running | None, path: str) -> Itera
     inside: list[Found] = []
     if running is not None:
         own = next((name for name, value in named if value is running.module), "")
-        inside = [*_arguments(running), *_parameters_of(running.module, own or path)]
+        arguments = _arguments(running)
+        names = {id(value): name for name, value in reversed([*_tensors_in(named)])}
+        inside = [
+            (names.get(id(value), name), value)
+            for name, value in (*arguments, *_parameters_of(running.module, own or path))
+        ]
+        if arguments:  # they are what did not fit, whatever else the line names
+            yield from inside
+            return
         if not own:
             yield from inside
     found = False
@@ -167,15 +177,24 @@ def _tensors(users: _Point | None, running: _Running | None, path: str) -> Itera
         yield from islice(((name, value) for name, value in variables if is_a(value, torch.Tensor)), _FEW)
 
 
-def _arguments(running: _Running) -> Iterator[Found]:
+def _tensors_in(named: Iterable[Found]) -> Iterator[Found]:
+    """The tensors among what a line names, and in the containers that it names."""
+    for name, value in named:
+        if is_a(value, torch.Tensor):
+            yield name, value
+        elif is_a(value, (list, tuple, dict)):
+            entries = islice(entries_of(value), _SEARCHED)
+            yield from ((name + step, one) for step, one in entries if is_a(one, torch.Tensor))
+
+
+def _arguments(running: _Running) -> list[Found]:
     """What the module was called with."""
     code = running.frame.f_code
     if code.co_name != _FORWARD:
-        return
+        return []
     variables = frames.local_variables(running.frame)
-    for name in code.co_varnames[1 : code.co_argcount]:
-        if is_a(value := variables.get(name), torch.Tensor):
-            yield f"its {name}", value
+    found = ((name, variables.get(name)) for name in code.co_varnames[1 : code.co_argcount])
+    return [(f"its {name}", value) for name, value in found if is_a(value, torch.Tensor)]
 
 
 def _parameters_of(module: nn.Module, name: str) -> list[Found]:
