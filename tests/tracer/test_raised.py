@@ -70,8 +70,10 @@ RAISED: dict[str, tuple[str, ...]] = {
         "RuntimeError in forward of model.0.out (Linear 3→4): mat1 and mat2",
         "; with its input 2×4 and self.out.weight 4×3, float32$",
     ),
-    "from torch.func import functional_call\nnet, lent = nn.Linear(4, 1, bias=False), {'weight': torch.ones(1, 5)}\n"
-    "x = torch.ones(2, 4); opt = torch.optim.SGD(net.parameters(), 0.1)\nfunctional_call(net, lent, (x,))": (
+    "from torch.func import functional_call\n"
+    "net, lent = nn.Linear(4, 1, bias=False), {'weight': torch.ones(1, 5, requires_grad=True)}\n"
+    "x = torch.ones(2, 4); opt = torch.optim.SGD(net.parameters(), 0.1)\nopt.zero_grad()\n"
+    "functional_call(net, lent, (x,))": (
         "RuntimeError in forward of net (Linear 4→1): ",
         "; with x 2×4 and lent['weight'] 1×5, float32$",
     ),
