@@ -177,7 +177,7 @@ LOOPS = {
             for a, b in test:
                 F.mse_loss(net(a), b).item()
         """,
-        [f"data {PLAIN}", f"data {PLAIN} data forward loss"] * 2,
+        [f"data {PLAIN}", f"data {PLAIN} data forward loss", f"data {PLAIN}", f"data {PLAIN} data forward"],
         (1, 2),
     ),
     "a batch is looked at before training": Loop(

@@ -93,7 +93,7 @@ EVALUATION = {
             FED,
             f"{FED} data eval eval eval forward loss",
             FED,
-            f"{FED} data eval eval eval forward loss",
+            f"{FED} data eval eval eval forward",
         ],
         epochs=[1, 2],
     ),

@@ -8,7 +8,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterator
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import stepdbg
@@ -75,6 +75,13 @@ def calling(frame: FrameType | None) -> FrameType | None:
     while frame is not None and origin(frame.f_code.co_filename) == "stepdbg":
         frame = frame.f_back
     return frame
+
+
+def calls(frame: FrameType | None) -> Iterator[tuple[CodeType, int]]:
+    """What runs from that frame outwards: each function's code, with the offset of the instruction at which it is."""
+    while frame is not None:
+        yield frame.f_code, frame.f_lasti
+        frame = frame.f_back
 
 
 def stack(frame: FrameType | None) -> list[FrameType]:

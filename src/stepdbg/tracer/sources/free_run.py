@@ -16,13 +16,14 @@ import weakref
 from collections.abc import Callable, Container, Hashable, Iterator
 from threading import get_ident
 from time import monotonic_ns
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from stepdbg.protocol.page import BELL, USUAL_PHASES, Page
 from stepdbg.tracer.introspect import stack
+from stepdbg.tracer.phases.optimizers_in_use import place_of
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import BY_HAND, PhaseTracker
 from stepdbg.tracer.phases.turns import AFTERWARDS
@@ -51,6 +52,17 @@ ZERO_GRAD, FORWARD, LOSS, BACKWARD, STEP = range(len(USUAL_PHASES))
 """Places on the page."""
 
 
+class _UsualOpening(NamedTuple):
+    """A place at which an update opens each time."""
+
+    name: str
+    """The phase that begins there."""
+    stepped: Hashable
+    """The optimizer that has stepped last."""
+    calls: tuple[tuple[CodeType, int], ...]
+    """What runs there: each function with its instruction, innermost first."""
+
+
 class FreeRunLog(StaysHere):
     """The notes. The sources and `Tracer.end` write them, without a call that can be spared."""
 
@@ -61,6 +73,7 @@ class FreeRunLog(StaysHere):
         "_phases",
         "_rank",
         "_registry",
+        "_usual",
         "_values",
         "after_step",
         "backward_due",
@@ -140,6 +153,9 @@ class FreeRunLog(StaysHere):
         """The thread that trains."""
         self._lost_in = 1
         """The update of the newest loss."""
+        self._usual: _UsualOpening | None = None
+        """The place at which the last update has opened, since phases are noted: most updates open where the last one
+        did, and that is found out in a third of the time."""
 
     def begin_anew(self) -> None:
         """Nothing is noted, and this thread is the one that trains."""
@@ -158,16 +174,23 @@ class FreeRunLog(StaysHere):
         when it was called for there, by way of the same calls: evaluations after the loop come from elsewhere, even
         where they share a function with training.
         """
-        place: list[Hashable] = [name, self.after_step]  # as `place_of` has it, without the call
-        while frame is not None:
-            place += (id(frame.f_code), frame.f_lasti)
-            frame = frame.f_back
-        known = self._phases.optimizers.places.get(tuple(place))
+        usual, at = self._usual, frame
+        if usual is not None and usual.name == name and usual.stepped == self.after_step:
+            for code, instruction in usual.calls:
+                if at is None or at.f_code is not code or at.f_lasti != instruction:
+                    break
+                at = at.f_back
+            else:
+                if at is None:
+                    self.decided[len(self.notes)], self.after_step = True, None
+                    return True
+        known = self._phases.optimizers.places.get(place_of(name, self.after_step, frame))
         if known is None or (known.opens is None and not known.by_order):
             return False
         if known.opens is not None:
             self.decided[len(self.notes)] = known.opens
         if known.opens:
+            self._usual = _UsualOpening(name, self.after_step, (*stack.calls(frame),))
             self.after_step = None
         return True
 
@@ -218,6 +241,7 @@ class FreeRunLog(StaysHere):
             return
         self._page, self.memory, self.starts = page, page.memory, page.starts
         self.due = due = now_ns + LAG_NS
+        self._usual = None  # something else may have been seen there since
         self.zero_grad_due = 0 if "zero_grad" in watched else due
         self.forward_due = 0 if "forward" in watched else due
         self.loss_due = 0 if "loss" in watched else due
