@@ -34,17 +34,17 @@ class Block(nn.Module):
         x = self.attn(x)
         return self.fc(x) * scale
 class Net(nn.Module):
-    keep = False
+    keep, reentrant = False, False
     def __init__(self):
         super().__init__()
         self.layers = nn.ModuleList([Block(), Block()])
         self.head = nn.Linear(4, 1)
     def forward(self, x):
         for layer in self.layers:
-            x = checkpoint(layer, x, use_reentrant=False) if self.keep else layer(x)
+            x = checkpoint(layer, x, use_reentrant=self.reentrant) if self.keep else layer(x)
         return self.head(self.layers[0].fc(x))
 model = Net()
-x = torch.randn(12, 4); y = x.sum(1, keepdim=True)
+x = torch.randn(12, 4); y = x.sum(1, keepdim=True).detach()
 def cost(pred, target): return (pred - target).square().mean()
 """
 END = """
@@ -98,6 +98,16 @@ for i in range(4):
 """,
     "checkpointed": """
 Net.keep = True
+opt = optim.SGD(model.parameters(), lr=0.05)
+for i in range(3):
+    opt.zero_grad()
+    loss = cost(model(x), y)
+    loss.backward()
+    opt.step()
+""",
+    "checkpointed, a backward within backward": """
+Net.keep, Net.reentrant = True, True
+x.requires_grad_()
 opt = optim.SGD(model.parameters(), lr=0.05)
 for i in range(3):
     opt.zero_grad()

@@ -82,7 +82,7 @@ class GradientHooks:
         def _engine_run_backward(t_outputs: Any, *args: Any, **kwargs: Any) -> Any:
             if is_compiling() or inside.phase is None or not inside.sees():
                 return original(t_outputs, *args, **kwargs)
-            hooked = _Hooked(inside, t_outputs, sys._getframe(), way._named, nested=bool(way._hooked))
+            hooked = _Hooked(inside, t_outputs, sys._getframe(), way._named, tuple(way._hooked))
             way._hooked.append(hooked)
             way.ordered()
             try:
@@ -105,17 +105,22 @@ class _Hooked:
         outputs: Where the engine starts.
         frame: That calls it.
         named: The parameters that breakpoints name, by `id`.
-        nested: It is part of what another graph does: its leaves that are no parameters are inputs of that part.
+        around: The graphs that it is part of what they do: its leaves that are no parameters are inputs of that part.
     """
 
     def __init__(
-        self, inside: Inside, outputs: Any, frame: FrameType, named: Mapping[int, NamedUnit], *, nested: bool
+        self,
+        inside: Inside,
+        outputs: Any,
+        frame: FrameType,
+        named: Mapping[int, NamedUnit],
+        around: tuple[_Hooked, ...],
     ) -> None:
         self._inside = inside
         self._outputs = outputs
         self._frame: FrameType | None = frame
         self._named = named
-        self._nested = nested
+        self._around = around
         self._nodes: list[Any] = []
         self._total = 0
         """The number of leaves; 0 where not all are hooked from the start."""
@@ -137,13 +142,13 @@ class _Hooked:
             return
         self._nodes, leaves = walked(self._outputs)
         self._outputs = None
-        if self._nested:
+        if self._around:
             leaves = [leaf for leaf in leaves if isinstance(leaf, torch.nn.Parameter)]
         self._hook(leaves)
 
     def _hook(self, leaves: list[torch.Tensor]) -> None:
         for leaf in leaves:
-            if id(leaf) in self._leaves:
+            if any(id(leaf) in one._leaves for one in (self, *self._around)):
                 continue
             hook = hook_gradient(leaf, partial(self._gradient, had=gradient(leaf) is not None))
             if hook is not None:
