@@ -24,8 +24,8 @@ async def opened(here: Stage) -> None:
 
 
 def told(here: Stage) -> str:
-    """The newest notice."""
-    return list(here.app._notifications)[-1].message
+    """The newest notice; empty where there is none."""
+    return next((one.message for one in reversed([*here.app._notifications])), "")
 
 
 async def mapped(here: Stage) -> None:
@@ -148,7 +148,7 @@ async def test_saving_asks_what_and_where_and_never_overwrites(size: tuple[int, 
         field.value = str(tmp_path / "w.safetensors")
         await here.press("enter")
         await here.until(lambda: len(here.app.screen_stack) == 1, "the dialog's end")
-        assert "saved 1 tensor" in told(here)
+        await here.until(lambda: "saved 1 tensor" in told(here), "that it is saved")
         assert (tmp_path / "w.safetensors").read_text().startswith("model.fc1.weight ")
         assert taken.read_text() == "mine"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["taken.safetensors", "w.safetensors"]
@@ -164,6 +164,7 @@ async def test_the_state_the_table_and_the_screen_are_saved(tmp_path: Path) -> N
             here.app.screen.query_one(Input).value = str(tmp_path / name)
             await here.press("enter")
             await here.until(lambda: len(here.app.screen_stack) == 1, "the dialog's end")
+            await here.until(lambda name=name: name in told(here), "that it is saved")
         assert "model.fc1.weight.grad " in (tmp_path / "all.safetensors").read_text()
         table = (tmp_path / "model.csv").read_text().splitlines()
         assert table[0].startswith("object,kind,shape")
