@@ -158,6 +158,35 @@ def scripts(table: Table) -> None:
                 table.row(name, f"{way}: {type(error).__name__}: {str(error)[:120]}", well=False)
 
 
+def conditions(table: Table, program: str | None = None) -> None:
+    """Conditions of breakpoints that are read late make the host wait no more than it does bare; read at once, they do.
+
+    Args:
+        table: Gets the rows.
+        program: What trains and counts, where it is not on a GPU.
+    """
+    import msgspec
+    from tracer.bare_hub import bare, debuggee
+
+    from gpu_scripts import CONDITIONS, waiting
+    from stepdbg.protocol.breakpoint_text import parse
+
+    script = Path(tempfile.mkdtemp()) / "script.py"
+    script.write_text(program or waiting())
+    points = tuple(msgspec.structs.replace(parse(text), number=number) for number, text in enumerate(CONDITIONS, 1))
+    bare_waits, *wanted = bare(str(script), cold=True)[1].splitlines()
+    for late, way in ((True, "read late"), (False, "read at once")):
+        what = f"{len(CONDITIONS)} conditions in 20 updates, {way}"
+        with debuggee(str(script), go="continue", cold=True, breakpoints=points, async_conditions=late) as training:
+            reasons = [stop.reason for stop in training.stops("continue")]
+            status, output, errors = training.end()
+        waits, *found = output.splitlines() or [""]
+        more = int(waits.split()[0]) - int(bare_waits.split()[0]) if waits else -1
+        same = (status, found, reasons) == (0, wanted, ["exit"])
+        told = f"{more} waits more than bare{'' if same else f'; not as bare: {errors[-200:]} {reasons}'}"
+        table.row(what, told, well=same and (more == 0 if late else more >= 20))
+
+
 def pytest_cuda(table: Table) -> None:
     """The tests that are marked `cuda`."""
     asked = [sys.executable, "-m", "pytest", "-q", "-m", "cuda", "-p", "no:cacheprovider", "tests/tracer"]
@@ -176,7 +205,7 @@ def main() -> int:
         return 2
     table = Table()
     print(f"torch {torch.__version__}, {torch.cuda.get_device_name()}, Python {sys.version.split()[0]}")
-    for part in (functions, pytest_cuda, scripts):
+    for part in (functions, conditions, pytest_cuda, scripts):
         try:
             part(table)
         except Exception as error:

@@ -170,5 +170,50 @@ bits(model, loss)
 """,
 }
 SCRIPTS = {name: _BEGIN + text for name, text in SCRIPTS.items()}
+ON_A_GPU = """
+import contextlib, warnings
+DEVICE = "cuda"
+@contextlib.contextmanager
+def counted():
+    torch.cuda.synchronize()
+    with warnings.catch_warnings(record=True) as met:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        yield met
+        torch.cuda.set_sync_debug_mode("default")
+"""
+"""Where `WAITS` trains, and how it counts the times that the host waits for the device."""
+WAITS = """
+model = network(64).to(DEVICE)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+batch = torch.randn(64, 64, device=DEVICE)
+def update():
+    optimizer.zero_grad()
+    loss = model(batch).square().mean()
+    loss.backward()
+    optimizer.step()
+for _ in range(4):  # what is set up once may wait
+    update()
+with counted() as met:
+    for _ in range(20):
+        update()
+print(len(met), "waits")
+bits(model)
+"""
+CONDITIONS = (
+    "backward if loss > 1e9",
+    "step if grad_norm() > 1e9",
+    'step if not finite("model.*.grad")',
+    'after step if norm("model.*") > 1e9',
+    "forward if (batch > 1e9).any()",
+)
+"""Conditions on what lies on the device, none of which ever holds."""
+
+
+def waiting(where: str = ON_A_GPU) -> str:
+    """A training that tells how often the host has waited for the device in twenty updates."""
+    return _BEGIN + where + WAITS
+
+
 ALONE = ("300 MB left beyond what training needs",)
 """Those that need the whole device."""

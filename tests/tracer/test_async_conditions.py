@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import pytest
+from harness.place import ROOT
 from tracer.bare_hub import Debuggee, bare, debuggee, write
 
 from stepdbg.protocol.breakpoint_text import parse
@@ -246,3 +248,32 @@ def test_who_steps_is_told_at_the_place_itself(tmp_path: Path) -> None:
     assert {(stop.boundary.next, stop.detail) for stop in stops} == {
         ("backward", "breakpoint 1: before backward if loss > 3")
     }
+
+
+ON_A_STAND_IN = f"""
+import contextlib, sys
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from harness import far_away
+far_away.install()
+DEVICE = "cpu"
+@contextlib.contextmanager
+def counted():
+    met = []
+    with torch.device("cpu"):  # a mode, so that each loss goes the way of one on a device
+        begun = len(far_away.waits)
+        yield met
+    met += far_away.waits[begun:]
+"""
+
+
+def test_what_is_measured_of_conditions_on_a_gpu_is_well_on_a_stand_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    gpu, scripts = import_module("gpu"), import_module("gpu_scripts")
+    table = gpu.Table()
+    gpu.conditions(table, scripts.waiting(ON_A_STAND_IN))
+    late, at_once = capsys.readouterr().out.splitlines()
+    assert table.bad == 0, (late, at_once)
+    assert late.split("read late")[1].strip() == "0 waits more than bare"
+    assert int(at_once.split("read at once")[1].split()[0]) >= 20
