@@ -223,6 +223,27 @@ LOOPS = {
         ["data forward loss zero_grad backward step eval", "data forward loss zero_grad backward step data"],
         (1,),
     ),
+    "the training data are evaluated before training, with a loader of its own": Loop(
+        """
+        opt = sgd(net)
+        points = TensorDataset(x, y)
+        train, test = DataLoader(points, 4, shuffle=True), DataLoader(points, 4)
+        for a, b in test:
+            with torch.no_grad(): net(a)
+        for epoch in range(2):
+            for a, b in train:
+                opt.zero_grad(); F.mse_loss(net(a), b).backward(); opt.step()
+            for a, b in test:
+                with torch.no_grad(): net(a)
+        """,
+        [
+            f"data eval eval data {PLAIN}",
+            f"data {PLAIN} data eval eval",
+            f"data {PLAIN}",
+            f"data {PLAIN} data eval eval",
+        ],
+        (1, 2),
+    ),
     "an evaluation of the part that a wrapper trains": Loop(
         """
         class Task(nn.Module):

@@ -35,7 +35,9 @@ class Source:
 
     epochs: int = 0
     feeds: bool | None = None
-    """Whether training takes its batches; None while that is not known."""
+    """Whether training takes its batches; None while that is not known. False of a loader only: what one evaluates on,
+    another may train on.
+    """
 
 
 @dataclass(slots=True, eq=False)
@@ -256,7 +258,6 @@ class DataLoaders:
             for read in self._since:
                 if read.loader.feeds is None and read not in self._awaiting:
                     read.loader.feeds = False
-                    read.dataset.feeds = read.dataset.feeds or False
                     if read.counted:
                         read.discount()
                         self._tell(read)
