@@ -173,11 +173,12 @@ def conditions(table: Table, program: str | None = None) -> None:
 
     script = Path(tempfile.mkdtemp()) / "script.py"
     script.write_text(program or waiting())
+    cold = program is None  # CUDA survives no fork
     points = tuple(msgspec.structs.replace(parse(text), number=number) for number, text in enumerate(CONDITIONS, 1))
-    bare_waits, *wanted = bare(str(script), cold=True)[1].splitlines()
+    bare_waits, *wanted = bare(str(script), cold=cold)[1].splitlines()
     for late, way in ((True, "read late"), (False, "read at once")):
         what = f"{len(CONDITIONS)} conditions in 20 updates, {way}"
-        with debuggee(str(script), go="continue", cold=True, breakpoints=points, async_conditions=late) as training:
+        with debuggee(str(script), go="continue", cold=cold, breakpoints=points, async_conditions=late) as training:
             reasons = [stop.reason for stop in training.stops("continue")]
             status, output, errors = training.end()
         waits, *found = output.splitlines() or [""]

@@ -109,9 +109,17 @@ def test_a_file_that_was_never_loaded_is_told_at_the_end(folder: Path) -> None:
 
 
 def test_what_nothing_in_the_run_could_have_met_is_told_at_the_end(folder: Path) -> None:
+    texts = (
+        "step of op",
+        "epoch 2",
+        "step if i > 9",
+        "backward of opt",
+        "backward of lss",
+        "backward of lo* if i > 99",
+    )
     with runtime():
         done = subprocess.run(
-            [*HEADLESS, *warm.option(), "-b", "step of op", "-b", "epoch 2", "-b", "step if i > 9", "train.py"],
+            [*HEADLESS, *warm.option(), *(word for text in texts for word in ("-b", text)), "train.py"],
             cwd=folder,
             capture_output=True,
             text=True,
@@ -121,6 +129,8 @@ def test_what_nothing_in_the_run_could_have_met_is_told_at_the_end(folder: Path)
     assert done.stderr.splitlines() == [
         "stepdbg: breakpoint 1 was never met: no optimizer is called op; did you mean opt?",
         "stepdbg: breakpoint 2 was never met: no epoch was counted, since training was not seen to read a DataLoader",
+        "stepdbg: breakpoint 4 was never met: opt is an optimizer, and a backward is of a loss (there was loss)",
+        "stepdbg: breakpoint 5 was never met: no loss is called lss; did you mean loss?",
     ]
 
 

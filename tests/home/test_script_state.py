@@ -35,6 +35,19 @@ def test_no_file_is_no_state(tmp_path: Path) -> None:
     assert read_state(tmp_path / "none.toml") == (ScriptState(), "")
 
 
+def test_a_file_of_a_newer_stepdbg_is_set_aside_and_told_as_such(tmp_path: Path) -> None:
+    file = tmp_path / "mnist.toml"
+    text = 'format = 7\n[[breakpoints]]\nat = "whenever it is interesting"\n'
+    file.write_text(text)
+    state, remark = read_state(file)
+    assert state == ScriptState()
+    assert "was written by a newer stepdbg (format 7; this one reads 1)" in remark
+    assert remark.endswith(f"{file}.newer")
+    assert (tmp_path / "mnist.toml.newer").read_text() == text
+    write_state(file, ScriptState(zoomed=True), "mnist.py")
+    assert read_state(file) == (ScriptState(zoomed=True), "")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

@@ -19,6 +19,8 @@ from stepdbg.protocol.breakpoint_text import describe, parse
 from stepdbg.protocol.messages import Breakpoint, Watch
 from stepdbg.protocol.watch_text import read_watch
 
+FORMAT = 1
+"""The number of the file's format; one is added where an older stepdbg would misread what a newer one has written."""
 MOST_HISTORY = 500
 """Lines of the console that are kept, the newest."""
 
@@ -63,6 +65,7 @@ class _File(msgspec.Struct):
     """The file's shape."""
 
     script: str = ""
+    format: int = FORMAT
     breakpoints: tuple[_Point, ...] = ()
     watches: tuple[_Watched, ...] = ()
     layout: _Layout = msgspec.field(default_factory=_Layout)
@@ -72,17 +75,28 @@ class _File(msgspec.Struct):
 def read_state(path: Path) -> tuple[ScriptState, str]:
     """What is kept in that file, and a remark for the user where it could not be read.
 
-    A broken file is set aside under the name `….broken`, so that nothing in it is lost.
+    A broken file is set aside under the name `….broken`, one of a newer stepdbg as `….newer`, so that nothing in it is
+    lost.
     """
     try:
-        return _state(read_toml(path)), ""
+        document = read_toml(path)
+        number = document.get("format", FORMAT)
+        if type(number) is int and number > FORMAT:
+            what = f"was written by a newer stepdbg (format {number}; this one reads {FORMAT})"
+            return ScriptState(), f"what was kept of this script {what}; it is set aside as {_set_aside(path, 'newer')}"
+        return _state(document), ""
     except (SettingsError, msgspec.ValidationError, UsageError) as error:
-        aside = path.with_name(path.name + ".broken")
-        with contextlib.suppress(OSError):
-            os.replace(path, aside)
+        aside = _set_aside(path, "broken")
         return ScriptState(), f"what was kept of this script cannot be read ({error}); it is set aside as {aside}"
     except OSError as error:
         return ScriptState(), f"what was kept of this script cannot be read: {path} ({error.strerror})"
+
+
+def _set_aside(path: Path, how: str) -> Path:
+    aside = path.with_name(f"{path.name}.{how}")
+    with contextlib.suppress(OSError):
+        os.replace(path, aside)
+    return aside
 
 
 def write_state(path: Path, state: ScriptState, script: str) -> None:
@@ -91,7 +105,7 @@ def write_state(path: Path, state: ScriptState, script: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    document: dict[str, Any] = {"script": script}
+    document: dict[str, Any] = {"script": script, "format": FORMAT}
     if state.breakpoints:
         document["breakpoints"] = [_document(one) for one in state.breakpoints]
     if state.watches:

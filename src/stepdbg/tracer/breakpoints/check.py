@@ -28,6 +28,8 @@ from stepdbg.tracer.watchpoints.readings import now
 
 OF_OPTIMIZERS = frozenset(("zero_grad", "step"))
 """Phases that are a call of an optimizer's."""
+OF_LOSSES = frozenset(("loss", "backward"))
+"""Phases that are of a loss."""
 _FEW = 6
 """So many names that are matched are told."""
 
@@ -142,7 +144,7 @@ class BreakpointChecks(Handler):
 
     def _names(self, point: Breakpoint) -> Iterator[str]:
         """All that the name of that breakpoint may fit."""
-        if point.phase in ("loss", "backward"):
+        if point.phase in OF_LOSSES:
             phases = chain(self._tracker.before, self._tracker.done)
             yield from {phase.loss for phase in phases if phase.loss}
             return
@@ -175,6 +177,7 @@ def never_met(points: Breakpoints, epoch: int | None) -> Iterator[tuple[int, str
         epoch: The epoch that the run has ended in; None where none was counted.
     """
     optimizers = [name for name, held in points.owners.everything() if not isinstance(held, nn.Module)]
+    models = [name for name, _ in points.owners.models()]
     for point in points.all:
         if not point.enabled:
             continue
@@ -184,3 +187,11 @@ def never_met(points: Breakpoints, epoch: int | None) -> Iterator[tuple[int, str
         named = bool(point.of) and point.phase in OF_OPTIMIZERS and bool(optimizers)
         if named and not any(fits(name, point.of) for name in optimizers):
             yield point.number, f"no optimizer is called {point.of}{did_you_mean(point.of, optimizers)}"
+        losses = sorted(points.owners.losses) if point.phase in OF_LOSSES and point.of else []
+        if losses and not any(fits(name, point.of) for name in losses):
+            what = f"no loss is called {point.of}"
+            if point.of in optimizers:
+                what = f"{point.of} is an optimizer, and a {point.phase} is of a loss"
+            elif point.of in models:
+                what = f"{point.of} is a model, and a {point.phase} is of a loss"
+            yield point.number, f"{what}{did_you_mean(point.of, losses) or f' (there was {losses[0]})'}"

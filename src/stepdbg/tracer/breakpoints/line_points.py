@@ -96,8 +96,12 @@ class LinePoints:
         """That no file is called so as far as is known, with the nearest name; empty where one is."""
         if self.files(point):
             return ""
-        names = [os.path.basename(path) for path in self._known()]
-        return f"no file {point.file} was met yet" + did_you_mean(os.path.basename(point.file), names)
+        return f"no file {point.file} was met yet{self.nearest(point)}"
+
+    def nearest(self, point: Breakpoint) -> str:
+        """`; did you mean net.py?`, where a file of such a name is loaded; else empty."""
+        names = {os.path.basename(path) for path in self._known()} - {os.path.basename(point.file)}
+        return did_you_mean(os.path.basename(point.file), sorted(names))
 
     def names(self, point: Breakpoint, frame: FrameType) -> bool:
         """Whether the file of that frame's code is the one that the breakpoint names."""

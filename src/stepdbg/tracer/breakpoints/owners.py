@@ -48,6 +48,8 @@ class OwnerNames:
         self._stack = stack
         self._looked: weakref.WeakSet[Any] = weakref.WeakSet()
         """Owners that were looked for without a name being found."""
+        self.losses: set[str] = set()
+        """The names of the losses that a breakpoint has asked for."""
         self._parts: dict[int, tuple[weakref.ref[Any], list[tuple[str, int]], list[str]]] = {}
         """What models and parts of models are called, and by which models that was found."""
 
@@ -57,6 +59,8 @@ class OwnerNames:
             return True
         if point.phase in ("loss", "backward"):
             name = at.loss_done if point.when == "after" else self._registry.newest.called_on()
+            if name is not None:
+                self.losses.add(name)
             return name is not None and fits(name, point.of)
         owner = at.done if point.when == "after" else at.coming
         held = owner() if owner is not None else None

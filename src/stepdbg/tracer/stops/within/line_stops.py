@@ -114,7 +114,7 @@ class LineStops:
     def _never_met(self) -> Iterator[tuple[int, str]]:
         for point in self._points.lines.all:
             if not self._points.lines.is_loaded(point):
-                yield point.number, self._points.lines.unknown(point) or f"the script did not load {point.file}"
+                yield point.number, f"the script did not load {point.file}{self._points.lines.nearest(point)}"
         yield from never_met(self._points, self._tracer.phases.epoch)
 
     def _changed(self) -> None:
