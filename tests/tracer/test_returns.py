@@ -142,6 +142,24 @@ def test_a_derivative_is_no_loss_and_the_loss_is_made_after_it(tmp_path: Path) -
     assert (told(made, "loss"), made.loss_name) == ({"total"}, "total")
 
 
+@pytest.mark.parametrize(
+    ("phase", "loop"),
+    [
+        ("eval", "for update in range(2):\n        with torch.no_grad(): out = net(x)"),
+        ("data", "for out in torch.utils.data.DataLoader(x, 4):\n        pass"),
+    ],
+)
+def test_an_evaluation_or_a_loader_makes_no_loss(tmp_path: Path, phase: str, loop: str) -> None:
+    program = f"""
+    {loop}
+        loss = (net.weight.sum() * out.mean()).square()
+        loss.backward()
+        opt.step(); opt.zero_grad()
+"""
+    at = done(stops_of(tmp_path, program, 1), phase)
+    assert (told(at, "loss"), told(at, "loss", after=True)) == (set(), {"loss"})
+
+
 def test_what_comes_after_a_call_is_not_told_as_its_doing(tmp_path: Path) -> None:
     stops = stops_of(tmp_path, AFTERWARDS, 2)
     backward, step = done(stops, "backward"), done(stops, "step")

@@ -8,7 +8,7 @@ looked at whatever it takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import monotonic_ns
 from typing import Any, NamedTuple
 
@@ -28,8 +28,10 @@ from stepdbg.tracer.tensors import devices
 
 SLOW_NS = 25_000_000
 """A snapshot that takes longer is not taken a second time for nothing (50 ms are from a key to the painted stop)."""
-_MAKING = ("data", "forward", "eval")
-"""Phases whose call makes batches and outputs."""
+_MAKING = {"data": ("batch", "output"), "forward": effects.FLEETING, "eval": ("batch", "output")}
+"""The kinds of fleeting objects that the call of a phase makes. What backward is called on has a graph: no loss comes from
+a loader or from an evaluation.
+"""
 _FOREIGN = {kind.name: kind.never for kind in KINDS if kind.never is not None}
 """Kinds that the call of a phase does not change; a step changes no parameter but those of its optimizer."""
 
@@ -132,13 +134,13 @@ class Returns:
             self._last_inside = effects.named(before, inner.snapshot, "fingerprint")
             if inner.phase.effects is None:
                 inner.phase.effects = effects.without_names(counted(self._last_inside, "fingerprint"))
-            before = _at_return(inner.snapshot, False, before, after)
+            before = _at_return(inner.snapshot, (), before, after)
         else:
             self._last_inside = []
         late, self._began_late, entry, self._entry = self._began_late, False, self._entry, None
         lead: list[Effect] = []
         if late and entry is not None and inner is None:
-            entry = _at_return(entry, False, before, after)
+            entry = _at_return(entry, (), before, after)
             entry |= {name: record for name, record in after.items() if record.kind == "batch"}
             lead, before, late = [*map(_earlier, effects.named(before, entry, "fingerprint"))], entry, False
         changes = [*lead, *self._since(phase, before, after)]
@@ -173,7 +175,7 @@ class Returns:
             found = effects.named(before, after, "fingerprint")
             changes = self._by_owner(phase, found) if phase.name in _FOREIGN else found
         else:
-            middle = _at_return(self._snapshot, phase.name in _MAKING, before, after)
+            middle = _at_return(self._snapshot, _MAKING.get(phase.name, ()), before, after)
             changes = effects.named(before, middle, "fingerprint")
             changes += [_later(effect) for effect in effects.named(middle, after, "fingerprint")]
         if any(effect.after and effect.kind in ("parameter", "grad", "buffer", "state") for effect in changes):
@@ -212,19 +214,23 @@ class Returns:
 
 
 def _at_return(
-    listed: effects.ObjectSnapshot, making: bool, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
+    listed: effects.ObjectSnapshot,
+    makes: Collection[str],
+    before: effects.ObjectSnapshot,
+    after: effects.ObjectSnapshot,
 ) -> effects.ObjectSnapshot:
     """How everything looked at the return, as far as that can be known.
 
     Args:
         listed: What the models and optimizers held then.
-        making: Whether the call makes batches and outputs.
+        makes: The kinds of fleeting objects that the call makes.
         before: From the boundary before.
         after: From this one.
     """
     middle = {name: record for name, record in before.items() if record.kind in effects.FLEETING and name not in listed}
-    if making:
-        middle |= {name: record for name, record in after.items() if record.kind in effects.FLEETING}
+    for name, record in after.items():
+        if record.kind in makes:
+            middle[name] = record
     return middle | listed
 
 
