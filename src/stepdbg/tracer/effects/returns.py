@@ -29,8 +29,8 @@ from stepdbg.tracer.tensors import devices
 SLOW_NS = 25_000_000
 """A snapshot that takes longer is not taken a second time for nothing (50 ms are from a key to the painted stop)."""
 _MAKING = {"data": ("batch", "output"), "forward": effects.FLEETING, "eval": ("batch", "output")}
-"""The kinds of fleeting objects that the call of a phase makes. What backward is called on has a graph: no loss comes from
-a loader or from an evaluation.
+"""The kinds of fleeting objects that the call of a phase makes. What backward is called on has a graph: a loader or an
+evaluation makes no loss.
 """
 _FOREIGN = {kind.name: kind.never for kind in KINDS if kind.never is not None}
 """Kinds that the call of a phase does not change; a step changes no parameter but those of its optimizer."""
