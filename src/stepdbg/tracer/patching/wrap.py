@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch.jit import _builtins as script
 
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.patching import dynamo as compiler
-
-if TYPE_CHECKING:
-    pass
 
 
 def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) -> None:
@@ -21,7 +20,11 @@ def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) 
     Where torch has bound the name a second time (`torch.nn.utils.clip_grad_norm_`), that is to be set too.
     """
     original = getattr(owner, attribute)
-    setattr(owner, attribute, wrapper_of(original, make(original)))
+    wrapper = wrapper_of(original, make(original))
+    operator = script._find_builtin(original)  # TorchScript knows its operators by which object they are
+    if operator is not None:
+        script._register_builtin(wrapper, operator)
+    setattr(owner, attribute, wrapper)
 
 
 def wrapper_of(original: Any, wrapper: Callable[..., Any]) -> Any:
