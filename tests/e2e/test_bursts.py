@@ -23,7 +23,7 @@ def test_a_filter_an_edit_a_jump_the_console_and_steps_typed_in_one_go_do_what_t
 
     terminal.type("!model.fc1.bias[7].item() * 2\rlen('n' * 400)\r\x1b")
     terminal.wait_for("25.0", "400")
-    terminal.type("nn")
-    terminal.wait_until(lambda: (now := shown(terminal)) and now.next == "step", "two steps")
+    terminal.type("nnnn")
+    terminal.wait_until(lambda: (now := shown(terminal)) and now.next == "zero_grad", "four steps")
     leave(terminal, "stop")
     assert terminal.wait_exit() == 0

@@ -10,7 +10,7 @@ from textual.widgets import Input, OptionList
 from tui.stage import SIZES, Stage, stage
 
 from stepdbg.protocol.messages import Query, Result
-from stepdbg.tui.actions import key_queue
+from stepdbg.tui.actions import key_queue, typed_ahead
 from stepdbg.tui.actions.action import Action
 from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
 from stepdbg.tui.dialogs.edit import EditDialog
@@ -166,3 +166,28 @@ async def test_a_key_alone_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) 
             burst(here, "n")
             await here.until(lambda: len(hops) > 0, "the step")
             assert hops.pop() == before
+
+
+async def test_steps_typed_in_one_piece_are_all_done() -> None:
+    async with stage() as here:
+        before = here.app.snapshot.boundary
+        burst(here, "nnnn")
+        await here.until(lambda: here.app.snapshot.paused and here.app.snapshot.boundary == before + 4, "four steps")
+
+
+async def test_steps_typed_ahead_of_a_stop_that_does_not_come_are_dropped_with_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(typed_ahead, "TYPED_AHEAD", 0.05)
+    told: list[str] = []
+    async with stage() as here:
+        monkeypatch.setattr(here.app, "notify", lambda words, **_: told.append(words))
+        connection = here.app.hub.connection
+        assert connection is not None
+        asked: list[object] = []
+        monkeypatch.setattr(connection, "send", asked.append)  # nothing that is asked for happens
+        burst(here, "nnn")
+        await here.until(lambda: here.app.key_queue.idle and bool(told), "a word")
+        assert len(told) == 1
+        assert told[0].startswith("n and the like, typed ahead of a stop, wait a second for it; it has not come")
+        assert len(asked) == 1

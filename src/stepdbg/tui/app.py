@@ -27,10 +27,11 @@ from stepdbg.protocol.messages import SessionState
 from stepdbg.tui.actions.action import Action, ActionContext, applicable, main_keys, shown_keys
 from stepdbg.tui.actions.key_queue import KeyQueue
 from stepdbg.tui.actions.registry import BY_ID
+from stepdbg.tui.actions.typed_ahead import TypedAhead
 from stepdbg.tui.actions.why_not import why_nothing
 from stepdbg.tui.conversation import Conversation
 from stepdbg.tui.drawing.lines import ASCII, UNICODE
-from stepdbg.tui.drawing.pace import TICK, TOGETHER, TYPED_AHEAD, Pace
+from stepdbg.tui.drawing.pace import TICK, TOGETHER, Pace
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.files.script_state_store import ScriptStateStore
@@ -120,6 +121,7 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
         self.panel_layout = PanelLayout(self)
         self.script_state_store = ScriptStateStore(self)
         self.key_queue = KeyQueue(self, super().on_event)
+        self.typed_ahead = TypedAhead(self.hub)
         self.guide = Guide(self, wanted=guided and self.config.hints)
         self.status = ("", 0)
         """What was said quietly last, and the boundary at which it was."""
@@ -289,23 +291,15 @@ class StepdbgApp(TerminalApp[int], inherit_bindings=False):
 
     async def action_press(self, key: str) -> None:
         """A key of the registry: do what it does here, if anything."""
-        await self._catch_up(key)
+        if not await self.typed_ahead.of_a_stop(key, self.action_context()):
+            return
+        if await self.typed_ahead.of_answers(key, self.action_context(), self.panel_layout.in_focus()):
+            self.paint()
         here = self.action_context()
         action = applicable(key, here)
         self.show_status("" if action is not None else why_nothing(key, here))
         if action is not None:
             await self.do(action)
-
-    async def _catch_up(self, key: str) -> None:
-        """A key typed ahead of what it is for waits for it: for the row under the cursor, or for what would have it do
-        anything at all.
-        """
-        if self.hub.questions is None or not self.hub.busy or not self.snapshot.paused:
-            return
-        here, panel = self.action_context(), self.panel_layout.in_focus()
-        if (panel is not None and panel.to_come()) or (applicable(key, here) is None and why_nothing(key, here)):
-            await self.hub.questions.idle(TYPED_AHEAD)
-            self.paint()
 
     def on_key(self, event: events.Key) -> None:
         """A key that nothing is bound to, and that no input has taken."""

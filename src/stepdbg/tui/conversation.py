@@ -26,6 +26,7 @@ from stepdbg.protocol.messages import (
     ReadStop,
     ResizeTerminal,
     Result,
+    Steer,
     ToClient,
     WatchPoints,
 )
@@ -37,6 +38,9 @@ from stepdbg.tui.state.panel_queries import PanelQuery, recalled
 from stepdbg.tui.state.questions import Questions
 from stepdbg.tui.state.reducer import reduced
 from stepdbg.tui.state.snapshot import Lost, looking_at, looking_at_stop
+
+_STEPS = ("next", "into", "operator", "finish")
+"""Orders that lead to a stop soon."""
 
 
 class Conversation:
@@ -51,6 +55,9 @@ class Conversation:
         """What has been asked for and is still to come; None until there is a connection."""
         self.arriving = False
         """A stop has just come: first it is asked and painted what the user's eyes are on, then the rest."""
+        self._stood = asyncio.Event()
+        """Set where no step is under way whose stop is still to come."""
+        self._stood.set()
         self._runs_since = 0.0
         """When training was last seen to go on, by the loop's clock."""
 
@@ -58,6 +65,17 @@ class Conversation:
     def busy(self) -> bool:
         """Whether answers are still to come."""
         return self.questions is not None and self.questions.busy
+
+    @property
+    def underway(self) -> bool:
+        """Whether the stop that a step leads to is still to come."""
+        return not self._stood.is_set()
+
+    async def stands(self, seconds: float) -> bool:
+        """Wait for the stop that a step leads to, but no longer than so many seconds; whether it has come."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._stood.wait(), seconds)
+        return self._stood.is_set()
 
     async def run(self) -> None:
         """Connect, and take what the hub says until it says nothing any more."""
@@ -88,6 +106,8 @@ class Conversation:
         app.snapshot = after = reduced(before, message)  # type: ignore[arg-type]
         if after is before:
             return
+        if (after.paused and after.stop is not before.stop) or after.state not in ("paused", "running"):
+            self._stood.set()
         if after.session.run != before.session.run and self.questions is not None:
             self.questions.forget()
             app.panel_layout.restore_front()
@@ -184,6 +204,8 @@ class Conversation:
     def send(self, message: FromClient) -> None:
         """Say something to the hub; when it is gone, the header says so already."""
         if self.connection is not None:
+            if isinstance(message, Steer) and message.action in _STEPS:
+                self._stood.clear()
             with contextlib.suppress(StepdbgError):
                 self.connection.send(message)
 
