@@ -8,10 +8,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from torch.jit import _builtins as script
+from torch.jit import _builtins
 
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.patching import dynamo as compiler
+
+_SCRIPT: Any = _builtins
+"""What TorchScript knows of operators by the functions that stand for them."""
 
 
 def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) -> None:
@@ -21,9 +24,9 @@ def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) 
     """
     original = getattr(owner, attribute)
     wrapper = wrapper_of(original, make(original))
-    operator = script._find_builtin(original)  # TorchScript knows its operators by which object they are
+    operator = _SCRIPT._find_builtin(original)  # TorchScript knows its operators by which object they are
     if operator is not None:
-        script._register_builtin(wrapper, operator)
+        _SCRIPT._register_builtin(wrapper, operator)
     setattr(owner, attribute, wrapper)
 
 
