@@ -9,7 +9,7 @@ from textual._xterm_parser import XTermParser
 from textual.widgets import Input, OptionList
 from tui.stage import SIZES, Stage, stage
 
-from stepdbg.protocol.messages import Query, Result
+from stepdbg.protocol.messages import Query, Result, Steer
 from stepdbg.tui.actions import key_queue, typed_ahead
 from stepdbg.tui.actions.action import Action
 from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
@@ -191,3 +191,12 @@ async def test_steps_typed_ahead_of_a_stop_that_does_not_come_are_dropped_with_a
         assert len(told) == 1
         assert told[0].startswith("n and the like, typed ahead of a stop, wait a second for it; it has not come")
         assert len(asked) == 1
+
+
+async def test_a_rank_that_is_looked_at_does_not_wait_for_another_s_stop() -> None:
+    async with stage() as here:
+        hub = here.app.hub
+        hub.send(Steer("next", 0))
+        assert hub.underway
+        hub.look_at_rank(1)
+        assert not hub.underway

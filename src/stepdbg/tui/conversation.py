@@ -133,6 +133,7 @@ class Conversation:
         before = self._app.snapshot
         self._app.snapshot = replace(looking_at(before, rank), chosen=True)
         if before.rank != rank:
+            self._stood.set()  # what is under way is another's
             self._look_elsewhere()
 
     def look_at_stop(self, boundary: int | None) -> None:
