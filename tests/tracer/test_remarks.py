@@ -246,3 +246,36 @@ def test_what_has_no_numbers_is_passed_over() -> None:
     there = torch.sparse_coo_tensor(torch.tensor([[1]]), torch.tensor([NAN]), (3,), check_invariants=True)
     tensors = {"meta": torch.ones(3, device="meta"), "sparse": there, "fp8": torch.ones(3).to(torch.float8_e4m3fn)}
     assert holding(tensors.items()) == {"sparse": "nan"}
+
+
+HIDDEN = """
+import torch
+class Store:
+    held = {}
+    optimizers = {}
+def get(name, value):
+    if name not in Store.held: Store.held[name] = torch.tensor(value, requires_grad=True)
+    return Store.held[name]
+def move_by_hand():
+    with torch.no_grad():
+        for tensor in Store.held.values(): tensor -= 0.1 * tensor.grad
+def move():
+    for name, tensor in Store.held.items():
+        if name not in Store.optimizers: Store.optimizers[name] = torch.optim.Adam([tensor])
+        Store.optimizers[name].step()
+def step(move):
+    loss = (get("a", 1.0) * 3 - get("b", 2.0)).pow(2)
+    loss.backward()
+    move()
+"""
+
+
+@pytest.mark.parametrize("move", ["move", "move_by_hand"])
+def test_what_nobody_could_see_written_is_not_said_to_be_as_it_was(move: str, tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, f"{HIDDEN}step({move})\n")) as training:
+        first = {stop.boundary.done: sentence(stop) for stop in reversed([*training.stops()])}
+    assert (
+        first["backward"] == "backward wrote gradients: no model, optimizer or variable in sight holds what it wrote to"
+    )
+    assert "changed no parameter" not in first["step"]
+    assert "may have changed parameters" in first["step"]

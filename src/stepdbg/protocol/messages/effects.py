@@ -67,6 +67,10 @@ class Effects(Part, frozen=True):
 
 CANNOT_BE_READ = "what they hold cannot be read"
 """`Effects.why` where a step may have changed parameters for all that anybody can tell."""
+NOT_KNOWN_BEFORE = "they were not known before it"
+"""`Effects.why` where a step may have changed parameters, since none of its optimizer's was seen before."""
+NOT_LISTED = "no model, optimizer or variable in sight holds what it wrote to"
+"""`Effects.why` where backward has written gradients of nothing that is listed, or a step by hand has moved such."""
 EFFECT_NAMES = 500
 """The number of effects named in one stop at most, whatever the size of the model; the rest is counted."""
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import torch
 
-from stepdbg.protocol.messages import CANNOT_BE_READ, Boundary, Effect
+from stepdbg.protocol.messages import CANNOT_BE_READ, NOT_KNOWN_BEFORE, NOT_LISTED, Boundary, Effect
 from stepdbg.tracer.effects.fingerprints import fingerprint, small_bytes
 from stepdbg.tracer.introspect.layout import groups_of, in_training, modules_of, optimized_by, parameters_in
 from stepdbg.tracer.objects.other_threads import gradient, gradients
@@ -37,7 +37,14 @@ class Remarks:
         self._frozen_then: tuple[int, frozenset[str]] | None = None
         """The parameters that were frozen, and the `Registry.lasting_version` of then."""
 
-    def why(self, boundary: Boundary, effects: Sequence[Effect], optimizer: Any, registry: Registry) -> str:
+    def why(
+        self,
+        boundary: Boundary,
+        effects: Sequence[Effect],
+        optimizer: Any,
+        registry: Registry,
+        before: Collection[str],
+    ) -> str:
         """Why the phase done has changed less than it is for; empty where that is not known.
 
         Args:
@@ -45,12 +52,13 @@ class Remarks:
             effects: Of the phase done.
             optimizer: Whose step it was, where that is known.
             registry: What is alive.
+            before: The names of what was alive before the phase.
         """
         if boundary.done == "backward":
             written = [one.object for one in effects if one.kind == "grad" and one.what != "freed"]
             return _freed_again(written, registry) if written else _cut_off(registry)
         if boundary.done == "step" and not boundary.skipped and optimizer is not None:
-            return _unmoved(optimizer, effects, registry)
+            return _unmoved(optimizer, effects, registry, before)
         if boundary.done == "zero_grad" and not any(one.kind == "grad" for one in effects):
             return _not_reached(registry)
         if boundary.done in ("clip", "unscale") and not any(one.kind == "grad" for one in effects):
@@ -113,8 +121,10 @@ def _cut_off(registry: Registry) -> str:
     if loss.grad_fn is None:
         return "the loss has no graph (no operation made it), so it reaches no parameter"
     known = {id(entry.tensor) for entry in registry.alive.values() if entry.kind == "parameter"}
-    if known.isdisjoint(map(id, walked([loss])[1])):
-        return "the graph of the loss reaches no parameter"
+    leaves = walked([loss])[1]
+    if known.isdisjoint(map(id, leaves)):
+        written = any(grad is not None for grad in gradients(leaves))
+        return NOT_LISTED if written else "the graph of the loss reaches no parameter"
     return ""
 
 
@@ -208,7 +218,7 @@ def _outer(prefix: str) -> str:
     return prefix[: prefix[:-1].rfind(".") + 1]
 
 
-def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry) -> str:
+def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry, before: Collection[str]) -> str:
     """Why some of what an optimizer holds was not changed by its step."""
     moved = {
         one.object
@@ -226,6 +236,8 @@ def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry) -> s
     ]
     if not still or len(still) > _LOOKED:
         return ""
+    if not moved and not any(names[id(parameter)] in before for parameter, _ in still):
+        return NOT_KNOWN_BEFORE
     reasons = Counter(_reasons(still))
     if not all(reasons):
         return ""

@@ -249,8 +249,10 @@ class StopServer:
 
     def _why(self, boundary: m.Boundary, named: list[m.Effect], done: Phase) -> str:
         """Why the phase done has changed less than it is for."""
+        if done.name == "step" and done.doubt is not None and not any(effect.kind == "parameter" for effect in named):
+            return m.NOT_LISTED  # a step by hand is one that has moved something
         _, optimizer = self._optimizer_of(done)
-        return self._remarks.why(boundary, named, optimizer, self._registry)
+        return self._remarks.why(boundary, named, optimizer, self._registry, self._effects.before or ())
 
     def _beyond(self, done: Phase, named: list[m.Effect]) -> str:
         """The optimizer of the step done, where it holds none of the parameters that changed after it."""

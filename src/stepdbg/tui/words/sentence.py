@@ -10,7 +10,7 @@ from itertools import takewhile
 from math import isfinite
 
 from stepdbg.listing.effect_names import afterwards, beforehand, of_call
-from stepdbg.protocol.messages import CANNOT_BE_READ, Effects, Failure, Stop
+from stepdbg.protocol.messages import CANNOT_BE_READ, NOT_KNOWN_BEFORE, NOT_LISTED, Effects, Failure, Stop
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs
 from stepdbg.tui.drawing.numbers import figure, plural
 from stepdbg.tui.words import inside_phase as inner
@@ -268,7 +268,8 @@ def _backward(stop: Stop, effects: Effects) -> str:
         why = f": {effects.why}" if effects.why else ""
         if stop.walked_from == "":
             return f"backward took a derivative, of no loss, and wrote no .grad{_others(effects, 'grad')}"
-        return f"backward wrote no gradient{why}{_others(effects, 'grad')}"
+        wrote = "gradients" if effects.why == NOT_LISTED else "no gradient"
+        return f"backward wrote {wrote}{why}{_others(effects, 'grad')}"
     added = counted(effects, "grad", "changed", "touched")
     if not added:
         did = f"wrote the .grad of {_whose(effects, written, 'created')}"
@@ -350,7 +351,8 @@ def _step(effects: Effects) -> str:
 
 
 def _no_parameter(effects: Effects) -> str:
-    return "may have changed parameters" if effects.why == CANNOT_BE_READ else "changed no parameter"
+    unknown = effects.why in (CANNOT_BE_READ, NOT_KNOWN_BEFORE, NOT_LISTED)
+    return "may have changed parameters" if unknown else "changed no parameter"
 
 
 def _because(effects: Effects) -> str:
