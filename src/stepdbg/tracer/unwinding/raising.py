@@ -94,11 +94,11 @@ class Monitored:
             self._monitoring.free_tool_id(tool)
 
     def _comes(self, code: CodeType, _offset: int, error: BaseException) -> None:
-        if not isinstance(error, RecursionError) and self._origin(code.co_filename) == "user":
+        if not issubclass(type(error), RecursionError) and self._origin(code.co_filename) == "user":
             self._raised(error, sys._getframe(1), False)
 
     def _comes_again(self, code: CodeType, _offset: int, error: BaseException) -> None:
-        if not isinstance(error, RecursionError) and self._origin(code.co_filename) == "user":
+        if not issubclass(type(error), RecursionError) and self._origin(code.co_filename) == "user":
             self._raised(error, sys._getframe(1), True)
 
 

@@ -123,7 +123,7 @@ class Exceptions:
             self._passing = _head(error, traceback)
             return
         try:
-            if self._tracer.in_a_call or isinstance(error, NO_FAILURES) or not self._tracer.listening():
+            if self._tracer.in_a_call or issubclass(type(error), NO_FAILURES) or not self._tracer.listening():
                 return
             if not again and self._is_known(error, frame):
                 self._passing = _head(error, traceback)
