@@ -155,7 +155,7 @@ class FreeRunLog(StaysHere):
         """The update of the newest loss."""
         self._usual: _UsualOpening | None = None
         """The place at which the last update has opened, since phases are noted: most updates open where the last one
-        did, and that is found out in a third of the time."""
+        did, and that is found out in half the time."""
 
     def begin_anew(self) -> None:
         """Nothing is noted, and this thread is the one that trains."""
