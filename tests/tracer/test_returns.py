@@ -268,3 +268,21 @@ def test_what_an_optimizer_does_not_hold_is_said_of_all_that_changed_after_its_s
     assert ("target.weight changed; `opt` does not hold it" in sentence(step)) == (not clamped)
     assert step.effects is not None
     assert bool(step.effects.beyond) == (not clamped)
+
+
+def test_a_breakpoint_of_the_scripts_own_takes_nothing_from_the_phase_before_it_in_a_trace(tmp_path: Path) -> None:
+    own = """
+    import stepdbg
+    opt.zero_grad()
+    net(x).sum().backward()
+    opt.step()
+    net.bias.data.add_(1)
+    stepdbg.breakpoint()
+    net.weight.data.add_(1)
+"""
+    with debuggee(write(tmp_path, START + own), go="continue", trace=m.Tracing(effects=True)) as training:
+        list(training.stops("continue"))
+    here, step = training.traced[-2:]
+    assert (here.reason, here.effects, step.boundary.done) == ("breakpoint", (), "step")
+    changed = [(one.object, one.after) for one in step.effects or () if one.kind == "parameter"]
+    assert sorted(changed) == [(name, after) for name in ("net.bias", "net.weight") for after in (False, True)]

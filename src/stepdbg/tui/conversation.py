@@ -30,6 +30,7 @@ from stepdbg.protocol.messages import (
     ToClient,
     WatchPoints,
 )
+from stepdbg.tui.actions.typed_ahead import STEPS
 from stepdbg.tui.drawing.pace import AHEAD, FLICKER, REST, TOGETHER
 from stepdbg.tui.host import Host
 from stepdbg.tui.state.answers import IDENTITY, PAST_STOP, STOPS, Arrived
@@ -38,9 +39,6 @@ from stepdbg.tui.state.panel_queries import PanelQuery, recalled
 from stepdbg.tui.state.questions import Questions
 from stepdbg.tui.state.reducer import reduced
 from stepdbg.tui.state.snapshot import Lost, looking_at, looking_at_stop
-
-_STEPS = ("next", "into", "operator", "finish")
-"""Orders that lead to a stop soon."""
 
 
 class Conversation:
@@ -205,7 +203,7 @@ class Conversation:
     def send(self, message: FromClient) -> None:
         """Say something to the hub; when it is gone, the header says so already."""
         if self.connection is not None:
-            if isinstance(message, Steer) and message.action in _STEPS:
+            if isinstance(message, Steer) and message.action in STEPS:
                 self._stood.clear()
             with contextlib.suppress(StepdbgError):
                 self.connection.send(message)

@@ -16,7 +16,7 @@ from stepdbg.protocol.phases import PHASES
 from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.breakpoints.inner import LEARNED, OF_MODULES, not_met
-from stepdbg.tracer.breakpoints.owners import fits
+from stepdbg.tracer.breakpoints.owners import OF_LOSSES, fits
 from stepdbg.tracer.handler import AtStop, Handler
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.unobserved import uncollected
@@ -28,8 +28,6 @@ from stepdbg.tracer.watchpoints.readings import now
 
 OF_OPTIMIZERS = frozenset(("zero_grad", "step"))
 """Phases that are a call of an optimizer's."""
-OF_LOSSES = frozenset(("loss", "backward"))
-"""Phases that are of a loss."""
 _FEW = 6
 """So many names that are matched are told."""
 

@@ -22,6 +22,8 @@ from stepdbg.tracer.objects import unwrap
 from stepdbg.tracer.objects.module_tensors import parameters_of
 from stepdbg.tracer.objects.registry import Registry
 
+OF_LOSSES = frozenset(("loss", "backward"))
+"""Phases that are of a loss."""
 _PATTERN = frozenset("*?[")
 
 
@@ -57,7 +59,7 @@ class OwnerNames:
         """Whether the phase of that breakpoint is of the owner that the breakpoint names."""
         if not point.of:
             return True
-        if point.phase in ("loss", "backward"):
+        if point.phase in OF_LOSSES:
             name = at.loss_done if point.when == "after" else self._registry.newest.called_on()
             if name is not None:
                 self.losses.add(name)

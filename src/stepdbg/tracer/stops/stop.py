@@ -153,9 +153,11 @@ class StopServer:
         done = phases.last if boundary.done is not None else None
         before, evaluations = self._effects.before, self._effects.evaluations(boundary)
         within = done is None and bool(boundary.inside) and cause.inner is None and before is not None
-        over = done is None and boundary.next is None and not boundary.inside and cause.failure is None
-        known = self._effects.of_phase(None if over else phases.last, after) if done or within or over else ([], None)
-        named, basis = known
+        over = done is None and not boundary.inside and cause.reason in ("exit", "nan")
+        named: list[m.Effect] = []
+        basis: m.Basis | None = None
+        if done is not None or within or over:
+            named, basis = self._effects.of_phase(None if over else phases.last, after)
         found = self._effects.counted(named, basis, after) if basis is not None else None
         if found is not None and done is not None and basis == "fingerprint":
             of_call = [effect for effect in named if not (effect.after or effect.before)]

@@ -79,7 +79,8 @@ class Trace:
         found, prints = None, None
         with Unobserved(), uncollected():
             try:
-                found, prints = self._look(boundary, phases, stack, returning)
+                inner = end is not None and end.inner is not None
+                found, prints = self._look(boundary, phases, stack, returning, inner=inner)
                 if phases.pending_backward:
                     boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss, phases))
             except Exception as error:  # the line is there without what could not be read
@@ -102,9 +103,17 @@ class Trace:
         return over
 
     def _look(
-        self, boundary: m.Boundary, phases: PhaseTracker, stack: list[FrameType], returning: FrameType | None
+        self,
+        boundary: m.Boundary,
+        phases: PhaseTracker,
+        stack: list[FrameType],
+        returning: FrameType | None,
+        *,
+        inner: bool,
     ) -> tuple[tuple[m.Effect, ...] | None, dict[str, str | None] | None]:
-        """The effects of the phase done and the fingerprints of everything, as far as they are wanted."""
+        """The effects of the phase done and the fingerprints of everything, as far as they are wanted. At an `inner`
+        boundary no phase is done: what has happened is told with the phase that it is part of.
+        """
         if not (self._wanted.effects or self._wanted.fingerprints):
             return None, None
         registry = self._registry
@@ -118,16 +127,17 @@ class Trace:
             found: tuple[m.Effect, ...] | None = None
             if self._wanted.effects:
                 named: list[m.Effect] = []
-                if self._before is not None and (boundary.done is not None or boundary.inside or boundary.next is None):
-                    done = phases.last if boundary.done is not None or boundary.inside else None
+                within = boundary.done is not None or bool(boundary.inside)
+                if self._before is not None and not inner and (within or boundary.next is None):
+                    done = phases.last if within else None
                     named = self._returns.since_boundary(done, phases.open, self._before, after)
                 found = tuple(nonfinite.marked(named, registry))
-            registry.release()
-            if self._kept_alive.let_go(registry.named):  # which is no effect of the phase that comes
-                registry.refresh(stack, returning)
-                self._before = effects.take(registry)
-            else:
+            if not inner:
+                registry.release()
                 self._before = after
+                if self._kept_alive.let_go(registry.named):  # which is no effect of the phase that comes
+                    registry.refresh(stack, returning)
+                    self._before = effects.take(registry)
         finally:
             registry.release()
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None

@@ -22,23 +22,13 @@ from stepdbg.tracer.introspect.mentioned import mentioned
 from stepdbg.tracer.unwinding.handlers_in_code import Caught, Kind, TypeName, has_run, outcomes
 from stepdbg.tracer.unwinding.managers import comes_out
 
-_ENDS_ITSELF = (StopIteration, StopAsyncIteration, GeneratorExit, SystemExit)
-"""Exceptions that are no failures."""
+NO_FAILURES = (StopIteration, StopAsyncIteration, GeneratorExit, SystemExit)
+"""Exceptions that end a loop, a generator or a script as it is meant to end."""
 _DEFAULTS = ("getattr", "hasattr")
 """Functions of C that take an AttributeError for an answer."""
 _DEEP = 16
 """Generators of context managers within each other that are looked into."""
 _UNKNOWN = object()
-
-
-def may_be_caught(error: BaseException, frame: FrameType | None) -> bool:
-    """Whether anything on the way out may end this exception, as far as can be told.
-
-    Args:
-        error: The exception.
-        frame: The frame that it comes to next.
-    """
-    return issubclass(type(error), _ENDS_ITSELF) or catcher(error, frame) is not None
 
 
 def catcher(error: BaseException, frame: FrameType | None) -> FrameType | None:

@@ -10,8 +10,8 @@ from stepdbg.tui.actions.why_not import why_nothing
 from stepdbg.tui.drawing.pace import TYPED_AHEAD
 from stepdbg.tui.panel_base.panel import Panel
 
-STEPS = ("next", "into", "operator", "finish", "continue")
-"""The actions that have training go on."""
+STEPS = ("next", "into", "operator", "finish")
+"""Actions, and orders to the hub, that lead to a stop soon."""
 
 
 class Waited(Protocol):
@@ -51,7 +51,9 @@ class TypedAhead:
         if not hub.underway or here.snapshot.past_at is not None:
             self._given_up = False
             return True
-        steps = not here.typing and any(key in action.keys and action.id in STEPS for action in here.actions)
+        steps = not here.typing and any(
+            key in action.keys and action.id in (*STEPS, "continue") for action in here.actions
+        )
         if not steps and applicable(key, here) is not None:
             return True
         if await hub.stands(0 if self._given_up else TYPED_AHEAD):

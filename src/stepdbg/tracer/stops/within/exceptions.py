@@ -17,7 +17,7 @@ from stepdbg.tracer.session.signal_handlers import Handlers, raised
 from stepdbg.tracer.stops.cause import Cause, caused_by
 from stepdbg.tracer.stops.left import Left, chain
 from stepdbg.tracer.tensors import devices
-from stepdbg.tracer.unwinding.fate import catcher
+from stepdbg.tracer.unwinding.fate import NO_FAILURES, catcher
 from stepdbg.tracer.unwinding.raising import is_an_answer, raise_watch
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ class EndOfScript(Protocol):
 
 _REMEMBERED = 512
 """The number of places that are remembered to catch exceptions."""
-NO_FAILURES = (StopIteration, StopAsyncIteration, GeneratorExit, SystemExit)
-"""Exceptions that end a loop, a generator or a script as it is meant to end."""
 
 
 class Watching(Protocol):
