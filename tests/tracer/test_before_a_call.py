@@ -98,3 +98,48 @@ def test_a_stop_says_what_came_before_the_call(kind: str, tmp_path: Path) -> Non
         words = sentence(stop)
         assert words.count("average.weight") == 1
         assert "; before that, the script changed average.weight" in words
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_generators_and_inputs_are_told_of_so_where_looking_once_more_takes_too_long(kind: str, tmp_path: Path) -> None:
+    path = Path(script_of(kind, tmp_path))
+    path.write_text("import stepdbg.tracer.effects.returns as returns\nreturns.SLOW_NS = -1\n" + path.read_text())
+    with debuggee(str(path), trace=m.Tracing(updates=None, effects=True)) as training:
+        for _ in training.stops():
+            pass
+        training.end()
+    drawn = [
+        (line.boundary.done, one.before, one.after)
+        for line in training.traced
+        for one in line.effects or ()
+        if one.object == "torch random"
+    ]
+    assert drawn == [(KINDS[kind][1], True, False)] * 3
+    forwards = [line for line in training.traced if line.boundary.done in ("forward", "eval") and line.boundary.update]
+    inputs = [one for line in forwards[1:] for one in line.effects or () if one.kind == "batch"]
+    assert all(one.before for one in inputs)
+
+
+def test_what_draws_after_a_step_is_told_of_so_where_looking_once_more_takes_too_long(tmp_path: Path) -> None:
+    script = """
+        import stepdbg.tracer.effects.returns as returns
+        returns.SLOW_NS = -1
+        import torch
+        from torch import nn
+        net = nn.Linear(3, 1)
+        opt = torch.optim.SGD(net.parameters(), lr=0.1)
+        for i in range(3):
+            opt.zero_grad()
+            net(torch.ones(2, 3)).mean().backward()
+            opt.step()
+            torch.rand(3)
+        """
+    with debuggee(write(tmp_path, script)) as training:
+        stops = list(training.stops())
+    drawn = [
+        (stop.boundary.done, one.before, one.after)
+        for stop in stops
+        for one in (stop.effects.named if stop.effects is not None else ())
+        if one.object == "torch random"
+    ]
+    assert drawn == [("step", False, True)] * 3

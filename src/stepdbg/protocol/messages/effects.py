@@ -63,6 +63,8 @@ class Effects(Part, frozen=True):
     """Why the phase has changed less than it is for, in a few words; empty where it has not, or nobody knows."""
     beyond: str = ""
     """The optimizer that has just stepped, where it holds none of the parameters that changed after its call."""
+    without_gradients: bool = False
+    """Whether the parameters that a step has written have no gradient: it was given the derivatives in another way."""
 
 
 CANNOT_BE_READ = "what they hold cannot be read"

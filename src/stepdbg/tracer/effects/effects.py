@@ -57,6 +57,9 @@ class ObjectRecord(Struct, frozen=True, gc=False):
     owner: str
     known: bool = False
     """Whether it was there before it was first listed."""
+    number: int = 0
+    """The number that a trained tensor outside all models has for as long as it lives, whatever it is called; else
+    0."""
 
 
 _WORD = (1 << 64) - 1
@@ -90,8 +93,11 @@ def take(registry: Registry) -> ObjectSnapshot:
                 room -= len(data)
         else:
             larger.append((name, tensor))
-        identity = entry.serial or id(tensor)
-        snapshot[name] = ObjectRecord(entry.kind, identity, version, fingerprint, entry.owner, entry.known)
+        kind, serial = entry.kind, entry.serial
+        lasts = kind == "parameter"
+        identity = id(tensor) if lasts else serial or id(tensor)
+        number = serial if lasts else 0
+        snapshot[name] = ObjectRecord(kind, identity, version, fingerprint, entry.owner, entry.known, number)
     if larger:
         for (name, _), fingerprint in zip(larger, fingerprints_of([tensor for _, tensor in larger]), strict=True):
             if fingerprint is not None:
@@ -114,15 +120,16 @@ def edited(before: ObjectSnapshot, then: ObjectSnapshot, now: ObjectSnapshot) ->
 
 def named(before: ObjectSnapshot, after: ObjectSnapshot, basis: Basis) -> list[Effect]:
     """All effects that turn one snapshot into the other, parameters first."""
-    before = _by_new_names(before, after)
+    others = _others(before, after)
+    if (by_new_names := _by_new_names(before, after, others)) is not before:
+        before = by_new_names
+        others = _others(before, after)
     owners: set[str] | None = None
     found: dict[Kind, list[Effect]] = {kind: [] for kind in _ORDER}
     known = before.get
     objects: dict[int, ObjectRecord] | None = None
-    for name, record in after.items():
-        old = known(name)
-        if old == record:  # most have stayed as they were: told in one comparison
-            continue
+    for name in others:
+        record, old = after[name], known(name)
         if record.kind in FLEETING:  # that object, whatever it was called
             if objects is None:
                 objects = {other.identity: other for other in before.values() if other.kind in FLEETING}
@@ -146,27 +153,71 @@ def named(before: ObjectSnapshot, after: ObjectSnapshot, basis: Basis) -> list[E
     return [*chain.from_iterable(found.values())]
 
 
-def _by_new_names(before: ObjectSnapshot, after: ObjectSnapshot) -> ObjectSnapshot:
-    """The snapshot from before by the names of now, where a model or an optimizer has got another one: what is known of
-    its parameters, gradients and state goes with them.
+def _others(before: ObjectSnapshot, after: ObjectSnapshot) -> list[str]:
+    """The names of all that has not stayed as it was. (Most has, which is told in one comparison each.)"""
+    known = before.get
+    return [name for name, record in after.items() if known(name) != record]
+
+
+def _by_new_names(before: ObjectSnapshot, after: ObjectSnapshot, others: list[str]) -> ObjectSnapshot:
+    """The snapshot from before by the names of now, where something has got another name: what is known of parameters,
+    gradients and state goes with them.
+
+    A model or an optimizer has been assigned to another variable, or the variable of a loop has gone on from one tensor
+    to the next: then its name is now that of another tensor.
+
+    Args:
+        before: How everything looked.
+        after: How everything looks.
+        others: The names of what has not stayed as it was.
     """
-    if before.keys() <= after.keys():
+    gone = before.keys() - after.keys()
+    if gone:
+        before = _by_new_owners(before, after)
+        gone = before.keys() - after.keys()
+    renamed = _passed_on(before, after, [*others, *gone])
+    if gone:
+        renamed |= _renamed_owners(before, after, others, gone)
+    if not renamed:
         return before
-    before = _by_new_owners(before, after)
-    new = [name for name in after if name not in before and after[name].kind in _NAMED_BY_OTHERS]
-    old = [name for name in before if name not in after and before[name].kind in _NAMED_BY_OTHERS] if new else []
-    if not old:
-        return before
+    places = set(renamed.values())
+    displaced = {name for name in places if name in before and name not in renamed}
+    return {
+        _renamed(name, record, renamed): _with_owner(record, renamed)
+        for name, record in before.items()
+        if not (displaced and _tensor_of(name, record) in displaced)
+    }
+
+
+def _passed_on(before: ObjectSnapshot, after: ObjectSnapshot, names: list[str]) -> dict[str, str]:
+    """The names of now by those of before, of trained tensors outside all models."""
+    now = {record.number: name for name in names if (record := after.get(name)) is not None and record.number}
+    if not now:
+        return {}
+    found: dict[str, str] = {}
+    for name in names:
+        if (was := before.get(name)) is not None and was.number and now.get(was.number, name) != name:
+            found[name] = now[was.number]
+    return found
+
+
+def _renamed_owners(
+    before: ObjectSnapshot, after: ObjectSnapshot, others: list[str], gone: Container[str]
+) -> dict[str, str]:
+    """The names of now by those of before, of models and what they hold."""
+    new = [name for name in others if name not in before and after[name].kind in _NAMED_BY_OTHERS]
+    old = [name for name in before if name in gone and before[name].kind in _NAMED_BY_OTHERS] if new else []
     renamed: dict[str, str] = {}
     there = {before[name].identity: name for name in old if before[name].kind in _LASTING}
     for name in new:
         record = after[name]
         if record.kind in _LASTING and (was := there.get(record.identity)) is not None:
+            if before[was].number and record.number and before[was].number != record.number:
+                continue  # another tensor where one that is gone was
             renamed[was] = name
-            renamed[before[was].owner] = record.owner
-    if not renamed:
-        return before
-    return {_renamed(name, record, renamed): _with_owner(record, renamed) for name, record in before.items()}
+            if owner := before[was].owner:
+                renamed[owner] = record.owner
+    return renamed
 
 
 def _by_new_owners(before: ObjectSnapshot, after: ObjectSnapshot) -> ObjectSnapshot:
@@ -196,6 +247,15 @@ def _renamed(name: str, record: ObjectRecord, renamed: Mapping[str, str]) -> str
         parameter, _, key = rest.rpartition("].")
         if parameter in renamed:
             return f"{optimizer}.state[{renamed[parameter]}].{key}"
+    return name
+
+
+def _tensor_of(name: str, record: ObjectRecord) -> str:
+    """The name of the parameter or buffer that a record is of, itself or as its gradient or state."""
+    if record.kind == "grad":
+        return record.owner
+    if record.kind == "state":
+        return name.partition(".state[")[2].rpartition("].")[0]
     return name
 
 

@@ -8,7 +8,7 @@ looked at whatever it takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from time import monotonic_ns
 from typing import Any, NamedTuple
 
@@ -68,6 +68,11 @@ class Returns:
         before."""
         self._began_late = False
         """Whether it began so, be there a snapshot or not."""
+        self._random_at_entry: dict[str, int] | None = None
+        self._random_at_return: dict[str, int] | None = None
+        """What there is of a snapshot that would take too long: fingerprints of the random generators, then."""
+        self._random_of: Phase | None = None
+        """The phase whose call had returned."""
         self._took_ns = 0
         self._followed: set[str] = set()
         """Phases after which something else has changed."""
@@ -83,12 +88,15 @@ class Returns:
 
     def _note(self, phase: Phase) -> None:
         inner, self._phase = self._phase, None
+        self._random_at_return = self._random_of = None
         if inner is not None and inner.outer is phase:  # the last phase inside it: no boundary lies between the two
             self._inner = _Inner(inner, phase, self._snapshot)
         if phase.name == "forward" or devices.capturing():  # a forward ends at the boundary itself
             return
         if self._took_ns > SLOW_NS and phase.name not in self._followed:
             self._took_ns -= self._took_ns // 10  # tried anew some time: the machine may have been busy just then
+            with Unobserved():
+                self._random_at_return, self._random_of = effects.random_states(), phase
             return
         with Unobserved(), uncollected():
             try:
@@ -105,6 +113,8 @@ class Returns:
         """
         self._began_late = True
         if self._took_ns > SLOW_NS:
+            with Unobserved():
+                self._random_at_entry = None if devices.capturing() else effects.random_states()
             return
         with Unobserved(), uncollected():
             try:
@@ -117,6 +127,7 @@ class Returns:
         """Training stands at a boundary that has been told of, or nobody looks any more."""
         self._phase, self._snapshot, self._inner = None, {}, None
         self._entry, self._began_late = None, False
+        self._random_at_entry = self._random_at_return = self._random_of = None
 
     def since_boundary(
         self, phase: Phase | None, outer: Phase | None, before: effects.ObjectSnapshot, after: effects.ObjectSnapshot
@@ -138,6 +149,8 @@ class Returns:
         else:
             self._last_inside = []
         late, self._began_late, entry, self._entry = self._began_late, False, self._entry, None
+        random, random_at_return, noted = self._random_at_entry, self._random_at_return, self._random_of
+        self._random_at_entry = self._random_at_return = self._random_of = None
         lead: list[Effect] = []
         if late and entry is not None and inner is None:
             entry = _at_return(entry, (), before, after)
@@ -145,9 +158,12 @@ class Returns:
             lead, before, late = [*map(_earlier, effects.named(before, entry, "fingerprint"))], entry, False
         changes = [*lead, *self._since(phase, before, after)]
         if late and phase is not None:  # nobody looked when it began: tell by what such a call can have changed
-            foreign = _FOREIGN.get(phase.name, _NO_FORWARDS)
+            foreign = {*_FOREIGN.get(phase.name, _NO_FORWARDS), "batch"}
             lead = [_earlier(one) for one in changes if not one.after and one.kind in foreign]
             changes = [*lead, *(one for one in changes if one.after or one.kind not in foreign)]
+        if random is not None or random_at_return is not None:
+            changes = [one for one in changes if one.kind != "rng"]
+            changes += _drawn(before, random, random_at_return if phase is noted else None, after)
         if outer is not None:
             own = [
                 msgspec.structs.replace(one, after=False, before=False)
@@ -232,6 +248,31 @@ def _at_return(
         if record.kind in makes:
             middle[name] = record
     return middle | listed
+
+
+def _drawn(
+    before: effects.ObjectSnapshot,
+    entry: Mapping[str, int] | None,
+    returned: Mapping[str, int] | None,
+    after: effects.ObjectSnapshot,
+) -> list[Effect]:
+    """Whose doing the changes of random generators are, where there are no other facts from within the phase.
+
+    Args:
+        before: How everything looked at the boundary before.
+        entry: The generators where the phase began; None where that is not known.
+        returned: The generators when the call returned; None likewise.
+        after: How everything looks at this boundary.
+    """
+    found: list[Effect] = []
+    for name, record in after.items():
+        if record.kind == "rng" and (old := before.get(name)) is not None:
+            first = old.print if entry is None else entry.get(name, old.print)
+            then = record.print if returned is None else returned.get(name, record.print)
+            found += [_earlier(Effect(name, "rng", "changed"))] * (first != old.print)
+            found += [Effect(name, "rng", "changed")] * (then != first)
+            found += [_later(Effect(name, "rng", "changed"))] * (record.print != then)
+    return found
 
 
 def _earlier(effect: Effect) -> Effect:

@@ -18,7 +18,7 @@ class Alive(Struct, frozen=True, gc=False):
     value: object = None
     """What it holds, where it is no tensor."""
     serial: int = 0
-    """Tells one batch, output or loss from the next."""
+    """Tells one batch, output or loss from the next; a trained tensor outside all models from another of its name."""
     owner: str = ""
     """The parameter of a gradient, the optimizer of a state entry or hyperparameter, the model of a parameter."""
     known: bool = False

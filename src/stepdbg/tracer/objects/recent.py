@@ -66,6 +66,8 @@ class Numbers:
     def __init__(self) -> None:
         self._known: dict[int, tuple[weakref.ref[torch.Tensor], int]] = {}
         self._last = 0
+        self._room = 64
+        """The number of tensors from which on those that are gone are forgotten."""
 
     def has(self, tensor: torch.Tensor) -> bool:
         """Whether that tensor has its number: it stood in a list before."""
@@ -80,7 +82,9 @@ class Numbers:
         if known is None or known[0]() is not tensor:
             self._last += 1
             known = (weakref.ref(tensor), self._last)
-            self._known = {key: one for key, one in self._known.items() if one[0]() is not None}
+            if len(self._known) >= self._room:
+                self._known = {key: one for key, one in self._known.items() if one[0]() is not None}
+                self._room = max(64, 2 * len(self._known))
             self._known[id(tensor)] = known
         return known[1]
 

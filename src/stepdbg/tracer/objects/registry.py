@@ -36,6 +36,7 @@ from stepdbg.tracer.objects.module_tensors import ModuleTensors, ModuleTensorsCa
 from stepdbg.tracer.objects.newest import NewestTensors
 from stepdbg.tracer.objects.other_threads import OtherThreads, gradients
 from stepdbg.tracer.objects.outliving import Named
+from stepdbg.tracer.objects.recent import Numbers
 from stepdbg.tracer.objects.variable_names import loop_variables, reachable_from
 from stepdbg.tracer.objects.versions import ObjectSetVersion
 
@@ -69,6 +70,8 @@ class Registry:
     """What is trained by hand."""
     _loose_names: dict[int, str] = field(default_factory=dict)
     """What such were called when they were listed last, by `id`."""
+    _loose_numbers: Numbers = field(default_factory=Numbers)
+    """What tells one such from another that has got its name."""
     module_tensors: ModuleTensorsCache = field(default_factory=ModuleTensorsCache)
     _tensors_by_model: dict[int, ModuleTensors] = field(default_factory=dict)
     """What each model holds, by its `id`, while everything is being listed."""
@@ -172,7 +175,7 @@ class Registry:
         if not self.has_optimizers:
             for name, leaf in self.leaves.named(reachable, names, alone=not self._holders.models):
                 if name not in self.alive:
-                    self._list_parameters([leaf], [name], [f"{name}.grad"], "")
+                    self._list_loose(leaf, name, "")
         self.newest.list_among(self.alive, self.scope, taken, returning, before)
         self._count_versions()
         self.others.say_so()
@@ -273,6 +276,11 @@ class Registry:
             if grad is not None:
                 alive[grad_name] = Alive("grad", grad, None, 0, name)
 
+    def _list_loose(self, parameter: torch.Tensor, name: str, owner: str) -> None:
+        """List a trained tensor that is in no model, with its gradient: its name may be another's next time."""
+        self._list_parameters([parameter], [name], [f"{name}.grad"], owner)
+        self.alive[name] = Alive("parameter", parameter, None, self._loose_numbers.of(parameter), owner)
+
     def _list_optimizers(self, names: dict[int, str]) -> None:
         alive = self.alive
         for named, optimizer in self.optimizers():
@@ -286,7 +294,7 @@ class Registry:
                     if id(parameter) not in names:
                         name = self.scope.get(id(parameter)) or f"{named.name}.param_groups[{index}]['params'][{place}]"
                         names[id(parameter)] = self._loose_names[id(parameter)] = name
-                        self._list_parameters([parameter], [name], [f"{name}.grad"], named.name)
+                        self._list_loose(parameter, name, named.name)
                 for key, value in group.items():
                     if key != "params":
                         tensor = value if is_a(value, torch.Tensor) else None

@@ -77,17 +77,19 @@ def loop_variables(stack: Sequence[FrameType]) -> frozenset[str]:
 
 def reachable_from(spaces: Sequence[Mapping[str, Any]], loop_names: Container[str] = ()) -> Reachable:
     """Everything that these variables lead to, the innermost frame's first; by `loop_names` only what has
-    no other name.
+    no other name. A name is that of one object: what an outer frame calls so goes by another name, or has none.
     """
     reachable = Reachable()
     private: dict[int, str] = {}
+    called: dict[str, int] = {}
     seen: set[int] = set()
     for space in spaces:
         reachable.variables.update(space)
         for name, value, hidden in _leads(space):
             if not is_a(value, _Interesting):
                 continue
-            (private if hidden or name in loop_names else reachable.names).setdefault(id(value), name)
+            if called.setdefault(name, id(value)) == id(value):
+                (private if hidden or name in loop_names else reachable.names).setdefault(id(value), name)
             if id(value) not in seen and not is_a(value, torch.Tensor):
                 seen.add(id(value))
                 if is_a(value, nn.Module):

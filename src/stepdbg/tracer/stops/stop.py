@@ -144,6 +144,12 @@ class StopServer:
             self._notices.add(text)
             self._rank.link.send(m.Notice(text, "error"))
 
+    def _without_gradients(self, of_call: list[m.Effect]) -> bool:
+        """Whether no parameter that a step has written has a `.grad`, or none at all where it has written none."""
+        owners = {entry.owner for entry in self._registry.alive.values() if entry.kind == "grad"}
+        written = [effect.object for effect in of_call if effect.kind == "parameter"]
+        return owners.isdisjoint(written) if written else not owners
+
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         phases, registry = self._phases, self._registry
         if cause.inner is None:
@@ -162,7 +168,9 @@ class StopServer:
         if found is not None and done is not None and basis == "fingerprint":
             of_call = [effect for effect in named if not (effect.after or effect.before)]
             beyond = self._beyond(done, named) if done.name == "step" else ""
-            found = msgspec.structs.replace(found, why=self._why(boundary, of_call, done), beyond=beyond)
+            bare = done.name == "step" and self._without_gradients(of_call)
+            why = self._why(boundary, of_call, done)
+            found = msgspec.structs.replace(found, why=why, beyond=beyond, without_gradients=bare)
         ended = done if cause.failure is None else phases.last  # an exception may have left it before it was done
         if ended is not None and before is not None and basis is not None:
             self._effects.record(ended, named, basis)

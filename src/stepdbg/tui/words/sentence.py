@@ -344,7 +344,8 @@ def _step(effects: Effects) -> str:
         parts.append(f"updated {plural(changed, *NOUNS['state'])}")
     if not parts:
         return f"step {_no_parameter(effects)}{_because(effects)}{_others(effects, 'parameter', 'state')}"
-    rest = _others(effects, "parameter", "state") or (_STILL_THERE if len(parts) < 3 else "")
+    still = _STILL_THERE if len(parts) < 3 and not effects.without_gradients else ""
+    rest = _others(effects, "parameter", "state") or still
     joint = "; it " if _because(effects) and not counted(effects, "parameter", "changed") else " and "
     joint = ", and " if unfit(effects, "parameter", "changed", "touched") and joint == " and " else joint
     return f"step {joint.join([parts[0], ' and '.join(parts[1:])]) if len(parts) > 1 else parts[0]}{rest}"
