@@ -74,6 +74,9 @@ def test_a_condition_that_raises_stops_there_once_and_says_why(tmp_path: Path) -
         ("grad_norm('nett.*') > 0", "LookupError: no parameter's name fits nett.*"),
         ("norm(None) > 0", "ValueError: it is None: there is no tensor"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("grad_norm > 1", "TypeError: grad_norm is a function: write grad_norm()"),
+        ("update < 3 and finite", "TypeError: finite is a function: write finite(x)"),
+        ("{0: ratio}[0]", "TypeError: ratio is a function: write ratio(x)"),
         ("exit()", "SystemExit"),
         ("(lambda f: f(f))(lambda f: f(f))", "RecursionError"),
     ],
@@ -189,6 +192,18 @@ def test_a_variable_that_bears_the_name_of_a_word_and_is_not_called_is_the_varia
         found = list(training.stops("continue"))[:-1]
         assert training.end() == bare(script)
     assert updates(found) == [9, 10]
+
+
+def test_what_the_script_has_under_the_name_of_a_function_of_the_vocabulary_is_meant_where_nothing_calls_it(
+    tmp_path: Path,
+) -> None:
+    """A function would be true in every update."""
+    script = write(tmp_path, TRAIN.replace("opt.step()", "changed = i == 4; opt.step()"))
+    texts = ("step if changed", "step at update 2 if max(map(norm, [x, y])) > 0")
+    with debuggee(script, go="continue", breakpoints=points(*texts)) as training:
+        found = list(training.stops("continue"))[:-1]
+        assert training.end() == bare(script)
+    assert updates(found) == [2, 5]
 
 
 def test_a_breakpoint_of_another_rank_is_not_met(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 What is evaluated sees the variables of the frame, and beside them the vocabulary. A name that the frame gives to a
 number or a tensor means that, unless it is called; any other word of the vocabulary (`loss`, which may be a function of
-the user's) means the vocabulary's.
+the user's) means the vocabulary's. A function of the vocabulary that stands where a value is wanted is refused, unless
+the frame has something of that name.
 
 A condition that reads one thing alone which the wrapper of a phase has at hand in a free run (the loss that `backward`
 is called on, the norm of all gradients before a step) is decided there: where it does not hold, nothing else is looked
@@ -23,7 +24,7 @@ import torch
 
 from stepdbg.protocol.breakpoint_text import log_source
 from stepdbg.protocol.expressions import compiled, tree_of
-from stepdbg.tracer.breakpoints.words import VOCABULARY
+from stepdbg.tracer.breakpoints.words import FUNCTIONS, VOCABULARY
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.stack import local_variable
 from stepdbg.tracer.python.namespace import names_in
@@ -52,10 +53,12 @@ class Condition:
         calls = [node.func for node in nodes if isinstance(node, ast.Call)]
         self.calls = frozenset(one.id for one in calls if isinstance(one, ast.Name))
         """The names that the expression calls."""
+        self.bare = _bare(nodes)
+        """The functions of the vocabulary that the expression names where their value would stand."""
         called = {one.id if isinstance(one, ast.Name) else getattr(one, "attr", "") for one in calls}
         loops = (ast.comprehension, ast.Lambda, ast.NamedExpr, ast.Await)
         looped = any(isinstance(node, loops) for node in nodes)
-        self.is_simple = self.names <= _CALM | VOCABULARY.keys() and not looped
+        self.is_simple = self.names <= _CALM | VOCABULARY.keys() and not (looped or self.bare)
         """Whether the expression reads nothing but the vocabulary and a few functions of Python's: it ends, and runs
         nobody's code."""
         self.may_draw = not called <= _CALM | VOCABULARY.keys()
@@ -68,15 +71,15 @@ class Condition:
 
     def value(self, frame: FrameType | None, words: Words) -> Any:
         """What the expression gives in that frame, with these words beside its variables."""
-        return eval(self.code, Namespace(frame, words, self.calls))
+        return eval(self.code, Namespace(frame, words, self))
 
 
 class Namespace(dict[str, Any]):
     """What an expression sees. (`eval` takes a dictionary for its globals, whose `__missing__` Python asks.)"""
 
-    def __init__(self, frame: FrameType | None, words: Words, calls: frozenset[str] = frozenset()) -> None:
+    def __init__(self, frame: FrameType | None, words: Words, what: Condition) -> None:
         super().__init__(__builtins__=builtins)
-        self._calls = calls
+        self._calls, self._bare = what.calls, what.bare
         self._frame = frame
         self._words = words
 
@@ -85,6 +88,10 @@ class Namespace(dict[str, Any]):
         given = own is not _NONE
         if given and is_value(own) and not (name in self._calls and name in self._words):
             return own
+        if name in self._bare:  # as a value it would be true, whatever is the case
+            if given:
+                return own
+            raise TypeError(f"{name} is a function: write {FUNCTIONS[name]}")
         if name in self._words:
             return self._words[name]
         if given:
@@ -103,6 +110,14 @@ class Namespace(dict[str, Any]):
 
 
 _NONE = object()
+
+
+def _bare(nodes: Sequence[ast.AST]) -> frozenset[str]:
+    """The functions of the vocabulary that are neither called nor handed to a call (`map(norm, layers)`)."""
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    used = {id(one) for call in calls for one in (call.func, *call.args, *(word.value for word in call.keywords))}
+    names = (node for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load))
+    return frozenset(one.id for one in names if one.id in FUNCTIONS and id(one) not in used)
 
 
 _CALM = frozenset(

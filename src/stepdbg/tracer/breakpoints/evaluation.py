@@ -88,7 +88,7 @@ class Evaluation:
 
         def reading(words: Words) -> T:
             with within:
-                return truth(Namespace(at.frame, words, what.calls))
+                return truth(Namespace(at.frame, words, what))
 
         return self._evaluated(what, at, memory, update, reading, vocabulary)
 

@@ -18,3 +18,14 @@ VOCABULARY = {
     "ema": "ema(number, 0.98): its exponential moving average over the times that this was asked",
 }
 """The words, each with what it gives."""
+
+FUNCTIONS = {
+    "grad_norm": "grad_norm()",
+    "norm": "norm(x)",
+    "mean": "mean(x)",
+    "finite": "finite(x)",
+    "changed": "changed(x)",
+    "ratio": "ratio(x)",
+    "ema": "ema(x)",
+}
+"""Those that are functions, each as it is called."""
