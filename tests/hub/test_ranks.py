@@ -6,6 +6,7 @@ import asyncio
 
 from hub.room import Screen, hub_here
 
+from stepdbg.protocol.breakpoint_text import parse
 from stepdbg.protocol.messages import (
     AddBreakpoint,
     ApplyEdit,
@@ -116,3 +117,32 @@ async def test_edits_of_two_ranks_stand_side_by_side_in_the_journal() -> None:
         ]  # fmt: skip
         assert fakes[1].values(WEIGHT) == before
         assert fakes[0].values(WEIGHT) != before
+
+
+async def test_a_breakpoint_of_a_rank_that_there_is_not_is_told_at_once_and_one_that_may_come_is_not_met_yet() -> None:
+    async with hub_here(breakpoints=(parse("step on rank 7"), parse("step on rank 1"))) as hub:
+        screen = await Screen.open(hub.folder)
+        told = lambda s: [(one.problem, one.met_nothing) for one in s.session.breakpoints]  # noqa: E731
+        none = "there is no rank 7: this run has ranks 0 and 1"
+        assert told(screen) == [("", False), ("", False)]
+        first = FakeDebuggee(hub.folder, rank=0, world=2)
+        first.start()
+        await screen.until(lambda s: told(s) == [(none, False), ("", True)])
+        assert screen.notices == [f"before step on rank 7: {none}"]
+        second = FakeDebuggee(hub.folder, rank=1, world=2)
+        second.start()
+        await screen.until(lambda s: len(s.session.ranks) == 2 and told(s) == [(none, False), ("", False)])
+        screen.connection.send(AddBreakpoint(parse("after loss on rank 3")))
+        await screen.until(lambda s: len(told(s)) == 3 and told(s)[2] == (none.replace("7", "3"), False))
+        assert screen.notices[1:] == [f"after loss on rank 3: {none.replace('7', '3')}"]
+
+
+async def test_a_rank_that_was_not_expected_takes_back_that_there_is_none() -> None:
+    """Two trainings side by side both say that they are all there is."""
+    async with hub_here(breakpoints=(parse("step on rank 1"),)) as hub:
+        screen = await Screen.open(hub.folder)
+        FakeDebuggee(hub.folder, rank=0).start()
+        problem = lambda s: s.session.breakpoints[0].problem  # noqa: E731
+        await screen.until(lambda s: problem(s) == "there is no rank 1: this run has rank 0 alone")
+        FakeDebuggee(hub.folder, rank=0).start()
+        await screen.until(lambda s: len(s.session.ranks) == 2 and not problem(s))

@@ -16,6 +16,8 @@ from stepdbg.protocol.messages import BreakpointChecked, EditPreview, Refusal, W
 from stepdbg.tui.dialogs.breakpoint import BreakpointDialog
 from stepdbg.tui.dialogs.dialog import Dialog
 from stepdbg.tui.dialogs.edit import EditDialog
+from stepdbg.tui.dialogs.place import Surroundings
+from stepdbg.tui.dialogs.run_to import RunToDialog
 from stepdbg.tui.dialogs.watch import WatchDialog
 from stepdbg.tui.drawing.lines import Glyphs
 from stepdbg.tui.files.formats import Choice
@@ -56,7 +58,11 @@ class AnswersAsItGoes(Static):
 
 
 def breakpoint_of(question: Question, _: Path) -> Dialog[Any]:
-    return BreakpointDialog("step", (), 3, Glyphs(), question)
+    return BreakpointDialog("step", (), 3, Glyphs(), Surroundings(question))
+
+
+def run_to_of(question: Question, _: Path) -> Dialog[Any]:
+    return RunToDialog("", lambda: 3, Glyphs(), Surroundings(question))
 
 
 def watch_of(question: Question, _: Path) -> Dialog[Any]:
@@ -75,6 +81,7 @@ def save_of(question: Question, directory: Path) -> Dialog[Any]:
 DIALOGS = {
     "breakpoint": (breakpoint_of, "if loss > 2", BreakpointChecked("before step if loss > 2", value="false")),
     "breakpoint refused": (breakpoint_of, "if loss > 2", Refusal("training has ended")),
+    "run to": (run_to_of, "loss < 0.1", BreakpointChecked("before backward if loss < 0.1", value="false")),
     "watch": (watch_of, "loss", WatchChecked(WatchValue(1, 0.5))),
     "edit": (edit_of, "0.5", EditPreview(1, "model.fc1.weight", (0, 0), "0.1", "0.5")),
     "edit refused": (edit_of, "0.5", Refusal("no such name")),

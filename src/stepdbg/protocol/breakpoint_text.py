@@ -206,7 +206,9 @@ def _read_clause(word: str, scanner: _Scanner, found: dict[str, Any]) -> bool:
 
 
 def _unreadable(text: str) -> UsageError:
-    return UsageError(f"cannot read the breakpoint {text!r}; write for example {EXAMPLES}")
+    condition = re.search(r"[<>=]|\w\(", text) and not re.search(r"(^|\s)if\s", text)
+    hint = "a condition stands after `if`; " if condition else ""
+    return UsageError(f"cannot read the breakpoint {text!r}; {hint}write for example {EXAMPLES}")
 
 
 def check_condition(condition: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from stepdbg.errors import UsageError
+from stepdbg.listing.ranks import no_rank
 from stepdbg.protocol.breakpoint_text import check_condition, check_log, same_place
 from stepdbg.protocol.messages import Breakpoint
 
@@ -23,6 +24,8 @@ class BreakpointTable:
     def __init__(self, first: tuple[Breakpoint, ...] = ()) -> None:
         self._next = 1
         self.all: tuple[Breakpoint, ...] = ()
+        self._without_rank: frozenset[int] = frozenset()
+        """Those of a rank that has not been met, by number."""
         for breakpoint in first:
             self.add(breakpoint)
 
@@ -83,13 +86,40 @@ class BreakpointTable:
         """Keep what is to be known of how the condition of one is evaluated."""
         self._change(number, remark=remark)
 
-    def note_unmet(self, numbers: Collection[int]) -> None:
-        """What these name has not been met in this run; what all others name has."""
-        self.all = tuple(msgspec.structs.replace(one, met_nothing=one.number in numbers) for one in self.all)
+    def note_unmet(self, numbers: Collection[int], rank: int) -> None:
+        """What these name has not been met in this run by that rank; what all others of that rank name has."""
+        self.all = tuple(
+            msgspec.structs.replace(one, met_nothing=one.number in numbers) if one.rank in (None, rank) else one
+            for one in self.all
+        )
+
+    def note_ranks(self, met: Collection[int], world: int) -> tuple[Breakpoint, ...]:
+        """Keep which are of a rank that there is not, or that has not been met yet.
+
+        Args:
+            met: The numbers of the ranks that have been met.
+            world: How many ranks there are to be.
+
+        Returns:
+            Those that are found now to be of a rank that there is not, with that as their problem.
+        """
+        waiting = frozenset(one.number for one in self.all if met and one.rank is not None and one.rank not in met)
+        found = []
+        for one in self.all:
+            if one.number in waiting:
+                problem = no_rank(one.rank, met, world)
+                self._change(one.number, problem=problem, met_nothing=not problem)
+                if problem and one.enabled and problem != one.problem:
+                    found.append(msgspec.structs.replace(one, problem=problem))
+            elif one.number in self._without_rank:
+                self._change(one.number, problem="", met_nothing=False)
+        self._without_rank = waiting
+        return tuple(found)
 
     def begin_anew(self) -> None:
         """A new run counts from 0, knows of no problem, and is on the way to nowhere."""
         fresh = {"hits": 0, "problem": "", "remark": "", "met_nothing": False}
+        self._without_rank = frozenset()
         self.all = tuple(msgspec.structs.replace(one, **fresh) for one in self.all if not one.goal)
 
     def _change(self, number: int, **how: Any) -> None:

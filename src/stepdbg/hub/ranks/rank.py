@@ -98,7 +98,15 @@ class Rank:
         """What clients are told."""
         hello, pausing = self.hello, self._pausing and self.state == "running"
         return RankState(
-            self.number, hello.pid, self.state, self.stop, self.losses.names, hello.torch, hello.python, pausing
+            self.number,
+            hello.pid,
+            self.state,
+            self.stop,
+            self.losses.names,
+            hello.torch,
+            hello.python,
+            pausing,
+            hello.world,
         )
 
     def send(self, message: ToRank) -> None:

@@ -39,7 +39,12 @@ class RankTable:
     @property
     def complete(self) -> bool:
         """Whether as many ranks have joined as they say that there are."""
-        return bool(self.ranks) and len(self.ranks) >= max(rank.hello.world for rank in self.ranks.values())
+        return bool(self.ranks) and len(self.ranks) >= self.world
+
+    @property
+    def world(self) -> int:
+        """How many ranks there are to be, as those say that have joined; 0 before any has."""
+        return max((rank.hello.world for rank in self.ranks.values()), default=0)
 
     @property
     def state(self) -> State:

@@ -23,6 +23,7 @@ from stepdbg.hub.session.notices import NOBODY_BORN, why_no_training
 from stepdbg.hub.target.output import OutputTail
 from stepdbg.hub.target.terminal import Target
 from stepdbg.hub.watches.table import WatchTable
+from stepdbg.protocol.breakpoint_text import describe
 from stepdbg.protocol.messages import (
     Answer,
     BreakpointFailed,
@@ -138,6 +139,7 @@ class Run:
             OSError: its page cannot be mapped.
         """
         rank = self.ranks.joined(peer, hello)
+        self._note_ranks()
         launch = self._launch
         rank.send(launch.welcome(self.ranks.go, self._breakpoints_in_force(), self._watches.all))
         self._clients.changed(RUNNING_SECONDS if launch.trace is None else 0)  # a traced process never stops at once
@@ -150,7 +152,7 @@ class Run:
             case Stopped(stop=stop):
                 self._pass_on_losses(rank)
                 self.pass_on_output()
-                self._breakpoints.note_unmet(stop.unmet)
+                self._breakpoints.note_unmet(stop.unmet, rank.number)
                 rank_goes_on = rank.stopped(numbered(stop, rank.number))
                 if self.is_being_ended:
                     rank.send(Disarm())
@@ -240,10 +242,16 @@ class Run:
 
     def send_breakpoints(self) -> None:
         """Send every rank the breakpoints that are in force, and leave word of them for those yet to come."""
+        self._note_ranks()
         leave_word(self._folder, self._breakpoints_in_force())
         for rank in self.ranks:
             rank.send(SetBreakpoints(self._breakpoints_in_force()))
         self._clients.changed()
+
+    def _note_ranks(self) -> None:
+        """Have it said of breakpoints that they are of a rank that there is not: nobody else would."""
+        for point in self._breakpoints.note_ranks(self.ranks.ranks, self.ranks.world):
+            self._clients.notify(f"{describe(point)}: {point.problem}", "warning")
 
     def send_watches(self) -> None:
         """Send every rank the watches."""

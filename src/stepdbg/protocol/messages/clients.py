@@ -114,6 +114,8 @@ class RankState(Part, frozen=True):
     python: str = ""
     pausing: bool = False
     """Whether the process runs and was asked to pause at its next boundary."""
+    world: int = 1
+    """How many training processes there are to be, as this one says."""
 
 
 class SessionState(Part, frozen=True):

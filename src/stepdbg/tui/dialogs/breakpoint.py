@@ -4,35 +4,26 @@ what it would match here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
-from textual import events, work
+from textual import events
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from stepdbg.errors import StepdbgError, UsageError
+from stepdbg.errors import UsageError
 from stepdbg.protocol.breakpoint_text import CLAUSES, describe, parse
-from stepdbg.protocol.messages import (
-    AddBreakpoint,
-    Breakpoint,
-    BreakpointChecked,
-    CheckBreakpoint,
-    Query,
-    Refusal,
-    RemoveBreakpoint,
-    Result,
-)
-from stepdbg.tui.dialogs.checked import CheckedDialog
+from stepdbg.protocol.messages import AddBreakpoint, Breakpoint, RemoveBreakpoint
+from stepdbg.tui.dialogs.place import PlaceDialog, Surroundings
 from stepdbg.tui.drawing.lines import Glyphs, plain
-from stepdbg.tui.drawing.numbers import plural
 
 WRITTEN = "as written below: any phase, update, epoch, line or value"
 """The choice that takes the field for the whole breakpoint."""
+_WITH_FIRST_BAD = ("on", "once")
+"""What the clauses begin with that go with the first NaN."""
+_FIRST_BAD_ALONE = "only `on rank R` and `once` go with the first NaN; up and down choose another line"
 _BEFORE, _AFTER, _LINE, _FIRST_BAD = "before", "after", "line", "first nan"
 
 
-class BreakpointDialog(CheckedDialog[AddBreakpoint | RemoveBreakpoint]):
+class BreakpointDialog(PlaceDialog[AddBreakpoint | RemoveBreakpoint]):
     """Asks where exactly to stop."""
 
     def __init__(
@@ -41,7 +32,7 @@ class BreakpointDialog(CheckedDialog[AddBreakpoint | RemoveBreakpoint]):
         there: tuple[Breakpoint, ...],
         update: int,
         glyphs: Glyphs,
-        ask: Callable[[Query], Awaitable[Result]] | None,
+        around: Surroundings,
         line: str = "",
         here: tuple[str, ...] = (),
         *,
@@ -54,19 +45,18 @@ class BreakpointDialog(CheckedDialog[AddBreakpoint | RemoveBreakpoint]):
             there: The breakpoints of the session.
             update: The update that training is in.
             glyphs: The characters there are.
-            ask: Asks the training process; None while training cannot answer.
+            around: What a breakpoint is held against.
             line: The line under the cursor, `train.py:48`; empty for none.
             here: Breakpoints on what is under the cursor, as they are written: `when model.fc1.weight changes`.
             here_first: Whether these come before those of the phase.
         """
         place = f" on {phase}" if phase else f" at {line}" if line else ""
-        super().__init__(f"Breakpoint{place}", glyphs)
+        super().__init__(f"Breakpoint{place}", glyphs, around)
         self._phase, self._line = phase, line
         self._here, self._here_first = here, here_first
         known = (*here, *([line] if line else ()))
         self._there = [one for one in there if (phase and one.phase == phase) or describe(one).startswith(known)]
         self._update = update
-        self._ask = ask
 
     def fill(self) -> list[Widget]:
         """The ways to stop there, those that are set already, to be removed, and the field."""
@@ -104,8 +94,12 @@ class BreakpointDialog(CheckedDialog[AddBreakpoint | RemoveBreakpoint]):
             self.look()
 
     def on_key(self, event: events.Key) -> None:
-        """What is typed goes to the field, whatever has the focus."""
+        """What is typed goes to the field, and up and down to the lines above it, whatever has the focus."""
         field = self.query_one("#field", Input)
+        if event.key in ("up", "down") and field.has_focus:
+            event.stop()
+            options = self.query_one(OptionList)
+            options.action_cursor_up() if event.key == "up" else options.action_cursor_down()
         if event.is_printable and event.character not in (None, " ") and not field.has_focus:
             event.stop()
             field.focus()
@@ -154,38 +148,29 @@ class BreakpointDialog(CheckedDialog[AddBreakpoint | RemoveBreakpoint]):
             self.dismiss(RemoveBreakpoint(int(choice.removeprefix("remove "))))
             return
         try:
-            self.dismiss(AddBreakpoint(parse(self._text(choice))))
+            point = parse(self._text(choice))
         except UsageError as error:
-            self.say("", str(error))
+            self.say("", str(error) if self._may_become(choice) else _FIRST_BAD_ALONE)
+            return
+        self.take(point, describe(point), AddBreakpoint(point))
 
     def look(self) -> None:
         """Say what the breakpoint would match, or what is wrong with it, as far as it is written."""
-        text = self._text(self._choice)
-        if self._choice.startswith("remove ") or not text:
+        choice = self._choice
+        text = self._text(choice)
+        if choice.startswith("remove ") or not text:
             self.say("", "")
             return
         try:
-            meant = describe(parse(text))
+            point = parse(text)
         except UsageError:
-            self.say("", "")  # it is still being written
+            self.say("", "" if self._may_become(choice) else _FIRST_BAD_ALONE)
             return
-        self.say(meant, "")
-        if self._ask is not None:
-            self._check(text)
+        self.hold(point, describe(point))
 
-    @work(exclusive=True)
-    async def _check(self, text: str) -> None:
-        assert self._ask is not None
-        try:
-            result = await self._ask(CheckBreakpoint(text))
-        except StepdbgError:
-            return
-        if not self.is_open:
-            return
-        if isinstance(result, BreakpointChecked) and text == self._text(self._choice):
-            self.say(_in_words(result), result.problem and f"here: {result.problem}")
-        elif isinstance(result, Refusal):
-            self.say("", "")
+    def _may_become(self, choice: str) -> bool:
+        """Whether what is written may be but the beginning of a breakpoint. With the first NaN go two clauses alone."""
+        return choice != _FIRST_BAD or any(one.startswith(self._words.partition(" ")[0]) for one in _WITH_FIRST_BAD)
 
 
 def _reads(text: str) -> bool:
@@ -200,16 +185,3 @@ def _reads(text: str) -> bool:
 def _way(text: str) -> str:
     """The line of a breakpoint on what is under the cursor."""
     return f"stop {plain(text if text.startswith(('when ', 'before ', 'after ')) else f'at the {text}')}"
-
-
-def _in_words(checked: BreakpointChecked) -> str:
-    """What a breakpoint means, matches and gives here, in a line."""
-    parts = [checked.meant]
-    if checked.matches:
-        more = f" and {plural(checked.more, 'other')}" if checked.more else ""
-        parts.append(f"it fits {', '.join(checked.matches)}{more}")
-    if checked.unknown:
-        parts.append(checked.unknown)
-    if checked.value:
-        parts.append(f"here: {checked.value}")
-    return "; ".join(parts)

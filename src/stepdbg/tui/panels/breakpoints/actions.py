@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from stepdbg.protocol.breakpoint_text import destination
+from typing import TYPE_CHECKING
+
 from stepdbg.protocol.messages import (
     AddBreakpoint,
+    Breakpoint,
     RemoveBreakpoint,
     RemoveWatch,
     Steer,
@@ -14,7 +16,11 @@ from stepdbg.protocol.messages import (
 from stepdbg.tui.host import Host
 from stepdbg.tui.panel_base.panel import Panel
 from stepdbg.tui.panels.breakpoints.panel import BreaksPanel
+from stepdbg.tui.top.phases import boxes
 from stepdbg.tui.words.goal import goal, goal_of
+
+if TYPE_CHECKING:
+    from stepdbg.tui.dialogs.place import Surroundings
 
 
 def on_what_is_under_the_cursor(panel: Panel) -> tuple[str, ...]:
@@ -50,38 +56,47 @@ class BreakpointActions:
         line = panel.line() if panel is not None else None
         phase = panel.phase() if panel is not None else None
         phase = phase if phase or line else host.panel_layout.top.phase()
-        stop = host.snapshot.stop
-        update = stop.boundary.update if stop else 0
-        ask = host.hub.answer if host.snapshot.paused else None
         there = host.snapshot.session.breakpoints
         here = on_what_is_under_the_cursor(panel) if panel is not None and host.snapshot.paused and not line else ()
         first = panel is not None and panel.panel != "model"
-        dialog = BreakpointDialog(phase, there, update, host.glyphs, ask, _in_words(line), here, here_first=first)
+        dialog = BreakpointDialog(
+            phase, there, self._update(), host.glyphs, self._around(), _in_words(line), here, here_first=first
+        )
         host.push_screen(dialog, lambda message: host.hub.send(message) if message is not None else None)
 
     def run_to(self) -> None:
         """Ask how far to run, and run there: to a breakpoint that is met once."""
-        from stepdbg.tui.dialogs.line import LineDialog
+        from stepdbg.tui.dialogs.run_to import RunToDialog
 
-        host = self._host
-        stop, rank = host.snapshot.stop, host.snapshot.rank
-        update = (stop.boundary.opens or stop.boundary.update) if stop is not None else 0
-        before = goal(host.snapshot)
-        dialog = LineDialog(
-            f"Run to, and not to {before}" if before else "Run to",
-            f"{update + 100}, epoch 3, step of opt, train.py:48, loss < 0.1, 10 min, 14:30",
-            "an update, an epoch, a phase, a line, a condition or a time; enter runs there, escape cancels",
-            lambda text: destination(text, update),
-            host.glyphs,
-            self._line_to_run_to(),
-        )
+        host, rank = self._host, self._host.snapshot.rank
+        dialog = RunToDialog(goal(host.snapshot), self._update, host.glyphs, self._around(), self._line_to_run_to())
 
-        def go(text: str | None) -> None:
-            if text is not None:
-                host.hub.send(AddBreakpoint(destination(text, update)))
+        def go(point: Breakpoint | None) -> None:
+            if point is not None:
+                host.hub.send(AddBreakpoint(point))
                 host.hub.send(Steer("continue", rank))
 
         host.push_screen(dialog, go)
+
+    def _update(self) -> int:
+        """The update that training is in, or that opens where it stands."""
+        snapshot = self._host.snapshot
+        if snapshot.state == "running" and snapshot.progress is not None:
+            return snapshot.progress.update
+        return (snapshot.stop.boundary.opens or snapshot.stop.boundary.update) if snapshot.stop is not None else 0
+
+    def _around(self) -> Surroundings:
+        """What a place to stop is held against."""
+        from stepdbg.tui.dialogs.place import Surroundings
+
+        host, snapshot = self._host, self._host.snapshot
+        ranks = snapshot.session.ranks
+        return Surroundings(
+            host.hub.answer if snapshot.paused else None,
+            tuple(box.name for box in boxes(snapshot)),
+            tuple(one.rank for one in ranks),
+            max((one.world for one in ranks), default=1),
+        )
 
     def drop_goal(self) -> None:
         """Drop where training is on its way to; what runs runs on."""
