@@ -4,6 +4,7 @@ StepdbgError              one clear line, with the remedy
 ├── UsageError            the command line or the surroundings are not as they must be: exit status 2
 ├── ProtocolError         a peer sent what is no message: that one connection ends
 ├── SessionError          there is no such session, or it has ended
+│   └── OtherVersion      its hub is of another version of stepdbg
 ├── LoopError             a generator loop yielded something that is no phase (a TypeError too)
 ├── SaveError             a file could not be written; nothing is left behind
 │   └── FileExists        there is something of that name already
@@ -46,6 +47,15 @@ class ProtocolError(StepdbgError):
 
 class SessionError(StepdbgError):
     """There is no such session, or it has ended."""
+
+
+class OtherVersion(SessionError):
+    """The session's hub is of another version of stepdbg."""
+
+    def __init__(self, what: str, version: int | None) -> None:
+        super().__init__(what)
+        self.version = version
+        """The version of the protocol that the hub speaks; None where it has not said."""
 
 
 class LoopError(StepdbgError, TypeError):

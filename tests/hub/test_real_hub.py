@@ -9,11 +9,15 @@ import shutil
 import signal
 from pathlib import Path
 
+import pytest
 from hub.room import DEADLINE, Screen, real_hub, runtime
 
+from stepdbg.commands.stop import stop_session
+from stepdbg.errors import OtherVersion, SessionError
 from stepdbg.hub.launch import INJECT, Launch, start_hub, target_variables
 from stepdbg.hub.process.session_file import living_sessions, read_session_file
 from stepdbg.protocol.messages import (
+    PROTOCOL_VERSION,
     AddBreakpoint,
     Breakpoint,
     Leave,
@@ -310,3 +314,35 @@ for i in range(5):
     net(torch.ones(3, 2)).sum().backward()
     opt.step()
 """
+
+
+async def test_a_session_of_another_version_of_stepdbg_is_ended_and_attaching_says_how(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with real_hub("-m", "stepdbg.testing", "5") as folder:
+        screen = await Screen.open(folder)
+        session = await screen.until_next("data")
+        await screen.connection.close()
+        monkeypatch.setattr("stepdbg.hub.client.PROTOCOL_VERSION", PROTOCOL_VERSION + 1)
+        with pytest.raises(OtherVersion, match=f"`stepdbg stop {folder.name}` ends it") as refused:
+            await Screen.open(folder)
+        assert refused.value.version == PROTOCOL_VERSION
+        assert await asyncio.to_thread(stop_session, folder.name) == 0
+        assert f"{folder.name} has ended" in capsys.readouterr().err
+        assert not folder.exists()
+        with pytest.raises(ProcessLookupError):
+            os.kill(session.ranks[0].pid, 0)
+
+
+async def test_a_session_of_a_version_that_understands_no_word_of_this_one_is_not_said_to_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with real_hub("-m", "stepdbg.testing", "5") as folder:
+        screen = await Screen.open(folder)
+        await screen.until_next("data")
+        with monkeypatch.context() as other:
+            other.setattr("stepdbg.hub.client.PROTOCOL_VERSION", PROTOCOL_VERSION + 1)
+            other.setattr("stepdbg.hub.client.version_told", lambda _: PROTOCOL_VERSION + 2)
+            with pytest.raises(SessionError, match="does not understand this one"):
+                await asyncio.to_thread(stop_session, folder.name)
+        assert screen.session.state == "paused"

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Literal
 
-from stepdbg.errors import ProtocolError, SessionError
+from stepdbg.errors import OtherVersion, ProtocolError, SessionError
 from stepdbg.hub.process.peers import is_ours
 from stepdbg.protocol import frames
 from stepdbg.protocol.messages import (
@@ -18,11 +18,13 @@ from stepdbg.protocol.messages import (
     Ask,
     ClientHello,
     FromClient,
+    Leave,
     Notice,
     Query,
     Result,
     ToClient,
     Welcome,
+    version_told,
 )
 from stepdbg.protocol.runtime_folder import CLIENT_SOCKET, check_trusted
 
@@ -49,16 +51,14 @@ class HubConnection:
         """Connect to the hub of the session in `folder`.
 
         Raises:
-            SessionError: no hub answers there, or one of another version or user.
+            OtherVersion: the hub there is of another version.
+            SessionError: no hub answers there, or one of another user.
         """
-        check_trusted(folder)
-        try:
-            reader, writer = await asyncio.open_unix_connection(str(folder / CLIENT_SOCKET))
-        except OSError as error:
-            raise SessionError(f"the session {folder.name} has ended; `stepdbg ls` lists those there are") from error
-        if not is_ours(writer.get_extra_info("socket")):
-            writer.close()
-            raise SessionError(f"the hub of {folder.name} runs under another user; it is not trusted")
+        reader, writer = await _connected(folder)
+        other = (
+            f"the session {folder.name} is of another version of stepdbg, which alone can show it; "
+            f"`stepdbg stop {folder.name}` ends it"
+        )
         try:
             writer.write(frames.encode(ClientHello(PROTOCOL_VERSION, role)))
             message = await asyncio.wait_for(_receive(reader), GREETING_SECONDS)
@@ -67,13 +67,15 @@ class HubConnection:
             raise SessionError(f"the hub of {folder.name} does not answer; see {folder / 'hub.log'}") from error
         except ProtocolError as error:
             writer.close()
-            raise SessionError(f"the session {folder.name} is of another version of stepdbg ({error})") from error
+            raise OtherVersion(other, None) from error
         if isinstance(message, Notice):
             writer.close()
+            if (version := version_told(message.text)) is not None:
+                raise OtherVersion(other, version)
             raise SessionError(message.text)
         if not isinstance(message, Welcome) or message.version != PROTOCOL_VERSION:
             writer.close()
-            raise SessionError(f"the session {folder.name} is of another version of stepdbg")
+            raise OtherVersion(other, message.version if isinstance(message, Welcome) else None)
         return cls(reader, writer, message)
 
     def __aiter__(self) -> AsyncIterator[ToClient]:
@@ -138,6 +140,46 @@ class HubConnection:
             for waiting in self._waiting.values():
                 if not waiting.done():
                     waiting.set_exception(SessionError("the hub has gone"))
+
+
+async def _connected(folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the hub of the session in `folder`, on which nothing has been said yet.
+
+    Raises:
+        SessionError: no hub listens there, or one of another user.
+    """
+    check_trusted(folder)
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(folder / CLIENT_SOCKET))
+    except OSError as error:
+        raise SessionError(f"the session {folder.name} has ended; `stepdbg ls` lists those there are") from error
+    if not is_ours(writer.get_extra_info("socket")):
+        writer.close()
+        raise SessionError(f"the hub of {folder.name} runs under another user; it is not trusted")
+    return reader, writer
+
+
+async def stop_other_version(folder: Path, version: int) -> None:
+    """End a session whose hub is of another version, and return when the hub has hung up.
+
+    A client's hello and its `Leave` have been the same in all versions; what such a hub says is not read.
+
+    Args:
+        folder: The session's.
+        version: What the hub has said that it speaks.
+
+    Raises:
+        SessionError: no hub listens there, or one of another user.
+    """
+    reader, writer = await _connected(folder)
+    try:
+        writer.write(frames.encode(ClientHello(version, "command")) + frames.encode(Leave("stop")))
+        while await reader.read(1 << 16):
+            pass
+    except OSError:
+        pass
+    finally:
+        writer.close()
 
 
 async def _receive(reader: asyncio.StreamReader) -> ToClient:

@@ -41,6 +41,7 @@ from stepdbg.protocol.messages import (
     RankHello,
     State,
     TargetExited,
+    version_refused,
 )
 from stepdbg.protocol.runtime_folder import OUTPUT_LOG, RANK_SOCKET
 
@@ -179,13 +180,7 @@ class Hub:
             if not isinstance(hello, ClientHello):
                 raise ProtocolError(f"a {type(hello).__name__} came before the hello")
             if hello.version != PROTOCOL_VERSION:
-                link.send(
-                    Notice(
-                        f"the session {self.folder.name} speaks version {PROTOCOL_VERSION} of the protocol, and this "
-                        f"stepdbg {hello.version}; use the stepdbg that started it",
-                        "error",
-                    )
-                )
+                link.send(Notice(version_refused(self.folder.name, hello.version), "error"))
                 return
             link.role, link.name = hello.role, f"the {hello.role} {link.pid}"
             self.session.attach(link)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from zlib import crc32
@@ -26,3 +27,17 @@ def shapes() -> str:
 
 PROTOCOL_VERSION = crc32(f"{_MEANINGS} {shapes()}".encode())
 """Another number as soon as a message is made of something else, or one comes that the other side would not know."""
+
+
+def version_refused(session: str, version: int) -> str:
+    """What a hub says to a client of that version. (Clients of other versions read `version_told` in it.)"""
+    return (
+        f"the session {session} speaks version {PROTOCOL_VERSION} of the protocol, and this stepdbg {version}; use the "
+        f"stepdbg that started it"
+    )
+
+
+def version_told(refusal: str) -> int | None:
+    """The version of the hub that has refused a client so; None where the text is of something else."""
+    match = re.search(r"speaks version (\d+) of the protocol", refusal)
+    return int(match[1]) if match else None
