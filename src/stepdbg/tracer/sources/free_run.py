@@ -17,7 +17,7 @@ from collections.abc import Callable, Container, Hashable, Iterator
 from threading import get_ident
 from time import monotonic_ns
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -52,15 +52,10 @@ ZERO_GRAD, FORWARD, LOSS, BACKWARD, STEP = range(len(USUAL_PHASES))
 """Places on the page."""
 
 
-class _UsualOpening(NamedTuple):
-    """A place at which an update opens each time."""
-
-    name: str
-    """The phase that begins there."""
-    stepped: Hashable
-    """The optimizer that has stepped last."""
-    calls: tuple[tuple[CodeType, int], ...]
-    """What runs there: each function with its instruction, innermost first."""
+_UsualOpening = tuple[str, Hashable, CodeType, int, tuple[tuple[CodeType, int], ...]]
+"""A place at which an update opens each time: the phase that begins there, the optimizer that has stepped last, the
+function and its instruction, and those that have called it, innermost first. (A plain tuple is quick to take apart.)
+"""
 
 
 class FreeRunLog(StaysHere):
@@ -174,23 +169,26 @@ class FreeRunLog(StaysHere):
         when it was called for there, by way of the same calls: evaluations after the loop come from elsewhere, even
         where they share a function with training.
         """
-        usual, at = self._usual, frame
-        if usual is not None and usual.name == name and usual.stepped == self.after_step:
-            for code, instruction in usual.calls:
-                if at is None or at.f_code is not code or at.f_lasti != instruction:
-                    break
-                at = at.f_back
-            else:
-                if at is None:
-                    self.decided[len(self.notes)], self.after_step = True, None
-                    return True
+        if self._usual is not None and frame is not None:
+            usual, stepped, function, place, callers = self._usual
+            if usual == name and frame.f_lasti == place and frame.f_code is function and stepped == self.after_step:
+                at = frame.f_back
+                for code, instruction in callers:
+                    if at is None or at.f_lasti != instruction or at.f_code is not code:
+                        break
+                    at = at.f_back
+                else:
+                    if at is None:
+                        self.decided[len(self.notes)], self.after_step = True, None
+                        return True
         known = self._phases.optimizers.places.get(place_of(name, self.after_step, frame))
         if known is None or (known.opens is None and not known.by_order):
             return False
         if known.opens is not None:
             self.decided[len(self.notes)] = known.opens
         if known.opens:
-            self._usual = _UsualOpening(name, self.after_step, (*stack.calls(frame),))
+            if frame is not None:
+                self._usual = name, self.after_step, frame.f_code, frame.f_lasti, (*stack.calls(frame.f_back),)
             self.after_step = None
         return True
 

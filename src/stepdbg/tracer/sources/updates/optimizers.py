@@ -84,7 +84,12 @@ class Optimizers(StaysHere):
                     and ((checks := log.checks) is None or not checks.bad_before("zero_grad"))
                 ):  # in a free run: see free_run.py
                     log.open, phase = "zero_grad", hooks.noted
-                    log.notes += ("zero_grad", hooks.key_of(args[0]) if args else None, now)
+                    used = hooks._used
+                    if args and used is not None and used.ref() is args[0]:
+                        key = hooks._key
+                    else:
+                        key = hooks.key_of(args[0]) if args else None
+                    log.notes += ("zero_grad", key, now)
                     log.starts[ZERO_GRAD] = now
                 elif tracer.admits("zero_grad"):
                     phase = tracer.begin("zero_grad", hooks.key_of(args[0]) if args else None)
