@@ -67,6 +67,8 @@ _FLAGS = {
 }
 _STOP_ON = ("nan", "exception", "never")
 """What `--stop-on` takes: the first NaN or infinity; an uncaught exception, as without it; no exception."""
+_OF_THE_DEMO = ("--epochs", "--updates", "--digest")
+"""Options of the demo's own, after `--demo`; stepdbg's may stand there too."""
 _ANYWHERE = ("--help", "--version", "--keys", "--demo")
 
 
@@ -125,8 +127,10 @@ def _demo() -> str:
 
 def _parse_run(command: str, words: list[str], named: str) -> Request:
     """The options of `run` or `trace`, and the target; `named` is the command as it was typed, if it was."""
-    options = RunOptions()
+    options, demo = RunOptions(), ""
     while words and words[0].startswith("-") and words[0] not in ("-m", "-"):
+        if demo and (words[0] in _OF_THE_DEMO or words[0].partition("=")[0] not in _known(command)):
+            break
         word, equals, value = words.pop(0).partition("=")
         if word == "--" and not equals:
             break
@@ -137,9 +141,9 @@ def _parse_run(command: str, words: list[str], named: str) -> Request:
         if word == "--keys":
             return Request("keys")
         if word == "--demo":
-            words.insert(0, _demo())
-            break
-        if word not in (*_VALUED[command], *_FLAGS[command]):
+            demo = _demo()
+            continue
+        if word not in _known(command):
             raise UsageError(_no_option(command, word, named))
         if word in _VALUED[command] and not equals:
             if not words:
@@ -180,9 +184,16 @@ def _parse_run(command: str, words: list[str], named: str) -> Request:
                 options = replace(options, effects=True)
             case "--fingerprints":
                 options = replace(options, fingerprints=True)
+    if demo:
+        words.insert(0, demo)
     if not words or not words[0]:
         raise UsageError(f"no TARGET is given; {_usage(named)} (`stepdbg {f'{named} ' if named else ''}--help`)")
     return Request(command, replace(options, target=tuple(words)))
+
+
+def _known(command: str) -> tuple[str, ...]:
+    """The options that stand before TARGET."""
+    return *_VALUED[command], *_FLAGS[command]
 
 
 def _no_option(command: str, word: str, named: str) -> str:

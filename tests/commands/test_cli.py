@@ -162,6 +162,14 @@ def test_the_demo_that_comes_with_stepdbg_is_a_target_like_any_other(before: lis
     assert arguments == ["--updates", "3"]
 
 
+def test_options_may_stand_after_the_demo_unless_they_are_its_own() -> None:
+    options = parse(["--demo", "-b", "step", "--stop-on=nan", "--epochs", "2", "-b", "loss"]).options
+    assert options.breakpoints == ("step", "nan")
+    assert options.target[1:] == ("--epochs", "2", "-b", "loss")
+    traced = parse(["trace", "--demo", "--effects", "--updates", "3"]).options
+    assert (traced.effects, traced.updates, traced.target[1:]) == (True, None, ("--updates", "3"))
+
+
 def test_the_help_of_a_command_is_its_own_and_all_of_it_is_in_the_whole() -> None:
     for command in ("run", "trace", "ls", "attach", "stop"):
         assert parse([command, "--help"]) == Request("help", topic=command)

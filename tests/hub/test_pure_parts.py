@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepdbg import cli
 from stepdbg.errors import UsageError
 from stepdbg.hub.breakpoints.table import BreakpointTable
 from stepdbg.hub.history.source_files import read_source
 from stepdbg.hub.history.timeline import LossHistory, Timeline
-from stepdbg.hub.session.notices import why_no_training
+from stepdbg.hub.session.notices import misplaced, why_no_training
 from stepdbg.hub.target import output as output_module
 from stepdbg.hub.target.output import OutputTail
 from stepdbg.protocol import moment_text
@@ -277,6 +278,19 @@ def test_the_tail_keeps_the_last_megabyte_or_two(tmp_path: Path, monkeypatch: py
 )
 def test_a_target_that_never_trained_is_remarked_on(status: int, born: bool, words: str) -> None:
     assert why_no_training("t.py", status, born=born) == words
+
+
+def test_options_that_stand_after_the_script_are_remarked_on_where_it_has_no_use_for_them() -> None:
+    argv = ("python", "t.py", "--stop-on=nan", "-b", "step", "-b", "loss", "--lr", "1")
+    words = "if --stop-on and -b are meant for stepdbg: write them before the script"
+    assert misplaced(2, argv) == words
+    assert misplaced(2, argv[:3]) == "if --stop-on is meant for stepdbg: write it before the script"
+    assert misplaced(1, argv) == misplaced(2, ("python", "t.py", "--lr", "1")) == ""
+
+
+def test_every_option_that_cannot_be_a_script_s_own_is_known_to_be_misplaced() -> None:
+    known = {*cli._VALUED["run"], *cli._FLAGS["run"]}
+    assert known - {"--python"} == {one for one in known if misplaced(2, (one,))}
 
 
 def test_a_target_in_which_stepdbg_was_not_loaded_is_told_how_to_mend_it() -> None:

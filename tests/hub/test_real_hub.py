@@ -75,6 +75,13 @@ async def test_a_script_that_never_trains_is_remarked_on_and_its_output_stays() 
         assert b"nothing to learn" in screen.output
 
 
+async def test_a_script_that_has_no_use_for_an_option_of_stepdbg_s_is_remarked_on_with_the_place_for_it() -> None:
+    async with real_hub("-c", "raise SystemExit(2)", "-b", "step") as folder:
+        screen = await Screen.open(folder)
+        await screen.until_state("exited")
+        await screen.until(lambda s: "if -b is meant for stepdbg: write it before the script" in s.notices)
+
+
 async def test_python_started_with_dash_i_is_remarked_on_with_the_remedy() -> None:
     async with real_hub("-I", "-c", "pass") as folder:
         screen = await Screen.open(folder)

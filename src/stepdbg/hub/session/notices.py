@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 NOBODY_BORN = (
     "no process of this target loaded stepdbg: Python was started with -I, -E or -S, or by a launcher of "
     "another environment; start it without those, or install stepdbg there"
 )
+
+
+_MISPLACED = frozenset(
+    ("-b", "--break", "-w", "--watch", "--watch-csv", "--stop-on", "--headless", "--fresh", "--readonly", "--no-hints",
+     "--keep", "--async-conditions", "--ascii")
+)  # fmt: skip
+"""Options of stepdbg's that a script does not know, where they stand after its name."""
+_BAD_USAGE = 2
+"""The exit status of a program whose options make no sense to it."""
+
+
+def misplaced(status: int, words: Sequence[str]) -> str:
+    """Where options of stepdbg's stand that a target may have been ended by; empty where there are none.
+
+    Args:
+        status: its exit status.
+        words: its command line.
+    """
+    found = list(dict.fromkeys(name for word in words if (name := word.partition("=")[0]) in _MISPLACED))
+    if status != _BAD_USAGE or not found:
+        return ""
+    is_meant, them = ("is", "it") if len(found) == 1 else ("are", "them")
+    return f"if {' and '.join(found)} {is_meant} meant for stepdbg: write {them} before the script"
 
 
 def why_no_training(script: str, status: int, *, born: bool) -> str:

@@ -19,7 +19,7 @@ from stepdbg.hub.ranks.rank import Peer, Rank, numbered
 from stepdbg.hub.ranks.signals import interrupt, signal_processes
 from stepdbg.hub.ranks.table import RankTable
 from stepdbg.hub.session.clients import Clients
-from stepdbg.hub.session.notices import NOBODY_BORN, why_no_training
+from stepdbg.hub.session.notices import NOBODY_BORN, misplaced, why_no_training
 from stepdbg.hub.target.output import OutputTail
 from stepdbg.hub.target.terminal import Target
 from stepdbg.hub.watches.table import WatchTable
@@ -328,6 +328,8 @@ class Run:
                 rank.state = "exited"
         if not self.ranks.ranks and not self.is_being_ended and not self.ranks.anybody_failed:
             why = why_no_training(self._launch.script, status, born=self.ranks.anybody_born)
+            if hint := misplaced(status, self._launch.argv):
+                self._clients.notify(hint, "warning")
             self._clients.notify(why, "warning", screens_only=status != 0)  # who fails says why on the same stderr
         self._over()
 
