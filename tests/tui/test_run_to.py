@@ -73,3 +73,6 @@ async def test_a_goal_is_not_looked_for_in_the_past_nor_at_the_end() -> None:
         await here.press("]", "c")
         await here.until_seen("at the end of the script")
         await here.until(lambda: "on the way" not in here.text and "X drop" not in here.footer, "the end")
+        await here.until_seen("never came to update 4000. ")
+        await here.press("8")
+        await here.until_seen("update 4000 once  never met")

@@ -19,12 +19,21 @@ def goal(snapshot: Snapshot) -> str:
     return plain(goal_words(found)) if found is not None else ""
 
 
+def is_over(snapshot: Snapshot) -> bool:
+    """Whether training has come to its end, so that it comes to no goal any more."""
+    return snapshot.state == "exited" or (snapshot.stop is not None and snapshot.stop.reason == "exit")
+
+
 def on_the_way(snapshot: Snapshot) -> str:
-    """What is said first at a stop on the way to a goal; empty where there is none, or nothing follows."""
+    """What is said first at a stop on the way to a goal, or at the end of a script that never came to it; empty where
+    there is none, or an exception has come between.
+    """
     stop = snapshot.stop
-    if stop is None or (stop.boundary.next is None and stop.inner is None) or stop.failure is not None:
-        return ""
     where = goal(snapshot)
-    if not where or snapshot.looking_back:
+    if stop is None or not where or snapshot.looking_back or stop.failure is not None:
+        return ""
+    if is_over(snapshot):
+        return f"never came to {where}. "
+    if stop.boundary.next is None and stop.inner is None:
         return ""
     return f"on the way to {where} ({snapshot.key('continue')} goes on, {snapshot.key('drop_goal')} drops it). "

@@ -13,6 +13,7 @@ from stepdbg.tui.panels.breakpoints.watches import watch_line
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.watched import WatchReading, readings
 from stepdbg.tui.words.edits import change_words, object_words
+from stepdbg.tui.words.goal import is_over
 
 
 class SwitchTarget(Target, frozen=True):
@@ -75,13 +76,13 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
     if session.edits:
         title += f", {plural(sum(not (edit.undone or edit.lapsed) for edit in session.edits), 'edit')}"
     body = tuple(
-        _line(item, index == frame.cursor, frame, several=len(session.ranks) > 1)
+        _line(item, index == frame.cursor, frame, several=len(session.ranks) > 1, over=is_over(snapshot))
         for index, item in enumerate(rows[frame.top : frame.top + frame.height], frame.top)
     )
     return Drawing((Span(title, "dim"),), (), body, len(rows))
 
 
-def _line(item: Item, here: bool, frame: Frame, *, several: bool) -> Line:
+def _line(item: Item, here: bool, frame: Frame, *, several: bool, over: bool) -> Line:
     glyphs = frame.glyphs
     cursor = Span(glyphs.cursor if here else " ", "cursor" if frame.focused else "dim")
     emphasis = "here" if here and frame.focused else ""
@@ -90,7 +91,7 @@ def _line(item: Item, here: bool, frame: Frame, *, several: bool) -> Line:
         sign = glyphs.breakpoint if one.enabled else glyphs.switched_off
         hits = f"  met {plural(one.hits, 'time')}" if one.hits else "  not met yet" if one.met_nothing else ""
         off = "" if one.enabled else "off"
-        hits = "  on the way" if one.goal and one.enabled else hits
+        hits = f"  {'never met' if over else 'on the way'}" if one.goal and one.enabled else hits
         remark = f"  {plain(one.remark)}" if one.remark else ""
         if cell_len(f"{plain(describe(one))}{hits}{remark}") > frame.width - 6:
             remark = remark.partition(":")[0]
