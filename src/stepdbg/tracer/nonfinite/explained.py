@@ -29,6 +29,7 @@ from stepdbg.tracer.nonfinite.producers.replay import Replayed, in_child, possib
 from stepdbg.tracer.nonfinite.producers.samples import samples_of
 from stepdbg.tracer.nonfinite.producers.stepped import of_state, spoilt_by_step
 from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.tensors.autograd_nodes import walked
 
 _CALLED = {"output": "the output", "loss": "the loss", "batch": "the batch"}
 
@@ -120,8 +121,7 @@ class _Explanation:
             case "output":
                 return self._of_output(tensor)
             case "loss":
-                returned = [one for call in self._calls for kept in call.outputs if (one := kept()) is not None]
-                return GraphProducer(self._leaf, returned).of(tensor, infinite=True)
+                return self._of_loss(tensor)
             case "grad":
                 return self._of_gradients() if finding.phase == "backward" else self._of_written_gradients()
             case "parameter":
@@ -144,6 +144,22 @@ class _Explanation:
                     return found
                 break
         return GraphProducer(self._leaf).of(output, infinite=False)
+
+    def _of_loss(self, loss: torch.Tensor) -> Producer | str:
+        """Read off the graph; where that cannot tell, and the model has returned what is not finite, whatever has made
+        that. (An infinite output is no stop: it may be meant.)
+        """
+        returned = [one for call in self._calls for kept in call.outputs if (one := kept()) is not None]
+        found = GraphProducer(self._leaf, returned).of(loss, infinite=True)
+        if isinstance(found, Producer) and found.certain:
+            return found
+        nodes = {id(node) for node in walked([loss])[0]}
+        for call in self._calls:
+            outputs = [one for kept in call.outputs if (one := kept()) is not None and id(one.grad_fn) in nodes]
+            if any(bad_elements(one, infinite=True) is not None for one in outputs):
+                made = self._again(call, partial(forward_again, call, self._module_name, infinite=True))
+                return made if isinstance(made, Producer) else found
+        return found
 
     def _of_gradients(self) -> Producer | str:
         why = "no call of a model is kept"

@@ -97,15 +97,18 @@ def run(call: Call, mode: Seeing, place: Place) -> Any:
         return model(*call.args, **call.kwargs)
 
 
-def forward_again(call: Call, name_of: ModuleName) -> Replayed:
-    """The operator of that call which has made a NaN."""
+def forward_again(call: Call, name_of: ModuleName, *, infinite: bool = False) -> Replayed:
+    """The operator of that call which has made a NaN; where none has, and an `infinite` output is bad as
+    well, the one that has made an infinity.
+    """
     place = Place(name_of)
     operators = _Operators(place)
     try:
         run(call, Seeing(operators.before, operators.after), place)
     except Found as found:
         return Replayed(found.producer)
-    return Replayed(operators.suspect, operators.suspect is not None)
+    suspect = operators.suspect or (operators.infinity if infinite else None)
+    return Replayed(suspect, suspect is not None)
 
 
 class _Operators:
@@ -115,8 +118,8 @@ class _Operators:
         self._place = place
         self.suspect: Producer | None = None
         """The first operator that was given a NaN which none was seen to make."""
-        self._infinity: Producer | None = None
-        """The newest operator that has made an infinity of finite numbers."""
+        self.infinity: Producer | None = None
+        """The newest operator that has made an infinity of finite numbers; certain where it is the only one."""
 
     def before(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[operands.Operand], str]:
         """What an operator is given, and the worst that it holds: `nan`, `inf`, or nothing."""
@@ -156,9 +159,9 @@ class _Operators:
             why = operands.in_words(name, given, one, pointwise=torch.Tag.pointwise in getattr(func, "tags", ()))
             producer = self._producer(name, why)
             if not bad.nan:
-                self._infinity = producer
+                self.infinity = msgspec.structs.replace(producer, certain=self.infinity is None)
                 continue
-            if worst == "inf" and (infinity := self._infinity) is not None:
+            if worst == "inf" and (infinity := self.infinity) is not None:
                 line = f" (line {infinity.line})" if infinity.line else ""
                 before = f"{infinity.what}{line} had made the infinity" + (f": {infinity.why}" if infinity.why else "")
                 producer = msgspec.structs.replace(producer, why=f"{why}; {before}" if why else before)

@@ -17,6 +17,12 @@ _SIGNS = {"div": "/", "mul": "×", "sub": "-", "rsub": "-", "add": "+", "pow": "
 _SOFTMAX = frozenset(("_softmax", "softmax", "_log_softmax", "log_softmax", "logsumexp", "_safe_softmax"))
 _LABELS = frozenset(("nll_loss", "nll_loss_forward", "nll_loss2d_forward", "nll_loss2d", "nll_loss_nd"))
 _MEANS = frozenset(("mean", "var", "std", "var_mean", "std_mean", "median", "nanmean"))
+_POLES = frozenset((
+    "div", "true_divide", "reciprocal", "log", "log2", "log10", "log1p", "rsqrt", "pow", "atanh", "digamma", "lgamma",
+    "polygamma", "mvlgamma", "zeta", "tan", "logit", "special_zeta", "special_ndtri", "erfinv", "special_entr",
+    *_SOFTMAX, *_LABELS, *_MEANS,
+))  # fmt: skip
+"""Operators that may give an infinity which is their value there, and no overflow: 1 / 0, log(0)."""
 _FEW = 3
 """The most operands that are told of where no element of them belongs to the one that is bad."""
 
@@ -39,11 +45,11 @@ def in_words(name: str, operands: Sequence[Operand], result: torch.Tensor, *, po
     if name in _MEANS and tensors and tensors[0][1].numel() == 0:
         return f"{name} over no element"
     if pointwise and (words := _elementwise(name, operands, result, bad.at)):
-        return words + _overflow(result, bad.nan, tensors)
+        return words + _overflow(name, result, bad.nan, tensors)
     if name in _SOFTMAX and tensors and (words := _row(operands, tensors[0][1], bad.at)):
         return words
     told = [words for label, one in tensors[:_FEW] if (words := _range(label, one))]
-    return ", ".join(told) + _overflow(result, bad.nan, tensors)
+    return ", ".join(told) + _overflow(name, result, bad.nan, tensors)
 
 
 def place(index: Sequence[int]) -> str:
@@ -125,10 +131,10 @@ def _range(label: str, tensor: torch.Tensor) -> str:
     )
 
 
-def _overflow(result: torch.Tensor, nan: bool, tensors: Sequence[Operand]) -> str:
+def _overflow(name: str, result: torch.Tensor, nan: bool, tensors: Sequence[Operand]) -> str:
     """That the result is beyond what its type holds."""
-    if nan or any(bad_elements(one, infinite=True) is not None for _, one in tensors):
+    if nan or name.strip("_") in _POLES or not result.is_floating_point():
         return ""
-    if result.dtype not in (torch.float16, torch.bfloat16):
+    if any(bad_elements(one, infinite=True) is not None for _, one in tensors):
         return ""
     return f", beyond what {dtype_name(result.dtype)} holds ({torch.finfo(result.dtype).max:.3g})"
