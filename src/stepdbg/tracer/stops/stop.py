@@ -14,6 +14,7 @@ from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.effects import effects
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.effects.step_progress import midstep
+from stepdbg.tracer.effects.uncleared import UnclearedGradients
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.graph.refusals import Refusal
 from stepdbg.tracer.handler import AtStop
@@ -75,6 +76,7 @@ class StopServer:
         self._notices: set[str] = set()
         """The notices on what cannot be seen that were sent already."""
         self._remarks = Remarks()
+        self._uncleared = UnclearedGradients()
 
     def begin(self, welcome: m.RankWelcome) -> None:
         """The session has been entered."""
@@ -233,7 +235,7 @@ class StopServer:
             failure=self._failure(cause, seen=basis == "fingerprint"),
             made_in=made_in,
             inner=inner,
-            suspicion=self._remarks.suspicion(boundary, named, registry),
+            suspicion=self._suspicion(boundary, named, done, seen=basis == "fingerprint"),
             modes=not_training,
             evaluating=evaluating,
         )
@@ -263,6 +265,14 @@ class StopServer:
             return m.NOT_LISTED  # a step by hand is one that has moved something
         _, optimizer = self._optimizer_of(done)
         return self._remarks.why(boundary, named, optimizer, self._registry, self._effects.before or ())
+
+    def _suspicion(self, boundary: m.Boundary, named: list[m.Effect], done: Phase | None, *, seen: bool) -> str:
+        """What looks like a mistake; `seen` where the phase done was looked at from its beginning."""
+        optimizer = self._optimizer_of(done)[1] if done is not None and done.name == "step" else None
+        names = self._returns.parameter_names
+        told = self._remarks.suspicion(boundary, named, self._registry)
+        added_up = self._uncleared.told(boundary, named if seen else None, optimizer, names)
+        return "; ".join(one for one in (told, added_up) if one)
 
     def _beyond(self, done: Phase, named: list[m.Effect]) -> str:
         """The optimizer of the step done, where it holds none of the parameters that changed after it."""
@@ -296,7 +306,10 @@ class StopServer:
                     return
                 case m.Ask(number=number, query=query):
                     link.send(m.Answer(number, self._inspector.answer(query)))
-                    if self.watches.any and isinstance(query, m.ApplyEdit | m.UndoEdit | m.Evaluate):
+                    wrote = isinstance(query, m.ApplyEdit | m.UndoEdit | m.Evaluate)
+                    if wrote:
+                        self._uncleared.forget()
+                    if self.watches.any and wrote:
                         link.send(m.WatchesRead(self._watched.values()))
                 case m.SetBreakpoints(breakpoints=points):
                     self._policy.set_breakpoints(points)
