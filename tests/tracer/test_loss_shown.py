@@ -228,3 +228,41 @@ def test_a_loss_that_is_no_single_number_has_no_value_and_not_that_of_another(tm
         stops = [stop for stop in training.stops() if stop.boundary.update == 2]
     shown = {stop.boundary.done: (stop.loss_name, stop.boundary.loss) for stop in stops}
     assert shown["loss"] == shown["backward"] == shown["step"] == ("loss", None)
+
+
+TRAINER = """
+    import torch
+
+    def fit(net, opt, x):
+        for _ in range(2):
+            objective = net(x).square().mean()
+            opt.zero_grad()
+            objective.backward()
+            opt.step()
+"""
+OF_A_TRAINER = """
+    import sys
+    sys.path.insert(0, "{folder}")
+    import torch
+    from shop import fit
+    torch.manual_seed(0)
+    net = torch.nn.Linear(2, 1)
+    fit(net, torch.optim.SGD(net.parameters(), lr=0.1), torch.randn(4, 2))
+"""
+
+
+def test_a_loss_that_only_a_library_holds_is_not_told_as_come_after_it_was_made(tmp_path: Path) -> None:
+    """It is met at backward; zero_grad lies between, and has made none."""
+    library = tmp_path / "site-packages"
+    library.mkdir()
+    write(library, TRAINER, "shop.py")
+    with debuggee(write(tmp_path, OF_A_TRAINER.format(folder=library))) as training:
+        stops = [stop for stop in training.stops() if stop.boundary.next == "backward"]
+    assert [stop.boundary.done for stop in stops] == ["zero_grad"] * 2
+    assert [stop.loss_name for stop in stops] == ["loss"] * 2
+    assert all(stop.boundary.loss is not None for stop in stops)
+    assert [sentence(stop) for stop in stops] == [
+        "zero_grad found no gradients to clear",
+        "zero_grad freed the gradients of 2 parameters",
+    ]
+    assert not any(effect.kind == "loss" for stop in stops if stop.effects for effect in stop.effects.named)

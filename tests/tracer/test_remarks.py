@@ -98,6 +98,28 @@ STORIES: dict[str, tuple[str, str]] = {
         "step",
         "changed model.2.weight and model.2.bias",
     ),
+    "model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)); train()": (
+        "forward",
+        "it changed 3 buffers (running statistics of norm layers), no parameter",
+    ),
+    "model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)); model.register_buffer('calls', torch.zeros(()))\n"
+    "model.register_forward_hook(lambda m, i, o: m.calls.add_(1)); train()": (
+        "forward",
+        "it changed 4 buffers (running statistics of norm layers among them), no parameter",
+    ),
+    "model.register_buffer('running_total', torch.zeros(()))\n"
+    "model.register_forward_hook(lambda m, i, o: m.running_total.add_(1)); train()": (
+        "forward",
+        "it changed 1 buffer, no parameter",
+    ),
+    "model[0].requires_grad_(False); torch.manual_seed(1); spare = nn.Parameter(torch.ones(2))\n"
+    "optimizer = torch.optim.LBFGS([*model.parameters(), spare], max_iter=1)\n"
+    "def closure():\n"
+    "    optimizer.zero_grad(); loss = model(torch.ones(5, 3)).square().mean(); loss.backward(); return loss\n"
+    "optimizer.step(closure)": (
+        "step",
+        "wrote the same values into 3 others (2 frozen, 1 without gradient)",
+    ),
 }
 SUSPICIONS: dict[str, tuple[str, str]] = {
     "optimizer = torch.optim.SGD(model.parameters(), 0.1, **sgd)\n"

@@ -21,6 +21,7 @@ from stepdbg.protocol.phases import KINDS
 from stepdbg.tracer.effects import effects
 from stepdbg.tracer.introspect.layout import optimized_by
 from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
+from stepdbg.tracer.objects.loss_search import age
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
@@ -38,6 +39,9 @@ _FOREIGN = {kind.name: kind.never for kind in KINDS if kind.never is not None}
 
 _NO_FORWARDS = ("grad", "state", "hyperparameter")
 """Kinds that the call of a model does not change, with or without gradients."""
+
+_nodes_so_far = torch._C._autograd._get_sequence_nr
+"""The number of graph nodes that this thread has made, from which each takes its own."""
 
 
 class _Inner(NamedTuple):
@@ -73,6 +77,8 @@ class Returns:
         """What there is of a snapshot that would take too long: fingerprints of the random generators, then."""
         self._random_of: Phase | None = None
         """The phase whose call had returned."""
+        self._nodes = 0
+        """The number of graph nodes that the thread had made when it left the boundary before."""
         self._took_ns = 0
         self._followed: set[str] = set()
         """Phases after which something else has changed."""
@@ -123,6 +129,10 @@ class Returns:
             finally:
                 self.registry.release()
 
+    def leaves(self) -> None:
+        """Training goes on from a boundary."""
+        self._nodes = _nodes_so_far()
+
     def forget(self) -> None:
         """Training stands at a boundary that has been told of, or nobody looks any more."""
         self._phase, self._snapshot, self._inner = None, {}, None
@@ -156,7 +166,7 @@ class Returns:
             entry = _at_return(entry, (), before, after)
             entry |= {name: record for name, record in after.items() if record.kind == "batch"}
             lead, before, late = [*map(_earlier, effects.named(before, entry, "fingerprint"))], entry, False
-        changes = [*lead, *self._since(phase, before, after)]
+        changes = [one for one in (*lead, *self._since(phase, before, after)) if not self._was_there(one)]
         if late and phase is not None:  # nobody looked when it began: tell by what such a call can have changed
             foreign = {*_FOREIGN.get(phase.name, _NO_FORWARDS), "batch"}
             lead = [_earlier(one) for one in changes if not one.after and one.kind in foreign]
@@ -172,6 +182,18 @@ class Returns:
             ]
             outer.own = effects.together(outer.own or (), own)
         return [*self._last_inside, *changes]
+
+    def _was_there(self, effect: Effect) -> bool:
+        """Whether a loss that is met only now was made before the boundary before: nothing of the user's held it."""
+        if effect.kind != "loss" or effect.what != "created":
+            return False
+        entry = self.registry.alive.get(effect.object)
+        return (
+            entry is not None
+            and type(entry.tensor) is torch.Tensor
+            and id(entry.tensor) not in self.registry.scope
+            and 0 <= age(entry.tensor) < self._nodes
+        )
 
     def in_all(self, phase: Phase | None, changes: Sequence[Effect]) -> list[Effect]:
         """The effects of a phase, of which those were the last stretch: without what the phases inside it did."""

@@ -249,14 +249,14 @@ def _unmoved(optimizer: Any, effects: Sequence[Effect], registry: Registry, befo
         if moved:
             return _WORDS[reason][1]
         return _none_of_the_optimizer_s(reason, optimizer, registry) or _WORDS[reason][0]
-    return ", ".join(f"{_WORDS[reason][2]} of {number}" for reason, number in reasons.items())
+    return ", ".join(f"{number} {_WORDS[reason][2]}" for reason, number in reasons.items())
 
 
 _WORDS = {
-    "lr": ("lr is 0", "their lr is 0", "lr is 0"),
-    "none": ("no parameter has a gradient", "they have no gradient", "no gradient"),
-    "frozen": ("all are frozen and have no gradient", "they are frozen", "frozen, no gradient"),
-    "zero": ("every gradient is 0", "their gradient is 0", "gradient 0"),
+    "lr": ("lr is 0", "their lr is 0", "with lr 0"),
+    "none": ("no parameter has a gradient", "they have no gradient", "without gradient"),
+    "frozen": ("all are frozen and have no gradient", "they are frozen", "frozen"),
+    "zero": ("every gradient is 0", "their gradient is 0", "with gradient 0"),
     "nan": ("every element is NaN, and stays so", "they are NaN, and stay so", "NaN"),
 }
 """Each reason where nothing has moved, of the rest where something has, and of one among several."""

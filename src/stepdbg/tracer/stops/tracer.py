@@ -336,6 +336,8 @@ class Tracer(StaysHere):
         phases.waited(now - arrived)  # what the user takes here is no time of the phases around
         phase = phases.depart(name, now, opens, call, in_order, optimizer)
         phase.owner = owner
+        if not silent:
+            self._returns.leaves()
         if phases.update != update and self.listeners.update is not None:
             self.listeners.update()
         if frame is not None:

@@ -6,6 +6,7 @@ the model object was not called; `step` changed parameters, and the model was no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import takewhile
 from math import isfinite
 
@@ -32,6 +33,8 @@ NOUNS = {
 }
 _HELD = ("parameter", "buffer", "grad")
 """Kinds that a model holds, by whose name theirs begins."""
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+"""What torch's BatchNorm and InstanceNorm call their buffers."""
 _PASSIVE = {"changed": "changed", "touched": "written with the same values", "created": "new", "freed": "freed"}
 _VERBS = {"changed": "changed", "touched": "wrote the same values into", "created": "created", "freed": "freed"}
 
@@ -312,10 +315,8 @@ def _forward(words: str, effects: Effects, it: str = "it") -> str:
     if counted(effects, "output", "created", "changed"):
         words += f": {outputs} came out{unfit(effects, 'output', 'created', 'changed')}"
     buffers = counted(effects, "buffer", "changed")
-    statistics = any("running_" in name or "num_batches" in name for name in _names(effects, "buffer", "changed"))
     if buffers:
-        of_norms = " (running statistics of BatchNorm)" if statistics else ""
-        words += f"; {it} changed {plural(buffers, 'buffer')}{of_norms}"
+        words += f"; {it} changed {plural(buffers, 'buffer')}{_of_norms(_names(effects, 'buffer', 'changed'), buffers)}"
         words += unfit(effects, "buffer", "changed")
     if counted(effects, "parameter", "changed"):
         words += f"; {it} changed {_listed(effects, 'parameter', 'changed')}"
@@ -324,6 +325,14 @@ def _forward(words: str, effects: Effects, it: str = "it") -> str:
     else:
         words += f"; {it} changed nothing of the model"
     return words
+
+
+def _of_norms(names: Sequence[str], number: int) -> str:
+    """Whether buffers of these names, of that many in all, are those that a norm layer keeps of what it has seen."""
+    statistics = [name for name in names if name.endswith(_STATISTICS)]
+    if len(statistics) == number:
+        return " (running statistics of norm layers)"
+    return " (running statistics of norm layers among them)" if statistics else ""
 
 
 def _step(effects: Effects) -> str:
