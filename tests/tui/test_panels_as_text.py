@@ -282,6 +282,18 @@ def test_a_watched_value_is_drawn_beside_the_loss_in_its_own_range_which_the_leg
     assert {"*", "a"} <= set(drawn(plain_characters)) <= set(map(chr, range(128)))
 
 
+@pytest.mark.parametrize("width", [24, 78])
+def test_in_the_legend_a_long_name_gives_way_and_no_figure_does(width: int) -> None:
+    points = (Point(1, 100.0), Point(2, 5900.0))
+    long = "norm('the_whole_model_under_training.a_backbone_of_many_resolutions.encoder_block_number_0.weight')"
+    one = msgspec.structs.replace(full(), losses=(), watches=(Series(long, points),))
+    assert "… 5900 " in text(loss.draw(one, Frame(width, 12)).title)
+    both = msgspec.structs.replace(full(), watches=(Series(long, points),))
+    words = "\n".join(map(text, loss.draw(both, Frame(width, 12)).head))
+    assert "… 5900 " in words
+    assert ("(100.0 to 5900)" in words) == (width > 40)
+
+
 def test_a_legend_of_many_lines_takes_rows_and_leaves_room_for_the_chart() -> None:
     many = tuple(Series(f"value{number}", (Point(1, 0.5), Point(2, number))) for number in range(16))
     drawing = loss.draw(msgspec.structs.replace(full(), losses=(), watches=many), Frame(60, 10))

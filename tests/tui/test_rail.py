@@ -66,6 +66,13 @@ def test_where_there_is_room_for_one_effect_a_sign_says_that_there_are_more() ->
     assert "written " in text(lines[2])
 
 
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_a_loss_of_a_long_name_has_its_figure_in_the_header(width: int) -> None:
+    stop = stop_after("backward", loss_name="the_reconstruction_loss_of_the_generator")
+    here = msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, loss=9.54e6))
+    assert "_the_generator 9.54e6" in text(header.draw(at(here), width, 0.0))
+
+
 def test_a_loss_of_another_update_says_so_and_one_that_is_not_there_yet_is_not_shown() -> None:
     series = Series("loss", tuple(Point(update, 0.5) for update in (40, 41)))
     stop = stop_after("zero_grad", made_in={"loss": 41})

@@ -1,6 +1,7 @@
 """The line that is always there: which script, in which state, where, and how much is alive.
 
-What does not fit is left out whole, the least needed first; nothing is cut in the middle of a word.
+What does not fit is left out whole, the least needed first; nothing is cut in the middle of a word, but for the name of
+a loss: its figure must be there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import PurePath
 from stepdbg.protocol.messages import SessionState, Stop
 from stepdbg.protocol.moment_text import told
 from stepdbg.tui.drawing.cells import cell_len
-from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, plain, shortened
+from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, plain, shortened, shortened_name
 from stepdbg.tui.drawing.numbers import count, figure, plural, size, span
 from stepdbg.tui.records.losses import Series
 from stepdbg.tui.state.snapshot import Snapshot, neighbour
@@ -22,6 +23,8 @@ from stepdbg.tui.words.inside_phase import position
 
 SOME = 12
 """Cells of the script's arguments that are worth showing where not all of them have room."""
+_SHORTEST_NAME = 14
+"""Cells that a loss's name may have in a line of any width."""
 _ROLES = {"paused": "accent", "running": "running", "starting": "dim", "exited": "dim", "lost": "error"}
 
 
@@ -104,7 +107,7 @@ def draw(snapshot: Snapshot, width: int, now: float, glyphs: Glyphs = UNICODE) -
     start.append(Span(words, role))
     if width < 40:
         start = [Span(state, f"state.{role or 'dim'}"), Span(f" {words}")]
-    left = _middle(snapshot)
+    left = _middle(snapshot, max(_SHORTEST_NAME, width // 5), glyphs)
     right_end = _census(snapshot)
     stop = snapshot.stop
     known = snapshot.state == "running" or (stop is not None and stop.boundary.loss is not None)
@@ -174,8 +177,8 @@ def _time_left(snapshot: Snapshot, update: int, rate: float) -> list[str]:
     return [f"{span(seconds)} to update {count(min(ahead))}"]
 
 
-def _middle(snapshot: Snapshot) -> list[str]:
-    """Epoch, update and loss, of the stop or of what runs."""
+def _middle(snapshot: Snapshot, longest: int, glyphs: Glyphs) -> list[str]:
+    """Epoch, update and loss, of the stop or of what runs; a loss's name has no more than so many cells."""
     stop = snapshot.stop
     progress = snapshot.progress
     if snapshot.state == "running" and progress is not None and not snapshot.ending:
@@ -183,7 +186,7 @@ def _middle(snapshot: Snapshot) -> list[str]:
         parts.append(f"update {count(progress.update)}")
         if progress.loss is not None:
             series = _series(snapshot)
-            parts.append(_loss(series.name if series is not None else "", progress.loss))
+            parts.append(_loss(series.name if series is not None else "", progress.loss, longest, glyphs))
         if progress.updates_per_second:
             parts.append(f"{figure(progress.updates_per_second)}/s")
             parts += _time_left(snapshot, progress.update, progress.updates_per_second)
@@ -200,7 +203,7 @@ def _middle(snapshot: Snapshot) -> list[str]:
         parts.append(mode)
     if boundary.loss is not None:
         of = stop.made_in.get("loss", boundary.update)
-        parts.append(_loss(stop.loss_name or "", boundary.loss))
+        parts.append(_loss(stop.loss_name or "", boundary.loss, longest, glyphs))
         parts[-1] += "" if of == boundary.update else f" (update {count(of)})"
     return parts
 
@@ -213,9 +216,12 @@ def _series(snapshot: Snapshot) -> Series | None:
     return next((one for one in snapshot.losses if one.name == name), None)
 
 
-def _loss(name: str, value: float) -> str:
-    """`loss 0.43`, `d_loss 0.43`, `loss / 2 = 0.43`: by its name, where that says that it is a loss."""
+def _loss(name: str, value: float, longest: int, glyphs: Glyphs) -> str:
+    """`loss 0.43`, `d_loss 0.43`, `loss / 2 = 0.43`: by its name, where that says that it is a loss; a long name gives
+    way to its figure.
+    """
     called = plain(name) if "loss" in name.lower() else "loss"
+    called = shortened_name(called, longest, glyphs.ellipsis)
     return f"{called} = {figure(value)}" if " " in called else f"{called} {figure(value)}"
 
 

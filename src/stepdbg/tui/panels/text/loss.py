@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line, Span, lesson, plain, whole, width_of
+from stepdbg.tui.drawing.cells import cell_len
+from stepdbg.tui.drawing.lines import Drawing, Frame, Glyphs, Line, Span, lesson, plain, shortened, whole, width_of
 from stepdbg.tui.drawing.numbers import figure
 from stepdbg.tui.panels.text.chart import LETTERS, Curve, chart
 from stepdbg.tui.records.losses import Series
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.watched import readings
+
+_LEAST = 8
+"""Cells of a name in the legend, however little room there is."""
 
 
 def curves(losses: Sequence[Series], watches: Sequence[Series], *, log: bool = False) -> list[Curve]:
@@ -72,7 +76,8 @@ def charted(lines: list[Curve], frame: Frame, *, log: bool) -> Drawing:
 
 def _legend(lines: list[Curve], frame: Frame) -> tuple[Line, tuple[Line, ...]]:
     """Names and newest values: in the title where there is one line, else in rows below it, as few as hold them."""
-    entries = [_entry(place, one, frame.glyphs, alone=len(lines) == 1) for place, one in enumerate(lines)]
+    alone, room = len(lines) == 1, frame.width - 2
+    entries = [_entry(place, one, frame.glyphs, room, alone=alone) for place, one in enumerate(lines)]
     broken = sum(not math.isfinite(point.value) for one in lines for point in one.points)
     warning: Line = (Span(f"{broken} not finite", "error"),) if broken else ()
     if len(entries) == 1:
@@ -89,12 +94,16 @@ def _legend(lines: list[Curve], frame: Frame) -> tuple[Line, tuple[Line, ...]]:
     return (Span(more, "dim"), *warning), tuple(whole((Span(" "), *row), frame.width) for row in kept)
 
 
-def _entry(place: int, one: Curve, glyphs: Glyphs, *, alone: bool) -> Line:
+def _entry(place: int, one: Curve, glyphs: Glyphs, room: int, *, alone: bool) -> Line:
+    """Sign, name, newest value and range of a curve: in so much room, if need be with a shorter name."""
     sign = (glyphs.rule * 2) if glyphs.braille else LETTERS[place % len(LETTERS)]
-    spans = [Span(f"{sign} ", f"chart.{place % 4}"), Span(f"{plain(one.name)} {figure(one.points[-1].value)} ")]
+    value, beside = f" {figure(one.points[-1].value)} ", ""
     if one.own:
-        spans.append(Span(f"({figure(one.low)} to {figure(one.high)}) ", "dim"))
+        beside = f"({figure(one.low)} to {figure(one.high)}) "
     elif alone:
         lowest = min((point.value for point in one.points if math.isfinite(point.value)), default=None)
-        spans.append(Span(f" lowest {figure(lowest)} ", "dim")) if lowest is not None else None
-    return (*spans, Span(" "))
+        beside = f" lowest {figure(lowest)} " if lowest is not None else ""
+    left = room - cell_len(sign) - cell_len(value) - cell_len(beside) - 1
+    name = shortened(plain(one.name), max(_LEAST, left), glyphs.ellipsis)
+    found = [Span(f"{sign} ", f"chart.{place % 4}"), Span(f"{name}{value}"), Span(beside, "dim")]
+    return (*(span for span in found if span.text), Span(" "))
