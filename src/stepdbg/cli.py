@@ -127,7 +127,7 @@ def _demo() -> str:
 
 def _parse_run(command: str, words: list[str], named: str) -> Request:
     """The options of `run` or `trace`, and the target; `named` is the command as it was typed, if it was."""
-    options, demo = RunOptions(), ""
+    options, demo, taken = RunOptions(), "", ""
     while words and words[0].startswith("-") and words[0] not in ("-m", "-"):
         if demo and (words[0] in _OF_THE_DEMO or words[0].partition("=")[0] not in _known(command)):
             break
@@ -149,6 +149,7 @@ def _parse_run(command: str, words: list[str], named: str) -> Request:
             if not words:
                 raise UsageError(f"{word} needs a value; {_usage(named)}")
             value = words.pop(0)
+            taken = f"; {word} has taken {brief(value)} for its value" if not words else ""
         elif equals and word in _FLAGS[command]:
             raise UsageError(f"{word} takes no value; {_usage(named)}")
         match word:
@@ -187,7 +188,7 @@ def _parse_run(command: str, words: list[str], named: str) -> Request:
     if demo:
         words.insert(0, demo)
     if not words or not words[0]:
-        raise UsageError(f"no TARGET is given; {_usage(named)} (`stepdbg {f'{named} ' if named else ''}--help`)")
+        raise UsageError(f"no TARGET is given{taken}; {_usage(named)} (`stepdbg {f'{named} ' if named else ''}--help`)")
     return Request(command, replace(options, target=tuple(words)))
 
 

@@ -162,6 +162,11 @@ def test_the_demo_that_comes_with_stepdbg_is_a_target_like_any_other(before: lis
     assert arguments == ["--updates", "3"]
 
 
+def test_an_option_that_has_taken_the_script_for_its_value_is_named() -> None:
+    with pytest.raises(UsageError, match=r"no TARGET is given; -b has taken train\.py for its value; usage"):
+        parse(["--fresh", "-b", "train.py"])
+
+
 def test_options_may_stand_after_the_demo_unless_they_are_its_own() -> None:
     options = parse(["--demo", "-b", "step", "--stop-on=nan", "--epochs", "2", "-b", "loss"]).options
     assert options.breakpoints == ("step", "nan")

@@ -188,6 +188,28 @@ def test_a_refusal_leaves_nothing_behind(runtime_folder: Path, arguments: list[s
     assert list(runtime_folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["-b", "backward if loss > 2", "--fresh"],
+            "if -b and --fresh are meant for stepdbg: write them before the script",
+        ),
+        (["-b", "32", "-w", "4", "--lr", "1"], ""),
+        (["--stop-on", "nan"], ""),
+    ],
+)
+def test_options_that_stand_after_a_script_which_does_not_know_them_are_remarked_on(
+    words: list[str], says: str, runtime_folder: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "target.py"
+    script.write_text("KNOWN = '--stop-on'\n")
+    done = subprocess.run([*HEADLESS, str(script), *words], capture_output=True, text=True, timeout=deadline(30))
+    assert done.returncode == 0
+    told = [line for line in done.stderr.splitlines() if "meant for stepdbg" in line]
+    assert told == ([f"stepdbg: {says}"] if says else [])
+
+
 def test_the_beginning_of_a_name_is_enough_where_only_one_session_has_it(runtime_folder: Path) -> None:
     for name in ("train-12ab", "train_gan-34cd", "eval-56ef"):
         (runtime_folder / name).mkdir(mode=0o700)

@@ -35,7 +35,7 @@ def read_breakpoints(texts: Sequence[str], target: Target) -> tuple[tuple[Breakp
             remarks += [remark] if (remark := check_line(point.file, point.line, target)) else []
             continue
         name = point.phase
-        if name is None or is_gradient(name, point.of) or name in PHASES or _mentioned(name, target):
+        if name is None or is_gradient(name, point.of) or name in PHASES or mentioned(name, target):
             continue
         like = nearest(name.rpartition(".")[2], PHASES)
         if like and target.is_script:
@@ -45,7 +45,16 @@ def read_breakpoints(texts: Sequence[str], target: Target) -> tuple[tuple[Breakp
     return points, tuple(remarks)
 
 
-def _mentioned(name: str, target: Target) -> bool:
+def is_place(text: str) -> bool:
+    """Whether a text is a breakpoint that needs nothing of a script's own."""
+    try:
+        point = parse(text)
+    except UsageError:
+        return False
+    return point.phase is None or point.phase in PHASES
+
+
+def mentioned(name: str, target: Target) -> bool:
     """Whether the script, or a file beside it, has the name between quotes somewhere in its text."""
     quoted = re.compile(rb"[\"']" + re.escape(name.encode("utf-8", "backslashreplace")) + rb"[\"']")
     scripts = [Path(file) for file in target.files if file.endswith(".py")]

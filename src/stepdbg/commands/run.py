@@ -61,6 +61,25 @@ def _breakpoints(texts: Sequence[str], target: Target) -> tuple[tuple[Breakpoint
     return read_breakpoints(texts, target)
 
 
+def _misplaced(target: Target) -> tuple[str, ...]:
+    """A remark, where options that can only be stepdbg's stand after a script that does not mention them."""
+    from stepdbg.hub.session.notices import options_of_ours, where_they_stand
+
+    found = set(options_of_ours(target.argv)) - _MANY_HAVE
+    if not found or not target.is_script:
+        return ()
+    from stepdbg.commands.breakpoints import is_place, mentioned
+
+    values = dict(zip(target.argv, target.argv[1:], strict=False))
+    unknown = [one for one in target.argv if one in found and not mentioned(one, target)]
+    unknown = [one for one in unknown if one not in ("-b", "--break") or is_place(values.get(one, ""))]
+    return (where_they_stand(tuple(dict.fromkeys(unknown))),) if unknown else ()
+
+
+_MANY_HAVE = frozenset(("-w", "--watch", "--keep", "--ascii"))
+"""Options of stepdbg's that many a script has as well, and may have read for it by a library."""
+
+
 class Started(Struct, frozen=True):
     """A session that has just been started."""
 
@@ -124,7 +143,7 @@ def start_session(
         rows=max(5, rows),
         watches=watched,
     )
-    return Started(start_hub(launch), (*flagged, *remarks), wants_hints(target.identity))
+    return Started(start_hub(launch), (*_misplaced(target), *flagged, *remarks), wants_hints(target.identity))
 
 
 def run_headless(
@@ -166,7 +185,7 @@ def run_headless(
     watched = _watches(watches)
     if watch_file is not None and not watches:
         raise UsageError("--watch-csv needs something to write; add for example `--watch 'grad_norm()'`")
-    for remark in flagged:
+    for remark in (*_misplaced(target), *flagged):
         say(remark)
     launch = Launch(
         target.argv,

@@ -20,6 +20,11 @@ _BAD_USAGE = 2
 """The exit status of a program whose options make no sense to it."""
 
 
+def options_of_ours(words: Sequence[str]) -> tuple[str, ...]:
+    """The options of stepdbg's that stand among the words of a target, each once."""
+    return tuple(dict.fromkeys(name for word in words if (name := word.partition("=")[0]) in _MISPLACED))
+
+
 def misplaced(status: int, words: Sequence[str]) -> str:
     """Where options of stepdbg's stand that a target may have been ended by; empty where there are none.
 
@@ -27,11 +32,14 @@ def misplaced(status: int, words: Sequence[str]) -> str:
         status: its exit status.
         words: its command line.
     """
-    found = list(dict.fromkeys(name for word in words if (name := word.partition("=")[0]) in _MISPLACED))
-    if status != _BAD_USAGE or not found:
-        return ""
-    is_meant, them = ("is", "it") if len(found) == 1 else ("are", "them")
-    return f"if {' and '.join(found)} {is_meant} meant for stepdbg: write {them} before the script"
+    found = options_of_ours(words)
+    return where_they_stand(found) if status == _BAD_USAGE and found else ""
+
+
+def where_they_stand(options: Sequence[str]) -> str:
+    """Where options of stepdbg's stand."""
+    are, them = ("is", "it") if len(options) == 1 else ("are", "them")
+    return f"if {' and '.join(options)} {are} meant for stepdbg: write {them} before the script"
 
 
 def why_no_training(script: str, status: int, *, born: bool) -> str:
