@@ -30,6 +30,8 @@ _CALLS = 256
 """The number of calls of models that are remembered by what takes their output."""
 _STEPS = 2
 """A name leads so many steps away from a variable."""
+_PASSED_ON = ("args", "kwargs")
+"""What a decorator calls the arguments that it passes on: names of last resort."""
 
 _Interesting = (nn.Module, Optimizer, torch.Tensor)
 _Opaque = (
@@ -125,7 +127,7 @@ def _leads(space: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
     expression is a name of last resort.
     """
     level: list[tuple[str, Any, bool]] = [
-        (name, value, name.startswith("_"))
+        (name, value, name.startswith("_") or (name in _PASSED_ON and type(value) in (tuple, dict)))
         for name, value in list(space.items())
         if not name.startswith("__") and name != "_" and name.isidentifier()  # (`.0` is a comprehension's own)
     ]

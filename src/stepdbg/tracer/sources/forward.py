@@ -1,9 +1,10 @@
 """Forward passes as phases: which modules are models, and when one is called.
 
-A model is a module with parameters to train that no other module called. It is found by wrapping `nn.Module.__call__`,
-which taxes the call of every submodule and is therefore done only while something is unknown: in the first updates,
-after an optimizer was made, and when a backward came with no forward seen. Once a model is known, `__call__` of its
-class alone is wrapped, filtered by identity; the instance stays as it is, so that it is pickled and copied as ever.
+A model is a module with parameters to train that no other module called, and that is no trainer. It is found by
+wrapping `nn.Module.__call__`, which taxes the call of every submodule and is therefore done only while something is
+unknown: in the first updates, after an optimizer was made, and when a backward came with no forward seen. Once a model
+is known, `__call__` of its class alone is wrapped, filtered by identity; the instance stays as it is, so that it is
+pickled and copied as ever.
 (torch's own global forward hooks would do as well, but they send every call down a longer path, which shows in a
 traceback, and a compiled module warns of them.)
 """
@@ -27,6 +28,7 @@ from torch.nn.utils.parametrize import ParametrizationList
 from stepdbg.protocol.page import BELL
 from stepdbg.tracer.introspect.layout import in_training, modules_of, optimized_by, parameters_in
 from stepdbg.tracer.introspect.safe_access import tensors_in
+from stepdbg.tracer.introspect.self_training import trains_itself
 from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.patching.wrap import without_wrapper, wrapper_of
 from stepdbg.tracer.phases.phase import Phase
@@ -251,7 +253,7 @@ class Models(StaysHere):
         if new and isinstance(model, ParametrizationList):  # a weight is read, which is computed: no forward
             self._open, self._open_phase, self._aside = model, None, True
             return True
-        if new and not (_is_model(model) or self._is_frozen_for_now(model)):
+        if new and (trains_itself(model) or not (_is_model(model) or self._is_frozen_for_now(model))):
             return False
         if (tracer.tracker.open is not None or tracer.free_run.open is not None) and self._buried():
             return False
