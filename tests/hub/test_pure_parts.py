@@ -136,7 +136,7 @@ DESTINATIONS = {
     "if update > 7": "before backward if update > 7",
     "not finite(x)": "before backward if not finite(x)",
     "after backward every 5": "after backward every 5",
-    "train.py:48 at update 3": "train.py:48 at update 3",
+    "train.py:48 at update 30": "train.py:48 at update 30",
     "2199-11-30 14:30": "time 2199-11-30 14:30:00",
 }
 
@@ -154,6 +154,17 @@ def test_where_to_run_is_a_breakpoint_that_is_met_once(text: str) -> None:
 def test_where_nobody_can_run_to_is_said(text: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         destination(text, 7)
+
+
+@pytest.mark.parametrize("text", ["epoch 2", "epoch 1", "step in epoch 1", "step at update 6"])
+def test_nobody_can_run_to_what_is_behind(text: str) -> None:
+    with pytest.raises(UsageError, match=r"(epoch|update) \d is behind: this is (epoch 2|update 7)"):
+        destination(text, 7, 2)
+
+
+@pytest.mark.parametrize("text", ["epoch 3", "step in epoch 2", "step at update 7", "update 8"])
+def test_one_can_run_to_what_is_there_still(text: str) -> None:
+    assert destination(text, 7, 2).goal
 
 
 def test_a_time_is_the_next_one_of_that_name_and_a_span_begins_now() -> None:

@@ -264,6 +264,34 @@ def test_a_breakpoint_is_checked_before_it_is_set(tmp_path: Path) -> None:
         assert "no expression of Python" in ask("step if (").problem
 
 
+EPOCHS = TRAIN.replace(
+    "for i in range(updates):\n",
+    "for i, _ in [(n, n) for n in range(0)]: pass\n"
+    "    loader = torch.utils.data.DataLoader(range(3))\n"
+    "    for i, _ in ((e * 3 + n, b) for e in range(3) for n, b in enumerate(loader)):\n",
+)
+
+
+def test_what_is_behind_where_training_stands_is_told_and_a_condition_is_evaluated_in_the_epoch_that_comes(
+    tmp_path: Path,
+) -> None:
+    with debuggee(write(tmp_path, EPOCHS)) as training:
+        for stop in training.stops():
+            if stop.boundary.over == 1:
+                break
+        assert (stop.boundary.epoch, stop.boundary.opens) == (1, 4)
+        ask = lambda text: training.ask(CheckBreakpoint(text))  # noqa: E731
+        told = {text: ask(text).unknown for text in ("epoch 2", "epoch 3", "update 4", "update 5", "step in epoch 1")}
+        assert told == {
+            "epoch 2": "epoch 2 is behind: this is epoch 2",
+            "epoch 3": "",
+            "update 4": "update 4 is behind: this is update 4",
+            "update 5": "",
+            "step in epoch 1": "epoch 1 is behind: this is epoch 2",
+        }
+        assert ask("data if epoch == 2").value == "True"
+
+
 def test_what_a_breakpoint_names_and_nobody_has_met_is_told_once_the_order_is_known(tmp_path: Path) -> None:
     texts = ("step of opt_g", "clip", "forward of H", "backward if loss > 1e9", "update 400")
     with debuggee(write(tmp_path, TWO), breakpoints=points(*texts)) as training:

@@ -62,7 +62,7 @@ def breakpoint_of(question: Question, _: Path) -> Dialog[Any]:
 
 
 def run_to_of(question: Question, _: Path) -> Dialog[Any]:
-    return RunToDialog("", lambda: 3, Glyphs(), Surroundings(question))
+    return RunToDialog("", lambda: (3, None), Glyphs(), Surroundings(question))
 
 
 def watch_of(question: Question, _: Path) -> Dialog[Any]:

@@ -60,7 +60,7 @@ def breakpoint_dialog(around: Surroundings) -> BreakpointDialog:
 
 
 def run_to_dialog(around: Surroundings) -> RunToDialog:
-    return RunToDialog("", lambda: 3, Glyphs(), around)
+    return RunToDialog("", lambda: (3, None), Glyphs(), around)
 
 
 BAKWARD = "no phase is called bakward yet; did you mean backward?"

@@ -340,6 +340,23 @@ def test_a_loader_with_no_batch_left_is_no_change(found: Effects | None, ending:
         assert sentence(stop).startswith(words + ending)
 
 
+def test_a_step_within_a_step_is_not_taken_for_the_one_around_it() -> None:
+    """A framework hands a closure to a step; the optimizer's own step ends within it, and before it."""
+    inner = [PhaseRecord(name, 0.1, inside=("step",)) for name in ("forward", "loss", "backward", "step")]
+    whole = (PhaseRecord("data", 0.1), *inner, PhaseRecord("step", 9.0))
+    outer = Boundary(9, 2, "data", "step", predicted=False)
+    before = msgspec.structs.replace(stop_after("data"), boundary=outer, phases=whole[:1], previous=whole)
+    assert [(box.name, box.depth, box.when) for box in rail.boxes(at(before))] == [
+        ("data", 0, "done"), ("step", 0, "next"),
+    ]  # fmt: skip
+    assert rail.boxes(at(before))[1].record == whole[-1]
+    within = Boundary(13, 2, "backward", "step", predicted=False, inside=("step",))
+    nested = msgspec.structs.replace(before, boundary=within, phases=whole[:4])
+    assert [(box.name, box.depth, box.when) for box in rail.boxes(at(nested))][4:] == [
+        ("step", 1, "next"), ("step", 0, "foretold"),
+    ]  # fmt: skip
+
+
 def test_an_exception_is_named_with_its_phase() -> None:
     stop = stop_after("zero_grad", reason="exception", failure=Failure("RuntimeError", "shapes differ", ""))
     left = msgspec.structs.replace(stop.boundary, done=None, inside=("forward",))

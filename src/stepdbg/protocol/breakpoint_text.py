@@ -322,13 +322,14 @@ def line_of(at: Boundary) -> str:
     return f"inside {at.inside[-1]}" if at.inside else "at a line"
 
 
-def destination(text: str, update: int) -> Breakpoint:
+def destination(text: str, update: int, epoch: int | None = None) -> Breakpoint:
     """The temporary breakpoint that training is to run to: `400` is an update, `loss < 0.1` one before backward,
     `14:30` and `10 min` a time.
 
     Args:
         text: As people write it.
         update: The update that training is in.
+        epoch: The epoch that it is in; None where none is counted.
 
     Raises:
         UsageError: the text describes none, or one that is behind.
@@ -346,11 +347,26 @@ def destination(text: str, update: int) -> Breakpoint:
         if not re.search(r"[<>=]|\w\(", words):
             raise
         point = parse(f"backward if {words}")
-    if point.update is not None and point.update <= update and _opens(point):
-        raise UsageError(f"update {point.update} is behind: this is update {update}")
+    if why := behind(point, update, epoch):
+        raise UsageError(why)
     if point.time is not None and point.time <= time.time():
         raise UsageError(f"{moment_text.told(point.time)} is behind")
     return msgspec.structs.replace(point, once=True, goal=True)
+
+
+def behind(point: Breakpoint, update: int, epoch: int | None) -> str:
+    """That the update or the epoch of a breakpoint is over, or has been opened where one is to be met at its opening;
+    empty where it is not.
+
+    Args:
+        point: The breakpoint.
+        update: The update that training is in, or that opens where it stands.
+        epoch: The epoch of that; None where none is counted.
+    """
+    for name, wanted, now in (("update", point.update, update), ("epoch", point.epoch, epoch)):
+        if wanted is not None and now is not None and wanted < now + _opens(point):
+            return f"{name} {wanted} is behind: this is {name} {now}"
+    return ""
 
 
 def goal_words(point: Breakpoint) -> str:

@@ -10,7 +10,7 @@ from torch import nn
 from stepdbg.errors import SliceError, UsageError
 from stepdbg.listing.nearest import did_you_mean
 from stepdbg.listing.source_lines import lines_of
-from stepdbg.protocol.breakpoint_text import describe, is_gradient, parse
+from stepdbg.protocol.breakpoint_text import behind, describe, is_gradient, parse
 from stepdbg.protocol.messages import Breakpoint, BreakpointChecked, CheckBreakpoint, Result
 from stepdbg.protocol.phases import PHASES
 from stepdbg.tracer.breakpoints.arrival import Arrival
@@ -138,7 +138,8 @@ class BreakpointChecks(Handler):
         return bool(point.of) and not any(fits(name, point.of) for name in self._names(point))
 
     def _arrival(self, at: AtStop) -> Arrival:
-        return Arrival(at.boundary, False, True, frames.user_frame(next(iter(at.stack), None)))
+        frame = frames.user_frame(next(iter(at.stack), None))
+        return Arrival(at.boundary, False, True, frame, next_epoch=self._tracker.epoch)
 
     def _names(self, point: Breakpoint) -> Iterator[str]:
         """All that the name of that breakpoint may fit."""
@@ -157,6 +158,10 @@ class BreakpointChecks(Handler):
             yield from self._points.inner.names(point)
 
     def _unknown(self, point: Breakpoint, names: list[str]) -> str:
+        assert self._at is not None
+        boundary = self._at.boundary
+        if why := behind(point, boundary.opens or boundary.update, self._tracker.epoch):
+            return why
         if point.phase is not None and not is_gradient(point.phase, point.of):
             known = [*PHASES, *(phase.name for phase in chain(self._tracker.before, self._tracker.done))]
             if point.phase not in known:

@@ -21,23 +21,28 @@ class RunToDialog(PlaceDialog[Breakpoint]):
     TAKES = "runs there"
 
     def __init__(
-        self, before: str, update: Callable[[], int], glyphs: Glyphs, around: Surroundings, value: str = ""
+        self,
+        before: str,
+        now: Callable[[], tuple[int, int | None]],
+        glyphs: Glyphs,
+        around: Surroundings,
+        value: str = "",
     ) -> None:
         """Ask.
 
         Args:
             before: Where it is on its way to; empty for nowhere.
-            update: Tells the update that training is in.
+            now: Tells the update and the epoch that training is in; None for an epoch that is not counted.
             glyphs: The characters there are.
             around: What the place is held against.
             value: What the field begins with.
         """
         super().__init__(f"Run to, and not to {before}" if before else "Run to", glyphs, around)
-        self._update, self._value = update, value
+        self._now, self._value = now, value
 
     def fill(self) -> list[Widget]:
         """The field, what that would mean, and what is wrong with it."""
-        example = f"{self._update() + 100}, epoch 3, step of opt, train.py:48, loss < 0.1, 10 min, 14:30"
+        example = f"{self._now()[0] + 100}, epoch 3, step of opt, train.py:48, loss < 0.1, 10 min, 14:30"
         return [
             Input(self._value, placeholder=example, id="line"),
             *self.said(),
@@ -55,7 +60,7 @@ class RunToDialog(PlaceDialog[Breakpoint]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Run there, if it can be read."""
         try:
-            goal = destination(event.value, self._update())
+            goal = destination(event.value, *self._now())
         except UsageError as error:
             self.say("", str(error))
             return
@@ -64,7 +69,7 @@ class RunToDialog(PlaceDialog[Breakpoint]):
     def look(self) -> None:
         """Say what is meant, as far as it is written."""
         try:
-            goal = destination(self.query_one("#line", Input).value, self._update())
+            goal = destination(self.query_one("#line", Input).value, *self._now())
         except UsageError:
             self.say("", "")  # it is still being written
             return

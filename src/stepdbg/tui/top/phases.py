@@ -61,7 +61,7 @@ def _at(stop: Stop) -> list[Box]:
             if not _loops(found, stop)
             else found
         )
-    last_time = _foretold(stop, boundary.next)
+    last_time = _foretold(stop, boundary.next, len(boundary.inside))
     of = stop.next_of or (last_time.of if last_time and boundary.predicted else "")
     found.append(Box(boundary.next, "next", last_time, boundary.predicted, len(boundary.inside), of))
     return found + _to_come(stop)
@@ -81,10 +81,13 @@ def _running(stop: Stop, phase: str) -> list[Box]:
     return [Box(name, "running" if name == phase else "foretold", depth=depth, of=of) for name, depth, of in names]
 
 
-def _foretold(stop: Stop, name: str) -> PhaseRecord | None:
-    """How that phase went in the last complete update, matched by how often the name came up before it."""
-    before = sum(record.name == name for record in stop.phases)
+def _foretold(stop: Stop, name: str, depth: int) -> PhaseRecord | None:
+    """How that phase went in the last complete update, matched by how often the name came up before it at that depth: a
+    step may lie within a step, whose closure makes it.
+    """
+    before = sum((record.name, len(record.inside)) == (name, depth) for record in stop.phases)
     same = [record for record in stop.previous if record.name == name]
+    same = [record for record in same if len(record.inside) == depth] or same
     return same[min(before, len(same) - 1)] if same else None
 
 
@@ -92,22 +95,32 @@ def _to_come(stop: Stop) -> list[Box]:
     """What follows the next phase, or the one that training waits in, as the last complete update has taught it; at a
     line between two phases, what follows the one done.
     """
-    seen = [record.name for record in stop.phases]
-    name = stop.boundary.next or next(iter((*stop.boundary.inside[-1:], *seen[-1:])), "")
+    seen = [(record.name, len(record.inside)) for record in stop.phases]
+    here = _next_or_left(stop) or (seen[-1] if seen else ("", 0))
+    name = here[0]
     if not stop.previous:
         if name not in TEXTBOOK:
             return []
         rest = TEXTBOOK[TEXTBOOK.index(name) + 1 :]
-        return [Box(other, "unknown") for other in rest if other not in seen]
+        return [Box(other, "unknown") for other in rest if all(other != passed for passed, _ in seen)]
     position = 0
-    for passed in seen if stop.inner is not None and not stop.boundary.inside else [*seen, name]:
+    for passed, depth in seen if stop.inner is not None and not stop.boundary.inside else [*seen, here]:
         ahead = [index for index in range(position, len(stop.previous)) if stop.previous[index].name == passed]
+        ahead = [index for index in ahead if len(stop.previous[index].inside) == depth] or ahead
         if ahead:
             position = ahead[0] + 1
     return [
         Box(record.name, "foretold", record, depth=len(record.inside), of=record.of)
         for record in stop.previous[position:]
     ]
+
+
+def _next_or_left(stop: Stop) -> tuple[str, int] | None:
+    """The phase that comes next, or that training waits in, with how many others it lies in; None for neither."""
+    inside = stop.boundary.inside
+    if stop.boundary.next:
+        return stop.boundary.next, len(inside)
+    return (inside[-1], len(inside) - 1) if inside else None
 
 
 def next_box(rail: list[Box], snapshot: Snapshot) -> int:

@@ -60,7 +60,7 @@ class BreakpointActions:
         here = on_what_is_under_the_cursor(panel) if panel is not None and host.snapshot.paused and not line else ()
         first = panel is not None and panel.panel != "model"
         dialog = BreakpointDialog(
-            phase, there, self._update(), host.glyphs, self._around(), _in_words(line), here, here_first=first
+            phase, there, self._now()[0], host.glyphs, self._around(), _in_words(line), here, here_first=first
         )
         host.push_screen(dialog, lambda message: host.hub.send(message) if message is not None else None)
 
@@ -69,7 +69,7 @@ class BreakpointActions:
         from stepdbg.tui.dialogs.run_to import RunToDialog
 
         host, rank = self._host, self._host.snapshot.rank
-        dialog = RunToDialog(goal(host.snapshot), self._update, host.glyphs, self._around(), self._line_to_run_to())
+        dialog = RunToDialog(goal(host.snapshot), self._now, host.glyphs, self._around(), self._line_to_run_to())
 
         def go(point: Breakpoint | None) -> None:
             if point is not None:
@@ -78,12 +78,13 @@ class BreakpointActions:
 
         host.push_screen(dialog, go)
 
-    def _update(self) -> int:
-        """The update that training is in, or that opens where it stands."""
+    def _now(self) -> tuple[int, int | None]:
+        """The update that training is in or that opens where it stands, and the epoch; None where none is counted."""
         snapshot = self._host.snapshot
         if snapshot.state == "running" and snapshot.progress is not None:
-            return snapshot.progress.update
-        return (snapshot.stop.boundary.opens or snapshot.stop.boundary.update) if snapshot.stop is not None else 0
+            return snapshot.progress.update, snapshot.progress.epoch
+        boundary = snapshot.stop.boundary if snapshot.stop is not None else None
+        return (boundary.opens or boundary.update, boundary.epoch) if boundary is not None else (0, None)
 
     def _around(self) -> Surroundings:
         """What a place to stop is held against."""
