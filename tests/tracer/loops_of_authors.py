@@ -204,7 +204,7 @@ LOOPS = {
                 for a, b in test:
                     net(a)
         """,
-        [f"data {PLAIN} forward loss", f"data {PLAIN} forward loss data eval"] * 2,
+        [f"data {PLAIN} forward", f"data {PLAIN} forward data eval"] * 2,
         (1, 2),
     ),
     "a second loader over the same data to evaluate with": Loop(

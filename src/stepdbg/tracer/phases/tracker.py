@@ -319,6 +319,8 @@ class PhaseTracker(StaysHere):
             self.optimizers.note_zero_grad(optimizer)
         self.merged = False
         if self.running is not None:
+            if following == "backward" and self.running.name == "loss":
+                self.running.doubt = None  # whatever backward is called on is the loss
             self.close_running(self.running, now_ns)
         if not silent and (not self.merged or following is None):
             self.index += 1

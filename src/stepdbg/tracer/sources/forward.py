@@ -319,12 +319,18 @@ class Models(StaysHere):
             tracer.end(phase)
         if not torch.is_grad_enabled():
             if phase is not None and tracer.tracker.pending_backward and self._at_script_level():
-                tracer.begin("loss", None, False, predicted=True, returning=True)
+                self._begin_loss()
             return
         with unseen():
             learns = self._note_output(output)
         if learns and phase is not None:
-            tracer.begin("loss", None, False, predicted=True, returning=True)
+            self._begin_loss()
+
+    def _begin_loss(self) -> None:
+        """What follows is taken for the making of a loss, until it turns out that none was made."""
+        phase = self._tracer.begin("loss", None, False, predicted=True, returning=True)
+        if phase is not None and phase is not NOTED:
+            phase.doubt = self._tracer.free_run.doubt_of_loss()
 
     def _note_output(self, output: Any) -> bool:
         """Note what a forward with gradients has returned; whether anything can be learned from it."""
@@ -333,6 +339,7 @@ class Models(StaysHere):
         if not (output.requires_grad if single else any(tensor.requires_grad for _, tensor in tensors_in(output))):
             return False
         tracer.tracker.pending_backward = True
+        tracer.free_run.made = self.nodes_so_far() - 1
         self.output = reference = weakref.ref(output) if single else None
         self.returned_number = not single or output.dim() == 0
         if reference is not None and tracer.free_run.notes and not self.returned_number:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 LAG_NS = 150_000_000
 """The update on the page is at most so old (the hub looks at it five times a second). The bell is heard at a forward,
 or at the first boundary after so long."""
+_nodes_so_far = torch._C._autograd._get_sequence_nr
+"""The number that this thread's next node of a graph will have."""
 NOTED = Phase("", 0, 0, None)
 """Stands for a phase that is only noted."""
 _ALIKE = 3
@@ -136,7 +138,7 @@ class FreeRunLog(StaysHere):
         `STEP`."""
         self.output: weakref.ref[torch.Tensor] | None = None
         """What the newest forward returned, where the registry has not been told."""
-        self.made = -1
+        self.made = -2
         """No less than the age of that output, which may be gone by then, and less than that of what is made of it."""
         self.loss: tuple[weakref.ref[torch.Tensor], str] | None = None
         """The newest loss, likewise, and its name."""
@@ -192,6 +194,15 @@ class FreeRunLog(StaysHere):
             self.after_step = None
         return True
 
+    def may_have_loss(self) -> bool:
+        """Whether a loss may have been made of the newest forward's output: anything that has a graph was."""
+        return bool(_nodes_so_far() - 1 != self.made)
+
+    def doubt_of_loss(self) -> Callable[[], bool]:
+        """What tells, as the next phase begins, whether a loss was made: `may_have_loss` of the newest forward now."""
+        made = self.made
+        return lambda: bool(_nodes_so_far() - 1 != made)
+
     def takes_back_loss(self) -> bool:
         """Take back that a loss was begun, where that is noted last: another forward comes before any backward."""
         notes = self.notes
@@ -214,7 +225,7 @@ class FreeRunLog(StaysHere):
             or get_ident() != self.thread
         ):
             return False
-        if len(self.notes) >= self.most:
+        if len(self.notes) >= self.most or (self._phases.pending_backward and not self.may_have_loss()):
             return False
         if self.after_step is not None and name not in AFTERWARDS and not self.knows(name, stack.calling(frame)):
             return False
@@ -277,6 +288,9 @@ class FreeRunLog(StaysHere):
         if self.open is not None and self.phase is None:
             name, self.key, began = notes[-_FIELDS + 1 :]
             self.phase = self._begin(name, self.key, began, decisions[-1])
+        running = phases.running
+        if running is not None and running.name == "loss" and running.doubt is None:
+            running.doubt = self.doubt_of_loss()
         if phases.update != update and self._rank.page is not None:
             self._rank.page.progress(phases.update, phases.epoch)
         if self.output is not None:

@@ -163,7 +163,7 @@ class Boundaries:
         )
         self._sample(arrival, done)
         again = silent and self._last_index == phases.index
-        why = None if again else policy.why(arrival)
+        why = policy.why_again(arrival) if again else policy.why(arrival)
         if why is not None:
             self._last_index = phases.index
             policy.stopped()
@@ -257,6 +257,8 @@ class Boundaries:
         running, ended = phases.running, cause.reason in ("exit", "nan")
         if ended:
             phases.no_loss_came()
+        elif running is not None and running.name == "loss":
+            running.doubt = None  # the exception comes out of it
         done, _ = phases.advance(None, now, None)
         phases.conclude(ended=ended)
         boundary = phases.boundary(None, done, None, now, predicted=False)

@@ -147,9 +147,10 @@ class StopPolicy:
         self.exceptions = True
         """Whether an uncaught exception is a stop."""
         self._phases, self._points, self.checks = phases, points, checks
+        self._breakpoints = BreakpointPolicy(phases, points)
         self.policies: tuple[Policy, ...] = (
             BadValuePolicy(checks, points),
-            BreakpointPolicy(phases, points),
+            self._breakpoints,
             self._pause,
             self._order,
         )
@@ -205,6 +206,12 @@ class StopPolicy:
             reason = self._points.met_late(at.boundary)  # training waits here anyway
             return ("breakpoint", reason) if reason and found[0] in ("pause", "step") else found
         return found
+
+    def why_again(self, at: Arrival) -> Why | None:
+        """The reason to stop once more at a boundary at which training stood when it was only foretold what comes next:
+        a breakpoint on what has come.
+        """
+        return self._breakpoints.why(at)
 
     def is_due(self, boundary: m.Boundary) -> bool:
         """Whether training is foreseen to stop at the end of the phase that begins at that boundary."""

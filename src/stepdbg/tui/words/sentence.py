@@ -260,6 +260,8 @@ def _by_phase(done: str, stop: Stop, effects: Effects, model: str, of: str) -> s
         beside = [name for name in _names(effects, "loss", "created", "changed") if name != main]
         others = f"; it also computed {' and '.join(beside)}" if 0 < len(beside) <= FEW else ""
         return f"loss computed `{main}`{value} from the output{others}{_others(effects, 'loss')}"
+    if done == "loss" and all(one.kind in ("rng", "batch", "output") for one in effects.counts if one.count):
+        return "loss made nothing that a variable in sight holds"
     if done in ("clip", "unscale") and effects.why:
         return f"{done} found nothing to change: {effects.why}{_others(effects)}"
     return f"{done} {_everything(effects)}"

@@ -66,7 +66,7 @@ class Optimizers(StaysHere):
         wrap(lr_scheduler.LRScheduler, "__init__", self._scheduler_made)
 
     def _zero_grad(self, original: Any) -> Callable[..., Any]:
-        hooks, tracer, log = self, self._tracer, self._tracer.free_run
+        hooks, tracer, log, tracker = self, self._tracer, self._tracer.free_run, self._tracer.tracker
 
         def zero_grad(*args: Any, **kwargs: Any) -> Any:
             if not hooks or is_dynamo_compiling() or compiling._is_compiling_flag:
@@ -80,6 +80,7 @@ class Optimizers(StaysHere):
                     and len(log.notes) < log.most
                     and get_ident() == log.thread
                     and (log.still is None or log.still())
+                    and (not tracker.pending_backward or log.may_have_loss())
                     and (log.after_step is None or log.knows("zero_grad", sys._getframe(1)))
                     and ((checks := log.checks) is None or not checks.bad_before("zero_grad"))
                 ):  # in a free run: see free_run.py
@@ -160,7 +161,7 @@ class Optimizers(StaysHere):
                 wrap_once(owner, attribute, make)
 
     def _step(self, original: Any) -> Callable[..., Any]:
-        hooks, tracer, log = self, self._tracer, self._tracer.free_run
+        hooks, tracer, log, tracker = self, self._tracer, self._tracer.free_run, self._tracer.tracker
 
         def step(*args: Any, **kwargs: Any) -> Any:
             if is_dynamo_compiling() or compiling._is_compiling_flag:
@@ -182,6 +183,7 @@ class Optimizers(StaysHere):
                     and hooks._key is not None
                     and get_ident() == log.thread
                     and (log.still is None or log.still())
+                    and (not tracker.pending_backward or log.may_have_loss())
                     and (log.after_step is None or log.knows("step", sys._getframe(1)))
                     and ((holds := log.norm_holds) is None or not holds())
                     and ((checks := log.checks) is None or not checks.bad_before("step"))
