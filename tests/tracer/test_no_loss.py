@@ -137,7 +137,7 @@ def test_one_who_stands_where_something_else_was_foretold_is_stopped_once_more(b
     assert {following for _, following in places} == {before}
 
 
-def test_a_loss_that_no_variable_holds_is_not_told_as_made_after_the_boundary_that_came_after_it(
+def test_a_loss_that_no_variable_holds_is_not_told_as_made_later_than_it_was(
     tmp_path: Path,
 ) -> None:
     loop = """
