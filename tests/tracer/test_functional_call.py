@@ -71,3 +71,41 @@ def test_a_stop_inside_functional_call_shows_the_model_s_own_weights(tmp_path: P
                 seen.add(None if isinstance(answer, m.Refusal) else answer.window)
     assert len(seen) == 1
     assert None not in seen
+
+
+WITHOUT_OPTIMIZER = """
+    import torch
+    from torch import nn
+    from torch.func import functional_call, grad, hessian, jacfwd, jacrev, vjp, vmap
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+    x = torch.randn(5, 2)
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+    def loss(weights, x):
+        return functional_call(model, weights, (x,)).square().mean()
+    def step(weights, x):
+        found = grad(loss)(weights, x)
+        return {name: p - 0.1 * found[name] for name, p in weights.items()}
+"""
+TRANSFORMS = {
+    "a step": "weights = step(weights, x)",
+    "a gradient for each sample": "vmap(grad(loss), in_dims=(None, 0))(weights, x)",
+    "jacobians": "jacrev(loss)(weights, x); jacfwd(loss)(weights, x); hessian(lambda z: loss(weights, z))(x)",
+    "vjp": "vjp(lambda z: loss(weights, z), x)[1](torch.ones(()))",
+    "steps of an ensemble": "stacked = {name: torch.stack([p, p]) for name, p in weights.items()}\n"
+    "        vmap(step, in_dims=(0, None))(stacked, x)",
+}
+
+
+@pytest.mark.parametrize("kind", TRANSFORMS)
+def test_transforms_with_no_optimizer_are_looked_at_and_tell_no_change_of_the_model(kind: str, tmp_path: Path) -> None:
+    """The model's own weights are in no variable while others are lent to it, from the first call on."""
+    script = (
+        f"{WITHOUT_OPTIMIZER}    for _ in range(2):\n        {TRANSFORMS[kind]}\n        jacfwd(loss)(weights, x)\n"
+    )
+    with debuggee(write(tmp_path, script)) as training:
+        stops = list(training.stops())
+    assert training.notices == []
+    assert "backward" in {stop.boundary.done for stop in stops} or kind == "vjp"
+    effects = [effect for stop in stops if stop.effects for effect in stop.effects.named]
+    assert [effect for effect in effects if effect.kind in ("parameter", "grad")] == []

@@ -71,13 +71,18 @@ ObjectSnapshot = dict[str, ObjectRecord]
 
 
 def take(registry: Registry) -> ObjectSnapshot:
-    """The snapshot with fingerprints. A tensor that cannot be read has none, and costs the others nothing."""
+    """The snapshot with fingerprints. A tensor that cannot be read has none, and costs the others nothing; what is lent
+    to a model for one call is not in it, where the model's own is out of sight.
+    """
     devices.settle()  # what other streams still write must be there, what the CPU reads among it
     snapshot: ObjectSnapshot = {}
     larger: list[tuple[str, torch.Tensor]] = []
     registry.small = small = {}
     room = _AT_HAND
+    lent = registry.module_tensors.lent
     for name, entry in registry.alive.items():
+        if lent and entry.kind in _LASTING and entry.owner in lent:
+            continue
         if (tensor := entry.tensor) is None:
             snapshot[name] = ObjectRecord(entry.kind, 0, 0, plain(entry.value), entry.owner)
             continue

@@ -108,6 +108,8 @@ class ModuleTensorsCache:
         self._known: dict[tuple[int, str], tuple[_Names, _Listed]] = {}
         self._all_in_training: set[int] = set()
         """The models of which no module was in evaluation mode when they were listed last, by their `id`."""
+        self.lent: set[str] = set()
+        """The models, by name, in which other tensors than their own may have been found for one call."""
 
     def of(self, model: nn.Module, name: str, lent: Mapping[int, torch.Tensor] | None = None) -> ModuleTensors:
         """What the model of that name holds.
@@ -136,10 +138,11 @@ class ModuleTensorsCache:
             )
         else:
             spread = _spread(model)
-            if lent is not None:
-                self._put_back(spread, self._known.get((id(model), name)), lent)
+            own = lent is None or self._put_back(spread, self._known.get((id(model), name)), lent)
+            if not own:
+                self.lent.add(name)
             parameters, buffers, evaluating = spread.parameters, spread.buffers, bool(spread.evaluating)
-            listed = self._names_of(model, name, spread)
+            listed = self._names_of(model, name, spread, keep=own)
         (self._all_in_training.discard if evaluating else self._all_in_training.add)(id(model))
         return ModuleTensors(
             [parameters[place] for place in listed.parameter_places],  # type: ignore[misc]
@@ -159,25 +162,30 @@ class ModuleTensorsCache:
         self._known = {}
 
     @staticmethod
-    def _put_back(spread: _Spread, known: tuple[_Names, _Listed] | None, lent: Mapping[int, torch.Tensor]) -> None:
-        """Put the model's own tensors, as they were listed last, where others stand for one call."""
+    def _put_back(spread: _Spread, known: tuple[_Names, _Listed] | None, lent: Mapping[int, torch.Tensor]) -> bool:
+        """Put the model's own tensors, as they were listed last, where others stand for one call; whether all are
+        found.
+        """
         if known is None or known[0].shape != spread.shape:
-            return
+            return False
         there = [*spread.parameters, *spread.buffers]
         own = [
             one if id(one) == before else lent.get(before) for one, before in zip(there, known[1].tensors, strict=True)
         ]
-        if all(one is not None or there[place] is None for place, one in enumerate(own)):
+        found = all(one is not None or there[place] is None for place, one in enumerate(own))
+        if found:
             spread.parameters[:], spread.buffers[:] = own[: len(spread.parameters)], own[len(spread.parameters) :]
+        return found
 
-    def _names_of(self, model: nn.Module, name: str, spread: _Spread) -> _Listed:
+    def _names_of(self, model: nn.Module, name: str, spread: _Spread, *, keep: bool) -> _Listed:
         names, listed = self._known.get((id(model), name), (None, None))
         if names is None or names.shape != spread.shape:
             names, listed = _named(name, spread), None
         tensors = [*map(id, spread.parameters), *map(id, spread.buffers)]
         if listed is None or listed.tensors != tensors:
             listed = _listed(names, tensors, len(spread.parameters))
-        self._known[id(model), name] = (names, listed)
+        if keep:
+            self._known[id(model), name] = (names, listed)
         return listed
 
 

@@ -155,6 +155,7 @@ class Registry:
         if returning is not None and frames.calling(sys._getframe()) is not returning:
             returning = None  # it is a library's code that takes the output
         spaces = list(frames.scopes(stack))
+        self.module_tensors.lent.clear()
         reachable, before = reachable_from(spaces, loop_names := loop_variables(stack)), self.reachable
         self.scope, self.reachable = reachable.names, reachable.tensors
         taken = reachable.variables.union(*(frame.f_code.co_names for frame in stack[:4]))

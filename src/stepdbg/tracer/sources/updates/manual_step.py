@@ -36,6 +36,7 @@ _PIECES, _PIECE = 64, 256
 """The number of pieces that are compared of a larger tensor, and their size in bytes."""
 _FETCHED = 32
 """The number of elements that are compared of a tensor on a device."""
+_is_functorchs = torch._C._functorch.is_functorch_wrapped_tensor
 _FOLLOWED_BY_A_STEP = frozenset(kind.name for kind in KINDS if kind.precedes_step)
 """What a script may do between backward and its step."""
 
@@ -93,6 +94,7 @@ class ManualSteps:
         """Whether anything got gradients that may be moved by hand."""
         registry = self._tracer.registry
         leaves = [leaf for leaf in _listed(inputs) if leaf.is_leaf] if inputs is not None else _leaves_of(of)
+        leaves = [leaf for leaf in leaves if not _is_functorchs(leaf)]  # one within a transform is moved by nobody
         if inputs is None:
             leaves = [leaf for leaf in leaves if gradient(leaf) is not None] or [
                 parameter
@@ -198,7 +200,11 @@ def _samples(tensors: list[torch.Tensor]) -> list[object]:
     for tensor in tensors:
         if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.layout is not torch.strided:
             continue
-        if tensor.numel() == 0 or tensor.device.type == "meta":
+        if (
+            tensor.numel() == 0
+            or tensor.device.type == "meta"
+            or (tensor.device.type == "cpu" and not _address(tensor))
+        ):
             continue
         if tensor.device.type == "cpu":
             found.append(_bytes_of(tensor))
