@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -273,10 +274,34 @@ def _without_tls() -> Iterator[None]:
         del sys.modules["ssl"]
 
 
+@contextlib.contextmanager
+def _ended_if_never_shown(folder: Path | None) -> Iterator[Callable[[], None]]:
+    """Have a session that has just been started end where an interrupt comes before there is a screen: nobody has seen
+    that there is one. Gives what is to be called at the first frame.
+
+    Args:
+        folder: The session's; None for one that was there already.
+    """
+    shown = False
+
+    def at_first_frame() -> None:
+        nonlocal shown
+        shown = True
+
+    try:
+        yield at_first_frame
+    except KeyboardInterrupt:
+        if folder is not None and not shown:
+            from stepdbg.commands.stop import stop_session
+
+            stop_session(folder.name)
+        raise
+
+
 def _obey(request: Request) -> int:
     options = request.options
     remarks: tuple[str, ...] = ()
-    guided = False
+    guided = interrupted = False
     if request.command in ("run", "attach") and not options.headless:
         # Until the first frame: what is imported stays, and to look through it for garbage takes a tenth of the time.
         gc.disable()
@@ -343,7 +368,11 @@ def _obey(request: Request) -> int:
                 fresh=options.fresh,
             )
             folder, remarks, guided = started.folder, started.remarks, started.guided and options.hints
-    with _without_tls():
-        from stepdbg.tui.run_app import run_app
+            interrupted = started.interrupted
+    with _ended_if_never_shown(folder if request.command == "run" else None) as shown:
+        if interrupted:
+            raise KeyboardInterrupt
+        with _without_tls():
+            from stepdbg.tui.run_app import run_app
 
-    return run_app(folder, ascii_only=options.ascii_only, notices=remarks, guided=guided)
+        return run_app(folder, ascii_only=options.ascii_only, notices=remarks, guided=guided, at_first_frame=shown)

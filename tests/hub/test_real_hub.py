@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from hub.room import DEADLINE, Screen, real_hub, runtime
 
+from stepdbg import cli
 from stepdbg.commands.stop import stop_session
 from stepdbg.errors import OtherVersion, SessionError
 from stepdbg.hub.launch import INJECT, Launch, start_hub, target_variables
@@ -353,3 +355,20 @@ async def test_a_session_of_a_version_that_understands_no_word_of_this_one_is_no
             with pytest.raises(SessionError, match="does not understand this one"):
                 await asyncio.to_thread(stop_session, folder.name)
         assert screen.session.state == "paused"
+
+
+async def test_an_interrupt_before_the_first_frame_ends_the_session_that_nobody_has_seen() -> None:
+    def interrupted(folder: Path | None, *, shown: bool) -> None:
+        with contextlib.suppress(KeyboardInterrupt), cli._ended_if_never_shown(folder) as at_first_frame:
+            if shown:
+                at_first_frame()
+            raise KeyboardInterrupt
+
+    async with real_hub("-m", "stepdbg.testing", "5") as folder:
+        await asyncio.to_thread(interrupted, folder, shown=True)
+        await asyncio.to_thread(interrupted, None, shown=False)  # it was attached to
+        screen = await Screen.open(folder)
+        await screen.until_next("data")
+        await asyncio.to_thread(interrupted, folder, shown=False)
+        await screen.until_the_hub_has_gone()
+        assert not folder.exists()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -88,6 +90,8 @@ class Started(Struct, frozen=True):
     """What the user is to be told on the screen."""
     guided: bool = False
     """Whether the screen is to show its hints."""
+    interrupted: bool = False
+    """Whether an interrupt has come while the session was started."""
 
 
 def start_session(
@@ -143,7 +147,27 @@ def start_session(
         rows=max(5, rows),
         watches=watched,
     )
-    return Started(start_hub(launch), (*_misplaced(target), *flagged, *remarks), wants_hints(target.identity))
+    misplaced, guided = _misplaced(target), wants_hints(target.identity)
+    with _interrupts_held() as came:
+        folder = start_hub(launch)
+    return Started(folder, (*misplaced, *flagged, *remarks), guided, bool(came))
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[list[int]]:
+    """Have an interrupt leave nothing half started; gives where those that have come are kept. (A process that is
+    started meanwhile has them as ever.)
+    """
+    came: list[int] = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    except ValueError:  # this is not the main thread, to which they come
+        yield came
+        return
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_headless(

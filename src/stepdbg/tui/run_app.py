@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textual.theme import BUILTIN_THEMES
@@ -19,7 +19,14 @@ from stepdbg.tui.settings.config import read_config
 from stepdbg.tui.settings.terminal_abilities import why_plain
 
 
-def run_app(folder: Path, *, ascii_only: bool = False, notices: Sequence[str] = (), guided: bool = False) -> int:
+def run_app(
+    folder: Path,
+    *,
+    ascii_only: bool = False,
+    notices: Sequence[str] = (),
+    guided: bool = False,
+    at_first_frame: Callable[[], None] = lambda: None,
+) -> int:
     """Open the screen on the session in `folder`, and stay until the user leaves it.
 
     Args:
@@ -27,6 +34,7 @@ def run_app(folder: Path, *, ascii_only: bool = False, notices: Sequence[str] = 
         ascii_only: Draw with plain characters, whatever the settings say.
         notices: What is to be told first.
         guided: Show the hints for newcomers.
+        at_first_frame: Called when the user has something to look at.
 
     Returns:
         The exit status: 0, 2 when there is no such session, or 128 and the number of the signal that ended it.
@@ -35,7 +43,12 @@ def run_app(folder: Path, *, ascii_only: bool = False, notices: Sequence[str] = 
     if not ascii_only and config.ascii is None and (why := why_plain(os.environ, _encoding())):
         ascii_only, notices = True, (*notices, why)
     app = StepdbgApp(folder, ascii_only=ascii_only, config=config, notices=notices, guided=guided)
-    app.at_first_frame = _collect_again
+
+    def begin() -> None:
+        at_first_frame()
+        _collect_again()
+
+    app.at_first_frame = begin
     status = app.run(size=terminal_size())
     app.script_state_store.close()
     if app.left:
