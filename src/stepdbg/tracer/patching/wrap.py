@@ -8,13 +8,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from torch.jit import _builtins
+import torch
 
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.patching import dynamo as compiler
 
-_SCRIPT: Any = _builtins
-"""What TorchScript knows of operators by the functions that stand for them."""
+_SCRIPT: Any = getattr(torch.jit, "_builtins", None)
+"""What TorchScript knows of operators by the functions that stand for them: torch's own, which it may take away."""
 
 
 def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) -> None:
@@ -24,10 +24,15 @@ def wrap(owner: Any, attribute: str, make: Callable[[Any], Callable[..., Any]]) 
     """
     original = getattr(owner, attribute)
     wrapper = wrapper_of(original, make(original))
-    operator = _SCRIPT._find_builtin(original)  # TorchScript knows its operators by which object they are
-    if operator is not None:
-        _SCRIPT._register_builtin(wrapper, operator)
+    _known_to_script(original, wrapper)
     setattr(owner, attribute, wrapper)
+
+
+def _known_to_script(original: Any, wrapper: Any) -> None:
+    """TorchScript knows its operators by which object they are: the wrapper is that operator too."""
+    find, register = (getattr(_SCRIPT, name, None) for name in ("_find_builtin", "_register_builtin"))
+    if find is not None and register is not None and (operator := find(original)) is not None:
+        register(wrapper, operator)
 
 
 def wrapper_of(original: Any, wrapper: Callable[..., Any]) -> Any:
