@@ -29,8 +29,9 @@ from stepdbg.tui.panels.effects.phase_rows import KINDS, UNFIT, Row, cell, rows,
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.top import phases
 from stepdbg.tui.top.session_sentence import model_name
+from stepdbg.tui.words.effect_counts import NOUNS
 from stepdbg.tui.words.inside_phase import position
-from stepdbg.tui.words.sentence import NOUNS, sentence
+from stepdbg.tui.words.sentence import sentence
 
 _SHORT = {"parameter": "param", "hyperparameter": "hyper"}
 _NARROW = {

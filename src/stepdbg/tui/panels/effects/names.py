@@ -15,7 +15,7 @@ from stepdbg.tui.panels.effects.matrix import NOT_RECORDED
 from stepdbg.tui.panels.effects.phase_rows import PHASE, Row, cell, stop_after
 from stepdbg.tui.state.answers import Slot
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.words.sentence import NOUNS
+from stepdbg.tui.words.effect_counts import NOUNS
 
 EFFECT_NAMES = Slot("effect_names", EffectNames)
 """The names behind a count of effects that are in view, where the stop could not carry all of them."""
