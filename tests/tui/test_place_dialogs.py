@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness.deadline import deadline
+from textual import events
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
@@ -126,6 +127,20 @@ async def test_up_and_down_choose_the_line_while_the_field_is_typed_in() -> None
         await pilot.press("enter")
         await done(pilot, dialog)
         assert answers == [AddBreakpoint(parse("after step if loss > 2"))]
+
+
+async def test_what_is_pasted_goes_to_the_field_whatever_has_the_focus() -> None:
+    dialog = breakpoint_dialog(AROUND)
+    async with opened(dialog) as (pilot, answers):
+        pilot.app.post_message(events.Paste("if loss > 2\nand more"))
+        await pilot.pause()
+        await done(pilot, dialog)
+        pilot.app.post_message(events.Paste("2"))
+        await pilot.pause()
+        await done(pilot, dialog)
+        await pilot.press("enter")
+        await done(pilot, dialog)
+        assert answers == [AddBreakpoint(parse("before step if loss > 22"))]
 
 
 async def test_what_cannot_go_with_the_first_nan_is_said_while_it_is_written() -> None:

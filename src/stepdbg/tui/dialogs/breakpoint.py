@@ -105,6 +105,14 @@ class BreakpointDialog(PlaceDialog[AddBreakpoint | RemoveBreakpoint]):
             field.focus()
             field.insert_text_at_cursor(event.character or "")
 
+    def on_paste(self, event: events.Paste) -> None:
+        """So does what is pasted: its first line, as into any field."""
+        field = self.query_one("#field", Input)
+        if event.text and not field.has_focus:
+            event.stop()
+            field.focus()
+            field.insert_text_at_cursor(event.text.splitlines()[0])
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter in the field: as the highlighted line says."""
         self._choose(self._choice)
