@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tui.builders import ORDER, ROUND, at, effects, session, shown, stop_after, widest
 
 from stepdbg.protocol.messages import (
+    BadValue,
     Boundary,
     Breakpoint,
     EffectCount,
@@ -374,6 +375,31 @@ def test_where_a_suspicion_takes_a_line_the_times_give_way_and_neither_it_nor_th
     assert "the model object was not called ! the loss has no graph" in words
 
 
+def test_of_a_bad_value_and_an_exception_no_word_is_cut_where_the_times_can_give_way() -> None:
+    palette = Palette(defaultdict(lambda: "#202020"))
+    detail = (
+        "net.a.bias.grad holds NaN (8 of 8 elements, the first at [0]), and so does 1 more. Made by SqrtBackward0 in "
+        "net (nanmid.py:10): its result is 0 at [0, 5]"
+    )
+    bad = BadValue("nan", "net.a.bias.grad", "backward")
+    raised = Failure(
+        "RuntimeError", "mat1 and mat2 shapes cannot be multiplied (64x16 and 8x1) in one of the layers", ""
+    )
+    failed = stop_after("forward", reason="exception", failure=raised)
+    left = msgspec.structs.replace(failed.boundary, done=None, inside=("forward",))
+    for stop, words in (
+        (stop_after("backward", reason="nan", detail=detail, bad=bad), detail),
+        (
+            msgspec.structs.replace(failed, boundary=left),
+            "until then forward had created 1 output, changed 3 buffers",
+        ),
+    ):
+        top = Top(palette, at(stop))
+        assert words in " ".join(" ".join(text(line) for line in top.lines(80, 7)).split())
+        roomy = [text(line) for line in Top(palette, at(stop)).lines(160, 7)]
+        assert "ms" in roomy[4], "the times stay where there is room"
+
+
 def test_a_sentence_that_is_too_long_loses_whole_clauses() -> None:
     words = "zero_grad freed 8 gradients; it also changed 2 buffers; and more"
     assert by_clauses(words, 70, 1) == [words]
@@ -385,6 +411,8 @@ def test_a_sentence_that_is_too_long_loses_whole_clauses() -> None:
     listed = "since then: 4 parameters changed, 12 entries of state new, loss new; which phase did it was not recorded"
     assert by_clauses(listed, 60, 1) == ["since then: 4 parameters changed, 12 entries of state new, …"]
     assert by_clauses(listed, 40, 1) == ["since then: 4 parameters changed, …"]
+    assert by_clauses("it is 0 at [12, 345], and at [6, 7] too", 17, 1) == ["it is 0 at [12, …"]
+    assert by_clauses("it is 0 at [12, 345], and at [6, 7] too", 25, 1) == ["it is 0 at [12, 345], …"]
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])

@@ -6,6 +6,7 @@ may carry a target, so that a click on it finds what it stands for.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -242,12 +243,12 @@ def by_clauses(words: str, width: int, most: int, ellipsis: str = "…") -> list
     """A sentence in at most so many lines, as many of its clauses as fit whole; an ellipsis stands for the others.
 
     Half a clause can say what is not so (`freed the gradients of 2 …`): only where not even the first fits it is cut,
-    between two things that it lists if it can be.
+    between two things that it lists if it can be; the numbers of an index are none.
     """
     if most < 1:
         return []
     for separator in ("; ", ", "):
-        pieces = words.split(separator)
+        pieces = re.split(rf"{separator}(?![^\[(]*[\])])", words)  # an index or what stands in brackets stays whole
         for number in range(len(pieces), 0, -1):
             shown = separator.join(pieces[:number]) + (f"{separator}{ellipsis}" if number < len(pieces) else "")
             if len(wrapped(shown, width, most + 1)) <= most:

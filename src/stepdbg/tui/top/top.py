@@ -56,13 +56,18 @@ class Top(Sheet, can_focus=True):
         room = 1
         if height > 1 + rail.HEIGHT:
             room = height - 1 - rail.HEIGHT
-            if doubt and len(wrapped(told, wide, height)) + len(wrapped(f"! {doubt}", wide, height)) > room:
+            needed = len(wrapped(told, wide, height)) + (len(wrapped(f"! {doubt}", wide, height)) if doubt else 0)
+            if needed > room and (doubt or _is_fault(self.snapshot)):
                 drawn = drawn[:-1]  # figures give way to words that would be cut: here it is the times
                 room += 1
         doubts = wrapped(f"! {doubt}", wide, max(1, room - 1), self.glyphs.ellipsis) if doubt else []
         if len(wrapped(told, wide, height)) > room - len(doubts):
             told = session_sentence(self.snapshot, self.glyphs, brief=True)
-        words = by_clauses(told, wide, room - len(doubts), self.glyphs.ellipsis)
+        stop = self.snapshot.stop
+        if stop is not None and stop.bad is not None:  # its last words matter most: who has made it
+            words = wrapped(told, wide, max(1, room - len(doubts)), self.glyphs.ellipsis)
+        else:
+            words = by_clauses(told, wide, room - len(doubts), self.glyphs.ellipsis)
         if not self.glyphs.braille:
             words = [line.replace("—", "-") for line in words]
         below = [cropped((Span(f" {line}", "sentence"),), width) for line in words]
@@ -99,3 +104,9 @@ class Top(Sheet, can_focus=True):
         if not has_focus:
             self.selected = None
         self.repaint()
+
+
+def _is_fault(snapshot: Snapshot) -> bool:
+    """Whether training has stopped for an exception or a bad value, of which no word is to be missing."""
+    stop = snapshot.stop
+    return stop is not None and (stop.failure is not None or stop.bad is not None)
