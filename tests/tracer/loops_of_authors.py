@@ -192,6 +192,31 @@ LOOPS = {
         [f"data data {PLAIN}", f"data {PLAIN} data", f"data {PLAIN}", f"data {PLAIN} data"],
         (1, 2),
     ),
+    "all batches are looked at before training": Loop(
+        """
+        opt = sgd(net)
+        train = data()
+        mean = sum(a.sum() for a, _ in train) / 32
+        for epoch in range(2):
+            for a, b in train:
+                opt.zero_grad(); F.mse_loss(net(a - mean), b).backward(); opt.step()
+        """,
+        [f"data data data data {PLAIN}", f"data {PLAIN} data", f"data {PLAIN}", f"data {PLAIN} data"],
+        (1, 2),
+    ),
+    "all of the data are looked at before training, with a loader of its own": Loop(
+        """
+        opt = sgd(net)
+        points = TensorDataset(x, y)
+        train = DataLoader(points, 4, shuffle=True)
+        mean = torch.cat([a for a, _ in DataLoader(points, 8)]).mean()
+        for epoch in range(2):
+            for a, b in train:
+                opt.zero_grad(); F.mse_loss(net(a - mean), b).backward(); opt.step()
+        """,
+        [f"data data data {PLAIN}", f"data {PLAIN} data", f"data {PLAIN}", f"data {PLAIN} data"],
+        (1, 2),
+    ),
     "after each step a forward from which nothing is learned": Loop(
         """
         opt = sgd(net)

@@ -6,7 +6,7 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import get_ident
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,13 @@ class Reading:
     dataset: Source
     counted: bool = False
     """Whether it counts as an epoch: training has taken a batch of it, as far as is known."""
+    nodes: int = field(default_factory=torch._C._autograd._get_sequence_nr)
+    """The number of graph nodes that its thread had made when it began."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was computed since that could be learned from: the batches were only looked at."""
+        return torch._C._autograd._get_sequence_nr() == self.nodes
 
     def count(self) -> None:
         """Training takes a batch."""
@@ -76,6 +83,8 @@ class DataLoaders:
         """What each iterator reads."""
         self._since: list[Reading] = []
         """What the model that is called next is likely to get."""
+        self._idle: list[Reading] = []
+        """What was read to its end with nothing learned from it, and no model called since."""
         self._awaiting: list[Reading] = []
         """What a model was called with that has not been learned from yet: that shows in a backward."""
         self._last: list[tuple[Reading, Round]] = []
@@ -156,11 +165,14 @@ class DataLoaders:
         try:
             over = self._read.get(iterator)
             self._since = [read for read in self._since if read is not over]
+            idle = over is not None and over.counted and over.idle
+            if over is not None and idle:
+                self._idle.append(over)
             if over is not None and over.loader.feeds:  # with the epoch's last batch ends what could be learned from it
                 tracer.tracker.pending_backward = False
             if phase is not None:
                 made = tracer.as_made(phase)
-                made.over = _epochs(over) if over is not None and over.counted else 0
+                made.over = _epochs(over) if over is not None and over.counted and not idle else 0
                 tracer.phases.take_back(made)
                 tracer.end(phase)
         except Exception as error:
@@ -206,6 +218,11 @@ class DataLoaders:
             for earlier in self._since:  # a look at a batch before training is no epoch
                 if earlier is not read and earlier.loader is loader and earlier.counted:
                     earlier.discount()
+            if self._idle:
+                for earlier in self._idle:  # nor is one at all of them: the mean of the data, a vocabulary
+                    if earlier.loader is loader or earlier.dataset is dataset:
+                        earlier.discount()
+                self._idle = []
             if not read.counted:
                 self._go_on(read)
                 read.count()
@@ -247,6 +264,8 @@ class DataLoaders:
     def _fed(self, training: bool) -> None:
         """A model is called, with gradients or without: it is likely to get what was read last."""
         provisional, self._provisional = self._provisional, None
+        if self._idle:
+            self._idle = []
         if not self._since:
             return
         self._taken = True
