@@ -379,11 +379,11 @@ def test_of_a_bad_value_and_an_exception_no_word_is_cut_where_the_times_can_give
     palette = Palette(defaultdict(lambda: "#202020"))
     detail = (
         "net.a.bias.grad holds NaN (8 of 8 elements, the first at [0]), and so does 1 more. Made by SqrtBackward0 in "
-        "net (nanmid.py:10): its result is 0 at [0, 5]"
+        "net (nanmid.py:10): its result is 0 at [0, 5], where what came to it reaches from 0 to 3.4"
     )
     bad = BadValue("nan", "net.a.bias.grad", "backward")
     raised = Failure(
-        "RuntimeError", "mat1 and mat2 shapes cannot be multiplied (64x16 and 8x1) in one of the layers", ""
+        "RuntimeError", "mat1 and mat2 shapes cannot be multiplied (64x16 and 8x1) in a layer of the model", ""
     )
     failed = stop_after("forward", reason="exception", failure=raised)
     left = msgspec.structs.replace(failed.boundary, done=None, inside=("forward",))
