@@ -15,7 +15,7 @@ from harness import warm
 from harness.deadline import deadline
 from hub.room import Screen, runtime
 
-from commands.scripts import HEADLESS, STEPDBG, bare, run, running, write
+from commands.scripts import BACKWARD, HEADLESS, STEPDBG, bare, run, running, write
 from stepdbg.commands.attach import named_session
 from stepdbg.errors import SessionError
 from stepdbg.hub.process.session_file import living_sessions
@@ -208,6 +208,13 @@ def test_options_that_stand_after_a_script_which_does_not_know_them_are_remarked
     assert done.returncode == 0
     told = [line for line in done.stderr.splitlines() if "meant for stepdbg" in line]
     assert told == ([f"stepdbg: {says}"] if says else [])
+
+
+def test_a_breakpoint_of_a_rank_that_there_is_not_is_told_once(runtime_folder: Path, tmp_path: Path) -> None:
+    status, _, err = run(*HEADLESS, "-b", "backward on rank 7", write(tmp_path, BACKWARD))
+    assert status == 0, err
+    told = [line for line in err.decode().splitlines() if "rank 7" in line]
+    assert told == ["stepdbg: breakpoint 1 (before backward on rank 7): there is no rank 7: this run has rank 0 alone"]
 
 
 def test_the_beginning_of_a_name_is_enough_where_only_one_session_has_it(runtime_folder: Path) -> None:

@@ -251,7 +251,8 @@ class Run:
     def _note_ranks(self) -> None:
         """Have it said of breakpoints that they are of a rank that there is not: nobody else would."""
         for point in self._breakpoints.note_ranks(self.ranks.ranks, self.ranks.world):
-            self._clients.notify(f"{describe(point)}: {point.problem}", "warning")
+            told = f"{describe(point)}: {point.problem}"
+            self._clients.notify(told, "warning", screens_only=True)  # a launcher tells of each new problem by itself
 
     def send_watches(self) -> None:
         """Send every rank the watches."""
