@@ -93,6 +93,13 @@ def test_an_exception_is_named_with_its_phase() -> None:
     assert "PAUSED on RuntimeError" in text(header.draw(at(stop), 80, 0.0))
 
 
+def test_of_a_backward_on_a_number_it_is_said_where_its_graph_is() -> None:
+    failure = Failure("AttributeError", "'float' object has no attribute 'backward'", "")
+    stop = stop_after("loss", reason="exception", failure=failure)
+    words = sentence(msgspec.structs.replace(stop, boundary=msgspec.structs.replace(stop.boundary, done=None)))
+    assert "'backward'; a number has no graph: call it on the tensor, before .item() or float()" in words
+
+
 def test_the_phase_that_an_exception_has_left_is_told_from_one_that_is_done() -> None:
     stop = stop_after("backward", reason="exception", failure=Failure("ValueError", "no", ""))
     ended = msgspec.structs.replace(stop.boundary, done=None, next=None, opens=None, inside=("backward",))

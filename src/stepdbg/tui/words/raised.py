@@ -11,6 +11,8 @@ from stepdbg.tui.drawing.numbers import figure, shape
 
 _SENT = re.compile(r"Caught (\w+) in ([^\n]+)\.\nOriginal Traceback")
 """How torch begins the message of an exception from a loader's worker."""
+_OF_A_NUMBER = re.compile(r"'(float|int)' object has no attribute 'backward'")
+"""The message where `backward` is called on what `.item()` has given."""
 _CALLS = ("forward", "eval")
 """Phases that are a call of a module."""
 _BRIEF = 64
@@ -37,6 +39,8 @@ def sentence(stop: Stop, failure: Failure, glyphs: Glyphs, *, brief: bool) -> st
     clauses = [f"{failure.type}{where}{': ' if said else ''}{said}"]
     if failure.why:
         clauses.append(words)
+    if _OF_A_NUMBER.match(failure.message):
+        clauses.append("a number has no graph: call it on the tensor, before .item() or float() makes a number of that")
     if operands:
         clauses.append(f"with {_with(operands, glyphs)}")
     if failure.torn_down:
