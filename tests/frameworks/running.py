@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
+from harness import warm
 from harness.place import STEPDBG, Place
 from tracer.bare_hub import bare, debuggee
 
@@ -63,7 +64,7 @@ def run(place: Place, name: str, file: Path) -> Runs:
     assert found.status == 0, found.stderr
     assert "digest " in found.stdout
     free = outcome(place.run(STEPDBG, "run", "--headless", script(name), seconds=120))
-    traced = outcome(place.run(STEPDBG, "trace", "-o", file, script(name), seconds=120))
+    traced = outcome(place.run(STEPDBG, "trace", *warm.option(), "-o", file, script(name), seconds=120))
     stops, names, stepped = step_through(name)
     return Runs(found, free, traced, stepped, read_trace(file), stops, names)
 
