@@ -13,6 +13,7 @@ from hub.room import hub_here
 from tui.builders import at, stop_after
 from tui.stage import SIZES, stage
 
+from stepdbg.protocol.messages import Failure
 from stepdbg.tui.actions.action import ActionContext, applicable
 from stepdbg.tui.actions.key_names import key_name
 from stepdbg.tui.actions.registry import ACTIONS
@@ -431,6 +432,25 @@ def test_a_key_of_another_panel_names_that_panel_before_all_else_it_says() -> No
                 assert said.startswith(f"{key_name(keys[action])}: go to panel {digit} ("), (panel, action, said)
     said = why_nothing("D", ActionContext(snapshot, "model", actions=ACTIONS))
     assert text(footer.status(said, ActionContext(snapshot, "model", actions=ACTIONS), 80)).endswith("…  ? help ")
+
+
+def test_what_begins_at_a_stop_says_why_it_does_not_begin_here() -> None:
+    last, first = stop_after("step"), at(stop_after("step"))
+    end = msgspec.structs.replace(last.boundary, next=None, opens=None)
+    over = at(msgspec.structs.replace(last, reason="exit", boundary=end))
+    raised = at(msgspec.structs.replace(last, reason="exception", failure=Failure("E", "no", ""), boundary=end))
+    running = msgspec.structs.replace(first.session.ranks[0], state="running")
+    runs = msgspec.structs.replace(first, session=msgspec.structs.replace(first.session, ranks=(running,)))
+    for snapshot, keys, why in (
+        (over, "sIt", "the script has come to its end"),
+        (raised, "sIt", "an exception is on its way out; c lets it go on"),
+        (runs, "sIt", "training runs; p pauses it"),
+        (first, "I", "data has nothing inside that could be gone through"),
+        (first, "X", "training is on its way to no place that it was told to run to"),
+        (msgspec.structs.replace(first, past_at=3), "ItX", "this is the past; esc leads back to now"),
+    ):
+        context = ActionContext(snapshot, "model", actions=ACTIONS)
+        assert [why_nothing(key, context) for key in keys] == [f"{key}: {why}" for key in keys]
 
 
 def test_what_is_offered_only_at_times_has_a_panel_where_that_is() -> None:

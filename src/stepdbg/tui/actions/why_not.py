@@ -13,6 +13,8 @@ from stepdbg.tui.panel_base.registry import NAMES
 QUIET = ("escape", "up", "down", "left", "right", "page_up", "page_down", "first", "last", "back")
 """Pressed to no purpose without a question: ways out, and moves."""
 _STEERING = ("next", "finish", "continue")
+_FROM_A_STOP = ("into", "operator", "run_to")
+"""What begins where training stands, and is not queued while it runs."""
 _NOTHING = {
     "undo": "there is no edit to undo",
     "edit": "there is nothing to edit under the cursor",
@@ -30,6 +32,7 @@ _NOTHING = {
     "frame_up": "there is no other frame to look at",
     "frame_down": "there is no other frame to look at",
     "no_hints": "there are no hints",
+    "drop_goal": "training is on its way to no place that it was told to run to",
     "graph": "a graph is shown of the present only, where training waits",
 }
 """By the id of the action."""
@@ -68,13 +71,22 @@ def _reason(action: Action, here: ActionContext) -> str:
         return f"this is the past; {_key('back', here)} leads back to now"
     if here.snapshot.past_at is not None and action.id == "owners":
         return "who owned it was not recorded at this stop"
-    if action.id in _STEERING:
+    if here.snapshot.past_at is not None and action.id in (*_FROM_A_STOP, "drop_goal"):
+        return f"this is the past; {_key('back', here)} leads back to now"
+    if action.id in _STEERING or action.id in _FROM_A_STOP:
         if state == "starting":
             return "training has not come to its first phase yet, and stops before it"
         if state == "running" and here.snapshot.ending:
             return "nothing trains any more, and the script runs to its end already"
+        if state == "running" and action.id in _FROM_A_STOP:
+            return f"training runs; {_key('pause', here)} pauses it"
         if state == "running":
             return "training runs already"
+        stop = here.snapshot.stop
+        if here.snapshot.paused and stop is not None and stop.failure is not None:
+            return f"an exception is on its way out; {_key('continue', here)} lets it go on"
+        if here.snapshot.paused and stop is not None and stop.boundary.next is not None:
+            return f"{stop.boundary.next} has nothing inside that could be gone through"
         return "nothing trains any more" if here.snapshot.over else "the script has come to its end"
     if here.snapshot.session.readonly and action.id in ("edit", "edit_all", "undo", "console"):
         return "this session is read-only"
