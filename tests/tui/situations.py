@@ -32,6 +32,7 @@ from stepdbg.tui.dialogs.edit import EditDialog
 from stepdbg.tui.dialogs.leave import LeaveDialog
 from stepdbg.tui.dialogs.line import LineDialog
 from stepdbg.tui.dialogs.restart import RestartDialog
+from stepdbg.tui.dialogs.run_to import RunToDialog
 from stepdbg.tui.dialogs.script_input import InputDialog
 from stepdbg.tui.dialogs.watch import WatchDialog
 from stepdbg.tui.drawing.lines import Target
@@ -278,7 +279,7 @@ PLAYED: dict[str, Played] = {
     "came_out": Played(inside_forward, lambda scene: scene.here.tensor.object == "output of model.fc1"),
     "finish": Played(home, stepped("finish")),
     "continue": Played(home, continued),
-    "run_to": Played(home, asks(LineDialog)),
+    "run_to": Played(home, asks(RunToDialog)),
     "drop_goal": Played(on_the_way, breakpoints()),
     "console_interrupt": Played(evaluating, sent(Interrupt(0))),
     "pause": Played(runs, lambda scene: Steer("pause", 0) in scene.sent and scene.app.snapshot.paused),
