@@ -156,3 +156,24 @@ def test_no_gradient_is_said_to_be_there_where_derivatives_were_taken_by_hand(tm
     assert [sentence(stop).removesuffix("; the script has ended") for stop in steps] == [
         "step changed ps[0] and ps[1]"
     ] * 3
+
+
+def test_what_is_found_in_a_model_later_is_the_parameter_that_the_optimizer_held(tmp_path: Path) -> None:
+    script = """
+        import torch
+        from torch import nn
+        torch.manual_seed(0)
+        def make():
+            net = nn.Linear(3, 1)
+            return [[[net]]], torch.optim.Adam(net.parameters(), lr=0.1)
+        deep, opt = make()
+        for i in range(3):
+            opt.zero_grad()
+            deep[0][0][0](torch.ones(2, 3)).sum().backward()
+            opt.step()
+        """
+    with debuggee(write(tmp_path, script)) as training:
+        stops = list(training.stops())
+    by_phase = {stop.boundary.done: effects_of(stop) for stop in stops if stop.boundary.update == 1}
+    assert by_phase["zero_grad"] == by_phase["forward"] == by_phase["backward"] == []
+    assert {what for what, _ in by_phase["step"]} == {"changed", "created"}

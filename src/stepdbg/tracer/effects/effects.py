@@ -41,25 +41,21 @@ FLEETING = ("loss", "output", "batch")
 
 _LASTING = ("parameter", "buffer")
 """Kinds whose objects stay the same for as long as they are there."""
-_NAMED_BY_OTHERS = (*_LASTING, "grad", "state")
-"""Kinds that are called by what a model is called."""
 
 
 class ObjectRecord(Struct, frozen=True, gc=False):
     """One object as it was. (A msgspec struct that no collector looks at, since a stop may make half a million.)"""
 
     kind: Kind
-    identity: int
-    """The serial of a batch, output or loss; else the tensor's `id`."""
+    identity: int | tuple[int, int]
+    """The serial of a batch, output or loss, else the tensor's `id`; of a trained tensor outside all models, whose name
+    may pass to another, also the number that it has for as long as it lives."""
     version: int
     print: object
     """Fingerprint or plain value; None where it was not taken."""
     owner: str
     known: bool = False
     """Whether it was there before it was first listed."""
-    number: int = 0
-    """The number that a trained tensor outside all models has for as long as it lives, whatever it is called; else
-    0."""
 
 
 _WORD = (1 << 64) - 1
@@ -68,6 +64,8 @@ _AT_HAND = 1 << 25
 
 ObjectSnapshot = dict[str, ObjectRecord]
 """Everything that was alive, by name."""
+_Other = tuple[str, ObjectRecord, ObjectRecord | None]
+"""The name of an object, how it is and how it was."""
 
 
 def take(registry: Registry) -> ObjectSnapshot:
@@ -99,10 +97,10 @@ def take(registry: Registry) -> ObjectSnapshot:
         else:
             larger.append((name, tensor))
         kind, serial = entry.kind, entry.serial
-        lasts = kind == "parameter"
-        identity = id(tensor) if lasts else serial or id(tensor)
-        number = serial if lasts else 0
-        snapshot[name] = ObjectRecord(kind, identity, version, fingerprint, entry.owner, entry.known, number)
+        identity: int | tuple[int, int] = serial or id(tensor)
+        if serial and kind == "parameter":
+            identity = id(tensor), serial
+        snapshot[name] = ObjectRecord(kind, identity, version, fingerprint, entry.owner, entry.known)
     if larger:
         for (name, _), fingerprint in zip(larger, fingerprints_of([tensor for _, tensor in larger]), strict=True):
             if fingerprint is not None:
@@ -131,10 +129,8 @@ def named(before: ObjectSnapshot, after: ObjectSnapshot, basis: Basis) -> list[E
         others = _others(before, after)
     owners: set[str] | None = None
     found: dict[Kind, list[Effect]] = {kind: [] for kind in _ORDER}
-    known = before.get
-    objects: dict[int, ObjectRecord] | None = None
-    for name in others:
-        record, old = after[name], known(name)
+    objects: dict[object, ObjectRecord] | None = None
+    for name, record, old in others:
         if record.kind in FLEETING:  # that object, whatever it was called
             if objects is None:
                 objects = {other.identity: other for other in before.values() if other.kind in FLEETING}
@@ -158,13 +154,13 @@ def named(before: ObjectSnapshot, after: ObjectSnapshot, basis: Basis) -> list[E
     return [*chain.from_iterable(found.values())]
 
 
-def _others(before: ObjectSnapshot, after: ObjectSnapshot) -> list[str]:
-    """The names of all that has not stayed as it was. (Most has, which is told in one comparison each.)"""
+def _others(before: ObjectSnapshot, after: ObjectSnapshot) -> list[_Other]:
+    """All that has not stayed as it was, each as it is and as it was. (Most has, which is told in one comparison.)"""
     known = before.get
-    return [name for name, record in after.items() if known(name) != record]
+    return [(name, record, old) for name, record in after.items() if (old := known(name)) != record]
 
 
-def _by_new_names(before: ObjectSnapshot, after: ObjectSnapshot, others: list[str]) -> ObjectSnapshot:
+def _by_new_names(before: ObjectSnapshot, after: ObjectSnapshot, others: list[_Other]) -> ObjectSnapshot:
     """The snapshot from before by the names of now, where something has got another name: what is known of parameters,
     gradients and state goes with them.
 
@@ -174,19 +170,18 @@ def _by_new_names(before: ObjectSnapshot, after: ObjectSnapshot, others: list[st
     Args:
         before: How everything looked.
         after: How everything looks.
-        others: The names of what has not stayed as it was.
+        others: What has not stayed as it was.
     """
     gone = before.keys() - after.keys()
     if gone:
         before = _by_new_owners(before, after)
         gone = before.keys() - after.keys()
-    renamed = _passed_on(before, after, [*others, *gone])
+    renamed = _passed_on(before, others, gone)
     if gone:
-        renamed |= _renamed_owners(before, after, others, gone)
+        renamed |= _renamed_owners(before, others, gone)
     if not renamed:
         return before
-    places = set(renamed.values())
-    displaced = {name for name in places if name in before and name not in renamed}
+    displaced = {name for name in renamed.values() if name in before and name not in renamed}
     return {
         _renamed(name, record, renamed): _with_owner(record, renamed)
         for name, record in before.items()
@@ -194,35 +189,44 @@ def _by_new_names(before: ObjectSnapshot, after: ObjectSnapshot, others: list[st
     }
 
 
-def _passed_on(before: ObjectSnapshot, after: ObjectSnapshot, names: list[str]) -> dict[str, str]:
+def _passed_on(before: ObjectSnapshot, others: list[_Other], gone: Iterable[str]) -> dict[str, str]:
     """The names of now by those of before, of trained tensors outside all models."""
-    now = {record.number: name for name in names if (record := after.get(name)) is not None and record.number}
+    now: dict[object, str] = {record.identity: name for name, record, _ in others if type(record.identity) is tuple}
     if not now:
         return {}
     found: dict[str, str] = {}
-    for name in names:
-        if (was := before.get(name)) is not None and was.number and now.get(was.number, name) != name:
-            found[name] = now[was.number]
+    for name in (*(name for name, _, _ in others), *gone):
+        if (was := before.get(name)) is not None and now.get(was.identity, name) != name:
+            found[name] = now[was.identity]
     return found
 
 
-def _renamed_owners(
-    before: ObjectSnapshot, after: ObjectSnapshot, others: list[str], gone: Container[str]
-) -> dict[str, str]:
+def _renamed_owners(before: ObjectSnapshot, others: list[_Other], gone: Container[str]) -> dict[str, str]:
     """The names of now by those of before, of models and what they hold."""
-    new = [name for name in others if name not in before and after[name].kind in _NAMED_BY_OTHERS]
-    old = [name for name in before if name in gone and before[name].kind in _NAMED_BY_OTHERS] if new else []
+    new = [(name, record) for name, record, _ in others if name not in before and record.kind in _LASTING]
+    old = [name for name in before if name in gone and before[name].kind in _LASTING] if new else []
     renamed: dict[str, str] = {}
-    there = {before[name].identity: name for name in old if before[name].kind in _LASTING}
-    for name in new:
-        record = after[name]
-        if record.kind in _LASTING and (was := there.get(record.identity)) is not None:
-            if before[was].number and record.number and before[was].number != record.number:
+    there = {_id_of(before[name]): name for name in old}
+    for name, record in new:
+        if (was := there.get(_id_of(record))) is not None:
+            if not _is_same(before[was], record):
                 continue  # another tensor where one that is gone was
             renamed[was] = name
             if owner := before[was].owner:
                 renamed[owner] = record.owner
     return renamed
+
+
+def _is_same(before: ObjectRecord, after: ObjectRecord) -> bool:
+    """Whether two records are of one object, which may have come into a model meanwhile, or out of one."""
+    if type(before.identity) is type(after.identity):
+        return before.identity == after.identity
+    return _id_of(before) == _id_of(after)
+
+
+def _id_of(record: ObjectRecord) -> int:
+    """The `id` of a parameter or buffer."""
+    return record.identity if isinstance(record.identity, int) else record.identity[0]
 
 
 def _by_new_owners(before: ObjectSnapshot, after: ObjectSnapshot) -> ObjectSnapshot:
@@ -326,14 +330,15 @@ def _newly(record: ObjectRecord, before: ObjectSnapshot, owners: Container[str])
 
 
 def _what(before: ObjectRecord, after: ObjectRecord, basis: Basis) -> What | None:
-    if after.kind in FLEETING and before.identity != after.identity:
+    same = _is_same(before, after)
+    if after.kind in FLEETING and not same:
         return "created"
     if basis == "counters":
-        moved = before.version != after.version or before.identity != after.identity
+        moved = before.version != after.version or not same
         written = before.print is not None and after.print is not None and before.print != after.print
         return "changed" if moved or written else None  # a fused optimizer, a batch norm write without moving it
     if before.print is None or after.print is None:  # nobody can say
         return None
     if before.print != after.print:
         return "changed"
-    return "touched" if before.version != after.version or before.identity != after.identity else None
+    return "touched" if before.version != after.version or not same else None
