@@ -105,6 +105,18 @@ KINDS = {
         """,
         ["first", "second"],
     ),
+    "each of several in a loop": (
+        """
+        out = net(x)
+        loss_a = out.square().mean()
+        loss_b = out.abs().mean() * 10
+        opt.zero_grad()
+        for one in (loss_a, loss_b):
+            one.backward(retain_graph=True)
+        opt.step()
+        """,
+        ["loss_a", "loss_b"],
+    ),
     "one that the model returns": (
         """
         logits, loss = returning(x)
@@ -266,3 +278,47 @@ def test_a_loss_that_only_a_library_holds_is_not_told_as_come_after_it_was_made(
         "zero_grad freed the gradients of 2 parameters",
     ]
     assert not any(effect.kind == "loss" for stop in stops if stop.effects for effect in stop.effects.named)
+
+
+SEVERAL = """
+    import torch
+
+    def backward(losses, weights):
+        for loss in losses:
+            for weight, found in zip(weights, torch.autograd.grad(loss, weights, retain_graph=True)):
+                weight.grad = found if weight.grad is None else weight.grad + found
+"""
+OF_SEVERAL = """
+    import sys
+    sys.path.insert(0, "{folder}")
+    import torch
+    from shop import backward
+    torch.manual_seed(0)
+    net = torch.nn.Linear(2, 1)
+    opt = torch.optim.SGD(net.parameters(), lr=0.1)
+    for i in range(3):
+        out = net(torch.randn(4, 2))
+        first, second = out.square().mean(), out.abs().mean() * 10
+        opt.zero_grad()
+        backward([first, second], [*net.parameters()])
+        opt.step()
+        print(first.item(), second.item())
+"""
+
+
+@pytest.mark.parametrize("go", ["next", "continue"])
+def test_losses_that_one_call_of_a_library_goes_back_from_are_told_apart(go: m.Go, tmp_path: Path) -> None:
+    library = tmp_path / "site-packages"
+    library.mkdir()
+    write(library, SEVERAL, "shop.py")
+    script = write(tmp_path, OF_SEVERAL.format(folder=library))
+    with debuggee(script, go=go, trace=m.Tracing(updates=None) if go == "continue" else None) as training:
+        stops = [*training.stops(go)]
+        _, out, _ = training.end()
+        lines = [line.boundary for line in training.traced]
+    printed = [float(number) for number in out.split()]
+    boundaries = [stop.boundary for stop in stops] if go == "next" else lines
+    entries = [one for one in boundaries if one.next == "backward"]
+    assert [one.loss for one in entries] == pytest.approx(printed)
+    if go == "next":
+        assert [one.walked_from for one in stops if one.boundary.done == "backward"] == ["first", "second"] * 3

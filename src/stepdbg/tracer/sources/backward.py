@@ -306,22 +306,43 @@ class Backward:
         frame = sys._getframe(3)
         place = (id(frame.f_code), frame.f_lasti)  # a code object's own hash goes through all its constants
         known = self._names.get(place)
+        by_user = known is not None
         if known is None:  # only places in the user's own code are kept
             users = frames.user_frame(frame)
             if users is not frame and (returned := closure_loss(outwards(frame))) is not None and returned[1] is tensor:
                 return tensor, _Name(returned[0], variable=False)
             if users is None:
                 return tensor, _NO_NAME
+            by_user = users is frame
             frame, place = users, (id(users.f_code), users.f_lasti)
             known = self._names.get(place)
-        if known is not None and not known.variable:
+        if known is not None and not known.variable and (by_user or not known.held):
             return tensor, known
         variables = frames.local_variables(frame)
+        if known is not None and not by_user and not _still_named(known, tensor, variables):
+            known = None  # one call of a library's, that goes back from several losses
         if known is None:
-            self._codes.append(frame.f_code)
-            known = self._names[place] = _find_name(tensor, variables, frame)
+            known = _find_name(tensor, variables, frame)
+            if place not in self._names:
+                if by_user and _goes_by_another(known, tensor, variables, frame):
+                    return tensor, known
+                self._codes.append(frame.f_code)
+            self._names[place] = known
         found = variables.get(known.name) if known.variable else None
         return (found if isinstance(found, torch.Tensor) else tensor), known
+
+
+def _still_named(known: _Name, tensor: torch.Tensor, variables: Mapping[str, Any]) -> bool:
+    """Whether a tensor is what the name stood for when that place in the code was met last."""
+    if known.variable or variables.get(known.name) is tensor:
+        return True
+    return not known.name.isidentifier() and known.name in expressions_for(variables, tensor)
+
+
+def _goes_by_another(known: _Name, tensor: torch.Tensor, variables: Mapping[str, Any], frame: FrameType) -> bool:
+    """Whether the line calls the tensor otherwise, and may go back from others by that name: `for loss in (a, b)`."""
+    called = loops_of(frame.f_code).called_on(frame.f_lasti, "backward")
+    return called is not None and called != known.name and variables.get(called) is tensor
 
 
 def _find_name(tensor: torch.Tensor, variables: Mapping[str, Any], frame: FrameType) -> _Name:
