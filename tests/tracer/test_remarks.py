@@ -32,7 +32,16 @@ def train(updates=1, make=lambda y: y.square().mean()):
         optimizer.step()
 """
 BAD = "torch.full((5, 2), float('inf'))"
-WELL = {"train(2)", "model.requires_grad_(False)[2].requires_grad_(True); train(2)"}
+WELL = {
+    "train(2)",
+    "model.requires_grad_(False)[2].requires_grad_(True); train(2)",
+    "model.register_parameter('alpha', nn.Parameter(torch.ones(())))\n"
+    "class Dual(torch.optim.SGD):\n"
+    "    def step(self):\n"
+    "        super().step(); alpha = self.param_groups[0]['alpha']; alpha.data += 0.1 * alpha.grad; alpha.grad = None\n"
+    "optimizer = Dual([{'params': [*model[2].parameters(), *model[0].parameters()], 'alpha': model.alpha}], 0.1)\n"
+    "train(2, lambda y: y.square().mean() * model.alpha)",
+}
 STORIES: dict[str, tuple[str, str]] = {
     "train(make=lambda y: torch.where(y > 9, (y - y).sqrt(), y).sum())": (
         "backward",

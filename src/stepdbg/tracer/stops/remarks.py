@@ -181,6 +181,11 @@ def _in_no_optimizer(boundary: Boundary, effects: Sequence[Effect], registry: Re
             owner = alive.get(effect.object.removesuffix(".grad"))
             if owner is not None and owner.kind == "parameter" and id(owner.tensor) not in optimized:
                 loose.append(effect.object.removesuffix(".grad"))
+    if loose:  # an optimizer may move what stands in a group under a name of its own
+        besides = {
+            id(value) for _, one in registry.optimizers() for group in groups_of(one) for value in group.values()
+        }
+        loose = [name for name in loose if id(alive[name].tensor) not in besides]
     if not loose:
         return ""
     names = loose[0] if len(loose) == 1 else f"{loose[0]} and {len(loose) - 1} more"
