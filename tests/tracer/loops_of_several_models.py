@@ -28,6 +28,24 @@ LOOPS_OF_SEVERAL = {
         ]
         * 4,
     ),
+    "a teacher, then its student, each in a method": Loop(
+        """
+        class Distiller:
+            def __init__(self):
+                self.teacher, self.student = sgd(net), sgd(other)
+            def train_teacher(self):
+                for epoch in range(1):
+                    for a, b in data(): self.teacher.zero_grad(); net(a).mean().backward(); self.teacher.step()
+            def train_student(self):
+                for epoch in range(1):
+                    for a, b in data(): self.student.zero_grad(); other(a).mean().backward(); self.student.step()
+        distiller = Distiller()
+        distiller.train_teacher()
+        distiller.train_student()
+        """,
+        [f"data {PLAIN}", f"data {PLAIN} data"] * 2,
+        (1,),
+    ),
     "several steps of the critic to one of the generator": Loop(
         """
         od, og = sgd(net), sgd(other)

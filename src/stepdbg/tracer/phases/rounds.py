@@ -98,8 +98,9 @@ class Rounds:
             if loops.leads(here, there):
                 again = phase == "backward" or self._trains_ahead(path, depth, around[0] if around else None)
                 left = len(loops.around(here)) > len(around)
-                if again and left and not around and not self._in_a_loop(path[:depth]):
-                    return "next"  # that loop was left for good: another stage of training
+                for_good = not around and not self._in_a_loop(path[:depth])
+                if again and for_good and (left or self._in_a_loop(before[depth + 1 :])):
+                    return "next"  # that loop, or one of a function that has returned, was left: another stage
                 if left or (again and self._others_take_part(path, unused)):
                     return "inner"
                 if again and self._another_ahead(path, depth, around):
