@@ -445,6 +445,7 @@ def test_what_begins_at_a_stop_says_why_it_does_not_begin_here() -> None:
         (over, "sIt", "the script has come to its end"),
         (raised, "sIt", "an exception is on its way out; c lets it go on"),
         (runs, "sIt", "training runs; p pauses it"),
+        (msgspec.structs.replace(first, lost="the hub is gone"), "ncfsIt", "nothing can be steered from here any more"),
         (first, "I", "data has nothing inside that could be gone through"),
         (first, "X", "training is on its way to no place that it was told to run to"),
         (msgspec.structs.replace(first, past_at=3), "ItX", "this is the past; esc leads back to now"),

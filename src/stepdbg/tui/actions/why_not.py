@@ -74,6 +74,8 @@ def _reason(action: Action, here: ActionContext) -> str:
     if here.snapshot.past_at is not None and action.id in (*_FROM_A_STOP, "drop_goal"):
         return f"this is the past; {_key('back', here)} leads back to now"
     if action.id in _STEERING or action.id in _FROM_A_STOP:
+        if state == "lost":  # training may go on
+            return "nothing can be steered from here any more"
         if state == "starting":
             return "training has not come to its first phase yet, and stops before it"
         if state == "running" and here.snapshot.ending:
