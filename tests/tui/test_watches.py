@@ -9,13 +9,14 @@ import pytest
 from tui.builders import at, shown, stop_after, widest
 from tui.stage import stage
 
-from stepdbg.protocol.messages import Watch, WatchPoint, WatchPoints, WatchValue
+from stepdbg.protocol.messages import History, HistoryPoint, Watch, WatchPoint, WatchPoints, WatchValue
 from stepdbg.tui.dialogs.watch import WatchDialog
 from stepdbg.tui.drawing.lines import ASCII, Frame, text
 from stepdbg.tui.files.tables import as_csv, table
 from stepdbg.tui.panels.breakpoints import view as breaks
-from stepdbg.tui.panels.text import loss
+from stepdbg.tui.panels.text import history, loss
 from stepdbg.tui.records.losses import Point, Series
+from stepdbg.tui.state.answers import Answer
 from stepdbg.tui.state.reducer import reduced
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.top import watches
@@ -145,6 +146,23 @@ async def test_a_variable_a_hyperparameter_and_the_loss_are_watched_by_their_exp
         assert "loss" in found
         assert any(one.startswith("norm(") for one in found)
         assert here.panel("loss").watchable() == "loss"
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        ((), "No update has been sampled yet"),
+        ((HistoryPoint(1),), "It had no gradient in the 1 update that was sampled"),
+        ((HistoryPoint(1), HistoryPoint(2)), "It had no gradient in the 2 updates that were sampled"),
+    ],
+)
+def test_of_a_parameter_that_has_no_gradient_it_is_not_said_that_no_update_was_sampled(
+    points: tuple[HistoryPoint, ...], words: str
+) -> None:
+    found = {history.HISTORY.name: Answer(History("model.fc1.weight", points), 0)}
+    snapshot = msgspec.structs.replace(at(stop_after("step")), answers=found)
+    drawn = history.draw(snapshot, Frame(78, 12), "model.fc1.weight", log=False)
+    assert " ".join(" ".join(map(text, drawn.body)).split()).startswith(words)
 
 
 async def test_t_shows_what_has_become_of_a_parameter_and_escape_leads_back() -> None:

@@ -37,6 +37,9 @@ def draw(snapshot: Snapshot, frame: Frame, name: str, *, log: bool) -> Drawing:
     lines = curves((norms,), (Series(moved, _points((one.update, one.ratio) for one in found.points)),), log=log)
     if not lines:
         words = "No update has been sampled yet: one is when its last step is done."
+        if found.points:
+            sampled = plural(len(found.points), "update that was sampled", "updates that were sampled")
+            words = f"It had no gradient in the {sampled}. How far it has moved is not looked at where it is frozen."
         return Drawing(title, body=lesson(words, frame))
     updates = [one.update for one in found.points]
     every = updates[-1] - updates[-2] if len(updates) > 1 else 1
