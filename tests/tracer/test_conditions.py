@@ -71,7 +71,7 @@ def test_a_condition_that_raises_stops_there_once_and_says_why(tmp_path: Path) -
     ("condition", "why"),
     [
         ("x > 0", "the condition gives 48 values, not one; put .any() or .all() around what is compared"),
-        ("grad_norm('nett.*') > 0", "LookupError: no parameter's name fits nett.*"),
+        ("grad_norm('nett.*') > 0", "no parameter's name fits nett.*"),
         ("norm(None) > 0", "ValueError: it is None: there is no tensor"),
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("grad_norm > 1", "TypeError: grad_norm is a function: write grad_norm()"),

@@ -29,7 +29,7 @@ async def checked(query: Any) -> BreakpointChecked:
     point = parse(query.text)
     unknown = "no phase is called bakward yet; did you mean backward?" if point.phase == "bakward" else ""
     problem = "line 1000 of train.py has no code" if point.line == 1000 else ""
-    problem = problem or ("LookupError: there is no loss yet" if point.condition == "loss > 2" else "")
+    problem = problem or ("there is no loss yet" if point.condition == "loss > 2" else "")
     return BreakpointChecked(describe(point), unknown=unknown, problem=problem)
 
 
@@ -123,7 +123,7 @@ async def test_up_and_down_choose_the_line_while_the_field_is_typed_in() -> None
         await pilot.press("down")
         assert dialog.query_one(OptionList).highlighted == 1
         await done(pilot, dialog)
-        assert said(dialog) == ("after step if loss > 2", "here: LookupError: there is no loss yet")
+        assert said(dialog) == ("after step if loss > 2", "here: there is no loss yet")
         await pilot.press("enter")
         await done(pilot, dialog)
         assert answers == [AddBreakpoint(parse("after step if loss > 2"))]

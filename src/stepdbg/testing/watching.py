@@ -13,7 +13,7 @@ def value(number: int, expression: str, boundary: Boundary) -> WatchValue:
     if expression not in known:
         return WatchValue(number, problem=f"NameError: name {expression!r} is not defined")
     if known[expression] is None:
-        return WatchValue(number, problem="LookupError: there is no loss yet")
+        return WatchValue(number, problem="there is no loss yet")
     return WatchValue(number, known[expression])
 
 

@@ -113,7 +113,8 @@ class Evaluation:
         except Interrupted:
             raise Problem("it did not end, and was interrupted", endless=True) from None
         except BaseException as error:  # also what is no Exception: it is the expression's, not training's
-            raise Problem(f"{type(error).__name__}: {_first_line(error)}") from None
+            kind = "" if type(error) is LookupError else f"{type(error).__name__}: "  # our own words
+            raise Problem(f"{kind}{_first_line(error)}") from None
 
 
 def nothing_around() -> bool:

@@ -23,6 +23,7 @@ import torch
 
 from stepdbg.protocol.page import BELL, USUAL_PHASES, Page
 from stepdbg.tracer.introspect import stack
+from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.phases.optimizers_in_use import place_of
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import BY_HAND, PhaseTracker
@@ -297,7 +298,8 @@ class FreeRunLog(StaysHere):
             self._registry.newest.note_output(self.output)
             self._registry.newest.called.note_made(self.made)
         if self.loss is not None:
-            self._registry.newest.add_loss(*self.loss, self._lost_in)
+            with unseen():  # a mode of the script's may be on where the notes are read
+                self._registry.newest.add_loss(*self.loss, self._lost_in)
             phases.note_loss(*self.loss)
         self.output = self.loss = None
 
