@@ -192,6 +192,18 @@ LOOPS = {
         [f"data data {PLAIN}", f"data {PLAIN} data", f"data {PLAIN}", f"data {PLAIN} data"],
         (1, 2),
     ),
+    "a model is tried with a batch before training": Loop(
+        """
+        opt = sgd(net)
+        train = data()
+        net(next(iter(train))[0])
+        for epoch in range(2):
+            for a, b in train:
+                opt.zero_grad(); F.mse_loss(net(a), b).backward(); opt.step()
+        """,
+        [f"data forward data {PLAIN}", f"data {PLAIN} data", f"data {PLAIN}", f"data {PLAIN} data"],
+        (1, 2),
+    ),
     "all batches are looked at before training": Loop(
         """
         opt = sgd(net)

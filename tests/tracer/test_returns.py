@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from tracer.bare_hub import debuggee, write
 
+from stepdbg.listing.effect_names import counted
 from stepdbg.protocol import messages as m
 from stepdbg.tui.drawing.lines import by_clauses
 from stepdbg.tui.words.sentence import sentence
@@ -286,3 +288,31 @@ def test_a_breakpoint_of_the_scripts_own_takes_nothing_from_the_phase_before_it_
     assert (here.reason, here.effects, step.boundary.done) == ("breakpoint", (), "step")
     changed = [(one.object, one.after) for one in step.effects or () if one.kind == "parameter"]
     assert sorted(changed) == [(name, after) for name in ("net.bias", "net.weight") for after in (False, True)]
+
+
+REMADE = """
+    for stage in range(2):
+        if stage:
+            net.weight = torch.nn.Parameter(net.weight.detach() / 2)
+            net.bias = torch.nn.Parameter(net.bias.detach() / 2)
+        opt = torch.optim.SGD(net.parameters(), lr=0.1)
+        opt.zero_grad()
+        loss = net(x).square().mean()
+        loss.backward()
+        opt.step()
+"""
+
+
+def test_an_optimizer_that_was_made_anew_for_other_parameters_is_not_said_not_to_hold_them(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, START + REMADE)) as training:
+        step = next(stop for stop in training.stops() if stop.boundary.done == "step")
+    assert "; then, before zero_grad, net.weight and net.bias changed" in sentence(step)
+    assert "does not hold" not in sentence(step)
+
+
+def test_what_the_script_does_after_a_forward_is_not_told_as_a_loss_s(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, START + LOSSES)) as training:
+        stop = next(stop for stop in training.stops() if stop.boundary.done == "loss")
+    changed = m.Effect("net.weight", "parameter", "changed")
+    stop = msgspec.structs.replace(stop, effects=counted([changed], "fingerprint", None))
+    assert sentence(stop) == "loss made nothing that a variable in sight holds; the script changed net.weight"

@@ -48,6 +48,8 @@ class Reading:
     dataset: Source
     counted: bool = False
     """Whether it counts as an epoch: training has taken a batch of it, as far as is known."""
+    learned: bool = False
+    """Whether a backward came after a model was called with a batch of it."""
     nodes: int = field(default_factory=torch._C._autograd._get_sequence_nr)
     """The number of graph nodes that its thread had made when it began."""
 
@@ -218,6 +220,10 @@ class DataLoaders:
             for earlier in self._since:  # a look at a batch before training is no epoch
                 if earlier is not read and earlier.loader is loader and earlier.counted:
                     earlier.discount()
+            for earlier in self._awaiting:  # one with which a model was only tried
+                same = earlier.loader is loader or earlier.dataset is dataset
+                if same and earlier is not read and not earlier.learned:
+                    earlier.discount()
             if self._idle:
                 for earlier in self._idle:  # nor is one at all of them: the mean of the data, a vocabulary
                     if earlier.loader is loader or earlier.dataset is dataset:
@@ -253,7 +259,7 @@ class DataLoaders:
         """Learn which loader feeds training: that of what a model was called with before a backward came."""
         if not self._tracer.tracker.pending_backward:
             for read in self._awaiting:
-                read.loader.feeds = read.dataset.feeds = True
+                read.loader.feeds = read.dataset.feeds = read.learned = True
             self._awaiting = []
 
     def _in_doubt(self, iterator: Any) -> bool:

@@ -278,7 +278,12 @@ class StopServer:
         """The optimizer of the step done, where it holds none of the parameters that changed after it."""
         later = {effect.object for effect in named if effect.after and effect.kind == "parameter"}
         name, optimizer = self._optimizer_of(done) if later else ("", None)
-        return name if optimizer is not None and later.isdisjoint(self._returns.parameter_names(optimizer)) else ""
+        if optimizer is None or not later.isdisjoint(self._returns.parameter_names(optimizer)):
+            return ""
+        for entry, other in self._registry.optimizers():  # one that was just made for them, and bears the name now
+            if other is not optimizer and entry.steps == 0 and later <= self._returns.parameter_names(other):
+                return ""
+        return name
 
     def _optimizer_of(self, done: Phase) -> tuple[str, Any]:
         """The optimizer whose phase it was, and its name; None where that is not known."""

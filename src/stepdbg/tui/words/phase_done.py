@@ -56,8 +56,10 @@ def by_phase(done: str, stop: Stop, effects: Effects, model: str, of: str) -> st
         beside = [name for name in names_of(effects, "loss", "created", "changed") if name != main]
         more = f"; it also computed {' and '.join(beside)}" if 0 < len(beside) <= FEW else ""
         return f"loss computed `{main}`{value} from the output{more}{others(effects, 'loss')}"
-    if done == "loss" and all(one.kind in ("rng", "batch", "output") for one in effects.counts if one.count):
-        return "loss made nothing that a variable in sight holds"
+    if done == "loss":  # what has changed all the same, nobody's loss has
+        lasting = tuple(one for one in effects.counts if one.count and one.kind not in ("rng", "batch", "output"))
+        besides = f"; the script {everything(Effects(effects.basis, lasting, effects.named))}" if lasting else ""
+        return f"loss made nothing that a variable in sight holds{besides}"
     if done in ("clip", "unscale") and effects.why:
         return f"{done} found nothing to change: {effects.why}{others(effects)}"
     return f"{done} {everything(effects)}"
