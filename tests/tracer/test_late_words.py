@@ -30,7 +30,7 @@ def truth(source: str, memory: Memory, variables: dict[str, Any], loss: torch.Te
     words = LateVocabulary(None, None, at(0.0), memory, None, loss=lambda: loss)  # type: ignore[arg-type]
     memory.begin()
     with Unwaiting():
-        return truth_of(source)(Namespace(frame(variables), words, Condition(source).calls))
+        return truth_of(source)(Namespace(frame(variables), words, Condition(source)))
 
 
 def at_once(source: str, memory: Memory, variables: dict[str, Any], loss: float) -> bool:
