@@ -52,10 +52,13 @@ REPEATS = {
     "bits_of_a_bare_one[plain.py]": "bits_of_a_bare_one[mnist.py]",
     "[compiled_aot_eager]": "[compiled_inductor]", "[accumulated-": "[forward first-",
     "[in a function-": "[forward first-", "[zero_grad last-": "[forward first-",
+    "attach_comes_back[1]": "attach_comes_back[0]", "attach_comes_back[3]": "attach_comes_back[2]",
+    "training_running_to_its_end[1]": "training_running_to_its_end[0]",
+    "training_running_to_its_end[3]": "training_running_to_its_end[2]",
 }  # fmt: skip
 """What a test of `make test-nightly` alone has in its name, and what the one has in its place that `make test` runs:
 another size, another demo, another command of ours that goes the same way, another way to write `torchrun`, another
-backend of `torch.compile`, another way to write a round."""
+backend of `torch.compile`, another way to write a round, further moments for a kill."""
 
 
 def is_repeat(item: pytest.Item, names: set[str]) -> bool:

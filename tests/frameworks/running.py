@@ -17,6 +17,8 @@ from tracer.bare_hub import bare, debuggee
 from stepdbg.protocol import messages as m
 
 SCRIPTS = Path(__file__).parent / "scripts"
+COLD = ("hf_trainer.py", "lightning_fit.py")
+"""Scripts that are run once in a Python which has imported nothing."""
 
 
 def needs(*packages: str) -> None:
@@ -59,11 +61,15 @@ class Runs(NamedTuple):
 
 
 def run(place: Place, name: str, file: Path) -> Runs:
-    """Run that script bare, free, traced to `file`, and stepped boundary by boundary."""
+    """Run that script bare, free, traced to `file`, and stepped boundary by boundary.
+
+    Where torch is imported first is part of what is tried for the two that people use most; the others begin warm.
+    """
     found = Outcome(*bare(script(name)))
     assert found.status == 0, found.stderr
     assert "digest " in found.stdout
-    free = outcome(place.run(STEPDBG, "run", "--headless", script(name), seconds=120))
+    start = () if name in COLD else warm.option()
+    free = outcome(place.run(STEPDBG, "run", "--headless", *start, script(name), seconds=120))
     traced = outcome(place.run(STEPDBG, "trace", *warm.option(), "-o", file, script(name), seconds=120))
     stops, names, stepped = step_through(name)
     return Runs(found, free, traced, stepped, read_trace(file), stops, names)
