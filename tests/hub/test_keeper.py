@@ -196,6 +196,15 @@ def test_when_the_hub_dies_in_mid_output_the_target_runs_to_its_end(keep, tmp_pa
     assert b"line 19999\r\n" in kept.output()
 
 
+def test_a_hub_that_dies_while_it_is_told_something_takes_no_keeper_along(keep, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    end = tmp_path / "end"
+    os.mkfifo(end)
+    kept = keep(*python(f"for n in range(20_000): print('line', n, flush=True)\nopen({str(end)!r}, 'w').close()"))
+    end.read_bytes()  # the hub has read nothing: words for it wait, for which there is no room any more
+    kept.socket.close()
+    assert kept.process.wait(DEADLINE) == 0
+
+
 MOMENTS = {
     "while it is silent": "gone(); print('still there')",
     "in mid output": "for n in range(30_000): print('line', n)\nprint('still there')",

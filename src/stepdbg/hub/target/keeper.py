@@ -261,10 +261,9 @@ class Keeper:
     # ------------------------------------------------------------ the hub
 
     def _serve(self, events: int) -> None:
-        assert self._control is not None
         if events & select.POLLOUT:
-            self._flush()
-        if not events & (select.POLLIN | select.POLLHUP | select.POLLERR):
+            self._flush()  # it may find that the hub is gone
+        if self._control is None or not events & (select.POLLIN | select.POLLHUP | select.POLLERR):
             return
         try:
             data = self._control.recv(_CHUNK)
