@@ -11,16 +11,19 @@ INSTALLED := .venv/.installed
 GPU := .venv-gpu
 INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off -c constraints.txt
 
+# What every deadline of the tests is multiplied by: three of them share two cores.
+export STEPDBG_TEST_PATIENCE ?= 2
+
 .PHONY: demo test test-nightly quick lint format serve record bench gpu pictures keys wheel clean
 
 demo: $(RUNS)  ## the screen, on digits being learned
 	$(BIN)/stepdbg demos/mnist.py
 
 test: $(INSTALLED)  ## all that must hold
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not nightly" tests
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not nightly" tests
 
 test-nightly: $(INSTALLED)  ## the same, and again in every size, with each demo, by each command
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+	$(BIN)/python -m pytest -n 3 --dist worksteal tests
 
 quick: $(INSTALLED)  ## what can be seen in a minute: all that starts no program, and one story on a pty
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "text or quick" --hypothesis-profile quick tests

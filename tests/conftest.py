@@ -78,8 +78,30 @@ def tier(item: pytest.Item) -> str:
     return "stage" if "stage" in named else "text"
 
 
+LONG_FILES = (
+    "test_launchers.py", "test_scripts.py", "test_frameworks.py", "test_as_under_python.py", "test_trace.py",
+    "test_oracle_in_full.py", "test_launch.py", "test_kills.py", "test_oracle.py",
+)  # fmt: skip
+"""Files of tests that take longest: they are spread over the suite, so that no worker has them all, and none at its
+end.
+"""
+
+
+def spread(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The tests in an order in which the long files lie evenly among all others. (The tests of a file stay together:
+    they share what bare runs came to.)
+    """
+    others = [item for item in items if item.path.name not in LONG_FILES]
+    found: list[pytest.Item] = []
+    for number, name in enumerate(LONG_FILES):
+        found += [item for item in items if item.path.name == name]
+        found += others[len(others) * number // len(LONG_FILES) : len(others) * (number + 1) // len(LONG_FILES)]
+    return found
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with what it costs, and let every one take as long as the machine needs."""
+    items[:] = spread(items)
     names = {item.nodeid for item in items}
     for item in items:
         item.add_marker(tier(item))
