@@ -35,7 +35,7 @@ CONDITIONS = {
     "before step at update N": "before step at update 1000000000",
     "update N": "update 1000000000",
     "a parameter that each step changes, watched": "when model.0.weight is not finite",
-    "a module's forward": f"after forward of model.2 if loss > {NEVER}",
+    "a module's forward": f"after forward of model.2 if update > {NEVER}",
     "every update noted on the way: step log": 'step every 1000 log "{loss}"',
 }
 EXPRESSIONS = {"a watch: grad_norm()": "grad_norm()", 'a watch: ratio("*.weight")': 'ratio("model.*.weight")'}
