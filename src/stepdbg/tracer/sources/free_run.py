@@ -161,6 +161,7 @@ class FreeRunLog(StaysHere):
         self.disarm()
         self.open = self.phase = self.key = self.output = self.loss = None
         self._lost_in = self._phases.update
+        self.made = -2  # each thread numbers its own nodes
         self.thread = get_ident()
 
     def has_noted(self, names: tuple[str, ...]) -> bool:
