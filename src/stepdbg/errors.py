@@ -19,7 +19,10 @@ Exceptions that never leave the process they are raised in, each defined beside 
 Refused                   a question that has no answer at this stop: its text is the answer (tracer/refused.py)
 HubLost                   nobody is there to serve a stop for any more (tracer/session/connection.py)
 Unreadable                the values of this tensor cannot be read (tracer/tensors/readable.py)
-Problem                   a condition or a watch has raised, or did not end (tracer/breakpoints/evaluation.py)
+Problem                   a condition or a watch has raised, or did not end
+                          (tracer/breakpoints/conditions/evaluation.py)
+NotYet                    a condition asks for what training has not made yet
+                          (tracer/breakpoints/conditions/vocabulary.py)
 Waits                     what a condition asks would wait for a device: a BaseException, since the script's own code
                           may catch others (tracer/breakpoints/late/unwaiting.py)
 CannotForesee             the next step cannot be worked out ahead (tracer/foresight/parts.py)

@@ -63,6 +63,8 @@ class Debuggee:
         self.hits: list[m.BreakpointHit] = []
         self.failures: list[m.WatchFailed] = []
         self.traced: list[m.Traced] = []
+        self.found: list[m.Finding] = []
+        self.checked: m.Checked | None = None
         self._splitter = frames.Splitter("FromRank")
         self._messages: list[Any] = []
         self._rest = b""
@@ -129,6 +131,10 @@ class Debuggee:
                 self.hits.append(message)
             elif isinstance(message, m.Traced):
                 self.traced.append(message)
+            elif isinstance(message, m.FindingMet):
+                self.found.append(message.finding)
+            elif isinstance(message, m.Checked):
+                self.checked = message
             elif isinstance(message, m.Stopped):
                 return message.stop
         return None

@@ -67,6 +67,23 @@ def test_a_condition_that_raises_stops_there_once_and_says_why(tmp_path: Path) -
     assert found[0].detail.endswith("NameError: name 'nothing' is not defined")
 
 
+def test_a_condition_on_what_training_has_not_made_yet_waits_for_it_and_says_so(tmp_path: Path) -> None:
+    script = write(tmp_path, TRAIN)
+    with debuggee(script, go="continue", breakpoints=points("after forward if loss > 0")) as training:
+        found = list(training.stops("continue"))
+        assert training.end() == bare(script)
+    assert [(stop.reason, stop.boundary.update) for stop in found[:-1]] == [
+        ("breakpoint", each) for each in range(2, 11)
+    ]
+    assert [remark.remark for remark in training.remarks] == ["waits: there is no loss yet", ""]
+
+
+def test_a_condition_on_what_is_not_there_after_the_first_updates_stops_once_and_says_why(tmp_path: Path) -> None:
+    (stop,) = stops(tmp_path, "step if epoch > 0")
+    assert stop.boundary.update == 3
+    assert stop.detail.endswith("no loader is iterated over yet, so there is no epoch")
+
+
 @pytest.mark.parametrize(
     ("condition", "why"),
     [

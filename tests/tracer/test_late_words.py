@@ -11,11 +11,11 @@ from harness.device_events import Event, has_events
 from harness.stand_in import OnDevice, ledger, there
 
 from stepdbg.tracer.breakpoints.arrival import Arrival
-from stepdbg.tracer.breakpoints.condition import Condition, Namespace, is_true
+from stepdbg.tracer.breakpoints.conditions.condition import Condition, Namespace, is_true
+from stepdbg.tracer.breakpoints.conditions.vocabulary import Memory, Vocabulary
 from stepdbg.tracer.breakpoints.late.truth import truth_of
 from stepdbg.tracer.breakpoints.late.unwaiting import Unwaiting, Waits
 from stepdbg.tracer.breakpoints.late.words import LateVocabulary
-from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
 from stepdbg.tracer.session import on_the_way
 from stepdbg.tracer.tensors import readable
 

@@ -9,15 +9,16 @@ from stepdbg.protocol.breakpoint_text import describe, goal_words, is_gradient
 from stepdbg.protocol.messages import Boundary, Breakpoint
 from stepdbg.tracer.breakpoints.arrival import Arrival, AtLine
 from stepdbg.tracer.breakpoints.closures import Closures
-from stepdbg.tracer.breakpoints.condition import Condition, is_true, loss_condition, norm_condition
-from stepdbg.tracer.breakpoints.evaluation import Evaluation, Problem, nothing_around
+from stepdbg.tracer.breakpoints.conditions.condition import Condition, is_true, loss_condition, norm_condition
+from stepdbg.tracer.breakpoints.conditions.evaluation import Evaluation, Problem, nothing_around
+from stepdbg.tracer.breakpoints.conditions.vocabulary import norm_of_gradients
 from stepdbg.tracer.breakpoints.inner import InnerPoints
-from stepdbg.tracer.breakpoints.late.verdicts import Late, LateVerdicts, late_words
+from stepdbg.tracer.breakpoints.late.verdicts import LateVerdicts, late_words
 from stepdbg.tracer.breakpoints.line_points import LinePoints
 from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.places import Places, counts
 from stepdbg.tracer.breakpoints.reports import Listener
-from stepdbg.tracer.breakpoints.vocabulary import Memory, norm_of_gradients
+from stepdbg.tracer.breakpoints.state import State
 from stepdbg.tracer.introspect.unobserved import unseen
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.session.on_the_way import is_far
@@ -46,7 +47,7 @@ class Breakpoints:
         """Conditions that were asked of a device, to be read later."""
         self.rank = 0
         """The number of this training process."""
-        self._states: dict[int, _State] = {}
+        self._states: dict[int, State] = {}
         self.reads_loss = False
         """Whether any condition or message reads the loss."""
         self.loss_holds: Callable[[float], bool] | None = None
@@ -101,7 +102,7 @@ class Breakpoints:
         for point in points:
             state = before.get(point.number)
             same = state is not None and describe(state.point) == describe(point)
-            self._states[point.number] = state if same and state is not None else _State(point)
+            self._states[point.number] = state if same and state is not None else State(point)
             self._states[point.number].point = point
         states = [state for state in self._states.values() if state.condition is not None or state.message is not None]
         self.reads_loss = any("loss" in state.reads for state in states)
@@ -127,7 +128,7 @@ class Breakpoints:
                 if self._is_met(state, at, between=True):
                     reason = reason or in_words(point)
             except Problem as problem:
-                reason = self._has_failed(state, problem) or reason
+                reason = self._has_failed(state, problem, at.boundary) or reason
         return reason
 
     def met_late(self, boundary: Boundary) -> str:
@@ -153,7 +154,7 @@ class Breakpoints:
             if watchpoint is None:
                 continue
             if problem := watchpoint.take_problem():
-                reason = self._has_failed(state, Problem(problem)) or reason
+                reason = self._has_failed(state, Problem(problem), boundary) or reason
             words = watchpoint.take()
             if not words or state.over or not counts(state.point, boundary.update, boundary.epoch):
                 continue
@@ -161,7 +162,7 @@ class Breakpoints:
                 if self._is_met(state, at):
                     reason = reason or f"{in_words(state.point)}: {words}"
             except Problem as failed:
-                reason = self._has_failed(state, failed) or reason
+                reason = self._has_failed(state, failed, boundary) or reason
         return reason
 
     def met_within(self, points: Iterable[Breakpoint], at: Arrival | AtLine) -> str:
@@ -178,7 +179,7 @@ class Breakpoints:
                 if self._is_met(state, at):
                     reason = reason or in_words(point)
             except Problem as problem:
-                reason = self._has_failed(state, problem) or reason
+                reason = self._has_failed(state, problem, at.boundary) or reason
         return reason
 
     def is_simple(self, points: Iterable[Breakpoint]) -> bool:
@@ -214,7 +215,7 @@ class Breakpoints:
         """What the condition of a breakpoint gives at a stop (or its message, where it has no condition), in words, and
         what is wrong with it; nothing is kept.
         """
-        state = _State(point)
+        state = State(point)
         what = state.condition or state.message
         if what is None:
             return "", ""
@@ -251,7 +252,7 @@ class Breakpoints:
         with unseen():
             return norm_of_gradients(parameters)
 
-    def _may_be_met(self, state: _State, at: Arrival, *, here: bool) -> bool:
+    def _may_be_met(self, state: State, at: Arrival, *, here: bool) -> bool:
         point = state.point
         if state.over or not self._may_be_its_place(point, at, here=here):
             return False
@@ -269,10 +270,10 @@ class Breakpoints:
             state.verdict = (at.boundary.index, bool(self._evaluate(state, state.condition, at, truth=True)))
         except Problem as problem:
             state.verdict = (at.boundary.index, problem)
-            return not state.failed or problem.endless
+            return state.is_news(problem, at.boundary.update)
         return bool(state.verdict[1])
 
-    def _is_met(self, state: _State, at: Arrival | AtLine, *, between: bool = False) -> bool:
+    def _is_met(self, state: State, at: Arrival | AtLine, *, between: bool = False) -> bool:
         """Whether training stops for that breakpoint, whose place this is; `between` two phases.
 
         Raises:
@@ -282,7 +283,7 @@ class Breakpoints:
             return False
         return self._is_counted(state, at)
 
-    def _is_counted(self, state: _State, at: Arrival | AtLine | None = None) -> bool:
+    def _is_counted(self, state: State, at: Arrival | AtLine | None = None) -> bool:
         """Whether training stops for that breakpoint, all of which holds.
 
         Args:
@@ -306,7 +307,7 @@ class Breakpoints:
         listener.hit(point.number, stopped=True)
         return True
 
-    def _verdict(self, state: _State, condition: Condition, at: Arrival | AtLine, *, between: bool) -> bool:
+    def _verdict(self, state: State, condition: Condition, at: Arrival | AtLine, *, between: bool) -> bool:
         """Whether a condition holds at that boundary.
 
         Raises:
@@ -320,7 +321,7 @@ class Breakpoints:
             raise verdict
         return verdict
 
-    def _holds(self, state: _State, condition: Condition, at: Arrival | AtLine, *, between: bool) -> bool:
+    def _holds(self, state: State, condition: Condition, at: Arrival | AtLine, *, between: bool) -> bool:
         """Whether a condition holds at that boundary, as far as is known without waiting for a device where the user
         allows that: what lies there is told at a later one.
 
@@ -336,7 +337,7 @@ class Breakpoints:
         after, may_wait = state.point.when == "after", between and state.message is None
         return self.late.holds(state.late, at, state.memory, after=after, may_wait=may_wait, at_once=at_once)
 
-    def _evaluate(self, state: _State, what: Condition, at: Arrival | AtLine, *, truth: bool = False) -> Any:
+    def _evaluate(self, state: State, what: Condition, at: Arrival | AtLine, *, truth: bool = False) -> Any:
         """The value of a condition (whether it is true), or of a message.
 
         Raises:
@@ -344,14 +345,21 @@ class Breakpoints:
         """
         update = at.boundary.update if state.point.when == "after" else None
         try:
-            return self.evaluation.value(what, at, state.memory, update, is_true if truth else _as_it_is)
+            found = self.evaluation.value(what, at, state.memory, update, is_true if truth else _as_it_is)
+            self._waits(state, "")
+            return found
         except Problem as problem:
             if problem.endless:
                 raise Problem(f"{problem}; the breakpoint is switched off", endless=True) from None
             raise
 
-    def _has_failed(self, state: _State, problem: Problem) -> str:
-        """Tell of a problem, and stop for it once: why, in words. What never ends is not evaluated again."""
+    def _has_failed(self, state: State, problem: Problem, boundary: Boundary) -> str:
+        """Tell of a problem, and stop for it once: why, in words. What never ends is not evaluated again. In the
+        first updates there may be no loss yet: a condition that asks for it waits, and is said to.
+        """
+        if state.waits_for(problem, boundary.update):
+            self._waits(state, str(problem))
+            return ""
         again, state.failed = state.failed, True
         if again and not problem.endless:
             return ""
@@ -359,33 +367,10 @@ class Breakpoints:
         self.listener.failed(state.point.number, str(problem), off=problem.endless)
         return f"{in_words(state.point)}: {problem}"
 
-
-class _State:
-    """What is known of one breakpoint while it holds."""
-
-    def __init__(self, point: Breakpoint) -> None:
-        self.point = point
-        self.condition = Condition(point.condition) if point.condition else None
-        self.message = Condition.of_log(point.log) if point.log else None
-        self.late = Late(point.number, self.condition, point.condition) if self.condition else None
-        """How its condition is asked without waiting for a device."""
-        self.memory = Memory()
-        self.reads = (self.condition.names if self.condition else frozenset()) | (
-            self.message.names if self.message else frozenset()
-        )
-        """All names that its condition and its message read."""
-        self.verdict: tuple[int, bool | Problem] = (-1, False)
-        """At which boundary, by its index, the condition was evaluated ahead, and what it gave; -1 for none."""
-        self.met = 0
-        """How often all of it held, without a stop for what is to be ignored."""
-        self.seen_at = 0
-        """The boundary, by its index, at which this breakpoint was looked at last."""
-        self.failed = False
-        """Whether its condition has raised, and training has stopped for that."""
-        self.over = False
-        """Whether it is not met any more: it was temporary, or never ends."""
-        self.unknown = False
-        """Whether the user was told that what it names has not been met yet."""
+    def _waits(self, state: State, why: str) -> None:
+        if state.waits != why:
+            state.waits = why
+            self.listener.remarked(state.point.number, why and f"waits: {why}")
 
 
 def _as_it_is(value: Any) -> Any:

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import WATCHES
 from stepdbg.tracer.breakpoints.arrival import Arrival
-from stepdbg.tracer.breakpoints.condition import Condition
-from stepdbg.tracer.breakpoints.evaluation import Evaluation, Problem
-from stepdbg.tracer.breakpoints.vocabulary import Memory
+from stepdbg.tracer.breakpoints.conditions.condition import Condition
+from stepdbg.tracer.breakpoints.conditions.evaluation import Evaluation, Problem
+from stepdbg.tracer.breakpoints.conditions.vocabulary import Memory
 from stepdbg.tracer.introspect.unobserved import uncollected
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.rank import Rank

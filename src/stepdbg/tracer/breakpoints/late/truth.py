@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from stepdbg.protocol.expressions import compiled, tree_of
-from stepdbg.tracer.breakpoints.condition import Namespace, is_true
-from stepdbg.tracer.breakpoints.words import VOCABULARY
+from stepdbg.tracer.breakpoints.conditions.condition import Namespace, is_true
+from stepdbg.tracer.breakpoints.conditions.words import VOCABULARY
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.session import on_the_way
 

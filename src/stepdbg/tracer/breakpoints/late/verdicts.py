@@ -16,13 +16,13 @@ import msgspec
 import torch
 
 from stepdbg.tracer.breakpoints.arrival import Arrival, AtLine
-from stepdbg.tracer.breakpoints.condition import Condition
-from stepdbg.tracer.breakpoints.evaluation import Evaluation, Problem
+from stepdbg.tracer.breakpoints.conditions.condition import Condition
+from stepdbg.tracer.breakpoints.conditions.evaluation import Evaluation, Problem
+from stepdbg.tracer.breakpoints.conditions.vocabulary import Memory
 from stepdbg.tracer.breakpoints.late.truth import Verdict, is_of_words, truth_of
 from stepdbg.tracer.breakpoints.late.unwaiting import Unwaiting
 from stepdbg.tracer.breakpoints.late.words import LateVocabulary
 from stepdbg.tracer.breakpoints.reports import Listener
-from stepdbg.tracer.breakpoints.vocabulary import Memory
 from stepdbg.tracer.session.on_the_way import OnTheWay, can_travel
 from stepdbg.tracer.tensors import devices
 

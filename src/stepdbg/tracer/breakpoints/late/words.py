@@ -14,9 +14,9 @@ from typing import Any, ParamSpec
 import torch
 
 from stepdbg.tracer.breakpoints.arrival import Arrival, AtLine
+from stepdbg.tracer.breakpoints.conditions.vocabulary import Memory, Vocabulary
 from stepdbg.tracer.breakpoints.late.unwaiting import Waits
 from stepdbg.tracer.breakpoints.owners import OwnerNames
-from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.unobserved import put_dispatch_modes, take_dispatch_modes
 from stepdbg.tracer.objects.other_threads import gradients

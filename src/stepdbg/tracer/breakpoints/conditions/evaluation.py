@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import torch
 
 from stepdbg.tracer.breakpoints.arrival import Arrival, AtLine
-from stepdbg.tracer.breakpoints.condition import Condition, Namespace, Words
+from stepdbg.tracer.breakpoints.conditions.condition import Condition, Namespace, Words
+from stepdbg.tracer.breakpoints.conditions.vocabulary import Memory, NotYet, Vocabulary
 from stepdbg.tracer.breakpoints.owners import OwnerNames
-from stepdbg.tracer.breakpoints.vocabulary import Memory, Vocabulary
 from stepdbg.tracer.introspect.randomness import undisturbed_randomness
 from stepdbg.tracer.introspect.unobserved import Unobserved, WithoutAutograd, as_the_user, observed, uncollected, unseen
 from stepdbg.tracer.objects.registry import Registry
@@ -24,10 +24,12 @@ T = TypeVar("T")
 class Problem(Exception):
     """An expression has raised; the text says what."""
 
-    def __init__(self, what: str, *, endless: bool = False) -> None:
+    def __init__(self, what: str, *, endless: bool = False, early: bool = False) -> None:
         super().__init__(what)
         self.endless = endless
         """Whether it did not end by itself."""
+        self.early = early
+        """Whether it asks for what training has not made yet, as a loss before the first one."""
 
 
 class Evaluation:
@@ -112,6 +114,8 @@ class Evaluation:
                 return reading(words)
         except Interrupted:
             raise Problem("it did not end, and was interrupted", endless=True) from None
+        except NotYet as error:
+            raise Problem(str(error), early=True) from None
         except BaseException as error:  # also what is no Exception: it is the expression's, not training's
             kind = "" if type(error) is LookupError else f"{type(error).__name__}: "  # our own words
             raise Problem(f"{kind}{_first_line(error)}") from None

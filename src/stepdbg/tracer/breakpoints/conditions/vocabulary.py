@@ -15,13 +15,17 @@ from typing import Any
 import torch
 
 from stepdbg.tracer.breakpoints.arrival import Arrival, AtLine
+from stepdbg.tracer.breakpoints.conditions.words import VOCABULARY
 from stepdbg.tracer.breakpoints.owners import OwnerNames, is_pattern
-from stepdbg.tracer.breakpoints.words import VOCABULARY
 from stepdbg.tracer.introspect.layout import groups_of
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.objects.other_threads import gradients
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.tensors.readable import local
+
+
+class NotYet(LookupError):
+    """A word stands for what training makes and has not made yet; the text says what."""
 
 
 class Memory:
@@ -255,8 +259,8 @@ def _there(value: Any, otherwise: str) -> Any:
     """The value, if there is one.
 
     Raises:
-        LookupError: there is none.
+        NotYet: there is none.
     """
     if value is None:
-        raise LookupError(otherwise)
+        raise NotYet(otherwise)
     return value

@@ -24,7 +24,7 @@ import torch
 
 from stepdbg.protocol.breakpoint_text import log_source
 from stepdbg.protocol.expressions import compiled, tree_of
-from stepdbg.tracer.breakpoints.words import FUNCTIONS, VOCABULARY
+from stepdbg.tracer.breakpoints.conditions.words import FUNCTIONS, VOCABULARY
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.stack import local_variable
 from stepdbg.tracer.python.namespace import names_in
