@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from stepdbg.cli import Request, RunOptions, main, parse
+from stepdbg.cli import main
 from stepdbg.commands import ls
 from stepdbg.commands.breakpoints import read_breakpoints
+from stepdbg.commands.command_line.parse import Request, RunOptions, parse
+from stepdbg.commands.command_line.usage import SYNOPSES, usage
 from stepdbg.commands.ls import age, table
 from stepdbg.commands.printing import put
 from stepdbg.commands.target import Target
-from stepdbg.commands.usage import SYNOPSES, usage
 from stepdbg.errors import UsageError
 from stepdbg.hub.process.server import LINGER_SECONDS
 from stepdbg.hub.process.session_file import SessionFile

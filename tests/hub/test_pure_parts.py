@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepdbg import cli
+from stepdbg.commands.command_line.parse import _FLAGS, _VALUED
 from stepdbg.errors import UsageError
 from stepdbg.hub.breakpoints.table import BreakpointTable
 from stepdbg.hub.history.source_files import read_source
@@ -300,7 +300,7 @@ def test_options_that_stand_after_the_script_are_remarked_on_where_it_has_no_use
 
 
 def test_every_option_that_cannot_be_a_script_s_own_is_known_to_be_misplaced() -> None:
-    known = {*cli._VALUED["run"], *cli._FLAGS["run"]}
+    known = {*_VALUED["run"], *_FLAGS["run"]}
     assert known - {"--python"} == {one for one in known if misplaced(2, (one,))}
 
 

@@ -46,6 +46,7 @@ def run_target(
     hear: Callable[[ToClient], None] = lambda _: None,
     on_quit: Callable[[HubLine], None] | None = None,
     on_start: Callable[[int], None] = lambda _: None,
+    output: int | None = None,
 ) -> int:
     """Run the target to its end.
 
@@ -55,6 +56,7 @@ def run_target(
         hear: gets all that the hub says, in a thread of its own.
         on_quit: is called at SIGQUIT, which the target then ignores.
         on_start: is told the target's process id.
+        output: the descriptor that the target's stdout goes to; None for ours.
 
     Returns:
         The target's exit status; negative for a signal.
@@ -80,7 +82,10 @@ def run_target(
     try:
         # close_fds=False: what the shell has opened for the target beyond 0, 1 and 2 is the target's
         child = subprocess.Popen(
-            target.argv, env={**os.environ, **target_variables(hub.folder, dict(os.environ))}, close_fds=False
+            target.argv,
+            env={**os.environ, **target_variables(hub.folder, dict(os.environ))},
+            stdout=output,
+            close_fds=False,
         )
     except OSError as error:
         hub.say_farewell(None)

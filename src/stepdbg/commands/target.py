@@ -16,7 +16,7 @@ from stepdbg.errors import UsageError
 from stepdbg.listing.nearest import brief, did_you_mean
 
 _GENERATOR = r"(?P<file>.+\.py):(?P<name>[^/:]*)\Z"
-COMMANDS = ("run", "trace", "ls", "attach", "stop")
+COMMANDS = ("run", "trace", "check", "ls", "attach", "stop")
 """Of stepdbg itself: what looks like one may be meant."""
 _EXECUTABLE = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xbe\xba\xfe\xca")
 """What a file begins with that the system can execute: a line that names an interpreter, ELF, Mach-O."""

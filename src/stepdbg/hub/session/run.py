@@ -29,7 +29,10 @@ from stepdbg.protocol.messages import (
     BreakpointFailed,
     BreakpointHit,
     BreakpointRemark,
+    Checked,
     Disarm,
+    Finding,
+    FindingMet,
     FromRank,
     Interruptible,
     Noted,
@@ -96,10 +99,17 @@ class Run:
         """Whether the target has been asked to end: no rank waits for anybody any more."""
         self.doing = f"starting {launch.script}" + (" again" if number > 1 else "")
         """What is done until the first boundary."""
+        self._found: dict[object, Finding] = {}
+        """What the rules have found, by what tells it from other findings."""
         self._abandoned = self._keeper_gone = self._end_unknown = False
         self._folder = folder
         self._breakpoints_hold = True
         leave_word(folder, self._breakpoints_in_force())
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the rules have found, in the order in which it was met."""
+        return tuple(self._found.values())
 
     @property
     def is_over(self) -> bool:
@@ -195,6 +205,12 @@ class Run:
             case Traced(boundary=boundary):
                 boundary = msgspec.structs.replace(boundary, rank=rank.number)
                 clients.tell_launchers(msgspec.structs.replace(message, boundary=boundary))
+            case FindingMet(finding=finding):
+                self._found[rank.number, *finding.key] = finding = msgspec.structs.replace(finding, rank=rank.number)
+                clients.tell_launchers(FindingMet(finding))
+                clients.changed(RUNNING_SECONDS)
+            case Checked():
+                clients.tell_launchers(msgspec.structs.replace(message, rank=rank.number))
             case Notice(text=text, severity=severity):
                 clients.notify(text, severity)
             case Answer():

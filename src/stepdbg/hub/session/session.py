@@ -148,6 +148,7 @@ class Session:
             self.launch.kept,
             self.run.number,
             self.watches.all,
+            self.run.findings,
         )
 
     # ------------------------------------------------------------ clients

@@ -13,6 +13,7 @@ from stepdbg.protocol.messages.breakpoints import *
 from stepdbg.protocol.messages.console import *
 from stepdbg.protocol.messages.edits import *
 from stepdbg.protocol.messages.effects import *
+from stepdbg.protocol.messages.findings import *
 from stepdbg.protocol.messages.foresight import *
 from stepdbg.protocol.messages.graph import *
 from stepdbg.protocol.messages.identity import *

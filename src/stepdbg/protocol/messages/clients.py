@@ -8,6 +8,7 @@ from stepdbg.protocol.messages.asking import Answer, Ask
 from stepdbg.protocol.messages.base import Message, Part
 from stepdbg.protocol.messages.breakpoints import Breakpoint
 from stepdbg.protocol.messages.edits import Edit
+from stepdbg.protocol.messages.findings import Checked, Finding, FindingMet
 from stepdbg.protocol.messages.ranks import Noted, Notice, Traced
 from stepdbg.protocol.messages.stops import Stop
 from stepdbg.protocol.messages.watches import AddWatch, RemoveWatch, SwitchWatch, Watch, WatchPoints
@@ -147,6 +148,8 @@ class SessionState(Part, frozen=True):
     run: int = 1
     """How often the target was started. What is known of an earlier run is of no use for a later one."""
     watches: tuple[Watch, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """What the rules have found in this run, in the order in which it was met."""
 
 
 class Welcome(Message, frozen=True):
@@ -210,4 +213,17 @@ FromClient = (
     | Leave
     | TargetExited
 )
-ToClient = Welcome | SessionChanged | Progress | LossPoints | WatchPoints | Output | Traced | Noted | Notice | Answer
+ToClient = (
+    Welcome
+    | SessionChanged
+    | Progress
+    | LossPoints
+    | WatchPoints
+    | Output
+    | Traced
+    | FindingMet
+    | Checked
+    | Noted
+    | Notice
+    | Answer
+)

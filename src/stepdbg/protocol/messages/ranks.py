@@ -8,6 +8,7 @@ from stepdbg.protocol.messages.asking import Answer, Ask
 from stepdbg.protocol.messages.base import Message, Part
 from stepdbg.protocol.messages.breakpoints import Breakpoint
 from stepdbg.protocol.messages.effects import Effect
+from stepdbg.protocol.messages.findings import Checked, FindingMet
 from stepdbg.protocol.messages.stops import Boundary, Failure, Stop
 from stepdbg.protocol.messages.watches import SetWatches, Watch, WatchesRead, WatchFailed
 
@@ -40,6 +41,8 @@ class Tracing(Part, frozen=True):
     """The fingerprint of everything that is alive."""
     updates: int | None = None
     """The number of updates after which the training process is ended; None for no end."""
+    rules: tuple[str, ...] | None = None
+    """The names of the rules that look at each boundary; None for none."""
 
 
 class RankWelcome(Message, frozen=True):
@@ -170,6 +173,8 @@ FromRank = (
     | WatchesRead
     | WatchFailed
     | Traced
+    | FindingMet
+    | Checked
     | Interruptible
     | Notice
     | Answer

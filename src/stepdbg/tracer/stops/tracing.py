@@ -15,6 +15,7 @@ from types import FrameType
 import msgspec
 
 from stepdbg.protocol import messages as m
+from stepdbg.tracer.checks.engine import Engine
 from stepdbg.tracer.effects import effects, nonfinite
 from stepdbg.tracer.effects.fingerprints import ALGORITHMS
 from stepdbg.tracer.effects.returns import Returns
@@ -44,11 +45,13 @@ class Trace:
         self._rank = rank
         self._registry = returns.registry
         self._returns = returns
-        returns.watching = wanted.effects
+        returns.watching = wanted.effects or wanted.rules is not None
         self._before: effects.ObjectSnapshot | None = None
         self._kept_alive = KeptAlive()
         """The last step of a function can still be told, as in a stepped run."""
         self._named_algorithms = False
+        self._checks = Engine(wanted.rules) if wanted.rules is not None else None
+        """The rules that look at each boundary."""
 
     def passes(
         self,
@@ -80,12 +83,18 @@ class Trace:
         with Unobserved(), uncollected():
             try:
                 inner = end is not None and end.inner is not None
-                found, prints = self._look(boundary, phases, stack, returning, inner=inner)
+                last = over or (end is not None and end.reason in ("exit", "exception"))
+                found, prints = self._look(boundary, phases, stack, returning, inner=inner, last=last)
                 if phases.pending_backward:
                     boundary = msgspec.structs.replace(boundary, loss=self._newest_loss(stack, boundary.loss, phases))
             except Exception as error:  # the line is there without what could not be read
                 self._before = None
                 self._tell_of(error)
+        if self._checks is not None and (over or _reason(end) in ("exit", "exception")):
+            findings, checked = self._checks.report()
+            for finding in findings:
+                self._link.send(m.FindingMet(finding))
+            self._link.send(msgspec.structs.replace(checked, pid=os.getpid()))
         algorithms = None
         if prints is not None and not self._named_algorithms:
             self._named_algorithms, algorithms = True, ALGORITHMS
@@ -110,11 +119,12 @@ class Trace:
         returning: FrameType | None,
         *,
         inner: bool,
+        last: bool,
     ) -> tuple[tuple[m.Effect, ...] | None, dict[str, str | None] | None]:
         """The effects of the phase done and the fingerprints of everything, as far as they are wanted. At an `inner`
         boundary no phase is done: what has happened is told with the phase that it is part of.
         """
-        if not (self._wanted.effects or self._wanted.fingerprints):
+        if not (self._wanted.effects or self._wanted.fingerprints or self._checks is not None):
             return None, None
         registry = self._registry
         try:
@@ -125,13 +135,16 @@ class Trace:
             after = effects.take(registry)
             self._kept_alive.keep(registry.named)
             found: tuple[m.Effect, ...] | None = None
-            if self._wanted.effects:
+            if self._wanted.effects or self._checks is not None:
                 named: list[m.Effect] = []
                 within = boundary.done is not None or bool(boundary.inside)
                 if self._before is not None and not inner and (within or boundary.next is None):
                     done = phases.last if within else None
                     named = self._returns.since_boundary(done, phases.open, self._before, after)
                 found = tuple(nonfinite.marked(named, registry))
+                if self._checks is not None:
+                    done = phases.last if boundary.done is not None else None
+                    self._checks.look(boundary, done, self._before, after, found, registry, stack, last=last)
             if not inner:
                 registry.release()
                 self._before = after
@@ -140,6 +153,7 @@ class Trace:
                     self._before = effects.take(registry)
         finally:
             registry.release()
+        found = found if self._wanted.effects else None
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None
 
     def _newest_loss(self, stack: list[FrameType], known: float | None, phases: PhaseTracker) -> float | None:

@@ -6,6 +6,7 @@ SYNOPSES = {
     "": "stepdbg [OPTIONS] TARGET...",
     "run": "stepdbg run --headless [OPTIONS] TARGET...",
     "trace": "stepdbg trace [-o FILE] [OPTIONS] TARGET...",
+    "check": "stepdbg check [OPTIONS] TARGET...",
     "ls": "stepdbg ls",
     "attach": "stepdbg attach [--ascii] [SESSION]",
     "stop": "stepdbg stop SESSION",
@@ -15,6 +16,7 @@ _DOES = {
     "": "step through the training that TARGET runs",
     "run": "run it with no screen, until a breakpoint",
     "trace": "run it and write a line for each boundary between two phases",
+    "check": "run its first updates and say what is wrong",
     "ls": "list the sessions",
     "attach": "come back to a session (the newest, if not named)",
     "stop": "end a session and its training",
@@ -61,7 +63,16 @@ options of trace
   --effects         tell what each phase did to which object
   --fingerprints    tell the fingerprint of everything alive at each boundary
 """
-_TRACE_PYTHON = "  --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)\n"
+_CHECK_OPTIONS = """\
+options of check
+  --updates N       end the target after N updates (default: 20)
+  --select RULES    check these rules only, with commas between them: docs/rules
+  --ignore RULES    do not check these; `# stepdbg: ignore[RULE]` at the end of a line does it for that line
+  --format FORMAT   text, json, github (annotations for its workflows) or sarif (default: text)
+  --json            the same as --format json: the report alone on stdout, what the target writes there on stderr
+The exit status is 0 where nothing was found, 1 where something was, 2 where nothing could be checked.
+"""
+_PYTHON = "  --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)\n"
 
 
 def usage(command: str = "") -> str:
@@ -72,10 +83,12 @@ def usage(command: str = "") -> str:
             case "run":
                 return f"{first}\n{_TARGET}\n{_OPTIONS}{_HEADLESS}"
             case "trace":
-                return f"{first}\n{_TARGET}\n{_TRACE_OPTIONS}{_TRACE_PYTHON}"
+                return f"{first}\n{_TARGET}\n{_TRACE_OPTIONS}{_PYTHON}"
+            case "check":
+                return f"{first}\n{_TARGET}\n{_CHECK_OPTIONS}{_PYTHON}"
             case "attach":
                 return f"{first}\n  --ascii           draw with plain characters only\n"
         return first
     width = max(map(len, SYNOPSES.values())) + 2
     lines = [f"{'usage:' if not name else '      '} {words:<{width}}{_DOES[name]}" for name, words in SYNOPSES.items()]
-    return "\n".join([*lines, "", _TARGET, _OPTIONS + _SCREEN_OPTIONS, _TRACE_OPTIONS.rstrip()]) + "\n"
+    return "\n".join([*lines, "", _TARGET, _OPTIONS + _SCREEN_OPTIONS, _TRACE_OPTIONS, _CHECK_OPTIONS.rstrip()]) + "\n"

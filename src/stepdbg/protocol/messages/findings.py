@@ -1,0 +1,61 @@
+"""What the rules have found wrong with a training run, and what they have found right."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stepdbg.protocol.messages.base import Message, Part
+
+FindingSeverity = Literal["error", "warning", "info"]
+
+
+class Finding(Part, frozen=True):
+    """One thing that a rule has found."""
+
+    rule: str
+    """The name of the rule: `stale-gradients`."""
+    severity: FindingSeverity
+    message: str
+    """What is wrong, in one sentence."""
+    objects: tuple[str, ...] = ()
+    """The names of what it is about, as the user would write them."""
+    file: str = ""
+    line: int = 0
+    """The user's line that is to be looked at; 0 where it is not known."""
+    first: int = 0
+    """The update in which it was met first; 0 where training had not begun."""
+    last: int = 0
+    """The update in which it was met last, so far."""
+    evidence: str = ""
+    """What was measured, in numbers."""
+    cause: str = ""
+    """Why it is so, where that is known."""
+    fix: str = ""
+    """What to write instead, in a line or two."""
+    rank: int = 0
+    boundary: int = 0
+    """The boundary, by its index, at which it was met first."""
+
+    @property
+    def key(self) -> tuple[str, str, int, tuple[str, ...]]:
+        """What tells it from other findings: the same thing met again is not another one."""
+        return self.rule, self.file, self.line, self.objects
+
+
+class FindingMet(Message, frozen=True):
+    """A rule has found something, or has met it again by the end. From a rank to the hub, and on to its clients."""
+
+    finding: Finding
+
+
+class Checked(Message, frozen=True):
+    """The rules have seen all that they were to see. From a rank to the hub, and on to the launcher."""
+
+    updates: int
+    """The number of updates that were looked at."""
+    right: tuple[str, ...] = ()
+    """What is known to be right, in words."""
+    unchecked: tuple[str, ...] = ()
+    """What could not be looked at, and why."""
+    pid: int = 0
+    rank: int = 0

@@ -1,0 +1,140 @@
+"""The rules of one run: which there are, what they are shown, and what becomes of what they find.
+
+Whoever looks at a boundary shows it to the engine (`look`), which shows it to each rule. A rule that fails is left out
+from then on, and said to be: nothing that it does may reach training.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Collection, Iterator, Sequence
+from types import FrameType
+
+import msgspec
+
+from stepdbg.protocol.messages import Boundary, Checked, Effect, Finding
+from stepdbg.tracer.checks import rules as folder
+from stepdbg.tracer.checks.moment import Moment, Place
+from stepdbg.tracer.checks.rule import Rule
+from stepdbg.tracer.effects.effects import ObjectSnapshot
+from stepdbg.tracer.introspect.failures import in_words
+from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.phases.phase import Phase
+
+_IGNORED = re.compile(r"#\s*stepdbg:\s*ignore(?:\[([^\]]*)\])?")
+
+
+def all_rules() -> list[type[Rule]]:
+    """The classes of all rules, by name."""
+    found = []
+    for module in pkgutil.iter_modules(folder.__path__):
+        name = "".join(part.title() for part in module.name.split("_"))
+        found.append(getattr(importlib.import_module(f"{folder.__name__}.{module.name}"), name))
+    return sorted(found, key=lambda rule: rule.name)
+
+
+class Engine:
+    """The rules of one training process.
+
+    Args:
+        names: The names of the rules to run; None for all.
+    """
+
+    def __init__(self, names: Collection[str] | None = None) -> None:
+        self._rules = [rule() for rule in all_rules() if names is None or rule.name in names]
+        self._failed: dict[str, str] = {}
+        """The rules that have failed, each with why."""
+        self._found: dict[object, Finding] = {}
+        """What was found, by its key."""
+        self._index = 0
+        """The boundary looked at last."""
+        self._places: dict[str, Place] = {}
+        self._updates: set[int] = set()
+
+    def look(
+        self,
+        boundary: Boundary,
+        phase: Phase | None,
+        before: ObjectSnapshot | None,
+        after: ObjectSnapshot,
+        effects: Sequence[Effect],
+        registry: Registry,
+        stack: Sequence[FrameType],
+        *,
+        last: bool = False,
+    ) -> list[Finding]:
+        """Show a boundary to the rules; what they find that was not found before.
+
+        Args:
+            boundary: Where training stands.
+            phase: The phase done.
+            before: The snapshot from the boundary before; None where nobody looked there.
+            after: The snapshot.
+            effects: What the phase done did.
+            registry: What is alive; refreshed.
+            stack: The training thread's frames, innermost first.
+            last: Nothing will be looked at after it.
+        """
+        if boundary.index == self._index:
+            return []
+        if before is None or boundary.index != self._index + 1:
+            self._forget()
+        self._index = boundary.index
+        if phase is not None and phase.place is not None and boundary.done is not None:
+            self._places[boundary.done] = phase.place
+        if boundary.done == "step" and before is not None:
+            self._updates.add(boundary.update)
+        moment = Moment(boundary, phase, before, after, effects, registry, stack, self._places, len(self._updates))
+        return [*self._new(moment, last=last)]
+
+    def report(self) -> tuple[list[Finding], Checked]:
+        """Everything that was found, and what is right or was not looked at."""
+        silent = {finding.rule for finding in self._found.values()}
+        right = [words for rule in self._sound() if rule.name not in silent and (words := rule.right())]
+        unchecked = [words for rule in self._sound() if (words := rule.unchecked())]
+        unchecked += [f"{name}: the rule failed ({why})" for name, why in self._failed.items()]
+        return [*self._found.values()], Checked(len(self._updates), tuple(right), tuple(unchecked))
+
+    def _new(self, moment: Moment, *, last: bool) -> Iterator[Finding]:
+        for rule in self._sound():
+            try:
+                for finding in (*rule.look(moment), *(rule.end(moment) if last else ())):
+                    if self._note(finding):
+                        yield self._found[finding.key]
+            except Exception as error:
+                self._failed[rule.name] = in_words(error)
+
+    def _note(self, finding: Finding) -> bool:
+        """Keep a finding; whether it is a new one."""
+        known = self._found.get(finding.key)
+        if known is not None:
+            self._found[finding.key] = msgspec.structs.replace(known, last=max(known.last, finding.last))
+            return False
+        if is_ignored(finding):
+            return False
+        self._found[finding.key] = finding
+        return True
+
+    def _sound(self) -> list[Rule]:
+        return [rule for rule in self._rules if rule.name not in self._failed]
+
+    def _forget(self) -> None:
+        for rule in self._sound():
+            rule.forget()
+
+
+def is_ignored(finding: Finding) -> bool:
+    """Whether the line of a finding says `# stepdbg: ignore`, of everything or of its rule."""
+    if not finding.line:
+        return False
+    try:
+        with open(finding.file, encoding="utf-8", errors="replace") as file:
+            text = next((line for number, line in enumerate(file, 1) if number == finding.line), "")
+    except OSError:
+        return False
+    found = _IGNORED.search(text)
+    if found is None:
+        return False
+    return found[1] is None or finding.rule in [one.strip() for one in found[1].split(",")]
