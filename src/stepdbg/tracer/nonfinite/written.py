@@ -16,8 +16,9 @@ from stepdbg.tracer.objects.other_threads import gradients
 from stepdbg.tracer.objects.registry import Registry
 
 _version = torch.Tensor._version.__get__  # type: ignore[attr-defined]
-_ANEW = 64
-"""After so many looks what there is is listed anew, though nothing was seen to come or go."""
+_ANEW = 512
+"""After so many looks, of which an update takes six, what there is is listed anew, though nothing was seen to come or
+go. With 30 parameters and Adam that takes 0.6 ms."""
 Tensors = list[weakref.ref[torch.Tensor]]
 
 
@@ -97,7 +98,7 @@ class Written:
         self.is_wide = all(one.dtype is not torch.float16 for one in found.values())
         self._optimizers = list(map(weakref.ref, optimizers))
         self._loose = [weakref.ref(one) for key, one in found.items() if key not in held]
-        self._states = [
+        states = [
             weakref.ref(value)
             for optimizer in optimizers
             for _, state in states_of(optimizer)
@@ -105,7 +106,9 @@ class Written:
             if is_a(value, torch.Tensor) and value.dim()
         ]
         self._with_state = sum(len(one.state) for one in optimizers)
-        self._counted.pop("state", None)
+        if [*map(id, states)] != [*map(id, self._states)]:  # (all who refer weakly to one tensor share the reference)
+            self._states = states
+            self._counted.pop("state", None)
 
     def _count(self, kind: Kind, parameters: Sequence[torch.Tensor]) -> list[int]:
         if kind == "parameter":
