@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 from stepdbg.commands.check.findings import Findings
 from stepdbg.commands.check.report import REPORTS
 from stepdbg.commands.check.rule_names import chosen_rules
 from stepdbg.commands.headless import run_target
-from stepdbg.commands.printing import put
+from stepdbg.commands.printing import put, say
 from stepdbg.commands.target import find_target
 from stepdbg.commands.trace.ending import Endings
 from stepdbg.commands.trace.stacks import show_stacks
@@ -18,6 +19,8 @@ from stepdbg.hub.launch import Launch
 from stepdbg.protocol.messages import SessionChanged, ToClient, Traced, Tracing
 
 DEFAULT_UPDATES = 20
+PATIENCE_SECONDS = 60.0
+"""So long may a script take to its first phase before something is said."""
 CLEAN, FOUND, COULD_NOT = 0, 1, 2
 """The exit status: nothing more than facts was found; something was; nothing could be checked."""
 
@@ -54,9 +57,13 @@ def check(
     wanted = Tracing(updates=updates, rules=rules)
     found, endings = Findings(), Endings(updates)
 
+    still = threading.Timer(PATIENCE_SECONDS, _say_what_is_waited_for)
+    still.daemon = True
+
     def hear(message: ToClient) -> None:
         found.hear(message)
         if isinstance(message, Traced):
+            still.cancel()
             endings.note(message)
         elif isinstance(message, SessionChanged):
             endings.see(message.session.ranks)
@@ -64,12 +71,21 @@ def check(
     launch = Launch(target.argv, target.script, os.getcwd(), go="continue", terminal=False, trace=wanted)
     apart = form in ("json", "sarif")
     sys.stdout.flush()
+    still.start()
     status = run_target(target, launch, hear, show_stacks, endings.started, output=2 if apart else None)
     ending = _ending(found, status, orderly=endings.orderly)
+    still.cancel()
     put(REPORTS[form](found, ending))
     if found.bad:
         return FOUND
     return COULD_NOT if found.updates == 0 or not found.complete or found.failure is not None else CLEAN
+
+
+def _say_what_is_waited_for() -> None:
+    say(
+        f"after {PATIENCE_SECONDS:.0f} s no forward, backward or step has begun; ctrl+\\ shows where the script is, "
+        "ctrl+c ends it"
+    )
 
 
 def _ending(found: Findings, status: int, *, orderly: bool) -> str:

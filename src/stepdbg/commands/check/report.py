@@ -27,7 +27,7 @@ _SARIF_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 def text_report(found: Findings, ending: str) -> str:
     """For people: each finding with its evidence, cause and fix; what is right; what was not looked at."""
     parts = [_in_words(one) for one in found.all]
-    last = [_summary(found)]
+    last = [_summary(found)] if found.updates or parts else []
     if ending:
         last.append(ending)
     if found.right:
@@ -52,7 +52,8 @@ def json_report(found: Findings, ending: str) -> str:
 def github_report(found: Findings, ending: str) -> str:
     """An annotation a finding, for the log of a workflow."""
     lines = [_annotation(one) for one in found.all]
-    return "\n".join([*lines, _summary(found), *([ending] if ending else [])]) + "\n"
+    lines += [_summary(found)] if found.updates or lines else []
+    return "\n".join([*lines, *([ending] if ending else [])]) + "\n"
 
 
 def sarif_report(found: Findings, ending: str) -> str:

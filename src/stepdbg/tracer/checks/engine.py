@@ -52,6 +52,8 @@ class Engine:
         """The boundary looked at last."""
         self._places: dict[str, Place] = {}
         self._updates: set[int] = set()
+        self._by_hand = True
+        """Whether no optimizer was there at any step."""
 
     def look(
         self,
@@ -86,6 +88,7 @@ class Engine:
             self._places[boundary.done] = phase.place
         if boundary.done == "step" and before is not None:
             self._updates.add(boundary.update)
+            self._by_hand = self._by_hand and not registry.has_optimizers
         moment = Moment(boundary, phase, before, after, effects, registry, stack, self._places, len(self._updates))
         return [*self._new(moment, last=last)]
 
@@ -94,6 +97,8 @@ class Engine:
         silent = {finding.rule for finding in self._found.values()}
         right = [words for rule in self._sound() if rule.name not in silent and (words := rule.right())]
         unchecked = [words for rule in self._sound() if (words := rule.unchecked())]
+        if self._updates and self._by_hand:
+            unchecked.append("what concerns optimizers: the script steps by hand")
         unchecked += [f"{name}: the rule failed ({why})" for name, why in self._failed.items()]
         return [*self._found.values()], Checked(len(self._updates), tuple(right), tuple(unchecked))
 

@@ -144,7 +144,9 @@ class Trace:
                 found = tuple(nonfinite.marked(named, registry))
                 if self._checks is not None:
                     done = phases.last if boundary.done is not None else None
-                    self._checks.look(boundary, done, self._before, after, found, registry, stack, last=last)
+                    new = self._checks.look(boundary, done, self._before, after, found, registry, stack, last=last)
+                    for finding in new:  # told at once: a process may end without a word
+                        self._link.send(m.FindingMet(finding))
             if not inner:
                 registry.release()
                 self._before = after
