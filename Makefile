@@ -46,7 +46,7 @@ record: $(INSTALLED)  ## what the fake debuggee replays: answers of the real tra
 
 bench: $(INSTALLED)  ## every budget, measured side by side on a real terminal; overhead also beside other tools
 	$(INSTALL) -e '.[peers]'
-	for b in first_paint step_latency bytes_per_step inspector many_tensors tracing overhead breakpoints public_api; do \
+	for b in first_paint step_latency bytes_per_step inspector many_tensors tracing checking overhead breakpoints public_api; do \
 		PYTHONPATH=tests $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 gpu:  ## what only a GPU can tell: bits, waits, memory, speed; eight minutes at most; see CONTRIBUTING.md
