@@ -112,11 +112,11 @@ def _obey(request: Request) -> int:
             wanted = Tracing(options.effects, options.fingerprints, options.updates)
             return trace(options.target, wanted, python=options.python, output=options.output)
         case "check":
-            from stepdbg.commands.check.command import DEFAULT_UPDATES, check
+            from stepdbg.commands.check.command import check
 
             return check(
                 options.target,
-                updates=options.updates or DEFAULT_UPDATES,
+                updates=options.updates,
                 python=options.python,
                 form=options.form,
                 select=options.select,

@@ -172,3 +172,27 @@ def test_an_option_that_makes_no_sense_is_refused_in_a_line(
     status, out, err = run(*STEPDBG, "check", *options, write(tmp_path, SOUND))
     assert (status, out, err.count(b"\n")) == (2, b"", 1)
     assert words in err.decode()
+
+
+PROJECTS = [
+    ('ignore = ["stale-gradients"]', 0, "nothing found"),
+    ('select = ["activated-logits"]', 0, "nothing found"),
+    ("updates = 2", 1, "2 updates checked"),
+    ('ignore = ["stale"]', 2, "there is no rule 'stale'"),
+    ("ignor = []", 2, "knows no 'ignor'; did you mean ignore?"),
+    ("updates = 0", 2, "has to be a number from 1 up"),
+    ("ignore = [", 2, "is no TOML"),
+]
+
+
+@pytest.mark.parametrize(("table", "status", "words"), PROJECTS)
+def test_the_project_s_file_says_what_is_checked(
+    table: str, status: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.stepdbg.check]\n{table}\n")
+    (tmp_path / "below").mkdir()
+    script = write(tmp_path, STALE)
+    monkeypatch.chdir(tmp_path / "below")
+    told, out, err = run(*CHECK, script)
+    assert told == status
+    assert words in (out + err).decode().replace("\n    ", " ")

@@ -6,6 +6,7 @@ import difflib
 
 import msgspec
 from scripts.courses.course import Course
+from scripts.courses.truly_wrong import TRULY_WRONG
 from scripts.running import Free, Outcome, Runs, course, passing_over_evaluation
 
 from stepdbg.protocol import messages as m
@@ -21,6 +22,7 @@ def check(runs: Runs, expected: Course) -> None:
     _phases(runs, expected)
     _names(runs, expected)
     _places(runs, expected)
+    _findings(runs)
     if runs.free is not None:
         _came_to_the_same(runs, runs.free)
 
@@ -73,6 +75,12 @@ def _places(runs: Runs, expected: Course) -> None:
     for phase, line in expected.lines.items():
         boundary = next(line for line in runs.lines if line.next == phase)
         assert text[boundary.line - 1].strip() == line
+
+
+def _findings(runs: Runs) -> None:
+    """The rules find nothing but facts, and what is truly wrong."""
+    found = {(one.rule, one.message) for one in runs.found if one.severity != "info"}
+    assert {rule for rule, _ in found} == TRULY_WRONG.get(runs.script.stem, {}).keys(), found
 
 
 def _came_to_the_same(runs: Runs, free: Free) -> None:

@@ -17,6 +17,7 @@ from harness.deadline import deadline
 from harness.place import STEPDBG, Place
 from tracer.bare_hub import Debuggee, bare, debuggee
 
+from stepdbg.commands.check.rule_names import rule_names
 from stepdbg.protocol import messages as m
 from stepdbg.protocol.page import Page
 from stepdbg.traces import line as trace_line
@@ -85,6 +86,8 @@ class Runs(NamedTuple):
     """Of the trace."""
     stepping: Stepped
     free: Free | None = None
+    found: tuple[m.Finding, ...] = ()
+    """What the rules have found, from its beginning to its end."""
 
 
 def run(place: Place, script: Path, file: Path, *arguments: str, look: Look | None = None, free: bool = False) -> Runs:
@@ -93,16 +96,22 @@ def run(place: Place, script: Path, file: Path, *arguments: str, look: Look | No
     `look` may ask at each stop of stepping; `free` has it run free as well.
     """
     command = [str(script), *arguments]
+    found: list[m.Finding] = []
     with ThreadPoolExecutor(3) as pool:
         bare_run = pool.submit(bare, *command, cold=script.stem in COLD)
         by_command = script.stem in BY_COMMAND or script.parent != PROGRAMS
-        traced = pool.submit(_trace if by_command else _trace_by_protocol, command, file, place)
+        if by_command:
+            traced = pool.submit(_trace, command, file, place)
+        else:
+            traced = pool.submit(_trace_by_protocol, command, file, found)
         stepped = pool.submit(step_through, *command, look=look, cold=script.stem in COLD)
         outcome, stepping = stepped.result()
         freely = run_free(*command) if free else None
         outcomes = (Outcome(*bare_run.result()), traced.result(), outcome)
     lines = [json.loads(line, object_hook=lambda fields: SimpleNamespace(**fields)) for line in file.open()]
-    return Runs(script, *outcomes, lines, stepping, freely)
+    if by_command:
+        _by_rules(command, found, cold=script.stem in COLD)
+    return Runs(script, *outcomes, lines, stepping, freely, tuple(found))
 
 
 def run_free(*command: str) -> Free:
@@ -125,10 +134,19 @@ def _trace(script: list[str], file: Path, place: Place) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-def _trace_by_protocol(script: list[str], file: Path, _: Place) -> Outcome:
-    wanted = m.Tracing(effects=True, fingerprints=True)
+def _by_rules(script: list[str], found: list[m.Finding], *, cold: bool) -> None:
+    """Have the rules look at each boundary of a script that was traced without them."""
+    with debuggee(*script, go="continue", trace=m.Tracing(rules=rule_names()), cold=cold) as training:
+        list(training.stops("continue"))
+        found += training.found
+        training.end()
+
+
+def _trace_by_protocol(script: list[str], file: Path, found: list[m.Finding]) -> Outcome:
+    wanted = m.Tracing(effects=True, fingerprints=True, rules=rule_names())
     with debuggee(*script, go="continue", trace=wanted) as training:
         list(training.stops("continue"))
+        found += training.found
         file.write_bytes(b"".join(trace_line.line(traced) for traced in training.traced))
         return Outcome(*training.end())
 

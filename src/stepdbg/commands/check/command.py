@@ -6,8 +6,10 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from stepdbg.commands.check.findings import Findings
+from stepdbg.commands.check.project import project_checks
 from stepdbg.commands.check.report import REPORTS
 from stepdbg.commands.check.rule_names import chosen_rules
 from stepdbg.commands.headless import run_target
@@ -28,7 +30,7 @@ CLEAN, FOUND, COULD_NOT = 0, 1, 2
 def check(
     words: Sequence[str],
     *,
-    updates: int = DEFAULT_UPDATES,
+    updates: int | None = None,
     python: str | None = None,
     form: str = "text",
     select: Sequence[str] = (),
@@ -40,19 +42,22 @@ def check(
 
     Args:
         words: TARGET and its own arguments.
-        updates: the number of updates after which the target is ended.
+        updates: the number of updates after which the target is ended; None for what the project says, or 20.
         python: the interpreter of `--python`; None for our own.
         form: how the report is written: `text`, `json`, `github` or `sarif`.
-        select: the rules to run; empty for all.
-        ignore: the rules not to run.
+        select: the rules to run; empty for those that the project says, or all.
+        ignore: the rules not to run, beside those that the project says.
 
     Returns:
         0 where nothing was found, 1 where something was, 2 where nothing could be checked.
 
     Raises:
-        UsageError: the target cannot run, a rule is called otherwise, or there is no place for the session.
+        UsageError: the target cannot run, a rule is called otherwise, the project's file is wrong, or there is no
+            place for the session.
     """
-    rules = chosen_rules(select, ignore)
+    project = project_checks(Path.cwd())
+    rules = chosen_rules(select or project.select, (*ignore, *project.ignore), project.file)
+    updates = updates or project.updates or DEFAULT_UPDATES
     target = find_target(words, python)
     wanted = Tracing(updates=updates, rules=rules)
     found, endings = Findings(), Endings(updates)

@@ -18,12 +18,13 @@ def rule_names() -> tuple[str, ...]:
     return tuple(sorted(name.replace("_", "-") for name in files))
 
 
-def chosen_rules(select: Sequence[str], ignore: Sequence[str]) -> tuple[str, ...]:
+def chosen_rules(select: Sequence[str], ignore: Sequence[str], file: str = "") -> tuple[str, ...]:
     """The rules to run.
 
     Args:
         select: Those and no others; empty for all.
         ignore: Those not.
+        file: The file that says some of it; empty for none.
 
     Raises:
         UsageError: one is called otherwise, or none is left.
@@ -31,7 +32,9 @@ def chosen_rules(select: Sequence[str], ignore: Sequence[str]) -> tuple[str, ...
     names = rule_names()
     for name in (*select, *ignore):
         if name not in names:
-            raise UsageError(f"there is no rule {name!r}{did_you_mean(name, names)}; the rules are {', '.join(names)}")
+            where = f" ({file})" if file else ""
+            like = did_you_mean(name, names)
+            raise UsageError(f"there is no rule {name!r}{where}{like or '; docs/rules lists them'}")
     found = tuple(name for name in (select or names) if name not in ignore)
     if not found:
         raise UsageError("no rule is left to be checked")
