@@ -101,9 +101,11 @@ class LossGraph:
                 self.nodes.append(other)
 
 
-def output_shape(node: Node) -> tuple[int, ...] | None:
-    """The shape of what a node made, as autograd notes it; None where this torch does not tell."""
+def output_shape(node: Node, number: int = 0) -> tuple[int, ...] | None:
+    """The shape of what a node made (of several results, of that one), as autograd notes it; None where this torch
+    does not tell.
+    """
     try:
-        return tuple(node._input_metadata[0].shape)
+        return tuple(node._input_metadata[number].shape)
     except (AttributeError, IndexError, TypeError, RuntimeError):
         return None

@@ -65,6 +65,20 @@ def cuts_in(code: CodeType) -> list[tuple[int, str]]:
     return [(line, how) for one, how in found for line in _lines(iter((one,)))]
 
 
+def line_that_binds(code: CodeType, place: int, name: str) -> int | None:
+    """The line of the expression that a variable was bound to last before an instruction; in a loop, if there is none
+    before it, of the last after it.
+
+    Args:
+        code: Of the function or module.
+        place: The offset of the instruction.
+        name: The variable.
+    """
+    statement = _binding(code, name, place) or _binding(code, name, len(code.co_code))
+    lines = [one.positions.lineno for one in statement[:-1] if one.positions is not None and one.positions.lineno]
+    return max(lines, key=lines.count) if lines else None
+
+
 def behind(code: CodeType, place: int, name: str, deep: int = 0) -> tuple[str, ...]:
     """The variables that one is made of and by, in the statement that binds it last before an instruction and in those
     that bind them.
