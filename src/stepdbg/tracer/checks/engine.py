@@ -16,7 +16,7 @@ import msgspec
 
 from stepdbg.protocol.messages import Boundary, Checked, Effect, Finding
 from stepdbg.tracer.checks import rules as folder
-from stepdbg.tracer.checks.moment import Moment, Place
+from stepdbg.tracer.checks.moment import Explain, Moment, Place, nothing_is_bad
 from stepdbg.tracer.checks.rule import Rule
 from stepdbg.tracer.effects.effects import ObjectSnapshot
 from stepdbg.tracer.introspect.failures import in_words
@@ -64,6 +64,7 @@ class Engine:
         effects: Sequence[Effect],
         registry: Registry,
         stack: Sequence[FrameType],
+        explain: Explain = nothing_is_bad,
         *,
         last: bool = False,
     ) -> list[Finding]:
@@ -77,6 +78,7 @@ class Engine:
             effects: What the phase done did.
             registry: What is alive; refreshed.
             stack: The training thread's frames, innermost first.
+            explain: Tells what is not finite and was found since the boundary before, or in the loss that it is given.
             last: Nothing will be looked at after it.
         """
         if boundary.index == self._index:
@@ -89,7 +91,9 @@ class Engine:
         if boundary.done == "step" and before is not None:
             self._updates.add(boundary.update)
             self._by_hand = self._by_hand and not registry.has_optimizers
-        moment = Moment(boundary, phase, before, after, effects, registry, stack, self._places, len(self._updates))
+        moment = Moment(
+            boundary, phase, before, after, effects, registry, stack, self._places, len(self._updates), explain
+        )
         return [*self._new(moment, last=last)]
 
     def report(self) -> tuple[list[Finding], Checked]:

@@ -5,7 +5,7 @@ Everything lives only as long as training stands there: a rule keeps names, numb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import FrameType
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from stepdbg.protocol.messages import Boundary, Effect
+from stepdbg.protocol.messages import BadValue, Boundary, Effect
 from stepdbg.tracer.checks.loss_graph import LossGraph
 from stepdbg.tracer.effects.effects import ObjectRecord, ObjectSnapshot
 from stepdbg.tracer.introspect.layout import modules_of, optimized_by
@@ -25,6 +25,12 @@ from stepdbg.tracer.phases.phase import Phase
 
 Place = tuple[str, int]
 """A file and a line of the user's."""
+Explain = Callable[[torch.Tensor | None], BadValue | None]
+"""Tells what is not finite and was found since the boundary before, or in a loss."""
+
+
+def nothing_is_bad(loss: torch.Tensor | None) -> BadValue | None:
+    """What is told where nobody looks whether all is finite: nothing."""
 
 
 class Moment:
@@ -40,6 +46,7 @@ class Moment:
         stack: The training thread's frames, innermost first.
         places: Where each phase was called last, by its name.
         updates: The number of updates that were looked at from their beginning.
+        explain: Tells what is not finite.
     """
 
     def __init__(
@@ -53,11 +60,13 @@ class Moment:
         stack: Sequence[FrameType],
         places: Mapping[str, Place],
         updates: int = 0,
+        explain: Explain = nothing_is_bad,
     ) -> None:
         self.boundary, self.phase, self.registry, self.stack = boundary, phase, registry, stack
         self.before, self.after, self.effects = before, after, effects
         self._places = places
         self.updates = updates
+        self._explain = explain
 
     # where training stands
 
@@ -113,6 +122,19 @@ class Moment:
         call.
         """
         return [one for one in self.effects if one.after or one.before]
+
+    # what is not finite
+
+    @cached_property
+    def bad(self) -> BadValue | None:
+        """The first value that is not finite, if it was found since the boundary before; None where all was finite
+        since, or nobody looks.
+        """
+        return self._explain(None)
+
+    def bad_loss(self, loss: torch.Tensor) -> BadValue | None:
+        """What has made a loss that is not finite; None where nobody looks."""
+        return self._explain(loss)
 
     # what is alive
 

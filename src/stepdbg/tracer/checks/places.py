@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from types import CodeType, FunctionType
 
 from stepdbg.tracer.checks.loss_graph import Node
 from stepdbg.tracer.checks.moment import Moment, Place
 from stepdbg.tracer.introspect import stack as frames
-from stepdbg.tracer.introspect.variable_uses import line_that_binds
+from stepdbg.tracer.introspect.layout import modules_of
+from stepdbg.tracer.introspect.variable_uses import line_that_binds, lines_that_name
 
 
 def line_of(moment: Moment, nodes: Iterable[Node], names: Mapping[Node, str]) -> Place | None:
@@ -36,3 +38,36 @@ def line_that_binds_name(moment: Moment, name: str) -> Place | None:
             if line is not None:
                 return code.co_filename, line
     return None
+
+
+def line_that_names(moment: Moment, operator: str) -> Place | None:
+    """The only line that names an operator (`sqrt`) in the user's functions that are running, that the modules of these
+    define, and in the forwards of models; None where there are several, or none.
+    """
+    found = {
+        (code.co_filename, line)
+        for code in {id(code): code for code in _codes(moment)}.values()
+        if frames.origin(code.co_filename) == "user"
+        for line in lines_that_name(code, operator)
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _codes(moment: Moment) -> Iterator[CodeType]:
+    for frame in moment.stack:
+        if frames.origin(frame.f_code.co_filename) == "user":
+            yield frame.f_code
+            for value in list(frame.f_globals.values()):
+                yield from _of(value)
+    for _, model in moment.models:
+        for _, module in modules_of(model):
+            for kind in type.mro(type(module)):
+                yield from _of(kind)
+
+
+def _of(value: object) -> Iterator[CodeType]:
+    """The code of a function, or of the functions of a class."""
+    if type(value) is FunctionType:
+        yield value.__code__
+    elif type(value) is type:
+        yield from (one.__code__ for one in vars(value).values() if type(one) is FunctionType)

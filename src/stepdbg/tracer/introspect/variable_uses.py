@@ -50,6 +50,11 @@ def lines_that_call(code: CodeType, name: str, method: str) -> tuple[int, ...]:
     return _lines(one for at, one in found if _reads(one) == method and _subject(code, at) == name)
 
 
+def lines_that_name(code: CodeType, name: str) -> tuple[int, ...]:
+    """The lines in which that attribute or variable stands: `x.sqrt()`, `torch.sqrt(x)`, `sqrt(x)`."""
+    return _lines(one for one in _instructions(code) if _reads(one) == name or name in _loaded(one))
+
+
 def writes_in(code: CodeType) -> list[tuple[int, str]]:
     """The lines that write a variable in place, each with the variable."""
     found = enumerate(_instructions(code))

@@ -106,7 +106,9 @@ class Checks:
         self.on = False
         """Whether anything is looked at."""
         self.number = 0
-        """The number of the breakpoint that asks for it."""
+        """The number of the breakpoint that asks for it; 0 where only the rules do."""
+        self.for_rules = False
+        """Whether the rules ask for it, which are told where training does not stop."""
         self.found: Finding | None = None
         """The first bad value, until training has stopped for it."""
         self.calls = Calls()
@@ -138,8 +140,8 @@ class Checks:
         """Look from now on if one of these breakpoints asks for it."""
         point = next((one for one in points if one.first_bad and one.enabled), None)
         self.number = point.number if point is not None else 0
-        if (point is not None) != self.on:
-            self.on = point is not None
+        if (on := point is not None or self.for_rules) != self.on:
+            self.on = on
             self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -313,8 +315,8 @@ class Checks:
                 return self._grads
             case "state":
                 return self._written.states()
-            case _:
-                return parameters
+            case _:  # what is frozen may hold a mask of -inf
+                return [one for one in parameters if one.requires_grad]
 
     def _is_excused(self) -> bool:
         """Whether a scale is what has made gradients infinite; one that has come down to 1 is not."""

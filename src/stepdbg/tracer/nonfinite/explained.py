@@ -34,14 +34,20 @@ from stepdbg.tracer.tensors.autograd_nodes import walked
 _CALLED = {"output": "the output", "loss": "the loss", "batch": "the batch"}
 
 
-def explained(checks: Checks, registry: Registry) -> BadValue | None:
-    """What the checks have found; None where they have found nothing. The registry is refreshed."""
-    finding = checks.take()
+def explained(checks: Checks, registry: Registry, loss: torch.Tensor | None = None) -> BadValue | None:
+    """What the checks have found; None where they have found nothing. The registry is refreshed.
+
+    Args:
+        checks: What was found.
+        registry: What is alive.
+        loss: One that is not finite, and is to be explained in the place of what they have found.
+    """
+    finding = checks.take() if loss is None else Finding("loss", [loss], True, "loss")
     if finding is None:
         return None
     iterator = checks.fetched() if checks.fetched is not None else None
     try:
-        return _Explanation(finding, checks.calls, registry, iterator, checks.loss).value()
+        return _Explanation(finding, checks.calls, registry, iterator, checks.loss if loss is None else loss).value()
     finally:
         checks.calls.forget()
 

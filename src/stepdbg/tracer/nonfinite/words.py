@@ -21,7 +21,7 @@ def in_words(bad: BadValue) -> str:
     if bad.rows:
         words += f"; {_rows(bad)}"
     if bad.producer is not None:
-        return f"{words}. {_producer(bad.producer)}"
+        return f"{words}. {producer_in_words(bad.producer)}"
     return f"{words}. Its producer is not known: {bad.unknown}" if bad.unknown else words
 
 
@@ -38,7 +38,8 @@ def _listed(numbers: tuple[int, ...]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
 
 
-def _producer(producer: Producer) -> str:
+def producer_in_words(producer: Producer) -> str:
+    """`Made by div in model.norm (train.py:23): 0 / 0 at [3, 7]`."""
     where = f" in {producer.module}" if producer.module else ""
     if producer.line:
         where += f" ({os.path.basename(producer.file)}:{producer.line})"

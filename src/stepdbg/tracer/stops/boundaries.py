@@ -252,7 +252,7 @@ class Boundaries:
             HubLost: nobody is there any more.
         """
         phases, now, checks = self._phases, monotonic_ns(), self._policy.checks
-        if cause.reason == "exit" and checks.on and checks.bad_before(""):
+        if cause.reason == "exit" and checks.on and checks.bad_before("") and checks.number:
             cause = Cause("nan", "", [])
         running, ended = phases.running, cause.reason in ("exit", "nan")
         if ended:
@@ -327,7 +327,14 @@ class Boundaries:
         self._watches.hold(welcome.watches)
         self._server.begin(welcome)
         if welcome.trace is not None:
-            self._trace = Trace(welcome.trace, self._rank.link, self._rank.number, self._returns, self._tracer.gave_up)
+            self._trace = Trace(
+                welcome.trace,
+                self._rank.link,
+                self._rank.number,
+                self._returns,
+                self._policy.checks,
+                self._tracer.gave_up,
+            )
         self._tracer.lines.entered()
         self._tracer.exceptions.entered()
         self._tracer.following.stay_here()

@@ -71,7 +71,7 @@ class BadValuePolicy:
 
     def why(self, at: Arrival) -> Why | None:
         """The first bad value, if it has just been found. What it is, is told where its names are known."""
-        if self._checks.found is None:
+        if self._checks.found is None or not self._checks.number:
             return None
         self._points.listener.hit(self._checks.number, stopped=True)
         return "nan", ""

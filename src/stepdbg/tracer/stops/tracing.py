@@ -13,14 +13,18 @@ from itertools import islice
 from types import FrameType
 
 import msgspec
+import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.checks.engine import Engine
+from stepdbg.tracer.checks.rules.non_finite import NonFinite
 from stepdbg.tracer.effects import effects, nonfinite
 from stepdbg.tracer.effects.fingerprints import ALGORITHMS
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.introspect.stack import scopes
 from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
+from stepdbg.tracer.nonfinite.checks import Checks
+from stepdbg.tracer.nonfinite.explained import explained
 from stepdbg.tracer.objects.outliving import KeptAlive
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import Link
@@ -37,6 +41,7 @@ class Trace:
         link: Link,
         rank: int,
         returns: Returns,
+        nonfinite: Checks,
         tell_of: Callable[[Exception], object],
     ) -> None:
         self._tell_of = tell_of
@@ -52,6 +57,10 @@ class Trace:
         self._named_algorithms = False
         self._checks = Engine(wanted.rules) if wanted.rules is not None else None
         """The rules that look at each boundary."""
+        self._nonfinite = nonfinite
+        if wanted.rules is not None and NonFinite.name in wanted.rules:
+            nonfinite.for_rules = True
+            nonfinite.hold(())
 
     def passes(
         self,
@@ -144,7 +153,9 @@ class Trace:
                 found = tuple(nonfinite.marked(named, registry))
                 if self._checks is not None:
                     done = phases.last if boundary.done is not None else None
-                    new = self._checks.look(boundary, done, self._before, after, found, registry, stack, last=last)
+                    new = self._checks.look(
+                        boundary, done, self._before, after, found, registry, stack, self._explain, last=last
+                    )
                     for finding in new:  # told at once: a process may end without a word
                         self._link.send(m.FindingMet(finding))
             if not inner:
@@ -157,6 +168,13 @@ class Trace:
             registry.release()
         found = found if self._wanted.effects else None
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None
+
+    def _explain(self, loss: torch.Tensor | None) -> m.BadValue | None:
+        """What is not finite and was found since the boundary before, or in that loss."""
+        checks = self._nonfinite
+        if loss is not None and checks.for_rules:
+            return explained(checks, self._registry, loss)
+        return explained(checks, self._registry) if checks.found is not None and not checks.number else None
 
     def _newest_loss(self, stack: list[FrameType], known: float | None, phases: PhaseTracker) -> float | None:
         """A loss is known before `backward` is called on it: the user's frame holds it. One of the last update is none
