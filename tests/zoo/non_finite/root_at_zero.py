@@ -8,7 +8,7 @@ torch.manual_seed(0)
 
 def distance(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     squared = (first - second).square().sum(dim=1)
-    return squared.sqrt()  # <- non-finite: is NaN
+    return squared.sqrt()  # <- non-finite: the result of sqrt is 0
 
 
 encoder = nn.Sequential(nn.Linear(5, 12), nn.Tanh(), nn.Linear(12, 4))
