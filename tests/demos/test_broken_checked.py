@@ -13,7 +13,7 @@ from harness.place import STEPDBG, Place
 BROKEN = Path(__file__).parents[2] / "demos" / "broken.py"
 NAMED = {
     "--no-zero-grad": {"stale-gradients"},
-    "--forgotten-layer": {"not-in-optimizer", "orphan-in-optimizer"},
+    "--forgotten-layer": {"orphan-in-optimizer"},
     "--double-softmax": {"activated-logits"},
     "--epochs=1": set[str](),
 }

@@ -52,6 +52,8 @@ class Engine:
         """The boundary looked at last."""
         self._places: dict[str, Place] = {}
         self._updates: set[int] = set()
+        self._reached: dict[str, int] = {}
+        """The parameters whose gradients a backward has written, each with the update of the last one."""
         self._by_hand = True
         """Whether no optimizer was there at any step."""
 
@@ -91,8 +93,12 @@ class Engine:
         if boundary.done == "step" and before is not None:
             self._updates.add(boundary.update)
             self._by_hand = self._by_hand and not registry.has_optimizers
+        if boundary.done == "backward":
+            written = (one for one in effects if one.kind == "grad" and not (one.after or one.before))
+            self._reached.update((one.object.removesuffix(".grad"), boundary.update) for one in written)
+        updates = len(self._updates)
         moment = Moment(
-            boundary, phase, before, after, effects, registry, stack, self._places, len(self._updates), explain
+            boundary, phase, before, after, effects, registry, stack, self._places, updates, explain, self._reached
         )
         return [*self._new(moment, last=last)]
 

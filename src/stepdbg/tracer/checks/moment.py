@@ -47,6 +47,7 @@ class Moment:
         places: Where each phase was called last, by its name.
         updates: The number of updates that were looked at from their beginning.
         explain: Tells what is not finite.
+        reached: The parameters whose gradients a backward has written, each with the update in which it did so last.
     """
 
     def __init__(
@@ -61,11 +62,13 @@ class Moment:
         places: Mapping[str, Place],
         updates: int = 0,
         explain: Explain = nothing_is_bad,
+        reached: Mapping[str, int] | None = None,
     ) -> None:
         self.boundary, self.phase, self.registry, self.stack = boundary, phase, registry, stack
         self.before, self.after, self.effects = before, after, effects
         self._places = places
         self.updates = updates
+        self.reached: Mapping[str, int] = reached or {}
         self._explain = explain
 
     # where training stands
