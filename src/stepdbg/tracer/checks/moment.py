@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from stepdbg.protocol.messages import BadValue, Boundary, Effect
 from stepdbg.tracer.checks.loss_graph import LossGraph
 from stepdbg.tracer.effects.effects import ObjectRecord, ObjectSnapshot
+from stepdbg.tracer.introspect.fetched import Fetched
 from stepdbg.tracer.introspect.layout import modules_of, optimized_by
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.objects.alive import Alive
@@ -169,6 +170,11 @@ class Moment:
     def record(self, name: str) -> ObjectRecord | None:
         """How an object is now: its fingerprint and version counter."""
         return self.after.get(name)
+
+    @property
+    def fetched(self) -> Fetched | None:
+        """The batch that training has fetched last from a loader."""
+        return self.registry.newest.fetching.newest
 
     @property
     def models(self) -> list[tuple[str, nn.Module]]:

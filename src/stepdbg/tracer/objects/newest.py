@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from stepdbg.protocol.messages import Kind
+from stepdbg.tracer.introspect.fetched import Fetching
 from stepdbg.tracer.introspect.safe_access import FEW, is_a, tensors_in
 from stepdbg.tracer.introspect.trainers import closure_loss
 from stepdbg.tracer.objects.alive import Alive, Slot, maker_of
@@ -32,6 +33,8 @@ class NewestTensors:
         """Whether backward is just being called: then the newest loss is that which it is called on."""
         self.called = Called(earlier.phases)
         """What backward was called on."""
+        self.fetching = Fetching()
+        """What the rules want to know of the batches of loaders."""
         self._earlier = earlier
         self._slots: dict[str, list[Slot]] = {}
         """The newest tensors, by kind."""

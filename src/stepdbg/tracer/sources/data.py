@@ -113,6 +113,8 @@ class DataLoaders:
             try:
                 if tracer.listening() or tracer.following.undecided:
                     hooks._models.on_forward = hooks._fed
+                    if tracer.registry.newest.fetching.on:
+                        tracer.registry.newest.fetching.begins(iterator, sys._getframe(1))
                     hooks._read[iterator] = Reading(hooks._source(self), hooks._source(getattr(self, "dataset", self)))
             except Exception as error:
                 tracer.gave_up(error)
@@ -150,6 +152,8 @@ class DataLoaders:
                     with unseen():
                         tracer.registry.newest.note("batch", batch)
                         tracer.checks.fetched = weakref.ref(self) if tracer.checks.on else None
+                        if tracer.registry.newest.fetching.on:
+                            tracer.registry.newest.fetching.came(self)
                     if not mine:
                         tracer.following.fetched = get_ident(), began, monotonic_ns()
                     if phase is not None:

@@ -57,6 +57,7 @@ class Trace:
         self._named_algorithms = False
         self._checks = Engine(wanted.rules) if wanted.rules is not None else None
         """The rules that look at each boundary."""
+        self._registry.newest.fetching.on = self._checks is not None
         self._nonfinite = nonfinite
         if wanted.rules is not None and NonFinite.name in wanted.rules:
             nonfinite.for_rules = True
