@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType, FunctionType
 
 from stepdbg.tracer.checks.loss_graph import Node
 from stepdbg.tracer.checks.moment import Moment, Place
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import modules_of
-from stepdbg.tracer.introspect.variable_uses import line_that_binds, lines_that_name
+from stepdbg.tracer.introspect.variable_uses import (
+    line_that_binds,
+    lines_that_add,
+    lines_that_append,
+    lines_that_assign,
+    lines_that_name,
+)
 
 
 def line_of(moment: Moment, nodes: Iterable[Node], names: Mapping[Node, str]) -> Place | None:
@@ -71,3 +78,39 @@ def _of(value: object) -> Iterator[CodeType]:
         yield value.__code__
     elif type(value) is type:
         yield from (one.__code__ for one in vars(value).values() if type(one) is FunctionType)
+
+
+def line_that_keeps(moment: Moment, name: str) -> Place | None:
+    """The user's line that puts something into a variable, attribute, list or dictionary of theirs: the one that binds
+    it from its own value, that appends to it, or that assigns it; None where none does.
+
+    Args:
+        moment: Where training stands.
+        name: As the user would write it: `losses`, `history['loss']`, `model.hidden`.
+    """
+    for lines_of in (lines_that_append, lines_that_add, lines_that_assign):
+        found = _places(moment, name, lines_of)
+        if len({place for place, _ in found}) == 1:
+            return found[0][0]
+        if here := [place for place, running in found if running]:
+            return here[0]
+    return None
+
+
+def lines_that_carry(moment: Moment, name: str) -> list[Place]:
+    """The user's lines that make a variable or attribute from its own value: `state = cell(x, state)`."""
+    return [place for place, _ in _places(moment, name, lines_that_add)]
+
+
+def _places(
+    moment: Moment, name: str, lines_of: Callable[[CodeType, str], tuple[int, ...]]
+) -> list[tuple[Place, bool]]:
+    """The lines that do something with what a name ends with, each with whether it is in a function that runs."""
+    last = re.split(r"[.]", name.partition("[")[0])[-1]
+    running = [frame.f_code for frame in moment.stack]
+    return [
+        ((code.co_filename, line), code in running)
+        for code in {id(code): code for code in _codes(moment)}.values()
+        if frames.origin(code.co_filename) == "user"
+        for line in lines_of(code, last)
+    ]

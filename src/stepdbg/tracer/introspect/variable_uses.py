@@ -55,6 +55,45 @@ def lines_that_name(code: CodeType, name: str) -> tuple[int, ...]:
     return _lines(one for one in _instructions(code) if _reads(one) == name or name in _loaded(one))
 
 
+def lines_that_append(code: CodeType, name: str) -> tuple[int, ...]:
+    """The lines that append to a variable, to a part of it or to an attribute of that name."""
+    instructions = _instructions(code)
+    found = []
+    for at, one in enumerate(instructions):
+        if _reads(one) in ("append", "extend", "appendleft") and at:
+            start = _start(one)
+            parts = [each for each in instructions[max(0, at - _SHORT) : at] if _start(each) == start]
+            if any(name == _reads(each) or name in _loaded(each) for each in parts):
+                found.append(one)
+    return _lines(iter(found))
+
+
+def lines_that_add(code: CodeType, name: str) -> tuple[int, ...]:
+    """The lines that assign to a variable or attribute of that name what is made from itself: `total += loss`,
+    `h = rnn(x, h)`, `self.h = cell(x, self.h)`.
+    """
+    return _lines(last for last, parts in _assignments(code, name) if name in parts)
+
+
+def lines_that_assign(code: CodeType, name: str) -> tuple[int, ...]:
+    """The lines that assign to a variable or attribute of that name."""
+    return _lines(last for last, _ in _assignments(code, name))
+
+
+def _assignments(code: CodeType, name: str) -> Iterator[tuple[dis.Instruction, set[str]]]:
+    """The instructions that assign to a variable or attribute of that name, each with the names of its statement."""
+    parts: set[str] = set()
+    for one in _instructions(code):
+        if (one.opname in _BINDS or one.opname == "STORE_ATTR") and one.argval == name:
+            yield one, parts
+        elif one.opname.startswith(_ENDS) and not one.opname.startswith("STORE_"):
+            parts = set()
+        elif one.opname.startswith("STORE_") and one.opname not in ("STORE_SUBSCR",):
+            continue  # one of several names that are bound together: `out, h = rnn(x, h)`
+        else:
+            parts = {*parts, *_loaded(one), *filter(None, [_reads(one)])}
+
+
 def writes_in(code: CodeType) -> list[tuple[int, str]]:
     """The lines that write a variable in place, each with the variable."""
     found = enumerate(_instructions(code))
