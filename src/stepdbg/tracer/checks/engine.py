@@ -19,6 +19,7 @@ from stepdbg.tracer.checks import rules as folder
 from stepdbg.tracer.checks.moment import Explain, Moment, Place, nothing_is_bad
 from stepdbg.tracer.checks.rule import Rule
 from stepdbg.tracer.effects.effects import ObjectSnapshot
+from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.introspect.failures import in_words
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
@@ -40,9 +41,11 @@ class Engine:
 
     Args:
         names: The names of the rules to run; None for all.
+        scaling: What is done to gradients between backward and step.
     """
 
-    def __init__(self, names: Collection[str] | None = None) -> None:
+    def __init__(self, names: Collection[str] | None = None, scaling: GradientScaling | None = None) -> None:
+        self._scaling = scaling
         self._rules = [rule() for rule in all_rules() if names is None or rule.name in names]
         self._failed: dict[str, str] = {}
         """The rules that have failed, each with why."""
@@ -98,7 +101,18 @@ class Engine:
             self._reached.update((one.object.removesuffix(".grad"), boundary.update) for one in written)
         updates = len(self._updates)
         moment = Moment(
-            boundary, phase, before, after, effects, registry, stack, self._places, updates, explain, self._reached
+            boundary,
+            phase,
+            before,
+            after,
+            effects,
+            registry,
+            stack,
+            self._places,
+            updates,
+            explain,
+            self._reached,
+            self._scaling,
         )
         return [*self._new(moment, last=last)]
 

@@ -5,6 +5,7 @@ Everything lives only as long as training stands there: a rule keeps names, numb
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import FrameType
@@ -17,11 +18,14 @@ from torch.optim import Optimizer
 from stepdbg.protocol.messages import BadValue, Boundary, Effect
 from stepdbg.tracer.checks.loss_graph import LossGraph
 from stepdbg.tracer.effects.effects import ObjectRecord, ObjectSnapshot
+from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.introspect.fetched import Fetched
 from stepdbg.tracer.introspect.layout import modules_of, optimized_by
 from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.introspect.wrapper_calls import arguments_of, call_at
 from stepdbg.tracer.objects.alive import Alive
 from stepdbg.tracer.objects.registry import Registry
+from stepdbg.tracer.objects.unwrap import key_of
 from stepdbg.tracer.phases.phase import Phase
 
 Place = tuple[str, int]
@@ -49,6 +53,7 @@ class Moment:
         updates: The number of updates that were looked at from their beginning.
         explain: Tells what is not finite.
         reached: The parameters whose gradients a backward has written, each with the update in which it did so last.
+        scaling: What is done to gradients between backward and step.
     """
 
     def __init__(
@@ -64,11 +69,13 @@ class Moment:
         updates: int = 0,
         explain: Explain = nothing_is_bad,
         reached: Mapping[str, int] | None = None,
+        scaling: GradientScaling | None = None,
     ) -> None:
         self.boundary, self.phase, self.registry, self.stack = boundary, phase, registry, stack
         self.before, self.after, self.effects = before, after, effects
         self._places = places
         self.updates = updates
+        self._scaling = scaling
         self.reached: Mapping[str, int] = reached or {}
         self._explain = explain
 
@@ -220,6 +227,23 @@ class Moment:
             return None
         found = [(name, one) for name, one in known if one is owner or (owner is None and len(known) == 1)]
         return found[0] if found else None
+
+    @property
+    def call(self) -> dict[str, Any]:
+        """The variables of our wrapper around the call that makes this boundary: `self`, or `args` and `kwargs`, of the
+        phase that comes; empty where the phase is no call.
+        """
+        return call_at(sys._getframe()) if self.comes else {}
+
+    @property
+    def arguments(self) -> list[Any]:
+        """What the call of the phase that comes is made with."""
+        return arguments_of(self.call)
+
+    def scale_of(self, optimizer: Optimizer) -> float:
+        """What the gradients of an optimizer are still multiplied by, by a scaler; 1 where by nothing."""
+        scale = self._scaling.scale(optimizer, key_of(optimizer)) if self._scaling is not None else None
+        return 1.0 if scale is None else scale
 
     # what backward is about to go through
 

@@ -102,7 +102,9 @@ class Checks:
     """
 
     def __init__(self, tracer: Asking, registry: Registry, scaling: GradientScaling) -> None:
-        self._tracer, self._registry, self._scaling = tracer, registry, scaling
+        self._tracer, self._registry = tracer, registry
+        self.scaling = scaling
+        """What is done to gradients between backward and step."""
         self.on = False
         """Whether anything is looked at."""
         self.number = 0
@@ -320,7 +322,7 @@ class Checks:
 
     def _is_excused(self) -> bool:
         """Whether a scale is what has made gradients infinite; one that has come down to 1 is not."""
-        factor = self._scaling.factor()
+        factor = self.scaling.factor()
         return factor is not None and factor > 1
 
     def _hyperparameter(self) -> Finding | None:

@@ -20,6 +20,7 @@ from stepdbg.tracer.breakpoints.arrival import Arrival
 from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.breakpoints.inner import OF_MODULES, not_met
 from stepdbg.tracer.introspect import stack as frames
+from stepdbg.tracer.introspect.wrapper_calls import call_at
 from stepdbg.tracer.nonfinite.checks import Checks
 from stepdbg.tracer.phases.phase import Phase
 from stepdbg.tracer.phases.tracker import PhaseTracker
@@ -27,7 +28,7 @@ from stepdbg.tracer.session.losses import Losses
 from stepdbg.tracer.session.rank import Rank
 from stepdbg.tracer.session.signal_handlers import Handlers
 from stepdbg.tracer.sources.free_run import FreeRunLog
-from stepdbg.tracer.stops.callers import call_at, owner_of
+from stepdbg.tracer.stops.callers import owner_of
 from stepdbg.tracer.tensors import devices
 from stepdbg.tracer.watches.pace import was_last_step
 from stepdbg.tracer.watches.parameters import ParameterHistory

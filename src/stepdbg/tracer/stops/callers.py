@@ -16,9 +16,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from stepdbg.protocol.messages import PhaseRecord
-from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import modules_of
 from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.introspect.wrapper_calls import arguments_of, call_at
 from stepdbg.tracer.objects import unwrap as wrappers
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
@@ -26,24 +26,10 @@ from stepdbg.tracer.phases.phase import Phase
 PhaseOwner = weakref.ref[Any] | None
 
 
-def call_at(frame: FrameType | None) -> dict[str, Any]:
-    """The variables of the innermost wrapper of ours, from `frame` outwards; empty where there is none."""
-    while frame is not None and frames.origin(frame.f_code.co_filename) == "stepdbg":
-        if frame.f_code.co_filename == frames.INVISIBLE_FILE:
-            return frames.local_variables(frame)
-        frame = frame.f_back
-    return {}
-
-
 def owner_of(call: dict[str, Any]) -> PhaseOwner:
     """The model or optimizer that this call was made on."""
     first = next(iter(call.get("args") or ()), None)
     return _owner(call.get("self")) or _owner(call.get("optimizer")) or _owner(first)  # (a scaler's step has its own)
-
-
-def arguments_of(call: dict[str, Any]) -> list[Any]:
-    """What it was called with."""
-    return [*(call.get("args") or ()), *(call.get("kwargs") or {}).values()]
 
 
 def see_call(registry: Registry, name: str, frame: FrameType | None, *, by_hand: bool) -> PhaseOwner:

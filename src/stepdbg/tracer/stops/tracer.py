@@ -26,6 +26,7 @@ from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.failures import in_words
+from stepdbg.tracer.introspect.wrapper_calls import call_at
 from stepdbg.tracer.nonfinite.checks import Checks
 from stepdbg.tracer.objects.earlier_graphs import Earlier
 from stepdbg.tracer.objects.registry import Registry
@@ -43,7 +44,7 @@ from stepdbg.tracer.stepping.orders import Describes
 from stepdbg.tracer.stepping.stepper import Stepper
 from stepdbg.tracer.stops.boundaries import Boundaries
 from stepdbg.tracer.stops.breakpoints_ahead import BreakpointsAhead
-from stepdbg.tracer.stops.callers import call_at, owner_of, see_call
+from stepdbg.tracer.stops.callers import owner_of, see_call
 from stepdbg.tracer.stops.cause import Cause
 from stepdbg.tracer.stops.decide import StopPolicy
 from stepdbg.tracer.stops.following import Following

@@ -55,7 +55,7 @@ class Trace:
         self._kept_alive = KeptAlive()
         """The last step of a function can still be told, as in a stepped run."""
         self._named_algorithms = False
-        self._checks = Engine(wanted.rules) if wanted.rules is not None else None
+        self._checks = Engine(wanted.rules, nonfinite.scaling) if wanted.rules is not None else None
         """The rules that look at each boundary."""
         self._registry.newest.fetching.on = self._checks is not None
         self._nonfinite = nonfinite
