@@ -35,6 +35,11 @@ class Finding(Part, frozen=True):
     rank: int = 0
     boundary: int = 0
     """The boundary, by its index, at which it was met first."""
+    phase: str = ""
+    """The phase that it is about: the one done there, or the one that came next; empty where there was none."""
+    of: str = ""
+    """Whose phase that is, as in `PhaseRecord.of`: the name of an optimizer, a model or a loss; empty where that is not
+    known."""
 
     @property
     def key(self) -> tuple[str, str, int, tuple[str, ...]]:
@@ -43,7 +48,7 @@ class Finding(Part, frozen=True):
 
 
 class FindingMet(Message, frozen=True):
-    """A rule has found something, or has met it again by the end. From a rank to the hub, and on to its clients."""
+    """A rule has found something, or has met it again. From a rank to the hub, and on to its clients."""
 
     finding: Finding
 

@@ -51,8 +51,14 @@ class Engine:
         """The rules that have failed, each with why."""
         self._found: dict[object, Finding] = {}
         """What was found, by its key."""
+        self._ignored: set[object] = set()
+        """What was found at a line that says to ignore it, by its key."""
+        self._again: dict[object, Finding] = {}
+        """Those of them that were met again since they were last asked for, by key."""
         self._index = 0
         """The boundary looked at last."""
+        self._whole = True
+        """Whether every boundary so far was looked at."""
         self._places: dict[str, Place] = {}
         self._updates: set[int] = set()
         self._reached: dict[str, int] = {}
@@ -71,6 +77,7 @@ class Engine:
         stack: Sequence[FrameType],
         explain: Explain = nothing_is_bad,
         *,
+        boundaries: int = 1,
         last: bool = False,
     ) -> list[Finding]:
         """Show a boundary to the rules; what they find that was not found before.
@@ -84,12 +91,16 @@ class Engine:
             registry: What is alive; refreshed.
             stack: The training thread's frames, innermost first.
             explain: Tells what is not finite and was found since the boundary before, or in the loss that it is given.
+            boundaries: The number of boundaries since the one that was looked at before, where `before` was taken: a
+                row of evaluations is one phase to who steps.
             last: Nothing will be looked at after it.
         """
         if boundary.index == self._index:
             return []
-        if before is None or boundary.index != self._index + 1:
-            self._forget()
+        follows = boundary.index == self._index + boundaries
+        if before is None or not follows:
+            self.forget()
+        self._whole = self._whole and follows
         self._index = boundary.index
         if phase is not None and phase.place is not None and boundary.done is not None:
             self._places[boundary.done] = phase.place
@@ -116,6 +127,16 @@ class Engine:
         )
         return [*self._new(moment, last=last)]
 
+    def forget(self) -> None:
+        """Boundaries have passed that nobody has looked at, or somebody has written to what is alive."""
+        for rule in self._sound():
+            rule.forget()
+
+    def met_again(self) -> list[Finding]:
+        """The findings that were met again since this was asked, with the update in which they were met last."""
+        found, self._again = [*self._again.values()], {}
+        return found
+
     def report(self) -> tuple[list[Finding], Checked]:
         """Everything that was found, and what is right or was not looked at."""
         silent = {finding.rule for finding in self._found.values()}
@@ -129,7 +150,7 @@ class Engine:
     def _new(self, moment: Moment, *, last: bool) -> Iterator[Finding]:
         for rule in self._sound():
             try:
-                for finding in (*rule.look(moment), *(rule.end(moment) if last else ())):
+                for finding in (*rule.look(moment), *(rule.end(moment) if last and self._whole else ())):
                     if self._note(finding):
                         yield self._found[finding.key]
             except Exception as error:
@@ -139,19 +160,20 @@ class Engine:
         """Keep a finding; whether it is a new one."""
         known = self._found.get(finding.key)
         if known is not None:
-            self._found[finding.key] = msgspec.structs.replace(known, last=max(known.last, finding.last))
+            if finding.last > known.last:
+                self._found[finding.key] = msgspec.structs.replace(known, last=finding.last)
+                self._again[finding.key] = self._found[finding.key]
+            return False
+        if finding.key in self._ignored:
             return False
         if is_ignored(finding):
+            self._ignored.add(finding.key)
             return False
         self._found[finding.key] = finding
         return True
 
     def _sound(self) -> list[Rule]:
         return [rule for rule in self._rules if rule.name not in self._failed]
-
-    def _forget(self) -> None:
-        for rule in self._sound():
-            rule.forget()
 
 
 def is_ignored(finding: Finding) -> bool:

@@ -120,6 +120,22 @@ class Moment:
         """The user's line where a phase of that name was called last, this boundary's `comes` included."""
         return self.here if name == self.comes and self.here is not None else self._places.get(name)
 
+    def phase_at(self, file: str, line: int) -> tuple[str, str]:
+        """The phase that was called at that line, if one is known, else the one done or about to begin here; and whose
+        it is, where that is known: the name of an optimizer, a model or a loss.
+        """
+        place, done = (file, line), self.boundary.done or ""
+        if self.comes and (place == self.here or not done) and place != self.place:
+            return self.comes, (self.registry.newest.loss_name() or "") if self.comes == "backward" else ""
+        name = done if place == self.place else next((one for one, at in self._places.items() if at == place), done)
+        if name != done:
+            return name, ""
+        if name in ("loss", "backward"):
+            return name, (self.phase.loss if self.phase is not None else None) or ""
+        owner = self.owner
+        named = [*self.optimizers, *self.models] if owner is not None else []
+        return name, next((words for words, one in named if one is owner), "")
+
     # what the phase done did
 
     @property

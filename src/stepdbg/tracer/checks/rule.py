@@ -65,6 +65,7 @@ class Rule:
             update: The update in which it was met; None for that of the boundary.
         """
         file, line = place or moment.here or ("", 0)
+        phase, of = moment.phase_at(file, line)
         update = moment.update if update is None else update
         return Finding(
             rule=self.name,
@@ -80,4 +81,6 @@ class Rule:
             fix=fix,
             rank=moment.boundary.rank,
             boundary=moment.boundary.index,
+            phase=phase,
+            of=of,
         )

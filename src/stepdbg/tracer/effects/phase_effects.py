@@ -42,6 +42,9 @@ class PhaseEffects:
         """The update of the last stop."""
         self._taken_at = 0
         """The index of the boundary at which the snapshot was taken."""
+        self.stretch: list[Effect] = []
+        """What has happened since the boundary before, as `since` was asked last: of a phase with others inside it, no
+        more than its last stretch."""
         self._within: ObjectSnapshot = {}
         """The snapshot from the inner boundary at which training waits."""
 
@@ -54,7 +57,7 @@ class PhaseEffects:
 
     def keep_snapshot(self, snapshot: ObjectSnapshot) -> None:
         """Everything has been listed at a boundary: the phase that follows is held against that snapshot."""
-        self.before, self._reachable = snapshot, self._registry.reachable
+        self.before, self._reachable, self.stretch = snapshot, self._registry.reachable, []
         self._taken_at = self._phases.index
 
     def find_batch(self, boundary: Boundary, stack: list[FrameType]) -> None:
@@ -91,8 +94,11 @@ class PhaseEffects:
 
     def since(self, done: Phase | None, before: ObjectSnapshot, after: ObjectSnapshot) -> list[Effect]:
         """What has happened since the boundary before; of a phase with others inside it, all that was its own."""
-        found = self._returns.in_all(done, self._returns.since_boundary(done, self._phases.open, before, after))
-        return nonfinite.marked(found, self._registry)
+        stretch = self._returns.since_boundary(done, self._phases.open, before, after)
+        found = self._returns.in_all(done, stretch)
+        marked = nonfinite.marked(found, self._registry)
+        self.stretch = marked if found == stretch else nonfinite.marked(stretch, self._registry)
+        return marked
 
     def record(self, done: Phase, found: list[Effect], basis: Basis) -> None:
         """Keep what a phase did; what came after its call is another's where it lies inside that."""

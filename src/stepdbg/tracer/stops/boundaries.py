@@ -100,6 +100,7 @@ class Boundaries:
     def begin_anew(self) -> None:
         """Nothing has happened yet in this process, which is a forked child."""
         self._server.let_go()
+        self._watch.rules.begin_anew()
         self._watches.begin_anew()
         self._history.begin_anew()
         self._policy.stopped()
@@ -174,7 +175,7 @@ class Boundaries:
             self._server.wait(boundary, Cause(*why, stack_around(frame), returning=returning, coming=owner))
         elif policy.until == "finish" and watch.watching:
             if not silent:
-                watch.pass_by(boundary, done, stack_around(frame), returning)
+                watch.pass_by(placed(boundary, frame), done, stack_around(frame), returning)
         elif policy.until not in STEPPING:
             watch.stop_watching()
         if name == "step" and not silent and self._trace is None and self._history.wanted(free=policy.free):

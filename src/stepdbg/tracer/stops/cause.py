@@ -14,6 +14,7 @@ from stepdbg.tracer.introspect.failures import failure, in_words
 from stepdbg.tracer.stepping.orders import ORDERS, Describes
 from stepdbg.tracer.stops.callers import PhaseOwner
 from stepdbg.tracer.stops.left import Left
+from stepdbg.tracer.stops.watch import Seen
 from stepdbg.tracer.unwinding.fate import torn_down
 
 STEPPING: tuple[m.Go | None, ...] = ("next", *ORDERS)
@@ -39,6 +40,8 @@ class Cause:
     """A frame to which a model's output is just being returned."""
     coming: PhaseOwner = None
     """The model or optimizer whose phase comes next, as a weak reference; None where that is not known."""
+    seen: Seen | None = None
+    """What was seen there already; None where nobody has looked yet."""
     inner: Describes | None = None
     """What describes the unit done, at an inner boundary; None at any other."""
 

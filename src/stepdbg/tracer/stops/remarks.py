@@ -66,8 +66,17 @@ class Remarks:
             return "" if there else "no parameter has a gradient"
         return ""
 
-    def suspicion(self, boundary: Boundary, effects: Sequence[Effect], registry: Registry) -> str:
-        """A line on what looks like a mistake, the worst first; empty where nothing does."""
+    def suspicion(
+        self, boundary: Boundary, effects: Sequence[Effect], registry: Registry, found: Collection[str]
+    ) -> str:
+        """A line on what looks like a mistake, the worst first; empty where nothing does.
+
+        Args:
+            boundary: Where training stands.
+            effects: Of the phase done.
+            registry: What is alive.
+            found: The names of the rules that have found something here, which is said in its own words.
+        """
         if self._unfit or any(effect.holds for effect in effects):
             for effect in effects:
                 if effect.kind == "parameter" and effect.what != "freed":
@@ -75,16 +84,12 @@ class Remarks:
                     if effect.holds:
                         self._unfit[effect.object] = effect.holds
         was_frozen, self._frozen = self._frozen, self._frozen_now(registry) if boundary.next == "step" else frozenset()
-        return "; ".join(
-            found
-            for found in (
-                self._not_finite(registry),
-                _without_graph(boundary, registry),
-                _frozen_and_moved(boundary, effects, registry, was_frozen),
-                _in_no_optimizer(boundary, effects, registry),
-            )
-            if found
-        )
+        remarks = {
+            "non-finite": self._not_finite(registry),
+            "backward-without-graph": _without_graph(boundary, registry),
+            "frozen-but-moving": _frozen_and_moved(boundary, effects, registry, was_frozen),
+        }
+        return "; ".join(words for rule, words in remarks.items() if words and rule not in found)
 
     def _frozen_now(self, registry: Registry) -> frozenset[str]:
         if self._frozen_then is None or self._frozen_then[0] != registry.lasting_version:
@@ -165,31 +170,6 @@ def _frozen_and_moved(boundary: Boundary, effects: Sequence[Effect], registry: R
     if len(moved) == 1:
         return "1 parameter is frozen, but the optimizer still moves it, because its .grad is not None"
     return f"{len(moved)} parameters are frozen, but the optimizer still moves them, because their .grad is not None"
-
-
-def _in_no_optimizer(boundary: Boundary, effects: Sequence[Effect], registry: Registry) -> str:
-    """Parameters that a backward gives gradients, and that no step will ever move."""
-    if boundary.done != "backward" or registry.all_optimized:
-        return ""
-    optimized = registry.optimized
-    if not optimized:
-        return ""
-    alive = registry.alive
-    loose = []
-    for effect in effects:
-        if effect.kind == "grad" and effect.what != "freed":
-            owner = alive.get(effect.object.removesuffix(".grad"))
-            if owner is not None and owner.kind == "parameter" and id(owner.tensor) not in optimized:
-                loose.append(effect.object.removesuffix(".grad"))
-    if loose:  # an optimizer may move what stands in a group under a name of its own
-        besides = {
-            id(value) for _, one in registry.optimizers() for group in groups_of(one) for value in group.values()
-        }
-        loose = [name for name in loose if id(alive[name].tensor) not in besides]
-    if not loose:
-        return ""
-    names = loose[0] if len(loose) == 1 else f"{loose[0]} and {len(loose) - 1} more"
-    return f"{names} got a gradient and {'is' if len(loose) == 1 else 'are'} in no optimizer"
 
 
 def modes(registry: Registry) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:

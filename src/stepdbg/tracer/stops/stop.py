@@ -14,7 +14,6 @@ from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.effects import effects
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.effects.step_progress import midstep
-from stepdbg.tracer.effects.uncleared import UnclearedGradients
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.graph.refusals import Refusal
 from stepdbg.tracer.handler import AtStop
@@ -76,7 +75,6 @@ class StopServer:
         self._notices: set[str] = set()
         """The notices on what cannot be seen that were sent already."""
         self._remarks = Remarks()
-        self._uncleared = UnclearedGradients()
 
     def begin(self, welcome: m.RankWelcome) -> None:
         """The session has been entered."""
@@ -154,17 +152,20 @@ class StopServer:
 
     def _describe(self, boundary: m.Boundary, cause: Cause, gradients: bool) -> m.Stop:
         phases, registry = self._phases, self._registry
-        if cause.inner is None:
+        seen = cause.seen
+        if cause.inner is None and seen is None:
             self._effects.find_batch(boundary, cause.stack)
         registry.refresh(cause.stack, cause.returning, pending_backward=phases.pending_backward)
-        after = effects.take(registry)
+        after = effects.take(registry) if seen is None else seen.after
         done = phases.last if boundary.done is not None else None
         before, evaluations = self._effects.before, self._effects.evaluations(boundary)
         within = done is None and bool(boundary.inside) and cause.inner is None and before is not None
         over = done is None and not boundary.inside and cause.reason in ("exit", "nan")
         named: list[m.Effect] = []
         basis: m.Basis | None = None
-        if done is not None or within or over:
+        if seen is not None:
+            named, basis = seen.effects, seen.basis
+        elif done is not None or within or over:
             named, basis = self._effects.of_phase(None if over else phases.last, after)
         found = self._effects.counted(named, basis, after) if basis is not None else None
         if found is not None and done is not None and basis == "fingerprint":
@@ -176,7 +177,11 @@ class StopServer:
         ended = done if cause.failure is None else phases.last  # an exception may have left it before it was done
         if ended is not None and before is not None and basis is not None:
             self._effects.record(ended, named, basis)
+        findings = seen.findings if seen is not None else []
         if cause.inner is None:
+            if seen is None:
+                last = cause.reason in ("exit", "exception")
+                findings = self._watch.look(boundary, done, before, after, cause.stack, last=last)
             self._watch.arrived(boundary, after, named)
         elif before is not None:
             named = self._effects.so_far(before, after)
@@ -235,7 +240,7 @@ class StopServer:
             failure=self._failure(cause, seen=basis == "fingerprint"),
             made_in=made_in,
             inner=inner,
-            suspicion=self._suspicion(boundary, named, done, seen=basis == "fingerprint"),
+            suspicion=self._remarks.suspicion(boundary, named, registry, {one.rule for one in findings}),
             modes=not_training,
             evaluating=evaluating,
         )
@@ -265,14 +270,6 @@ class StopServer:
             return m.NOT_LISTED  # a step by hand is one that has moved something
         _, optimizer = self._optimizer_of(done)
         return self._remarks.why(boundary, named, optimizer, self._registry, self._effects.before or ())
-
-    def _suspicion(self, boundary: m.Boundary, named: list[m.Effect], done: Phase | None, *, seen: bool) -> str:
-        """What looks like a mistake; `seen` where the phase done was looked at from its beginning."""
-        optimizer = self._optimizer_of(done)[1] if done is not None and done.name == "step" else None
-        names = self._returns.parameter_names
-        told = self._remarks.suspicion(boundary, named, self._registry)
-        added_up = self._uncleared.told(boundary, named if seen else None, optimizer, names)
-        return "; ".join(one for one in (told, added_up) if one)
 
     def _beyond(self, done: Phase, named: list[m.Effect]) -> str:
         """The optimizer of the step done, where it holds none of the parameters that changed after it."""
@@ -313,7 +310,7 @@ class StopServer:
                     link.send(m.Answer(number, self._inspector.answer(query)))
                     wrote = isinstance(query, m.ApplyEdit | m.UndoEdit | m.Evaluate)
                     if wrote:
-                        self._uncleared.forget()
+                        self._watch.rules.forget()
                     if self.watches.any and wrote:
                         link.send(m.WatchesRead(self._watched.values()))
                 case m.SetBreakpoints(breakpoints=points):

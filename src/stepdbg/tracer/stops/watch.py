@@ -7,8 +7,10 @@ the models and optimizers of a function that ends with the phase.
 from __future__ import annotations
 
 from types import FrameType
+from typing import NamedTuple
 
-from stepdbg.protocol.messages import Boundary, Effect
+from stepdbg.protocol.messages import Basis, Boundary, Effect, Finding
+from stepdbg.tracer.checks.while_stepping import RulesWhileStepping
 from stepdbg.tracer.effects import effects
 from stepdbg.tracer.effects.before_copies import BeforeCopies
 from stepdbg.tracer.effects.effects import ObjectSnapshot
@@ -20,10 +22,23 @@ from stepdbg.tracer.objects.outliving import KeptAlive
 from stepdbg.tracer.phases.phase import Phase
 
 
+class Seen(NamedTuple):
+    """What was seen at a boundary before it was decided that training stops there."""
+
+    after: ObjectSnapshot
+    effects: list[Effect]
+    """What the phase done did."""
+    basis: Basis | None
+    """How that is known; None where it is not."""
+    findings: list[Finding]
+    """What the rules have found for the first time."""
+
+
 class PhaseWatch:
     """Watches the phases, as long as somebody steps."""
 
-    def __init__(self, returns: Returns, gradient_scaling: GradientScaling) -> None:
+    def __init__(self, returns: Returns, gradient_scaling: GradientScaling, rules: RulesWhileStepping) -> None:
+        self.rules = rules
         self.effects = PhaseEffects(returns)
         self.copies = BeforeCopies()
         self.kept_alive = KeptAlive()
@@ -51,25 +66,66 @@ class PhaseWatch:
         self._registry.release()
 
     def pass_by(
-        self, boundary: Boundary, done: Phase | None, stack: list[FrameType], returning: FrameType | None
-    ) -> None:
-        """Training goes on here, to the end of its update: what the phase done did is recorded as if it had stopped."""
+        self,
+        boundary: Boundary,
+        done: Phase | None,
+        stack: list[FrameType],
+        returning: FrameType | None,
+        *,
+        stops: bool = False,
+    ) -> Seen | None:
+        """Training goes on here, to the end of its update: what the phase done did is recorded as if it had stopped.
+
+        Args:
+            boundary: The boundary, with the user's line.
+            done: The phase done.
+            stack: The training thread's frames, innermost first.
+            returning: A frame to which a model's output is just being returned.
+            stops: Training is to stop where a rule finds something new.
+
+        Returns:
+            What was seen, where training is to stop for what a rule has found; else None.
+        """
         if boundary.next == boundary.done == "eval":  # as where one steps: a row of evaluations is one
-            return
+            return None
         with Unobserved(), uncollected():
             self.effects.find_batch(boundary, stack)
             self._registry.refresh(stack, returning, pending_backward=self._phases.pending_backward)
             after = effects.take(self._registry)
             before, found = self.effects.before, list[Effect]()
-            if done is not None and before is not None:
-                found = self.effects.since(done, before, after)
-                self.effects.record(done, found, "fingerprint")
+            within = done is not None or bool(boundary.inside)
+            if within and before is not None:
+                found = self.effects.since(self._phases.last, before, after)
+                if done is not None:
+                    self.effects.record(done, found, "fingerprint")
+            findings = self.look(boundary, done, before, after, stack)
+            if stops and any(one.severity != "info" for one in findings):
+                self._registry.release()
+                return Seen(after, found, "fingerprint" if before is not None else None, findings)
             self.arrived(boundary, after, found)
             if boundary.next is not None:
                 self.copies.before(boundary.next, self._registry, after)
         self._registry.release()
+        return None
 
     # at a stop
+
+    def look(
+        self,
+        boundary: Boundary,
+        done: Phase | None,
+        before: ObjectSnapshot | None,
+        after: ObjectSnapshot,
+        stack: list[FrameType],
+        *,
+        last: bool = False,
+    ) -> list[Finding]:
+        """Have the rules look at a boundary between two phases, after `PhaseEffects.since`; what they find that is
+        new.
+        """
+        effects = self.effects.stretch if before is not None else []
+        evaluations = self.effects.evaluations(boundary)
+        return self.rules.look(boundary, done, before, after, effects, stack, boundaries=evaluations, last=last)
 
     def arrived(self, boundary: Boundary, snapshot: ObjectSnapshot, found: list[Effect]) -> None:
         """Training stands at a boundary between two phases: keep the snapshot, and what the copies tell of the phase.

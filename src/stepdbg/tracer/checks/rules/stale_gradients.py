@@ -38,10 +38,15 @@ class StaleGradients(Rule):
             self._added |= changed & self._used.keys()
         elif moment.done == "step" and moment.optimizer is not None and not moment.skipped:
             yield from self._of_step(moment, moment.held_by(moment.optimizer[1]))
+            self._see_cleared(moment, after=True)
 
-    def _see_cleared(self, moment: Moment) -> None:
-        """Forget the gradients that somebody has cleared, replaced or written since the boundary before."""
+    def _see_cleared(self, moment: Moment, *, after: bool = False) -> None:
+        """Forget the gradients that somebody has cleared, replaced or written since the boundary before; of a step,
+        those `after` its call apart from the others, since the step was made with them.
+        """
         for one in moment.effects:
+            if moment.done == "step" and one.after is not after:
+                continue
             by_phase = not (one.after or one.before) and moment.done in _KEEPING
             if one.kind == "grad" and (one.what in ("freed", "created") or not by_phase):
                 self._drop(one.object.removesuffix(".grad"))

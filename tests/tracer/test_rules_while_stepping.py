@@ -1,0 +1,158 @@
+"""While somebody steps the rules look at each boundary that is looked at: a forgotten zero_grad is told where the second
+step is made with what is left of the first, and what is meant is not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tracer.bare_hub import Debuggee, debuggee, write
+
+from stepdbg.protocol import messages as m
+
+BEGIN = """
+import torch
+from torch import nn
+torch.manual_seed(0)
+D, G = nn.Linear(3, 1), nn.Linear(2, 3)
+opt_d, opt_g = torch.optim.SGD(D.parameters(), 0.01), torch.optim.SGD(G.parameters(), 0.01)
+x, z = torch.randn(4, 3), torch.randn(4, 2)
+def of_d(): return D(x).square().mean()
+def of_g(): return D(G(z)).square().mean()
+def by_hand():
+    for p in D.parameters(): p.grad = None
+"""
+
+
+def loop(*lines: str, times: int = 3) -> str:
+    return "\n".join((BEGIN, f"for i in range({times}):", *(f"    {line}" for line in lines)))
+
+
+def found(training: Debuggee, until: m.Go = "next") -> list[list[tuple[str, int, int]]]:
+    """What the rules find where each step is done: the rule, and the updates in which it was met first and last."""
+    told = []
+    for stop in training.stops(until):
+        if stop.boundary.done == "step":
+            told.append([(one.rule, one.first, one.last) for one in training.found])
+            training.found.clear()
+    return told
+
+
+def again(first: int, last: int) -> list[tuple[str, int, int]]:
+    return [("stale-gradients", first, last)]
+
+
+FORGOTTEN = {
+    "never cleared": (loop("of_d().backward()", "opt_d.step()"), [[], again(2, 2), again(2, 3)]),
+    "cleared for another optimizer, which had none": (
+        loop("opt_g.zero_grad()", "of_d().backward()", "opt_d.step()"), [[], again(2, 2), again(2, 3)],
+    ),
+    "accumulated, and never cleared": (
+        loop("of_d().backward()", "of_d().backward()", "opt_d.step()", times=2), [[], again(2, 2)],
+    ),
+    "of one parameter only": (
+        loop("D.weight.square().sum().backward()", "opt_d.step()", times=2), [[], again(2, 2)],
+    ),
+    "clipped in between": (
+        loop("of_d().backward()", "nn.utils.clip_grad_norm_(D.parameters(), 1.0)", "opt_d.step()", times=2),
+        [[], again(2, 2)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORGOTTEN)
+def test_what_a_rule_finds_is_told_at_the_stop_where_it_shows_and_when_it_is_met_again(
+    name: str, tmp_path: Path
+) -> None:
+    text, told = FORGOTTEN[name]
+    with debuggee(write(tmp_path, text)) as training:
+        assert found(training) == told
+
+
+MEANT = {
+    "cleared before": loop("opt_d.zero_grad()", "of_d().backward()", "opt_d.step()"),
+    "cleared after": loop("of_d().backward()", "opt_d.step()", "D.zero_grad()"),
+    "written with zeros": loop("opt_d.zero_grad(set_to_none=False)", "of_d().backward()", "opt_d.step()"),
+    "taken away by hand": loop("of_d().backward()", "opt_d.step()", "by_hand()"),
+    "written with zeros by hand": loop(
+        "[p.grad.zero_() for p in D.parameters() if p.grad is not None]", "of_d().backward()", "opt_d.step()"
+    ),
+    "accumulated": loop("opt_d.zero_grad()", "of_d().backward()", "of_d().backward()", "opt_d.step()"),
+    "another's, which are cleared before its own step": loop(
+        "opt_d.zero_grad(); of_d().backward()", "opt_d.step()", "opt_g.zero_grad(); of_g().backward()", "opt_g.step()"
+    ),
+    "another's, all cleared at once": loop(
+        "opt_d.zero_grad(); opt_g.zero_grad()", "of_d().backward(); opt_d.step()", "of_g().backward(); opt_g.step()"
+    ),
+    "gathered while another steps": loop(
+        "if i % 2 == 0: opt_g.zero_grad()",
+        "of_g().backward()",
+        "D.zero_grad(); of_d().backward()",
+        "opt_d.step()",
+        "if i % 2: opt_g.step()",
+        times=4,
+    ),
+    "a closure that clears": "\n".join((
+        BEGIN,
+        "lbfgs = torch.optim.LBFGS(D.parameters(), max_iter=3)",
+        "def closure():",
+        "    lbfgs.zero_grad(); loss = of_d(); loss.backward(); return loss",
+        "for i in range(2): lbfgs.step(closure)",
+    )),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_what_is_meant_is_not_found(name: str, tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, MEANT[name])) as training:
+        told = found(training)
+    assert told
+    assert not [one for one in told if one]
+
+
+def test_after_the_user_has_written_the_rules_rest_on_nothing_that_was_before(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, loop("of_d().backward()", "opt_d.step()", times=6))) as training:
+        told = []
+        for stop in training.stops():
+            if stop.boundary.done == "step":
+                told.append([one.last for one in training.found])
+                training.found.clear()
+            if stop.boundary.done == "backward" and stop.boundary.update == 3:
+                training.ask(m.Evaluate(0, "by_hand()"))
+    assert told == [[], [2], [], [], [5], [6]]
+
+
+def test_in_a_free_run_no_rule_looks_and_where_boundaries_passed_unseen_none_concludes(tmp_path: Path) -> None:
+    script = write(tmp_path, loop("of_d().backward()", "opt_d.step()", times=6))
+    with debuggee(script, go="continue", breakpoints=(m.Breakpoint(1, "step", when="after"),)) as training:
+        assert not any(found(training, "continue"))
+
+
+def test_what_passes_on_the_way_to_the_end_of_the_update_is_looked_at(tmp_path: Path) -> None:
+    with debuggee(write(tmp_path, loop("of_d().backward()", "opt_d.step()", times=4))) as training:
+        told = []
+        for stop in training.stops("finish"):
+            told.append((stop.boundary.opens, [one.last for one in training.found]))
+            training.found.clear()
+    assert told == [(1, []), (2, []), (3, [2]), (4, [3]), (None, [4])]
+
+
+def test_rows_of_evaluations_that_are_one_step_are_no_gap(tmp_path: Path) -> None:
+    lines = ("with torch.no_grad(): D(x); D(x); D(x)", "of_d().backward()", "opt_d.step()")
+    script = write(tmp_path, loop(*lines, times=3))
+    with debuggee(script) as training:
+        assert found(training) == [[], again(2, 2), again(2, 3)]
+
+
+def test_a_finding_names_its_phase_and_whose_it_is(tmp_path: Path) -> None:
+    script = write(tmp_path, loop("of_d().backward()", "opt_d.step()", times=2))
+    with debuggee(script) as training:
+        list(training.stops())
+    (one,) = training.found
+    assert (one.phase, one.line) == ("backward", script_line(script, "of_d().backward()"))
+
+
+def script_line(script: str, words: str) -> int:
+    """The line of a script that says so."""
+    return next(number for number, line in enumerate(Path(script).read_text().splitlines(), 1) if words == line.strip())
