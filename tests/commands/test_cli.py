@@ -29,6 +29,7 @@ UNDERSTOOD = {
         "run", RunOptions(("t.py",), python="py", breakpoints=("backward", "step"))
     ),
     "--stop-on nan -b step t.py": Request("run", RunOptions(("t.py",), breakpoints=("nan", "step"))),
+    "--stop-on finding,nan t.py": Request("run", RunOptions(("t.py",), breakpoints=("nan", "finding"))),
     "--stop-on=NaN,never t.py": Request("run", RunOptions(("t.py",), breakpoints=("nan",), exceptions=False)),
     "run --headless --stop-on exception t.py": Request("run", RunOptions(("t.py",), headless=True)),
     "--keep 40% t.py": Request("run", RunOptions(("t.py",), keep=40)),

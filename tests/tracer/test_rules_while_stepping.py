@@ -1,4 +1,4 @@
-"""While somebody steps the rules look at each boundary that is looked at: a forgotten zero_grad is told where the second
+"""While somebody steps the rules look at each boundary that is looked at: a forgotten zero_grad is told where a second
 step is made with what is left of the first, and what is meant is not.
 """
 
@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
-from tracer.bare_hub import Debuggee, debuggee, write
+from tracer.bare_hub import Debuggee, bare, debuggee, write
 
 from stepdbg.protocol import messages as m
+from stepdbg.protocol.breakpoint_text import parse
 
 BEGIN = """
 import torch
@@ -156,3 +158,53 @@ def test_a_finding_names_its_phase_and_whose_it_is(tmp_path: Path) -> None:
 def script_line(script: str, words: str) -> int:
     """The line of a script that says so."""
     return next(number for number, line in enumerate(Path(script).read_text().splitlines(), 1) if words == line.strip())
+
+
+def stops_for_findings(script: str, text: str = "new finding") -> list[tuple[int, str | None, str]]:
+    """Where a run without end stops: the update, the phase done, and why."""
+    point = msgspec.structs.replace(parse(text), number=1)
+    with debuggee(script, go="continue", breakpoints=(point,)) as training:
+        stops = [
+            (stop.boundary.update, stop.boundary.done, stop.detail)
+            for stop in training.stops("continue")
+            if stop.reason == "breakpoint"
+        ]
+        assert len(training.hits) == len(stops)
+        assert [one.remark for one in training.remarks] == ["every phase is looked at, which is slower"]
+        assert training.end() == bare(script)
+    return stops
+
+
+def test_training_stops_where_a_rule_finds_something_new_and_only_there(tmp_path: Path) -> None:
+    late = ("of_d().backward()", "opt_d.step()", "if i < 3: opt_d.zero_grad()", "print(D.weight.sum().item())")
+    stops = stops_for_findings(write(tmp_path, loop(*late, times=8)))
+    assert stops == [(5, "step", "new finding (stale-gradients)")]
+
+
+def test_where_nothing_is_found_training_goes_on_to_its_end(tmp_path: Path) -> None:
+    assert stops_for_findings(write(tmp_path, MEANT["a closure that clears"])) == []
+
+
+def test_what_training_has_stopped_for_is_all_there_and_stepping_goes_on_from_it(tmp_path: Path) -> None:
+    script = write(tmp_path, loop("of_d().backward()", "opt_d.step()", times=4))
+    with debuggee(script, go="continue", breakpoints=(m.Breakpoint(1, finding=True),)) as training:
+        stop = training.stop()
+        assert stop is not None
+        assert stop.effects is not None
+        assert stop.effects.basis == "fingerprint"
+        assert {one.object for one in stop.effects.named if one.kind == "parameter"} == {"D.weight", "D.bias"}
+        assert [one.boundary for one in training.found] == [stop.boundary.index]
+        moved = training.ask(m.LookAt("D.weight", side="change"))
+        assert moved.statistics.norm > 0
+        after = training.go()
+        assert after is not None
+        assert (after.reason, after.boundary.done) == ("step", "forward")
+        assert after.effects is not None
+        assert {one.kind for one in after.effects.counts} == {"output"}
+
+
+def test_on_the_way_to_the_end_of_an_update_training_stops_for_a_finding_too(tmp_path: Path) -> None:
+    lines = ("of_d().backward()", "opt_d.step()", "of_d().backward()", "opt_g.zero_grad(); opt_g.step()")
+    with debuggee(write(tmp_path, loop(*lines, times=3)), breakpoints=(m.Breakpoint(1, finding=True),)) as training:
+        reasons = [(stop.reason, stop.boundary.done) for stop in training.stops("finish")]
+    assert ("breakpoint", "step") in reasons

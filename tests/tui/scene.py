@@ -76,13 +76,14 @@ class Scene:
         for one in app.snapshot.session.breakpoints:
             app.hub.send(RemoveBreakpoint(one.number))
         await self.until(lambda: not app.snapshot.session.breakpoints, "no breakpoints")
-        app.snapshot = msgspec.structs.replace(app.snapshot, console=(), frame=None, unfolded=False)
+        app.snapshot = msgspec.structs.replace(app.snapshot, console=(), frame=None, unfolded=False, line_in_view=None)
         layout = app.panel_layout
         layout.at("effects").show_matrix()
         layout.at("optimizer").show_list()
         layout.at("source").on_variables = False
         layout.at("loss").logarithmic = False
         layout.at("loss").show_losses()
+        layout.at("findings").opened.clear()
         tensor = self.here.tensor
         layout.put(tensor)
         tensor.look_at(WEIGHT)

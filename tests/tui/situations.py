@@ -20,6 +20,8 @@ from stepdbg.protocol.messages import (
     ApplyEdit,
     Breakpoint,
     EditPreview,
+    Finding,
+    FindingMet,
     Interrupt,
     Output,
     PreviewEdit,
@@ -51,6 +53,7 @@ LARGE = (40, 160)
 """Rows and columns of a matrix whose heat map needs more pixels than the widest of the screens has."""
 
 
+FOUND = Finding("stale-gradients", "error", "this step uses gradients of update 1 again", ("model.fc2.bias.grad",))
 Come = Callable[[Scene], Awaitable[None]]
 Holds = Callable[[Scene], object]
 
@@ -117,6 +120,16 @@ async def on_a_breakpoint(scene: Scene) -> None:
     await scene.until(lambda: scene.app.snapshot.session.breakpoints, "a breakpoint")
     await scene.at("breaks")
     scene.here.panel("breaks").cursor = 0
+    await scene.settle()
+
+
+async def on_a_finding(scene: Scene) -> None:
+    run = scene.here.hub.session.run
+    run.heard(next(iter(run.ranks)), FindingMet(FOUND))
+    scene.here.hub.session._clients.changed()  # as the stop does that follows on it
+    await scene.until(lambda: scene.app.snapshot.session.findings, "a finding")
+    await scene.at("findings")
+    scene.here.panel("findings").cursor = 0
     await scene.settle()
 
 
@@ -287,6 +300,8 @@ PLAYED: dict[str, Played] = {
     "watch": Played(home, asks(WatchDialog)),
     "switch": Played(on_a_breakpoint, breakpoints(False)),
     "remove": Played(on_a_breakpoint, breakpoints()),
+    "finding": Played(on_a_finding, lambda scene: scene.here.panel("findings").opened),
+    "stop_on_finding": Played(at("findings"), breakpoints(True), target=ActionTarget("stop_on_finding")),
     "edit": Played(numbers, edits(whole=False)),
     "edit_all": Played(numbers, edits(whole=True)),
     "undo": Played(edited, lambda scene: all(edit.undone for edit in scene.app.snapshot.session.edits)),

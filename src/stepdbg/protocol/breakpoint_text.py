@@ -6,6 +6,7 @@
     [before | after] forward of MODULE | gradient of PARAMETER
     when NAME changes | when NAME leaves LOW to HIGH | when NAME is not finite | when NAME stays K updates
     [first] nan
+    [new] finding
     time 14:30 | time 2026-11-30 14:30:05
 
 Clauses, in any order: `at update N`, `every K`, `in epoch N`, `on rank R`, `ignore N`, `once`, `log "words {loss}"`.
@@ -39,6 +40,8 @@ CLAUSES = (*_COUNTED, "of", "every", "ignore", "once", "log", "if")
 """The words that clauses begin with."""
 _FIRST_BAD = "first nan"
 """How the breakpoint is written that is met where the first value is not finite."""
+_FINDING = "new finding"
+"""How the breakpoint is written that is met where a rule finds something new."""
 EXAMPLES = "`backward`, `after step of opt`, `update 40`, `train.py:48`, `backward if loss > 2`"
 
 
@@ -89,7 +92,7 @@ def parse(text: str) -> Breakpoint:
         found["watch"], found["when"] = watched(scanner.take(WATCH), text), "after"
     elif not (
         _is_line(scanner, found, text)
-        or _is_first_bad(scanner, found)
+        or _is_anywhere(scanner, found)
         or _is_time(scanner, found, text)
         or _is_of_updates(scanner, found)
     ):
@@ -105,10 +108,9 @@ def parse(text: str) -> Breakpoint:
         if found.get("when") == "before":
             raise UsageError(f"a gradient is stopped at where it has arrived: write `gradient of {found['of']}`")
         found["when"] = "after"
-    if found.keys() - {"first_bad", "rank", "once"} and "first_bad" in found:
-        raise UsageError(
-            f"{text!r}: the first NaN is stopped at wherever it is; only `on rank R` and `once` go with it"
-        )
+    for name, what in (("first_bad", "the first NaN"), ("finding", "a new finding")):
+        if found.keys() - {name, "rank", "once"} and name in found:
+            raise UsageError(f"{text!r}: {what} is stopped at wherever it is; only `on rank R` and `once` go with it")
     for name, what in (("update", "updates"), ("epoch", "epochs"), ("every", "updates")):
         if found.get(name) == 0:
             raise UsageError(f"the breakpoint {text!r} is never met: {what} count from 1")
@@ -135,12 +137,13 @@ def is_gradient(phase: str | None, of: str) -> bool:
     return phase == "gradient" and bool(of)
 
 
-def _is_first_bad(scanner: _Scanner, found: dict[str, Any]) -> bool:
-    """Read `nan` or `first nan`, where that comes next."""
-    if scanner.take(r"(?i)\s*(first\s+)?nan(?=\s|\Z)") is None:
-        return False
-    found["first_bad"] = True
-    return True
+def _is_anywhere(scanner: _Scanner, found: dict[str, Any]) -> bool:
+    """Read `nan` or `first nan`, `finding` or `new finding`, where one of these comes next."""
+    if scanner.take(r"(?i)\s*(first\s+)?nan(?=\s|\Z)") is not None:
+        found["first_bad"] = True
+    elif scanner.take(r"(?i)\s*(new\s+)?finding(?=\s|\Z)") is not None:
+        found["finding"] = True
+    return bool(found)
 
 
 def _is_time(scanner: _Scanner, found: dict[str, Any], text: str) -> bool:
@@ -298,6 +301,8 @@ def _place(point: Breakpoint) -> list[str]:
         return ["gradient"]
     if point.first_bad:
         return [_FIRST_BAD]
+    if point.finding:
+        return [_FINDING]
     if point.time is not None:
         return [f"time {moment_text.told(point.time)}"]
     if point.phase is not None:
@@ -384,5 +389,6 @@ def same_place(one: Breakpoint, other: Breakpoint) -> bool:
 def _identity(point: Breakpoint) -> tuple[Any, ...]:
     return (
         point.phase, point.when, point.update, point.of, point.every, point.epoch, point.rank, point.condition,
-        point.log, point.file, point.line, point.watch, point.first_bad, point.time, point.goal,
+        point.log, point.file, point.line, point.watch, point.first_bad, point.finding, point.time,
+        point.goal,
     )  # fmt: skip

@@ -72,8 +72,9 @@ _FLAGS = {
 }
 _FORMATS = ("text", "json", "github", "sarif")
 """What `--format` takes."""
-_STOP_ON = ("nan", "exception", "never")
-"""What `--stop-on` takes: the first NaN or infinity; an uncaught exception, as without it; no exception."""
+_STOP_ON = ("nan", "finding", "exception", "never")
+"""What `--stop-on` takes: the first NaN or infinity; what a rule finds; an uncaught exception, as without it; no
+exception."""
 _OF_THE_DEMO = ("--epochs", "--updates", "--digest")
 """Options of the demo's own, after `--demo`; stepdbg's may stand there too."""
 _ANYWHERE = ("--help", "--version", "--keys", "--demo")
@@ -237,7 +238,7 @@ def _stop_on(value: str, options: RunOptions) -> RunOptions:
         )
     if {"exception", "never"} <= {*words}:
         raise UsageError(f"--stop-on {value}: `never` is no stop on an exception, so give one of the two")
-    points = options.breakpoints if "nan" not in words else (*options.breakpoints, "nan")
+    points = (*options.breakpoints, *(word for word in ("nan", "finding") if word in words))
     return replace(options, breakpoints=points, exceptions="never" not in words)
 
 

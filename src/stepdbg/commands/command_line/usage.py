@@ -36,7 +36,8 @@ options
                     "backward if loss > 2", "forward of model.fc1", "when model.fc1.weight changes": docs/breakpoints.md
   -w, --watch EXPR  evaluate that at each stop and, in a free run, after the step of some updates; may be repeated.
                     EXPR: acc, "grad_norm()", 'ratio("model.fc1.weight")': docs/watches.md
-  --stop-on WHAT    nan: where the first NaN or infinity turns up, and say what produced it; never: at no exception
+  --stop-on WHAT    nan: where the first NaN or infinity turns up, and say what produced it; finding: where a rule of
+                    docs/rules finds something new (every phase is looked at, which is slower); never: at no exception
                     (default: exception); several with commas between them
   --python PYTHON   the interpreter that runs the target (default: the one that stepdbg runs in)
   --readonly        forbid edits

@@ -36,7 +36,7 @@ class BreakpointTable:
             Why it was not added; empty where it was.
         """
         places = (wanted.phase, wanted.update, wanted.every, wanted.epoch, wanted.line, wanted.watch)
-        if not wanted.first_bad and all(place is None for place in places):
+        if not (wanted.first_bad or wanted.finding) and all(place is None for place in places):
             return "a breakpoint needs a phase, an update, an epoch, a line or a value to watch"
         watched = wanted.watch.name if wanted.watch is not None else ""
         words = (wanted.phase or "", wanted.of, wanted.condition, wanted.log, wanted.file, watched)

@@ -59,6 +59,9 @@ class Breakpoint(Part, frozen=True):
     """What is to be known of how its condition is evaluated; empty where nothing is."""
     first_bad: bool = False
     """Whether training stops at the first NaN anywhere, or infinity where none belongs: at no place of its own."""
+    finding: bool = False
+    """Whether training stops at each boundary at which a rule finds something that it had not found before: every
+    boundary is looked at."""
     met_nothing: bool = False
     """Whether what it names (a phase, a model, an optimizer, a loss, a file, a value) has not been met yet in this
     run."""

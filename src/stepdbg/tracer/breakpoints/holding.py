@@ -93,7 +93,7 @@ class Breakpoints:
 
     def hold(self, points: Iterable[Breakpoint], epoch: int | None = None) -> None:
         """Those of these breakpoints that are of this process hold from now on; training is in that epoch."""
-        points = [point for point in points if point.rank in (None, self.rank) and not point.first_bad]
+        points = [one for one in points if one.rank in (None, self.rank) and not (one.first_bad or one.finding)]
         at_boundaries = [one for one in points if one.watch is None and not is_gradient(one.phase, one.of)]
         self.places = Places(at_boundaries, epoch)
         self.inner.hold(points)

@@ -173,9 +173,9 @@ class Boundaries:
             self._rank.say_where(phases, following, monotonic_ns())
             boundary = msgspec.structs.replace(placed(boundary, frame), rank=self._rank.number)
             self._server.wait(boundary, Cause(*why, stack_around(frame), returning=returning, coming=owner))
-        elif policy.until == "finish" and watch.watching:
+        elif policy.findings.wanted or (policy.until == "finish" and watch.watching):
             if not silent:
-                watch.pass_by(placed(boundary, frame), done, stack_around(frame), returning)
+                self._pass_by(boundary, done, frame, returning, owner)
         elif policy.until not in STEPPING:
             watch.stop_watching()
         if name == "step" and not silent and self._trace is None and self._history.wanted(free=policy.free):
@@ -184,6 +184,33 @@ class Boundaries:
             watch.foresee(boundary.next, stack_around(frame), returning)
         if self._points.watchpoints.any:
             self._points.watchpoints.keep(frame, opens - 1 if opens is not None else phases.update)
+
+    def _pass_by(
+        self,
+        boundary: m.Boundary,
+        done: Phase | None,
+        frame: FrameType | None,
+        returning: FrameType | None,
+        owner: PhaseOwner,
+    ) -> None:
+        """Look at a boundary at which training is to go on, unless it is to stop for what a rule finds there.
+
+        Raises:
+            HubLost: nobody is there any more.
+        """
+        policy, stack = self._policy, stack_around(frame)
+        boundary = msgspec.structs.replace(placed(boundary, frame), rank=self._rank.number)
+        seen = self._watch.pass_by(boundary, done, stack, returning, stops=policy.findings.wanted)
+        if seen is None:
+            return
+        self._last_index = self._phases.index
+        why = policy.findings.met(seen.findings)
+        policy.stopped()
+        self._tracer.losses.settle(wait=True)
+        boundary = msgspec.structs.replace(boundary, loss=self._phases.loss)
+        if boundary.next is not None:
+            self._rank.say_where(self._phases, boundary.next, monotonic_ns())
+        self._server.wait(boundary, Cause(*why, stack, returning=returning, coming=owner, seen=seen))
 
     def inside(self, cause: Cause, frame: FrameType | None) -> None:
         """Stop at an inner boundary.

@@ -6,6 +6,7 @@ at a boundary at all (`StopPolicy.free`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from stepdbg.protocol import messages as m
@@ -15,6 +16,8 @@ from stepdbg.tracer.nonfinite.checks import Checks
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.stops.cause import STEPPING
 
+SLOWER = "every phase is looked at, which is slower"
+"""What is to be known of a breakpoint on findings."""
 Why = tuple[m.Reason, str]
 """The reason to stop, and a detail in words."""
 
@@ -75,6 +78,47 @@ class BadValuePolicy:
             return None
         self._points.listener.hit(self._checks.number, stopped=True)
         return "nan", ""
+
+    def foresees(self, phase: str, boundary: m.Boundary) -> bool:
+        """Never."""
+        return False
+
+
+class FindingPolicy:
+    """Stops where a rule finds something new. That is known once the boundary has been looked at: `PhaseWatch.pass_by`
+    does so at each where training would go on.
+    """
+
+    def __init__(self, points: Breakpoints) -> None:
+        self._points = points
+        self._number = 0
+        """The number of the breakpoint that asks for it; 0 where none does."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether training is to stop for a finding."""
+        return self._number > 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody has asked for it: where somebody has, every boundary is looked at."""
+        return not self.wanted
+
+    def hold(self, points: Iterable[m.Breakpoint]) -> None:
+        """Stop from now on if one of these breakpoints asks for it."""
+        found = next((one.number for one in points if one.finding and one.enabled), 0)
+        if found and found != self._number:
+            self._points.listener.remarked(found, SLOWER)
+        self._number = found
+
+    def met(self, findings: Sequence[m.Finding]) -> Why:
+        """The reason to stop for what the rules have found."""
+        self._points.listener.hit(self._number, stopped=True)
+        return "breakpoint", f"new finding ({', '.join(dict.fromkeys(one.rule for one in findings))})"
+
+    def why(self, at: Arrival) -> Why | None:
+        """None: nothing has been looked at yet."""
+        return None
 
     def foresees(self, phase: str, boundary: m.Boundary) -> bool:
         """Never."""
@@ -148,9 +192,11 @@ class StopPolicy:
         """Whether an uncaught exception is a stop."""
         self._phases, self._points, self.checks = phases, points, checks
         self._breakpoints = BreakpointPolicy(phases, points)
+        self.findings = FindingPolicy(points)
         self.policies: tuple[Policy, ...] = (
             BadValuePolicy(checks, points),
             self._breakpoints,
+            self.findings,
             self._pause,
             self._order,
         )
@@ -173,7 +219,9 @@ class StopPolicy:
     def _hold(self, points: tuple[m.Breakpoint, ...], epoch: int | None) -> None:
         """Take these breakpoints; training is in that epoch."""
         self._points.hold(points, epoch)
-        self.checks.hold(one for one in points if one.rank in (None, self._points.rank))
+        mine = [one for one in points if one.rank in (None, self._points.rank)]
+        self.checks.hold(mine)
+        self.findings.hold(mine)
         self.settle()
 
     def go_on(self, until: m.Go) -> None:

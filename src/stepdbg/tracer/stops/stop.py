@@ -329,7 +329,7 @@ class StopServer:
         if self._inspector.edited or gone:  # neither is an effect of the phase that comes
             self._registry.refresh(cause.stack, cause.returning)
             self._effects.edited(effects.take(self._registry), inner=cause.inner is not None)
-        watching = until in (*STEPPING, "finish")
+        watching = until in (*STEPPING, "finish") or self._policy.findings.wanted
         self._effects.go_on(stepping=until in STEPPING, watching=watching)
         if not watching:
             self._let_go_of_names()

@@ -385,7 +385,9 @@ class Tracer(StaysHere):
 
     def _rules_fail(self, error: Exception) -> None:
         fault = f"{type(error).__name__}: {in_words(error)} ({frames.place_of(error)})"
-        self.tell(f"the rules could not look at a boundary, and are off from here on. Please report: {fault}", "warning")
+        self.tell(
+            f"the rules could not look at a boundary, and are off from here on. Please report: {fault}", "warning"
+        )
 
     def disarm(self) -> None:
         """The hub is gone, or this process is none of the session's: never stop or report again."""

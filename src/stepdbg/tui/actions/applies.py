@@ -114,6 +114,16 @@ def on_breakpoint(here: ActionContext) -> bool:
     return here.panel == "breaks" and here.selected
 
 
+def on_findings(here: ActionContext) -> bool:
+    """The Findings panel has the focus, and training can still stop for one."""
+    return here.panel == "findings" and alive(here)
+
+
+def on_finding(here: ActionContext) -> bool:
+    """The cursor is on a finding."""
+    return here.panel == "findings" and here.selected
+
+
 def editable(here: ActionContext) -> bool:
     """The cursor is on something that can be edited, here and now."""
     return waits_now(here) and here.editable and not here.snapshot.session.readonly

@@ -43,6 +43,7 @@ def signs(glyphs: Glyphs) -> list[tuple[str, str]]:
         ("+  -", "created; freed"),
         ("?", "behind a phase: foretold, not certain; behind * or +: since the last stop, by whichever phase"),
         ("!", "a figure that is not finite; a warning that was printed; something that is likely wrong"),
+        ("!", "behind a phase, before a row or a line: what a rule has found about it, in Findings"),
         ("=", "before a figure: a value, where others in the column are norms"),
         ("( )", "what a phase that is not done yet did the last time"),
         (glyphs.arrow, "the phase, line or stop that comes next"),

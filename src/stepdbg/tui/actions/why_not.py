@@ -33,6 +33,7 @@ _NOTHING = {
     "frame_down": "there is no other frame to look at",
     "no_hints": "there are no hints",
     "drop_goal": "training is on its way to no place that it was told to run to",
+    "finding": "nothing has been found that could be opened",
     "graph": "a graph is shown of the present only, where training waits",
 }
 """By the id of the action."""

@@ -99,7 +99,9 @@ def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: str = ""
             piece
             for span in spans
             for piece in (
-                (sign, span._replace(text=span.text[1:])) if span.target == PanelTarget("output") else (span,)
+                (sign, span._replace(text=span.text[1:]))
+                if span.target == PanelTarget("output") and span.text.startswith(" ")
+                else (span,)
             )
         )
     rest = room - sum(len(span.text) for span in spans)
@@ -109,15 +111,26 @@ def tabs(current: str, width: int, glyphs: Glyphs = UNICODE, *, zoomed: str = ""
 
 
 def _ways_to_name(current: str) -> Iterator[Line]:
-    """The tabs with all the room they like, then with less and less: narrower, shorter names, digits."""
-    for after, names in ((" ", NAMES), ("", NAMES), ("", {**NAMES, **SHORT_NAMES}), (" ", {})):
-        words = {
-            name: f" {digit} {names.get(name, NAMES[name] if name == current else '')}".rstrip() + after
-            for name, digit in DIGITS.items()
-        }
-        yield tuple(
-            Span(text, "tab.here" if name == current else "tab", PanelTarget(name)) for name, text in words.items()
-        )
+    """The tabs with all the room they like, then with less and less: narrower, shorter names, the name right behind its
+    key, digits.
+    """
+    short = {**NAMES, **SHORT_NAMES}
+    for between, after, names in (
+        (" ", " ", NAMES),
+        (" ", "", NAMES),
+        (" ", "", short),
+        ("", "", short),
+        (" ", " ", {}),
+    ):
+        spans: list[Span] = []
+        for name, digit in DIGITS.items():
+            role, target = "tab.here" if name == current else "tab", PanelTarget(name)
+            words = names.get(name, NAMES[name] if name == current else "")
+            if between or not words:
+                spans.append(Span(f" {digit}{between}{words}".rstrip() + after, role, target))
+            else:
+                spans += [Span(f" {digit}", role if name == current else "key", target), Span(words, role, target)]
+        yield tuple(spans)
 
 
 def hint(words: str, key: str, width: int, glyphs: Glyphs = UNICODE) -> Line:

@@ -123,6 +123,14 @@ SPECS = (
         help="Python in the frame that is looked at. model, optimizer, loss and batch are at hand, unless the frame "
         "has variables of these names. An assignment to a variable of the frame arrives in training.",
     ),
+    PanelSpec(
+        "findings", "Findings", "K", "findings.panel:FindingsPanel", wide=Place(0, 1), medium=Place(0, 1),
+        help="What is wrong with the training, as far as the rules have seen it: they look at each phase while you "
+        "step, and not in a free run; `stepdbg check` looks at every update. {finding} tells the evidence, the cause "
+        "and the fix, and shows the line in Source; {stop_on_finding} has training stop where a rule finds something "
+        "new: every phase is looked at then, which is slower. ! marks the phase on the rail, the rows in Model and the "
+        "line in Source. `# stepdbg: ignore[RULE]` at the end of a line silences a rule there.",
+    ),
 )  # fmt: skip
 """All panels, in the order in which tabs and titles name them and tab goes through them."""
 

@@ -65,7 +65,7 @@ def walked(snapshot: Snapshot, step: int) -> Snapshot:
 
 def looking_at_frame(snapshot: Snapshot, place: int) -> Snapshot:
     """The snapshot with the frame at a place of `Stop.frames` in view, until the next stop."""
-    return replace(snapshot, frame=place, frame_at=snapshot.boundary)
+    return replace(snapshot, frame=place, frame_at=snapshot.boundary, line_in_view=None)
 
 
 def unfolded(snapshot: Snapshot) -> Snapshot:

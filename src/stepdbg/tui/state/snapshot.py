@@ -76,6 +76,10 @@ class Snapshot(Struct, frozen=True):
     """The frame that the user has chosen, by its place in `Stop.frames`."""
     frame_at: int = 0
     """The boundary that it was chosen at."""
+    line_in_view: Place | None = None
+    """A line of a file that is shown in the place of the frame's, until the next stop."""
+    line_in_view_at: int = 0
+    """The boundary at which it was asked for."""
     unfolded: bool = False
     """Whether the frames of libraries are gone through, too."""
     keys: Mapping[str, str] = field(default_factory=dict)

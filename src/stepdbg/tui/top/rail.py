@@ -6,14 +6,15 @@ around the one that is selected or next.
 
 from __future__ import annotations
 
-from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, Kind, PhaseRecord, Stop, What
+from stepdbg.protocol.messages import Breakpoint, EffectCount, Effects, Finding, Kind, PhaseRecord, Stop, What
 from stepdbg.tui.drawing.cells import cell_len
 from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, cropped, padded, plain, shortened_name
 from stepdbg.tui.drawing.numbers import milliseconds, plural
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.state.targets import PhaseTarget
+from stepdbg.tui.state.targets import PanelTarget, PhaseTarget
 from stepdbg.tui.top.phases import Box, boxes, next_box
 from stepdbg.tui.words import inside_phase as inner
+from stepdbg.tui.words.findings import faults, worst
 
 RANKING = ("grad", "parameter", "buffer", "state", "loss", "output", "hyperparameter", "batch", "rng")
 """Which effect of a phase is told first."""
@@ -173,6 +174,7 @@ def draw(
     spare = room - sum(columns[first:last]) - (8 if (first, last) != (0, len(rail)) else 0)
     share = min(6, max(0, spare) // max(1, last - first))
     marks = _marks(snapshot.session.breakpoints, glyphs)
+    found = faults(snapshot)
     lines: list[list[Span]] = [[Span(" ")] for _ in range(HEIGHT)]
     if first < last and first == current:
         lines[0][0] = Span(glyphs.arrow, "accent")
@@ -186,10 +188,16 @@ def draw(
             lines, box, columns[index] + share, tall,
             mark=marks.get(box.name, ("", "")), arrow=index + 1 == current, last=index + 1 == len(rail),
             here=index == current, selected=focused and index == cursor, glyphs=glyphs,
+            fault=worst([one for one in found if _is_about(one, box)]),
         )  # fmt: skip
     if last < len(rail):
         lines[0].append(Span(f"{len(rail) - last} {glyphs.more_right}", "dim"))
     return tuple(cropped(tuple(line), width) for line in lines)
+
+
+def _is_about(finding: Finding, box: Box) -> bool:
+    """Whether what a rule has found is about a phase as the box of that one shows it."""
+    return finding.phase == box.name and (not finding.of or not box.of or finding.of == box.of)
 
 
 def _marks(breakpoints: tuple[Breakpoint, ...], glyphs: Glyphs) -> dict[str, tuple[str, str]]:
@@ -280,7 +288,7 @@ def _window(columns: list[int], keep: int, room: int) -> tuple[int, int]:
 
 def _draw_box(
     lines: list[list[Span]], box: Box, wide: int, tall: bool, *, mark: tuple[str, str], arrow: bool, last: bool,
-    here: bool, selected: bool, glyphs: Glyphs,
+    here: bool, selected: bool, glyphs: Glyphs, fault: str = "",
 ) -> None:  # fmt: skip
     target = PhaseTarget(box.name)
     role = "error" if box.is_left else "accent" if here else {"done": "", "unknown": "faint"}.get(box.when, "dim")
@@ -289,9 +297,12 @@ def _draw_box(
     if mark[0]:
         top.append(Span(mark[0], "breakpoint", target))
     top.append(Span(label, "selected" if selected else role, target))
-    if mark[1]:
+    if fault:
+        top.append(Span("!", fault, PanelTarget("findings")))
+    used = cell_len(label) + len(mark[0]) + bool(fault)
+    if mark[1] and used < wide:  # a fault is the last thing to give way
         top.append(Span(mark[1], "breakpoint", target))
-    used = cell_len(label) + len(mark[0]) + len(mark[1])
+        used += len(mark[1])
     if last:
         top.append(Span(f" {glyphs.loop}".ljust(wide - used), "line"))
     else:

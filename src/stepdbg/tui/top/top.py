@@ -8,7 +8,7 @@ from stepdbg.tui.drawing.lines import UNICODE, Glyphs, Line, Span, by_clauses, c
 from stepdbg.tui.drawing.palette import Palette
 from stepdbg.tui.drawing.sheet import Sheet
 from stepdbg.tui.state.snapshot import Snapshot
-from stepdbg.tui.top import header, phases, rail, ranks, timeline, watches
+from stepdbg.tui.top import findings, header, phases, rail, ranks, timeline, watches
 from stepdbg.tui.top.session_sentence import session_sentence, suspicion
 
 
@@ -56,21 +56,26 @@ class Top(Sheet, can_focus=True):
         room = 1
         if height > 1 + rail.HEIGHT:
             room = height - 1 - rail.HEIGHT
+            found = findings.draw(self.snapshot, wide, room, self.glyphs)
             needed = len(wrapped(told, wide, height)) + (len(wrapped(f"! {doubt}", wide, height)) if doubt else 0)
-            if needed > room and (doubt or _is_fault(self.snapshot)):
+            if needed + len(found) > room and (doubt or found or _is_fault(self.snapshot)):
                 drawn = drawn[:-1]  # figures give way to words that would be cut: here it is the times
                 room += 1
-        doubts = wrapped(f"! {doubt}", wide, max(1, room - 1), self.glyphs.ellipsis) if doubt else []
-        if len(wrapped(told, wide, height)) > room - len(doubts):
+        found = findings.draw(self.snapshot, wide, max(1, room - 1), self.glyphs)
+        left = max(0 if found else 1, room - 1 - len(found))
+        doubts = wrapped(f"! {doubt}", wide, left, self.glyphs.ellipsis) if doubt and left else []
+        below_it = len(found) + len(doubts)
+        if len(wrapped(told, wide, height)) > room - below_it:
             told = session_sentence(self.snapshot, self.glyphs, brief=True)
         stop = self.snapshot.stop
         if stop is not None and stop.bad is not None:  # its last words matter most: who has made it
-            words = wrapped(told, wide, max(1, room - len(doubts)), self.glyphs.ellipsis)
+            words = wrapped(told, wide, max(1, room - below_it), self.glyphs.ellipsis)
         else:
-            words = by_clauses(told, wide, room - len(doubts), self.glyphs.ellipsis)
+            words = by_clauses(told, wide, room - below_it, self.glyphs.ellipsis)
         if not self.glyphs.braille:
             words = [line.replace("—", "-") for line in words]
         below = [cropped((Span(f" {line}", "sentence"),), width) for line in words]
+        below += [cropped(line, width) for line in found]
         below += [cropped((Span(f" {line}", "warning"),), width) for line in doubts]
         if height <= 3:
             return [*top, drawn[0], *below][: len(top) - 1 + height]

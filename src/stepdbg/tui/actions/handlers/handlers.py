@@ -14,6 +14,7 @@ from stepdbg.tui.panels.breakpoints.actions import BreakpointActions
 from stepdbg.tui.panels.breakpoints.view import SwitchTarget
 from stepdbg.tui.panels.console.actions import ConsoleActions
 from stepdbg.tui.panels.effects.panel import EffectsPanel
+from stepdbg.tui.panels.findings.actions import FindingActions
 from stepdbg.tui.panels.graph.panel import GraphPanel
 from stepdbg.tui.panels.model.panel import ModelPanel
 from stepdbg.tui.panels.optimizer.panel import OptimizerPanel
@@ -37,6 +38,7 @@ class Handlers:
         self.session = SessionActions(host)
         self.files = CopyAndSave(host)
         self.breakpoints = BreakpointActions(host)
+        self.findings = FindingActions(host)
         self.frames = FrameActions(host)
         self.elements = ElementActions(host)
         self.console = ConsoleActions(host)

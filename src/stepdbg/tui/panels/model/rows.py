@@ -25,6 +25,7 @@ from stepdbg.tui.drawing.lines import (
 )
 from stepdbg.tui.drawing.marks import SIGNS
 from stepdbg.tui.drawing.numbers import figure, plural, shape, size
+from stepdbg.tui.state.targets import PanelTarget
 
 MOST_REMARKED = 22
 """The most cells that a name with a remark beside it takes from the figures."""
@@ -173,9 +174,10 @@ def drawn(
     evaluating: bool,
     step: int,
     point: str = "",
+    fault: str = "",
 ) -> Line:
     """A row; a figure that is no norm but a value stands behind `equals`, `unsure` behind a mark, and `point`, the sign
-    of a breakpoint on it, before its name.
+    of a breakpoint on it, before its name. `fault` is the role of a mark for what a rule has found about it.
     """
     glyphs = frame.glyphs
     summary = known if isinstance(known, Summary) else None
@@ -220,6 +222,8 @@ def drawn(
         Span(sign, f"mark.{done}" if done else ""),
         Span("!", "error")
         if (bad and not wide.norm) or (bad_grad and not wide.grad)
+        else Span("!", fault, PanelTarget("findings"))
+        if fault
         else Span(unsure, "dim")
         if mark.value and unsure
         else Span(point if point and not tensor else " ", "breakpoint" if point and not tensor else "dim"),

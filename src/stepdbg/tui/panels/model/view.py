@@ -8,6 +8,7 @@ the rows in view are known, and a margin around them: all the others stay with t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import takewhile
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ from stepdbg.tui.panels.model.rows import Columns, columns, drawn, heading, rati
 from stepdbg.tui.state.answers import OBJECTS
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import ActionTarget
+from stepdbg.tui.words.findings import faulty_tensors
 
 NOT_RECORDED = "not recorded"
 DEEP = 3
@@ -117,9 +119,11 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
     singles = {row.elements == 1 for row in rows if row.node in TENSORS}
     seen = Marked(snapshot.stop.effects.named if snapshot.stop and snapshot.stop.effects else ())
     step = step_of(named, wide.name)
+    faulty = faulty_tensors(snapshot)
     below = (*_whole_name(objects, frame), *below)
     spare = frame.height - 2 - total - len(below)
-    foot = (*_legend(wide, frame, mixed=len(singles) == 2)[: max(0, spare)], *below)
+    ruled = f"! see Findings ({snapshot.key('panel_findings')})" if faulty else ""
+    foot = (*_legend(wide, frame, mixed=len(singles) == 2, ruled=ruled)[: max(0, spare)], *below)
     body = tuple(
         drawn(
             dated.get(row.name, row),
@@ -133,6 +137,7 @@ def draw(snapshot: Snapshot, frame: Frame, listing: Listing = _AS_IT_IS) -> Draw
             evaluating=snapshot.stop is not None and row.name in snapshot.stop.evaluating,
             step=step,
             point=_point(row.name, snapshot, frame.glyphs),
+            fault=_fault(row, faulty),
         )
         if row is not None
         else (Span(f"    {frame.glyphs.ellipsis}", "faint"),)
@@ -146,6 +151,14 @@ def _point(name: str, snapshot: Snapshot, glyphs: Glyphs) -> str:
     """The sign of a breakpoint on that object; empty where none is."""
     found = on_object(name, snapshot.session.breakpoints)
     return "" if found is None else glyphs.breakpoint if found.enabled else glyphs.switched_off
+
+
+def _fault(row: ObjectRow, faulty: Mapping[str, str]) -> str:
+    """The role of the mark for what a rule has found about a tensor, or about one in a folded module."""
+    if not row.folded:
+        return faulty.get(row.name, "") if row.node in TENSORS else ""
+    roles = {role for name, role in faulty.items() if name.startswith(f"{row.name}.")}
+    return "error" if "error" in roles else "warning" if roles else ""
 
 
 def _whole_name(objects: Objects, frame: Frame) -> tuple[Line, ...]:
@@ -193,11 +206,11 @@ def _marks_of(row: ObjectRow, snapshot: Snapshot, seen: Marked) -> Marks:
     return Marks(*summary.marks) if summary is not None and snapshot.summaries_at == snapshot.boundary else Marks()
 
 
-def _legend(wide: Columns, frame: Frame, *, mixed: bool) -> tuple[Line, ...]:
+def _legend(wide: Columns, frame: Frame, *, mixed: bool, ruled: str) -> tuple[Line, ...]:
     """What signs and figures mean."""
     single = (SINGLE,) if mixed else ()
     ratio = (f"{ratio_heading(frame.glyphs)} size of the last step, to the value's",) if wide.ratio else ()
-    return legend((*LEGEND, *single, *ratio), frame.width)
+    return legend((*([ruled] if ruled else []), *LEGEND, *single, *ratio), frame.width)
 
 
 def _figures(row: ObjectRow, snapshot: Snapshot) -> Summary | str | None:

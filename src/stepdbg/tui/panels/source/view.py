@@ -8,6 +8,7 @@ from stepdbg.tui.state import selected_frame as frames
 from stepdbg.tui.state.line_breakpoints import breakpoints_at, written
 from stepdbg.tui.state.snapshot import Snapshot
 from stepdbg.tui.state.targets import PanelTarget
+from stepdbg.tui.words.findings import faults, worst
 
 MARGIN = 13
 """Cells for a breakpoint and the names of the phases at the left."""
@@ -15,11 +16,14 @@ MARGIN = 13
 
 def place(snapshot: Snapshot) -> tuple[str, int] | None:
     """The file and line to show: the chosen frame's; until one is chosen, where the next phase is, else the phase
-    done, else the user's innermost frame. Of a script that has ended, the place that was shown last.
+    done, else the user's innermost frame. Of a script that has ended, the place that was shown last. Before all of
+    these comes a line that was asked for at this stop.
     """
     stop = snapshot.stop
     if stop is None:
         return None
+    if (asked := where_asked(snapshot)) is not None:
+        return asked
     frame = frames.chosen_frame(snapshot)
     if frame is not None and (stop.failure or frames.chosen(snapshot) != frames.innermost(stop)):
         return frame.file, frame.line
@@ -33,6 +37,11 @@ def place(snapshot: Snapshot) -> tuple[str, int] | None:
     if boundary.file and boundary.line:
         return boundary.file, boundary.line
     return snapshot.last_line if boundary.next is None else None
+
+
+def where_asked(snapshot: Snapshot) -> tuple[str, int] | None:
+    """The line that was asked for at this stop; None where none was."""
+    return snapshot.line_in_view if snapshot.line_in_view_at == snapshot.boundary else None
 
 
 def phase_at(snapshot: Snapshot, row: int) -> str | None:
@@ -76,7 +85,8 @@ def draw(snapshot: Snapshot, frame: Frame) -> Drawing:
         here = frame.focused and number == frame.cursor + 1
         spans = (
             _breakpoint(snapshot, file, number, frame),
-            Span(padded(name, MARGIN - 4, frame.glyphs.ellipsis) + " " + sign + " ", role),
+            Span(padded(name, MARGIN - 4, frame.glyphs.ellipsis) + " " + sign, role),
+            _finding(snapshot, file, number),
             Span(f"{number:>{digits}} ", "accent" if here else ("strong" if role not in ("", "faint") else "faint")),
             *code,
         )
@@ -106,6 +116,12 @@ def _breakpoint(snapshot: Snapshot, file: str, number: int, frame: Frame) -> Spa
     return Span(frame.glyphs.switched_off if there else " ", "dim")
 
 
+def _finding(snapshot: Snapshot, file: str, number: int) -> Span:
+    """A mark at a line in which a rule has found something."""
+    role = worst([one for one in faults(snapshot) if (one.file, one.line) == (file, number)])
+    return Span("!", role, PanelTarget("findings")) if role else Span(" ")
+
+
 def _margin(snapshot: Snapshot, file: str, number: int, line: int, frame: Frame) -> tuple[str, str, str]:
     """The name, sign and role at the left of a line."""
     stop = snapshot.stop
@@ -119,6 +135,8 @@ def _margin(snapshot: Snapshot, file: str, number: int, line: int, frame: Frame)
     if stop.line_done == (file, number):
         return boundary.done or "", frame.glyphs.done, "strong"
     known = snapshot.phase_lines.get((file, number), ())
+    if here and where_asked(snapshot) == (file, number):
+        return (known[0] if known else ""), frame.glyphs.cursor, "accent"
     if here:
         if _ended(snapshot):
             return (known[0] if known else ""), " ", "faint" if known else ""

@@ -1,0 +1,1 @@
+"""What the rules have found, each with its evidence, cause and fix."""
