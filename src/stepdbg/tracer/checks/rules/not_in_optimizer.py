@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from torch import nn
+
 from stepdbg.protocol.messages import Finding
 from stepdbg.tracer.checks.membership import in_optimizers, orphans_of, trained_by_nobody
 from stepdbg.tracer.checks.moment import Moment, some
 from stepdbg.tracer.checks.rule import Rule
+from stepdbg.tracer.introspect.safe_access import is_a
 
 
 class NotInOptimizer(Rule):
@@ -23,8 +26,13 @@ class NotInOptimizer(Rule):
     def __init__(self) -> None:
         self._whole = False
         """Whether every parameter that gets gradients was in an optimizer so far."""
+        self._unknown = False
+        """Whether a loss depends on one that is in no model (`unregistered-parameter`)."""
 
     def look(self, moment: Moment) -> Iterable[Finding]:
+        if moment.graph is not None and not self._unknown:
+            names = moment.name_of
+            self._unknown = any(is_a(one, nn.Parameter) and id(one) not in names for one in moment.graph.leaves)
         if moment.done != "step" or not moment.optimizers:
             return
         alone = trained_by_nobody(moment)
@@ -48,4 +56,4 @@ class NotInOptimizer(Rule):
             )
 
     def right(self) -> str:
-        return "every parameter that gets gradients is in an optimizer" if self._whole else ""
+        return "every parameter that gets gradients is in an optimizer" if self._whole and not self._unknown else ""
