@@ -16,6 +16,7 @@ from stepdbg.hub.breakpoints.table import BreakpointTable
 from stepdbg.hub.launch import Launch
 from stepdbg.hub.ranks.questions import Questions, refuse_all
 from stepdbg.hub.ranks.rank import Peer, Rank, numbered
+from stepdbg.hub.ranks.replicas import Replicas
 from stepdbg.hub.ranks.signals import interrupt, signal_processes
 from stepdbg.hub.ranks.table import RankTable
 from stepdbg.hub.session.clients import Clients
@@ -39,6 +40,7 @@ from stepdbg.protocol.messages import (
     Notice,
     Output,
     RankHello,
+    ReplicaStepped,
     Resumed,
     SetBreakpoints,
     SetWatches,
@@ -101,6 +103,7 @@ class Run:
         """What is done until the first boundary."""
         self._found: dict[object, Finding] = {}
         """What the rules have found, by what tells it from other findings."""
+        self._replicas = Replicas((launch.trace.rules if launch.trace is not None else None) or ())
         self._abandoned = self._keeper_gone = self._end_unknown = False
         self._folder = folder
         self._breakpoints_hold = True
@@ -209,8 +212,12 @@ class Run:
                 self._found[rank.number, *finding.key] = finding = msgspec.structs.replace(finding, rank=rank.number)
                 clients.tell_launchers(FindingMet(finding))
                 clients.changed(RUNNING_SECONDS)
+            case ReplicaStepped():
+                for finding in self._replicas.note(rank.number, message, rank.hello.world):
+                    self.heard(rank, FindingMet(finding))
             case Checked():
-                clients.tell_launchers(msgspec.structs.replace(message, rank=rank.number))
+                right = (*message.right, *self._replicas.right)
+                clients.tell_launchers(msgspec.structs.replace(message, rank=rank.number, right=right))
             case Notice(text=text, severity=severity):
                 clients.notify(text, severity)
             case Answer():

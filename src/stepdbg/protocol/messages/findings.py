@@ -64,3 +64,39 @@ class Checked(Message, frozen=True):
     """What could not be looked at, and why."""
     pid: int = 0
     rank: int = 0
+
+
+class ReplicaStepped(Message, frozen=True):
+    """An optimizer has stepped parameters of which each rank has a replica. From a rank to the hub, which holds them
+    against those of other ranks: no rank waits for another.
+    """
+
+    step: int
+    """The number of the step, from 1."""
+    update: int
+    boundary: int
+    """The boundary, by its index, at which the step was over."""
+    names: tuple[str, ...]
+    """The parameters."""
+    before: tuple[int, ...]
+    """Their fingerprints as the step began."""
+    gradients: tuple[int, ...]
+    """The fingerprints of their gradients, as they were last before the step was over; 0 for none."""
+    after: tuple[int, ...]
+    """Their fingerprints after the step."""
+    batches: tuple[int, ...] = ()
+    """The fingerprints of the batches that loaders gave since the step before."""
+    settings: str = ""
+    """The learning rates."""
+    optimizer: str = ""
+    model: str = ""
+    """What was called in the last forward."""
+    wrapper: str = ""
+    """What averages the gradients."""
+    around: bool = False
+    """Whether the last forward was not one of the wrapper."""
+    unsynced: bool = False
+    """Whether the wrapper was told not to average the gradients of the last backward."""
+    places: tuple[tuple[str, str, int], ...] = ()
+    """Where phases were called last: the phase, file and line; `script` is where the script itself wrote one of the
+    parameters."""

@@ -8,7 +8,7 @@ from stepdbg.protocol.messages.asking import Answer, Ask
 from stepdbg.protocol.messages.base import Message, Part
 from stepdbg.protocol.messages.breakpoints import Breakpoint
 from stepdbg.protocol.messages.effects import Effect
-from stepdbg.protocol.messages.findings import Checked, FindingMet
+from stepdbg.protocol.messages.findings import Checked, FindingMet, ReplicaStepped
 from stepdbg.protocol.messages.stops import Boundary, Failure, Stop
 from stepdbg.protocol.messages.watches import SetWatches, Watch, WatchesRead, WatchFailed
 
@@ -175,6 +175,7 @@ FromRank = (
     | Traced
     | FindingMet
     | Checked
+    | ReplicaStepped
     | Interruptible
     | Notice
     | Answer

@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import FrameType
 
 import msgspec
 
-from stepdbg.protocol.messages import Boundary, Checked, Effect, Finding
+from stepdbg.protocol.messages import Boundary, Checked, Effect, Finding, ReplicaStepped
 from stepdbg.tracer.checks import rules as folder
 from stepdbg.tracer.checks.moment import Explain, Moment, Place, nothing_is_bad
 from stepdbg.tracer.checks.rule import Rule
@@ -47,6 +47,8 @@ class Engine:
     def __init__(self, names: Collection[str] | None = None, scaling: GradientScaling | None = None) -> None:
         self._scaling = scaling
         self._rules = [rule() for rule in all_rules() if names is None or rule.name in names]
+        self.say: Callable[[ReplicaStepped], object] = lambda _: None
+        """Tells the hub what only it can judge."""
         self._failed: dict[str, str] = {}
         """The rules that have failed, each with why."""
         self._found: dict[object, Finding] = {}
@@ -125,6 +127,7 @@ class Engine:
             self._reached,
             self._scaling,
         )
+        moment.say = self.say
         return [*self._new(moment, last=last)]
 
     def forget(self) -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from stepdbg.protocol.messages import BadValue, Boundary, Effect
+from stepdbg.protocol.messages import BadValue, Boundary, Effect, ReplicaStepped
 from stepdbg.tracer.checks.loss_graph import LossGraph
 from stepdbg.tracer.effects.effects import ObjectRecord, ObjectSnapshot
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
@@ -78,6 +78,8 @@ class Moment:
         self._scaling = scaling
         self.reached: Mapping[str, int] = reached or {}
         self._explain = explain
+        self.say: Callable[[ReplicaStepped], object] = lambda _: None
+        """Tells the hub what only it can judge, who hears of all ranks."""
 
     # where training stands
 

@@ -57,6 +57,8 @@ class Trace:
         self._named_algorithms = False
         self._checks = Engine(wanted.rules, nonfinite.scaling) if wanted.rules is not None else None
         """The rules that look at each boundary."""
+        if self._checks is not None:
+            self._checks.say = link.send
         self._registry.newest.fetching.on = self._checks is not None
         self._nonfinite = nonfinite
         if wanted.rules is not None and NonFinite.name in wanted.rules:
