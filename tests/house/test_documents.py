@@ -21,8 +21,8 @@ STILL_LONGER = ("src/stepdbg/testing/debuggee.py",)
 """Files of the program that are being divided."""
 MOST_FILES = 14
 """Files in a folder of the program, its `__init__` not counted. A folder that grows past this has a second subject."""
-FULLER = ("src/stepdbg/protocol/messages", "src/stepdbg/testing")
-"""Folders with more files: one for each subject of messages; and one that is being divided."""
+FULLER = ("src/stepdbg/protocol/messages", "src/stepdbg/testing", "src/stepdbg/tracer/checks/rules")
+"""Folders with more files: one for each subject of messages, one for each rule; and one that is being divided."""
 SETTING_UP = [ROOT / name for name in ("pyproject.toml", "constraints.txt", "Makefile", ".ci/run")]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from types import FrameType
 
@@ -16,6 +15,7 @@ import msgspec
 
 from stepdbg.protocol.messages import Boundary, Checked, Effect, Finding, ReplicaStepped
 from stepdbg.tracer.checks import rules as folder
+from stepdbg.tracer.checks.ignored import is_ignored
 from stepdbg.tracer.checks.moment import Explain, Moment, Place, nothing_is_bad
 from stepdbg.tracer.checks.rule import Rule
 from stepdbg.tracer.effects.effects import ObjectSnapshot
@@ -23,8 +23,6 @@ from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.introspect.failures import in_words
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
-
-_IGNORED = re.compile(r"#\s*stepdbg:\s*ignore(?:\[([^\]]*)\])?")
 
 
 def all_rules() -> list[type[Rule]]:
@@ -177,18 +175,3 @@ class Engine:
 
     def _sound(self) -> list[Rule]:
         return [rule for rule in self._rules if rule.name not in self._failed]
-
-
-def is_ignored(finding: Finding) -> bool:
-    """Whether the line of a finding says `# stepdbg: ignore`, of everything or of its rule."""
-    if not finding.line:
-        return False
-    try:
-        with open(finding.file, encoding="utf-8", errors="replace") as file:
-            text = next((line for number, line in enumerate(file, 1) if number == finding.line), "")
-    except OSError:
-        return False
-    found = _IGNORED.search(text)
-    if found is None:
-        return False
-    return found[1] is None or finding.rule in [one.strip() for one in found[1].split(",")]

@@ -19,11 +19,11 @@ from stepdbg.protocol.messages import BadValue, Boundary, Effect, ReplicaStepped
 from stepdbg.tracer.checks.loss_graph import LossGraph
 from stepdbg.tracer.effects.effects import ObjectRecord, ObjectSnapshot
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
-from stepdbg.tracer.introspect.fetched import Fetched
 from stepdbg.tracer.introspect.layout import modules_of, optimized_by
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.introspect.wrapper_calls import arguments_of, call_at
 from stepdbg.tracer.objects.alive import Alive
+from stepdbg.tracer.objects.loaders.fetched import Fetched
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.objects.unwrap import key_of
 from stepdbg.tracer.phases.phase import Phase

@@ -15,11 +15,11 @@ import torch
 from torch import nn
 
 from stepdbg.protocol.messages import Kind
-from stepdbg.tracer.introspect.fetched import Fetching
 from stepdbg.tracer.introspect.safe_access import FEW, is_a, tensors_in
 from stepdbg.tracer.introspect.trainers import closure_loss
 from stepdbg.tracer.objects.alive import Alive, Slot, maker_of
 from stepdbg.tracer.objects.earlier_graphs import Earlier
+from stepdbg.tracer.objects.loaders.fetched import Fetching
 from stepdbg.tracer.objects.loss_search import Called, age
 from stepdbg.tracer.objects.recent import Numbers, RecentTensors, fetched
 from stepdbg.tracer.objects.variable_names import Reachable, assigned_names, taken_by, unique

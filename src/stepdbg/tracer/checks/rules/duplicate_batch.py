@@ -19,8 +19,8 @@ from stepdbg.tracer.checks.moment import Moment, Place, at
 from stepdbg.tracer.checks.rule import Rule
 from stepdbg.tracer.checks.worker_randomness import shared_generators
 from stepdbg.tracer.introspect import stack as frames
-from stepdbg.tracer.introspect.fetched import Fetched
 from stepdbg.tracer.introspect.safe_access import attributes_of, is_a
+from stepdbg.tracer.objects.loaders.fetched import Fetched
 from stepdbg.tracer.tensors.readable import ORDINARY
 
 _AGAIN = 3

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from stepdbg.protocol.messages import Finding, ReplicaStepped
-from stepdbg.tracer.checks.engine import is_ignored
+from stepdbg.tracer.checks.ignored import is_ignored
 from stepdbg.tracer.checks.moment import Moment, Place
 from stepdbg.tracer.checks.places import line_that_names
 from stepdbg.tracer.checks.rule import Rule

@@ -1,0 +1,1 @@
+"""What is noted of loaders and the batches that come from them."""
