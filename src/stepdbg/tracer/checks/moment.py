@@ -202,6 +202,12 @@ class Moment:
         return self.registry.newest.fetching.newest
 
     @property
+    def passes(self) -> tuple[int, int]:
+        """How often a loader was found to have no batch left, and how many the last of these has given."""
+        fetching = self.registry.newest.fetching
+        return fetching.passes, fetching.batches
+
+    @property
     def models(self) -> list[tuple[str, nn.Module]]:
         """The models by name: the outermost modules that were called or are in sight."""
         return self.registry.models()
@@ -227,6 +233,12 @@ class Moment:
         owner, models = self.owner, self.models
         found = [(name, one) for name, one in models if one is owner]
         return found[0] if found else models[0] if len(models) == 1 and owner is None else None
+
+    @property
+    def coming_model(self) -> tuple[str, nn.Module] | None:
+        """The model that is about to be called, with its name: in the mode that the call is made in."""
+        called = self.call.get("self") if self.comes in ("forward", "eval") else None
+        return next(((name, one) for name, one in self.models if one is called), None)
 
     def held_by(self, optimizer: Optimizer) -> list[str]:
         """The names of the parameters that an optimizer holds, each once."""

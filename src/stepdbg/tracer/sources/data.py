@@ -169,6 +169,8 @@ class DataLoaders:
         """Note that an iterator has no batch left: what has begun as its next data phase was none."""
         tracer = self._tracer
         try:
+            if tracer.registry.newest.fetching.on:
+                tracer.registry.newest.fetching.over(iterator)
             over = self._read.get(iterator)
             self._since = [read for read in self._since if read is not over]
             idle = over is not None and over.counted and over.idle

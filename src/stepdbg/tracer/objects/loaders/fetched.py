@@ -55,6 +55,10 @@ class Fetching:
     _readings: weakref.WeakKeyDictionary[Any, tuple[int, bool]] = field(default_factory=weakref.WeakKeyDictionary)
     """The iterators: their number, and whether the script itself has called `iter`."""
     _count: int = 0
+    passes: int = 0
+    """How often an iterator was found to have no batch left."""
+    batches: int = 0
+    """The number of batches that the last of these has given."""
 
     def begins(self, iterator: Any, caller: FrameType) -> None:
         """A loader has given an iterator to who has called it there."""
@@ -80,6 +84,10 @@ class Fetching:
             issubclass(type(dataset), IterableDataset),
             _weakly(getattr(iterator, "_worker_init_fn", None)),
         )
+
+    def over(self, iterator: Any) -> None:
+        """An iterator has no batch left."""
+        self.passes, self.batches = self.passes + 1, iterator._num_yielded
 
 
 def _left(iterator: Any) -> tuple[bool, int]:
