@@ -275,6 +275,11 @@ class Moment:
         scale = self._scaling.scale(optimizer, key_of(optimizer)) if self._scaling is not None else None
         return 1.0 if scale is None else scale
 
+    @property
+    def scale_factor(self) -> float | None:
+        """What a scaler multiplies losses by; None where there is none, or it does nothing."""
+        return self._scaling.factor() if self._scaling is not None else None
+
     # what backward is about to go through
 
     @cached_property

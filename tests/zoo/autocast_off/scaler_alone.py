@@ -1,0 +1,16 @@
+"""A GradScaler without autocast: everything is computed in float32, and scaled for nothing."""
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1))
+opt = torch.optim.SGD(net.parameters(), lr=0.1)
+scaler = torch.amp.GradScaler("cpu", init_scale=256.0)
+for _ in range(10):
+    x = torch.randn(16, 6)
+    opt.zero_grad()
+    loss = (net(x) - x[:, :1]).square().mean()
+    scaler.scale(loss).backward()  # <- autocast-off: though a scaler multiplies it by 256
+    scaler.step(opt)
+    scaler.update()
