@@ -51,13 +51,18 @@ def line_that_names(moment: Moment, operator: str) -> Place | None:
     """The only line that names an operator (`sqrt`) in the user's functions that are running, that the modules of these
     define, and in the forwards of models; None where there are several, or none.
     """
-    found = {
+    found = lines_that_name_all(moment, operator)
+    return found.pop() if len(found) == 1 else None
+
+
+def lines_that_name_all(moment: Moment, attribute: str) -> set[Place]:
+    """All lines that name an attribute in that code."""
+    return {
         (code.co_filename, line)
         for code in {id(code): code for code in _codes(moment)}.values()
         if frames.origin(code.co_filename) == "user"
-        for line in lines_that_name(code, operator)
+        for line in lines_that_name(code, attribute)
     }
-    return found.pop() if len(found) == 1 else None
 
 
 def _codes(moment: Moment) -> Iterator[CodeType]:
