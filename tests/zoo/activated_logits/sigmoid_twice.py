@@ -21,7 +21,7 @@ optimizer = torch.optim.SGD(detector.parameters(), lr=0.1)
 images = torch.randn(4, 1, 5, 5)
 objects = (images > 1).float().flatten(1)
 for _ in range(25):
-    loss = criterion(detector(images), objects)
+    loss = criterion(detector(images), objects)  # <- activated-logits: binary_cross_entropy_with_logits takes logits
     optimizer.zero_grad()
-    loss.backward()  # <- activated-logits: binary_cross_entropy_with_logits takes logits
+    loss.backward()
     optimizer.step()

@@ -9,6 +9,6 @@ optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 x, labels = torch.randn(16, 4), torch.randint(3, (16,))
 for _ in range(25):
     optimizer.zero_grad()
-    loss = nn.functional.cross_entropy(model(x), labels)
-    loss.backward()  # <- activated-logits: cross_entropy takes logits, and is given the output of softmax
+    loss = nn.functional.cross_entropy(model(x), labels)  # <- activated-logits: given the output of softmax
+    loss.backward()
     optimizer.step()

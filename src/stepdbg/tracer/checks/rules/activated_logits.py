@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from stepdbg.protocol.messages import Finding
 from stepdbg.tracer.checks.loss_graph import LossGraph, kind
 from stepdbg.tracer.checks.moment import Moment, at
+from stepdbg.tracer.checks.places import line_that_binds_name
 from stepdbg.tracer.checks.rule import Rule
 
 _ACTIVATIONS = {"SoftmaxBackward": "softmax", "SigmoidBackward": "sigmoid"}
@@ -43,6 +44,7 @@ class ActivatedLogits(Rule):
                 moment,
                 f"{loss} takes {takes}, and is given the output of {activation}",
                 objects=[graph.name],
+                place=line_that_binds_name(moment, graph.name),
                 evidence=f"in the graph of {graph.name}, {activation} lies right before {loss}",
                 cause=f"{activation} comes before the loss that backward is called on at {at(moment.here)}",
                 fix="use log_softmax before nll_loss"
