@@ -102,6 +102,14 @@ def line_that_keeps(moment: Moment, name: str) -> Place | None:
     return None
 
 
+def line_that_sets(moment: Moment, attribute: str) -> Place | None:
+    """The only line of the user's that assigns to an attribute or variable of that name; None where there are several,
+    or none.
+    """
+    found = {place for place, _ in _places(moment, attribute, lines_that_assign)}
+    return found.pop() if len(found) == 1 else None
+
+
 def lines_that_carry(moment: Moment, name: str) -> list[Place]:
     """The user's lines that make a variable or attribute from its own value: `state = cell(x, state)`."""
     return [place for place, _ in _places(moment, name, lines_that_add)]
