@@ -16,6 +16,7 @@ import msgspec
 from stepdbg.protocol.messages import Boundary, Checked, Effect, Finding, ReplicaStepped
 from stepdbg.tracer.checks import rules as folder
 from stepdbg.tracer.checks.ignored import is_ignored
+from stepdbg.tracer.checks.measured.steps import Measures
 from stepdbg.tracer.checks.moment import Explain, Moment, Place, nothing_is_bad
 from stepdbg.tracer.checks.rule import Rule
 from stepdbg.tracer.effects.effects import ObjectSnapshot
@@ -47,6 +48,9 @@ class Engine:
         self._rules = [rule() for rule in all_rules() if names is None or rule.name in names]
         self.say: Callable[[ReplicaStepped], object] = lambda _: None
         """Tells the hub what only it can judge."""
+        self._measures = Measures()
+        for rule in self._rules:
+            rule.measures = self._measures
         self._failed: dict[str, str] = {}
         """The rules that have failed, each with why."""
         self._found: dict[object, Finding] = {}
@@ -126,10 +130,12 @@ class Engine:
             self._scaling,
         )
         moment.say = self.say
+        self._measure(moment)
         return [*self._new(moment, last=last)]
 
     def forget(self) -> None:
         """Boundaries have passed that nobody has looked at, or somebody has written to what is alive."""
+        self._measures.forget()
         for rule in self._sound():
             rule.forget()
 
@@ -147,6 +153,14 @@ class Engine:
             unchecked.append("what concerns optimizers: the script steps by hand")
         unchecked += [f"{name}: the rule failed ({why})" for name, why in self._failed.items()]
         return [*self._found.values()], Checked(len(self._updates), tuple(right), tuple(unchecked))
+
+    def _measure(self, moment: Moment) -> None:
+        measured = [rule for rule in self._sound() if rule.measured]
+        try:
+            if measured:
+                self._measures.look(moment)
+        except Exception as error:
+            self._failed.update((rule.name, in_words(error)) for rule in measured)
 
     def _new(self, moment: Moment, *, last: bool) -> Iterator[Finding]:
         for rule in self._sound():

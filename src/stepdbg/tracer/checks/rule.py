@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from stepdbg.protocol.messages import Finding, FindingSeverity
+from stepdbg.tracer.checks.measured.steps import Measures
 from stepdbg.tracer.checks.moment import Moment
 
 
@@ -16,6 +17,11 @@ class Rule:
     """Its name, as it is written in `# stepdbg: ignore[...]`."""
     severity: ClassVar[FindingSeverity] = "error"
     """How bad its findings are, unless one says otherwise."""
+
+    measured: ClassVar[bool] = False
+    """Whether it goes by `measures`."""
+    measures: Measures
+    """The losses and norms so far, this boundary's included; of a rule that goes by them."""
 
     def look(self, moment: Moment) -> Iterable[Finding]:
         """What it finds at a boundary between two phases."""
