@@ -7,7 +7,7 @@ over all ranks holds: shards of one model differ as they are meant to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -42,29 +42,30 @@ class RankDivergence(Rule):
         self._gradients: tuple[int, ...] = ()
         self._batches: list[int] = []
         self._around = self._unsynced = self._averages = self._unseen = False
-        self._model = ""
+        self._model = self._wrapper = ""
         self._script: Place | None = None
         """Where training stood when the script was seen to have written a parameter itself."""
 
     def look(self, moment: Moment) -> Iterable[Finding]:
         if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
             return ()
-        found = next(_wrapped(moment), None)
-        if found is None or torch.distributed.get_world_size() < 2:
+        if torch.distributed.get_world_size() < 2 or not (wrappers := _wrapped(moment)):
             return ()
-        wrapper, name = found
-        if _has_hooks_of_its_own(wrapper):
+        if any(map(_has_hooks_of_its_own, wrappers.values())):
             self._averages = True
             return ()
-        names = _parameters(moment, wrapper)
-        self._see(moment, wrapper, name, names)
+        names = [*dict.fromkeys(name for one in wrappers.values() for name in _parameters(moment, one))]
+        self._wrapper = self._wrapper or next(iter(wrappers))
+        for name, wrapper in wrappers.items():
+            self._see_forward(moment, name, wrapper)
+        self._see(moment, wrappers, names)
         if moment.comes == "step" or not self._before:
             self._before = _prints(moment, names)
         if moment.done in _GRADIENTS or moment.comes == "step":
             self._gradients = _prints(moment, [f"{one}.grad" for one in names])
         if moment.done == "step" and not moment.inside and not moment.skipped:
             self._steps += 1
-            told = self._stepped(moment, name, names)
+            told = self._stepped(moment, names)
             if not any(_is_ignored(self.name, file, line) for _, file, line in told.places):
                 moment.say(told)
             self._before, self._batches, self._script = (), [], None
@@ -78,23 +79,28 @@ class RankDivergence(Rule):
             return f"{self.name}: gradients are averaged by a hook of the script's, or in longer intervals"
         return ""
 
-    def _see(self, moment: Moment, wrapper: DistributedDataParallel, name: str, names: list[str]) -> None:
-        """What the phase done says of why replicas may differ."""
+    def _see_forward(self, moment: Moment, name: str, wrapper: DistributedDataParallel) -> None:
+        """Whether the forward done was one of the wrapper, or went around it."""
+        owner = moment.owner
+        if moment.done != "forward" or not is_a(owner, nn.Module):
+            return
+        held = set(map(id, parameters_in(wrapper)))
+        if any(id(one) in held for one in parameters_in(owner)):
+            self._around = not is_a(owner, DistributedDataParallel)
+            inside = (path for path, one in modules_of(wrapper) if one is owner)
+            self._wrapper, self._model = name, f"{name}.{next(inside, '')}".rstrip(".")
+
+    def _see(self, moment: Moment, wrappers: Mapping[str, DistributedDataParallel], names: list[str]) -> None:
+        """What else the phase done says of why replicas may differ."""
         own = set(names)
         if self._steps and any(one.kind == "parameter" and one.object in own for one in moment.by_script):
             self._script = moment.here
-        if moment.done == "forward" and is_a(moment.owner, nn.Module):
-            held = set(map(id, parameters_in(wrapper)))
-            if any(id(one) in held for one in parameters_in(moment.owner)):
-                self._around = not is_a(moment.owner, DistributedDataParallel)
-                inside = (path for path, one in modules_of(wrapper) if one is moment.owner)
-                self._model = f"{name}.{next(inside, '')}".rstrip(".")
-        elif moment.done == "data" and moment.fetched is not None:
+        if moment.done == "data" and moment.fetched is not None:
             self._batches += _prints(moment, [key for key, one in moment.alive.items() if one.kind == "batch"])
-        if moment.comes == "backward":
-            self._unsynced = _own(wrapper).get("require_backward_grad_sync") is False
+        if moment.comes == "backward" and self._wrapper in wrappers:
+            self._unsynced = _own(wrappers[self._wrapper]).get("require_backward_grad_sync") is False
 
-    def _stepped(self, moment: Moment, wrapper: str, names: list[str]) -> ReplicaStepped:
+    def _stepped(self, moment: Moment, names: list[str]) -> ReplicaStepped:
         optimizer = moment.optimizer
         rates = [group.get("lr") for group in groups_of(optimizer[1])] if optimizer is not None else []
         places: list[tuple[str, Place | None]] = [
@@ -118,24 +124,29 @@ class RankDivergence(Rule):
             ", ".join(f"{one:g}" for one in rates if type(one) in (float, int)),
             optimizer[0] if optimizer is not None else "",
             self._model,
-            wrapper,
+            self._wrapper,
             self._around,
             self._unsynced,
             tuple((phase, *place) for phase, place in places if place is not None),
         )
 
 
-def _wrapped(moment: Moment) -> Iterator[tuple[DistributedDataParallel, str]]:
-    """The wrappers over all ranks whose gradients they average, with their names."""
+def _wrapped(moment: Moment) -> dict[str, DistributedDataParallel]:
+    """The wrappers over all ranks whose gradients they average, by name."""
     world = torch.distributed.get_world_size()
     names = {id(one): name for name, one in moment.models}
-    for one in (*(model for _, model in moment.models), *moment.registry.parts):
-        for _, module in modules_of(one):
-            if is_a(module, DistributedDataParallel):
+    found: dict[str, DistributedDataParallel] = {}
+    seen = set[int]()
+    for model in (*(model for _, model in moment.models), *moment.registry.parts):
+        for _, module in modules_of(model):
+            if is_a(module, DistributedDataParallel) and id(module) not in seen:
+                seen.add(id(module))
                 group: Any = _own(module).get("process_group")
+                wrapper: Any = module
                 if group is not None and group.size() == world:
-                    found: Any = module
-                    yield found, names.get(id(module)) or moment.registry.scope.get(id(module), "the wrapper")
+                    name = names.get(id(module)) or moment.registry.scope.get(id(module)) or "the wrapper"
+                    found.setdefault(name, wrapper)
+    return found
 
 
 def _is_ignored(rule: str, file: str, line: int) -> bool:
