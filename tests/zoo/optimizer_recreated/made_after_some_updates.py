@@ -9,9 +9,9 @@ sgd = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
 x, labels = torch.randn(64, 10), torch.randint(2, (64,))
 for update in range(20):
     if update > 0 and update % 6 == 0:
-        sgd = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+        sgd = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)  # <- optimizer-recreated: momentum_buffer of
     batch = torch.randperm(64)[:16]
     loss = nn.functional.cross_entropy(net(x[batch]), labels[batch])
     sgd.zero_grad()
     loss.backward()
-    sgd.step()  # <- optimizer-recreated: momentum_buffer of the steps up to update 6 are lost
+    sgd.step()

@@ -11,12 +11,12 @@ model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
 
 
 def train_epoch() -> None:
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(model.parameters())  # <- optimizer-recreated: exp_avg, exp_avg_sq of the steps up
     for x, y in loader:
         optimizer.zero_grad()
         loss = nn.functional.mse_loss(model(x), y)
         loss.backward()
-        optimizer.step()  # <- optimizer-recreated: optimizer was made anew over the same 4 parameters
+        optimizer.step()
 
 
 for _ in range(6):

@@ -84,6 +84,11 @@ def calls(frame: FrameType | None) -> Iterator[tuple[CodeType, int]]:
         frame = frame.f_back
 
 
+def user_calls(frame: FrameType | None) -> tuple[tuple[CodeType, int], ...]:
+    """The same of the user's own functions alone, innermost first."""
+    return tuple(call for call in calls(frame) if origin(call[0].co_filename) == "user")
+
+
 def stack(frame: FrameType | None) -> list[FrameType]:
     """All frames but ours and the interpreter's own, innermost first."""
     found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 
@@ -19,6 +20,8 @@ class Named:
     """Whether a call of the model was seen, in the thread that trains."""
     makeshift: bool = False
     """Whether the optimizer goes by its class, until a variable of the user's refers to it."""
+    made: tuple[tuple[CodeType, int], ...] = ()
+    """Where the optimizer was made: the user's functions that ran, innermost first, and where each was."""
 
 
 class KeptAlive:

@@ -1,11 +1,15 @@
 """Weights that were one tensor are two now: from then on each goes its own way, and one of them may be in no optimizer.
 
-Told where two names that were tied at an earlier boundary of this run belong to two tensors of the same model.
+Told where two names that were tied at an earlier boundary of this run, in an optimizer, belong to two tensors of the
+same model. If that same optimizer holds both now (`add_param_group`), they were untied on purpose.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
+
+from torch.optim import Optimizer
 
 from stepdbg.protocol.messages import Finding
 from stepdbg.tracer.checks.membership import in_optimizers
@@ -19,15 +23,20 @@ class BrokenTie(Rule):
     name = "broken-tie"
 
     def __init__(self) -> None:
-        self._tied: dict[str, tuple[str, int]] = {}
-        """The names that were another's as well: that other name, and the update in which they were seen so last."""
+        self._tied: dict[str, tuple[str, int, weakref.ref[Optimizer]]] = {}
+        """The names that were another's as well: that other name, the update in which they were seen so last, and the
+        optimizer that held them.
+        """
         self._broken: set[str] = set()
 
     def look(self, moment: Moment) -> Iterable[Finding]:
         parameters = moment.parameters
-        for other, (name, update) in [*self._tied.items()]:
+        for other, (name, update, holder) in [*self._tied.items()]:
             if other in parameters and name in parameters and parameters[other] is not parameters[name]:
                 del self._tied[other]
+                optimizer = holder()
+                if optimizer is not None and {name, other}.issubset(moment.held_by(optimizer)):
+                    continue
                 self._broken.add(other)
                 held = in_optimizers(moment)
                 alone = [one for one in (name, other) if id(parameters[one]) not in held]
@@ -42,9 +51,10 @@ class BrokenTie(Rule):
                     f"{moment.comes or 'the end'} (a new Parameter, or load_state_dict with assign=True)",
                     fix=f"tie them again where that is done ({other} = {name}), before the optimizer is made",
                 )
-        for name, others in moment.registry.also.items():
-            if name in parameters:
-                self._tied |= dict.fromkeys(others, (name, moment.update))
+        tied = {name: others for name, others in moment.registry.also.items() if name in parameters}
+        for _, optimizer in moment.optimizers if tied else ():
+            for name in tied.keys() & set(moment.held_by(optimizer)):
+                self._tied |= dict.fromkeys(tied[name], (name, moment.update, weakref.ref(optimizer)))
 
     def right(self) -> str:
         return "weights that are tied stay tied" if self._tied and not self._broken else ""

@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from stepdbg.protocol.messages import Finding
+from stepdbg.tracer.checks.held.unregistered import Hidden, hidden_in, line_that_sets, lines_that_make_layers
 from stepdbg.tracer.checks.membership import in_models, in_optimizers
 from stepdbg.tracer.checks.moment import Moment, at, some
 from stepdbg.tracer.checks.rule import Rule
-from stepdbg.tracer.checks.unregistered import Hidden, hidden_in, line_that_sets, lines_that_make_layers
 from stepdbg.tracer.introspect.safe_access import is_a
 from stepdbg.tracer.tensors.readable import shape_of
 

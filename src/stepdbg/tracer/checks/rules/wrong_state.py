@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from torch.optim import Optimizer
 
 from stepdbg.protocol.messages import Finding
-from stepdbg.tracer.checks.loaded_states import Kept, misfits, misnamed
+from stepdbg.tracer.checks.held.loaded_states import Kept, misfits, misnamed
 from stepdbg.tracer.checks.moment import Moment, Place, some
 from stepdbg.tracer.checks.places import lines_that_name_all
 from stepdbg.tracer.checks.rule import Rule

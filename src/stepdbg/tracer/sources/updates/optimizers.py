@@ -128,7 +128,8 @@ class Optimizers(StaysHere):
             try:
                 hooks._wrap_own(type(self), Optimizer, "zero_grad", hooks._zero_grad)
                 if tracer.listening() or tracer.following.undecided:
-                    tracer.registry.note_optimizer(self)
+                    named = tracer.registry.note_optimizer(self)
+                    named.made = named.made or frames.user_calls(sys._getframe(1))
                     phases = tracer.phases
                     phases.optimizers.note_made(key_of(self), in_first_update=not phases.before)
                     models.watch()
