@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from frameworks.running import needs
 from tracer.bare_hub import bare, debuggee
 
 import stepdbg
@@ -25,6 +26,8 @@ SCRIPTS = sorted(ZOO.glob("*/*.py"))
 FAULTY = [script for script in SCRIPTS if not script.stem.endswith("_repaired")]
 REPAIRED = [script for script in SCRIPTS if script not in FAULTY]
 """The twins, and what is legal though it looks like a bug of that kind."""
+PACKAGES = {name: name for name in ("accelerate", "ignite", "lightning", "skorch")} | {"trainer": "transformers"}
+"""What the scripts of `tests/zoo/frameworks` need, by what their names begin with."""
 MARK = re.compile(r"# <- ([a-z-]+): (.+)")
 
 
@@ -37,6 +40,8 @@ class Told(NamedTuple):
 
 
 def told(script: Path, updates: int = UPDATES) -> Told:
+    if script.parent.name == "frameworks":
+        needs(PACKAGES[script.stem.partition("_")[0]])
     if has_ranks(script):
         return Told(*told_by_command(script, updates))
     with debuggee(str(script), go="continue", trace=Tracing(updates=updates, rules=rule_names())) as training:

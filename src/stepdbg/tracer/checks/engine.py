@@ -114,7 +114,27 @@ class Engine:
         if boundary.done == "backward":
             written = (one for one in effects if one.kind == "grad" and not (one.after or one.before))
             self._reached.update((one.object.removesuffix(".grad"), boundary.update) for one in written)
-        updates = len(self._updates)
+        moment = self._moment(boundary, phase, before, after, effects, registry, stack, explain)
+        self._measure(moment)
+        return [*self._new(moment, last=last)]
+
+    def look_at_call(self, boundary: Boundary, registry: Registry, stack: Sequence[FrameType]) -> list[Finding]:
+        """Show the call that begins here to the rules, where the boundary before it was shown when what comes was only
+        foretold: a backward that is called on what the model has returned.
+        """
+        return [*self._new(self._moment(boundary, None, None, {}, (), registry, stack), last=False)]
+
+    def _moment(
+        self,
+        boundary: Boundary,
+        phase: Phase | None,
+        before: ObjectSnapshot | None,
+        after: ObjectSnapshot,
+        effects: Sequence[Effect],
+        registry: Registry,
+        stack: Sequence[FrameType],
+        explain: Explain = nothing_is_bad,
+    ) -> Moment:
         moment = Moment(
             boundary,
             phase,
@@ -124,14 +144,13 @@ class Engine:
             registry,
             stack,
             self._places,
-            updates,
+            len(self._updates),
             explain,
             self._reached,
             self._scaling,
         )
         moment.say = self.say
-        self._measure(moment)
-        return [*self._new(moment, last=last)]
+        return moment
 
     def forget(self) -> None:
         """Boundaries have passed that nobody has looked at, or somebody has written to what is alive."""

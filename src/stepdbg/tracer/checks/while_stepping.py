@@ -12,6 +12,7 @@ from types import FrameType
 from stepdbg.protocol.messages import Boundary, Effect, Finding
 from stepdbg.tracer.checks.engine import Engine
 from stepdbg.tracer.effects.effects import ObjectSnapshot
+from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
 from stepdbg.tracer.objects.registry import Registry
 from stepdbg.tracer.phases.phase import Phase
 
@@ -23,12 +24,17 @@ class RulesWhileStepping:
         registry: What is alive.
         tell: Told of each finding, new or met again.
         fail: Told where the rules cannot go on; they are off then.
+        scaling: What is done to gradients between backward and step.
     """
 
     def __init__(
-        self, registry: Registry, tell: Callable[[Finding], object], fail: Callable[[Exception], object]
+        self,
+        registry: Registry,
+        tell: Callable[[Finding], object],
+        fail: Callable[[Exception], object],
+        scaling: GradientScaling,
     ) -> None:
-        self._registry, self._tell, self._fail = registry, tell, fail
+        self._registry, self._tell, self._fail, self._scaling = registry, tell, fail, scaling
         self._engine: Engine | None = None
         """Made at the first boundary that is looked at, since the rules are loaded then."""
         self._off = False
@@ -52,7 +58,7 @@ class RulesWhileStepping:
             return []
         try:
             if self._engine is None:
-                self._engine = Engine()
+                self._engine = Engine(scaling=self._scaling)
             engine = self._engine
             found = engine.look(
                 boundary,
@@ -73,6 +79,19 @@ class RulesWhileStepping:
         for finding in (*found, *again):
             self._tell(finding)
         return found
+
+    def look_at_call(self, boundary: Boundary, stack: Sequence[FrameType]) -> None:
+        """Show them the call that begins here, as `Engine.look_at_call` describes it."""
+        if self._off or self._engine is None:
+            return
+        try:
+            found = self._engine.look_at_call(boundary, self._registry, stack)
+        except Exception as error:
+            self._off = True
+            self._fail(error)
+            return
+        for finding in found:
+            self._tell(finding)
 
     def forget(self) -> None:
         """The user has written to what is alive: what is found from here on must not rest on how it was."""

@@ -72,6 +72,10 @@ class Rank:
         self.page.progress(phases.update, phases.epoch)
         self.page.enter(now_ns, phase)
 
+    def found(self, finding: m.Finding) -> None:
+        """A rule has found something, or has met it again."""
+        self.link.send(m.FindingMet(finding))
+
     def leave(self) -> None:
         """Leave the session for good."""
         self.link.close()

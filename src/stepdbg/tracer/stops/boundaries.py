@@ -151,6 +151,8 @@ class Boundaries:
         boundary = phases.boundary(following, done, opens, monotonic_ns(), predicted=predicted)
         if silent and (self._returns.watching or watch.watching):
             self._returns.begins_late()
+            if name == "backward":
+                (self._trace or watch).backward_comes(placed(boundary, frame), stack_around(frame))
         elif self._trace is not None and not silent:
             self._trace_boundary(self._trace, placed(boundary, frame), stack_around(frame), returning)
         arrival = Arrival(

@@ -83,7 +83,7 @@ class Tracer(StaysHere):
         points = Breakpoints(self.registry, OwnerNames(self.registry, stack_around), self.closures, reports)
         points.late.loss, points.late.newest_loss = lambda: self.losses.kept, self.losses.newest
         self._policy = StopPolicy(self.tracker, points, self.checks)
-        rules = RulesWhileStepping(self.registry, lambda one: self._rank.link.send(m.FindingMet(one)), self._rules_fail)
+        rules = RulesWhileStepping(self.registry, self._rank.found, self._rules_fail, self.gradient_scaling)
         self._watch = PhaseWatch(self._returns, self.gradient_scaling, rules)
         self._stop_server = StopServer(
             self._rank, self._returns, self._watch, self.gradient_scaling, self.handlers, self._policy, points

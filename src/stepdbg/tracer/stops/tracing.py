@@ -172,6 +172,22 @@ class Trace:
         found = found if self._wanted.effects else None
         return found, effects.fingerprints(after) if self._wanted.fingerprints else None
 
+    def backward_comes(self, boundary: m.Boundary, stack: list[FrameType]) -> None:
+        """`backward` is about to be called on what a model has returned, with no boundary in between: the rules see
+        what it is called on.
+        """
+        if self._checks is None:
+            return
+        with Unobserved(), uncollected():
+            try:
+                self._registry.refresh(stack, pending_backward=True)
+                for finding in self._checks.look_at_call(boundary, self._registry, stack):
+                    self._link.send(m.FindingMet(finding))
+            except Exception as error:
+                self._tell_of(error)
+            finally:
+                self._registry.release()
+
     def _explain(self, loss: torch.Tensor | None) -> m.BadValue | None:
         """What is not finite and was found since the boundary before, or in that loss."""
         checks = self._nonfinite

@@ -140,6 +140,15 @@ class PhaseWatch:
             self._scaling.before_clip(self._registry)
         self.effects.keep_snapshot(snapshot)
 
+    def backward_comes(self, boundary: Boundary, stack: list[FrameType]) -> None:
+        """`backward` is about to be called on what a model has returned, with no boundary in between: the rules see
+        what it is called on.
+        """
+        with Unobserved(), uncollected():
+            self._registry.refresh(stack, pending_backward=True)
+            self.rules.look_at_call(boundary, stack)
+        self._registry.release()
+
     # no longer
 
     def pass_unseen(self) -> None:
