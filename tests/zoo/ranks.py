@@ -30,6 +30,8 @@ def told_by_command(script: Path, updates: int) -> tuple[list[Finding], Checked,
         *warm.option(),
         "--updates",
         str(updates),
+        "--ignore",
+        "slow-phase",
         "--json",
         str(script),
     ]
