@@ -16,7 +16,7 @@ from stepdbg.protocol.messages import Finding
 from stepdbg.tracer.checks.broadcasts import Broadcast, Shape, broadcast, broadcasts_in, kept_by, pairs_wrongly
 from stepdbg.tracer.checks.loss_graph import Node, kind, output_shape
 from stepdbg.tracer.checks.moment import Moment
-from stepdbg.tracer.checks.places import line_of
+from stepdbg.tracer.checks.places import line_of, line_that_names
 from stepdbg.tracer.checks.rule import Rule
 from stepdbg.tracer.tensors.readable import ORDINARY, address_of, elements_of, shape_of
 
@@ -77,6 +77,8 @@ class LossBroadcast(Rule):
         axis = next((place for place, size in enumerate(shape) if size == 1), -1)
         axis = -1 if axis == len(shape) - 1 else axis
         place = line_of(moment, (found.node, *found.users), made)
+        if place == moment.here and found.operation.isidentifier():  # a library has called backward
+            place = line_that_names(moment, found.operation) or place
         return self.finding(
             moment,
             f"{one} and {other} broadcast to {_in_words(found.result)} in the loss: each element of {first} is paired "
