@@ -11,6 +11,8 @@ from harness import warm
 
 from commands.scripts import STEPDBG, TRAINING, run, write
 from stepdbg.commands.check.rule_names import rule_names
+from stepdbg.commands.run import rules_of_project
+from stepdbg.hub.launch import Launch
 
 pytestmark = pytest.mark.usefixtures("runtime_folder")
 
@@ -196,3 +198,30 @@ def test_the_project_s_file_says_what_is_checked(
     told, out, err = run(*CHECK, script)
     assert told == status
     assert words in (out + err).decode().replace("\n    ", " ")
+
+
+IN_A_SESSION = [
+    ('ignore = ["stale-gradients"]', (None, ("stale-gradients",)), ""),
+    ('select = ["stale-gradients"]', (("stale-gradients",), ()), ""),
+    ('ignore = ["stale-gradient"]', (None, ()), "there is no rule 'stale-gradient'"),
+    ("", (None, ()), ""),
+]
+
+
+@pytest.mark.parametrize(("table", "said", "words"), IN_A_SESSION)
+def test_the_project_s_file_says_which_rules_look_on_while_one_steps(
+    table: str,
+    said: tuple[tuple[str, ...] | None, tuple[str, ...]],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.stepdbg.check]\n{table}\n")
+    monkeypatch.chdir(tmp_path)
+    rules = rules_of_project()
+    assert (rules.selected, rules.ignored) == said
+    assert words in " ".join(rules.wrong)
+    assert bool(words) == bool(rules.wrong)
+    launch = Launch((), "", "", rules=rules.selected, ignored_rules=rules.ignored)
+    welcome = launch.welcome(None, (), ())
+    assert (welcome.rules, welcome.ignored_rules) == said

@@ -56,6 +56,7 @@ def test_each_mistake_shows_in_what_is_reported(place: Place, tmp_path: Path) ->
     check(
         runs,
         Course([update, update, f"{update} eval eval"], names={"model.head.weight", "scores", "optimizer"}, epochs=[1]),
+        wrong=("stale-gradients", "orphan-in-optimizer", "activated-logits"),
     )
     assert gradients(runs.stepping) == [{"created"}, {"changed"}, {"changed"}]  # never cleared: added to
     assert signs.owners["model.head.weight"] == signs.owners["model.head.bias"] == ""

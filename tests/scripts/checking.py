@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 
 import msgspec
 from scripts.courses.course import Course
@@ -12,7 +13,7 @@ from scripts.running import Free, Outcome, Runs, course, passing_over_evaluation
 from stepdbg.protocol import messages as m
 
 
-def check(runs: Runs, expected: Course) -> None:
+def check(runs: Runs, expected: Course, *, wrong: Collection[str] = ()) -> None:
     """All that a course says of a run, and that stepdbg changed nothing.
 
     Raises:
@@ -22,7 +23,7 @@ def check(runs: Runs, expected: Course) -> None:
     _phases(runs, expected)
     _names(runs, expected)
     _places(runs, expected)
-    _findings(runs)
+    _findings(runs, {*TRULY_WRONG.get(runs.script.stem, {}), *wrong})
     if runs.free is not None:
         _came_to_the_same(runs, runs.free)
 
@@ -77,10 +78,11 @@ def _places(runs: Runs, expected: Course) -> None:
         assert text[boundary.line - 1].strip() == line
 
 
-def _findings(runs: Runs) -> None:
-    """The rules find nothing but facts, and what is truly wrong."""
-    found = {(one.rule, one.message) for one in runs.found if one.severity != "info"}
-    assert {rule for rule, _ in found} == TRULY_WRONG.get(runs.script.stem, {}).keys(), found
+def _findings(runs: Runs, wrong: set[str]) -> None:
+    """The rules find nothing but facts, and what is truly wrong: whether somebody steps or not."""
+    for findings in (runs.found, runs.stepping.found):
+        found = {(one.rule, one.message) for one in findings if one.severity != "info"}
+        assert {rule for rule, _ in found} == wrong, found
 
 
 def _came_to_the_same(runs: Runs, free: Free) -> None:

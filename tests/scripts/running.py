@@ -63,6 +63,8 @@ class Stepped:
     points: list[tuple[int, int, float]] = field(default_factory=list)
     """Update, index and value of each."""
     notices: list[str] = field(default_factory=list)
+    found: list[m.Finding] = field(default_factory=list)
+    """What the rules have found on the way."""
 
 
 class Free(NamedTuple):
@@ -165,7 +167,7 @@ def step_through(*command: str, look: Look | None = None, cold: bool = False) ->
         page = Page(training.folder / training.hello.page)
         stepping.losses, stepping.points = list(page.loss_names()), page.losses_since(0)[1]
         outcome = Outcome(*training.end())
-        stepping.notices = training.notices
+        stepping.notices, stepping.found = training.notices, training.found
     return outcome, stepping
 
 

@@ -208,3 +208,14 @@ def test_on_the_way_to_the_end_of_an_update_training_stops_for_a_finding_too(tmp
     with debuggee(write(tmp_path, loop(*lines, times=3)), breakpoints=(m.Breakpoint(1, finding=True),)) as training:
         reasons = [(stop.reason, stop.boundary.done) for stop in training.stops("finish")]
     assert ("breakpoint", "step") in reasons
+
+
+def test_where_very_much_is_alive_the_rules_look_only_if_asked_and_say_so_once(tmp_path: Path) -> None:
+    many = "import stepdbg.tracer.checks.while_stepping as rules\nrules.MOST = 3\n"
+    script = write(tmp_path, many + loop("of_d().backward()", "opt_d.step()"))
+    with debuggee(script) as training:
+        assert not any(found(training))
+        assert len([one for one in training.notices if "the rules do not look while you step" in one]) == 1
+    with debuggee(script, breakpoints=(m.Breakpoint(1, finding=True),)) as training:
+        assert found(training) == [[], again(2, 2), again(2, 3)]
+        assert training.notices == []

@@ -63,6 +63,39 @@ def _breakpoints(texts: Sequence[str], target: Target) -> tuple[tuple[Breakpoint
     return read_breakpoints(texts, target)
 
 
+class Rules(Struct, frozen=True):
+    """What a project says of the rules that look on while somebody steps."""
+
+    selected: tuple[str, ...] | None = None
+    ignored: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    """What is wrong with what it says, which then does not hold."""
+
+
+def rules_of_project() -> Rules:
+    """What the project says that the current folder belongs to."""
+    folder = Path.cwd()
+    if not any(_speaks_of_us(one / "pyproject.toml") for one in (folder, *folder.parents)):
+        return Rules()  # the usual case, before the first paint: nothing is imported for it
+    from stepdbg.commands.check.project import project_checks
+    from stepdbg.commands.check.rule_names import chosen_rules
+
+    try:
+        project = project_checks(folder)
+        chosen_rules(project.select, project.ignore, project.file)
+        return Rules(project.select or None, project.ignore)
+    except UsageError as error:
+        return Rules(wrong=(f"{error}; all rules look on",))
+
+
+def _speaks_of_us(file: Path) -> bool:
+    """Whether a file is there that has our name in it."""
+    try:
+        return b"stepdbg" in file.read_bytes()
+    except OSError:
+        return False
+
+
 def _misplaced(target: Target) -> tuple[str, ...]:
     """A remark, where options that can only be stepdbg's stand after a script that does not mention them."""
     from stepdbg.hub.session.notices import options_of_ours, where_they_stand
@@ -133,11 +166,14 @@ def start_session(
         state, remark = read_state(file)
         breakpoints, watched = (*state.breakpoints, *breakpoints), (*state.watches, *watched)
         kept, remarks = str(file), [remark] if remark else []
+    rules = rules_of_project()
     launch = Launch(
         target.argv,
         target.script,
         os.getcwd(),
         breakpoints,
+        rules=rules.selected,
+        ignored_rules=rules.ignored,
         exceptions=exceptions,
         readonly=readonly,
         keep=keep,
@@ -150,7 +186,7 @@ def start_session(
     misplaced, guided = _misplaced(target), wants_hints(target.identity)
     with _interrupts_held() as came:
         folder = start_hub(launch)
-    return Started(folder, (*misplaced, *flagged, *remarks), guided, bool(came))
+    return Started(folder, (*misplaced, *flagged, *remarks, *rules.wrong), guided, bool(came))
 
 
 @contextlib.contextmanager
@@ -209,13 +245,16 @@ def run_headless(
     watched = _watches(watches)
     if watch_file is not None and not watches:
         raise UsageError("--watch-csv needs something to write; add for example `--watch 'grad_norm()'`")
-    for remark in (*_misplaced(target), *flagged):
+    rules = rules_of_project()
+    for remark in (*_misplaced(target), *flagged, *rules.wrong):
         say(remark)
     launch = Launch(
         target.argv,
         target.script,
         os.getcwd(),
         breakpoints,
+        rules=rules.selected,
+        ignored_rules=rules.ignored,
         go="continue",
         exceptions=exceptions,
         readonly=readonly,

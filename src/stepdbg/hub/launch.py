@@ -48,6 +48,10 @@ class Launch(msgspec.Struct, frozen=True):
     watches: tuple[Watch, ...] = ()
     async_conditions: bool = False
     """Whether a condition on what lies on a device may be read at a later boundary."""
+    rules: tuple[str, ...] | None = None
+    """The names of the rules that look on while somebody steps; None for all that go by no threshold."""
+    ignored_rules: tuple[str, ...] = ()
+    """Those that do not."""
 
     def welcome(self, go: Go | None, breakpoints: tuple[Breakpoint, ...], watches: tuple[Watch, ...]) -> RankWelcome:
         """How a training process that enters is to begin."""
@@ -61,6 +65,8 @@ class Launch(msgspec.Struct, frozen=True):
             watches,
             self.exceptions,
             self.async_conditions,
+            self.rules,
+            self.ignored_rules,
         )
 
     @property

@@ -34,7 +34,7 @@ class Finding(Part, frozen=True):
     """What to write instead, in a line or two."""
     rank: int = 0
     boundary: int = 0
-    """The boundary, by its index, at which it was met first."""
+    """The boundary, by its index, at which it was met first; where somebody steps, at which it was told first."""
     phase: str = ""
     """The phase that it is about: the one done there, or the one that came next; empty where there was none."""
     of: str = ""

@@ -63,6 +63,10 @@ class RankWelcome(Message, frozen=True):
     async_conditions: bool = False
     """Whether a condition on what lies on a device may be read at a later boundary than its own, so that nothing waits
     for it."""
+    rules: tuple[str, ...] | None = None
+    """The names of the rules that look on while somebody steps; None for all that go by no threshold."""
+    ignored_rules: tuple[str, ...] = ()
+    """Those that do not."""
 
 
 class Stopped(Message, frozen=True):

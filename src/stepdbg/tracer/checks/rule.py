@@ -18,6 +18,9 @@ class Rule:
     severity: ClassVar[FindingSeverity] = "error"
     """How bad its findings are, unless one says otherwise."""
 
+    exact: ClassVar[bool] = True
+    """Whether it is decided with no threshold; only such rules look on while somebody steps, unless one is asked for by
+    its name."""
     measured: ClassVar[bool] = False
     """Whether it goes by `measures`."""
     measures: Measures

@@ -142,7 +142,15 @@ class Checks:
         """Look from now on if one of these breakpoints asks for it."""
         point = next((one for one in points if one.first_bad and one.enabled), None)
         self.number = point.number if point is not None else 0
-        if (on := point is not None or self.for_rules) != self.on:
+        self._settle()
+
+    def look_for_rules(self, on: bool) -> None:
+        """Look from now on if the rules ask for it."""
+        self.for_rules = on
+        self._settle()
+
+    def _settle(self) -> None:
+        if (on := self.number > 0 or self.for_rules) != self.on:
             self.on = on
             self.begin_anew()
 

@@ -72,8 +72,8 @@ class Rank:
         self.page.progress(phases.update, phases.epoch)
         self.page.enter(now_ns, phase)
 
-    def found(self, finding: m.Finding) -> None:
-        """A rule has found something, or has met it again."""
+    def say_found(self, finding: m.Finding) -> None:
+        """Tell what a rule has found."""
         self.link.send(m.FindingMet(finding))
 
     def leave(self) -> None:

@@ -356,6 +356,7 @@ class Boundaries:
         self._policy.begin(welcome)
         self._watches.hold(welcome.watches)
         self._server.begin(welcome)
+        self._watch.rules.choose(welcome.rules, welcome.ignored_rules)
         if welcome.trace is not None:
             self._trace = Trace(
                 welcome.trace,

@@ -99,6 +99,7 @@ class StopServer:
 
     def let_go(self) -> None:
         """Keep nothing."""
+        self._watch.rules.note(False)
         self._effects.forget()
         self._let_go_of_names()
 
@@ -180,8 +181,8 @@ class StopServer:
         findings = seen.findings if seen is not None else []
         if cause.inner is None:
             if seen is None:
-                last = cause.reason in ("exit", "exception")
-                findings = self._watch.look(boundary, done, before, after, cause.stack, last=last)
+                last, asked = cause.reason in ("exit", "exception"), self._policy.findings.wanted
+                findings = self._watch.look(boundary, done, before, after, cause.stack, last=last, asked=asked)
             self._watch.arrived(boundary, after, named)
         elif before is not None:
             named = self._effects.so_far(before, after)
@@ -331,6 +332,7 @@ class StopServer:
             self._effects.edited(effects.take(self._registry), inner=cause.inner is not None)
         watching = until in (*STEPPING, "finish") or self._policy.findings.wanted
         self._effects.go_on(stepping=until in STEPPING, watching=watching)
+        self._watch.rules.note(watching)
         if not watching:
             self._let_go_of_names()
         elif boundary.next is not None and self._effects.before is not None and cause.inner is None:

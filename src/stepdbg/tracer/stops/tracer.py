@@ -22,6 +22,7 @@ from stepdbg.tracer.breakpoints.closures import Closures
 from stepdbg.tracer.breakpoints.holding import Breakpoints
 from stepdbg.tracer.breakpoints.owners import OwnerNames
 from stepdbg.tracer.breakpoints.reports import BreakpointReports
+from stepdbg.tracer.checks.evidence import Evidence
 from stepdbg.tracer.checks.while_stepping import RulesWhileStepping
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.foresight.gradient_scaling import GradientScaling
@@ -83,7 +84,8 @@ class Tracer(StaysHere):
         points = Breakpoints(self.registry, OwnerNames(self.registry, stack_around), self.closures, reports)
         points.late.loss, points.late.newest_loss = lambda: self.losses.kept, self.losses.newest
         self._policy = StopPolicy(self.tracker, points, self.checks)
-        rules = RulesWhileStepping(self.registry, self._rank.found, self._rules_fail, self.gradient_scaling)
+        fails = partial(self.tell, severity="warning")
+        rules = RulesWhileStepping(self.registry, Evidence(self.registry, self.checks), self._rank.say_found, fails)
         self._watch = PhaseWatch(self._returns, self.gradient_scaling, rules)
         self._stop_server = StopServer(
             self._rank, self._returns, self._watch, self.gradient_scaling, self.handlers, self._policy, points
@@ -382,12 +384,6 @@ class Tracer(StaysHere):
             self._faulty = True
             fault = f"{type(error).__name__}: {in_words(error)} ({frames.place_of(error)})"
             self.tell(f"a boundary could not be looked at and is left out. Please report: {fault}", "warning")
-
-    def _rules_fail(self, error: Exception) -> None:
-        fault = f"{type(error).__name__}: {in_words(error)} ({frames.place_of(error)})"
-        self.tell(
-            f"the rules could not look at a boundary, and are off from here on. Please report: {fault}", "warning"
-        )
 
     def disarm(self) -> None:
         """The hub is gone, or this process is none of the session's: never stop or report again."""

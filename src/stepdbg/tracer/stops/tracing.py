@@ -13,18 +13,16 @@ from itertools import islice
 from types import FrameType
 
 import msgspec
-import torch
 
 from stepdbg.protocol import messages as m
 from stepdbg.tracer.checks.engine import Engine
-from stepdbg.tracer.checks.rules.non_finite import NonFinite
+from stepdbg.tracer.checks.evidence import Evidence
 from stepdbg.tracer.effects import effects, nonfinite
 from stepdbg.tracer.effects.fingerprints import ALGORITHMS
 from stepdbg.tracer.effects.returns import Returns
 from stepdbg.tracer.introspect.stack import scopes
 from stepdbg.tracer.introspect.unobserved import Unobserved, uncollected
 from stepdbg.tracer.nonfinite.checks import Checks
-from stepdbg.tracer.nonfinite.explained import explained
 from stepdbg.tracer.objects.outliving import KeptAlive
 from stepdbg.tracer.phases.tracker import PhaseTracker
 from stepdbg.tracer.session.connection import Link
@@ -57,13 +55,10 @@ class Trace:
         self._named_algorithms = False
         self._checks = Engine(wanted.rules, nonfinite.scaling) if wanted.rules is not None else None
         """The rules that look at each boundary."""
+        self._evidence = Evidence(self._registry, nonfinite)
         if self._checks is not None:
             self._checks.say = link.send
-        self._registry.newest.fetching.on = self._checks is not None
-        self._nonfinite = nonfinite
-        if wanted.rules is not None and NonFinite.name in wanted.rules:
-            nonfinite.for_rules = True
-            nonfinite.hold(())
+            self._evidence.note(True, wanted.rules)
 
     def passes(
         self,
@@ -157,7 +152,7 @@ class Trace:
                 if self._checks is not None:
                     done = phases.last if boundary.done is not None else None
                     new = self._checks.look(
-                        boundary, done, self._before, after, found, registry, stack, self._explain, last=last
+                        boundary, done, self._before, after, found, registry, stack, self._evidence.explain, last=last
                     )
                     for finding in new:  # told at once: a process may end without a word
                         self._link.send(m.FindingMet(finding))
@@ -187,13 +182,6 @@ class Trace:
                 self._tell_of(error)
             finally:
                 self._registry.release()
-
-    def _explain(self, loss: torch.Tensor | None) -> m.BadValue | None:
-        """What is not finite and was found since the boundary before, or in that loss."""
-        checks = self._nonfinite
-        if loss is not None and checks.for_rules:
-            return explained(checks, self._registry, loss)
-        return explained(checks, self._registry) if checks.found is not None and not checks.number else None
 
     def _newest_loss(self, stack: list[FrameType], known: float | None, phases: PhaseTracker) -> float | None:
         """A loss is known before `backward` is called on it: the user's frame holds it. One of the last update is none

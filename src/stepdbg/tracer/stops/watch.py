@@ -98,7 +98,8 @@ class PhaseWatch:
                 found = self.effects.since(self._phases.last, before, after)
                 if done is not None:
                     self.effects.record(done, found, "fingerprint")
-            findings = self.look(boundary, done, before, after, stack)
+            findings = self.look(boundary, done, before, after, stack, asked=stops)
+            self.rules.note(True)
             if stops and any(one.severity != "info" for one in findings):
                 self._registry.release()
                 return Seen(after, found, "fingerprint" if before is not None else None, findings)
@@ -119,13 +120,16 @@ class PhaseWatch:
         stack: list[FrameType],
         *,
         last: bool = False,
+        asked: bool = False,
     ) -> list[Finding]:
         """Have the rules look at a boundary between two phases, after `PhaseEffects.since`; what they find that is
         new.
         """
         effects = self.effects.stretch if before is not None else []
         evaluations = self.effects.evaluations(boundary)
-        return self.rules.look(boundary, done, before, after, effects, stack, boundaries=evaluations, last=last)
+        return self.rules.look(
+            boundary, done, before, after, effects, stack, boundaries=evaluations, last=last, asked=asked
+        )
 
     def arrived(self, boundary: Boundary, snapshot: ObjectSnapshot, found: list[Effect]) -> None:
         """Training stands at a boundary between two phases: keep the snapshot, and what the copies tell of the phase.

@@ -48,6 +48,7 @@ class DeadUnits(Rule):
 
     name = "dead-units"
     severity = "warning"
+    exact = False
 
     def __init__(self) -> None:
         self._units: dict[tuple[str, str], _Units] = {}

@@ -26,6 +26,7 @@ class Exploding(Rule):
 
     name = "exploding"
     severity = "warning"
+    exact = False
     measured = True
 
     def __init__(self) -> None:

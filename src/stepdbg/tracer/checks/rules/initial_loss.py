@@ -36,6 +36,7 @@ class InitialLoss(Rule):
 
     name = "initial-loss"
     severity = "warning"
+    exact = False
 
     def __init__(self) -> None:
         self._seen: set[Place | None] = set()

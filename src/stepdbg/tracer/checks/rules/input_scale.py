@@ -48,6 +48,7 @@ class InputScale(Rule):
 
     name = "input-scale"
     severity = "warning"
+    exact = False
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}

@@ -25,6 +25,7 @@ class SlowPhase(Rule):
 
     name = "slow-phase"
     severity = "warning"
+    exact = False
 
     def __init__(self) -> None:
         self._times: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))

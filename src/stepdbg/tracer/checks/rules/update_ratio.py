@@ -32,6 +32,7 @@ class UpdateRatio(Rule):
 
     name = "update-ratio"
     severity = "warning"
+    exact = False
     measured = True
 
     def __init__(self) -> None:

@@ -25,6 +25,7 @@ class Vanishing(Rule):
 
     name = "vanishing"
     severity = "warning"
+    exact = False
     measured = True
 
     def __init__(self) -> None:
