@@ -12,7 +12,7 @@ class Tower(nn.Module):
         self.blocks = []  # <- unregistered-parameter: tower.blocks is a Python list
         for size, following in pairwise(sizes):
             self.blocks.append([nn.Linear(size, following), nn.GELU()])
-        self.scales = {"out": nn.Parameter(torch.ones(sizes[-1]))}  # <- unregistered-parameter: scales is a dict
+        self.scales = {"out": nn.Parameter(torch.ones(sizes[-1]))}  # <- unregistered-parameter: scales is a Python dict
         self.classifier = nn.Linear(sizes[-1], 3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

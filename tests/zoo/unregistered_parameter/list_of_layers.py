@@ -9,7 +9,7 @@ torch.manual_seed(0)
 class Regressor(nn.Module):
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
-        self.hidden = [nn.Linear(width, width) for _ in range(depth)]  # <- unregistered-parameter: hidden is a list
+        self.hidden = [nn.Linear(width, width) for _ in range(depth)]  # <- unregistered-parameter: a Python list
         self.out = nn.Linear(width, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -1,15 +1,17 @@
-"""Layers that no module knows of: those in a Python container that hangs on a module, and those that the code of a
-forward makes anew.
+"""Layers that no module knows of: those in a Python container or object that hangs on a module, and those that the
+code of a forward makes anew.
 """
 
 from __future__ import annotations
 
 import dis
 import re
+import sys
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 
 from stepdbg.tracer.checks.moment import Moment, Place
@@ -39,7 +41,7 @@ class Hidden(NamedTuple):
     container: str
     """`model.layers`."""
     kind: str
-    """`list`, `tuple` or `dict`."""
+    """`list`, `tuple`, `dict`, or `object`."""
     owner: type
     """The class of the module that the container hangs on."""
     attribute: str
@@ -52,9 +54,9 @@ def hidden_in(moment: Moment) -> Iterator[tuple[int, Hidden]]:
     """The parameters in containers that hang on modules of models, each with its `id`."""
     for name, module in moment.modules():
         for attribute, value in list(object.__getattribute__(module, "__dict__").items()):
-            if attribute in _OWN or not is_a(value, _CONTAINERS):
+            if attribute in _OWN or not (is_a(value, _CONTAINERS) or _is_holder(value)):
                 continue
-            kind = next(one.__name__ for one in _CONTAINERS if is_a(value, one))
+            kind = next((one.__name__ for one in _CONTAINERS if is_a(value, one)), "object")
             container = f"{name}.{attribute}"
             for path, one in _parts(value, container, 0):
                 if is_a(one, nn.Parameter):
@@ -74,8 +76,17 @@ def _parts(value: Any, path: str, deep: int) -> Iterator[tuple[str, Any]]:
     for step, one in entries_of(value):
         if is_a(one, (nn.Module, nn.Parameter)):
             yield path + step, one
-        elif deep < _DEEP and is_a(one, _CONTAINERS):
+        elif deep < _DEEP and (is_a(one, _CONTAINERS) or _is_holder(one)):
             yield from _parts(one, path + step, deep + 1)
+
+
+def _is_holder(value: object) -> bool:
+    """Whether it is an object of a class of the user's, and no module."""
+    kind = type(value)
+    if is_a(value, (nn.Module, torch.Tensor, torch.optim.Optimizer, type)):
+        return False
+    file = getattr(sys.modules.get(str(type.__dict__["__module__"].__get__(kind))), "__file__", None)
+    return type(file) is str and frames.origin(file) == "user"
 
 
 def line_that_sets(kind: type, attribute: str) -> Place | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from torch.optim import Optimizer
 
 from stepdbg.protocol.messages import Finding
+from stepdbg.tracer.checks.held.ties import ties
 from stepdbg.tracer.checks.membership import in_optimizers
 from stepdbg.tracer.checks.moment import Moment, some
 from stepdbg.tracer.checks.rule import Rule
@@ -51,7 +52,7 @@ class BrokenTie(Rule):
                     f"{moment.comes or 'the end'} (a new Parameter, or load_state_dict with assign=True)",
                     fix=f"tie them again where that is done ({other} = {name}), before the optimizer is made",
                 )
-        tied = {name: others for name, others in moment.registry.also.items() if name in parameters}
+        tied = ties(moment)
         for _, optimizer in moment.optimizers if tied else ():
             for name in tied.keys() & set(moment.held_by(optimizer)):
                 self._tied |= dict.fromkeys(tied[name], (name, moment.update, weakref.ref(optimizer)))

@@ -6,6 +6,7 @@ told is only a second step with a gradient that nothing has written since the fi
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -23,7 +24,7 @@ class DuplicateParameter(Rule):
     name = "duplicate-parameter"
 
     def __init__(self) -> None:
-        self._stepped: dict[str, tuple[str, Place | None]] = {}
+        self._stepped: dict[str, tuple[str, weakref.ref[Optimizer], Place | None]] = {}
         """The parameters that were stepped since their gradients were written: by which optimizer, and where."""
         self._steps = 0
         self._twice = False
@@ -39,7 +40,7 @@ class DuplicateParameter(Rule):
         name, optimizer = moment.optimizer
         self._steps += 1
         yield from self._within(moment, name, optimizer)
-        yield from self._between(moment, name, moment.held_by(optimizer))
+        yield from self._between(moment, name, optimizer)
 
     def _within(self, moment: Moment, name: str, optimizer: Optimizer) -> Iterator[Finding]:
         """Of parameters that stand in one optimizer several times."""
@@ -63,12 +64,13 @@ class DuplicateParameter(Rule):
             fix="give each parameter once: [*dict.fromkeys(parameters)] drops those that come again",
         )
 
-    def _between(self, moment: Moment, name: str, held: list[str]) -> Iterator[Finding]:
+    def _between(self, moment: Moment, name: str, optimizer: Optimizer) -> Iterator[Finding]:
         """Of parameters that several optimizers hold."""
-        again = [one for one in held if one in self._stepped and self._stepped[one][0] != name]
+        held = moment.held_by(optimizer)
+        again = [one for one in held if one in self._stepped and self._stepped[one][1]() not in (optimizer, None)]
         if again:
             self._twice = True
-            other, place = self._stepped[again[0]]
+            other, _, place = self._stepped[again[0]]
             yield self.finding(
                 moment,
                 f"{other} and {name} both step {some(again)} with the same gradient",
@@ -81,7 +83,7 @@ class DuplicateParameter(Rule):
             )
         for one in held:
             if moment.gradient_of(one) is not None:
-                self._stepped[one] = name, moment.place
+                self._stepped[one] = name, weakref.ref(optimizer), moment.place
 
     def forget(self) -> None:
         self._stepped.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from stepdbg.protocol.messages import Finding
+from stepdbg.tracer.checks.held.ties import ties
 from stepdbg.tracer.checks.moment import Moment, some
 from stepdbg.tracer.checks.rule import Rule
 
@@ -21,8 +22,8 @@ class TiedParameters(Rule):
     def look(self, moment: Moment) -> Iterable[Finding]:
         if moment.done != "step":
             return
-        for name, others in moment.registry.also.items():
-            if name not in self._told and name in moment.parameters:
+        for name, others in ties(moment).items():
+            if name not in self._told:
                 self._told.add(name)
                 yield self.finding(
                     moment,

@@ -78,20 +78,22 @@ class UnregisteredParameter(Rule):
         several = len(names) > 1
         are = "are" if several else "is"
         leaves = "leaves" if several else "leaf"
-        module = "ParameterList" if _is_bare(one) else "ModuleList"
-        module = module.replace("List", "Dict") if one.kind == "dict" else module
+        plain = "plain" if one.kind == "object" else "Python"
+        fix = f"self.{one.attribute} = nn.{_module_for(one)}(...)"
+        if one.kind == "object":
+            fix = f"make the class of {one.container} an nn.Module, and its lists ModuleLists"
         return self.finding(
             moment,
             f"{some(names)} {'get' if several else 'gets'} gradients and {are} among no module's "
-            f"parameters: {one.container} is a Python {one.kind}, and no optimizer steps what is in it",
+            f"parameters: {one.container} is a {plain} {one.kind}, and no optimizer steps what is in it",
             objects=names,
             place=line_that_sets(one.owner, one.attribute) or moment.place,
             evidence=f"{len(names)} {leaves} of the loss's graph {are} in "
             f"{one.container}, and neither in {some(name for name, _ in moment.models)} nor in "
             f"{some(name for name, _ in moment.optimizers)}",
-            cause=f"{owner}.{one.attribute} is a {one.kind}: nn.Module registers modules and parameters, and does not "
-            f"look into a {one.kind}",
-            fix=f"self.{one.attribute} = nn.{module}(...), before the optimizer is made",
+            cause=f"{owner}.{one.attribute} is a {plain} {one.kind}: nn.Module registers modules and parameters, and "
+            f"does not look into {one.kind}s",
+            fix=f"{fix}, before the optimizer is made",
         )
 
     def _made_anew(self, moment: Moment, made: list[tuple[tuple[str, int], str]], shapes: list[_Shape]) -> Finding:
@@ -119,6 +121,7 @@ class UnregisteredParameter(Rule):
         return "every layer that the loss leads to is known to a module" if self._graphs and not self._found else ""
 
 
-def _is_bare(hidden: Hidden) -> bool:
-    """Whether it is no layer's: the parameter itself is in the container."""
-    return hidden.name.endswith("]")
+def _module_for(hidden: Hidden) -> str:
+    """What ought to stand in the place of the container."""
+    module = "ParameterList" if hidden.name.endswith("]") else "ModuleList"
+    return module.replace("List", "Dict") if hidden.kind == "dict" else module
