@@ -127,6 +127,27 @@ def test_the_first_bad_value_stops_it_and_is_told_with_what_has_made_it(runtime_
     running.communicate(timeout=deadline(30))
 
 
+def test_what_a_rule_finds_stops_it_where_that_is_asked_for_and_is_told(runtime_folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import torch\nfrom torch import nn\n"
+        "net = nn.Linear(2, 1)\nopt = torch.optim.SGD(net.parameters(), lr=0.1)\n"
+        "for i in range(4):\n    loss = net(torch.ones(3, 2)).sum()\n    loss.backward()\n    opt.step()\n"
+    )
+    command = [*HEADLESS, *warm.option(), "--stop-on", "finding", str(script)]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    slower, line = running.stderr.readline(), running.stderr.readline()
+    (session_file,) = living_sessions()
+    assert slower == "stepdbg: breakpoint 1 (new finding): every phase is looked at, which is slower\n"
+    told = (
+        "stepdbg: stopped before forward (update 3): stale-gradients (train.py:7): this step uses gradients of update 1"
+    )
+    assert line.startswith(told)
+    subprocess.run([*STEPDBG, "stop", session_file.name], check=True, capture_output=True)
+    running.communicate(timeout=deadline(30))
+
+
 def test_an_exception_is_no_stop_where_that_is_switched_off(runtime_folder: Path, tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(

@@ -81,6 +81,15 @@ def test_the_phase_that_it_is_about_is_marked_on_the_rail_and_no_box_moves(width
     assert "step!" not in text(rail.draw(met(at(stop_after("step")), FACT), width)[0])
 
 
+def test_in_the_past_what_was_not_known_yet_is_not_marked() -> None:
+    here = met(at(stop_after("step")), STALE)
+    earlier = stop_after("step", update=41)
+    ranks = tuple(msgspec.structs.replace(one, stop=earlier) for one in here.session.ranks)
+    back = msgspec.structs.replace(here, session=msgspec.structs.replace(here.session, ranks=ranks), looking_back=True)
+    assert "backward!" not in text(rail.draw(back, 80)[0])
+    assert "backward!" in text(rail.draw(msgspec.structs.replace(here, looking_back=True), 80)[0])
+
+
 def test_of_several_steps_the_mark_is_on_that_of_the_optimizer() -> None:
     stop = stop_after("step")
     phases = tuple(msgspec.structs.replace(one, of="opt_d") if one.name == "step" else one for one in stop.phases)

@@ -260,5 +260,13 @@ class HubLine:
             detail = rank.stop.detail
             plain = [f"breakpoint {one.number}: {describe(one)}" for one in session.breakpoints]
             more = rank.stop.reason == "breakpoint" and any(detail.startswith((f"{one},", f"{one}:")) for one in plain)
-            why = f": {detail}" if more or rank.stop.reason == "nan" else ""
+            found = _found(session, rank.rank, boundary.index)
+            why = f": {detail}" if more or rank.stop.reason == "nan" else found
             say(f"{who}stopped {where} (update {update}){why}; look at it with `stepdbg attach {self.folder.name}`")
+
+
+def _found(session: SessionState, rank: int, boundary: int) -> str:
+    """What the rules have found where a rank has stopped; empty where they have found nothing."""
+    found = [one for one in session.findings if (one.rank, one.boundary) == (rank, boundary) and one.severity != "info"]
+    told = [f"{one.rule} ({os.path.basename(one.file)}:{one.line}): {one.message}" for one in found]
+    return f": {'; '.join(told)}" if told else ""

@@ -18,8 +18,9 @@ def sorted_findings(snapshot: Snapshot) -> list[Finding]:
 
 
 def faults(snapshot: Snapshot) -> list[Finding]:
-    """What was found in the rank that is looked at, and is more than a fact; the worst first."""
-    return [one for one in sorted_findings(snapshot) if one.rank == snapshot.rank and one.severity != "info"]
+    """What was found in the rank that is looked at, and is more than a fact, the worst first; in the past, by then."""
+    found = [one for one in sorted_findings(snapshot) if one.rank == snapshot.rank and one.severity != "info"]
+    return [one for one in found if one.boundary <= snapshot.boundary] if snapshot.looking_back else found
 
 
 def updates(one: Finding, glyphs: Glyphs) -> str:
