@@ -20,6 +20,7 @@ _ENDS = ("STORE_", "POP_TOP", "RETURN_", "POP_JUMP", "JUMP_", "FOR_ITER")
 _CUTS = {"detach": "detach()", "detach_": "detach_()", "data": ".data", "item": "item()", "numpy": "numpy()",
          "tolist": "tolist()", "argmax": "argmax()", "argmin": "argmin()"}  # fmt: skip
 """Attributes that lead to what has no graph."""
+_ALL_CUTS = {**_CUTS, "long": "long()", "bool": "bool()", "int": "int()"}
 _CUTS_ANYWHERE = ("detach", "detach_", "argmax", "argmin")
 """Those of them that are hardly ever for a number to be printed."""
 _UNDER = ("no_grad", "inference_mode")
@@ -37,6 +38,18 @@ class Cut(NamedTuple):
     variable: str
     line: int
     how: str
+
+
+class CutOff(NamedTuple):
+    """A place that cuts a graph."""
+
+    line: int
+    how: str
+    """`detach()`, `under no_grad()`."""
+    names: frozenset[str]
+    """What is cut off: variables and attributes that it is made of."""
+    lines: frozenset[int]
+    """The lines of what is cut off: its own, or those within the `with`."""
 
 
 def lines_that_write(code: CodeType, name: str) -> tuple[int, ...]:
@@ -262,3 +275,94 @@ def _end_of_with(instructions: list[dis.Instruction], at: int) -> int:
 @functools.lru_cache(maxsize=64)
 def _instructions(code: CodeType) -> list[dis.Instruction]:
     return [one for one in dis.get_instructions(code) if one.opname not in _NOWHERE]
+
+
+@functools.lru_cache(maxsize=256)
+def cuts_off(code: CodeType) -> tuple[CutOff, ...]:
+    """All places in a function that cut a graph."""
+    return tuple(_cuts_off(code))
+
+
+def _cuts_off(code: CodeType) -> Iterator[CutOff]:
+    instructions = _instructions(code)
+    for at, one in enumerate(instructions):
+        if under := _guard(instructions, at):
+            end = _end_of_with(instructions, at)
+            inside = [each for each in instructions[at + 1 :] if each.offset < end]
+            yield from _told(one, under, _names(code, inside), inside)
+        elif how := _cut_by(instructions, at):
+            span = [each for each in instructions[:at] if _is_within(each, one)]
+            yield from _told(one, how, _names(code, span), [one])
+    for part in code.co_consts:
+        if isinstance(part, CodeType) and part.co_name in ("<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>"):
+            yield from cuts_off(part)
+
+
+def _cut_by(instructions: list[dis.Instruction], at: int) -> str:
+    one = instructions[at]
+    if name := _ALL_CUTS.get(_reads(one), ""):
+        return name
+    if _reads(one) in ("float", "to", "type", "mean", "sum"):
+        compared = any(each.opname == "COMPARE_OP" and _is_within(each, one) for each in instructions[:at])
+        return "a comparison" if compared else ""
+    return ""
+
+
+def _told(one: dis.Instruction, how: str, names: frozenset[str], inside: list[dis.Instruction]) -> Iterator[CutOff]:
+    line = one.positions.lineno if one.positions is not None else None
+    if line is not None and names:
+        yield CutOff(line, how, names, frozenset(_lines(iter(inside))))
+
+
+def _names(code: CodeType, instructions: list[dis.Instruction]) -> frozenset[str]:
+    """The variables and attributes of these instructions, and of the statements that bind the variables before."""
+    found: set[str] = set()
+    ahead = [(each, 0) for each in instructions]
+    while ahead:
+        one, deep = ahead.pop()
+        if name := _reads(one):
+            found.add(name)
+        for variable in _loaded(one):
+            if variable not in found:
+                found.add(variable)
+                if deep < _DEEP and variable != "self":
+                    ahead += [(each, deep + 1) for each in _binding(code, variable, one.offset)[:-1]]
+    return frozenset(found)
+
+
+def _is_within(inner: dis.Instruction, outer: dis.Instruction) -> bool:
+    """Whether an instruction's expression lies within another's, by their places in the source."""
+    one, other = inner.positions, outer.positions
+    if one is None or other is None or None in (*one, *other):
+        return False
+    begins = (other.lineno, other.col_offset) <= (one.lineno, one.col_offset)
+    return begins and (one.end_lineno, one.end_col_offset) <= (other.end_lineno, other.end_col_offset)
+
+
+def lines_behind(code: CodeType, place: int, name: str) -> set[int]:
+    """The lines of the statement that binds a variable last before an instruction, and of those that bind what it is
+    made of.
+    """
+    found: set[int] = set()
+    for variable in (name, *behind(code, place, name)):
+        found |= set(_lines(iter(_binding(code, variable, place))))
+    return found
+
+
+@functools.lru_cache(maxsize=256)
+def lines_behind_results(code: CodeType) -> frozenset[int]:
+    """The lines of the statements that return something, and of those that bind what it is made of."""
+    instructions = _instructions(code)
+    found: set[int] = set()
+    for at, one in enumerate(instructions):
+        if one.opname != "RETURN_VALUE":
+            continue
+        first = at
+        while first and not instructions[first - 1].opname.startswith(_ENDS):
+            first -= 1
+        found |= set(_lines(iter(instructions[first:at])))
+        for each in instructions[first:at]:
+            for variable in _loaded(each):
+                if variable != "self":
+                    found |= lines_behind(code, one.offset, variable)
+    return frozenset(found)
