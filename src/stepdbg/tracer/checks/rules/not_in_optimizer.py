@@ -14,6 +14,7 @@ from stepdbg.protocol.messages import Finding
 from stepdbg.tracer.checks.membership import in_optimizers, orphans_of, trained_by_nobody
 from stepdbg.tracer.checks.moment import Moment, some
 from stepdbg.tracer.checks.rule import Rule
+from stepdbg.tracer.checks.targets import Targets
 from stepdbg.tracer.introspect.safe_access import is_a
 
 
@@ -26,16 +27,19 @@ class NotInOptimizer(Rule):
     def __init__(self) -> None:
         self._whole = False
         """Whether every parameter that gets gradients was in an optimizer so far."""
+        self._targets = Targets()
+        """What is meant to be constant, and told as such (`target-not-detached`)."""
         self._unknown = False
         """Whether a loss depends on one that is in no model (`unregistered-parameter`)."""
 
     def look(self, moment: Moment) -> Iterable[Finding]:
+        self._targets.see(moment)
         if moment.graph is not None and not self._unknown:
             names = moment.name_of
             self._unknown = any(is_a(one, nn.Parameter) and id(one) not in names for one in moment.graph.leaves)
         if moment.done != "step" or not moment.optimizers:
             return
-        alone = trained_by_nobody(moment)
+        alone = [name for name in trained_by_nobody(moment) if name not in self._targets.names]
         self._whole = not alone
         if alone and not any(any(orphans_of(moment, one)) for _, one in moment.optimizers):
             optimizers = some(name for name, _ in moment.optimizers)
