@@ -12,10 +12,10 @@ from collections.abc import Iterable
 import torch
 
 from stepdbg.protocol.messages import Finding
-from stepdbg.tracer.checks.cuts import Cut, cut_before_loss
 from stepdbg.tracer.checks.loss_graph import LossGraph
 from stepdbg.tracer.checks.membership import in_models, in_optimizers
 from stepdbg.tracer.checks.moment import Moment, at
+from stepdbg.tracer.checks.reached.cuts import Cut, cut_before_loss
 from stepdbg.tracer.checks.rule import Rule
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from torch.optim import Optimizer
 
 from stepdbg.protocol.messages import Finding
-from stepdbg.tracer.checks.gradient_uses import Gradient, GradientUses
 from stepdbg.tracer.checks.moment import Moment, at
 from stepdbg.tracer.checks.places import line_that_sets
+from stepdbg.tracer.checks.reached.gradient_uses import Gradient, GradientUses
 from stepdbg.tracer.checks.rule import Rule
 
 

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from stepdbg.protocol.messages import Finding
-from stepdbg.tracer.checks.cuts import Cut, cut_behind, line_of_unused
 from stepdbg.tracer.checks.membership import in_models, trained_by_nobody
 from stepdbg.tracer.checks.moment import Moment, Place, at, some
+from stepdbg.tracer.checks.reached.cuts import Cut, cut_behind, line_of_unused
 from stepdbg.tracer.checks.rule import Rule
 from stepdbg.tracer.introspect.layout import optimized_by
 

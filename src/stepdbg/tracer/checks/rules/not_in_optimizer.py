@@ -13,8 +13,8 @@ from torch import nn
 from stepdbg.protocol.messages import Finding
 from stepdbg.tracer.checks.membership import in_optimizers, orphans_of, trained_by_nobody
 from stepdbg.tracer.checks.moment import Moment, some
+from stepdbg.tracer.checks.reached.targets import Targets
 from stepdbg.tracer.checks.rule import Rule
-from stepdbg.tracer.checks.targets import Targets
 from stepdbg.tracer.introspect.safe_access import is_a
 
 

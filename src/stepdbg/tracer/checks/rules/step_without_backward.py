@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from torch.optim import Optimizer
 
 from stepdbg.protocol.messages import Finding
-from stepdbg.tracer.checks.gradient_uses import Gradient, GradientUses
 from stepdbg.tracer.checks.moment import Moment, at, some
+from stepdbg.tracer.checks.reached.gradient_uses import Gradient, GradientUses
 from stepdbg.tracer.checks.rule import Rule
 
 

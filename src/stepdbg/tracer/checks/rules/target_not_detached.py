@@ -1,7 +1,7 @@
 """A target or teacher that should be constant gets gradients: backward goes through what a prediction is held against.
 
 A warning, since nothing but time and memory is lost where no optimizer holds the target. (What tells a target from a
-model that was forgotten: `targets.py`.)
+model that was forgotten: `reached/targets.py`.)
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from stepdbg.tracer.checks.loss_graph import Node
 from stepdbg.tracer.checks.membership import in_optimizers
 from stepdbg.tracer.checks.moment import Moment, Place, at
 from stepdbg.tracer.checks.places import line_that_binds_name
+from stepdbg.tracer.checks.reached.targets import Target, Targets, bootstrapped, made_by
 from stepdbg.tracer.checks.rule import Rule
-from stepdbg.tracer.checks.targets import Target, Targets, bootstrapped, made_by
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.variable_uses import lines_behind, lines_that_name
 
