@@ -121,6 +121,7 @@ def _obey(request: Request) -> int:
                 form=options.form,
                 select=options.select,
                 ignore=options.ignore,
+                probes=options.probes,
             )
         case _:
             from stepdbg.commands.run import run_headless, start_session

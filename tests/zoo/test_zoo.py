@@ -15,7 +15,7 @@ from frameworks.running import needs
 from tracer.bare_hub import bare, debuggee
 
 import stepdbg
-from stepdbg.commands.check.rule_names import rule_names
+from stepdbg.commands.check.rule_names import PROBES, rule_names
 from stepdbg.protocol.messages import Checked, Finding, Tracing
 from zoo.ranks import has_ranks, told_by_command
 
@@ -47,6 +47,8 @@ def told(script: Path, updates: int = UPDATES) -> Told:
     if has_ranks(script):
         return Told(*told_by_command(script, updates))
     rules = tuple(one for one in rule_names() if one != BY_THE_CLOCK or named(script).startswith("slow_phase/"))
+    probe = script.parent.name.replace("_", "-")
+    rules = (*rules, probe) if probe in PROBES else rules
     with debuggee(str(script), go="continue", trace=Tracing(updates=updates, rules=rules)) as training:
         list(training.stops("continue"))
         code, output, errors = training.end()
@@ -82,7 +84,7 @@ def test_the_repaired_twin_of_a_planted_bug_is_clean(script: Path) -> None:
     assert seen.checked.updates > 0
 
 
-@pytest.mark.parametrize("rule", rule_names())
+@pytest.mark.parametrize("rule", [*rule_names(), *PROBES])
 def test_a_rule_has_its_page_and_two_planted_bugs_with_their_twins(rule: str) -> None:
     page = (ROOT / "docs" / "rules" / f"{rule}.md").read_text()
     assert page.startswith(f"# {rule}\n")

@@ -35,6 +35,7 @@ def check(
     form: str = "text",
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    probes: Sequence[str] = (),
 ) -> int:
     """Run the target for so many updates, and print what is wrong with it.
 
@@ -47,6 +48,7 @@ def check(
         form: how the report is written: `text`, `json`, `github` or `sarif`.
         select: the rules to run; empty for those that the project says, or all.
         ignore: the rules not to run, beside those that the project says.
+        probes: the active probes to run, which call the script's own model again in a copy of its process.
 
     Returns:
         0 where nothing was found, 1 where something was, 2 where nothing could be checked.
@@ -56,7 +58,7 @@ def check(
             place for the session.
     """
     project = project_checks(Path.cwd())
-    rules = chosen_rules(select or project.select, (*ignore, *project.ignore), project.file)
+    rules = chosen_rules(select or project.select, (*ignore, *project.ignore), project.file, probes)
     updates = updates or project.updates or DEFAULT_UPDATES
     target = find_target(words, python)
     wanted = Tracing(updates=updates, rules=rules)

@@ -45,6 +45,8 @@ class RunOptions(Struct, frozen=True):
     """The rules that are checked; empty for all."""
     ignore: tuple[str, ...] = ()
     """The rules that are not."""
+    probes: tuple[str, ...] = ()
+    """The active probes that are asked for."""
 
 
 class Request(Struct, frozen=True):
@@ -68,7 +70,7 @@ _VALUED = {
 _FLAGS = {
     "run": ("--readonly", "--async-conditions", "--ascii", "--headless", "--fresh", "--no-hints"),
     "trace": ("--effects", "--fingerprints"),
-    "check": ("--json",),
+    "check": ("--json", "--probe", "--overfit-batch"),
 }
 _FORMATS = ("text", "json", "github", "sarif")
 """What `--format` takes."""
@@ -195,6 +197,10 @@ def _parse_run(command: str, words: list[str], named: str) -> Request:
                 options = replace(options, fingerprints=True)
             case "--json":
                 options = replace(options, form="json")
+            case "--probe":
+                options = replace(options, probes=(*options.probes, "sample-leak"))
+            case "--overfit-batch":
+                options = replace(options, probes=(*options.probes, "loss-not-decreasing"))
             case "--format":
                 options = replace(options, form=_form(value))
             case "--select":

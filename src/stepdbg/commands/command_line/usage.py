@@ -69,6 +69,8 @@ options of check
   --updates N       end the target after N updates (default: 20)
   --select RULES    check these rules only, with commas between them: docs/rules
   --ignore RULES    do not check these; `# stepdbg: ignore[RULE]` at the end of a line does it for that line
+  --overfit-batch   train a copy of the process on one batch alone: does its loss fall?
+  --probe           call the model once more in a copy of the process: do the samples of a batch mix?
   --format FORMAT   text, json, github (annotations for its workflows) or sarif (default: text)
   --json            the same as --format json: the report alone on stdout, what the target writes there on stderr
 The exit status is 0 where nothing was found, 1 where something was, 2 where nothing could be checked.

@@ -39,13 +39,13 @@ class Engine:
     """The rules of one training process.
 
     Args:
-        names: The names of the rules to run; None for all.
+        names: The names of the rules to run; None for all but the active probes.
         scaling: What is done to gradients between backward and step.
     """
 
     def __init__(self, names: Collection[str] | None = None, scaling: GradientScaling | None = None) -> None:
         self._scaling = scaling
-        self._rules = [rule() for rule in all_rules() if names is None or rule.name in names]
+        self._rules = [rule() for rule in all_rules() if (not rule.probing if names is None else rule.name in names)]
         self.say: Callable[[ReplicaStepped], object] = lambda _: None
         """Tells the hub what only it can judge."""
         self._measures = Measures()

@@ -21,6 +21,8 @@ class Rule:
     exact: ClassVar[bool] = True
     """Whether it is decided with no threshold; only such rules look on while somebody steps, unless one is asked for by
     its name."""
+    probing: ClassVar[bool] = False
+    """Whether it calls the script's own model again, in a copy: only where it was asked for by name."""
     measured: ClassVar[bool] = False
     """Whether it goes by `measures`."""
     measures: Measures

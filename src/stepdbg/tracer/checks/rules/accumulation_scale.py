@@ -52,6 +52,7 @@ class AccumulationScale(Rule):
 
     name = "accumulation-scale"
     severity = "warning"
+    exact = False
 
     def __init__(self) -> None:
         self._micro: list[_Micro] = []

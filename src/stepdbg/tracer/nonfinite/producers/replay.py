@@ -22,6 +22,8 @@ from stepdbg.tracer.nonfinite.producers.sealed import seal
 _SECONDS = 20.0
 """The longest that a child may take."""
 _MOST_BYTES = 1 << 16
+_FOUND, _MET = b"+", b"-"
+"""How an answer begins: with what was looked for, or with what was met instead."""
 
 forking = False
 """True while the child is made and in it: nothing of ours follows it as a training process."""
@@ -48,6 +50,12 @@ def possible() -> str:
 
 def in_child(look: Callable[[], Replayed]) -> Replayed:
     """What `look` gives in a child."""
+    data, failure = answered(lambda: msgspec.json.encode(look()))
+    return Replayed(None, False, failure) if failure else msgspec.json.decode(data, type=Replayed)
+
+
+def answered(look: Callable[[], bytes]) -> tuple[bytes, str]:
+    """What `look` gives in a child, and what the child has met instead; empty where it has met nothing."""
     global forking
     read, write = os.pipe()
     forking = True
@@ -64,7 +72,7 @@ def in_child(look: Callable[[], Replayed]) -> Replayed:
         os.close(read)
 
 
-def _look(look: Callable[[], Replayed], write: int) -> None:
+def _look(look: Callable[[], bytes], write: int) -> None:
     """The whole life of the child."""
     try:
         with suppress(OSError):
@@ -73,17 +81,17 @@ def _look(look: Callable[[], Replayed], write: int) -> None:
         torch.set_num_threads(1)  # the other threads have not come along
         seal(write)
         try:
-            found = look()
+            found = _FOUND + look()
         except BaseException as error:
-            found = Replayed(None, False, f"{type(error).__name__}: {str(error)[:200]}")
-        os.write(write, msgspec.json.encode(found)[:_MOST_BYTES])
+            found = _MET + f"{type(error).__name__}: {str(error)[:200]}".encode()
+        os.write(write, found[:_MOST_BYTES])
     except BaseException:
         pass
     finally:
         os._exit(0)
 
 
-def _answer(read: int, child: int) -> Replayed:
+def _answer(read: int, child: int) -> tuple[bytes, str]:
     """What the child has written; it is ended where it takes too long."""
     data, until = b"", monotonic() + _SECONDS
     while (left := until - monotonic()) > 0:
@@ -99,5 +107,5 @@ def _answer(read: int, child: int) -> Replayed:
     with suppress(ChildProcessError):
         os.waitpid(child, 0)
     if not data:
-        return Replayed(None, False, f"it took more than {_SECONDS:.0f} s" if left <= 0 else "it ended early")
-    return msgspec.json.decode(data, type=Replayed)
+        return b"", f"it took more than {_SECONDS:.0f} s" if left <= 0 else "it ended early"
+    return (data[1:], "") if data[:1] == _FOUND else (b"", data[1:].decode(errors="replace"))

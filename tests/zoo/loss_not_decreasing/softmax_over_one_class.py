@@ -1,0 +1,16 @@
+"""A network with one output ends in a softmax: that is 1 for whatever input."""
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.randn(64, 6)
+y = (x[:, :2].sum(dim=1, keepdim=True) > 0).float()
+model = nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 1), nn.Softmax(dim=1))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+for step in range(20):
+    rows = slice(step % 4 * 16, step % 4 * 16 + 16)
+    optimizer.zero_grad()
+    loss = nn.functional.binary_cross_entropy(model(x[rows]), y[rows])
+    loss.backward()  # <- loss-not-decreasing: no parameter of model has a gradient other than 0
+    optimizer.step()
