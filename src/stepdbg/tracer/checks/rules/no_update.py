@@ -26,6 +26,8 @@ from stepdbg.tracer.introspect.safe_access import is_a
 
 _LOW = (torch.bfloat16, torch.float16)
 """Dtypes in which weights are often too coarse for a step."""
+_SKIPPED = 10
+"""Steps in a row that a scaler may skip until its scale fits; it is halved with each."""
 _SOME = 5
 """Steps after which it is told that part of the parameters has never changed, as a fact."""
 _WRITERS = ("load_state_dict", "copy_", "vector_to_parameters")
@@ -67,6 +69,9 @@ class NoUpdate(Rule):
         self._known: dict[int, _Steps] = {}
         self._start: dict[str, object] = {}
         """The fingerprints of all parameters where the step begins that runs, or comes next."""
+        self._skipped: dict[int, tuple[int, Finding | None]] = {}
+        """How many steps of an optimizer, by `id`, a scaler has skipped, and what is told of it; None where
+        `non-finite` tells what is not finite."""
         self._clipped: Place | None = None
         """The clip that has left nothing of the gradients since the last step."""
 
@@ -80,11 +85,16 @@ class NoUpdate(Rule):
             self._of_step(moment, *moment.optimizer)
         for known in self._known.values():
             known.written = known.written or any(one.after and one.object in known.start for one in moment.effects)
+        if moment.done == "step" and moment.skipped and moment.optimizer:
+            self._see_skipped(moment, *moment.optimizer)
         if moment.comes == "step" and "step" not in moment.inside:
             self._start = {name: one.print for name, one in moment.after.items() if one.kind == "parameter"}
         return ()
 
     def end(self, moment: Moment) -> Iterable[Finding]:
+        for key, (count, found) in self._skipped.items():
+            if found is not None and count >= _SKIPPED and key not in self._known:
+                yield found
         for one in self._known.values():
             if one.count < 2 or one.doubtful:
                 continue
@@ -99,6 +109,7 @@ class NoUpdate(Rule):
     def forget(self) -> None:
         self._known.clear()
         self._start.clear()
+        self._skipped.clear()
 
     def right(self) -> str:
         moved = [one for one in self._known.values() if one.still < one.count and one.undone < max(1, one.count - 1)]
@@ -121,7 +132,8 @@ class NoUpdate(Rule):
             if known.undone_found is None:
                 known.undone_found = self._put_back(moment, name, held)
         touched = {one.object for one in moment.by_call if one.kind == "parameter" and one.what == "touched"}
-        still = (touched & set(held)) - changed
+        coarse = [one for one in (touched & set(held)) - changed if moment.parameters[one].dtype in _LOW]
+        still = {one for one in coarse if not _are_zero(_gradients(moment, [one]))}
         known.never = still if known.never is None else known.never & still
         if changed.isdisjoint(held):
             known.still += 1
@@ -131,6 +143,29 @@ class NoUpdate(Rule):
         known.start = start if not changed.isdisjoint(held) else {}
         known.written = known.used = False
         self._clipped = None
+
+    def _see_skipped(self, moment: Moment, name: str, optimizer: Optimizer) -> None:
+        held = moment.held_by(optimizer)
+        count, before = self._skipped.get(id(optimizer), (0, None))
+        known = moment.bad is not None or (count and before is None)
+        self._skipped[id(optimizer)] = count + 1, None if known else self._all_skipped(moment, name, held, count + 1)
+
+    def _all_skipped(self, moment: Moment, name: str, held: Sequence[str], count: int) -> Finding:
+        backward, scale = moment.place_of("backward"), moment.scale_factor
+        return self.finding(
+            moment,
+            f"the steps of {name} change nothing: the gradient scaler has skipped all {count}, since the gradients are "
+            "not finite",
+            objects=held,
+            place=moment.place,
+            evidence=f"after each of {count} backwards some gradients of {name} were not finite"
+            + (f"; the scale is {scale:g} by now" if scale is not None else ""),
+            cause=f"the gradients of the backward at {at(backward)} are not finite in any update: the loss times the "
+            "scale is too large, or backward makes a NaN at any scale",
+            fix="begin with a smaller init_scale, or make the loss smaller (a mean instead of a sum); if the scale is "
+            "small already, look for the operator that makes the NaN without the scaler",
+            update=1,
+        )
 
     def _why(
         self, moment: Moment, name: str, optimizer: Optimizer, held: Sequence[str], *, written: bool

@@ -1,0 +1,18 @@
+"""The scaler was given a scale from a run with a loss that is a thousand times smaller, and skips every step."""
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(4, 16), nn.GELU(), nn.Linear(16, 1))
+optimizer = torch.optim.AdamW(net.parameters(), lr=1e-2)
+scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127, growth_interval=100)
+for _ in range(14):
+    x = torch.randn(64, 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        prediction = net(x)
+    loss = (prediction.float() - 300 * x.sum(1, keepdim=True)).square().sum()
+    optimizer.zero_grad()
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)  # <- no-update: are not finite in any update
+    scaler.update()
