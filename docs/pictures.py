@@ -37,7 +37,7 @@ def find(terminal: Terminal, words: str, row: str) -> None:
     terminal.press("/")
     terminal.wait_for("part of a name")
     terminal.type(words)
-    terminal.wait_for_match(rf"›[*+~?-]* *\S*{re.escape(row)} +[=\w]")
+    terminal.wait_for_match(rf"›[*+~?!-]* *\S*{re.escape(row)} +[=\w]")
     terminal.wait_for("enter keep")
     terminal.press("enter")
     terminal.wait_for_no("enter keep")
@@ -80,11 +80,15 @@ def dead_relu(terminal: Terminal) -> Iterator[str]:
 
 
 def added_to(terminal: Terminal) -> Iterator[str]:
-    """The second backward of a loop that never clears its gradients."""
+    """The second backward of a loop that never clears its gradients, and what a rule finds at its second step."""
     step_to(terminal, "step")
     step_to(terminal, "data")
     step_to(terminal, "step")
     yield "broken-no-zero-grad"
+    move(terminal, "n")
+    terminal.press("K", "enter")
+    terminal.wait_for("call optimizer.zero_grad() once")
+    yield "findings"
 
 
 def left_out(terminal: Terminal) -> Iterator[str]:
