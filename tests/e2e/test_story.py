@@ -162,9 +162,9 @@ def test_resizing_in_the_middle_keeps_the_stop_and_the_panel(place: Place, size:
 def test_a_click_on_a_tab_goes_to_its_panel(place: Place) -> None:
     terminal = place.stepdbg(*warm.option(), DEMOS / "plain.py")
     step_to(terminal, "loss")
-    terminal.click_on("4 Optim")
+    terminal.click_on("4Optim")
     terminal.wait_for("momentum")
-    terminal.click_on("6 Source")
+    terminal.click_on("6Source")
     terminal.wait_for("loss_fn(y_hat, y)")
 
 

@@ -170,7 +170,7 @@ async def test_where_there_is_room_the_owners_stand_below_the_matrix() -> None:
 async def test_clicks_select_a_cell_list_its_names_and_open_what_hangs_on_a_tensor() -> None:
     async with stage() as here:
         await here.step_to("step")
-        await here.click_on("3 Effects")
+        await here.click_on("3Effects")
         await here.until_seen("✓ forward", "*2")
         await here.click_on("*2")
         assert (panel(here).kind, panel(here).cursor) == ("buffer", 2)
