@@ -29,6 +29,14 @@ def normalises_by_batch(module: nn.Module) -> bool:
     return is_a(module, _NormBase) and members_of(module)[1].get("running_mean") is not None
 
 
+def averages_anew(module: nn.Module) -> bool:
+    """Whether a normalisation takes the plain average of all batches: as `update_bn` has it while it computes the
+    statistics anew, in training mode on purpose.
+    """
+    own: Any = object.__getattribute__(module, "__dict__")
+    return normalises_by_batch(module) and own.get("momentum", 0.1) is None
+
+
 def differs_by_mode(module: nn.Module) -> bool:
     """Whether a module of torch's computes something else in training than in evaluation."""
     return drops(module) or normalises_by_batch(module)

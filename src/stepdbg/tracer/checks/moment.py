@@ -146,6 +146,11 @@ class Moment:
         return [one for one in self.effects if not (one.after or one.before)]
 
     @property
+    def written(self) -> set[str]:
+        """The parameters whose gradients the phase done has written, or the script after it or before it."""
+        return {one.object.removesuffix(".grad") for one in self.effects if one.kind == "grad" and one.what != "freed"}
+
+    @property
     def by_script(self) -> list[Effect]:
         """What the script did between the phase's call and this boundary, or between the boundary before and the
         call.
@@ -274,6 +279,11 @@ class Moment:
         """What the gradients of an optimizer are still multiplied by, by a scaler; 1 where by nothing."""
         scale = self._scaling.scale(optimizer, key_of(optimizer)) if self._scaling is not None else None
         return 1.0 if scale is None else scale
+
+    @property
+    def scalings(self) -> int:
+        """How often a scaler has scaled a loss so far."""
+        return self._scaling.times if self._scaling is not None else 0
 
     @property
     def scale_factor(self) -> float | None:

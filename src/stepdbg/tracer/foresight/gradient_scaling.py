@@ -56,6 +56,8 @@ class GradientScaling:
     def __init__(self) -> None:
         self.clip: Clip | None = None
         """The newest."""
+        self.times = 0
+        """How often a loss was scaled."""
         self._scaler: weakref.ref[Any] | None = None
         self._unscaled: set[Hashable] = set()
         """Optimizers whose gradients were unscaled, or that have stepped, since a loss was scaled last."""
@@ -70,6 +72,7 @@ class GradientScaling:
         """A loss was scaled."""
         if self._scaler is None or self._scaler() is not scaler:
             self._scaler = weakref.ref(scaler)
+        self.times += 1
         self._unscaled.clear()
 
     def unscaled(self, optimizer: Hashable) -> None:

@@ -1,7 +1,9 @@
 """Gradients are clipped where that does nothing: after the step that has used them, before the backward that makes
 them, or those of parameters that nobody steps.
 
-A clip with an infinite limit only measures, and may stand anywhere.
+A clip with an infinite limit only measures, and may stand anywhere. Gradients that the script puts in place itself are
+as good as those of a backward. That nobody steps what is clipped is told once the clip comes again, if nothing has
+moved the parameters in between, and every gradient that was stepped with came from a backward.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from stepdbg.protocol.messages import Finding
 from stepdbg.tracer.checks.clipping import Clipping, clipping
 from stepdbg.tracer.checks.membership import in_optimizers
-from stepdbg.tracer.checks.moment import Moment, at, some
+from stepdbg.tracer.checks.moment import Moment, Place, at, some
 from stepdbg.tracer.checks.rule import Rule
 
 
@@ -26,6 +28,10 @@ class ClipMisplaced(Rule):
         known."""
         self._used: set[str] = set()
         """Those whose gradients a step has used since."""
+        self._idle: dict[Place | None, set[str]] = {}
+        """Parameters that were clipped and are in no optimizer, by the line; what has moved since is not among them."""
+        self._stepped = self._foreign = False
+        """Whether there was a step since such a clip; and one with gradients that no backward has written."""
         self._right = self._wrong = False
 
     def look(self, moment: Moment) -> Iterable[Finding]:
@@ -38,11 +44,24 @@ class ClipMisplaced(Rule):
 
     def _follow(self, moment: Moment) -> None:
         """What the phase done has made of the gradients."""
-        if moment.done == "backward":
-            written = {one.object.removesuffix(".grad") for one in moment.by_call if one.kind == "grad"}
+        moved = {one.object for one in moment.effects if one.kind == "parameter"}
+        for idle in self._idle.values():
+            idle -= moved
+        if moment.done == "step":
+            self._stepped = True
+            of_it = moment.held_by(moment.optimizer[1]) if moment.optimizer is not None else []
+            stepped = [name for name in of_it if moment.gradient_of(name) is not None]
+            self._foreign = self._foreign or any(moment.reached.get(name, -1) < moment.update for name in stepped)
+        own = moment.done in ("zero_grad", "step", "clip", "unscale")
+        written = {
+            one.object.removesuffix(".grad")
+            for one in (moment.by_script if own else moment.effects)
+            if one.kind == "grad" and one.what != "freed"
+        }
+        if moment.done == "backward" or written:
             self._fresh = (self._fresh or set()) | written
             self._used -= written
-        elif moment.done == "step" and self._fresh is not None:
+        if moment.done == "step" and self._fresh is not None:
             held = set(moment.held_by(moment.optimizer[1])) if moment.optimizer is not None else set(self._fresh)
             self._used |= self._fresh & held
             self._fresh -= held
@@ -64,6 +83,12 @@ class ClipMisplaced(Rule):
         given = [names[id(one)] for one in clip.parameters if id(one) in names]
         held = in_optimizers(moment)
         if given and held and not any(id(one) in held for one in clip.parameters):
+            idle = self._idle.get(moment.here)
+            self._idle[moment.here] = set(given)
+            sure = self._stepped and not self._foreign
+            self._stepped = self._foreign = False
+            if not idle or len(idle) < len(given) or not sure:
+                return
             yield self._finding(
                 moment,
                 f"the gradients of {some(given)} are clipped, and no optimizer holds any of them",
@@ -94,6 +119,7 @@ class ClipMisplaced(Rule):
     def forget(self) -> None:
         self._fresh = None
         self._used.clear()
+        self._idle.clear()
 
     def right(self) -> str:
         return "gradients are clipped between backward and step" if self._right and not self._wrong else ""

@@ -33,10 +33,14 @@ class EvalModeTraining(Rule):
         self._trained = self._wrong = False
 
     def look(self, moment: Moment) -> Iterable[Finding]:
+        self._drop(moment)
         if moment.done == "zero_grad":
             self._found.clear()
         elif moment.done == "backward":
-            self._found |= self._pending
+            for name, (words, modules, trained, place) in self._pending.items():
+                came = [one for one in trained if one in moment.written]  # (an attack asks for those of its input)
+                if came:
+                    self._found[name] = words, modules, came, place
             self._pending.clear()
         elif moment.done == "step" and moment.optimizer is not None and not moment.skipped:
             held = set(moment.held_by(moment.optimizer[1]))
@@ -48,6 +52,15 @@ class EvalModeTraining(Rule):
                 del self._found[name]
         if moment.comes == "forward" and moment.coming_model is not None:
             self._see(moment, *moment.coming_model)
+
+    def _drop(self, moment: Moment) -> None:
+        """Leave out gradients that the script has dropped itself."""
+        freed = {
+            one.object.removesuffix(".grad") for one in moment.effects if one.kind == "grad" and one.what == "freed"
+        }
+        for name, (words, modules, trained, place) in [*self._found.items()]:
+            if not freed.isdisjoint(trained):
+                self._found[name] = words, modules, [one for one in trained if one not in freed], place
 
     def _see(self, moment: Moment, name: str, model: nn.Module) -> None:
         """See in which mode a model is about to be called with gradients."""

@@ -1,8 +1,10 @@
 """What is frozen still changes: a step moves a parameter that requires no gradient (by weight decay, momentum, or a
 gradient that is left), or the running statistics of a frozen batch normalisation learn.
 
-Of statistics it is told where all parameters around them are frozen and no backward has ever reached them: what a GAN
-freezes for one of its two steps is trained in the other.
+Told is what the optimizer itself holds (a hook of its step may move an average of the weights), where it steps others
+with the gradients of a backward: an evolution strategy estimates all gradients itself. Of statistics it is told where
+all parameters around them are frozen and no backward has ever reached them: what a GAN freezes for one of its two steps
+is trained in the other.
 """
 
 from __future__ import annotations
@@ -47,6 +49,10 @@ class FrozenButMoving(Rule):
         moved = [one.object for one in moment.by_call if one.kind == "parameter" and one.what == "changed"]
         moved = [name for name in moved if name in frozen]
         if not moved or moment.optimizer is None:
+            return
+        held = set(moment.held_by(moment.optimizer[1]))
+        moved = [one for one in moved if one in held and (one in moment.reached or moment.gradient_of(one) is None)]
+        if not moved or held.isdisjoint(moment.reached):
             return
         self._moving = True
         name, optimizer = moment.optimizer

@@ -31,6 +31,8 @@ class _Seen:
     """The backwards that had been made when it moved last."""
     places: list[Place] = field(default_factory=list)
     """Where it was moved from, in the order in which that changed."""
+    twice: bool = False
+    """Whether it was moved from two lines with no step in between."""
     epoch: int | None = None
     """The epoch in which it began to be moved."""
     early: tuple[Place | None, int] | None = None
@@ -50,7 +52,7 @@ class SchedulerBeforeStep(Rule):
         self._wrong = False
 
     def look(self, moment: Moment) -> Iterable[Finding]:
-        self._steps += moment.done == "step"
+        self._steps += moment.done == "step" and moment.optimizer is not None
         self._backwards += moment.done == "backward"
         if moment.done in ("step", "backward"):
             self._newest = moment.done
@@ -62,6 +64,7 @@ class SchedulerBeforeStep(Rule):
             seen = self._seen[id(scheduler)] = _Seen(weakref.ref(scheduler), epoch=moment.boundary.epoch)
         place = moment.here
         if place is not None and (not seen.places or seen.places[-1] != place):
+            seen.twice = seen.twice or (bool(seen.places) and seen.since == self._steps > 0)
             seen.places.append(place)
         kind = type.__dict__["__name__"].__get__(type(scheduler))
         for finding in self._of(moment, scheduler, kind, seen):
@@ -72,7 +75,7 @@ class SchedulerBeforeStep(Rule):
         seen.moves, seen.since, seen.backwards = seen.moves + 1, self._steps, self._backwards
 
     def _of(self, moment: Moment, scheduler: object, kind: str, seen: _Seen) -> Iterator[Finding]:
-        if seen.moves and seen.since == self._steps and self._backwards > seen.backwards:
+        if seen.moves and seen.since == self._steps > 0 and self._backwards > seen.backwards:
             yield self.finding(
                 moment,
                 f"{kind} moves in each micro-batch: more often than the optimizer steps",
@@ -90,7 +93,7 @@ class SchedulerBeforeStep(Rule):
                 f"{at(moment.place_of('step'))}",
                 fix="call scheduler.step() after optimizer.step()",
             )
-        elif len(seen.places) >= 3 and len(set(seen.places)) > 1:
+        elif seen.twice and len(seen.places) >= 3 and len(set(seen.places)) > 1:
             one, other = [*dict.fromkeys(seen.places)][:2]
             yield self.finding(
                 moment,
