@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from scripts.courses import COURSES
+from scripts.courses.truly_wrong import TRULY_WRONG
 from scripts.running import COLD, PROGRAMS
 from tracer.bare_hub import bare, debuggee
 
@@ -49,3 +50,16 @@ def test_what_is_waited_for_changes_nothing(name: str) -> None:
         noting = {number for number, text in enumerate(EVERYWHERE, 1) if " log " in text}
         assert {noted.number for noted in training.noted} == noting
     assert reasons <= {"breakpoint", "nan", "exit", "exception"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gan", "accumulation", "lbfgs", "closure_called_to_log", "evaluations", "maml", "sam", "scaler_skips_a_step",
+     "steps_within_backward", "every_scheduler"],
+)  # fmt: skip
+def test_rules_that_look_at_every_boundary_of_a_run_change_nothing_and_stop_it_for_what_is_wrong(name: str) -> None:
+    script = PROGRAMS / f"{name}.py"
+    with debuggee(str(script), go="continue", breakpoints=(Breakpoint(1, finding=True),)) as training:
+        stopped = {stop.detail for stop in training.stops("continue") if stop.reason == "breakpoint"}
+        assert training.end() == bare(str(script))
+    assert stopped == {f"new finding ({rule})" for rule in TRULY_WRONG.get(name, {})}
