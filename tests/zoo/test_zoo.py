@@ -53,6 +53,8 @@ def told(script: Path, updates: int = UPDATES) -> Told:
         list(training.stops("continue"))
         code, output, errors = training.end()
     assert code == 0, errors
+    assert training.checked is not None
+    assert not [words for words in training.checked.unchecked if "the rule failed" in words]
     return Told(training.found, training.checked, output)
 
 

@@ -23,6 +23,7 @@ from stepdbg.tracer.checks.rule import Rule
 from stepdbg.tracer.introspect import stack as frames
 from stepdbg.tracer.introspect.layout import groups_of
 from stepdbg.tracer.introspect.safe_access import is_a
+from stepdbg.tracer.tensors.readable import local
 
 _LOW = (torch.bfloat16, torch.float16)
 """Dtypes in which weights are often too coarse for a step."""
@@ -174,8 +175,9 @@ class NoUpdate(Rule):
         gradients = _gradients(moment, held)
         rates = _rates(optimizer)
         zero = _are_zero(gradients)
-        if not gradients or (zero and self._clipped is None):
-            return None
+        weights = [moment.parameters[one] for one in held if one in moment.parameters]
+        if not gradients or (zero and self._clipped is None) or not _all_finite([*gradients.values(), *weights]):
+            return None  # (what is NaN stays NaN: another rule's)
         place: Place | None = moment.place
         severity: FindingSeverity = "error"
         if zero:
@@ -252,6 +254,11 @@ def _gradients(moment: Moment, held: Iterable[str]) -> dict[str, torch.Tensor]:
 
 def _are_zero(gradients: Mapping[str, torch.Tensor]) -> bool:
     return not any(bool(one.any()) for one in gradients.values())
+
+
+def _all_finite(tensors: Sequence[torch.Tensor]) -> bool:
+    """Whether all of these are finite, where that can be read."""
+    return all(bool(torch.isfinite(local(one)[0]).all()) for one in tensors if one.layout is torch.strided)
 
 
 def _rates(optimizer: Optimizer) -> tuple[float, ...]:
