@@ -37,8 +37,8 @@ class NotInOptimizer(Rule):
         if moment.graph is not None and not self._unknown:
             names = moment.name_of
             self._unknown = any(is_a(one, nn.Parameter) and id(one) not in names for one in moment.graph.leaves)
-        if moment.done != "step" or not moment.optimizers:
-            return
+        if moment.done != "step" or not moment.optimizers or moment.comes == "step":
+            return  # the optimizer of what is left may be made right before its own first step, as Pyro does
         alone = [name for name in trained_by_nobody(moment) if name not in self._targets.names]
         self._whole = not alone
         if alone and not any(any(orphans_of(moment, one)) for _, one in moment.optimizers):
@@ -54,7 +54,7 @@ class NotInOptimizer(Rule):
                 place=moment.place,
                 evidence=f"{len(alone)} of {len(moment.parameters)} parameters have gradients and are not "
                 f"among the {held} that {optimizers} {'hold' if len(moment.optimizers) > 1 else 'holds'}",
-                cause=f"{optimizers} was made without {them}",
+                cause=f"{optimizers} {'were' if len(moment.optimizers) > 1 else 'was'} made without {them}",
                 fix="give the optimizer all parameters that are to be trained, or set requires_grad_(False) on "
                 "those that are not",
             )
