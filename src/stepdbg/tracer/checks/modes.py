@@ -29,12 +29,14 @@ def normalises_by_batch(module: nn.Module) -> bool:
     return is_a(module, _NormBase) and members_of(module)[1].get("running_mean") is not None
 
 
-def averages_anew(module: nn.Module) -> bool:
-    """Whether a normalisation takes the plain average of all batches: as `update_bn` has it while it computes the
-    statistics anew, in training mode on purpose.
+def takes_statistics_anew(module: nn.Module) -> bool:
+    """Whether a batch normalisation is in training mode to take its statistics anew: as a plain mean over all batches
+    (torch's `update_bn`), or those of each batch in full (as who averages them himself does).
     """
-    own: Any = object.__getattribute__(module, "__dict__")
-    return normalises_by_batch(module) and own.get("momentum", 0.1) is None
+    if not (normalises_by_batch(module) and in_training(module)):
+        return False
+    momentum = object.__getattribute__(module, "__dict__").get("momentum", 0.1)
+    return momentum is None or (type(momentum) in (int, float) and momentum == 1)
 
 
 def differs_by_mode(module: nn.Module) -> bool:

@@ -34,8 +34,11 @@ class FrozenButMoving(Rule):
         self._frozen = self._moving = False
         self._before: set[str] = set()
         """The parameters that were frozen before the step."""
+        self._written: set[str] = set()
+        """The parameters that have changed: those without gradients are averages of others, and not frozen."""
 
     def look(self, moment: Moment) -> Iterable[Finding]:
+        self._written |= {one.object for one in moment.effects if one.kind == "parameter" and one.what == "changed"}
         if moment.done == "step":
             yield from self._of_step(moment)
         elif moment.done == "forward" and moment.model is not None and moment.updates >= _SURE:
@@ -85,7 +88,8 @@ class FrozenButMoving(Rule):
                 continue
             own = [*parameters_in(module)]
             frozen = own and not any(one.requires_grad or names.get(id(one)) in moment.reached for one in own)
-            if frozen and _is_alone(model, path, moment):
+            averaged = any(names.get(id(one)) in self._written for one in own)
+            if frozen and not averaged and _is_alone(model, path, moment):
                 moving.append(f"{name}.{path}".rstrip("."))
         if moving:
             self._moving = True

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from stepdbg.protocol.messages import Finding
 from stepdbg.tracer.checks.membership import in_optimizers
-from stepdbg.tracer.checks.modes import averages_anew, sensitive
+from stepdbg.tracer.checks.modes import sensitive, takes_statistics_anew
 from stepdbg.tracer.checks.moment import Moment, Place, at, some
 from stepdbg.tracer.checks.rule import Rule
 from stepdbg.tracer.introspect.layout import groups_of, in_training, parameters_in
@@ -46,8 +46,10 @@ class TrainModeEvaluation(Rule):
             name, model = moment.coming_model
             held = in_optimizers(moment)
             if any(id(one) in held for one in parameters_in(model)):
-                modules = [(one, module) for one, module, _ in sensitive(name, model) if not averages_anew(module)]
-                active = [one for one, module in modules if in_training(module)]
+                modules = [*sensitive(name, model)]
+                if any(takes_statistics_anew(module) for _, module, _ in modules):
+                    return  # no evaluation: this is how the statistics of averaged weights are learned
+                active = [one for one, module, _ in modules if in_training(module)]
                 self._averaging = self._averaging or _forgotten_average(moment)
                 before = self._called.get(name, ([], 0, None))
                 self._called[name] = active or before[0], before[1] + 1, moment.here
