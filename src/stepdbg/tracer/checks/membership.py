@@ -8,12 +8,15 @@ import torch
 from torch.optim import Optimizer
 
 from stepdbg.tracer.checks.moment import Moment
-from stepdbg.tracer.introspect.layout import optimized_by, parameters_in
+from stepdbg.tracer.introspect.layout import groups_of, optimized_by, parameters_in
+from stepdbg.tracer.introspect.safe_access import is_a
 
 
 def in_optimizers(moment: Moment) -> set[int]:
-    """The `id` of all that optimizers hold."""
-    return {id(one) for _, optimizer in moment.optimizers for one in optimized_by(optimizer)}
+    """The `id` of all that optimizers hold, tensors that stand in a group under a name of their own included."""
+    held = {id(one) for _, optimizer in moment.optimizers for one in optimized_by(optimizer)}
+    groups = [group for _, optimizer in moment.optimizers for group in groups_of(optimizer)]
+    return held | {id(one) for group in groups for one in group.values() if is_a(one, torch.Tensor)}
 
 
 def in_models(moment: Moment) -> set[int]:
