@@ -296,8 +296,8 @@ class Moment:
     def graph(self) -> LossGraph | None:
         """The graph of what backward is about to be called on; None where it does not come next, or has none."""
         newest = self.registry.newest
-        if self.comes != "backward" or not newest.at_backward:
-            return None
+        if self.comes != "backward" or not (newest.at_backward or newest.loss_name()):
+            return None  # (at the yield of a generator loop the loss is the one that a variable holds)
         loss = newest.loss()
         return LossGraph(loss, newest.loss_name() or "loss") if loss is not None else None
 

@@ -1,0 +1,29 @@
+"""A loop that names its phases itself, with a softmax before cross_entropy."""
+
+import torch
+from torch import nn
+
+import stepdbg
+
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))
+opt = torch.optim.SGD(net.parameters(), lr=0.05)
+x, labels = torch.randn(12, 4), torch.randint(3, (12,))
+
+
+@stepdbg.loop
+def train():
+    for _ in range(10):
+        yield "zero_grad"
+        opt.zero_grad()
+        yield "forward"
+        scores = net(x).softmax(1)
+        yield "loss"
+        loss = nn.functional.cross_entropy(scores, labels)  # <- activated-logits: given the output of softmax
+        yield "backward"
+        loss.backward()
+        yield "step"
+        opt.step()
+
+
+train()
