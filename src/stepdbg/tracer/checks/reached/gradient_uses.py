@@ -28,6 +28,10 @@ class Gradient:
     """The optimizers, by `id`, that have made a step with it since it was written, each with the place of the step."""
 
 
+_SCALING = ("clip", "unscale", "step")
+"""Phases that change a gradient and make no other of it."""
+
+
 class GradientUses:
     """All gradients, by the names of their parameters."""
 
@@ -71,8 +75,8 @@ class GradientUses:
             self._clear(name, "zero_grad", moment.place)
         elif one.what == "freed":
             self._known.pop(name, None)
-        elif one.what == "created":
-            self._known[name] = Gradient(None)
+        elif one.what == "created" or (one.what == "changed" and moment.done not in _SCALING):
+            self._known[name] = Gradient(None)  # (the script has written it between a forward and the next boundary)
 
     def _by_script(self, moment: Moment, one: Effect) -> None:
         name = one.object.removesuffix(".grad")
