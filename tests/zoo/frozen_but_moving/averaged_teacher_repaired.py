@@ -22,7 +22,7 @@ class Learner(nn.Module):
     @torch.no_grad()
     def average(self) -> None:
         for old, new in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
-            old.lerp_(new, 0.1)
+            old.data = old.data + 0.1 * (new.data - old.data)
 
 
 learner = Learner()

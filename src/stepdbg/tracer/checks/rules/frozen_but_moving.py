@@ -54,7 +54,7 @@ class FrozenButMoving(Rule):
         if not moved or moment.optimizer is None:
             return
         held = set(moment.held_by(moment.optimizer[1]))
-        moved = [one for one in moved if one in held and (one in moment.reached or moment.gradient_of(one) is None)]
+        moved = [one for one in moved if one in held and one in moment.reached]  # others the script has averaged itself
         if not moved or held.isdisjoint(moment.reached):
             return
         self._moving = True
