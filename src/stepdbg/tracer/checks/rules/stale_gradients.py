@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import torch
+
 from stepdbg.protocol.messages import Finding
 from stepdbg.tracer.checks.moment import Moment, Place, at, some
 from stepdbg.tracer.checks.rule import Rule
@@ -39,6 +41,7 @@ class StaleGradients(Rule):
         elif moment.done == "step" and moment.optimizer is not None and not moment.skipped:
             yield from self._of_step(moment, moment.held_by(moment.optimizer[1]))
             self._see_cleared(moment, after=True)
+            self._see_zeros(moment)
 
     def _see_cleared(self, moment: Moment, *, after: bool = False) -> None:
         """Forget the gradients that somebody has cleared, replaced or written since the boundary before; of a step,
@@ -53,6 +56,14 @@ class StaleGradients(Rule):
         if moment.done == "zero_grad":  # what was zero before is not written by it
             held = moment.held_by(moment.optimizer[1]) if moment.optimizer is not None else [*self._used]
             for name in held:
+                self._drop(name)
+
+    def _see_zeros(self, moment: Moment) -> None:
+        """Forget the gradients that have become zeros since the step began, whether in its call or after it."""
+        for one in moment.effects:
+            name = one.object.removesuffix(".grad")
+            gradient = moment.gradient_of(name) if one.kind == "grad" and name in self._used else None
+            if gradient is not None and gradient.layout is torch.strided and not bool(gradient.any()):
                 self._drop(name)
 
     def _of_step(self, moment: Moment, held: list[str]) -> Iterator[Finding]:
