@@ -14,7 +14,7 @@ BROKEN = DEMOS / "broken.py"
 FAULTS = {
     "--no-zero-grad": ("! stale-gradients: this step uses gradients of update 1 again", 2, "backward!"),
     "--forgotten-layer": ("! orphan-in-optimizer: optimizer holds 2 parameters that no model has", 1, "step!"),
-    "--double-softmax": ("! activated-logits: cross_entropy takes logits", 1, "backward!"),
+    "--double-softmax": ("! activated-logits: cross_entropy takes logits", 1, "loss!"),
 }
 """By the option: how the line begins, the update, and the mark on the rail."""
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 50)], ids=lambda size: f"{size[0]}x{size[1]}")

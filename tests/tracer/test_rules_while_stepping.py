@@ -32,11 +32,13 @@ def loop(*lines: str, times: int = 3) -> str:
 
 
 def found(training: Debuggee, until: m.Go = "next") -> list[list[tuple[str, int, int]]]:
-    """What the rules find where each step is done: the rule, and the updates in which it was met first and last."""
+    """What the rules find where each step is done: the rule, and the updates in which it was met first and last. (What
+    no loss reaches is left out.)
+    """
     told = []
     for stop in training.stops(until):
         if stop.boundary.done == "step":
-            told.append([(one.rule, one.first, one.last) for one in training.found])
+            told.append([(one.rule, one.first, one.last) for one in training.found if one.rule != "no-gradient"])
             training.found.clear()
     return told
 

@@ -5,5 +5,8 @@ TRULY_WRONG: dict[str, dict[str, str]] = {
         "optimizer-recreated": "each scheduler gets an SGD of its own over the same net, with momentum: what the "
         "one before had gathered is lost"
     },
+    "exceptions_caught": {
+        "clip-misplaced": "it clips after a step, with no backward in between, to see what is raised"
+    },
     "scheduler_too_early": {"scheduler-before-step": "it is what the program is for; torch warns of it too"},
 }

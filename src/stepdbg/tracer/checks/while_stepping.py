@@ -14,6 +14,7 @@ import msgspec
 from stepdbg.protocol.messages import Boundary, Effect, Finding
 from stepdbg.tracer.checks.engine import Engine, all_rules
 from stepdbg.tracer.checks.evidence import Evidence
+from stepdbg.tracer.checks.rules.non_finite import NonFinite
 from stepdbg.tracer.effects.effects import ObjectSnapshot
 from stepdbg.tracer.introspect.failures import in_words
 from stepdbg.tracer.introspect.stack import place_of
@@ -23,6 +24,10 @@ from stepdbg.tracer.phases.phase import Phase
 MOST = 10_000
 """Objects (parameters, gradients, states…) up to which the rules look by themselves: for so many they take 1 to 35 ms a
 stop, of the 50 from a key to the painted stop. (8,000 parameters under Adam, 40,000 objects: 145 ms after a step.)"""
+
+_WITHIN_CALLS = frozenset((NonFinite.name,))
+"""Rules for which something is kept of each call, so that a batch lives longer than the script lets it: not for one who
+only steps, whom the sentence tells of NaN, and not without a word (`--stop-on nan`, `stepdbg check`)."""
 
 
 class RulesWhileStepping:
@@ -73,6 +78,8 @@ class RulesWhileStepping:
         """Show them a boundary, as `Engine.look` describes it; what is found there for the first time is told, and what
         was met again. Where very much is alive, they look only if they are `asked` to.
         """
+        if self._engine is None and (last or boundary.next is None):
+            return []  # nothing was looked at before the end, and nothing may be imported while Python ends
         if self._off or (len(self._registry.alive) > MOST and not asked):
             self._say_too_many()
             return []
@@ -131,7 +138,7 @@ class RulesWhileStepping:
     def _chosen(self) -> frozenset[str]:
         if self._names is None:
             names = self._selected or [rule.name for rule in all_rules() if rule.exact]
-            self._names = frozenset(names) - frozenset(self._ignored)
+            self._names = frozenset(names) - frozenset(self._ignored) - _WITHIN_CALLS
         return self._names
 
     def note(self, on: bool) -> None:
