@@ -10,7 +10,7 @@ torch.set_num_threads(1)
 
 def decode(text: str) -> torch.Tensor:
     total = [0.0] * 16
-    for place, letter in enumerate(text * 24):
+    for place, letter in enumerate(text * 96):
         total[place % 16] += (ord(letter) % 7 - 3) / len(text)
     return torch.tensor(total)
 
