@@ -11,7 +11,7 @@ torch.set_num_threads(1)
 def decode(text: str) -> torch.Tensor:
     total = [0.0] * 16
     for place, letter in enumerate(text * 96):
-        total[place % 16] += (ord(letter) % 7 - 3) / len(text)
+        total[place % 16] += (ord(letter) % 7 - 3) / len(text) / 4
     return torch.tensor(total)
 
 
